@@ -1,0 +1,182 @@
+"""The write-behind path: the log first, then Redis; the worker brings it to the database.
+
+An event is durable in the log before Redis changes, so a reader never sees a value that could
+vanish. Callers that arrive together share one append and one round trip to Redis. What Redis is
+given is the value that the key's truth comes to, never "add one to what you have": a key that was
+evicted, or whose last command has an unknown outcome, is then right all the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from cachedesk.engine.errors import (
+    CounterOverflow,
+    DatabaseError,
+    LogFull,
+    NotACounter,
+    Unavailable,
+)
+from cachedesk.engine.events import Op, WriteEvent, change
+from cachedesk.engine.failpoints import reach
+from cachedesk.engine.group import GroupCommit
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.repair import Reader
+from cachedesk.engine.writes import Change, Level, Receipt, WriteRequest
+
+_MOST_CALLERS = 512
+
+# One append is one record; a larger request is split, so that a batch stays near its size.
+_MOST_EVENTS_PER_RECORD = 1_000
+
+
+class _BehindRequest(WriteRequest):
+    """A request with what its caller read ahead: values, and the versions they are good for."""
+
+    __slots__ = ("bases",)
+
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        deadline: float,
+        bases: dict[bytes, tuple[int, bytes | None]],
+    ) -> None:
+        super().__init__(changes, deadline)
+        self.bases = bases
+
+
+class WriteBehind:
+    """The path of fast data. Thread-safe."""
+
+    def __init__(self, parts: Parts, reader: Reader) -> None:
+        self._reader = reader
+        self._fence = parts.fence
+        self._log = parts.log
+        self._pending = parts.pending
+        self._versions = parts.versions
+        self._cache = parts.cache
+        self._seqs = parts.seqs
+        self._settings = parts.settings.log
+        self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
+
+    def has_room(self) -> bool:
+        """Return whether the log is below its limits."""
+        settings = self._settings
+        return (
+            self._pending.depth < settings.limit_events
+            and self._pending.bytes < settings.limit_bytes
+        )
+
+    def wait_for_room(self) -> None:
+        """Return once the log is below its limits.
+
+        Raises:
+            LogFull: it was not, for ``block_seconds``, or blocking is not what is configured.
+        """
+        settings = self._settings
+        seconds = settings.block_seconds if settings.when_full == "block" else 0.0
+        if not self._pending.wait_for_room(settings.limit_events, settings.limit_bytes, seconds):
+            raise LogFull(
+                f"the write-behind log is full ({self._pending.depth:,} events pending); the write"
+                " was refused: let the worker catch up, or raise limit_events or limit_bytes"
+            )
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
+        """Make ``changes`` durable in the log, and then visible in the cache.
+
+        Args:
+            changes: the writes, in order. Up to 1,000 are all or none; more are split.
+            deadline: ``time.monotonic()`` seconds after which to give up waiting for the keys.
+
+        Raises:
+            Unavailable: the log could not be written; nothing changed.
+            OutcomeUnknown: the log failed in its commit.
+            NotACounter, CounterOverflow: an increment met a value it cannot change; nothing
+                changed.
+        """
+        receipts: list[Receipt] = []
+        for start in range(0, len(changes), _MOST_EVENTS_PER_RECORD):
+            part = changes[start : start + _MOST_EVENTS_PER_RECORD]
+            with self._fence.shared({change.key for change in part}, deadline):
+                request = _BehindRequest(part, deadline, self._bases(part))
+                self._group.submit(request)
+            receipts += request.receipts
+        return receipts
+
+    def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, bytes | None]]:
+        """Read what the increments among ``changes`` will be added to, where it is not known:
+        here, on the caller's own time, rather than while all writers wait."""
+        bases: dict[bytes, tuple[int, bytes | None]] = {}
+        for op, key, _ in changes:
+            if op is Op.INCR and key not in bases and not self._pending.head(key)[0]:
+                bases[key] = (self._versions.of(key), self._truth(key))
+        return bases
+
+    def _truth(self, key: bytes) -> bytes | None:
+        try:
+            return self._reader.truth(key).value
+        except DatabaseError as error:
+            raise Unavailable(f"the counter cannot be loaded: {error}") from error
+
+    def _commit(self, group: list[_BehindRequest]) -> None:
+        heads: dict[bytes, bytes | None] = {}
+        events: list[WriteEvent] = []
+        staged: list[_BehindRequest] = []
+        for request in group:
+            try:
+                written = self._stage(request, heads)
+            except (NotACounter, CounterOverflow, Unavailable) as error:
+                request.fail(error)
+            else:
+                events += written
+                staged.append(request)
+        if not events:
+            return
+        reach("log.append.before")
+        try:
+            self._log.append(events)
+            self._pending.add(events, heads)
+            self._versions.bump(heads)
+            reach("behind.cache.before")
+            self._cache.put(heads)
+        except Unavailable:
+            raise
+        except BaseException:
+            # Whether it is in the log is not known here, so nothing older may be read or filled.
+            self._versions.bump(heads)
+            self._cache.doubt(heads, "a write-behind was interrupted")
+            raise
+        reach("behind.cache.after")
+        for request in staged:
+            request.done()
+
+    def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:
+        """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""
+        values: dict[bytes, bytes | None] = {}
+        events: list[WriteEvent] = []
+        receipts: list[Receipt] = []
+        at = time.time()
+        for op, key, arg in request.changes:
+            old = None
+            if op is Op.INCR:
+                old = values[key] if key in values else self._head(key, heads, request)
+            value = values[key] = change(old, op, arg)
+            event = WriteEvent(next(self._seqs), op, key, arg, at)
+            events.append(event)
+            receipts.append(Receipt(event.seq, Level.DURABLE, value))
+        heads.update(values)
+        request.receipts = receipts
+        return events
+
+    def _head(
+        self, key: bytes, heads: dict[bytes, bytes | None], request: _BehindRequest
+    ) -> bytes | None:
+        """Return what ``key`` is worth just before the next event."""
+        if key in heads:
+            return heads[key]
+        known, head = self._pending.head(key)
+        if known:
+            return head
+        version, base = request.bases.get(key, (-1, None))
+        return base if version == self._versions.of(key) else self._truth(key)

@@ -1,0 +1,333 @@
+"""The cache: what may be in Redis, and when it may be believed.
+
+Redis is trusted only while it is *admitted*. Any doubt (a timeout, a broken connection, another
+server behind the socket) suspends it: callers go round it at once, and every key written
+meanwhile is remembered as not to be trusted. ``admit`` ends the doubt: it cuts all other
+connections, so that no command sent earlier can still arrive, drops what may be old (everything,
+if this is not the server it knew), and only then lets callers back. Thus
+
+* an old value is never read after a newer write was acknowledged, whether Redis was warm, empty,
+  dead, hung, or restarted with an old snapshot (promise 4);
+* an error is not a miss, and costs one short timeout, once, not one per call (promise 5).
+
+No command here depends on what Redis held before: values are set whole or dropped, so a command
+whose outcome is unknown is repaired by dropping its key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from cachedesk.engine.errors import CacheError, Unavailable
+from cachedesk.engine.failpoints import reach
+from cachedesk.engine.policy import glob
+from cachedesk.engine.redis_wire import RedisReplyError, RedisWire
+
+# A longer value is served by the database: moving it would take most of the timeout.
+CACHEABLE_BYTES = 1024 * 1024
+
+# With more doubtful keys than this it is cheaper, and bounded, to empty the cache.
+_MOST_DOUBTFUL_KEYS = 10_000
+_ADMIT_TIMEOUT_SECONDS = 0.25
+_SCAN_COUNT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What ``Cache.admit`` did: whether it emptied the cache, or how many keys it dropped."""
+
+    emptied: bool
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFigures:
+    """What Redis says of itself."""
+
+    memory_bytes: int
+    maxmemory_bytes: int
+    eviction_policy: str
+    keys: int
+    evicted: int
+
+
+class Cache:
+    """Redis behind one socket. Thread-safe; no call waits longer than about one timeout."""
+
+    def __init__(self, socket_path: str, timeout_seconds: float) -> None:
+        """Prepare; the cache is suspended until the first ``admit``.
+
+        Args:
+            socket_path: where the server listens, or will.
+            timeout_seconds: how long a call may wait for it.
+        """
+        self.suspicion = threading.Event()
+        self._path = socket_path
+        self._timeout_seconds = timeout_seconds
+        self._lock = threading.Lock()
+        self._admitted: int | None = None
+        self._generation = 0
+        self._run_id: bytes | None = None
+        self._doubtful: set[bytes] = set()
+        self._doubt_all = True
+        self._idle: deque[RedisWire] = deque()
+        self.reason = "starting"
+
+    @property
+    def admitted(self) -> bool:
+        """Whether Redis is trusted and used just now."""
+        return self._admitted is not None
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the cached value, or ``None`` on a certain miss.
+
+        Raises:
+            CacheError: there is no certain answer.
+        """
+        wire = self._checkout()
+        try:
+            reply = wire.call(b"GET", key)
+        except RedisReplyError:
+            # A certain answer: Redis has no value of ours there. A fill will replace it.
+            reply = None
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise
+        self._checkin(wire)
+        return cast("bytes | None", reply)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the cached values of ``keys`` in their order; errors as for ``get``."""
+        if not keys:
+            return []
+        wire = self._checkout()
+        try:
+            reply = wire.call(b"MGET", *keys)
+        except RedisReplyError as error:
+            self._checkin(wire)
+            raise CacheError(str(error)) from error
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise
+        self._checkin(wire)
+        return cast("list[bytes | None]", reply)
+
+    def put(self, values: Mapping[bytes, bytes | None]) -> None:
+        """Make the cache hold ``values`` (``None``: drop the key). Never raises: a key whose
+        outcome is uncertain is not read again before it was dropped."""
+        try:
+            wire = self._checkout()
+        except CacheError:
+            self.doubt(values, "written while Redis was bypassed")
+            return
+        keys = list(values)
+        try:
+            replies = wire.pipeline(_store(key, values[key]) for key in keys)
+            reach("redis.reply.lost")
+            refused = [
+                key
+                for key, reply in zip(keys, replies, strict=True)
+                if isinstance(reply, RedisReplyError)
+            ]
+            if refused:
+                wire.call(b"UNLINK", *refused)
+        except CacheError as error:
+            self._broken(wire, keys, str(error))
+            return
+        self._checkin(wire)
+
+    def evict(self, pattern: bytes | str) -> int:
+        """Drop the cached keys that match a shell-style ``pattern`` and return how many.
+
+        Raises:
+            Unavailable: Redis does not answer; whatever it holds is not used either.
+        """
+        matches = glob(pattern).match
+        evicted, cursor = 0, b"0"
+        wire = self._checkout_or_unavailable()
+        try:
+            while True:
+                reply = cast(
+                    "tuple[bytes, list[bytes]]", wire.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
+                )
+                cursor, found = reply
+                if chosen := [key for key in found if matches(key)]:
+                    evicted += cast("int", wire.call(b"UNLINK", *chosen))
+                if cursor == b"0":
+                    break
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise Unavailable(f"Redis went away while keys were evicted: {error}") from error
+        self._checkin(wire)
+        return evicted
+
+    def evict_key(self, key: bytes) -> bool:
+        """Drop one cached key and return whether it was there; errors as for ``evict``."""
+        return self._count(b"UNLINK", key) > 0
+
+    def evict_all(self) -> int:
+        """Drop every cached key and return how many there were; errors as for ``evict``."""
+        keys = self._count(b"DBSIZE")
+        self._count(b"FLUSHALL", b"ASYNC")
+        return keys
+
+    def figures(self) -> CacheFigures:
+        """Return what Redis says of itself.
+
+        Raises:
+            CacheError: there is no answer.
+        """
+        wire = self._checkout()
+        try:
+            info = _fields(wire.call(b"INFO", b"memory"))
+            stats = _fields(wire.call(b"INFO", b"stats"))
+            keys = cast("int", wire.call(b"DBSIZE"))
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise
+        self._checkin(wire)
+        return CacheFigures(
+            memory_bytes=int(info[b"used_memory"]),
+            maxmemory_bytes=int(info[b"maxmemory"]),
+            eviction_policy=info[b"maxmemory_policy"].decode(),
+            keys=keys,
+            evicted=int(stats[b"evicted_keys"]),
+        )
+
+    def doubt(self, keys: Iterable[bytes], reason: str) -> None:
+        """Do not believe what Redis holds of ``keys`` until it was dropped; suspends the cache."""
+        with self._lock:
+            self._doubtful.update(keys)
+            if len(self._doubtful) > _MOST_DOUBTFUL_KEYS:
+                self._doubt_all = True
+                self._doubtful.clear()
+            if self._admitted is not None:
+                self._admitted = None
+                self.reason = reason
+                self.suspicion.set()
+        while self._idle:
+            self._idle.pop().close()
+
+    def admit(self) -> Admission:
+        """Let callers back to Redis after making sure that nothing old can be read from it.
+
+        Raises:
+            CacheError: the server does not answer; the cache stays suspended.
+        """
+        wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS)
+        try:
+            run_id = _run_id(wire)
+            # Commands of earlier connections may still sit unread in their sockets: cut them.
+            wire.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
+            emptied, dropped = False, 0
+            while True:
+                with self._lock:
+                    everything = self._doubt_all or run_id != self._run_id
+                    doubtful, self._doubtful = self._doubtful, set()
+                    self._doubt_all = False
+                    if not everything and not doubtful:
+                        self._generation += 1
+                        self._admitted = self._generation
+                        return Admission(emptied, dropped)
+                try:
+                    if everything:
+                        wire.call(b"FLUSHALL", b"ASYNC")
+                        self._run_id, emptied = run_id, True
+                    else:
+                        wire.call(b"UNLINK", *doubtful)
+                        dropped += len(doubtful)
+                except CacheError:
+                    with self._lock:
+                        self._doubtful |= doubtful
+                        self._doubt_all |= everything
+                    raise
+        finally:
+            wire.close()
+
+    def close(self) -> None:
+        """Suspend for good and close all idle connections."""
+        self.doubt((), "closed")
+
+    def _count(self, *command: bytes) -> int:
+        wire = self._checkout_or_unavailable()
+        try:
+            reply = wire.call(*command)
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise Unavailable(f"Redis does not answer: {error}") from error
+        self._checkin(wire)
+        return reply if isinstance(reply, int) else 0
+
+    def _checkout(self) -> RedisWire:
+        generation = self._admitted
+        if generation is None:
+            raise CacheError(self.reason)
+        while True:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                return self._connect(generation)
+            if wire.generation == generation:
+                return wire
+            wire.close()
+
+    def _checkout_or_unavailable(self) -> RedisWire:
+        try:
+            return self._checkout()
+        except CacheError as error:
+            raise Unavailable(f"Redis is not in use now ({error})") from error
+
+    def _connect(self, generation: int) -> RedisWire:
+        try:
+            wire = RedisWire(self._path, self._timeout_seconds, generation)
+        except CacheError as error:
+            self._suspend(generation, str(error))
+            raise
+        try:
+            run_id = _run_id(wire)
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise
+        if run_id != self._run_id:
+            reason = "another server answers on Redis's socket"
+            self._broken(wire, (), reason)
+            raise CacheError(reason)
+        return wire
+
+    def _checkin(self, wire: RedisWire) -> None:
+        if wire.generation == self._admitted:
+            self._idle.append(wire)
+        else:
+            wire.close()
+
+    def _broken(self, wire: RedisWire, keys: Iterable[bytes], reason: str) -> None:
+        wire.close()
+        keys = tuple(keys)
+        if keys:
+            self.doubt(keys, reason)
+        else:
+            self._suspend(wire.generation, reason)
+
+    def _suspend(self, generation: int, reason: str) -> None:
+        """Suspend after a failed read, unless the connection was already one of the past."""
+        if generation == self._admitted:
+            self.doubt((), reason)
+
+
+def _store(key: bytes, value: bytes | None) -> tuple[bytes, ...]:
+    if value is None or len(value) > CACHEABLE_BYTES:
+        return (b"UNLINK", key)
+    return (b"SET", key, value)
+
+
+def _run_id(wire: RedisWire) -> bytes:
+    return _fields(wire.call(b"INFO", b"server"))[b"run_id"]
+
+
+def _fields(reply: object) -> dict[bytes, bytes]:
+    lines = cast("bytes", reply).split(b"\r\n")
+    return dict(line.split(b":", 1) for line in lines if b":" in line)

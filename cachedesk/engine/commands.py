@@ -1,0 +1,72 @@
+"""Commands: what a user may ask of a running stack, as values.
+
+A screen never calls into the stack's parts; it hands one of these to ``Control.perform`` on a
+thread of its own and gets back a sentence that says what happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class EvictKey:
+    """Evict one key from the cache; the truth keeps it."""
+
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EvictAll:
+    """Evict every key from the cache; the truth keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inject:
+    """Inject the fault of this name, e.g. ``redis.kill``; held faults last until healed."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """End every active fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseWorker:
+    """Let the flush worker finish its batch and wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeWorker:
+    """Let a paused flush worker go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepWorker:
+    """Let a paused flush worker do exactly one batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBatch:
+    """Change how the flush worker batches; ``None`` leaves a setting as it is."""
+
+    events: int | None = None
+    age_seconds: float | None = None
+
+
+Command = EvictKey | EvictAll | Inject | Heal | PauseWorker | ResumeWorker | StepWorker | SetBatch
+
+
+class Control(Protocol):
+    """Whoever carries commands out."""
+
+    def perform(self, command: Command) -> str:
+        """Carry ``command`` out and return one sentence that says what happened.
+
+        Raises:
+            CachedeskError: the command cannot be carried out now; the message says why.
+        """
+        ...

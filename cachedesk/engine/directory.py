@@ -1,0 +1,75 @@
+"""The data directory: its files, and the lock that gives it to one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from cachedesk.engine.errors import DataDirectoryError, InUse
+
+
+class DataDirectory:
+    """A locked data directory. Two processes on one log would deliver each event twice, so the
+    lock is taken before anything is opened; the kernel drops it when its process dies."""
+
+    def __init__(self, path: Path | str, *, create: bool = True) -> None:
+        """Lock the directory at ``path``.
+
+        Args:
+            path: the directory.
+            create: make it if it does not exist.
+
+        Raises:
+            DataDirectoryError: it is missing, a file, or not writable; nothing was changed.
+            InUse: another process has it; the message names its pid.
+        """
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise DataDirectoryError(f"the data directory {path} is a file; name a directory")
+        if not self.path.exists():
+            if not create:
+                raise DataDirectoryError(f"there is no data directory {path}")
+            try:
+                self.path.mkdir(parents=True)
+            except OSError as error:
+                raise DataDirectoryError(
+                    f"the data directory {path} cannot be made: {error.strerror}"
+                ) from error
+        elif not create and not self.database.exists():
+            raise DataDirectoryError(f"{path} is not a data directory of cachedesk")
+        self._lock = self._take_lock()
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.path / "cachedesk.db"
+
+    @property
+    def log(self) -> Path:
+        """The folder of the write-behind log."""
+        return self.path / "log"
+
+    def close(self) -> None:
+        """Let the next process have the directory."""
+        os.close(self._lock)
+
+    def _take_lock(self) -> int:
+        try:
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"the data directory {self.path} cannot be written: {error.strerror}"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(lock)
+            raise InUse(
+                f"the data directory {self.path} is in use by process {owner}; stop it, or choose"
+                " another directory"
+            ) from error
+        os.ftruncate(lock, 0)
+        os.write(lock, b"%d\n" % os.getpid())
+        return lock

@@ -1,0 +1,67 @@
+"""Every error cachedesk raises on purpose. Each message says what, where, and what to do."""
+
+from __future__ import annotations
+
+
+class CachedeskError(Exception):
+    """Base of all errors that cachedesk raises on purpose."""
+
+
+class Unavailable(CachedeskError):
+    """The call could not be served now; it changed nothing and may be tried again."""
+
+
+class OutcomeUnknown(CachedeskError):
+    """A write failed while it was being made durable: it is applied once, or not at all."""
+
+
+class LogFull(Unavailable):
+    """The write-behind log is at its limit; the write was refused."""
+
+
+class Closed(CachedeskError):
+    """The stack was closed."""
+
+
+class InvalidKey(CachedeskError, ValueError):
+    """A key is not 1 to 1,024 bytes, or a str that is not valid Unicode."""
+
+
+class InvalidValue(CachedeskError, ValueError):
+    """A value is not bytes, str or int, or too long."""
+
+
+class NotACounter(CachedeskError, ValueError):
+    """An increment met a value that is not the decimal text of a signed 64-bit integer."""
+
+
+class CounterOverflow(CachedeskError, OverflowError):
+    """An increment would leave the range of a signed 64-bit integer."""
+
+
+class ConfigError(CachedeskError, ValueError):
+    """A setting is unknown, of the wrong type, or out of range."""
+
+
+class DataDirectoryError(CachedeskError):
+    """The data directory cannot be used."""
+
+
+class InUse(DataDirectoryError):
+    """Another process uses the data directory."""
+
+
+class Damaged(DataDirectoryError):
+    """A file in the data directory is damaged, or does not belong to the others."""
+
+
+class CacheError(CachedeskError):
+    """The cache gave no certain answer. Internal: an error is not a miss, never shown as one."""
+
+
+class DatabaseError(CachedeskError):
+    """The database gave no answer in time. Internal: callers see ``Unavailable``."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Somebody else held the database's write lock for too long. Internal, as above."""

@@ -1,0 +1,209 @@
+"""Write events, and how they change a value: pure functions.
+
+An event holds an operation, never a value copied out of the cache, so that truth is never
+derived from the cache. Everything that decides what a key is worth (the layer, the worker, read
+repair, ``dump``) folds events with the functions of this file, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from cachedesk.engine.errors import CounterOverflow, InvalidKey, InvalidValue, NotACounter
+
+MAX_KEY_BYTES = 1024
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+COUNTER_MIN, COUNTER_MAX = -(2**63), 2**63 - 1
+
+_DECIMAL = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+
+Argument = bytes | int | None
+
+
+class Op(IntEnum):
+    """What a write does. The numbers are part of the log's format."""
+
+    SET = 1
+    INCR = 2
+    DELETE = 3
+
+
+class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One accepted write. The field order is part of the log's format.
+
+    ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
+    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is wall-clock seconds, for
+    showing ages only, never for ordering.
+    """
+
+    seq: int
+    op: Op
+    key: bytes
+    arg: Argument
+    at: float
+
+
+class Row(NamedTuple):
+    """What the database holds for a key: ``value`` (``None``: absent or deleted) and the seq of
+    the last event that is part of it (0: never written)."""
+
+    value: bytes | None
+    seq: int
+
+
+NO_ROW = Row(None, 0)
+
+
+class Refusal(NamedTuple):
+    """An event that cannot be applied to the value it met, and why."""
+
+    event: WriteEvent
+    reason: str
+
+
+class Coalesced(NamedTuple):
+    """What a batch of events comes to: at most one row per key.
+
+    ``applied``: events that are now part of a row; ``repeated``: events that were part of it
+    already (a redelivery); ``refused``: events that no value can take.
+    """
+
+    rows: dict[bytes, Row]
+    applied: list[WriteEvent]
+    repeated: list[WriteEvent]
+    refused: list[Refusal]
+
+
+def as_key(key: bytes | str) -> bytes:
+    """Return ``key`` as bytes (a str as UTF-8).
+
+    Raises:
+        InvalidKey: it is empty, over 1,024 bytes, of another type, or not valid Unicode.
+    """
+    if isinstance(key, str):
+        try:
+            key = key.encode()
+        except UnicodeEncodeError:
+            raise InvalidKey(f"key {key!r} is not valid Unicode; pass bytes instead") from None
+    elif not isinstance(key, bytes):
+        raise InvalidKey(f"a key is bytes or str, not {type(key).__name__}")
+    if not 1 <= len(key) <= MAX_KEY_BYTES:
+        raise InvalidKey(f"a key is 1 to {MAX_KEY_BYTES:,} bytes long, not {len(key):,}")
+    return key
+
+
+def as_value(value: bytes | str | int) -> bytes:
+    """Return ``value`` as bytes: str as UTF-8, int as its decimal text.
+
+    Raises:
+        InvalidValue: it is of another type, not valid Unicode, or over 64 MiB.
+    """
+    if isinstance(value, str):
+        try:
+            value = value.encode()
+        except UnicodeEncodeError:
+            raise InvalidValue("a str value must be valid Unicode; pass bytes instead") from None
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = b"%d" % value
+    elif not isinstance(value, bytes):
+        raise InvalidValue(f"a value is bytes, str or int, not {type(value).__name__}")
+    if len(value) > MAX_VALUE_BYTES:
+        raise InvalidValue(f"a value is at most {MAX_VALUE_BYTES:,} bytes, not {len(value):,}")
+    return value
+
+
+def as_amount(amount: int) -> int:
+    """Return ``amount`` if it is a signed 64-bit integer.
+
+    Raises:
+        InvalidValue: it is not an int.
+        CounterOverflow: it is out of range.
+    """
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise InvalidValue(f"an increment is an int, not {type(amount).__name__}")
+    if not COUNTER_MIN <= amount <= COUNTER_MAX:
+        raise CounterOverflow(f"an increment of {amount} is out of the range of 64 bits")
+    return amount
+
+
+def increment(value: bytes | None, amount: int) -> bytes:
+    """Return the counter ``value`` plus ``amount``, as decimal text; an absent one counts as 0.
+
+    Raises:
+        NotACounter: ``value`` is not the decimal text of a signed 64-bit integer, as Redis
+            would print it (no sign, space or zero in front).
+        CounterOverflow: the sum is out of range.
+    """
+    if value is None:
+        total = amount
+    else:
+        if not _DECIMAL.fullmatch(value) or not COUNTER_MIN <= (number := int(value)) <= (
+            COUNTER_MAX
+        ):
+            raise NotACounter(f"the value {value[:40]!r} is not a 64-bit integer")
+        total = number + amount
+    if not COUNTER_MIN <= total <= COUNTER_MAX:
+        raise CounterOverflow(f"incrementing {value!r} by {amount} leaves the range of 64 bits")
+    return b"%d" % total
+
+
+def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
+    """Return what ``value`` becomes by one operation.
+
+    Raises:
+        NotACounter, CounterOverflow: as ``increment``.
+    """
+    if op is Op.INCR:
+        return increment(value, arg)  # type: ignore[arg-type]
+    return arg if op is Op.SET else None  # type: ignore[return-value]
+
+
+def coalesce(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
+    """Fold ``events``, in seq order per key, into the ``rows`` they meet.
+
+    An event whose seq is not above its row's is part of that row already: applying a batch twice
+    changes nothing. A refused event is stepped over; later events meet the value without it.
+
+    Args:
+        rows: what the database holds; a missing key is an absent row.
+        events: the batch, ascending in seq for each key.
+    """
+    changed: dict[bytes, Row] = {}
+    applied: list[WriteEvent] = []
+    repeated: list[WriteEvent] = []
+    refused: list[Refusal] = []
+    for event in events:
+        row = changed.get(event.key) or rows.get(event.key, NO_ROW)
+        if event.seq <= row.seq:
+            repeated.append(event)
+            continue
+        try:
+            value = change(row.value, event.op, event.arg)
+        except (NotACounter, CounterOverflow) as error:
+            refused.append(Refusal(event, str(error)))
+            value = row.value
+        else:
+            applied.append(event)
+        changed[event.key] = Row(value, event.seq)
+    return Coalesced(changed, applied, repeated, refused)
+
+
+def fold(row: Row, events: Iterable[WriteEvent]) -> Row:
+    """Return the row of one key with its pending ``events`` folded in: the truth."""
+    for event in events:
+        if event.seq > row.seq:
+            try:
+                row = Row(change(row.value, event.op, event.arg), event.seq)
+            except (NotACounter, CounterOverflow):
+                row = Row(row.value, event.seq)
+    return row
+
+
+def is_absolute(events: Iterable[WriteEvent]) -> bool:
+    """True when ``events`` determine the value whatever the row is: one sets or deletes."""
+    return any(event.op is not Op.INCR for event in events)

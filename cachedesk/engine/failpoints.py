@@ -1,0 +1,185 @@
+"""Failpoints: named places where a test, a story or a user can make a component fail.
+
+A point sits before or after each durable step. While nothing is armed it costs one falsy check.
+Terms follow the grammar of fail-rs (https://docs.rs/fail): ``[p%][n*]action[(arg)]`` joined by
+``->``, where a term is used ``n`` times before the next one takes over. Actions: ``off``,
+``raise(Name)``, ``sleep(milliseconds)``, ``pause``, ``crash``, ``kill``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cachedesk.engine import errors
+from cachedesk.engine.errors import CacheError, ConfigError
+
+POINTS = (
+    "through.fence.before",
+    "through.begin.before",
+    "through.apply.mid",
+    "through.commit.before",
+    "through.commit.after",
+    "through.cache.before",
+    "through.cache.after",
+    "log.append.before",
+    "log.append.before_commit",
+    "log.append.after_commit",
+    "behind.cache.before",
+    "behind.cache.after",
+    "worker.read.after",
+    "worker.coalesce.after",
+    "worker.apply.begin",
+    "worker.apply.mid_batch",
+    "worker.apply.before_commit",
+    "worker.apply.after_commit",
+    "worker.ack.before",
+    "worker.ack.after",
+    "repair.miss.after",
+    "repair.overlay.after",
+    "repair.row.after",
+    "repair.fill.before",
+    "repair.fill.after",
+    "redis.reply.lost",
+)
+
+_TERM = re.compile(
+    r"(?:(?P<percent>\d+(?:\.\d+)?)%)?(?:(?P<times>\d+)\*)?"
+    r"(?P<action>off|raise|sleep|pause|crash|kill)(?:\((?P<argument>[^)]*)\))?"
+)
+
+
+class ComponentCrash(BaseException):
+    """A component dies here. Not an ``Exception``: no handler of the component may catch it,
+    and nothing it does on the way out may flush, roll back or acknowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    action: str
+    argument: str
+    percent: float
+    times: int | None
+
+
+class _Armed:
+    """The terms of one armed point and how often each may still be used."""
+
+    def __init__(self, terms: tuple[_Term, ...]) -> None:
+        self._left = [[term, term.times] for term in terms]
+        self._lock = threading.Lock()
+
+    def draw(self) -> _Term | None:
+        with self._lock:
+            for slot in self._left:
+                term: _Term = slot[0]  # type: ignore[assignment]
+                if slot[1] == 0:
+                    continue
+                if slot[1] is not None:
+                    slot[1] -= 1  # type: ignore[operator]
+                return term if random.random() * 100 < term.percent else None
+        return None
+
+
+_armed: dict[str, _Armed] = {}
+_hits: Counter[str] = Counter()
+_disarmed = threading.Condition()
+
+
+def reach(point: str) -> None:
+    """Say that ``point`` is reached; fails there if it is armed."""
+    if _armed and (armed := _armed.get(point)) is not None:
+        term = armed.draw()
+        if term is not None and term.action != "off":
+            _hits[point] += 1
+            _act(point, term)
+
+
+def arm(point: str, terms: str) -> None:
+    """Arm ``point`` with ``terms``, e.g. ``1*crash`` or ``10%sleep(50)->off``.
+
+    Raises:
+        ConfigError: there is no such point (the nearest is named), or a term is malformed.
+    """
+    if point not in POINTS:
+        near = difflib.get_close_matches(point, POINTS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"there is no failpoint {point!r}{hint}")
+    _armed[point] = _Armed(tuple(_parse(point, term) for term in terms.split("->")))
+
+
+def disarm(point: str | None = None) -> None:
+    """Disarm ``point``, or all points; whoever pauses there goes on."""
+    with _disarmed:
+        if point is None:
+            _armed.clear()
+        else:
+            _armed.pop(point, None)
+        _disarmed.notify_all()
+
+
+def armed() -> tuple[str, ...]:
+    """Return the names of the armed points."""
+    return tuple(_armed)
+
+
+def hits() -> Mapping[str, int]:
+    """Return how often each point has failed since the process began."""
+    return dict(_hits)
+
+
+def arm_from(text: str) -> None:
+    """Arm from the form of ``CACHEDESK_FAILPOINTS``: ``point=terms`` joined by ``;``.
+
+    Raises:
+        ConfigError: as for ``arm``.
+    """
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        point, equals, terms = part.partition("=")
+        if not equals:
+            raise ConfigError(f"write a failpoint as point=terms, not {part!r}")
+        arm(point.strip(), terms.strip())
+
+
+def _parse(point: str, text: str) -> _Term:
+    match = _TERM.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError(
+            f"failpoint {point!r}: cannot read {text!r}; write [p%][n*]action[(arg)], with one of"
+            " off, raise(Name), sleep(ms), pause, crash, kill"
+        )
+    action, argument = match["action"], match["argument"] or ""
+    if action == "raise" and not _exception(argument):
+        raise ConfigError(f"failpoint {point!r}: there is no error {argument!r} to raise")
+    if action == "sleep" and not argument.isdigit():
+        raise ConfigError(f"failpoint {point!r}: sleep wants milliseconds, not {argument!r}")
+    percent = float(match["percent"]) if match["percent"] else 100.0
+    return _Term(action, argument, percent, int(match["times"]) if match["times"] else None)
+
+
+def _exception(name: str) -> type[Exception] | None:
+    found = getattr(errors, name, None) or {"OSError": OSError, "CacheError": CacheError}.get(name)
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def _act(point: str, term: _Term) -> None:
+    if term.action == "raise":
+        error = _exception(term.argument)
+        raise error(f"failpoint {point}") if error else AssertionError(term)
+    if term.action == "sleep":
+        time.sleep(int(term.argument) / 1000)
+    elif term.action == "pause":
+        with _disarmed:
+            _disarmed.wait_for(lambda: point not in _armed)
+    elif term.action == "crash":
+        raise ComponentCrash(point)
+    elif term.action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)

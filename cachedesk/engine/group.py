@@ -1,0 +1,93 @@
+"""Group commit: callers that arrive while a commit is under way share the next one.
+
+The first caller to find nobody committing leads: it commits every request in the queue, its own
+among them, with one durable step. There is no thread in between, so a lone caller pays nothing.
+(The idea is the group commit of databases; DeWitt et al., 1984.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from cachedesk.engine.errors import OutcomeUnknown
+
+
+class Request:
+    """What a caller wants committed. The committer decides it: done, or failed with an error."""
+
+    __slots__ = ("decided", "error")
+
+    def __init__(self) -> None:
+        self.decided = False
+        self.error: BaseException | None = None
+
+    def done(self) -> None:
+        """Say that the request was carried out."""
+        self.decided = True
+
+    def fail(self, error: BaseException) -> None:
+        """Say that the request was not carried out, or may not have been."""
+        self.error = error
+        self.decided = True
+
+
+R = TypeVar("R", bound=Request)
+
+
+class GroupCommit(Generic[R]):
+    """A queue of requests and one commit at a time."""
+
+    def __init__(self, commit: Callable[[list[R]], None], most: int) -> None:
+        """Prepare to call ``commit`` with up to ``most`` requests, oldest first.
+
+        ``commit`` decides each request; one that it leaves undecided goes back to the front of
+        the queue. If it raises, every undecided request fails with that error.
+        """
+        self._commit = commit
+        self._most = most
+        self._queue: deque[R] = deque()
+        self._leading = threading.Lock()
+
+    def submit(self, request: R) -> None:
+        """Return when ``request`` was carried out; raise what it failed with."""
+        self._queue.append(request)
+        try:
+            with self._leading:
+                while not request.decided:
+                    self._lead()
+        except BaseException:
+            self._withdraw(request)
+            raise
+        if request.error is not None:
+            raise request.error
+
+    def _withdraw(self, request: R) -> None:
+        """Make sure an interrupted caller's request is not committed after its caller has gone,
+        and with it the fence that protects it."""
+        try:
+            self._queue.remove(request)
+        except ValueError:
+            with self._leading:
+                return
+
+    def _lead(self) -> None:
+        group = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+        try:
+            self._commit(group)
+        except BaseException as error:
+            for request in group:
+                if not request.decided:
+                    request.fail(_for_others(error))
+            if not isinstance(error, Exception):
+                raise
+        self._queue.extendleft(request for request in reversed(group) if not request.decided)
+
+
+def _for_others(error: BaseException) -> BaseException:
+    """A leader that was interrupted must not interrupt those who only waited for it."""
+    if isinstance(error, Exception):
+        return error
+    return OutcomeUnknown("the write was interrupted while it was being made durable")

@@ -1,0 +1,277 @@
+"""CacheLayer: the library's face. Each call checks its arguments and takes a path."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from cachedesk.engine.behind import WriteBehind
+from cachedesk.engine.database import Database
+from cachedesk.engine.errors import (
+    Closed,
+    CounterOverflow,
+    DatabaseError,
+    InvalidValue,
+    NotACounter,
+    Unavailable,
+)
+from cachedesk.engine.events import NO_ROW, Op, as_amount, as_key, as_value, fold
+from cachedesk.engine.metrics import Path
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending import Pending
+from cachedesk.engine.policy import Policy, as_policy
+from cachedesk.engine.repair import Read, Reader
+from cachedesk.engine.snapshot import Snapshot
+from cachedesk.engine.through import WriteThrough
+from cachedesk.engine.worker import FlushWorker
+from cachedesk.engine.writes import Change, Receipt
+
+Key = bytes | str
+Value = bytes | str | int
+
+
+class CacheLayer:
+    """A cache stack in use. Thread-safe. Made by ``cachedesk.open``; close it, or use ``with``.
+
+    Keys are 1 to 1,024 bytes; a str is taken as UTF-8. Values are bytes; a str is taken as
+    UTF-8, an int as its decimal text. Counters are signed 64-bit integers, as in Redis.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        worker: FlushWorker,
+        snapshot: Callable[[], Snapshot],
+        close: Callable[[], None],
+    ) -> None:
+        self._policies = parts.policies
+        self._reader = Reader(parts)
+        self._through = WriteThrough(parts)
+        self._behind = WriteBehind(parts, self._reader)
+        self._cache = parts.cache
+        self._pending = parts.pending
+        self._database = parts.database
+        self._metrics = parts.metrics
+        self._settings = parts.settings
+        self._worker = worker
+        self._snapshot = snapshot
+        self._close = close
+        self._closed = False
+
+    def __enter__(self) -> CacheLayer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, key: Key) -> bytes | None:
+        """Return the value of ``key``, or ``None`` if it is absent.
+
+        The value is at least as new as the last write acknowledged before the call.
+
+        Raises:
+            InvalidKey: the key is not usable.
+            Unavailable: Redis has no copy and the database cannot be read.
+        """
+        return self.read(key).value
+
+    def read(self, key: Key) -> Read:
+        """As ``get``, and say where the value came from and what is pending."""
+        self._check_open()
+        return self._reader.read(as_key(key))
+
+    def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
+        """Return the values of ``keys``, in their order; errors as for ``get``."""
+        self._check_open()
+        return self._reader.read_many([as_key(key) for key in keys])
+
+    def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
+        """Set ``key`` to ``value``.
+
+        Args:
+            key: 1 to 1,024 bytes.
+            value: at most 64 MiB.
+            policy: ``"write-through"`` or ``"write-behind"`` for this write only.
+
+        Returns:
+            A receipt: ``seq``, the write's place in the order of all writes, and ``level``:
+            ``"applied"`` to its row (write-through) or ``"durable"`` in the log (write-behind).
+
+        Raises:
+            InvalidKey, InvalidValue: the key or the value is not usable.
+            Unavailable: the write could not be made safe in time; nothing was changed.
+        """
+        return self.write(("set", key, value), policy=policy)
+
+    def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
+        """Add ``amount`` to the counter ``key`` (absent: 0) and return what it comes to.
+
+        Raises:
+            NotACounter: the value is not a 64-bit integer; nothing was changed.
+            CounterOverflow: the sum is out of range; nothing was changed.
+            InvalidKey, Unavailable: as for ``set``.
+        """
+        return int(self.write(("incr", key, amount), policy=policy).value or 0)
+
+    def delete(self, key: Key, *, policy: str | Policy | None = None) -> Receipt:
+        """Delete ``key``; deleting an absent key is a write too. As for ``set``."""
+        return self.write(("delete", key), policy=policy)
+
+    def write(self, operation: Sequence[object], *, policy: str | Policy | None = None) -> Receipt:
+        """Do one write given as a tuple, as for ``write_many``, and return its receipt."""
+        return self.write_many([operation], policy=policy)[0]
+
+    def write_many(
+        self, operations: Iterable[Sequence[object]], *, policy: str | Policy | None = None
+    ) -> list[Receipt]:
+        """Do many writes for the price of few.
+
+        Args:
+            operations: tuples ``("set", key, value)``, ``("incr", key, amount)`` and
+                ``("delete", key)``; the order of each key's writes is kept.
+            policy: one path for all of them, rather than each key's own.
+
+        Returns:
+            Their receipts, in order.
+
+        Raises:
+            InvalidKey, InvalidValue: nothing was changed.
+            NotACounter, CounterOverflow, Unavailable: what takes the same path is all or none
+                (write-behind: per 1,000 writes); the write-through part is done first.
+        """
+        self._check_open()
+        changes = [_change(operation) for operation in operations]
+        chosen = None if policy is None else as_policy(policy)
+        paths = [chosen or self._policies.of(change.key) for change in changes]
+        receipts: dict[int, Receipt] = {}
+        for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
+            places = [place for place, its in enumerate(paths) if its is path]
+            if places:
+                written = self._write([changes[place] for place in places], path)
+                receipts.update(zip(places, written, strict=True))
+        return [receipts[place] for place in range(len(changes))]
+
+    def evict(self, pattern: Key) -> int:
+        """Evict the keys that match a shell-style pattern from the cache; the truth keeps them.
+
+        Returns:
+            How many were in the cache.
+
+        Raises:
+            Unavailable: Redis does not answer (and is not read from, either).
+        """
+        self._check_open()
+        return self._cache.evict(pattern)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the truth: every key with its value, sorted by the keys' bytes.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        self._check_open()
+        return truth(self._pending, self._database)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Flush until nothing is pending, even if the worker was paused.
+
+        Args:
+            timeout: seconds to wait; ``None``: as long as it takes.
+
+        Raises:
+            Unavailable: events were still pending after ``timeout``.
+        """
+        self._check_open()
+        with self._worker.hurrying():
+            if not self._pending.wait_until_empty(timeout):
+                raise Unavailable(
+                    f"{self._pending.depth:,} events are still pending after {timeout} s"
+                )
+
+    def snapshot(self) -> Snapshot:
+        """Return how everything is, as one frozen value."""
+        self._check_open()
+        return self._snapshot()
+
+    def close(self) -> None:
+        """Close the stack. What is pending stays in the log and is flushed after the next open.
+        Closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._close()
+
+    def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
+        began = time.perf_counter()
+        deadline = time.monotonic() + self._settings.database.write_seconds
+        if path is Policy.WRITE_BEHIND and not self._behind.has_room():
+            if self._settings.log.when_full == "write-through":
+                path = Policy.WRITE_THROUGH
+            else:
+                self._wait_for_room(len(changes))
+        try:
+            if path is Policy.WRITE_BEHIND:
+                receipts = self._behind.write(changes, deadline)
+            else:
+                receipts = self._through.write(changes, deadline)
+        except Unavailable:
+            self._metrics.count("writes_unavailable", len(changes))
+            raise
+        except (NotACounter, CounterOverflow):
+            self._metrics.count("refused", len(changes))
+            raise
+        self._metrics.took(
+            Path.WRITE_BEHIND if path is Policy.WRITE_BEHIND else Path.WRITE_THROUGH,
+            time.perf_counter() - began,
+            [change.key for change in changes],
+            len(changes),
+        )
+        return receipts
+
+    def _wait_for_room(self, count: int) -> None:
+        try:
+            self._behind.wait_for_room()
+        except Unavailable:
+            self._metrics.count("refused", count)
+            raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("the cache layer was closed")
+
+
+def truth(pending: Pending, database: Database) -> Iterator[tuple[bytes, bytes]]:
+    """Yield every key with its value, rows with pending events folded in, sorted by bytes.
+
+    Raises:
+        Unavailable: the database cannot be read.
+    """
+    # First the pending events, then the rows: see ``repair``.
+    waiting = pending.all()
+    try:
+        rows = ((key, fold(row, waiting.get(key, ()))) for key, row in database.scan())
+        # heapq.merge is stable: of a key in both places, the row comes first and is taken.
+        only_logged = ((key, fold(NO_ROW, waiting[key])) for key in sorted(waiting))
+        last: bytes | None = None
+        for key, row in heapq.merge(rows, only_logged, key=lambda item: item[0]):
+            if key != last and row.value is not None:
+                yield key, row.value
+            last = key
+    except DatabaseError as error:
+        raise Unavailable(f"the truth cannot be listed: {error}") from error
+
+
+def _change(operation: Sequence[object]) -> Change:
+    match operation:
+        case ("set", key, value):
+            return Change(Op.SET, as_key(key), as_value(value))  # type: ignore[arg-type]
+        case ("incr", key, amount):
+            return Change(Op.INCR, as_key(key), as_amount(amount))  # type: ignore[arg-type]
+        case ("incr", key):
+            return Change(Op.INCR, as_key(key), 1)  # type: ignore[arg-type]
+        case ("delete", key) | ("delete", key, _):
+            return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
+    raise InvalidValue(
+        f"cannot read the operation {operation!r}: write ('set', key, value),"
+        " ('incr', key, amount) or ('delete', key)"
+    )

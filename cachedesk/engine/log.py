@@ -1,0 +1,246 @@
+"""The write-behind log, on persist-queue's SQLite queue.
+
+An append is one record, one queue item and so one commit at ``synchronous=FULL``: when it
+returns, its events survive a power cut (promise 1). Reading moves a cursor in memory; ``ack``
+deletes everything up to it in one commit: at-least-once delivery. A reader that died is followed
+by one that calls ``rewind``.
+
+Events are known by (epoch, seq), never by the queue's row id: row ids start again in a new file.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from persistqueue import Empty, SQLiteQueue
+
+from cachedesk.engine.errors import Damaged, OutcomeUnknown, Unavailable
+from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.failpoints import reach
+from cachedesk.engine.record import decode, encode
+from cachedesk.engine.witness import Witness
+
+_FULL = 2
+_FILE = "log.db"
+
+
+class _Verbatim:
+    """A serializer that stores our records as they are: we encode and check them ourselves."""
+
+    @staticmethod
+    def dumps(data: bytes, sort_keys: bool = False) -> bytes:
+        return data
+
+    @staticmethod
+    def loads(data: bytes) -> bytes:
+        return data
+
+
+class _DurableQueue(SQLiteQueue):  # type: ignore[misc]
+    """The queue of persist-queue, made safe against a power cut; by itself it only sets WAL."""
+
+    def _new_db_connection(
+        self, path: str, multithreading: bool, timeout: float
+    ) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super()._new_db_connection(path, multithreading, timeout)
+        connection.execute("PRAGMA synchronous=FULL")
+        if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
+            raise Damaged("SQLite refuses synchronous=FULL; the log would not be safe")
+        return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events read from the log, in seq order, and the position to ack once they are applied."""
+
+    events: tuple[WriteEvent, ...]
+    position: int
+
+
+class WriteBehindLog:
+    """The durable log of one data directory.
+
+    ``append`` may be called by one thread at a time, and ``read``, ``ack`` and ``rewind`` by one
+    other; the two do not wait for each other beyond SQLite's own lock.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the log in ``folder``, or create it.
+
+        Raises:
+            Damaged: a record or the witness is damaged, or they do not belong together.
+        """
+        self._folder = folder
+        self.path = folder / _FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._queue = _DurableQueue(
+                str(folder),
+                name="events",
+                multithreading=True,
+                auto_commit=False,
+                serializer=_Verbatim,
+                db_file_name=_FILE,
+                timeout=2.0,
+            )
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
+        self._witness = Witness(folder / "witness", secrets.randbits(63))
+        self._acked = 0
+        self._unacked: deque[tuple[int, int, float]] = deque()
+        self._waiting = 0
+        self._counting = threading.Lock()
+        self.grown = threading.Event()
+        self.grown_at = 1
+
+    @property
+    def epoch(self) -> int:
+        """The number that tells this log from any other."""
+        return int(self._witness.epoch)
+
+    @property
+    def newest_seq(self) -> int:
+        """The newest seq that was ever appended."""
+        return self._witness.seq
+
+    @property
+    def waiting(self) -> int:
+        """How many events are in the log and not acked. When an append makes them reach
+        ``grown_at``, the event ``grown`` is set."""
+        return self._waiting
+
+    @property
+    def oldest_seconds(self) -> float:
+        """The age of the oldest event that was not acked; 0 when there is none."""
+        try:
+            return max(0.0, time.monotonic() - self._unacked[0][2])
+        except IndexError:
+            return 0.0
+
+    @property
+    def bytes(self) -> int:
+        """The size of the log's files."""
+        return sum(
+            path.stat().st_size
+            for path in (self.path, self.path.with_name(_FILE + "-wal"))
+            if path.exists()
+        )
+
+    def recover(self, applied_through: int) -> list[WriteEvent]:
+        """Return all events in the log, oldest first, and prepare to read them again.
+
+        Args:
+            applied_through: the newest log seq that the database says it has applied.
+
+        Raises:
+            Damaged: a record is damaged or of another log, or events are missing.
+        """
+        events: list[WriteEvent] = []
+        try:
+            items = self._queue.queue()
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
+        for item in items:
+            try:
+                record = decode(item["data"])
+            except Damaged as error:
+                raise Damaged(
+                    f"the write-behind log {self.path} is damaged at record {item['id']}"
+                    f" ({error}); nothing was changed: restore the data directory from a backup"
+                ) from None
+            if record.epoch != self.epoch:
+                raise Damaged(
+                    f"the write-behind log {self.path} and its witness are of different logs;"
+                    " restore the whole data directory from one backup"
+                )
+            events += record.events
+            age = max(0.0, time.time() - record.events[0].at)
+            self._note_unacked(record.events, time.monotonic() - age)
+        newest = max(applied_through, events[-1].seq if events else 0)
+        if self.newest_seq > newest:
+            raise Damaged(
+                f"the write-behind log {self.path} has lost events {newest + 1} to"
+                f" {self.newest_seq}: its file was emptied, replaced or restored without the rest;"
+                " restore the whole data directory from one backup"
+            )
+        if newest > self.newest_seq:
+            # The process died between the commit and the note.
+            self._witness.note(newest)
+        self.rewind()
+        return events
+
+    def append(self, events: Sequence[WriteEvent]) -> None:
+        """Make ``events`` durable, all of them or none.
+
+        Raises:
+            Unavailable: the disk is full or the log is locked; nothing was written.
+            OutcomeUnknown: the commit itself failed; they are in the log, or they are not.
+        """
+        data = encode(self.epoch, events)
+        reach("log.append.before_commit")
+        try:
+            self._queue.put(data)
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
+                raise Unavailable(f"the write-behind log cannot be written: {error}") from error
+            raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
+        reach("log.append.after_commit")
+        self._witness.note(events[-1].seq)
+        self._note_unacked(events, time.monotonic())
+        if self._waiting >= self.grown_at:
+            self.grown.set()
+
+    def read(self, most_events: int) -> Batch:
+        """Return the next records, at least one if there is one, until they hold ``most_events``.
+
+        Raises:
+            Damaged: a record is damaged.
+            Unavailable: SQLite does not answer.
+        """
+        events: list[WriteEvent] = []
+        while len(events) < most_events:
+            try:
+                item = self._queue.get(block=False, raw=True)
+            except Empty:
+                break
+            except sqlite3.Error as error:
+                raise Unavailable(f"the write-behind log cannot be read: {error}") from error
+            events += decode(item["data"]).events
+        return Batch(tuple(events), self._queue.cursor)
+
+    def ack(self, batch: Batch) -> None:
+        """Forget the events of ``batch`` and all before it; they are applied.
+
+        Raises:
+            Unavailable: the log cannot be written; the batch will be delivered again.
+        """
+        try:
+            self._queue.task_done()
+        except sqlite3.Error as error:
+            raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
+        self._acked = batch.position
+        with self._counting:
+            while self._unacked and self._unacked[0][0] <= batch.events[-1].seq:
+                self._waiting -= self._unacked.popleft()[1]
+
+    def rewind(self) -> None:
+        """Deliver again everything that was not acked: the reader died, or its batch failed."""
+        self._queue.cursor = self._acked
+
+    def _note_unacked(self, events: Sequence[WriteEvent], at: float) -> None:
+        with self._counting:
+            self._unacked.append((events[-1].seq, len(events), at))
+            self._waiting += len(events)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._queue.close()
+        self._witness.close()

@@ -1,0 +1,224 @@
+"""Metrics: what happened, counted exactly, and how long it took.
+
+Counters and histograms change under one lock, so no figure is ever torn or lost between threads;
+that costs a caller about a microsecond. Latencies are kept for a moving window, for the desk, and
+in total, for a verdict. The history is a fixed ring of ticks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable
+from enum import StrEnum
+
+from hdrh.histogram import HdrHistogram
+
+from cachedesk.engine.snapshot import Latencies, Percentiles, Reads, Tick, Writes
+
+TICK_SECONDS = 0.5
+HISTORY_TICKS = 600
+_WINDOW_TICKS = 10
+_HIGHEST_MICROSECONDS = 3_600_000_000
+_HOT_KEYS = 4096
+
+
+class Path(StrEnum):
+    """The paths whose latency is kept."""
+
+    HIT = "hit"
+    OVERLAY = "overlay"
+    DATABASE = "database"
+    WRITE_THROUGH = "write_through"
+    WRITE_BEHIND = "write_behind"
+    FLUSH = "flush"
+
+
+class Distribution:
+    """Percentiles of seconds, over about the last five seconds and in total."""
+
+    def __init__(self) -> None:
+        self._window = deque([_histogram(), _histogram()])
+        self._total = _histogram()
+
+    def record(self, seconds: float, count: int = 1) -> None:
+        """Add ``count`` measurements of ``seconds``."""
+        self._window[0].record_value(max(1, int(seconds * 1e6)), count)
+
+    def rotate(self) -> None:
+        """Begin a new half of the window; the older half passes into the total."""
+        oldest = self._window.pop()
+        if oldest.get_total_count():
+            self._total.add(oldest)
+            oldest.reset()
+        self._window.appendleft(oldest)
+
+    def recent(self) -> Percentiles:
+        """Return the percentiles of the window."""
+        return _percentiles(self._window)
+
+    def total(self) -> Percentiles:
+        """Return the percentiles of everything that was recorded."""
+        return _percentiles((self._total, *self._window))
+
+
+class HotKeys:
+    """The most used keys, in bounded memory: when too many are counted, all counts are halved
+    and those that reach zero are forgotten (lossy counting; Manku and Motwani, VLDB 2002)."""
+
+    def __init__(self) -> None:
+        self._uses: Counter[bytes] = Counter()
+
+    def use(self, key: bytes) -> None:
+        """Count one use of ``key``."""
+        self._uses[key] += 1
+        if len(self._uses) > _HOT_KEYS:
+            self._uses = Counter({key: uses // 2 for key, uses in self._uses.items() if uses > 1})
+
+    def top(self, most: int) -> list[tuple[bytes, int]]:
+        """Return the ``most`` used keys and how often they were used, the hottest first."""
+        return self._uses.most_common(most)
+
+
+class Metrics:
+    """All figures of one stack. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._times = {path: Distribution() for path in Path}
+        self._lag = Distribution()
+        self._hot = HotKeys()
+        self._ticks: deque[Tick] = deque(maxlen=HISTORY_TICKS)
+        self._last: Counter[str] = Counter()
+        self._until_rotation = _WINDOW_TICKS
+
+    def took(self, path: Path, seconds: float, keys: Iterable[bytes] = (), count: int = 1) -> None:
+        """Count ``count`` operations on ``path`` that took their caller ``seconds`` together."""
+        with self._lock:
+            self._counts[path] += count
+            self._times[path].record(seconds)
+            for key in keys:
+                self._hot.use(key)
+
+    def count(self, name: str, count: int = 1) -> None:
+        """Count something that has no duration: ``stale``, ``unavailable``, ``refused`` …"""
+        with self._lock:
+            self._counts[name] += count
+
+    def flushed(self, seconds: float, rows: int, lags: Iterable[tuple[float, int]]) -> None:
+        """Count one flush.
+
+        Args:
+            seconds: how long it took.
+            rows: how many rows it wrote.
+            lags: pairs of (seconds from accepted to applied, how many events).
+        """
+        with self._lock:
+            self._counts[Path.FLUSH] += 1
+            self._counts["rows"] += rows
+            self._times[Path.FLUSH].record(seconds)
+            for lag_seconds, count in lags:
+                self._lag.record(lag_seconds, count)
+                self._counts["applied"] += count
+
+    def tick(self, at: float, depth: int, lag_seconds: float) -> None:
+        """End an interval of the history; called every ``TICK_SECONDS``."""
+        with self._lock:
+            now = self._counts
+            passed = now - self._last
+            self._last = Counter(now)
+            self._ticks.append(
+                Tick(
+                    at=at,
+                    hits=passed[Path.HIT],
+                    misses=passed[Path.OVERLAY] + passed[Path.DATABASE] + passed["unavailable"],
+                    writes=passed[Path.WRITE_THROUGH] + passed[Path.WRITE_BEHIND],
+                    applied=passed["applied"] + passed[Path.WRITE_THROUGH],
+                    depth=depth,
+                    lag_seconds=lag_seconds,
+                    stale=passed["stale"],
+                    unavailable=passed["unavailable"] + passed["writes_unavailable"],
+                )
+            )
+            self._until_rotation -= 1
+            if self._until_rotation == 0:
+                self._until_rotation = _WINDOW_TICKS
+                for distribution in (*self._times.values(), self._lag):
+                    distribution.rotate()
+
+    def reads(self) -> Reads:
+        """Return the counts of reads."""
+        with self._lock:
+            counts = self._counts
+            return Reads(
+                hits=counts[Path.HIT],
+                misses=counts[Path.OVERLAY] + counts[Path.DATABASE] + counts["unavailable"],
+                overlay=counts[Path.OVERLAY],
+                database=counts[Path.DATABASE],
+                stale=counts["stale"],
+                unavailable=counts["unavailable"],
+            )
+
+    def writes(self) -> Writes:
+        """Return the counts of writes."""
+        with self._lock:
+            return Writes(
+                through=self._counts[Path.WRITE_THROUGH],
+                behind=self._counts[Path.WRITE_BEHIND],
+                refused=self._counts["refused"],
+                unavailable=self._counts["writes_unavailable"],
+            )
+
+    def counted(self, name: str) -> int:
+        """Return one count by its name."""
+        with self._lock:
+            return self._counts[name]
+
+    def latencies(self) -> Latencies:
+        """Return the latencies of the window, per path."""
+        with self._lock:
+            return Latencies(**{path.value: self._times[path].recent() for path in Path})
+
+    def lag(self, *, total: bool = False) -> Percentiles:
+        """Return how long events took from accepted to applied, of the window or in total."""
+        with self._lock:
+            return self._lag.total() if total else self._lag.recent()
+
+    def ticks(self) -> tuple[Tick, ...]:
+        """Return the history, oldest first."""
+        with self._lock:
+            return tuple(self._ticks)
+
+    def hottest(self, most: int) -> list[tuple[bytes, int]]:
+        """Return the most used keys with their uses, the hottest first."""
+        with self._lock:
+            return self._hot.top(most)
+
+
+def runs(times: Iterable[float]) -> list[tuple[float, int]]:
+    """Return ``times`` as pairs of (time, how often in a row)."""
+    pairs: list[tuple[float, int]] = []
+    for time in times:
+        if pairs and pairs[-1][0] == time:
+            pairs[-1] = (time, pairs[-1][1] + 1)
+        else:
+            pairs.append((time, 1))
+    return pairs
+
+
+def _histogram() -> HdrHistogram:
+    return HdrHistogram(1, _HIGHEST_MICROSECONDS, 2)
+
+
+def _percentiles(histograms: Iterable[HdrHistogram]) -> Percentiles:
+    filled = [histogram for histogram in histograms if histogram.get_total_count()]
+    if not filled:
+        return Percentiles()
+    merged = filled[0]
+    if len(filled) > 1:
+        merged = _histogram()
+        for histogram in filled:
+            merged.add(histogram)
+    p50, p99 = (merged.get_value_at_percentile(percent) / 1e6 for percent in (50, 99))
+    return Percentiles(int(merged.get_total_count()), p50, p99, merged.get_max_value() / 1e6)

@@ -1,0 +1,156 @@
+"""Pending: the events that are in the log but not yet part of a row, by key, and the books.
+
+The index lives in memory and is rebuilt from the log at open. Every change of the books happens
+under the same lock as the change of the index it stands for, so accepted = applied + pending +
+dead holds at every instant (promise 8).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+
+from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.snapshot import Books
+
+# What one pending event costs beside its key and value: the event, its seq and time, its slot.
+EVENT_OVERHEAD_BYTES = 200
+
+
+class _Queue:
+    """The pending events of one key, and the value they come to when it is known."""
+
+    __slots__ = ("events", "head", "head_known")
+
+    def __init__(self) -> None:
+        self.events: deque[WriteEvent] = deque()
+        self.head: bytes | None = None
+        self.head_known = False
+
+
+class Pending:
+    """The pending events per key. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shrunk = threading.Condition(self._lock)
+        self._queues: dict[bytes, _Queue] = {}
+        self._accepted = self._applied = self._pending = self._dead = 0
+        self._bytes = 0
+
+    def add(
+        self, events: Sequence[WriteEvent], heads: Mapping[bytes, bytes | None] | None = None
+    ) -> None:
+        """Accept ``events`` that have just become durable in the log, in seq order.
+
+        Args:
+            events: the new events.
+            heads: the value of each of their keys after them; ``None`` when not known (recovery).
+        """
+        with self._lock:
+            for event in events:
+                queue = self._queues.get(event.key)
+                if queue is None:
+                    queue = self._queues[event.key] = _Queue()
+                queue.events.append(event)
+                self._bytes += _size(event)
+            for key, head in (heads or {}).items():
+                queue = self._queues[key]
+                queue.head, queue.head_known = head, True
+            self._accepted += len(events)
+            self._pending += len(events)
+
+    def events(self, key: bytes) -> tuple[WriteEvent, ...]:
+        """Return the pending events of ``key``, oldest first."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return tuple(queue.events) if queue is not None else ()
+
+    def events_of(self, keys: Iterable[bytes]) -> list[WriteEvent]:
+        """Return the pending events of ``keys``, oldest first for each."""
+        with self._lock:
+            return [
+                event for key in keys if key in self._queues for event in self._queues[key].events
+            ]
+
+    def all(self) -> dict[bytes, tuple[WriteEvent, ...]]:
+        """Return a copy of everything that is pending, by key."""
+        with self._lock:
+            return {key: tuple(queue.events) for key, queue in self._queues.items()}
+
+    def head(self, key: bytes) -> tuple[bool, bytes | None]:
+        """Return whether the value of ``key`` after its pending events is known, and the value."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return (queue.head_known, queue.head) if queue is not None else (False, None)
+
+    def count(self, key: bytes) -> int:
+        """Return how many events of ``key`` are pending."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return len(queue.events) if queue is not None else 0
+
+    def settle(self, events: Iterable[WriteEvent], dead: int = 0, through: int = 0) -> int:
+        """Take ``events``, now part of their rows or buried, out of the index.
+
+        Args:
+            events: what a committed transaction holds; those no longer pending count for nothing.
+            dead: how many of them were buried as dead letters.
+            through: how many writes that never were pending the same transaction applied.
+
+        Returns:
+            How many were pending.
+        """
+        newest: dict[bytes, int] = {}
+        for event in events:
+            newest[event.key] = event.seq
+        settled = 0
+        with self._lock:
+            for key, seq in newest.items():
+                queue = self._queues.get(key)
+                if queue is None:
+                    continue
+                while queue.events and queue.events[0].seq <= seq:
+                    self._bytes -= _size(queue.events.popleft())
+                    settled += 1
+                if not queue.events:
+                    del self._queues[key]
+            self._pending -= settled
+            self._dead += dead
+            self._applied += settled - dead + through
+            self._accepted += through
+            self._shrunk.notify_all()
+        return settled
+
+    def books(self) -> Books:
+        """Return the books of this instant."""
+        with self._lock:
+            return Books(self._accepted, self._applied, self._pending, self._dead)
+
+    @property
+    def depth(self) -> int:
+        """How many events are pending."""
+        return self._pending
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory the pending events take."""
+        return self._bytes
+
+    def wait_for_room(self, limit_events: int, limit_bytes: int, seconds: float) -> bool:
+        """Wait until fewer than the limits are pending; return whether that came to be."""
+        with self._shrunk:
+            return self._shrunk.wait_for(
+                lambda: self._pending < limit_events and self._bytes < limit_bytes, seconds
+            )
+
+    def wait_until_empty(self, seconds: float | None) -> bool:
+        """Wait until nothing is pending; return whether that came to be."""
+        with self._shrunk:
+            return self._shrunk.wait_for(lambda: self._pending == 0, seconds)
+
+
+def _size(event: WriteEvent) -> int:
+    value = event.arg
+    return EVENT_OVERHEAD_BYTES + len(event.key) + (len(value) if isinstance(value, bytes) else 8)

@@ -1,0 +1,55 @@
+"""Records: how a group of events is written into the log.
+
+A record is one item of the queue, so it is durable as a whole or not at all: four bytes of
+CRC-32 over the rest, then msgpack ``[version, epoch, events]``. No pickle: reading a file must
+never run code from it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import msgspec
+
+from cachedesk.engine.errors import Damaged
+from cachedesk.engine.events import WriteEvent
+
+VERSION = 1
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """The events of one durable append. ``epoch`` is the log's: it changes with the file."""
+
+    version: int
+    epoch: int
+    events: list[WriteEvent]
+
+
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def encode(epoch: int, events: Sequence[WriteEvent]) -> bytes:
+    """Return the record of ``events`` as bytes."""
+    body = _encoder.encode((VERSION, epoch, events))
+    return zlib.crc32(body).to_bytes(4, "big") + body
+
+
+def decode(data: bytes) -> Record:
+    """Return the record in ``data``.
+
+    Raises:
+        Damaged: the checksum or the form is wrong, or a newer cachedesk wrote it.
+    """
+    body = data[4:]
+    if len(data) < 5 or zlib.crc32(body).to_bytes(4, "big") != data[:4]:
+        raise Damaged("checksum")
+    try:
+        record = _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Damaged(str(error)) from error
+    if record.version != VERSION:
+        raise Damaged(f"format {record.version}, this cachedesk reads {VERSION}")
+    return record

@@ -1,0 +1,105 @@
+"""One connection to Redis: bytes out, replies in, no retries.
+
+A general client retries on its own, and a retried INCR counts twice; here every failure reaches
+the caller, who alone knows what it means. The protocol itself is hiredis's work.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+
+import hiredis
+
+from cachedesk.engine.errors import CacheError
+
+Reply = bytes | int | list[object] | None
+Command = Sequence[bytes | int]
+
+_CHUNK_BYTES = 65536
+
+
+class RedisReplyError(CacheError):
+    """Redis answered with an error: the command certainly did not happen."""
+
+
+class RedisWire:
+    """A connected unix socket. Not thread-safe; after an exception other than
+    ``RedisReplyError`` the outcome of what was sent is unknown and the wire must be closed."""
+
+    __slots__ = ("_reader", "_socket", "generation")
+
+    def __init__(self, path: str, timeout_seconds: float, generation: int = 0) -> None:
+        """Connect to the server at ``path``.
+
+        Args:
+            path: the unix socket.
+            timeout_seconds: how long each wait for the server may take.
+            generation: a number of the owner's, to tell old connections from new ones.
+
+        Raises:
+            CacheError: nobody listens there.
+        """
+        self.generation = generation
+        self._reader = hiredis.Reader()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(timeout_seconds)
+            self._socket.connect(path)
+        except OSError as error:
+            self._socket.close()
+            raise CacheError(f"cannot connect to Redis: {error}") from error
+
+    def call(self, *command: bytes | int) -> Reply:
+        """Send one command and return its reply.
+
+        Raises:
+            RedisReplyError: Redis refused the command.
+            CacheError: the connection failed or timed out; the outcome is unknown.
+        """
+        self._send(hiredis.pack_command(command))
+        return self._checked(self._receive())
+
+    def pipeline(self, commands: Iterable[Command]) -> list[Reply | RedisReplyError]:
+        """Send all ``commands`` at once and return their replies in order, errors among them.
+
+        Raises:
+            CacheError: the connection failed or timed out; the outcome is unknown.
+        """
+        packed = [hiredis.pack_command(tuple(command)) for command in commands]
+        self._send(b"".join(packed))
+        replies: list[Reply | RedisReplyError] = []
+        for _ in packed:
+            reply = self._receive()
+            if isinstance(reply, hiredis.HiredisError):
+                replies.append(RedisReplyError(str(reply)))
+            else:
+                replies.append(reply)  # type: ignore[arg-type]
+        return replies
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise CacheError(f"Redis did not take a command: {error}") from error
+
+    def _receive(self) -> object:
+        while (reply := self._reader.gets()) is False:
+            try:
+                data = self._socket.recv(_CHUNK_BYTES)
+            except OSError as error:
+                raise CacheError(f"Redis did not answer: {error}") from error
+            if not data:
+                raise CacheError("Redis closed the connection")
+            self._reader.feed(data)
+        return reply
+
+    @staticmethod
+    def _checked(reply: object) -> Reply:
+        if isinstance(reply, hiredis.HiredisError):
+            raise RedisReplyError(str(reply))
+        return reply  # type: ignore[return-value]

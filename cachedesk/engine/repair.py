@@ -1,0 +1,193 @@
+"""Reads: Redis first; a miss is repaired from the truth, once per key at a time.
+
+The truth of a key is its row with its pending events folded in. The pending events are read
+first and the row second: the other way round, a flush between the two would hide an event from
+both. What was found goes into Redis only if no write came meanwhile (``freshness``).
+
+Single flight: of many readers that miss one key, one goes to the database and the others take
+its result, but only if it set out after the last write that was acknowledged before they began.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cachedesk.engine.errors import CacheError, DatabaseError, Unavailable
+from cachedesk.engine.events import NO_ROW, Row, WriteEvent, fold, is_absolute
+from cachedesk.engine.failpoints import reach
+from cachedesk.engine.metrics import Path
+from cachedesk.engine.parts import Parts
+
+
+class ReadSource(StrEnum):
+    """Where a value came from."""
+
+    REDIS = "redis"
+    OVERLAY = "overlay"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read.
+
+    ``value``: the value, ``None`` when the key is absent. ``source``: where it came from.
+    ``pending``: how many events of the key were not in the database. ``seq``: the newest event
+    that is part of the value; ``None`` when it came from Redis, which does not keep it.
+    """
+
+    value: bytes | None
+    source: ReadSource
+    pending: int
+    seq: int | None
+
+
+class _Flight:
+    """One reader's way to the database, which others may wait for."""
+
+    __slots__ = ("ended", "error", "read", "version")
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.version = -1
+        self.read: Read | None = None
+        self.error: Unavailable | None = None
+
+
+class Reader:
+    """The read path. Thread-safe."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._cache = parts.cache
+        self._pending = parts.pending
+        self._database = parts.database
+        self._versions = parts.versions
+        self._metrics = parts.metrics
+        self._flights: dict[bytes, _Flight] = {}
+        self._boarding = threading.Lock()
+
+    def read(self, key: bytes) -> Read:
+        """Return the value of ``key``, at least as new as the last acknowledged write.
+
+        Raises:
+            Unavailable: Redis has no copy and the database cannot be read.
+        """
+        began = time.perf_counter()
+        try:
+            value = self._cache.get(key)
+        except CacheError:
+            value = None
+        if value is not None:
+            found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
+            self._metrics.took(Path.HIT, time.perf_counter() - began, (key,))
+            return found
+        found = self._repair(key)
+        self._metrics.took(Path(found.source.value), time.perf_counter() - began, (key,))
+        return found
+
+    def read_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of ``keys`` in their order; errors as for ``read``."""
+        began = time.perf_counter()
+        try:
+            values = self._cache.get_many(keys)
+        except CacheError:
+            values = [None] * len(keys)
+        missing = list({key for key, value in zip(keys, values, strict=True) if value is None})
+        hits = len(keys) - sum(value is None for value in values)
+        if hits:
+            self._metrics.took(Path.HIT, time.perf_counter() - began, keys, hits)
+        if not missing:
+            return values
+        found = self._load(missing)
+        sources = [found[key].source for key, old in zip(keys, values, strict=True) if old is None]
+        for source in set(sources):
+            self._metrics.took(
+                Path(source.value), time.perf_counter() - began, (), sources.count(source)
+            )
+        return [
+            found[key].value if value is None else value
+            for key, value in zip(keys, values, strict=True)
+        ]
+
+    def truth(self, key: bytes) -> Row:
+        """Return the row of ``key`` with its pending events folded in, past the cache.
+
+        Raises:
+            DatabaseError: the row cannot be read and the pending events do not determine it.
+        """
+        events = self._pending.events(key)
+        reach("repair.overlay.after")
+        try:
+            row = self._database.read(key)
+        except DatabaseError:
+            if not is_absolute(events):
+                raise
+            row = NO_ROW
+        return fold(row, events)
+
+    def _repair(self, key: bytes) -> Read:
+        version = self._versions.of(key)
+        while True:
+            with self._boarding:
+                flight = self._flights.get(key)
+                if flight is None:
+                    own = self._flights[key] = _Flight()
+                    break
+            flight.ended.wait()
+            if flight.version >= version:
+                return _landed(flight)
+        try:
+            own.version = self._versions.of(key)
+            own.read = self._load([key])[key]
+        except Unavailable as error:
+            own.error = error
+        finally:
+            with self._boarding:
+                del self._flights[key]
+            own.ended.set()
+        return _landed(own)
+
+    def _load(self, keys: Sequence[bytes]) -> dict[bytes, Read]:
+        versions = {key: self._versions.of(key) for key in keys}
+        reach("repair.miss.after")
+        overlays = {key: self._pending.events(key) for key in keys}
+        reach("repair.overlay.after")
+        rows = self._rows(overlays)
+        reach("repair.row.after")
+        reads = {key: _read(rows.get(key, NO_ROW), events) for key, events in overlays.items()}
+        found = {key: versions[key] for key, read in reads.items() if read.value is not None}
+        if found and self._cache.admitted:
+            reach("repair.fill.before")
+            self._versions.fill(
+                found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})
+            )
+            reach("repair.fill.after")
+        return reads
+
+    def _rows(self, overlays: dict[bytes, tuple[WriteEvent, ...]]) -> dict[bytes, Row]:
+        try:
+            if len(overlays) == 1:
+                (key,) = overlays
+                return {key: self._database.read(key)}
+            return self._database.read_many(list(overlays))
+        except DatabaseError as error:
+            if all(is_absolute(events) for events in overlays.values()):
+                return {}
+            self._metrics.count("unavailable", len(overlays))
+            raise Unavailable(f"Redis has no copy and {error}") from error
+
+
+def _landed(flight: _Flight) -> Read:
+    if flight.read is None:
+        raise flight.error or Unavailable("the read that this one waited for was interrupted")
+    return flight.read
+
+
+def _read(row: Row, events: tuple[WriteEvent, ...]) -> Read:
+    truth = fold(row, events)
+    source = ReadSource.OVERLAY if truth.seq > row.seq else ReadSource.DATABASE
+    return Read(truth.value, source, sum(event.seq > row.seq for event in events), truth.seq)

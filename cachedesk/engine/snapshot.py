@@ -1,0 +1,240 @@
+"""Snapshot: one frozen value that says how everything is.
+
+A screen, a recording and a test see the stack only through this value. It is built in a time
+that grows with the number of panels, never with the number of keys, and it holds no reference
+to anything that still changes. (The idea is memray's live screen: one value, pulled by a timer.)
+
+Times ending in ``_at`` are wall-clock seconds since 1970; those ending in ``_seconds`` are spans.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Health(StrEnum):
+    """How a part is: ``up`` serves, ``degraded`` serves with a loss, ``down`` does not serve."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+class EventKind(StrEnum):
+    """What an entry of the event ring is about."""
+
+    INFO = "info"
+    FAULT = "fault"
+    HEALED = "healed"
+    RECOVERY = "recovery"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisState:
+    """The cache. ``word`` is its state in one or two words, for a screen."""
+
+    health: Health = Health.DOWN
+    word: str = "starting"
+    memory_bytes: int = 0
+    maxmemory_bytes: int = 0
+    eviction_policy: str = ""
+    keys: int = 0
+    evicted: int = 0
+    restarts: int = 0
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The write-behind log: ``depth`` events wait, ``in_flight`` of them in a batch just now."""
+
+    health: Health = Health.DOWN
+    word: str = "starting"
+    depth: int = 0
+    limit_events: int = 0
+    in_flight: int = 0
+    oldest_seconds: float = 0.0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """The flush worker. ``events`` applied in ``rows`` row writes by ``batches`` batches."""
+
+    health: Health = Health.DOWN
+    word: str = "starting"
+    batch_events: int = 0
+    batch_age_seconds: float = 0.0
+    batches: int = 0
+    events: int = 0
+    rows: int = 0
+    redelivered: int = 0
+    restarts: int = 0
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """The system of record."""
+
+    health: Health = Health.DOWN
+    word: str = "starting"
+    rows: int = 0
+    bytes: int = 0
+    wal_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Reads since the stack was opened. ``misses`` = ``overlay`` + ``database`` + unavailable."""
+
+    hits: int = 0
+    misses: int = 0
+    overlay: int = 0
+    database: int = 0
+    stale: int = 0
+    unavailable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Writes acknowledged since the stack was opened, and those that raised."""
+
+    through: int = 0
+    behind: int = 0
+    refused: int = 0
+    unavailable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The books of all accepted events; they balance when nothing is lost."""
+
+    accepted: int = 0
+    applied: int = 0
+    pending: int = 0
+    dead: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """True when accepted = applied + pending + dead."""
+        return self.accepted == self.applied + self.pending + self.dead
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """A distribution of seconds; all zero while ``count`` is zero."""
+
+    count: int = 0
+    p50: float = 0.0
+    p99: float = 0.0
+    max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """How long each path took for its caller (``flush``: one batch of the worker)."""
+
+    hit: Percentiles = Percentiles()
+    overlay: Percentiles = Percentiles()
+    database: Percentiles = Percentiles()
+    write_through: Percentiles = Percentiles()
+    write_behind: Percentiles = Percentiles()
+    flush: Percentiles = Percentiles()
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What happened in one interval of the history, and the gauges at its end.
+
+    ``lag_seconds`` is the age of the oldest event that was still waiting (0 when none was).
+    """
+
+    at: float
+    hits: int = 0
+    misses: int = 0
+    writes: int = 0
+    applied: int = 0
+    depth: int = 0
+    lag_seconds: float = 0.0
+    stale: int = 0
+    unavailable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A fault on the time axis: from ``start_at`` until ``end_at`` (``None``: still active)."""
+
+    name: str
+    start_at: float
+    end_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HotKey:
+    """One of the most used keys, with its value in each place.
+
+    ``cached`` and ``row`` are ``None`` when the key is absent there; whether the place could be
+    asked at all is said by ``cached_known`` and ``row_known``. ``truth`` is the row with the
+    pending events folded in. Long values are cut to their first 256 bytes.
+    """
+
+    key: bytes
+    policy: str
+    uses: int
+    cached: bytes | None = None
+    cached_known: bool = True
+    pending: int = 0
+    row: bytes | None = None
+    row_known: bool = True
+    truth: bytes | None = None
+    truth_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A rare fact: Redis died, a fault was injected, recovery is done."""
+
+    at: float
+    kind: EventKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How everything is, at one instant.
+
+    ``ticks`` are the history, oldest first, one per ``tick_seconds``, at most 600.
+    ``faults`` are the names of the faults active now. ``events`` are oldest first, at most 200.
+    ``workload`` says in a few words what drives the stack, empty when nothing does.
+    """
+
+    at: float
+    uptime_seconds: float = 0.0
+    redis: RedisState = RedisState()
+    log: LogState = LogState()
+    worker: WorkerState = WorkerState()
+    database: DatabaseState = DatabaseState()
+    reads: Reads = Reads()
+    writes: Writes = Writes()
+    books: Books = Books()
+    latencies: Latencies = Latencies()
+    lag: Percentiles = Percentiles()
+    tick_seconds: float = 0.5
+    ticks: tuple[Tick, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    faults: tuple[str, ...] = ()
+    hot: tuple[HotKey, ...] = ()
+    events: tuple[Event, ...] = ()
+    workload: str = field(default="")
+
+
+class Source(Protocol):
+    """Anything that can say how everything is: the live stack, a recording, a fixed value."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the state now. May take milliseconds: never call it on a screen's own thread."""
+        ...

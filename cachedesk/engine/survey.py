@@ -1,0 +1,160 @@
+"""The survey: it asks each part how it is and makes one snapshot of the answers."""
+
+from __future__ import annotations
+
+import time
+
+from cachedesk.engine.cache import CacheFigures
+from cachedesk.engine.errors import CacheError, DatabaseError
+from cachedesk.engine.events import NO_ROW, Row, fold, is_absolute
+from cachedesk.engine.faults import FaultDesk
+from cachedesk.engine.metrics import TICK_SECONDS
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.snapshot import (
+    DatabaseState,
+    Health,
+    HotKey,
+    LogState,
+    RedisState,
+    Snapshot,
+)
+from cachedesk.engine.worker import FlushWorker
+
+HOT_KEYS = 50
+_VALUE_BYTES = 256
+
+
+class Survey:
+    """Builds snapshots. What it costs depends on the number of panels, not of keys."""
+
+    def __init__(self, parts: Parts, worker: FlushWorker, faults: FaultDesk) -> None:
+        self._keeper = parts.keeper
+        self._cache = parts.cache
+        self._log = parts.log
+        self._database = parts.database
+        self._pending = parts.pending
+        self._metrics = parts.metrics
+        self._policies = parts.policies
+        self._chronicle = parts.chronicle
+        self._log_settings = parts.settings.log
+        self._worker = worker
+        self._faults = faults
+        self._opened = time.monotonic()
+        self._figures = CacheFigures(0, 0, "", 0, 0)
+
+    def snapshot(self, workload: str) -> Snapshot:
+        """Return how everything is; ``workload`` says what drives the stack."""
+        books = self._pending.books()
+        return Snapshot(
+            at=time.time(),
+            uptime_seconds=time.monotonic() - self._opened,
+            redis=self._redis(),
+            log=self._log_state(books.pending),
+            worker=self._worker.state(),
+            database=self._database_state(),
+            reads=self._metrics.reads(),
+            writes=self._metrics.writes(),
+            books=books,
+            latencies=self._metrics.latencies(),
+            lag=self._metrics.lag(),
+            tick_seconds=TICK_SECONDS,
+            ticks=self._metrics.ticks(),
+            marks=self._chronicle.marks(),
+            faults=self._faults.active,
+            hot=self._hot(),
+            events=self._chronicle.events(),
+            workload=workload,
+        )
+
+    def _redis(self) -> RedisState:
+        try:
+            figures = self._figures = self._cache.figures()
+            health = Health.UP
+        except CacheError:
+            # What it held is not used now; its limits are still true.
+            old = self._figures
+            figures = CacheFigures(0, old.maxmemory_bytes, old.eviction_policy, 0, old.evicted)
+            health = Health.DOWN
+        return RedisState(
+            health=health,
+            word=self._keeper.word,
+            memory_bytes=figures.memory_bytes,
+            maxmemory_bytes=figures.maxmemory_bytes,
+            eviction_policy=figures.eviction_policy,
+            keys=figures.keys,
+            evicted=figures.evicted,
+            restarts=self._keeper.restarts,
+            pid=self._keeper.pid,
+        )
+
+    def _log_state(self, depth: int) -> LogState:
+        full = depth >= self._log_settings.limit_events or (
+            self._pending.bytes >= self._log_settings.limit_bytes
+        )
+        return LogState(
+            health=Health.DEGRADED if full else Health.UP,
+            word="full" if full else "up",
+            depth=depth,
+            limit_events=self._log_settings.limit_events,
+            in_flight=self._worker.in_flight,
+            oldest_seconds=self._log.oldest_seconds if depth else 0.0,
+            bytes=self._log.bytes,
+        )
+
+    def _database_state(self) -> DatabaseState:
+        try:
+            rows, _ = self._database.count()
+            size, wal = self._database.bytes
+        except (DatabaseError, OSError):
+            return DatabaseState(Health.DOWN, "not readable")
+        locked = "database.lock" in self._faults.active
+        return DatabaseState(
+            health=Health.DEGRADED if locked else Health.UP,
+            word="locked" if locked else "up",
+            rows=rows,
+            bytes=size,
+            wal_bytes=wal,
+        )
+
+    def _hot(self) -> tuple[HotKey, ...]:
+        hottest = self._metrics.hottest(HOT_KEYS)
+        keys = [key for key, _ in hottest]
+        # In the order of a repair: what is pending first, the rows second.
+        pending = {key: self._pending.events(key) for key in keys}
+        rows = self._rows(keys)
+        cached = self._cached(keys)
+        hot = []
+        for key, uses in hottest:
+            events = pending[key]
+            row = (rows or {}).get(key, NO_ROW)
+            hot.append(
+                HotKey(
+                    key=key,
+                    policy=self._policies.of(key).value,
+                    uses=uses,
+                    cached=_cut((cached or {}).get(key)),
+                    cached_known=cached is not None,
+                    pending=sum(event.seq > row.seq for event in events),
+                    row=_cut(row.value),
+                    row_known=rows is not None,
+                    truth=_cut(fold(row, events).value),
+                    truth_known=rows is not None or is_absolute(events),
+                )
+            )
+        return tuple(hot)
+
+    def _rows(self, keys: list[bytes]) -> dict[bytes, Row] | None:
+        try:
+            return self._database.read_many(keys)
+        except DatabaseError:
+            return None
+
+    def _cached(self, keys: list[bytes]) -> dict[bytes, bytes | None] | None:
+        try:
+            return dict(zip(keys, self._cache.get_many(keys), strict=True))
+        except CacheError:
+            return None
+
+
+def _cut(value: bytes | None) -> bytes | None:
+    return value[:_VALUE_BYTES] if value is not None else None

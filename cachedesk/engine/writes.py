@@ -1,0 +1,66 @@
+"""What a write is before it is an event, and what its caller gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from cachedesk.engine.events import Argument, Op, WriteEvent
+from cachedesk.engine.group import Request
+
+
+class Level(StrEnum):
+    """How safe an acknowledged write is: ``durable`` in the log, or ``applied`` to its row."""
+
+    DURABLE = "durable"
+    APPLIED = "applied"
+
+
+class Change(NamedTuple):
+    """One write that a caller asks for."""
+
+    op: Op
+    key: bytes
+    arg: Argument
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The acknowledgement of one write.
+
+    ``seq``: its place in the order of all writes of the data directory, and its id.
+    ``level``: how safe it is. ``value``: what the key is worth after it (``None``: absent).
+    """
+
+    seq: int
+    level: Level
+    value: bytes | None = None
+
+
+class WriteRequest(Request):
+    """Changes of one caller that are committed together, and their receipts once they are."""
+
+    __slots__ = ("changes", "deadline", "receipts")
+
+    def __init__(self, changes: Sequence[Change], deadline: float) -> None:
+        super().__init__()
+        self.changes = changes
+        self.deadline = deadline
+        self.receipts: list[Receipt] = []
+
+
+class Observer(Protocol):
+    """Somebody who is told what became part of a row, after each commit: a judge."""
+
+    def applied(self, events: Iterable[WriteEvent]) -> None:
+        """``events`` are now part of their rows."""
+        ...
+
+
+class NoObserver:
+    """Nobody looks."""
+
+    def applied(self, events: Iterable[WriteEvent]) -> None:
+        """Do nothing."""
