@@ -137,9 +137,12 @@ class WriteBehind:
         try:
             self._log.append(events)
             self._pending.add(events, heads)
+            self._log.publish(events)
             self._versions.bump(heads)
+            reach("log.append.after")
             reach("behind.cache.before")
             self._cache.put(heads)
+            reach("behind.cache.after")
         except Unavailable:
             raise
         except BaseException:
@@ -147,7 +150,7 @@ class WriteBehind:
             self._versions.bump(heads)
             self._cache.doubt(heads, "a write-behind was interrupted")
             raise
-        reach("behind.cache.after")
+        reach("behind.receipt.before")
         for request in staged:
             request.done()
 

@@ -32,6 +32,9 @@ _KEYS_PER_SELECT = 500
 _ROWS_PER_PAGE = 2_000
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
+_ROWS_PER_TRIM = 1_000
+_OLD_TOMBSTONES = "SELECT rowid FROM rows WHERE value IS NULL AND seq <= ? LIMIT ?"
+
 _READABLE_VIEW = """
 SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
        strftime('%Y-%m-%d %H:%M:%S', updated_at, 'unixepoch') AS updated_utc
@@ -44,14 +47,23 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._live: set[bytes] = set()
 
     def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
         """Return the rows of ``keys``; a key without a row is not in the result."""
-        return _select(self._connection, keys)
+        rows = _select(self._connection, keys)
+        self._live.update(key for key, row in rows.items() if row.value is not None)
+        return rows
 
     def write(self, rows: Mapping[bytes, Row]) -> None:
-        """Insert or replace ``rows``."""
+        """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
+        number of live rows stays exact without counting them."""
         now = time.time()
+        change = sum((row.value is not None) - (key in self._live) for key, row in rows.items())
+        if change:
+            self._connection.execute(
+                "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
+            )
         self._connection.executemany(
             "INSERT INTO rows (key, value, seq, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
             " DO UPDATE SET value=excluded.value, seq=excluded.seq, updated_at=excluded.updated_at",
@@ -67,6 +79,13 @@ class Transaction:
                 for event, reason in refusals
             ),
         )
+
+    def drop_tombstones(self, through_seq: int) -> int:
+        """Delete up to 1,000 tombstones whose seq is not above ``through_seq``."""
+        cursor = self._connection.execute(
+            f"DELETE FROM rows WHERE rowid IN ({_OLD_TOMBSTONES})", (through_seq, _ROWS_PER_TRIM)
+        )
+        return cursor.rowcount
 
     def note(self, name: str, number: int) -> None:
         """Keep a number under ``name``, as part of this transaction."""
@@ -132,11 +151,23 @@ class Database:
             return dict(connection.execute("SELECT name, number FROM meta"))
 
     def count(self) -> tuple[int, int]:
-        """Return an estimate of the number of rows that costs no scan, and of dead letters."""
+        """Return the numbers of live rows and of dead letters, without a scan of the rows."""
         with self._reader() as connection:
-            rows = connection.execute("SELECT coalesce(max(rowid), 0) FROM rows").fetchone()[0]
-            dead = connection.execute("SELECT count(*) FROM dead").fetchone()[0]
-        return rows, dead
+            rows = connection.execute("SELECT number FROM meta WHERE name='live_rows'").fetchone()
+            dead = connection.execute("SELECT count(*) FROM dead").fetchone()
+        return rows[0], dead[0]
+
+    def trim(self, through_seq: int, deadline: float) -> int:
+        """Drop up to 1,000 tombstones whose seq is not above ``through_seq``; return how many.
+
+        Safe once no event of those keys can be delivered again: every event up to
+        ``through_seq`` was acked, and a later one has a higher seq than any tombstone.
+        """
+        with self._reader() as connection:
+            if connection.execute(_OLD_TOMBSTONES, (through_seq, 1)).fetchone() is None:
+                return 0
+        with self.transaction(deadline) as transaction:
+            return transaction.drop_tombstones(through_seq)
 
     @property
     def bytes(self) -> tuple[int, int]:
@@ -284,8 +315,10 @@ def _create(database: sqlite_utils.Database) -> None:
             {"name": str, "number": int}, pk="name", not_null={"number"}, strict=True
         )
         database.table("meta").insert_all(
-            {"name": name, "number": 0} for name in ("newest_seq", "log_seq", "log_epoch")
+            {"name": name, "number": 0}
+            for name in ("newest_seq", "log_seq", "log_epoch", "live_rows")
         )
+        database.execute("CREATE INDEX tombstones ON rows (seq) WHERE value IS NULL")
         database.create_view("readable", _READABLE_VIEW)
         database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

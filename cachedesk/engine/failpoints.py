@@ -9,20 +9,35 @@ Terms follow the grammar of fail-rs (https://docs.rs/fail): ``[p%][n*]action[(ar
 from __future__ import annotations
 
 import difflib
+import mmap
 import os
 import random
 import re
 import signal
+import struct
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from cachedesk.engine import errors
 from cachedesk.engine.errors import CacheError, ConfigError
 
 POINTS = (
+    "boot.lock.after",
+    "boot.orphan.after",
+    "boot.database.after",
+    "boot.log.after",
+    "boot.epoch.before",
+    "boot.index.mid",
+    "boot.witness.before",
+    "boot.witness.after",
+    "boot.serve.before",
+    "redis.start.after",
+    "redis.admit.before",
+    "redis.admit.after",
+    "redis.reply.lost",
     "through.fence.before",
     "through.begin.before",
     "through.apply.mid",
@@ -30,26 +45,37 @@ POINTS = (
     "through.commit.after",
     "through.cache.before",
     "through.cache.after",
+    "through.receipt.before",
     "log.append.before",
     "log.append.before_commit",
     "log.append.after_commit",
+    "log.append.after",
     "behind.cache.before",
     "behind.cache.after",
+    "behind.receipt.before",
     "worker.read.after",
-    "worker.coalesce.after",
     "worker.apply.begin",
+    "worker.coalesce.after",
     "worker.apply.mid_batch",
     "worker.apply.before_commit",
     "worker.apply.after_commit",
+    "worker.settle.after",
     "worker.ack.before",
     "worker.ack.after",
+    "worker.trim.before",
+    "worker.trim.after",
     "repair.miss.after",
     "repair.overlay.after",
     "repair.row.after",
     "repair.fill.before",
     "repair.fill.after",
-    "redis.reply.lost",
+    "close.worker.before",
+    "close.worker.after",
+    "close.witness.before",
+    "close.witness.after",
 )
+
+_NUMBER = struct.Struct("<Q")
 
 _TERM = re.compile(
     r"(?:(?P<percent>\d+(?:\.\d+)?)%)?(?:(?P<times>\d+)\*)?"
@@ -68,6 +94,33 @@ class _Term:
     argument: str
     percent: float
     times: int | None
+
+
+class Tally:
+    """How often each point was reached while armed: one 64-bit number a point, in memory or in a
+    mapped file, which survives the death of its process."""
+
+    def __init__(self) -> None:
+        self._numbers: bytearray | mmap.mmap = bytearray(8 * len(POINTS))
+        self._lock = threading.Lock()
+
+    def add(self, point: str) -> None:
+        """Count that ``point`` is reached."""
+        place = 8 * POINTS.index(point)
+        with self._lock:
+            count = _NUMBER.unpack_from(self._numbers, place)[0]
+            _NUMBER.pack_into(self._numbers, place, count + 1)
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts that are not zero."""
+        counts = (count for (count,) in _NUMBER.iter_unpack(self._numbers))
+        return {point: count for point, count in zip(POINTS, counts, strict=True) if count}
+
+    def move_to(self, path: Path) -> None:
+        """Go on in the file at ``path``, which is made if it does not exist."""
+        with path.open("a+b") as file:
+            file.truncate(8 * len(POINTS))
+            self._numbers = mmap.mmap(file.fileno(), 8 * len(POINTS))
 
 
 class _Armed:
@@ -90,7 +143,7 @@ class _Armed:
 
 
 _armed: dict[str, _Armed] = {}
-_hits: Counter[str] = Counter()
+_tally = Tally()
 _disarmed = threading.Condition()
 
 
@@ -98,8 +151,8 @@ def reach(point: str) -> None:
     """Say that ``point`` is reached; fails there if it is armed."""
     if _armed and (armed := _armed.get(point)) is not None:
         term = armed.draw()
+        _tally.add(point)
         if term is not None and term.action != "off":
-            _hits[point] += 1
             _act(point, term)
 
 
@@ -132,8 +185,14 @@ def armed() -> tuple[str, ...]:
 
 
 def hits() -> Mapping[str, int]:
-    """Return how often each point has failed since the process began."""
-    return dict(_hits)
+    """Return how often each armed point was reached since the process began, or since
+    ``count_in``."""
+    return _tally.counts()
+
+
+def count_in(path: Path) -> None:
+    """Count in a mapped file from now on, so that the counts survive the process's death."""
+    _tally.move_to(path)
 
 
 def arm_from(text: str) -> None:

@@ -18,11 +18,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from persistqueue import Empty, SQLiteQueue
 
-from cachedesk.engine.errors import Damaged, OutcomeUnknown, Unavailable
-from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
+from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.record import decode, encode
 from cachedesk.engine.witness import Witness
@@ -54,6 +55,15 @@ class _DurableQueue(SQLiteQueue):  # type: ignore[misc]
         if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
             raise Damaged("SQLite refuses synchronous=FULL; the log would not be safe")
         return connection
+
+
+class _Unacked(NamedTuple):
+    """A record that was not acked: its first and last seq, its events, when it was accepted."""
+
+    first_seq: int
+    last_seq: int
+    events: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +103,12 @@ class WriteBehindLog:
         except sqlite3.DatabaseError as error:
             raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
         self._witness = Witness(folder / "witness", secrets.randbits(63))
+        self.was_open = self._witness.was_open
+        self._witness.mark(open_now=True)
         self._acked = 0
-        self._unacked: deque[tuple[int, int, float]] = deque()
+        self._unacked: deque[_Unacked] = deque()
         self._waiting = 0
+        self._published = 0
         self._counting = threading.Lock()
         self.grown = threading.Event()
         self.grown_at = 1
@@ -120,9 +133,16 @@ class WriteBehindLog:
     def oldest_seconds(self) -> float:
         """The age of the oldest event that was not acked; 0 when there is none."""
         try:
-            return max(0.0, time.monotonic() - self._unacked[0][2])
+            return max(0.0, time.monotonic() - self._unacked[0].at)
         except IndexError:
             return 0.0
+
+    @property
+    def acked_through(self) -> int:
+        """The seq up to which no event can be delivered again. (An event that is appended later
+        is of a key that nothing above its seq has changed: see ``fence``.)"""
+        with self._counting:
+            return self._unacked[0].first_seq - 1 if self._unacked else COUNTER_MAX
 
     @property
     def bytes(self) -> int:
@@ -147,7 +167,9 @@ class WriteBehindLog:
             items = self._queue.queue()
         except sqlite3.DatabaseError as error:
             raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
-        for item in items:
+        for place, item in enumerate(items):
+            if place == len(items) // 2:
+                reach("boot.index.mid")
             try:
                 record = decode(item["data"])
             except Damaged as error:
@@ -170,9 +192,11 @@ class WriteBehindLog:
                 f" {self.newest_seq}: its file was emptied, replaced or restored without the rest;"
                 " restore the whole data directory from one backup"
             )
+        reach("boot.witness.before")
         if newest > self.newest_seq:
             # The process died between the commit and the note.
             self._witness.note(newest)
+        reach("boot.witness.after")
         self.rewind()
         return events
 
@@ -187,6 +211,8 @@ class WriteBehindLog:
         reach("log.append.before_commit")
         try:
             self._queue.put(data)
+        except sqlite3.ProgrammingError as error:
+            raise Closed("the write-behind log was closed") from error
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", None)
             if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
@@ -194,12 +220,17 @@ class WriteBehindLog:
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
         reach("log.append.after_commit")
         self._witness.note(events[-1].seq)
+
+    def publish(self, events: Sequence[WriteEvent]) -> None:
+        """Let ``read`` deliver ``events``, which were appended and are now known as pending. An
+        event that were applied before it is pending would stay pending for ever."""
         self._note_unacked(events, time.monotonic())
         if self._waiting >= self.grown_at:
             self.grown.set()
 
     def read(self, most_events: int) -> Batch:
-        """Return the next records, at least one if there is one, until they hold ``most_events``.
+        """Return the next published records, at least one if there is one, until they hold
+        ``most_events``.
 
         Raises:
             Damaged: a record is damaged.
@@ -207,13 +238,18 @@ class WriteBehindLog:
         """
         events: list[WriteEvent] = []
         while len(events) < most_events:
+            before = self._queue.cursor
             try:
                 item = self._queue.get(block=False, raw=True)
             except Empty:
                 break
             except sqlite3.Error as error:
                 raise Unavailable(f"the write-behind log cannot be read: {error}") from error
-            events += decode(item["data"]).events
+            found = decode(item["data"]).events
+            if found[-1].seq > self._published:
+                self._queue.cursor = before
+                break
+            events += found
         return Batch(tuple(events), self._queue.cursor)
 
     def ack(self, batch: Batch) -> None:
@@ -228,8 +264,8 @@ class WriteBehindLog:
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
         self._acked = batch.position
         with self._counting:
-            while self._unacked and self._unacked[0][0] <= batch.events[-1].seq:
-                self._waiting -= self._unacked.popleft()[1]
+            while self._unacked and self._unacked[0].last_seq <= batch.events[-1].seq:
+                self._waiting -= self._unacked.popleft().events
 
     def rewind(self) -> None:
         """Deliver again everything that was not acked: the reader died, or its batch failed."""
@@ -237,10 +273,14 @@ class WriteBehindLog:
 
     def _note_unacked(self, events: Sequence[WriteEvent], at: float) -> None:
         with self._counting:
-            self._unacked.append((events[-1].seq, len(events), at))
+            self._unacked.append(_Unacked(events[0].seq, events[-1].seq, len(events), at))
             self._waiting += len(events)
+            self._published = events[-1].seq
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; the witness remembers that it was done in order."""
         self._queue.close()
+        reach("close.witness.before")
+        self._witness.mark(open_now=False)
+        reach("close.witness.after")
         self._witness.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cachedesk.engine.events import WriteEvent
 from cachedesk.engine.snapshot import Books
@@ -32,11 +32,13 @@ class _Queue:
 class Pending:
     """The pending events per key. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, dead: int = 0) -> None:
+        """Begin with nothing pending and ``dead`` dead letters of earlier."""
         self._lock = threading.Lock()
         self._shrunk = threading.Condition(self._lock)
         self._queues: dict[bytes, _Queue] = {}
-        self._accepted = self._applied = self._pending = self._dead = 0
+        self._accepted = self._dead = dead
+        self._applied = self._pending = 0
         self._bytes = 0
 
     def add(
@@ -54,6 +56,7 @@ class Pending:
                 if queue is None:
                     queue = self._queues[event.key] = _Queue()
                 queue.events.append(event)
+                queue.head_known = False
                 self._bytes += _size(event)
             for key, head in (heads or {}).items():
                 queue = self._queues[key]
@@ -91,12 +94,14 @@ class Pending:
             queue = self._queues.get(key)
             return len(queue.events) if queue is not None else 0
 
-    def settle(self, events: Iterable[WriteEvent], dead: int = 0, through: int = 0) -> int:
+    def settle(
+        self, events: Iterable[WriteEvent], dead: Collection[int] = (), through: int = 0
+    ) -> int:
         """Take ``events``, now part of their rows or buried, out of the index.
 
         Args:
             events: what a committed transaction holds; those no longer pending count for nothing.
-            dead: how many of them were buried as dead letters.
+            dead: the seqs of those among them that are dead letters.
             through: how many writes that never were pending the same transaction applied.
 
         Returns:
@@ -105,20 +110,22 @@ class Pending:
         newest: dict[bytes, int] = {}
         for event in events:
             newest[event.key] = event.seq
-        settled = 0
+        settled = buried = 0
         with self._lock:
             for key, seq in newest.items():
                 queue = self._queues.get(key)
                 if queue is None:
                     continue
                 while queue.events and queue.events[0].seq <= seq:
-                    self._bytes -= _size(queue.events.popleft())
+                    event = queue.events.popleft()
+                    self._bytes -= _size(event)
                     settled += 1
+                    buried += event.seq in dead
                 if not queue.events:
                     del self._queues[key]
             self._pending -= settled
-            self._dead += dead
-            self._applied += settled - dead + through
+            self._dead += buried
+            self._applied += settled - buried + through
             self._accepted += through
             self._shrunk.notify_all()
         return settled

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import CacheError
+from cachedesk.engine.failpoints import reach
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.snapshot import EventKind
 
@@ -133,9 +134,11 @@ class RedisKeeper:
             self._short_lives = min(self._short_lives + 1, len(_BACKOFF_SECONDS) - 1)
         else:
             self._short_lives = 0
-        if self._starts:
+        if self._short_lives == 1:
+            self._announce(EventKind.ERROR, "Redis dies soon after each start; retrying")
+        elif self._starts and not self._short_lives:
             self._announce(EventKind.ERROR, "Redis died; a new, empty one is started")
-            time.sleep(_BACKOFF_SECONDS[self._short_lives])
+        time.sleep(_BACKOFF_SECONDS[self._short_lives])
         self._server.stop()
         try:
             self._server.start()
@@ -143,6 +146,7 @@ class RedisKeeper:
             self._announce(EventKind.ERROR, f"redis-server cannot be started: {error}")
             self._tried.set()
             return 1.0
+        reach("redis.start.after")
         self._starts += 1
         self._started_at = time.monotonic()
         self._silent_since = None
@@ -150,7 +154,9 @@ class RedisKeeper:
 
     def _admit(self) -> float:
         try:
+            reach("redis.admit.before")
             admission = self._cache.admit()
+            reach("redis.admit.after")
         except CacheError:
             return self._silent()
         seconds = time.monotonic() - (self._silent_since or self._started_at)

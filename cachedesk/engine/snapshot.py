@@ -62,7 +62,9 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """The flush worker. ``events`` applied in ``rows`` row writes by ``batches`` batches."""
+    """The flush worker. ``events`` applied in ``rows`` row writes by ``batches`` batches;
+    ``redelivered`` events were part of their rows already when they came (delivered again after
+    a crash, or absorbed by a write-through)."""
 
     health: Health = Health.DOWN
     word: str = "starting"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from pathlib import Path
 
+from cachedesk.engine import failpoints
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.commands import (
@@ -23,6 +25,7 @@ from cachedesk.engine.commands import (
 from cachedesk.engine.database import Database
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.errors import Damaged, Unavailable
+from cachedesk.engine.failpoints import reach
 from cachedesk.engine.faults import FaultDesk
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.freshness import Versions
@@ -54,11 +57,13 @@ class Vault:
         began = time.monotonic()
         self.database = Database(directory.database)
         try:
+            reach("boot.database.after")
             self.log = WriteBehindLog(directory.log)
         except BaseException:
             self.database.close()
             raise
         try:
+            reach("boot.log.after")
             numbers = self.database.numbers()
             self._check_epoch(numbers["log_epoch"], directory)
             self.pending = Pending()
@@ -77,6 +82,7 @@ class Vault:
             return
         if known == 0 and self.log.newest_seq == 0:
             with self.database.transaction(time.monotonic() + 5) as transaction:
+                reach("boot.epoch.before")
                 transaction.note("log_epoch", self.log.epoch)
             return
         raise Damaged(
@@ -111,10 +117,12 @@ class Stack:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
             ConfigError: a setting is wrong.
         """
+        failpoints.arm_from(os.environ.get("CACHEDESK_FAILPOINTS", ""))
         settings = settings or Settings()
         policies = PolicyTable(settings.policies)
         self.directory = DataDirectory(path)
         self._undo = [self.directory.close]
+        reach("boot.lock.after")
         self.workload = ""
         try:
             self._build(settings, policies, observer or NoObserver())
@@ -128,16 +136,18 @@ class Stack:
         server = RedisServer(self.directory.path, settings.redis)
         if server.stopped_orphan:
             announce(EventKind.RECOVERY, "a redis-server that was left behind was stopped")
+        reach("boot.orphan.after")
         cache = Cache(server.socket_path, settings.redis.timeout_seconds)
         keeper = RedisKeeper(server, cache, announce)
         self._undo.append(keeper.close)
         keeper.start()
         vault = Vault(self.directory)
         self._undo.append(vault.close)
-        if vault.recovered:
+        if vault.recovered or vault.log.was_open:
+            stop = "an unclean stop" if vault.log.was_open else "the last stop"
             announce(
                 EventKind.RECOVERY,
-                f"recovered {vault.recovered:,} pending events, 0 lost,"
+                f"recovered {vault.recovered:,} pending events after {stop}, 0 lost,"
                 f" {vault.recovery_seconds:.2f} s",
             )
         parts = Parts(
@@ -162,8 +172,9 @@ class Stack:
         self._survey = Survey(parts, self.worker, self.faults)
         self.layer = CacheLayer(parts, self.worker, self.snapshot, self._close)
         keeper.wait_until_tried()
+        reach("boot.serve.before")
         self.worker.start()
-        self._undo.append(self.worker.close)
+        self._undo.append(self._close_worker)
         self._undo.append(self._heal_quietly)
         ticker = _Ticker(parts)
         ticker.start()
@@ -217,6 +228,11 @@ class Stack:
     def _close(self) -> None:
         while self._undo:
             self._undo.pop()()
+
+    def _close_worker(self) -> None:
+        reach("close.worker.before")
+        self.worker.close()
+        reach("close.worker.after")
 
 
 class _Ticker:

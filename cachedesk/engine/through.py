@@ -112,11 +112,12 @@ class WriteThrough:
             reach("through.commit.before")
         reach("through.commit.after")
         self._observer.applied(itertools.chain(absorbed.applied, events))
-        self._pending.settle(pending, dead=len(absorbed.refused), through=len(events))
+        self._pending.settle(pending, {event.seq for event, _ in absorbed.refused}, len(events))
         self._versions.bump(keys)
         reach("through.cache.before")
         self._cache.put({key: row.value for key, row in changed.items()})
         reach("through.cache.after")
+        reach("through.receipt.before")
         for request, refusal in refused:
             request.fail(refusal)
         for request in group:

@@ -1,7 +1,8 @@
 """The witness: a few bytes beside the log that tell an empty log from a lost one.
 
 SQLite opens a 0-byte file, or one whose ``-wal`` was deleted, silently as an empty database. The
-witness holds the log's epoch and the newest seq that was appended. It is a mapped file: noting a
+witness holds the log's epoch, the newest seq that was appended, and whether the log is open (so a
+stop that was not clean is known at the next open). It is a mapped file: noting a
 seq is a store to memory, costs no fsync, and survives the death of the process.
 """
 
@@ -16,7 +17,8 @@ from cachedesk.engine.errors import Damaged
 _MAGIC = b"cdwitns1"
 _EPOCH = struct.Struct("<8sQ")
 _SEQ = struct.Struct("<Q")
-_SIZE = 24
+_OPEN = struct.Struct("<Q")
+_SIZE = 32
 
 
 class Witness:
@@ -31,7 +33,7 @@ class Witness:
         fresh = not path.exists()
         self._file = path.open("x+b" if fresh else "r+b")
         if fresh:
-            self._file.write(_EPOCH.pack(_MAGIC, epoch) + _SEQ.pack(0))
+            self._file.write(_EPOCH.pack(_MAGIC, epoch) + _SEQ.pack(0) + _OPEN.pack(0))
             self._file.flush()
         if path.stat().st_size != _SIZE:
             self._file.close()
@@ -46,6 +48,15 @@ class Witness:
     def seq(self) -> int:
         """The newest seq that was appended to the log."""
         return int(_SEQ.unpack_from(self._map, _EPOCH.size)[0])
+
+    @property
+    def was_open(self) -> bool:
+        """Whether the log is, or at the last death of its process was, open."""
+        return bool(_OPEN.unpack_from(self._map, _SIZE - _OPEN.size)[0])
+
+    def mark(self, *, open_now: bool) -> None:
+        """Remember whether the log is open."""
+        _OPEN.pack_into(self._map, _SIZE - _OPEN.size, open_now)
 
     def note(self, seq: int) -> None:
         """Remember that the event ``seq`` is in the log."""

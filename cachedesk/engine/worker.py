@@ -22,7 +22,9 @@ from cachedesk.engine.parts import Parts
 from cachedesk.engine.snapshot import EventKind, Health, WorkerState
 
 _LOCK_SECONDS = 1.0
-_IDLE_SECONDS = 3600.0
+_IDLE_SECONDS = 60.0
+_PAUSED_SECONDS = 3600.0
+_BATCHES_PER_TRIM = 50
 
 
 class FlushWorker:
@@ -151,6 +153,8 @@ class FlushWorker:
     def _work(self) -> None:
         while self._wait_for_batch():
             batch = self._log.read(self.batch_events)
+            if not batch.events or self._batches % _BATCHES_PER_TRIM == 0:
+                self._trim()
             if batch.events:
                 self._word = "flushing"
                 self._flush(batch)
@@ -167,7 +171,8 @@ class FlushWorker:
             seconds = self._due_in()
             if seconds <= 0:
                 return True
-            self._log.grown.wait(seconds)
+            if not self._log.grown.wait(seconds) and seconds == _IDLE_SECONDS:
+                return True
         return False
 
     def _due_in(self) -> float:
@@ -177,7 +182,7 @@ class FlushWorker:
                 self._steps -= 1
                 return 0.0
             if self._paused and not self._hurry:
-                return _IDLE_SECONDS
+                return _PAUSED_SECONDS
         self._log.grown_at = 1
         if not self._log.waiting:
             return _IDLE_SECONDS
@@ -204,10 +209,16 @@ class FlushWorker:
             reach("worker.apply.before_commit")
         reach("worker.apply.after_commit")
         self._settle(batch, coalesced, time.monotonic() - began)
+        reach("worker.settle.after")
         reach("worker.ack.before")
         self._log.ack(batch)
         reach("worker.ack.after")
         self._in_flight = 0
+
+    def _trim(self) -> None:
+        reach("worker.trim.before")
+        self._database.trim(self._log.acked_through, time.monotonic() + _LOCK_SECONDS)
+        reach("worker.trim.after")
 
     def _settle(self, batch: Batch, coalesced: Coalesced, seconds: float) -> None:
         self._observer.applied(coalesced.applied)
