@@ -87,6 +87,13 @@ class Transaction:
         )
         return cursor.rowcount
 
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``."""
+        found = self._connection.execute(
+            "SELECT seq FROM dead WHERE seq BETWEEN ? AND ?", (first_seq, last_seq)
+        )
+        return {seq for (seq,) in found}
+
     def note(self, name: str, number: int) -> None:
         """Keep a number under ``name``, as part of this transaction."""
         self._connection.execute("UPDATE meta SET number=? WHERE name=?", (number, name))

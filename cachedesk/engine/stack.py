@@ -66,7 +66,7 @@ class Vault:
             reach("boot.log.after")
             numbers = self.database.numbers()
             self._check_epoch(numbers["log_epoch"], directory)
-            self.pending = Pending()
+            self.pending = Pending(self.database.count()[1])
             events = self.log.recover(numbers["log_seq"])
             self.pending.add(events)
         except BaseException:

@@ -206,9 +206,10 @@ class FlushWorker:
             transaction.write(second)
             transaction.bury(coalesced.refused)
             transaction.note("log_seq", batch.events[-1].seq)
+            dead = transaction.dead_between(batch.events[0].seq, batch.events[-1].seq)
             reach("worker.apply.before_commit")
         reach("worker.apply.after_commit")
-        self._settle(batch, coalesced, time.monotonic() - began)
+        self._settle(batch, coalesced, dead, time.monotonic() - began)
         reach("worker.settle.after")
         reach("worker.ack.before")
         self._log.ack(batch)
@@ -220,9 +221,9 @@ class FlushWorker:
         self._database.trim(self._log.acked_through, time.monotonic() + _LOCK_SECONDS)
         reach("worker.trim.after")
 
-    def _settle(self, batch: Batch, coalesced: Coalesced, seconds: float) -> None:
+    def _settle(self, batch: Batch, coalesced: Coalesced, dead: set[int], seconds: float) -> None:
         self._observer.applied(coalesced.applied)
-        self._pending.settle(batch.events, dead=len(coalesced.refused))
+        self._pending.settle(batch.events, dead)
         self._batches += 1
         self._redelivered += len(coalesced.repeated)
         now = time.time()
