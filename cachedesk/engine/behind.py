@@ -9,7 +9,7 @@ evicted, or whose last command has an unknown outcome, is then right all the sam
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cachedesk.engine.errors import (
     CounterOverflow,
@@ -29,12 +29,13 @@ _MOST_CALLERS = 512
 
 # One append is one record; a larger request is split, so that a batch stays near its size.
 _MOST_EVENTS_PER_RECORD = 1_000
+_MOST_BYTES_PER_RECORD = 8 * 1024 * 1024
 
 
 class _BehindRequest(WriteRequest):
     """A request with what its caller read ahead: values, and the versions they are good for."""
 
-    __slots__ = ("bases",)
+    __slots__ = ("bases", "size")
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class _BehindRequest(WriteRequest):
     ) -> None:
         super().__init__(changes, deadline)
         self.bases = bases
+        self.size = sum(_size(change) for change in changes)
 
 
 class WriteBehind:
@@ -86,7 +88,8 @@ class WriteBehind:
         """Make ``changes`` durable in the log, and then visible in the cache.
 
         Args:
-            changes: the writes, in order. Up to 1,000 are all or none; more are split.
+            changes: the writes, in order. Up to 1,000 of together 8 MiB are all or none; more
+                are split.
             deadline: ``time.monotonic()`` seconds after which to give up waiting for the keys.
 
         Raises:
@@ -96,8 +99,7 @@ class WriteBehind:
                 changed.
         """
         receipts: list[Receipt] = []
-        for start in range(0, len(changes), _MOST_EVENTS_PER_RECORD):
-            part = changes[start : start + _MOST_EVENTS_PER_RECORD]
+        for part in _parts(changes):
             with self._fence.shared({change.key for change in part}, deadline):
                 request = _BehindRequest(part, deadline, self._bases(part))
                 self._group.submit(request)
@@ -123,7 +125,12 @@ class WriteBehind:
         heads: dict[bytes, bytes | None] = {}
         events: list[WriteEvent] = []
         staged: list[_BehindRequest] = []
+        room = _MOST_BYTES_PER_RECORD
         for request in group:
+            room -= request.size
+            if room < 0 and staged:
+                # It stays undecided, and goes back to the queue for the next record.
+                break
             try:
                 written = self._stage(request, heads)
             except (NotACounter, CounterOverflow, Unavailable) as error:
@@ -146,13 +153,21 @@ class WriteBehind:
         except Unavailable:
             raise
         except BaseException:
-            # Whether it is in the log is not known here, so nothing older may be read or filled.
+            self._adopt()
+            # Whether it is in the log was not known, so nothing older may be read or filled.
             self._versions.bump(heads)
             self._cache.doubt(heads, "a write-behind was interrupted")
             raise
         reach("behind.receipt.before")
         for request in staged:
             request.done()
+
+    def _adopt(self) -> None:
+        """Make what an interrupted append left in the log pending, before anything follows it."""
+        strays = self._log.strays()
+        if strays:
+            self._pending.add(strays)
+            self._log.publish(strays)
 
     def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:
         """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""
@@ -183,3 +198,22 @@ class WriteBehind:
             return head
         version, base = request.bases.get(key, (-1, None))
         return base if version == self._versions.of(key) else self._truth(key)
+
+
+def _parts(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """Split ``changes`` into parts that each fit into one record."""
+    part: list[Change] = []
+    size = 0
+    for each in changes:
+        full = len(part) == _MOST_EVENTS_PER_RECORD or size + _size(each) > _MOST_BYTES_PER_RECORD
+        if part and full:
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += _size(each)
+    if part:
+        yield part
+
+
+def _size(change: Change) -> int:
+    return len(change.key) + (len(change.arg) if isinstance(change.arg, bytes) else 8)

@@ -114,6 +114,7 @@ class Database:
         self._writer: sqlite3.Connection | None = None
         self._closed = threading.Event()
         try:
+            _check_owner(path)
             self._writer = self._open_writer()
             _prepare(self._writer, path)
         except sqlite3.DatabaseError as error:
@@ -287,16 +288,27 @@ class Database:
             raise DatabaseError(f"the database cannot be opened: {error}") from error
 
 
+def _check_owner(path: Path) -> None:
+    """Refuse somebody else's file before it is opened for writing, which would change it."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        connection.close()
+    if tables and owner != APPLICATION_ID:
+        raise Damaged(f"the database {path} was not made by cachedesk; choose another --data")
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Create the schema in a new file; check it in an old one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
     database = sqlite_utils.Database(connection, execute_plugins=False)
-    if version == 0 and owner == 0 and not database.table_names():
+    if version == 0 and not database.table_names():
         _create(database)
         return
-    if owner != APPLICATION_ID:
-        raise Damaged(f"the database {path} was not made by cachedesk; choose another --data")
     if version > SCHEMA_VERSION:
         raise Damaged(
             f"the database {path} is of version {version}, this cachedesk knows {SCHEMA_VERSION};"

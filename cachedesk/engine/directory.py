@@ -25,20 +25,23 @@ class DataDirectory:
             InUse: another process has it; the message names its pid.
         """
         self.path = Path(path)
+        try:
+            self._prepare(create)
+        except (OSError, ValueError) as error:
+            raise DataDirectoryError(
+                f"the data directory {os.fspath(path)!r} cannot be used: {error}"
+            ) from error
+        self._lock = self._take_lock()
+
+    def _prepare(self, create: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
-            raise DataDirectoryError(f"the data directory {path} is a file; name a directory")
+            raise DataDirectoryError(f"the data directory {self.path} is a file; name a directory")
         if not self.path.exists():
             if not create:
-                raise DataDirectoryError(f"there is no data directory {path}")
-            try:
-                self.path.mkdir(parents=True)
-            except OSError as error:
-                raise DataDirectoryError(
-                    f"the data directory {path} cannot be made: {error.strerror}"
-                ) from error
+                raise DataDirectoryError(f"there is no data directory {self.path}")
+            self.path.mkdir(parents=True)
         elif not create and not self.database.exists():
-            raise DataDirectoryError(f"{path} is not a data directory of cachedesk")
-        self._lock = self._take_lock()
+            raise DataDirectoryError(f"{self.path} is not a data directory of cachedesk")
 
     @property
     def database(self) -> Path:

@@ -109,7 +109,10 @@ def as_value(value: bytes | str | int) -> bytes:
         except UnicodeEncodeError:
             raise InvalidValue("a str value must be valid Unicode; pass bytes instead") from None
     elif isinstance(value, int) and not isinstance(value, bool):
-        value = b"%d" % value
+        try:
+            value = b"%d" % value
+        except ValueError as error:
+            raise InvalidValue(f"an int value is too long: {error}") from None
     elif not isinstance(value, bytes):
         raise InvalidValue(f"a value is bytes, str or int, not {type(value).__name__}")
     if len(value) > MAX_VALUE_BYTES:
@@ -127,7 +130,7 @@ def as_amount(amount: int) -> int:
     if not isinstance(amount, int) or isinstance(amount, bool):
         raise InvalidValue(f"an increment is an int, not {type(amount).__name__}")
     if not COUNTER_MIN <= amount <= COUNTER_MAX:
-        raise CounterOverflow(f"an increment of {amount} is out of the range of 64 bits")
+        raise CounterOverflow("an increment is out of the range of a signed 64-bit integer")
     return amount
 
 

@@ -134,11 +134,12 @@ class _Armed:
         with self._lock:
             for slot in self._left:
                 term: _Term = slot[0]  # type: ignore[assignment]
-                if slot[1] == 0:
+                # As in fail-rs: a term that its percentage skips is not used up.
+                if slot[1] == 0 or random.random() * 100 >= term.percent:
                     continue
                 if slot[1] is not None:
                     slot[1] -= 1  # type: ignore[operator]
-                return term if random.random() * 100 < term.percent else None
+                return term
         return None
 
 

@@ -85,11 +85,13 @@ class RedisHang:
 
     name, title, lasting = "redis.hang", "stop Redis (SIGSTOP): it hangs", True
 
-    def __init__(self, keeper: RedisKeeper) -> None:
+    def __init__(self, keeper: RedisKeeper, cache: Cache) -> None:
         self._keeper = keeper
+        self._cache = cache
 
     def available(self) -> bool:
-        return self._keeper.pid is not None
+        # Stopped while it is still starting, it would miss that it is to die with its parent.
+        return self._cache.admitted
 
     def inject(self) -> str:
         self._keeper.hang()
@@ -175,7 +177,7 @@ class FaultDesk:
         faults: tuple[Fault, ...] = (
             RedisKill(keeper),
             RedisDown(keeper),
-            RedisHang(keeper),
+            RedisHang(keeper, parts.cache),
             RedisEmpty(parts.cache),
             WorkerCrash(worker),
             DatabaseLock(parts.database.path),

@@ -8,6 +8,7 @@ lower seq than the row it is later applied to, and be skipped as already applied
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter
@@ -17,15 +18,30 @@ from contextlib import contextmanager
 from cachedesk.engine.errors import Unavailable
 
 
+class _Wish:
+    """A hold that is waited for."""
+
+    __slots__ = ("alone", "keys")
+
+    def __init__(self, keys: Collection[bytes], alone: bool) -> None:
+        self.keys = frozenset(keys)
+        self.alone = alone
+
+    def conflicts(self, other: _Wish) -> bool:
+        """Whether the two cannot be held at the same time."""
+        return (self.alone or other.alone) and not self.keys.isdisjoint(other.keys)
+
+
 class KeyFence:
     """Shared and exclusive holds on keys. All keys of a hold are taken at once, so holds cannot
-    deadlock; a waiting exclusive hold keeps new shared ones out, so it cannot starve."""
+    deadlock; holds that conflict are given in the order in which they were asked for, so none
+    can starve."""
 
     def __init__(self) -> None:
         self._freed = threading.Condition(threading.Lock())
         self._shared: Counter[bytes] = Counter()
         self._alone: set[bytes] = set()
-        self._wanted: Counter[bytes] = Counter()
+        self._queue: list[_Wish] = []
 
     @contextmanager
     def shared(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
@@ -39,44 +55,59 @@ class KeyFence:
             Unavailable: a write-through held one of the keys until the deadline.
         """
         with self._freed:
-            while any(key in self._alone or key in self._wanted for key in keys):
-                self._wait(deadline)
+            if self._queue or not self._alone.isdisjoint(keys):
+                self._wait(_Wish(keys, alone=False), deadline)
             self._shared.update(keys)
         try:
             yield
         finally:
             with self._freed:
-                waited_for = False
                 for key in keys:
                     if self._shared[key] == 1:
                         del self._shared[key]
                     else:
                         self._shared[key] -= 1
-                    waited_for = waited_for or key in self._wanted
-                if waited_for:
-                    self._freed.notify_all()
+                self._wake()
 
     @contextmanager
     def alone(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
         """Hold ``keys`` with nobody else; arguments and errors as for ``shared``."""
         with self._freed:
-            self._wanted.update(keys)
-            try:
-                while any(key in self._alone or key in self._shared for key in keys):
-                    self._wait(deadline)
-                self._alone.update(keys)
-            finally:
-                self._wanted.subtract(keys)
-                self._wanted += Counter()
-                self._freed.notify_all()
+            wish = _Wish(keys, alone=True)
+            if self._queue or self._taken(wish):
+                self._wait(wish, deadline)
+            self._alone.update(keys)
         try:
             yield
         finally:
             with self._freed:
                 self._alone.difference_update(keys)
-                self._freed.notify_all()
+                self._wake()
 
-    def _wait(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0 or not self._freed.wait(left):
-            raise Unavailable("another write to the same key did not end in time; try again")
+    def _wait(self, wish: _Wish, deadline: float) -> None:
+        self._queue.append(wish)
+        try:
+            while self._taken(wish) or self._is_behind(wish):
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._freed.wait(left):
+                    raise Unavailable(
+                        "another write to the same key did not end in time; try again"
+                    )
+        finally:
+            self._queue.remove(wish)
+            self._wake()
+
+    def _taken(self, wish: _Wish) -> bool:
+        """Whether somebody holds what ``wish`` wants."""
+        if not self._alone.isdisjoint(wish.keys):
+            return True
+        return wish.alone and any(key in self._shared for key in wish.keys)
+
+    def _is_behind(self, wish: _Wish) -> bool:
+        """Whether somebody who came earlier waits for what ``wish`` wants."""
+        earlier = itertools.takewhile(lambda other: other is not wish, self._queue)
+        return any(wish.conflicts(other) for other in earlier)
+
+    def _wake(self) -> None:
+        if self._queue:
+            self._freed.notify_all()

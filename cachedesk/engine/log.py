@@ -10,7 +10,6 @@ Events are known by (epoch, seq), never by the queue's row id: row ids start aga
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import threading
 import time
@@ -18,18 +17,28 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from persistqueue import Empty, SQLiteQueue
 
 from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import reach
-from cachedesk.engine.record import decode, encode
+from cachedesk.engine.record import Record, decode, encode
 from cachedesk.engine.witness import Witness
 
 _FULL = 2
 _FILE = "log.db"
+
+# After these, SQLite has certainly written nothing.
+_CERTAIN = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_TOOBIG,
+)
 
 
 class _Verbatim:
@@ -87,10 +96,9 @@ class WriteBehindLog:
         Raises:
             Damaged: a record or the witness is damaged, or they do not belong together.
         """
-        self._folder = folder
         self.path = folder / _FILE
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._queue = _DurableQueue(
                 str(folder),
                 name="events",
@@ -100,11 +108,11 @@ class WriteBehindLog:
                 db_file_name=_FILE,
                 timeout=2.0,
             )
-        except sqlite3.DatabaseError as error:
-            raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
-        self._witness = Witness(folder / "witness", secrets.randbits(63))
-        self.was_open = self._witness.was_open
-        self._witness.mark(open_now=True)
+            self.witness = Witness(folder / "witness")
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise Damaged(f"the write-behind log {self.path} cannot be opened: {error}") from error
+        self._failure = ""
+        self._appended_record = self._published_record = 0
         self._acked = 0
         self._unacked: deque[_Unacked] = deque()
         self._waiting = 0
@@ -116,12 +124,7 @@ class WriteBehindLog:
     @property
     def epoch(self) -> int:
         """The number that tells this log from any other."""
-        return int(self._witness.epoch)
-
-    @property
-    def newest_seq(self) -> int:
-        """The newest seq that was ever appended."""
-        return self._witness.seq
+        return int(self.witness.epoch)
 
     @property
     def waiting(self) -> int:
@@ -163,39 +166,25 @@ class WriteBehindLog:
             Damaged: a record is damaged or of another log, or events are missing.
         """
         events: list[WriteEvent] = []
-        try:
-            items = self._queue.queue()
-        except sqlite3.DatabaseError as error:
-            raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
-        for place, item in enumerate(items):
-            if place == len(items) // 2:
+        records = self._records_after(0)
+        for place, (number, record) in enumerate(records):
+            if place == len(records) // 2:
                 reach("boot.index.mid")
-            try:
-                record = decode(item["data"])
-            except Damaged as error:
-                raise Damaged(
-                    f"the write-behind log {self.path} is damaged at record {item['id']}"
-                    f" ({error}); nothing was changed: restore the data directory from a backup"
-                ) from None
-            if record.epoch != self.epoch:
-                raise Damaged(
-                    f"the write-behind log {self.path} and its witness are of different logs;"
-                    " restore the whole data directory from one backup"
-                )
             events += record.events
+            self._appended_record = number
             age = max(0.0, time.time() - record.events[0].at)
-            self._note_unacked(record.events, time.monotonic() - age)
+            self._deliver(record.events, time.monotonic() - age)
         newest = max(applied_through, events[-1].seq if events else 0)
-        if self.newest_seq > newest:
+        if self.witness.log_seq > newest:
             raise Damaged(
                 f"the write-behind log {self.path} has lost events {newest + 1} to"
-                f" {self.newest_seq}: its file was emptied, replaced or restored without the rest;"
-                " restore the whole data directory from one backup"
+                f" {self.witness.log_seq}: its file was emptied, replaced or restored without"
+                " the rest; restore the whole data directory from one backup"
             )
         reach("boot.witness.before")
-        if newest > self.newest_seq:
+        if newest > self.witness.log_seq:
             # The process died between the commit and the note.
-            self._witness.note(newest)
+            self.witness.note_log(newest)
         reach("boot.witness.after")
         self.rewind()
         return events
@@ -204,29 +193,50 @@ class WriteBehindLog:
         """Make ``events`` durable, all of them or none.
 
         Raises:
-            Unavailable: the disk is full or the log is locked; nothing was written.
+            Unavailable: the disk is full, the log is locked, or an earlier commit failed;
+                nothing was written.
             OutcomeUnknown: the commit itself failed; they are in the log, or they are not.
         """
+        if self._failure:
+            raise Unavailable(
+                f"the write-behind log {self.path} takes no more writes since a commit failed"
+                f" ({self._failure}); check the disk and open the data directory again"
+            )
         data = encode(self.epoch, events)
         reach("log.append.before_commit")
         try:
-            self._queue.put(data)
+            self._appended_record = self._queue.put(data)
         except sqlite3.ProgrammingError as error:
             raise Closed("the write-behind log was closed") from error
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY):
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CERTAIN:
                 raise Unavailable(f"the write-behind log cannot be written: {error}") from error
+            # A failed sync must not be tried again: the kernel forgets what it could not write,
+            # and the next sync would succeed without it.
+            self._failure = str(error)
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
         reach("log.append.after_commit")
-        self._witness.note(events[-1].seq)
+        self.witness.note_log(events[-1].seq)
 
     def publish(self, events: Sequence[WriteEvent]) -> None:
         """Let ``read`` deliver ``events``, which were appended and are now known as pending. An
         event that were applied before it is pending would stay pending for ever."""
-        self._note_unacked(events, time.monotonic())
+        self._deliver(events, time.monotonic())
         if self._waiting >= self.grown_at:
             self.grown.set()
+
+    def strays(self) -> list[WriteEvent]:
+        """Return the events of records that were appended and not published: their writer was
+        interrupted. The caller makes them pending and publishes them.
+
+        Raises:
+            Damaged: the log cannot be read.
+        """
+        records = self._records_after(self._published_record)
+        for number, record in records:
+            self._appended_record = number
+            self.witness.note_log(record.events[-1].seq)
+        return [event for _, record in records for event in record.events]
 
     def read(self, most_events: int) -> Batch:
         """Return the next published records, at least one if there is one, until they hold
@@ -271,7 +281,8 @@ class WriteBehindLog:
         """Deliver again everything that was not acked: the reader died, or its batch failed."""
         self._queue.cursor = self._acked
 
-    def _note_unacked(self, events: Sequence[WriteEvent], at: float) -> None:
+    def _deliver(self, events: Sequence[WriteEvent], at: float) -> None:
+        self._published_record = self._appended_record
         with self._counting:
             self._unacked.append(_Unacked(events[0].seq, events[-1].seq, len(events), at))
             self._waiting += len(events)
@@ -281,6 +292,28 @@ class WriteBehindLog:
         """Close the files; the witness remembers that it was done in order."""
         self._queue.close()
         reach("close.witness.before")
-        self._witness.mark(open_now=False)
+        self.witness.close()
         reach("close.witness.after")
-        self._witness.close()
+
+    def _records_after(self, number: int) -> list[tuple[int, Record]]:
+        """Return the records after the one of this number, each with its number."""
+        try:
+            items = self._queue.queue()
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f"the write-behind log {self.path} cannot be read: {error}") from error
+        return [(item["id"], self._decode(item)) for item in items if item["id"] > number]
+
+    def _decode(self, item: dict[str, Any]) -> Record:
+        try:
+            record = decode(item["data"])
+        except Damaged as error:
+            raise Damaged(
+                f"the write-behind log {self.path} is damaged at record {item['id']} ({error});"
+                " nothing was changed: restore the whole data directory from one backup"
+            ) from None
+        if record.epoch != self.epoch:
+            raise Damaged(
+                f"the write-behind log {self.path} and its witness are of different logs;"
+                " restore the whole data directory from one backup"
+            )
+        return record

@@ -47,22 +47,26 @@ class Pending:
         """Accept ``events`` that have just become durable in the log, in seq order.
 
         Args:
-            events: the new events.
+            events: the new events; those that are in the index already are passed over.
             heads: the value of each of their keys after them; ``None`` when not known (recovery).
         """
+        added = 0
         with self._lock:
             for event in events:
                 queue = self._queues.get(event.key)
                 if queue is None:
                     queue = self._queues[event.key] = _Queue()
+                elif queue.events[-1].seq >= event.seq:
+                    continue
+                added += 1
                 queue.events.append(event)
                 queue.head_known = False
                 self._bytes += _size(event)
             for key, head in (heads or {}).items():
                 queue = self._queues[key]
                 queue.head, queue.head_known = head, True
-            self._accepted += len(events)
-            self._pending += len(events)
+            self._accepted += added
+            self._pending += added
 
     def events(self, key: bytes) -> tuple[WriteEvent, ...]:
         """Return the pending events of ``key``, oldest first."""

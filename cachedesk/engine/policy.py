@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.errors import ConfigError, InvalidKey
 
 
 class Policy(StrEnum):
@@ -35,8 +35,15 @@ def as_policy(name: str | Policy) -> Policy:
 
 
 def glob(pattern: str | bytes) -> re.Pattern[bytes]:
-    """Compile a shell-style pattern (``*``, ``?``, ``[abc]``) that matches whole keys, bytewise."""
-    raw = pattern.encode() if isinstance(pattern, str) else pattern
+    """Compile a shell-style pattern (``*``, ``?``, ``[abc]``) that matches whole keys, bytewise.
+
+    Raises:
+        InvalidKey: it is not bytes, or a str that is not valid Unicode, or empty.
+    """
+    try:
+        raw = pattern.encode() if isinstance(pattern, str) else bytes(memoryview(pattern))
+    except (UnicodeEncodeError, TypeError):
+        raise InvalidKey(f"a key pattern is bytes or valid Unicode, not {pattern!r}") from None
     return re.compile(fnmatch.translate(raw.decode("latin-1")).encode("latin-1"))
 
 
@@ -53,9 +60,11 @@ class PolicyTable:
             if not pattern:
                 raise ConfigError(f"an empty key pattern cannot be given the policy {name!r}")
         self._policies = [as_policy(name) for name in policies.values()]
-        self._match = re.compile(
-            b"|".join(b"(%s)" % glob(pattern).pattern for pattern in policies) or b"(?!)"
-        ).match
+        try:
+            patterns = [glob(pattern).pattern for pattern in policies]
+        except InvalidKey as error:
+            raise ConfigError(str(error)) from None
+        self._match = re.compile(b"|".join(b"(%s)" % one for one in patterns) or b"(?!)").match
 
     def of(self, key: bytes) -> Policy:
         """Return the policy of ``key``; one that no pattern matches is written through."""

@@ -43,6 +43,8 @@ def decode(data: bytes) -> Record:
     Raises:
         Damaged: the checksum or the form is wrong, or a newer cachedesk wrote it.
     """
+    if not isinstance(data, bytes):
+        raise Damaged("it is no record")
     body = data[4:]
     if len(data) < 5 or zlib.crc32(body).to_bytes(4, "big") != data[:4]:
         raise Damaged("checksum")

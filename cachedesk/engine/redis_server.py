@@ -9,7 +9,6 @@ a restarted server is always empty.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import shutil
@@ -40,8 +39,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class _State(msgspec.Struct, frozen=True):
-    """What the state file says of the server: its private folder, and its pid once it runs."""
+    """What the state file says of the server: whose it is (device and inode of the data
+    directory: a copy of the directory is another home), its private folder, and its pid."""
 
+    home: tuple[int, int]
     folder: str
     pid: int | None
 
@@ -74,6 +75,8 @@ class RedisServer:
             settings: memory limit and eviction policy.
         """
         self._state_path = data / "redis.state"
+        status = data.stat()
+        self._home = (status.st_dev, status.st_ino)
         self._settings = settings
         self._executable = executable()
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,8 +101,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Start an empty server; it accepts connections some milliseconds later."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.socket_path)
+        # A cleaner of temporary files may have taken the folder.
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        Path(self.socket_path).unlink(missing_ok=True)
         self._process = subprocess.Popen(
             self._command(),
             stdin=subprocess.DEVNULL,
@@ -145,12 +149,18 @@ class RedisServer:
         return server
 
     def _write_state(self, pid: int | None) -> None:
-        self._state_path.write_bytes(msgspec.json.encode(_State(str(self._folder), pid)))
+        state = _State(self._home, str(self._folder), pid)
+        try:
+            self._state_path.write_bytes(msgspec.json.encode(state))
+        except OSError as error:
+            raise DataDirectoryError(f"{self._state_path} cannot be written: {error}") from error
 
     def _clear_leftovers(self) -> bool:
         try:
             state = msgspec.json.decode(self._state_path.read_bytes(), type=_State)
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError):
+            return False
+        if state.home != self._home:
             return False
         stopped = state.pid is not None and _stop_orphan(state.pid, state.folder)
         if Path(state.folder).name.startswith("cachedesk-"):

@@ -66,21 +66,24 @@ class Vault:
             reach("boot.log.after")
             numbers = self.database.numbers()
             self._check_epoch(numbers["log_epoch"], directory)
+            self._check_rows(numbers["newest_seq"], directory)
             self.pending = Pending(self.database.count()[1])
             events = self.log.recover(numbers["log_seq"])
             self.pending.add(events)
+            self.log.witness.opened()
         except BaseException:
             self.close()
             raise
         self.recovered = len(events)
         self.recovery_seconds = time.monotonic() - began
-        newest = max(numbers["newest_seq"], numbers["log_seq"], self.log.newest_seq)
+        self.was_open = self.log.witness.was_open
+        newest = max(numbers["newest_seq"], numbers["log_seq"], self.log.witness.log_seq)
         self.seqs = itertools.count(newest + 1)
 
     def _check_epoch(self, known: int, directory: DataDirectory) -> None:
         if known == self.log.epoch:
             return
-        if known == 0 and self.log.newest_seq == 0:
+        if known == 0 and self.log.witness.log_seq == self.log.witness.row_seq == 0:
             with self.database.transaction(time.monotonic() + 5) as transaction:
                 reach("boot.epoch.before")
                 transaction.note("log_epoch", self.log.epoch)
@@ -90,6 +93,19 @@ class Vault:
             " (one of them is new, or from another backup); restore the whole data directory from"
             " one backup"
         )
+
+    def _check_rows(self, newest_seq: int, directory: DataDirectory) -> None:
+        """See that the database holds what was acknowledged as written through."""
+        acknowledged = self.log.witness.row_seq
+        if newest_seq < acknowledged:
+            raise Damaged(
+                f"the database {directory.database} has lost writes up to {acknowledged} (it"
+                f" ends at {newest_seq}): it was replaced, or its -wal file was deleted; restore the whole"
+                " data directory from one backup"
+            )
+        if newest_seq > acknowledged:
+            # The process died between the commit and the note.
+            self.log.witness.note_row(newest_seq)
 
     def close(self) -> None:
         """Close both files."""
@@ -143,8 +159,8 @@ class Stack:
         keeper.start()
         vault = Vault(self.directory)
         self._undo.append(vault.close)
-        if vault.recovered or vault.log.was_open:
-            stop = "an unclean stop" if vault.log.was_open else "the last stop"
+        if vault.recovered or vault.was_open:
+            stop = "an unclean stop" if vault.was_open else "the last stop"
             announce(
                 EventKind.RECOVERY,
                 f"recovered {vault.recovered:,} pending events after {stop}, 0 lost,"

@@ -39,6 +39,7 @@ class WriteThrough:
         self._cache = parts.cache
         self._seqs = parts.seqs
         self._observer = parts.observer
+        self._witness = parts.log.witness
         self._group: GroupCommit[WriteRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
@@ -111,6 +112,8 @@ class WriteThrough:
                 transaction.note("newest_seq", events[-1].seq)
             reach("through.commit.before")
         reach("through.commit.after")
+        if events:
+            self._witness.note_row(events[-1].seq)
         self._observer.applied(itertools.chain(absorbed.applied, events))
         self._pending.settle(pending, {event.seq for event, _ in absorbed.refused}, len(events))
         self._versions.bump(keys)

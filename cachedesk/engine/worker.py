@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cachedesk.engine.errors import ConfigError
 from cachedesk.engine.events import Coalesced, Row, coalesce
 from cachedesk.engine.failpoints import ComponentCrash, reach
 from cachedesk.engine.log import Batch
@@ -78,7 +79,15 @@ class FlushWorker:
         self._steer(steps=1)
 
     def set_batch(self, events: int | None = None, age_seconds: float | None = None) -> None:
-        """Change the size or the age at which a batch is flushed; takes effect at once."""
+        """Change the size or the age at which a batch is flushed; takes effect at once.
+
+        Raises:
+            ConfigError: ``events`` is not 1 to 1,000,000, or ``age_seconds`` not 0 to 3,600.
+        """
+        if events is not None and not 1 <= events <= 1_000_000:
+            raise ConfigError(f"a batch is 1 to 1,000,000 events, not {events}")
+        if age_seconds is not None and not 0 <= age_seconds <= 3600:
+            raise ConfigError(f"a batch's age is 0 to 3,600 seconds, not {age_seconds}")
         if events is not None:
             self.batch_events = events
         if age_seconds is not None:
@@ -231,10 +240,10 @@ class FlushWorker:
         self._metrics.flushed(
             seconds, len(coalesced.rows), [(max(0.0, now - at), count) for at, count in lags]
         )
-        if coalesced.refused:
-            self._cache.doubt(
-                {event.key for event, _ in coalesced.refused}, "an event became a dead letter"
-            )
+        if dead:
+            # Redis was given what they would have come to.
+            keys = {event.key for event in batch.events if event.seq in dead}
+            self._cache.doubt(keys, "an event became a dead letter")
             for event, reason in coalesced.refused:
                 self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
 
