@@ -122,7 +122,7 @@ def open(
 
     settings = settings or Settings()
     if policies is not None:
-        settings = msgspec.structs.replace(settings, policies=dict(policies))  # type: ignore[arg-type]
+        settings = msgspec.structs.replace(settings, policies=dict(policies))
     return Stack(Path(path), settings).layer
 
 

@@ -47,6 +47,7 @@ class RedisKeeper:
         self._held: str | None = None
         self._starts = 0
         self._short_lives = 0
+        self._gave_warning = False
         self._started_at = 0.0
         self._silent_since: float | None = None
         self._tried = threading.Event()
@@ -133,11 +134,12 @@ class RedisKeeper:
         if self._starts and time.monotonic() - self._started_at < 1.0:
             self._short_lives = min(self._short_lives + 1, len(_BACKOFF_SECONDS) - 1)
         else:
-            self._short_lives = 0
-        if self._short_lives == 1:
-            self._announce(EventKind.ERROR, "Redis dies soon after each start; retrying")
-        elif self._starts and not self._short_lives:
+            self._short_lives, self._gave_warning = 0, False
+        if self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
             self._announce(EventKind.ERROR, "Redis died; a new, empty one is started")
+        elif self._starts and not self._gave_warning:
+            self._gave_warning = True
+            self._announce(EventKind.ERROR, "Redis dies soon after each start; it is retried")
         time.sleep(_BACKOFF_SECONDS[self._short_lives])
         self._server.stop()
         try:

@@ -100,8 +100,8 @@ class Vault:
         if newest_seq < acknowledged:
             raise Damaged(
                 f"the database {directory.database} has lost writes up to {acknowledged} (it"
-                f" ends at {newest_seq}): it was replaced, or its -wal file was deleted; restore the whole"
-                " data directory from one backup"
+                f" ends at {newest_seq}): it was replaced, or its -wal file was deleted; restore"
+                " the whole data directory from one backup"
             )
         if newest_seq > acknowledged:
             # The process died between the commit and the note.

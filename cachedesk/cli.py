@@ -1,0 +1,302 @@
+"""The command line. A command reads its options, calls the lab, the desk or the engine, and
+prints; heavy parts are imported where they are used, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from cachedesk import __version__
+from cachedesk.options import (
+    WORKLOAD_CLIENTS,
+    Positive,
+    clients_option,
+    config_option,
+    data_option,
+    json_option,
+    policy_option,
+    seed_option,
+)
+from cachedesk.output import print_bytes, print_json, print_text, short_path
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from cachedesk.engine.settings import Settings
+
+DESK_RATE = 300.0
+RUN_SECONDS = 10.0
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@data_option
+@config_option
+@policy_option
+@click.option("--workload", default="article", show_default=True, metavar="NAME")
+@click.option(
+    "--rate",
+    type=Positive(),
+    default=DESK_RATE,
+    show_default=True,
+    help="Operations a second.",
+)
+@seed_option
+@clients_option
+@click.version_option(__version__, prog_name="cachedesk", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    *,
+    data: Path,
+    config: Path | None,
+    policies: tuple[str, ...],
+    workload: str,
+    rate: float,
+    seed: int,
+    clients: int | None,
+) -> None:
+    """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
+    for truth. Watch it, break it, and see what was lost.
+
+    Without a command it opens the desk, with a workload running.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_desk_options(ctx)
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
+    from cachedesk.lab.driver import Load
+    from cachedesk.lab.session import Session
+    from cachedesk.lab.signals import Signals
+    from cachedesk.lab.traffic import WorkloadTraffic
+
+    settings = _settings(data, config, policies)
+    traffic = WorkloadTraffic(workload, seed)
+    load = Load(clients or WORKLOAD_CLIENTS, rate)
+    with Signals() as signals, Session(data, settings, traffic, load) as session:
+        from cachedesk.desk.app import DeskApp
+
+        session.start()
+        app = DeskApp(session.stack, session.stack, data_label=short_path(data))
+        signals.on_signal = app.exit
+        if not signals.received.is_set():
+            app.run()
+    ctx.exit(signals.exit_code or app.return_code or 0)
+
+
+@cli.command()
+@click.option("--workload", metavar="NAME", help="Made-up traffic.  [default: article]")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Recorded traffic: CSV (op,key,value) or JSON lines; it ends with the file.",
+)
+@click.option("--ops", type=click.IntRange(1), metavar="N", help="End after N operations.")
+@click.option(
+    "--seconds",
+    type=Positive(),
+    metavar="S",
+    help=f"End after S seconds.  [default for a workload without --ops: {RUN_SECONDS:g}]",
+)
+@click.option(
+    "--rate",
+    type=Positive(),
+    metavar="R",
+    help="Operations a second.  [default: as fast as it goes]",
+)
+@seed_option
+@clients_option
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME@WHEN",
+    help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
+    " before the drain.",
+)
+@policy_option
+@json_option
+@click.option("--stat", is_flag=True, help="Print a line a second, as redis-cli --stat does.")
+@data_option
+@config_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    *,
+    workload: str | None,
+    trace: Path | None,
+    ops: int | None,
+    seconds: float | None,
+    rate: float | None,
+    seed: int,
+    clients: int | None,
+    faults: tuple[str, ...],
+    policies: tuple[str, ...],
+    as_json: bool,
+    stat: bool,
+    data: Path,
+    config: Path | None,
+) -> None:
+    """Drive the stack without a screen, drain it, and judge what became of every write.
+
+    Exit status: 0 every promise was kept, 1 one was broken, 2 bad usage or bad files.
+    """
+    if workload and trace:
+        raise click.UsageError("--workload and --trace exclude each other.")
+    if as_json and stat:
+        raise click.UsageError("--json and --stat exclude each other.")
+    from cachedesk.lab import watch
+    from cachedesk.lab.driver import Load
+    from cachedesk.lab.runs import run_session
+    from cachedesk.lab.schedule import planned
+    from cachedesk.lab.trace import check
+    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
+
+    settings = _settings(data, config, policies)
+    plan = [planned(fault) for fault in faults]
+    if trace is not None:
+        # Read to its end before anything is opened: a bad line must change nothing on disk.
+        checked = check(trace)
+        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked)
+        expected = min(checked.operations, ops or checked.operations)
+    else:
+        traffic = WorkloadTraffic(workload or "article", seed)
+        expected = ops or 0
+        if ops is None and seconds is None:
+            seconds = RUN_SECONDS
+    load = Load(clients or (1 if trace else WORKLOAD_CLIENTS), rate, ops, seconds)
+    show: watch.Watch = watch.wait
+    if stat:
+        show = watch.stat
+    elif sys.stderr.isatty():
+        show = watch.bar(expected or None, seconds)
+    outcome = run_session(data, settings, traffic, load, faults=plan, watch=show)
+    if as_json:
+        print_json(outcome.report.as_json())
+    else:
+        print_text("\n".join(outcome.report.lines()))
+    ctx.exit(outcome.exit_code)
+
+
+@cli.command()
+@click.argument("key")
+@json_option
+@data_option
+@click.pass_context
+def get(ctx: click.Context, key: str, as_json: bool, data: Path) -> None:
+    """Print the value of KEY: its row with its pending events folded in.
+
+    Exit status: 1 when it is absent.
+    """
+    from cachedesk.engine.events import as_key
+    from cachedesk.lab.inspect import look_up
+    from cachedesk.lab.report import as_text
+
+    raw = as_key(os.fsencode(key))
+    found = look_up(data, raw)
+    if as_json:
+        print_json(
+            {
+                "key": as_text(raw),
+                "value": None if found.value is None else as_text(found.value),
+                "source": str(found.source),
+                "pending": found.pending,
+                "seq": found.seq,
+            }
+        )
+    elif found.value is None:
+        click.echo(f"cachedesk: there is no key {key!r} in {data}", err=True)
+    else:
+        print_bytes(found.value + b"\n")
+    ctx.exit(1 if found.value is None else 0)
+
+
+@cli.command()
+@data_option
+def dump(data: Path) -> None:
+    """Print every key with its value, one JSON array [key, value] a line, sorted by key.
+
+    Values are the truth: rows with their pending events folded in. Bytes that are not UTF-8 are
+    written as {"base64": "..."}.
+    """
+    from cachedesk.lab.inspect import dump_lines
+
+    for chunk in dump_lines(data):
+        print_bytes(chunk)
+
+
+@cli.command()
+@json_option
+@data_option
+@config_option
+@click.pass_context
+def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) -> None:
+    """Flush the write-behind log of a data directory that is not in use to its database."""
+    from cachedesk.lab.inspect import drain_directory
+
+    drained = drain_directory(data, _settings(data, config, ()))
+    if as_json:
+        print_json(
+            {
+                "drained": drained.events,
+                "dead": drained.dead,
+                "pending": drained.pending,
+                "seconds": round(drained.seconds, 3),
+            }
+        )
+    else:
+        print_text(str(drained))
+    ctx.exit(drained.exit_code)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(prog_name="cachedesk", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "cachedesk"
+        said = " ".join(error.format_message().split())
+        click.echo(f'cachedesk: {said} See "{command} --help".', err=True)
+        code = error.exit_code
+    except click.Abort:
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from writing the rest to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except Exception as error:
+        from cachedesk.engine.errors import CachedeskError
+
+        if not isinstance(error, CachedeskError):
+            raise
+        click.echo(f"cachedesk: {error}", err=True)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _settings(data: Path, config: Path | None, policies: tuple[str, ...]) -> Settings:
+    from cachedesk.config import load, with_policies
+
+    return with_policies(load(data, config), policies)
+
+
+def _refuse_desk_options(ctx: click.Context) -> None:
+    for option in ("policies", "workload", "rate", "seed", "clients"):
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            flag = "policy" if option == "policies" else option
+            raise click.UsageError(
+                f"--{flag} stands before the command {ctx.invoked_subcommand}; write it behind."
+            )

@@ -1,0 +1,174 @@
+"""The configuration file: ``cachedesk.toml`` read into ``Settings``.
+
+Every field is documented where it is defined, in ``engine.settings``. A file that is wrong
+anywhere is refused as a whole, in one line that names the file, the field and what is wrong.
+Sizes (fields that end in ``_bytes``) may be written as text: ``maxmemory_bytes = "64mb"``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+
+from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.policy import PolicyTable, as_policy
+from cachedesk.engine.settings import PolicyName, Settings
+
+FILE_NAME = "cachedesk.toml"
+MAX_FILE_BYTES = 1024 * 1024
+
+_UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
+_SIZE = re.compile(r"(\d{1,15})\s*(b|kb|mb|gb)", re.IGNORECASE)
+_COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+
+
+def load(data: Path, file: Path | None = None) -> Settings:
+    """Return the settings for a data directory.
+
+    Args:
+        data: the data directory; its ``cachedesk.toml`` is read if there is one.
+        file: a file to read instead; it must exist.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting in it is wrong.
+    """
+    if file is None:
+        file = data / FILE_NAME
+        if not file.is_file():
+            return Settings()
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError(f"{file}: it is over {MAX_FILE_BYTES:,} bytes, which no settings need")
+    try:
+        return parse(raw.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: it is not UTF-8 at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: it is not TOML: {_one_line(str(error))}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
+
+
+def parse(text: str) -> Settings:
+    """Return the settings that ``text``, in TOML, holds; what it leaves out is the default.
+
+    Raises:
+        tomllib.TOMLDecodeError: it is not TOML.
+        ConfigError: a setting is unknown, of the wrong type, out of range or contradicts another.
+    """
+    tables = tomllib.loads(text)
+    for section, table in tables.items():
+        if isinstance(table, dict):
+            tables[section] = {
+                field: _as_bytes(f"{section}.{field}", value) if field.endswith("_bytes") else value
+                for field, value in table.items()
+            }
+    try:
+        settings = msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(str(error), tables)) from error
+    _check_together(settings)
+    return settings
+
+
+def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
+    """Return ``settings`` with ``overrides``, each ``PATTERN=PATH``, before its own policies.
+
+    Raises:
+        ConfigError: one has not that form, or names no policy.
+    """
+    first: dict[str, PolicyName] = {}
+    for override in overrides:
+        pattern, equals, name = override.rpartition("=")
+        if not equals:
+            raise ConfigError(
+                f"write a policy as PATTERN=PATH, like 'views:*=write-behind', not {override!r}"
+            )
+        first[pattern] = as_policy(name).value
+    kept = {pattern: name for pattern, name in settings.policies.items() if pattern not in first}
+    policies = first | kept
+    PolicyTable(policies)
+    return msgspec.structs.replace(settings, policies=policies)
+
+
+def _as_bytes(place: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if match is None:
+        raise ConfigError(f'{place}: {value!r} is not a size; write it like "64mb" or 67108864')
+    return int(match[1]) * _UNITS[match[2].lower()]
+
+
+def _check_together(settings: Settings) -> None:
+    for pattern, name in settings.policies.items():
+        try:
+            PolicyTable({pattern: name})
+        except ConfigError as error:
+            raise ConfigError(f"policies: {error}") from error
+    worker = settings.worker
+    if worker.retry_seconds > worker.retry_max_seconds:
+        raise ConfigError(
+            f"worker.retry_seconds: {worker.retry_seconds:g} is above worker.retry_max_seconds,"
+            f" {worker.retry_max_seconds:g}"
+        )
+
+
+def _explain(complaint: str, tables: dict[str, object]) -> str:
+    """Turn what msgspec says into "field: what is wrong"."""
+    match = _COMPLAINT.fullmatch(complaint)
+    text, place = (match["text"], match["place"] or "") if match else (complaint, "")
+    unknown = _UNKNOWN.fullmatch(text)
+    if unknown is not None:
+        return _unknown_field(place, unknown["name"])
+    if place.startswith("policies"):
+        return _wrong_policy(tables.get("policies"))
+    value: object = tables
+    for part in place.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    what = _one_line(text.partition(", got ")[0].replace("`", "").replace("object", "a table"))
+    if what.startswith("Invalid enum value"):
+        what = f"expected one of {', '.join(_choices(place))}"
+    return f"{place}: {what[0].lower()}{what[1:]}, not {_one_line(repr(value))}"
+
+
+def _choices(place: str) -> tuple[str, ...]:
+    section, _, field = place.partition(".")
+    owner = type(getattr(Settings(), section))
+    return get_args(get_type_hints(owner)[field])
+
+
+def _unknown_field(place: str, name: str) -> str:
+    known: Iterable[str] = Settings.__struct_fields__
+    if place:
+        known = getattr(Settings(), place).__struct_fields__
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    field = f"{place}.{name}" if place else name
+    return f"{_one_line(field)}: there is no such setting; {hint}"
+
+
+def _wrong_policy(policies: object) -> str:
+    if not isinstance(policies, dict):
+        return f"policies: expected a table of patterns and paths, not {_one_line(repr(policies))}"
+    for pattern, name in policies.items():
+        try:
+            as_policy(name)
+        except ConfigError as error:
+            return f"policies.{pattern!r}: {error}"
+    return "policies: a path is 'write-through' or 'write-behind'"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -1,0 +1,143 @@
+"""The sentence of state: the one line that says how everything is, worst news first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cachedesk.desk.formats import number
+from cachedesk.engine.snapshot import Books, Health, Snapshot
+
+NEARLY_FULL = 0.9
+"""From this share of its limit on, the log is worth a warning."""
+
+
+class Tone(StrEnum):
+    """How bad a sentence is; the value is the name its style goes by."""
+
+    WELL = "well"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The sentence of state and how bad it is."""
+
+    sentence: str
+    tone: Tone
+
+
+STARTING = Headline("starting", Tone.WARNING)
+"""What there is to say before anything is known."""
+
+
+def headline(snapshot: Snapshot) -> Headline:
+    """Return the sentence for this state: the first rule that has something to say wins."""
+    for rule in _RULES:
+        found = rule(snapshot)
+        if found is not None:
+            return found
+    return Headline("all well", Tone.WELL)
+
+
+def verdict(books: Books) -> str:
+    """Return what the books say: ``balanced``, or DO NOT BALANCE and by how many events."""
+    difference = books.accepted - books.applied - books.pending - books.dead
+    if difference == 0:
+        return "balanced"
+    kind = "missing" if difference > 0 else "too many"
+    return f"DO NOT BALANCE: {_events(abs(difference))} {kind}"
+
+
+def _books(snapshot: Snapshot) -> Headline | None:
+    if snapshot.books.balanced:
+        return None
+    return Headline(f"the books {verdict(snapshot.books)}", Tone.BROKEN)
+
+
+def _starting(snapshot: Snapshot) -> Headline | None:
+    parts = (snapshot.redis, snapshot.log, snapshot.worker, snapshot.database)
+    if all(part.word == "starting" for part in parts):
+        return STARTING
+    return None
+
+
+def _stores_down(snapshot: Snapshot) -> Headline | None:
+    redis_down = snapshot.redis.health is Health.DOWN
+    database_down = snapshot.database.health is Health.DOWN
+    log_down = snapshot.log.health is Health.DOWN
+    if redis_down and database_down and log_down:
+        return Headline("everything is down: calls are refused", Tone.BROKEN)
+    if redis_down and database_down:
+        return Headline("Redis and database down: no reads; write-behind goes on", Tone.BROKEN)
+    if database_down:
+        goes_on = "only hits are served" if log_down else "write-behind goes on"
+        return Headline(f"database {snapshot.database.word}: {goes_on}", Tone.BROKEN)
+    if log_down:
+        return Headline(f"log {snapshot.log.word}: write-behind is refused", Tone.BROKEN)
+    if redis_down and snapshot.database.health is Health.DEGRADED:
+        said = f"Redis is down, database {snapshot.database.word}: write-behind goes on"
+        return Headline(said, Tone.BROKEN)
+    if redis_down:
+        return Headline("Redis is down: reads come from the database", Tone.BROKEN)
+    return None
+
+
+def _database_degraded(snapshot: Snapshot) -> Headline | None:
+    if snapshot.database.health is not Health.DEGRADED:
+        return None
+    return Headline(f"database {snapshot.database.word}: write-behind goes on", Tone.WARNING)
+
+
+def _worker(snapshot: Snapshot) -> Headline | None:
+    worker = snapshot.worker
+    waiting = f"{_events(snapshot.log.depth)} pending in the log"
+    if worker.word == "paused":
+        return Headline(f"worker paused: {waiting}", Tone.WARNING)
+    if worker.health is Health.DOWN:
+        return Headline(f"worker {worker.word}: {waiting}", Tone.BROKEN)
+    return None
+
+
+def _log_nearly_full(snapshot: Snapshot) -> Headline | None:
+    log = snapshot.log
+    if log.health is Health.DEGRADED:
+        return Headline(f"log {log.word}: write-behind is held back", Tone.WARNING)
+    if log.limit_events <= 0 or log.depth < NEARLY_FULL * log.limit_events:
+        return None
+    return Headline(f"log {100 * log.depth // log.limit_events} % full", Tone.WARNING)
+
+
+def _degraded(snapshot: Snapshot) -> Headline | None:
+    parts = (
+        ("Redis", snapshot.redis.health, snapshot.redis.word),
+        ("worker", snapshot.worker.health, snapshot.worker.word),
+    )
+    said = ", ".join(f"{name} {word}" for name, health, word in parts if health is Health.DEGRADED)
+    return Headline(said, Tone.WARNING) if said else None
+
+
+def _dead_letters(snapshot: Snapshot) -> Headline | None:
+    dead = snapshot.books.dead
+    if dead == 0:
+        return None
+    noun = "dead letter" if dead == 1 else "dead letters"
+    return Headline(f"{number(dead)} {noun}; the rest is well", Tone.WARNING)
+
+
+def _events(count: int) -> str:
+    return f"{number(count)} {'event' if count == 1 else 'events'}"
+
+
+_RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (
+    _books,
+    _starting,
+    _stores_down,
+    _log_nearly_full,
+    _database_degraded,
+    _worker,
+    _degraded,
+    _dead_letters,
+)

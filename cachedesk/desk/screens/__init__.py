@@ -1,0 +1,1 @@
+"""The rooms of the desk, each with its stylesheet beside it."""

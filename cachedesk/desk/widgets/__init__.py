@@ -1,0 +1,1 @@
+"""The widgets of the desk, one a file; each draws one frozen value and keeps no other state."""

@@ -1,0 +1,81 @@
+"""The books: accepted = applied + pending + dead, always in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.desk.formats import compact, number
+from cachedesk.desk.headline import verdict
+from cachedesk.engine.snapshot import Books
+
+_LABEL = "$foreground 60%"
+_FIGURE = "bold $foreground"
+
+
+class BooksLine(Widget):
+    """Draws the books in one line; red and in words when they do not balance."""
+
+    DEFAULT_CSS = """
+    BooksLine {
+        height: 1;
+        padding: 0 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+        &.-broken { background: $error 35%; }
+    }
+    """
+
+    books: reactive[Books] = reactive(Books())
+
+    def watch_books(self, books: Books) -> None:
+        """Mark the line when the books do not balance."""
+        self.set_class(not books.balanced, "-broken")
+
+    def render(self) -> Content:
+        """Return the equation and what it says, in the widest form that fits."""
+        forms = list(forms_of(self.books))
+        return next((form for form in forms if form.cell_length <= self.size.width), forms[-1])
+
+
+def forms_of(books: Books) -> tuple[Content, ...]:
+    """Return the line in ever shorter forms; bad news is in all of them, in words."""
+    said = verdict(books)
+    brief = said.partition(":")[0]
+    terse = Content.assemble(
+        _judged(books, brief),
+        "  ",
+        (f"{compact(books.accepted)} = {compact(books.applied)}", _FIGURE),
+        (f" + {compact(books.pending)} + {compact(books.dead)}", _FIGURE),
+    )
+    ticked = [Content(" ").join([_equation(books, " ", number), _judged(books, "")])]
+    return (
+        Content("   ").join([_equation(books, "  ", number), _judged(books, said)]),
+        Content("  ").join([_equation(books, " ", number), _judged(books, said)]),
+        Content("  ").join([_equation(books, " ", number), _judged(books, brief)]),
+        Content("  ").join([_equation(books, " ", compact), _judged(books, brief)]),
+        *(ticked if books.balanced else ()),
+        terse,
+    )
+
+
+def _judged(books: Books, said: str) -> Content:
+    if books.balanced:
+        return Content.assemble((f"✓ {said}", "$text-success"))
+    return Content.assemble((f"✗ {said}", "bold $text-error"))
+
+
+def _equation(books: Books, gap: str, written: Callable[[int], str]) -> Content:
+    return Content.assemble(
+        ("accepted ", _LABEL),
+        (written(books.accepted), _FIGURE),
+        (f"{gap}={gap}applied ", _LABEL),
+        (written(books.applied), _FIGURE),
+        (f"{gap}+{gap}pending ", _LABEL),
+        (written(books.pending), _FIGURE),
+        (f"{gap}+{gap}dead ", _LABEL),
+        (written(books.dead), "bold $text-warning" if books.dead else _FIGURE),
+    )

@@ -1,0 +1,258 @@
+"""A bar chart over time with a fixed, printed scale, and the faults drawn on its axis line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cachedesk.desk.formats import cut, left, right
+from cachedesk.desk.history import AxisCell, Window, axis, mark_names
+from cachedesk.desk.panels import PANELS, Notes, Panel
+from cachedesk.desk.scales import bar, step_up
+from cachedesk.engine.snapshot import Mark, Snapshot, Tick
+
+_GUTTER = 6
+"""Cells at the left for the printed scale."""
+
+NO_DATA = "·"
+ALERT = "!"
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """What one chart shows: its figures, and the history they come from."""
+
+    figure: str = ""
+    notes: Notes = ((), ())
+    at: float = 0.0
+    tick_seconds: float = 0.5
+    ticks: tuple[Tick, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    @classmethod
+    def of(cls, panel: Panel, snapshot: Snapshot) -> ChartView:
+        """Return the view of this panel for this snapshot."""
+        newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
+        return cls(
+            panel.figure(snapshot),
+            panel.notes(snapshot),
+            newest_at,
+            snapshot.tick_seconds,
+            snapshot.ticks,
+            snapshot.marks,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How many rows each piece of a chart gets; a low chart goes without some of them."""
+
+    title: int
+    notes: int
+    plot: int
+    names: int
+    time: int
+
+    @classmethod
+    def within(cls, height: int, *, framed: bool) -> Rows:
+        """Share out ``height`` rows: the axis always, then time, notes and names.
+
+        A frame carries the title, so that a framed chart needs no row for it.
+        """
+        title = 0 if framed else 1
+        time = 1 if height >= 5 else 0
+        notes = 2 if height >= 8 else 1 if height >= 7 else 0
+        names = 1 if height >= 10 else 0
+        plot = max(1, height - title - notes - 1 - names - time)
+        return cls(title, notes, plot, names, time)
+
+
+def joined(pieces: Sequence[str], width: int) -> str:
+    """Return the pieces in one line, as far apart as ``width`` cells allow."""
+    lines = (gap.join(pieces) for gap in (" · ", ", ", " "))
+    return next((line for line in lines if cell_len(line) <= width), " ".join(pieces))
+
+
+class Chart(Widget):
+    """Draws one ``Panel``: title with figure, notes, plot, axis with faults, time."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--title",
+        "chart--figure",
+        "chart--note",
+        "chart--bar",
+        "chart--crest",
+        "chart--alert",
+        "chart--axis",
+        "chart--fault",
+        "chart--past-fault",
+    }
+    DEFAULT_CSS = """
+    Chart {
+        height: 1fr;
+        padding: 0 0 0 1;
+        & > .chart--title { text-style: bold; }
+        & > .chart--figure { text-style: bold; color: $text-primary; }
+        & > .chart--note { color: $foreground 60%; }
+        & > .chart--bar { color: $primary 45%; }
+        & > .chart--crest { color: $primary; }
+        & > .chart--alert { color: $text-error; text-style: bold; }
+        & > .chart--axis { color: $foreground 45%; }
+        & > .chart--fault { color: $text-error; text-style: bold; }
+        & > .chart--past-fault { color: $text-warning; }
+    }
+    """
+
+    view: reactive[ChartView] = reactive(ChartView())
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(id=panel.name)
+        self.panel = panel
+        self.top = panel.least_top
+        self._lines: list[Strip] = []
+        self._drawn: tuple[ChartView, int, Size] | None = None
+
+    def watch_view(self, view: ChartView) -> None:
+        """Put the title and the figure into the frame, where there is one."""
+        figure = (view.figure, "bold $text-primary")
+        self.border_title = Content.assemble((self.panel.title, "bold"), "  ", figure)
+
+    @property
+    def _framed(self) -> bool:
+        return self.outer_size.height > self.size.height
+
+    @property
+    def _shared_width(self) -> int:
+        # A room that does not divide evenly would give the charts different windows, and faults
+        # that do not line up: all of them draw as wide as the narrowest.
+        frame = self.outer_size.width - self.size.width
+        room = self.parent.size.width if isinstance(self.parent, Widget) else self.size.width
+        return max(1, min(self.size.width, room // len(PANELS) - frame))
+
+    def notify_style_update(self) -> None:
+        """Forget the drawing: its colours may be those of another theme."""
+        self._drawn = None
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        """Return line ``y``; all lines are drawn at the first one asked for."""
+        drawn = (self.view, self._shared_width, self.size)
+        if self._drawn != drawn:
+            self._lines = self._draw(self._shared_width, self.size.height)
+            self._drawn = drawn
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+
+    def _look(self, name: str) -> Style:
+        return self.get_component_rich_style(f"chart--{name}")
+
+    def _draw(self, width: int, height: int) -> list[Strip]:
+        rows = Rows.within(height, framed=self._framed)
+        window = Window.ending(self.view.at, self.view.tick_seconds, max(1, width - _GUTTER))
+        lines = [self._title(width)] * rows.title
+        lines += [
+            _strip((left(joined(note, width), width), self._look("note")))
+            for note in self.view.notes[: rows.notes]
+        ]
+        lines += self._plot(window, rows.plot)
+        lines.append(self._axis(window))
+        if rows.names:
+            lines.append(self._names(window))
+        if rows.time:
+            lines.append(self._time(window))
+        return [
+            line.adjust_cell_length(self.size.width, self.rich_style) for line in lines[:height]
+        ]
+
+    def _title(self, width: int) -> Strip:
+        figure = cut(self.view.figure, width) + " "
+        return _strip(
+            (left(self.panel.title, width - len(figure) - 1) + " ", self._look("title")),
+            (figure, self._look("figure")),
+        )
+
+    def _plot(self, window: Window, height: int) -> list[Strip]:
+        buckets = window.buckets(self.view.ticks)
+        values = [self.panel.measure(bucket) for bucket in buckets]
+        if self.panel.grows:
+            highest = max((value for value in values if value is not None), default=0.0)
+            # It never shrinks: a lower bar must always mean a lower value.
+            self.top = max(self.top, step_up(highest, self.panel.least_top))
+        columns = [
+            NO_DATA.rjust(height) if value is None else bar(value / self.top, height)
+            for value in values
+        ]
+        alerts = [self.panel.alert(bucket) for bucket in buckets]
+        return [
+            _strip(
+                (self._scale_label(row, height), self._look("axis")),
+                *self._plot_row(row, columns, alerts, self._bar_look(row, height)),
+            )
+            for row in range(height)
+        ]
+
+    def _plot_row(
+        self, row: int, columns: Sequence[str], alerts: Sequence[bool], bar_look: Style
+    ) -> list[tuple[str, Style]]:
+        quiet, alarm = self._look("axis"), self._look("alert")
+        pieces: list[tuple[str, Style]] = []
+        for column, alert in zip(columns, alerts, strict=True):
+            cell = column[row]
+            if alert and row == 0 and cell == " ":
+                pieces.append((ALERT, alarm))
+                continue
+            pieces.append((cell, quiet if cell == NO_DATA else alarm if alert else bar_look))
+        return pieces
+
+    def _bar_look(self, row: int, height: int) -> Style:
+        # From a bright top to a quiet foot: the eye follows the outline, not the area.
+        top = self.get_component_styles("chart--crest").color
+        foot = self.get_component_styles("chart--bar").color
+        colour = top.blend(foot, row / max(1, height - 1))
+        return self.rich_style + Style(color=(self.background_colors[1] + colour).rich_color)
+
+    def _scale_label(self, row: int, height: int) -> str:
+        label = self.panel.scale(self.top) if row == 0 else ""
+        return right(label, _GUTTER - 1) + ("┤" if row == 0 else "│")
+
+    def _axis(self, window: Window) -> Strip:
+        fault, past, quiet = self._look("fault"), self._look("past-fault"), self._look("axis")
+        alive = axis([mark for mark in self.view.marks if mark.end_at is None], window)
+        pieces = [(right("0", _GUTTER - 1) + "┼", quiet)]
+        for cell, still in zip(axis(self.view.marks, window), alive, strict=True):
+            look = quiet if cell is AxisCell.QUIET else past if still is AxisCell.QUIET else fault
+            pieces.append((cell.value, look))
+        return _strip(*pieces)
+
+    def _names(self, window: Window) -> Strip:
+        pieces = [(" " * _GUTTER, self._look("axis"))]
+        used = 0
+        for name in mark_names(self.view.marks, window):
+            look = self._look("fault" if name.active else "past-fault")
+            pieces += [(" " * (name.column - used), look), (name.text, look)]
+            used = name.column + len(name.text)
+        return _strip(*pieces)
+
+    def _time(self, window: Window) -> Strip:
+        oldest = f"-{window.seconds:.0f} s"
+        return _strip(
+            (" " * _GUTTER, self._look("axis")),
+            (left(oldest, window.width - 3) + right("now", 3), self._look("axis")),
+        )
+
+
+def _strip(*pieces: tuple[str, Style]) -> Strip:
+    # One segment per run of one style: a row of bars is mostly a single run.
+    runs = groupby(pieces, key=itemgetter(1))
+    return Strip([Segment("".join(text for text, _ in run), style) for style, run in runs])

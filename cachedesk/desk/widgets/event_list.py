@@ -1,0 +1,92 @@
+"""The event list: what happened, newest first, each kind told by a glyph and a word."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from cachedesk.desk.formats import clock, cut
+from cachedesk.engine.snapshot import Event, EventKind
+
+GLYPHS = {
+    EventKind.INFO: "·",
+    EventKind.FAULT: "▼",
+    EventKind.HEALED: "▲",
+    EventKind.RECOVERY: "↻",
+    EventKind.ERROR: "✗",
+}
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` without line breaks or control characters, fit to be drawn in one line."""
+    joined = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "�" for letter in joined)
+
+
+class EventList(ScrollView, can_focus=True):
+    """Draws the event ring, only the lines in sight."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "event-list--clock",
+        "event-list--info",
+        "event-list--fault",
+        "event-list--healed",
+        "event-list--recovery",
+        "event-list--error",
+        "event-list--text",
+    }
+    DEFAULT_CSS = """
+    EventList {
+        height: 2;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
+        scrollbar-color: $primary 40%;
+        scrollbar-color-hover: $primary 60%;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        & > .event-list--clock { color: $foreground 60%; }
+        & > .event-list--info { color: $foreground 60%; }
+        & > .event-list--fault { color: $text-error; text-style: bold; }
+        & > .event-list--healed { color: $text-success; text-style: bold; }
+        & > .event-list--recovery { color: $text-accent; text-style: bold; }
+        & > .event-list--error { color: $text-error; text-style: bold; }
+        & > .event-list--text { color: $foreground; }
+    }
+    """
+
+    happened: reactive[tuple[Event, ...]] = reactive(tuple)
+
+    def watch_happened(self, happened: tuple[Event, ...]) -> None:
+        """Make room for the new list; a list that was scrolled stays on the lines it showed."""
+        before = self.virtual_size.height
+        self.virtual_size = Size(self.size.width, len(happened))
+        if self.scroll_offset.y and len(happened) > before:
+            down = self.scroll_offset.y + len(happened) - before
+            self.scroll_to(y=down, animate=False, immediate=True)
+
+    def on_resize(self) -> None:
+        """Keep the virtual width that of the widget: there is nothing to scroll sideways."""
+        self.virtual_size = Size(self.size.width, len(self.happened))
+
+    def render_line(self, y: int) -> Strip:
+        """Return the event that is scrolled to this line; the newest is the first."""
+        width = self.size.width
+        index = len(self.happened) - 1 - self.scroll_offset.y - y
+        if index < 0:
+            return Strip.blank(width, self.rich_style)
+        event = self.happened[index]
+        kind = f"{GLYPHS[event.kind]} {event.kind.value:<9}"
+        segments = [
+            Segment(f"{clock(event.at)}  ", self.get_component_rich_style("event-list--clock")),
+            Segment(kind, self.get_component_rich_style(f"event-list--{event.kind.value}")),
+            Segment(
+                cut(one_line(event.text), width - 10 - len(kind)),
+                self.get_component_rich_style("event-list--text"),
+            ),
+        ]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -1,0 +1,211 @@
+"""The hottest keys with their value in each place; the selection follows the key, not the row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from cachedesk.desk.formats import ABSENT, UNKNOWN, data_text, left, right
+from cachedesk.desk.keyrows import COLUMNS, GAP, KeyRow, column_widths, policy_text, rows_of
+from cachedesk.desk.keystate import KeyState
+from cachedesk.engine.snapshot import HotKey
+
+_LOOKS = {
+    KeyState.FRESH: "fresh",
+    KeyState.AHEAD: "ahead",
+    KeyState.ONLY_LOG: "ahead",
+    KeyState.NEWER_IN_LOG: "ahead",
+    KeyState.DELETE_PENDING: "ahead",
+    KeyState.BEING_WRITTEN: "ahead",
+    KeyState.STALE: "stale",
+    KeyState.ROW_UNKNOWN: "unknown",
+    KeyState.CACHE_UNKNOWN: "unknown",
+    KeyState.UNKNOWN: "unknown",
+}
+
+
+class HotKeys(ScrollView, can_focus=True):
+    """Draws at most fifty keys, only the lines in sight; a header stays at the top."""
+
+    @dataclass
+    class Selected(Message):
+        """The user moved the selection to another key."""
+
+        key: bytes
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("pageup", "move_page(-1)", "Page up", show=False),
+        Binding("pagedown", "move_page(1)", "Page down", show=False),
+        Binding("home", "move(-50)", "First", show=False),
+        Binding("end", "move(50)", "Last", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "hot-keys--header",
+        "hot-keys--plain",
+        "hot-keys--cursor",
+        "hot-keys--pointer",
+        "hot-keys--fresh",
+        "hot-keys--ahead",
+        "hot-keys--stale",
+        "hot-keys--unknown",
+        "hot-keys--quiet",
+    }
+    DEFAULT_CSS = """
+    HotKeys {
+        height: 1fr;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 0;
+        scrollbar-color: $primary 40%;
+        scrollbar-color-hover: $primary 60%;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        & > .hot-keys--header { color: $foreground 60%; }
+        & > .hot-keys--plain { color: $foreground; }
+        & > .hot-keys--quiet { color: $foreground 60%; }
+        & > .hot-keys--cursor { background: $primary 22%; }
+        & > .hot-keys--pointer { color: $primary; }
+        & > .hot-keys--fresh { color: $text-success; }
+        & > .hot-keys--ahead { color: $text-accent; }
+        & > .hot-keys--stale { color: $text-error; text-style: bold; }
+        & > .hot-keys--unknown { color: $text-warning; }
+    }
+    """
+
+    selected: reactive[bytes | None] = reactive(None)
+
+    def __init__(self) -> None:
+        super().__init__(id="hot-keys")
+        self._hot: tuple[HotKey, ...] = ()
+        self._before: tuple[HotKey, ...] = ()
+        self._rows: tuple[KeyRow, ...] = ()
+        self._chosen = False
+
+    def show(self, hot: tuple[HotKey, ...]) -> None:
+        """List these keys; the selected key stays selected wherever it is now."""
+        in_sight = self._in_sight(self._selected_row)
+        self._before, self._hot = self._hot, hot
+        self._list()
+        if not self._chosen:
+            self._select_for_the_user()
+        if in_sight and self._chosen:
+            # Follow the key, but leave the list alone where the user has scrolled away from it.
+            self._scroll_to_selection()
+
+    def watch_selected(self) -> None:
+        """List a key that is no longer hot only as long as it is the selected one."""
+        self._list()
+
+    def on_resize(self) -> None:
+        """Keep the virtual width that of the widget: there is nothing to scroll sideways."""
+        self.virtual_size = Size(self.size.width, len(self._rows) + 1)
+
+    def render_line(self, y: int) -> Strip:
+        """Return the header for line 0, else the row that is scrolled to this line."""
+        width = self.size.width
+        if y == 0:
+            return self._header(width)
+        index = self.scroll_offset.y + y - 1
+        if index >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        return self._row(self._rows[index], width)
+
+    def action_move(self, rows: int) -> None:
+        """Move the selection by this many rows, within the list."""
+        if self._rows:
+            self._select(min(len(self._rows) - 1, max(0, self._selected_row + rows)))
+
+    def action_move_page(self, pages: int) -> None:
+        """Move the selection by this many pages."""
+        self.action_move(pages * max(1, self.size.height - 1))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row that was clicked."""
+        inside = event.get_content_offset(self)
+        if inside is None or inside.y == 0:
+            return
+        index = self.scroll_offset.y + inside.y - 1
+        if index < len(self._rows):
+            self._select(index)
+
+    @property
+    def _selected_row(self) -> int:
+        keys = [row.key for row in self._rows]
+        return keys.index(self.selected) if self.selected in keys else 0
+
+    def _list(self) -> None:
+        rows = rows_of(self._hot, self.selected, self._before)
+        if rows != self._rows:
+            self._rows = rows
+            self.virtual_size = Size(self.size.width, len(rows) + 1)
+            self.refresh()
+
+    def _select_for_the_user(self) -> None:
+        # Nobody chose this key, so the list need not follow it: the hottest stay in sight. It is
+        # kept as long as it can be seen, so that it does not change under a finger.
+        row = self._selected_row
+        cooled = bool(self._rows) and self._rows[row].state is KeyState.COOLED
+        if self._rows and (self.selected is None or cooled or not self._in_sight(row)):
+            self.selected = self._rows[0].key
+
+    def _select(self, index: int) -> None:
+        self._chosen = True
+        self.selected = self._rows[index].key
+        self._scroll_to_selection()
+        self.post_message(self.Selected(self._rows[index].key))
+
+    def _in_sight(self, row: int) -> bool:
+        return 0 <= row - self.scroll_offset.y < max(1, self.size.height - 1)
+
+    def _scroll_to_selection(self) -> None:
+        row, room = self._selected_row, max(1, self.size.height - 1)
+        first = min(row, max(self.scroll_offset.y, row - room + 1))
+        if first != self.scroll_offset.y:
+            self.scroll_to(y=first, animate=False, immediate=True)
+
+    def _look(self, name: str) -> Style:
+        return self.get_component_rich_style(f"hot-keys--{name}")
+
+    def _header(self, width: int) -> Strip:
+        titles = (
+            (right if column.align_right else left)(column.title, room)
+            for column, room in zip(COLUMNS, column_widths(width), strict=True)
+            if room
+        )
+        style = self._look("header")
+        text = "  " + (" " * GAP).join(titles)
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
+
+    def _row(self, row: KeyRow, width: int) -> Strip:
+        chosen = row.key == self.selected
+        base = self._look("cursor") if chosen else self.rich_style
+        over = Style(bgcolor=base.bgcolor, bold=chosen)
+        plain, quiet = self._look("plain") + over, self._look("quiet") + over
+        state = self._look(_LOOKS.get(row.state, "quiet")) + over
+        looks = (plain, quiet, plain, plain, plain, state)
+        segments = [Segment("▶ " if chosen else "  ", self._look("pointer") + over)]
+        for column, text, room, look in zip(
+            COLUMNS, row.cells, column_widths(width), looks, strict=True
+        ):
+            if room:
+                shown = policy_text(text, room) if column.title == "policy" else text
+                align = right if column.align_right else left
+                dim = quiet if shown in (ABSENT, UNKNOWN) else look
+                segments += [Segment(align(shown, room), dim), Segment(" " * GAP, base)]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    @property
+    def selected_text(self) -> str:
+        """The selected key as text; empty when there is none."""
+        return "" if self.selected is None else data_text(self.selected)

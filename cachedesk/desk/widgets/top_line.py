@@ -1,0 +1,72 @@
+"""The top line: who this is, the sentence of state, and what drives the stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.desk.formats import cut
+from cachedesk.desk.headline import STARTING, Headline, Tone
+
+NAME = "cachedesk"
+
+_LOOKS = {
+    Tone.WELL: ("●", "$text-success"),
+    Tone.WARNING: ("◐", "bold $text-warning"),
+    Tone.BROKEN: ("✗", "bold $text-error"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TopView:
+    """What the top line says; ``facts`` stand at its right, the most important first."""
+
+    headline: Headline = STARTING
+    facts: tuple[str, ...] = ()
+    badge: str = ""
+
+
+def facts_that_fit(facts: tuple[str, ...], room: int) -> tuple[str, ...]:
+    """Return the first facts that fit into ``room`` cells, with a gap of three before each."""
+    shown: list[str] = []
+    for fact in facts:
+        room -= cell_len(fact) + 3
+        if room < 0:
+            break
+        shown.append(fact)
+    return tuple(shown)
+
+
+class TopLine(Widget):
+    """Draws a ``TopView`` in one line: sentence at the left, facts at the right."""
+
+    DEFAULT_CSS = """
+    TopLine { height: 1; padding: 0 1; background: $panel; color: $foreground; }
+    """
+
+    view: reactive[TopView] = reactive(TopView())
+
+    def render(self) -> Content:
+        """Return the line, cut to the width there is; the sentence goes last."""
+        width = self.size.width
+        glyph, look = _LOOKS[self.view.headline.tone]
+        badge = f" {self.view.badge} " if self.view.badge else ""
+        room = width - len(NAME) - 5 - (cell_len(badge) + 2 if badge else 0)
+        sentence = cut(self.view.headline.sentence, room)
+        shown = facts_that_fit(self.view.facts, room - cell_len(sentence))
+        right = " · ".join(shown)
+        gap = width - len(NAME) - 5 - cell_len(sentence) - cell_len(right)
+        gap -= cell_len(badge) + 2 if badge else 0
+        return Content.assemble(
+            (NAME, "bold $text-primary"),
+            "   ",
+            (f"{glyph} {sentence}", look),
+            ("  ", ""),
+            (badge, "bold $background on $warning"),
+            " " * (gap - (0 if badge else 2)),
+            (right, "$foreground 60%"),
+        )

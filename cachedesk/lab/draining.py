@@ -1,0 +1,33 @@
+"""Draining, for as long as nobody asks to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from cachedesk.engine.errors import Unavailable
+from cachedesk.engine.layer import CacheLayer
+
+_LOOK_SECONDS = 0.25
+
+
+def drain(layer: CacheLayer, seconds: float, stopping: threading.Event) -> float | None:
+    """Flush what is pending in ``layer``.
+
+    Args:
+        layer: whose log.
+        seconds: how long to try.
+        stopping: when set, drain no more.
+
+    Returns:
+        How many seconds it took; ``None`` when events are still pending.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            layer.drain(_LOOK_SECONDS)
+        except Unavailable:
+            if stopping.is_set() or time.monotonic() - began > seconds:
+                return None
+        else:
+            return time.monotonic() - began

@@ -1,0 +1,173 @@
+"""The driver: it deals operations to clients, each on a thread, at a pace, until told to stop.
+
+A key belongs to one client, so the order of each key's operations is kept and every read has one
+right answer; with one client the order of the whole stream is kept. What is dealt and not yet
+done is bounded. Nothing here spins: three spinning threads would freeze a screen (one
+interpreter lock).
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from queue import Queue
+
+from cachedesk.engine.errors import Closed
+from cachedesk.lab.client import Client, Site
+from cachedesk.lab.operations import Operation
+from cachedesk.lab.pace import Pace
+from cachedesk.lab.tally import Tally, total
+
+_BURST = 64
+_WAITING_BURSTS = 2
+_SHORTEST_WAIT_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much, how fast and by how many: ``rate`` in operations a second; it ends after ``ops``
+    operations or ``seconds``, whichever is first; ``None``: no limit."""
+
+    clients: int = 1
+    rate: float | None = None
+    ops: int | None = None
+    seconds: float | None = None
+
+
+class Driver:
+    """One run of a load. ``start`` it, ``wait`` for its end or ``stop`` it, then ``finish``."""
+
+    def __init__(
+        self,
+        site: Site,
+        operations: Iterable[Operation],
+        load: Load,
+        on_count: Callable[[int], None] | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            site: what is driven, and who is told.
+            operations: what to do; may be endless.
+            load: how much of it.
+            on_count: called with 1, 2, 3 … as operations come to an end; must be quick.
+        """
+        self._site = site
+        self._operations = itertools.islice(operations, load.ops)
+        self._load = load
+        self._on_count = on_count
+        self._count = itertools.count(1)
+        self._clients = [Client(site) for _ in range(load.clients)]
+        self._queues: list[Queue[list[Operation] | None]] = [
+            Queue(_WAITING_BURSTS) for _ in self._clients
+        ]
+        self._threads = [
+            threading.Thread(target=self._serve, args=pair, name="client", daemon=True)
+            for pair in zip(self._clients, self._queues, strict=True)
+        ]
+        self._dealer = threading.Thread(target=self._run, name="driver", daemon=True)
+        self._ended = threading.Event()
+        self._failure: BaseException | None = None
+        self._began = self._ended_at = 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        self._began = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+        self._dealer.start()
+
+    def stop(self) -> None:
+        """End soon: operations under way are finished, those that wait are dropped."""
+        self._site.stopping.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to ``timeout`` seconds for the end of the load; return whether it came."""
+        return self._ended.wait(timeout)
+
+    def finish(self) -> Tally:
+        """Stop, wait for every thread, and return what was done.
+
+        Raises:
+            TraceError: the operations could not be read on.
+            GaveUp: a client could not go on.
+        """
+        self.stop()
+        if self._dealer.ident is not None:
+            self._dealer.join()
+        if self._failure is not None:
+            raise self._failure
+        return self.tally()
+
+    def tally(self) -> Tally:
+        """Return what was done so far."""
+        return total(client.tally for client in self._clients)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been driving, or drove."""
+        if not self._began:
+            return 0.0
+        return (self._ended_at or time.monotonic()) - self._began
+
+    def _run(self) -> None:
+        try:
+            self._deal()
+        except Exception as error:  # noqa: BLE001 - raised again by ``finish``
+            self._fail(error)
+        for queue in self._queues:
+            queue.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._ended_at = time.monotonic()
+        self._ended.set()
+
+    def _deal(self) -> None:
+        pace = Pace(self._load.rate, self._began)
+        most = _BURST * len(self._clients)
+        until = self._began + self._load.seconds if self._load.seconds is not None else None
+        while not self._site.stopping.is_set():
+            now = time.monotonic()
+            if until is not None and now >= until:
+                self.stop()
+                return
+            due = pace.due(now, most)
+            if due <= 0:
+                wake = pace.next_at() if until is None else min(until, pace.next_at())
+                self._site.stopping.wait(max(_SHORTEST_WAIT_SECONDS, wake - now))
+            elif self._deal_burst(due) < due:
+                return
+
+    def _deal_burst(self, size: int) -> int:
+        bursts: list[list[Operation]] = [[] for _ in self._clients]
+        dealt = 0
+        for operation in itertools.islice(self._operations, size):
+            bursts[zlib.crc32(operation.key) % len(bursts)].append(operation)
+            dealt += 1
+        for queue, burst in zip(self._queues, bursts, strict=True):
+            if burst:
+                queue.put(burst)
+        return dealt
+
+    def _serve(self, client: Client, queue: Queue[list[Operation] | None]) -> None:
+        # Until the very end, even when stopping: the dealer may be waiting for room.
+        while (burst := queue.get()) is not None:
+            for operation in burst:
+                if self._site.stopping.is_set():
+                    break
+                try:
+                    client.do(operation)
+                except Closed:
+                    self.stop()
+                except BaseException as error:  # noqa: BLE001 - raised again by ``finish``
+                    self._fail(error)
+                if self._on_count is not None:
+                    self._on_count(next(self._count))
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self.stop()

@@ -1,0 +1,267 @@
+"""The ledger: the judge of a run. It knows every accepted write by its id and what each key must
+be worth, independently of Redis, of SQLite and of the code under test: the folding here is its
+own, and must never be replaced by the engine's.
+
+It is told from two sides: by the clients what was acknowledged to them and what they read, and by
+the engine (it is the stack's ``Observer``) which events became part of a row. Each key must have
+one client only: then a read has exactly one right answer.
+
+(The habit is RocksDB's db_stress: the expected state lives outside the thing under test.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+
+from cachedesk.engine.events import WriteEvent
+from cachedesk.lab.operations import Operation, Verb
+
+_PAGE_BITS = 16
+_PAGE_SIZE = 1 << _PAGE_BITS
+_ACCEPTED, _APPLIED = 1, 2
+_COUNTER_LIMIT = 2**63
+_MOST_EXAMPLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key and two values of it that should be one; ``None`` is absent."""
+
+    key: bytes
+    expected: bytes | None
+    found: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the ledger found, by id and key.
+
+    ``accepted`` writes were acknowledged; of these, ``applied`` are part of a row, ``pending`` in
+    the log, ``dead`` letters, and ``lost`` nowhere. ``duplicated`` became part of a row twice (or
+    their id was given out twice). ``phantoms`` were applied although their call failed.
+    ``wrong``: keys whose truth is not what was acknowledged; ``unfounded``: receipts and refusals
+    that the key's value does not account for. ``stale_reads`` counts reads that were older than
+    an acknowledged write, with some of them in ``stale``. ``uncertain``: keys whose last write
+    has an unknown outcome, so that any value of theirs is right.
+    """
+
+    accepted: int
+    applied: int
+    pending: int
+    dead: int
+    lost: tuple[int, ...]
+    duplicated: tuple[int, ...]
+    phantoms: tuple[int, ...]
+    wrong: tuple[Difference, ...]
+    unfounded: tuple[Difference, ...]
+    stale_reads: int
+    stale: tuple[Difference, ...]
+    uncertain: tuple[bytes, ...]
+
+    @property
+    def sound(self) -> bool:
+        """True when every promise the ledger can judge was kept."""
+        return not (
+            self.lost
+            or self.duplicated
+            or self.phantoms
+            or self.wrong
+            or self.unfounded
+            or self.stale_reads
+        )
+
+
+class Ledger:
+    """The books of one run. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Two bits per id, in pages, because the ids of an old data directory begin high.
+        self._pages: dict[int, bytearray] = {}
+        self._open: dict[int, bytes] = {}
+        self._unclaimed: dict[int, bytes] = {}
+        self._duplicated: set[int] = set()
+        self._accepted = 0
+        self._first: int | None = None
+        self._expected: dict[bytes, bytes] = {}
+        self._uncertain: set[bytes] = set()
+        self._ever_uncertain: set[bytes] = set()
+        self._unfounded: list[Difference] = []
+        self._stale: list[Difference] = []
+        self._stale_reads = 0
+
+    def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take what the data directory holds before the run as given."""
+        self._expected = dict(items)
+
+    def accepted(self, seq: int, write: Operation, value: bytes | None) -> None:
+        """Note that ``write`` was acknowledged with the id ``seq``, and that its receipt says the
+        key is worth ``value`` now."""
+        op, key, argument = write
+        old = self._expected.get(key)
+        with self._lock:
+            page = self._page(seq)
+            mark = page[seq % _PAGE_SIZE]
+            page[seq % _PAGE_SIZE] = mark | _ACCEPTED
+            self._accepted += 1
+            self._first = seq if self._first is None else min(seq, self._first)
+            if mark & _ACCEPTED:
+                self._duplicated.add(seq)
+            elif mark & _APPLIED:
+                self._unclaimed.pop(seq, None)
+            else:
+                self._open[seq] = key
+        if key in self._uncertain:
+            if op is Verb.INCR:
+                return
+            self._uncertain.discard(key)
+        try:
+            expected = _expect(old, op, argument)
+        except ValueError:
+            self._complain(key, old, value)
+            return
+        self._put(key, expected)
+        if value != expected:
+            self._complain(key, expected, value)
+
+    def refused(self, write: Operation) -> None:
+        """Note that ``write`` was refused because the key's value cannot take it."""
+        op, key, argument = write
+        if key in self._uncertain:
+            return
+        old = self._expected.get(key)
+        try:
+            expected = _expect(old, op, argument)
+        except ValueError:
+            return
+        self._complain(key, expected, old)
+
+    def unknown(self, key: bytes) -> None:
+        """Note that a write of ``key`` failed and may be applied all the same."""
+        with self._lock:
+            self._uncertain.add(key)
+            self._ever_uncertain.add(key)
+        self._put(key, None)
+
+    def read(self, key: bytes, value: bytes | None) -> bool:
+        """Note that the key's own client read ``value``; return whether that was fresh."""
+        expected = self._expected.get(key)
+        if value == expected or key in self._uncertain:
+            return True
+        with self._lock:
+            self._stale_reads += 1
+            if len(self._stale) < _MOST_EXAMPLES:
+                self._stale.append(Difference(key, expected, value))
+        return False
+
+    def applied(self, events: Iterable[WriteEvent]) -> None:
+        """Note that ``events`` became part of their rows (maybe before their call returned)."""
+        with self._lock:
+            for event in events:
+                seq = event.seq
+                page = self._page(seq)
+                mark = page[seq % _PAGE_SIZE]
+                page[seq % _PAGE_SIZE] = mark | _APPLIED
+                if mark & _APPLIED:
+                    self._duplicated.add(seq)
+                elif mark & _ACCEPTED:
+                    self._open.pop(seq, None)
+                else:
+                    self._unclaimed[seq] = event.key
+
+    def verdict(
+        self,
+        pending: Container[int],
+        dead: Container[int],
+        items: Iterable[tuple[bytes, bytes]],
+        row_seq: Callable[[bytes], int] | None = None,
+    ) -> Verdict:
+        """Judge, once all clients have ended.
+
+        Args:
+            pending: the ids that are in the log.
+            dead: the ids of the dead letters.
+            items: the truth: every key with its value.
+            row_seq: the newest id that is part of a key's row. Asked about a write of which the
+                engine never said that it was applied: a worker that dies between its commit and
+                saying so says nothing. If the row is newer and the key's value is right, the
+                write was applied; else, or when this is ``None``, it is lost.
+        """
+        with self._lock:
+            buried = {key for seq, key in self._open.items() if seq in dead}
+            wrong = _differences(self._expected, items, self._uncertain | buried)
+            wrong_keys = {difference.key for difference in wrong}
+
+            def is_in_row(seq: int, key: bytes) -> bool:
+                return row_seq is not None and key not in wrong_keys and row_seq(key) >= seq
+
+            dead_ids = [seq for seq in self._open if seq in dead]
+            pending_ids = [seq for seq in self._open if seq in pending and seq not in dead]
+            silent = self._open.keys() - set(dead_ids) - set(pending_ids)
+            lost = [seq for seq in silent if not is_in_row(seq, self._open[seq])]
+            phantoms = [
+                seq
+                for seq, key in self._unclaimed.items()
+                if seq > (self._first or 0) and key not in self._ever_uncertain
+            ]
+            return Verdict(
+                accepted=self._accepted,
+                applied=self._accepted - len(dead_ids) - len(pending_ids) - len(lost),
+                pending=len(pending_ids),
+                dead=len(dead_ids),
+                lost=tuple(sorted(lost)),
+                duplicated=tuple(sorted(self._duplicated)),
+                phantoms=tuple(sorted(phantoms)),
+                wrong=tuple(wrong),
+                unfounded=tuple(self._unfounded),
+                stale_reads=self._stale_reads,
+                stale=tuple(self._stale),
+                uncertain=tuple(sorted(self._uncertain)),
+            )
+
+    def _page(self, seq: int) -> bytearray:
+        page = self._pages.get(seq >> _PAGE_BITS)
+        if page is None:
+            page = self._pages[seq >> _PAGE_BITS] = bytearray(_PAGE_SIZE)
+        return page
+
+    def _put(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._expected.pop(key, None)
+        else:
+            self._expected[key] = value
+
+    def _complain(self, key: bytes, expected: bytes | None, found: bytes | None) -> None:
+        with self._lock:
+            if len(self._unfounded) < _MOST_EXAMPLES:
+                self._unfounded.append(Difference(key, expected, found))
+
+
+def _expect(value: bytes | None, op: Verb, argument: bytes | int | None) -> bytes | None:
+    """Return what ``value`` must become; ValueError if the write cannot be taken."""
+    if op is Verb.DELETE:
+        return None
+    if not isinstance(argument, int):
+        return argument
+    number = 0 if value is None else int(value)
+    if value is not None and b"%d" % number != value:
+        raise ValueError(value)
+    if not all(-_COUNTER_LIMIT <= each < _COUNTER_LIMIT for each in (number, number + argument)):
+        raise ValueError(value)
+    return b"%d" % (number + argument)
+
+
+def _differences(
+    expected: dict[bytes, bytes], items: Iterable[tuple[bytes, bytes]], exempt: set[bytes]
+) -> list[Difference]:
+    missing = {key: value for key, value in expected.items() if key not in exempt}
+    differences = []
+    for key, value in items:
+        if key not in exempt:
+            right = missing.pop(key, None)
+            if right != value:
+                differences.append(Difference(key, right, value))
+    differences += (Difference(key, value, None) for key, value in missing.items())
+    return differences

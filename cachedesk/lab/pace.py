@@ -1,0 +1,34 @@
+"""Pace: how many operations are due by now. A pure decision; the clock is passed in."""
+
+from __future__ import annotations
+
+_MOST_DEBT_SECONDS = 0.5
+
+
+class Pace:
+    """A steady rate, or none. Time that the stack could not keep up is forgiven beyond half a
+    second: after an outage the old rate goes on, rather than a storm that nobody sent."""
+
+    def __init__(self, rate: float | None, began: float) -> None:
+        """Begin at ``began``, in seconds of any clock, at ``rate`` per second (``None``: as fast
+        as it goes)."""
+        self._rate = rate
+        self._owed_since = began
+        self._dealt = 0
+
+    def due(self, now: float, most: int) -> int:
+        """Return how many operations are due at ``now``, at most ``most``, and deem them dealt."""
+        if self._rate is None:
+            return most
+        late = now - self.next_at()
+        if late > _MOST_DEBT_SECONDS:
+            self._owed_since += late - _MOST_DEBT_SECONDS
+        due = min(most, int((now - self._owed_since) * self._rate) - self._dealt)
+        self._dealt += due
+        return due
+
+    def next_at(self) -> float:
+        """Return when the next operation will be due."""
+        if self._rate is None:
+            return self._owed_since
+        return self._owed_since + (self._dealt + 1) / self._rate

@@ -1,0 +1,199 @@
+"""The report of a run: one frozen value, as a JSON object and in plain words."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from cachedesk.engine.snapshot import Percentiles
+from cachedesk.lab.ledger import Difference, Verdict
+from cachedesk.lab.schedule import InjectedFault
+from cachedesk.lab.tally import Tally
+
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did and what came of it.
+
+    ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
+    did not end. ``trouble``: why the run ended before its load did, empty when it did not.
+    """
+
+    title: str
+    tally: Tally
+    verdict: Verdict
+    lag: Percentiles
+    seconds: float
+    drain_seconds: float | None
+    faults: Sequence[InjectedFault] = ()
+    trouble: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """True when the load came to its end and everything was flushed."""
+        return self.drain_seconds is not None and not self.trouble
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object that ``run --json`` prints (the design, section 5, and more)."""
+        tally, verdict = self.tally, self.verdict
+        return {
+            "run": self.title,
+            "sound": self.verdict.sound,
+            "complete": self.complete,
+            "trouble": self.trouble or None,
+            "ops": {
+                "get": tally.gets,
+                "set": tally.sets,
+                "incr": tally.incrs,
+                "delete": tally.deletes,
+                "skipped": tally.skipped,
+            },
+            "reads": {
+                "hits": tally.hits,
+                "misses": tally.misses,
+                "overlay": tally.overlay,
+                "stale": tally.stale,
+                "unavailable": tally.unavailable_reads,
+            },
+            "writes": {
+                "unavailable": tally.unavailable_writes,
+                "unknown": tally.unknown_writes,
+                "retries": tally.retries,
+            },
+            "ledger": {
+                "accepted": verdict.accepted,
+                "applied": verdict.applied,
+                "pending": verdict.pending,
+                "dead": verdict.dead,
+                "lost": len(verdict.lost),
+                "duplicated": len(verdict.duplicated),
+                "phantoms": len(verdict.phantoms),
+                "wrong": len(verdict.wrong),
+                "unfounded": len(verdict.unfounded),
+                "uncertain": len(verdict.uncertain),
+            },
+            "ids": {
+                "lost": list(verdict.lost),
+                "duplicated": list(verdict.duplicated),
+                "phantoms": list(verdict.phantoms),
+            },
+            "differences": {
+                "wrong": _as_json(verdict.wrong),
+                "unfounded": _as_json(verdict.unfounded),
+                "stale": _as_json(verdict.stale),
+            },
+            "log": {"depth_max": tally.depth_max},
+            "lag_seconds": {"p50": self.lag.p50, "p99": self.lag.p99, "max": self.lag.max},
+            "faults": [asdict(fault) for fault in self.faults],
+            "seconds": round(self.seconds, 3),
+            "drain_seconds": None if self.drain_seconds is None else round(self.drain_seconds, 3),
+            "ops_per_second": round(tally.done / self.seconds) if self.seconds else 0,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report in plain words, the verdict last."""
+        tally, verdict = self.tally, self.verdict
+        rate = tally.done / self.seconds if self.seconds else 0
+        yield (
+            f"{self.title}: {tally.done:,} operations in {self.seconds:.1f} s, {rate:,.0f} a second"
+        )
+        found = tally.hits + tally.overlay + tally.database
+        hit_percent = f"{100 * tally.hits / found:.1f} % hits" if found else "no hits"
+        yield (
+            f"  reads   {tally.gets:,}: {hit_percent}, {tally.overlay:,} from the overlay,"
+            f" {tally.stale:,} stale, {tally.unavailable_reads:,} unavailable"
+        )
+        yield (
+            f"  writes  {verdict.accepted:,} accepted = {verdict.applied:,} applied"
+            f" + {verdict.pending:,} pending + {verdict.dead:,} dead + {len(verdict.lost):,} lost"
+        )
+        if tally.skipped or tally.unavailable_writes or tally.unknown_writes:
+            yield (
+                f"          {tally.skipped:,} refused, {tally.unavailable_writes:,} unavailable,"
+                f" {tally.unknown_writes:,} with an unknown outcome: none of them was acknowledged"
+            )
+        yield (
+            f"  log     lag p50 {self.lag.p50:.3f} s, p99 {self.lag.p99:.3f} s,"
+            f" max {self.lag.max:.3f} s; at most {tally.depth_max:,} events waited"
+        )
+        for fault in self.faults:
+            at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
+            yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"
+        yield from self._judgement()
+
+    def _judgement(self) -> Iterator[str]:
+        verdict = self.verdict
+        if self.trouble:
+            yield f"Ended early: {self.trouble}."
+        if self.drain_seconds is None:
+            yield f"Not drained: {verdict.pending:,} events are pending; they are safe in the log."
+        if verdict.uncertain:
+            yield (
+                f"Not judged: {_some(verdict.uncertain)}; the outcome of the last write of"
+                " each is unknown."
+            )
+        if verdict.sound:
+            yield (
+                f"Sound: every one of the {verdict.accepted:,} acknowledged writes was kept, each"
+                " applied once, and no read was stale."
+            )
+            return
+        for count, what in (
+            (verdict.lost, "acknowledged writes are LOST: ids"),
+            (verdict.duplicated, "writes were applied TWICE: ids"),
+            (verdict.phantoms, "writes that failed were APPLIED all the same: ids"),
+        ):
+            if count:
+                yield f"Broken: {len(count):,} {what} {_some(count)}."
+        for differences, what in (
+            (verdict.wrong, "keys are WRONG in the database"),
+            (verdict.unfounded, "receipts or refusals do NOT follow from the key's value"),
+        ):
+            if differences:
+                yield f"Broken: {len(differences):,} {what}: {_told(differences)}."
+        if verdict.stale_reads:
+            yield f"Broken: {verdict.stale_reads:,} reads were STALE: {_told(verdict.stale)}."
+
+
+def as_text(raw: bytes) -> str | dict[str, str]:
+    """Return bytes as JSON holds them: text when they are UTF-8, else ``{"base64": …}``."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(raw).decode()}
+
+
+def _as_json(differences: Iterable[Difference]) -> list[dict[str, object]]:
+    return [
+        {
+            "key": as_text(difference.key),
+            "expected": None if difference.expected is None else as_text(difference.expected),
+            "found": None if difference.found is None else as_text(difference.found),
+        }
+        for difference in differences
+    ]
+
+
+def _some(things: Sequence[int] | Sequence[bytes]) -> str:
+    shown = ", ".join(
+        thing.decode(errors="replace") if isinstance(thing, bytes) else str(thing)
+        for thing in things[:_MOST_SHOWN]
+    )
+    more = len(things) - _MOST_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _told(differences: Sequence[Difference]) -> str:
+    shown = "; ".join(
+        f"{each.key.decode(errors='replace')} is {_brief(each.found)}, not {_brief(each.expected)}"
+        for each in differences[:_MOST_SHOWN]
+    )
+    more = len(differences) - _MOST_SHOWN
+    return f"{shown}; and {more:,} more" if more > 0 else shown
+
+
+def _brief(value: bytes | None) -> str:
+    return "absent" if value is None else repr(value[:40].decode(errors="replace"))

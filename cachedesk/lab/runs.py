@@ -1,0 +1,61 @@
+"""One run from open to verdict, ended by its load or by a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachedesk.engine.settings import Settings
+from cachedesk.lab.driver import Load
+from cachedesk.lab.report import Report
+from cachedesk.lab.schedule import PlannedFault
+from cachedesk.lab.session import Session, Traffic
+from cachedesk.lab.signals import Signals
+from cachedesk.lab.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The report of a run and the exit status that says the same."""
+
+    report: Report
+    exit_code: int
+
+
+def run_session(
+    data: Path,
+    settings: Settings,
+    traffic: Traffic,
+    load: Load,
+    *,
+    faults: Iterable[PlannedFault],
+    watch: Watch,
+) -> Outcome:
+    """Run ``traffic`` through a stack in ``data``.
+
+    Args:
+        data: the data directory.
+        settings: of the stack.
+        traffic: what drives it.
+        load: how much of it, how fast, by how many.
+        faults: what breaks meanwhile.
+        watch: waits for the end of the load and shows something meanwhile.
+
+    Returns:
+        The report, and 0 when every promise was kept, 1 when one was broken or the run could not
+        be completed, or 128 and the number of the signal that ended it early.
+
+    Raises:
+        CachedeskError: the stack cannot be opened, or the traffic cannot be read on.
+    """
+    with Signals() as signals, Session(data, settings, traffic, load, faults) as session:
+        signals.on_signal = session.driver.stop
+        session.start()
+        if signals.received.is_set():
+            session.driver.stop()
+        watch(session)
+        report = session.finish(stopping=signals.received, trouble=signals.word)
+    if signals.exit_code is not None:
+        return Outcome(report, signals.exit_code)
+    return Outcome(report, 0 if report.verdict.sound and report.complete else 1)

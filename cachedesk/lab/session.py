@@ -1,0 +1,166 @@
+"""A session: a stack, a load that drives it, faults that break it, and the ledger that judges.
+
+The verdict comes from the files, read afresh after everything was closed, so it does not rest on
+anything that the running stack believes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from cachedesk.engine.commands import Heal, Inject
+from cachedesk.engine.errors import CachedeskError
+from cachedesk.engine.layer import truth
+from cachedesk.engine.settings import Settings
+from cachedesk.engine.snapshot import Percentiles
+from cachedesk.engine.stack import Stack
+from cachedesk.lab.client import GaveUp, Site
+from cachedesk.lab.draining import drain
+from cachedesk.lab.driver import Driver, Load
+from cachedesk.lab.inspect import opened
+from cachedesk.lab.ledger import Ledger, Verdict
+from cachedesk.lab.operations import Operation
+from cachedesk.lab.report import Report
+from cachedesk.lab.schedule import PlannedFault, Schedule
+
+PATIENCE_SECONDS = 30.0
+DRAIN_SECONDS = 60.0
+
+_LOCK_SECONDS = 10.0
+_NEWEST_SEQ = 2**63 - 1
+
+
+class Traffic(Protocol):
+    """Operations with a title; ``exact``: every write must be made, so it is tried again."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether a write that is unavailable is tried again rather than left out."""
+        ...
+
+    def operations(self) -> Iterable[Operation]:
+        """Return the operations, from the first."""
+        ...
+
+
+class Session:
+    """One open session. ``start``, ``wait``, ``finish``; or leave its ``with`` block to close."""
+
+    def __init__(
+        self,
+        data: Path,
+        settings: Settings,
+        traffic: Traffic,
+        load: Load,
+        faults: Iterable[PlannedFault] = (),
+    ) -> None:
+        """Open the stack in ``data`` and prepare to drive it.
+
+        Raises:
+            CachedeskError: as ``Stack``.
+        """
+        self._data = data
+        self._traffic = traffic
+        self._ledger = Ledger()
+        self.stack = Stack(data, settings, observer=self._ledger)
+        try:
+            self._ledger.begin(self.stack.layer.items())
+            self._schedule = Schedule(faults, lambda name: self.stack.perform(Inject(name)))
+            self.driver = Driver(
+                self._site(), traffic.operations(), load, on_count=self._schedule.count
+            )
+        except BaseException:
+            self.stack.close()
+            raise
+        self.stack.workload = traffic.title
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Begin to drive."""
+        self._schedule.start()
+        self.driver.start()
+
+    def close(self) -> None:
+        """Stop the load and close the stack, without a verdict. Closing twice is harmless."""
+        self._schedule.finish()
+        with suppress(CachedeskError):
+            self.driver.finish()
+        self.stack.close()
+
+    def finish(self, stopping: threading.Event | None = None, trouble: str = "") -> Report:
+        """Stop the load, heal what is broken, drain, close, and judge from the files.
+
+        Args:
+            stopping: when set, drain no more; what is pending stays in the log.
+            trouble: why the load was ended early, for the report.
+
+        Raises:
+            CachedeskError: the operations could not be read on, or the files are damaged.
+        """
+        try:
+            tally = self.driver.finish()
+        except GaveUp as error:
+            tally, trouble = self.driver.tally(), str(error)
+        faults = self._schedule.finish()
+        self._heal()
+        drain_seconds = drain(self.stack.layer, DRAIN_SECONDS, stopping or threading.Event())
+        lag = self.stack.metrics.lag(total=True)
+        self.stack.close()
+        return Report(
+            title=self._traffic.title,
+            tally=tally,
+            verdict=judge(self._ledger, self._data),
+            lag=lag if lag.count else Percentiles(),
+            seconds=self.driver.seconds,
+            drain_seconds=drain_seconds,
+            faults=faults,
+            trouble=trouble,
+        )
+
+    def _site(self) -> Site:
+        return Site(
+            layer=self.stack.layer,
+            ledger=self._ledger,
+            patience_seconds=PATIENCE_SECONDS if self._traffic.exact else 0.0,
+            depth=lambda: self.stack.pending.depth,
+            on_stale=lambda: self.stack.metrics.count("stale"),
+            on_stuck=self._heal,
+        )
+
+    def _heal(self) -> None:
+        if self.stack.faults.active:
+            self.stack.perform(Heal())
+
+
+def judge(ledger: Ledger, data: Path) -> Verdict:
+    """Return the verdict of ``ledger`` on the closed data directory ``data``."""
+    with opened(data) as vault:
+        with vault.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
+            dead = transaction.dead_between(0, _NEWEST_SEQ)
+        return ledger.verdict(
+            pending={event.seq for key in vault.pending.all().values() for event in key},
+            dead=dead,
+            items=truth(vault.pending, vault.database),
+            row_seq=lambda key: vault.database.read(key).seq,
+        )

@@ -1,0 +1,82 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+WORKLOAD_CLIENTS = 4
+
+
+class Positive(click.ParamType[float]):
+    """A finite number above zero; click's own ranges let NaN and infinity through."""
+
+    name = "number"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            number = float(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not (math.isfinite(number) and number > 0):
+            self.fail(f"{value} is not a finite number above 0.", param, ctx)
+        return number
+
+
+def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Take an option from before the command's name when there is none behind it."""
+    if value is None and ctx.parent is not None:
+        return ctx.parent.params.get(str(param.name))
+    return value
+
+
+def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path:
+    found = _inherit(ctx, param, value)
+    if found is not None:
+        return found
+    from platformdirs import user_data_path
+
+    return user_data_path("cachedesk", appauthor=False)
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+data_option: Decorator = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    callback=_data,
+    help="The data directory.  [default: the user's data directory of the platform]",
+)
+config_option: Decorator = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=_inherit,
+    help="Settings in TOML.  [default: cachedesk.toml in the data directory]",
+)
+policy_option: Decorator = click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="PATTERN=PATH",
+    help="Write keys of this pattern by this path (write-through, write-behind); repeatable.",
+)
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object."
+)
+seed_option: Decorator = click.option(
+    "--seed", type=int, default=1, show_default=True, help="What the workload is drawn from."
+)
+clients_option: Decorator = click.option(
+    "--clients",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help=f"How many threads drive it.  [default: {WORKLOAD_CLIENTS}; 1 for a trace]",
+)

@@ -1,0 +1,70 @@
+"""The real command, as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess, Popen
+
+import pytest
+
+Command = Callable[..., CompletedProcess[bytes]]
+Start = Callable[..., "Popen[bytes]"]
+
+TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
+_CACHEDESK = [sys.executable, "-m", "cachedesk"]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that forgets --data does not write into the user's own."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+
+@pytest.fixture
+def cachedesk() -> Command:
+    """Run ``cachedesk`` to its end: ``cachedesk("get", "k", locale="C")``."""
+
+    def run(*arguments: object, locale: str | None = None) -> CompletedProcess[bytes]:
+        environment = dict(os.environ)
+        if locale is not None:
+            environment |= {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        return subprocess.run(
+            [*_CACHEDESK, *map(os.fspath, map(_as_argument, arguments))],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def started() -> Iterator[Start]:
+    """Start ``cachedesk`` and leave it running until the end of the test."""
+    processes: list[Popen[bytes]] = []
+
+    def start(*arguments: object) -> Popen[bytes]:
+        process = Popen(
+            [*_CACHEDESK, *map(os.fspath, map(_as_argument, arguments))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _as_argument(argument: object) -> str | bytes | os.PathLike[str]:
+    return argument if isinstance(argument, str | bytes | os.PathLike) else str(argument)

@@ -1,0 +1,88 @@
+"""The configuration file: every wrong setting is named with its place, and what is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cachedesk.config import load, parse, with_policies
+from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.settings import DEFAULT_POLICIES, Settings
+
+BAD = {
+    "section": ("[rediss]\nx = 1", "rediss: there is no such setting; did you mean 'redis'?"),
+    "field": (
+        "[redis]\nmaxmemory = 1",
+        "redis.maxmemory: there is no such setting; did you mean 'maxmemory_bytes'?",
+    ),
+    "field nobody means": ("[redis]\nzzz = 1", "there are maxmemory_bytes"),
+    "size": ('[redis]\nmaxmemory_bytes = "64 potatoes"', "redis.maxmemory_bytes: '64 potatoes'"),
+    "size too small": (
+        '[redis]\nmaxmemory_bytes = "1kb"',
+        "maxmemory_bytes: expected int >=",
+    ),
+    "NaN": ("[redis]\ntimeout_seconds = nan", "redis.timeout_seconds: expected float"),
+    "infinite": ("[redis]\ntimeout_seconds = inf", "redis.timeout_seconds: expected float <="),
+    "negative": ("[worker]\nbatch_events = -1", "worker.batch_events: expected int >= 1, not -1"),
+    "text": ('[worker]\nbatch_events = "x"', "worker.batch_events: expected int, not 'x'"),
+    "bool": ("[worker]\nbatch_events = true", "worker.batch_events: expected int, not True"),
+    "fraction": ("[worker]\nbatch_events = 1.5", "worker.batch_events: expected int, not 1.5"),
+    "no table": ("redis = 3", "redis: expected a table, not 3"),
+    "choice": ('[log]\nwhen_full = "wait"', "log.when_full: expected one of block, reject"),
+    "policy": ('[policies]\n"a*" = "write-back"', "did you mean 'write-behind'?"),
+    "policy no text": ("[policies]\na = 1", "policies.'a': unknown policy 1"),
+    "policies no table": ("policies = 1", "policies: expected a table"),
+    "empty pattern": ('[policies]\n"" = "write-behind"', "policies: an empty key pattern"),
+    "contradiction": (
+        "[worker]\nretry_seconds = 5",
+        "worker.retry_seconds: 5 is above worker.retry_max_seconds, 2",
+    ),
+    "no TOML": ("[redis", "it is not TOML"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BAD.values(), ids=BAD)
+def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "cachedesk.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [('"64mb"', 64 << 20), ('"2 GB"', 2 << 30), ('"4096KB"', 4 << 20), ("67108864", 64 << 20)],
+)
+def test_a_size_may_be_text(text: str, size: int) -> None:
+    assert parse(f"[redis]\nmaxmemory_bytes = {text}").redis.maxmemory_bytes == size
+
+
+def test_what_is_left_out_is_the_default(tmp_path: Path) -> None:
+    assert load(tmp_path) == parse("") == Settings()
+    assert parse("[worker]\nbatch_events = 5").worker.retry_seconds == 0.05
+
+
+def test_a_named_file_is_read_instead_and_must_exist(tmp_path: Path) -> None:
+    (tmp_path / "cachedesk.toml").write_text("this is wrong")
+    other = tmp_path / "other.toml"
+    with pytest.raises(ConfigError, match="No such file"):
+        load(tmp_path, other)
+    other.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(tmp_path, other)
+    other.write_text("[worker]\nbatch_events = 5")
+    assert load(tmp_path, other).worker.batch_events == 5
+
+
+def test_overriding_policies_come_first_and_keep_the_others() -> None:
+    settings = with_policies(Settings(), ["views:1*=write-through", "order:*=write-behind"])
+    assert list(settings.policies.items())[:2] == [
+        ("views:1*", "write-through"),
+        ("order:*", "write-behind"),
+    ]
+    assert set(settings.policies) == {*DEFAULT_POLICIES, "views:1*"}
+    assert with_policies(Settings(), ["a=b=write-behind"]).policies["a=b"] == "write-behind"

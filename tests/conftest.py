@@ -1,0 +1,103 @@
+"""What every test of cachedesk has: real stacks that are closed, and a house left clean."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import psutil
+import pytest
+
+from cachedesk.engine import failpoints
+from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.settings import Settings
+from cachedesk.engine.stack import Stack
+
+OpenStack = Callable[..., Stack]
+
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+_OUR_THREADS = ("flush-worker", "redis-keeper", "ticker")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the end of the session no server, no socket folder and no thread of ours is left."""
+    # pytest's own folder first, so that it stays where the user expects it.
+    tmp_path_factory.getbasetemp()
+    threads_before = set(threading.enumerate())
+    ours = Path(tempfile.mkdtemp(prefix="cdt-", dir="/tmp"))
+    usual, usual_variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(ours)
+    yield
+    tempfile.tempdir = usual
+    if usual_variable is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = usual_variable
+    left = _left_behind(ours, threads_before)
+    deadline = time.monotonic() + 5
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = _left_behind(ours, threads_before)
+    shutil.rmtree(ours)
+    assert not left
+
+
+def _left_behind(folder: Path, threads_before: set[threading.Thread]) -> list[str]:
+    commands = {
+        process.pid: " ".join(process.info["cmdline"] or ())
+        for process in psutil.process_iter(["cmdline"])
+    }
+    servers = [f"process {pid}: {line}" for pid, line in commands.items() if str(folder) in line]
+    threads = [
+        f"thread {thread.name}"
+        for thread in set(threading.enumerate()) - threads_before
+        if not thread.daemon or thread.name in _OUR_THREADS
+    ]
+    return [*servers, *threads, *(str(path) for path in folder.glob("cachedesk-*"))]
+
+
+@pytest.fixture(autouse=True)
+def _disarmed() -> Iterator[None]:
+    """No failpoint stays armed after its test; whoever pauses at one goes on."""
+    yield
+    failpoints.disarm()
+
+
+@pytest.fixture
+def open_stack(tmp_path: Path) -> Iterator[OpenStack]:
+    """Open stacks that are closed after the test: ``open_stack(settings=…, path=…)``."""
+    opened: list[Stack] = []
+
+    def open_one(
+        settings: Settings | None = None, path: Path | None = None, **more: object
+    ) -> Stack:
+        stack = Stack(path or tmp_path / "data", settings, **more)  # type: ignore[arg-type]
+        opened.append(stack)
+        return stack
+
+    yield open_one
+    failpoints.disarm()
+    for stack in reversed(opened):
+        stack.close()
+
+
+@pytest.fixture
+def stack(open_stack: OpenStack) -> Stack:
+    """A running stack on an empty data directory."""
+    return open_stack()
+
+
+@pytest.fixture
+def cache(stack: Stack) -> CacheLayer:
+    """The cache layer of ``stack``."""
+    return stack.layer

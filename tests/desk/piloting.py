@@ -1,0 +1,78 @@
+"""What the pilot tests share: a desk to drive, a control that remembers, and waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.pilot import Pilot
+
+from cachedesk.desk.app import DeskApp
+from cachedesk.engine.commands import Command
+from cachedesk.engine.snapshot import Snapshot
+
+from .scenes import HEALTHY, FixedSource
+
+
+class RecordingControl:
+    """Remembers what was asked, and on which thread."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.threads: list[threading.Thread] = []
+
+    def perform(self, command: Command) -> str:
+        self.commands.append(command)
+        self.threads.append(threading.current_thread())
+        return f"Done: {type(command).__name__}."
+
+
+class ChangingSource:
+    """Gives whatever ``value`` is, and counts how often it was asked."""
+
+    def __init__(self, value: Snapshot) -> None:
+        self.value = value
+        self.pulls = 0
+
+    def snapshot(self) -> Snapshot:
+        self.pulls += 1
+        return self.value
+
+
+def desk(control: Any = None, source: Any = None, *, hz: float | None = None) -> DeskApp:
+    """Return an app over a healthy stack, unless told otherwise."""
+    return DeskApp(source or FixedSource(HEALTHY), control, refresh_hz=hz, data_label="~/data")
+
+
+def drive(
+    app: DeskApp,
+    script: Callable[[Pilot[None]], Awaitable[None]],
+    size: tuple[int, int] = (80, 24),
+) -> None:
+    """Run ``app`` without a terminal and ``script`` on it."""
+
+    async def play() -> None:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await pilot.pause()
+            await script(pilot)
+
+    asyncio.run(play())
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
+    """Let the app run until ``condition`` holds; fail after about five seconds without it."""
+    for _ in range(500):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"waited in vain until {what}")
+
+
+def screen_text(app: DeskApp) -> str:
+    """Return everything that is drawn, as plain text."""
+    width, height = app.size
+    strips = app.screen._compositor.render_strips()
+    assert len(strips) == height, (width, height)
+    return "\n".join(strip.text for strip in strips)

@@ -1,0 +1,226 @@
+"""Fixed snapshots: the scenes that the desk's tests and its demo show."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from cachedesk.engine.snapshot import (
+    Books,
+    DatabaseState,
+    Event,
+    EventKind,
+    Health,
+    HotKey,
+    Latencies,
+    LogState,
+    Mark,
+    Percentiles,
+    Reads,
+    RedisState,
+    Snapshot,
+    Tick,
+    WorkerState,
+    Writes,
+)
+
+NOW = 1_754_049_600.0 + 3.5 * 3600  # 2025-08-01 15:30:00 UTC
+TICK = 0.5
+MIB = 1024 * 1024
+
+
+@dataclass
+class FixedSource:
+    """A source that always says the same."""
+
+    value: Snapshot
+
+    def snapshot(self) -> Snapshot:
+        return self.value
+
+
+def tick(age: float, **changes: float) -> Tick:
+    """Return an ordinary tick ``age`` seconds before now, a little unlike its neighbours."""
+    beat = math.sin(age / 3.1) + 0.6 * math.sin(age / 1.3)
+    plain = Tick(
+        at=NOW - age,
+        hits=940 + int(25 * beat),
+        misses=38 - int(12 * beat),
+        writes=300,
+        applied=298,
+        depth=340 + int(130 * beat),
+        lag_seconds=0.32 + 0.12 * beat,
+    )
+    return replace(plain, **changes)
+
+
+def ticks(seconds: float = 90.0) -> list[Tick]:
+    """Return a calm history of this length."""
+    return [tick(TICK * index) for index in reversed(range(int(seconds / TICK)))]
+
+
+HOT = (
+    HotKey(b"views:article:1", "write-behind", 9120, b"10483", True, 12, b"10471", True, b"10483"),
+    HotKey(b"views:article:7", "write-behind", 8804, b"9920", True, 0, b"9920", True, b"9920"),
+    HotKey(b"order:1029", "write-through", 2210, b"paid", True, 0, b"paid", True, b"paid"),
+    HotKey(b"likes:article:3", "write-behind", 2100, None, True, 3, b"417", True, b"420"),
+    HotKey(b"session:9f31c2", "write-behind", 1904, b'{"user": 17, "cart": [4, 9]}', True, 1,
+           None, True, b'{"user": 17, "cart": [4, 9]}'),
+    HotKey(b"article:42", "write-through", 1730, None, True, 0, b"Caching, honestly", True,
+           b"Caching, honestly"),
+    HotKey(b"active:users", "write-behind", 1511, b"318", True, 2, b"305", True, b"318"),
+    HotKey(b"balance:31", "write-through", 1204, b"1990", True, 0, b"1990", True, b"1990"),
+    HotKey(b"views:article:12", "write-behind", 1100, None, True, 4, None, True, b"4"),
+    HotKey(b"analytics:clicks", "write-behind", 990, b"77120", True, 31, b"77089", True, b"77120"),
+)  # fmt: skip
+
+HEALTHY = Snapshot(
+    at=NOW,
+    uptime_seconds=754.0,
+    redis=RedisState(Health.UP, "up", int(12.3 * MIB), 64 * MIB, "allkeys-lru", 1_204, 0, 0, 4711),
+    log=LogState(Health.UP, "up", 344, 100_000, 120, 0.3, int(1.2 * MIB)),
+    worker=WorkerState(Health.UP, "running", 500, 0.2, 241, 12_001, 3_120),
+    database=DatabaseState(Health.UP, "up", 1_310, int(3.4 * MIB), int(0.6 * MIB)),
+    reads=Reads(hits=188_204, misses=7_310, overlay=1_204, database=6_106),
+    writes=Writes(through=2_210, behind=10_135),
+    books=Books(12_345, 12_001, 344, 0),
+    latencies=Latencies(
+        hit=Percentiles(188_204, 130e-6, 420e-6, 2e-3),
+        database=Percentiles(6_106, 24e-6, 160e-6, 1e-3),
+        flush=Percentiles(241, 2.1e-3, 8.8e-3, 12e-3),
+    ),
+    lag=Percentiles(12_001, 0.18, 0.41, 0.6),
+    tick_seconds=TICK,
+    ticks=tuple(ticks()),
+    hot=HOT,
+    events=(
+        Event(NOW - 754, EventKind.INFO, "The stack is up; 0 events were pending."),
+        Event(NOW - 752, EventKind.INFO, "Workload article started at 2,000 operations a second."),
+    ),
+    workload="article 2,000/s",
+)
+
+
+def _redis_went_down() -> tuple[Tick, ...]:
+    return tuple(replace(one, hits=0, misses=960) if NOW - one.at < 18 else one for one in ticks())
+
+
+REDIS_DOWN = replace(
+    HEALTHY,
+    redis=replace(HEALTHY.redis, health=Health.DOWN, word="held down", keys=0, restarts=1),
+    ticks=_redis_went_down(),
+    marks=(Mark("redis.kill", NOW - 47, NOW - 44), Mark("redis.down", NOW - 18)),
+    faults=("redis.down",),
+    reads=Reads(hits=188_204, misses=40_310, overlay=9_204, database=31_106),
+    hot=tuple(replace(hot, cached=None, cached_known=False) for hot in HOT),
+    events=(
+        *HEALTHY.events,
+        Event(NOW - 47, EventKind.FAULT, "redis.kill: redis-server 4711 got SIGKILL."),
+        Event(NOW - 44, EventKind.RECOVERY, "Redis is back, empty, as 4790 after 2.9 s."),
+        Event(NOW - 44, EventKind.HEALED, "redis.kill is over."),
+        Event(NOW - 18, EventKind.FAULT, "redis.down: Redis is held down until you heal."),
+    ),
+)
+
+
+def _everything_went_down() -> tuple[Tick, ...]:
+    history = []
+    for one in ticks():
+        age = NOW - one.at
+        if age < 30:
+            grown = int((30 - age) * 90)
+            one = replace(  # noqa: PLW2901
+                one, hits=0, misses=210, applied=0, depth=340 + grown, lag_seconds=30.2 - age
+            )
+        if age < 12:
+            one = replace(one, misses=0, writes=0, unavailable=200)  # noqa: PLW2901
+        history.append(one)
+    return tuple(history)
+
+
+ALL_DOWN = replace(
+    HEALTHY,
+    redis=replace(HEALTHY.redis, health=Health.DOWN, word="down", memory_bytes=0, keys=0),
+    log=replace(
+        HEALTHY.log, health=Health.DOWN, word="disk full", depth=3_040, oldest_seconds=30.2
+    ),
+    worker=replace(
+        HEALTHY.worker,
+        health=Health.DOWN,
+        word="crashed",
+        restarts=3,
+        last_error="database is locked (5 attempts), the batch of 500 events goes back to the log",
+    ),
+    database=replace(HEALTHY.database, health=Health.DOWN, word="locked"),
+    books=Books(15_041, 12_001, 3_038, 2),
+    reads=replace(HEALTHY.reads, stale=4, unavailable=4_812),
+    lag=Percentiles(12_001, 0.22, 28.1, 30.2),
+    ticks=_everything_went_down(),
+    marks=(
+        Mark("database.lock", NOW - 30),
+        Mark("redis.down", NOW - 30),
+        Mark("disk.full", NOW - 12),
+    ),
+    faults=("database.lock", "redis.down", "disk.full"),
+    hot=tuple(
+        replace(hot, cached=None, cached_known=False, row=None, row_known=False,
+                truth=None, truth_known=False)
+        for hot in HOT
+    ),
+    events=(
+        *HEALTHY.events,
+        Event(NOW - 30, EventKind.FAULT, "database.lock: a second connection holds the lock."),
+        Event(NOW - 30, EventKind.FAULT, "redis.down: Redis is held down until you heal."),
+        Event(NOW - 21, EventKind.ERROR, "The worker crashed: database is locked."),
+        Event(NOW - 12, EventKind.FAULT, "disk.full: the log cannot grow."),
+    ),
+)  # fmt: skip
+
+UNBALANCED = replace(HEALTHY, books=Books(12_345, 12_001, 341, 0))
+
+EMPTY = Snapshot(at=NOW)
+
+HUGE = replace(
+    HEALTHY,
+    uptime_seconds=400 * 86_400.0,
+    redis=replace(
+        HEALTHY.redis, memory_bytes=900 * 1024**3, maxmemory_bytes=1024**4, keys=10**12,
+        evicted=10**15, restarts=123_456,
+    ),
+    log=replace(HEALTHY.log, depth=10**9, limit_events=10**9, in_flight=10**7,
+                oldest_seconds=9e6, bytes=10**14),
+    worker=replace(HEALTHY.worker, batch_events=10**6, batch_age_seconds=3600.0,
+                   events=10**15, rows=10**14, restarts=10**6),
+    database=replace(HEALTHY.database, rows=10**13, bytes=10**16, wal_bytes=10**12),
+    books=Books(10**15, 10**15 - 10**9 - 10**6, 10**9, 10**6),
+    ticks=tuple(replace(one, depth=one.depth * 2_000_000, lag_seconds=one.lag_seconds * 1e6,
+                        hits=10**9, misses=1) for one in ticks()),
+    lag=Percentiles(10**15, 86_400.0, 9e6, 9e6),
+)  # fmt: skip
+
+ODD_KEYS = replace(
+    HEALTHY,
+    hot=(
+        HotKey("ключ:статья:7".encode(), "write-behind", 9, "значение".encode(), True, 0,
+               "значение".encode(), True, "значение".encode()),
+        HotKey("記事:閲覧数:一二三四五六七八九十".encode(), "write-behind", 8, "値".encode() * 80,
+               True, 1, b"", True, "値".encode() * 80),
+        HotKey(b"\x00\xff\x13nul\x00", "write-through", 7, b"\x00" * 256, True, 0, b"\x00" * 256,
+               True, b"\x00" * 256),
+        HotKey(b"k" * 1024, "write-behind", 6, b"v" * 256, True, 2, None, True, b"v" * 256),
+        HotKey(b"[red]x[/]", "write-behind", 5, b"[b]bold[/b]", True, 0, b"[@click=app.quit]q[/]",
+               True, b"[b]bold[/b]"),
+        HotKey(b"line\nbreak\ttab\x1b[31m", "write-through", 4, None, True, 0, b"[/]", True,
+               b"[/]"),
+        HotKey("e\u0301\u202eevil".encode(), "write-through", 3, b"\\x00", True, 0, b"\\x00", True,
+               b"\\x00"),
+    ),
+    events=(
+        Event(NOW - 2, EventKind.ERROR, "[red]markup[/] and\nsecond line \x1b[31m in an event"),
+    ),
+)  # fmt: skip
+
+
+def paused(snapshot: Snapshot) -> Snapshot:
+    """Return the same scene with the worker paused."""
+    return replace(snapshot, worker=replace(snapshot.worker, word="paused"))

@@ -1,0 +1,212 @@
+"""Every key and every button sends its command, on a thread, and says what came of it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cachedesk.desk.deeds import DEEDS
+from cachedesk.desk.widgets.action_bar import DeedButton
+from cachedesk.engine.commands import (
+    EvictAll,
+    EvictKey,
+    Heal,
+    Inject,
+    PauseWorker,
+    ResumeWorker,
+    StepWorker,
+)
+from cachedesk.engine.errors import CachedeskError
+
+from .piloting import RecordingControl, desk, drive, screen_text, until
+from .scenes import EMPTY, HEALTHY, FixedSource, paused
+
+SENT = {
+    "kill-redis": Inject("redis.kill"),
+    "hold-redis-down": Inject("redis.down"),
+    "crash-worker": Inject("worker.crash"),
+    "lock-database": Inject("database.lock"),
+    "heal": Heal(),
+    "evict-key": EvictKey(b"views:article:1"),
+    "evict-all": EvictAll(),
+    "pause-worker": PauseWorker(),
+    "step-worker": StepWorker(),
+}
+COMMANDING = [deed for deed in DEEDS if deed.commands]
+
+
+def test_every_commanding_deed_is_tested():
+    assert {deed.name for deed in COMMANDING} == set(SENT)
+
+
+def test_every_key_sends_its_command_once_on_another_thread():
+    control = RecordingControl()
+
+    async def script(pilot):
+        for count, deed in enumerate(COMMANDING, start=1):
+            await pilot.press(deed.key)
+            await until(pilot, lambda count=count: len(control.commands) >= count, deed.name)
+
+    drive(desk(control), script)
+    assert control.commands == [SENT[deed.name] for deed in COMMANDING]
+    assert threading.main_thread() not in control.threads
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+def test_every_button_sends_its_command(size):
+    control = RecordingControl()
+
+    async def script(pilot):
+        for count, deed in enumerate(COMMANDING, start=1):
+            assert await pilot.click(f"#deed-{deed.name}")
+            await until(pilot, lambda count=count: len(control.commands) == count, deed.name)
+
+    drive(desk(control), script, size)
+    assert control.commands == [SENT[deed.name] for deed in COMMANDING]
+
+
+def test_p_lets_a_paused_worker_go_on():
+    control = RecordingControl()
+
+    async def script(pilot):
+        await pilot.press("p")
+        await until(pilot, lambda: control.commands != [], "the command came")
+
+    drive(desk(control, FixedSource(paused(HEALTHY))), script)
+    assert control.commands == [ResumeWorker()]
+
+
+def test_evicting_without_any_key_says_so_and_sends_nothing():
+    control = RecordingControl()
+    app = desk(control, FixedSource(EMPTY))
+
+    async def script(pilot):
+        await pilot.press("e")
+        await until(pilot, lambda: len(app._notifications) == 1, "a toast came")
+        assert "no key" in screen_text(app)
+
+    drive(app, script)
+    assert control.commands == []
+
+
+def test_the_sentence_becomes_a_toast():
+    app = desk(RecordingControl())
+
+    async def script(pilot):
+        await pilot.press("h")
+        await until(pilot, lambda: "Done: Heal." in screen_text(app), "the toast is drawn")
+
+    drive(app, script, (120, 40))
+
+
+class Refusing:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def perform(self, command):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (CachedeskError("Redis [is] already down"), "Not done"),
+        (ZeroDivisionError("a [defect]"), "Failed unexpectedly"),
+    ],
+)
+def test_an_error_becomes_a_toast_with_its_message_and_the_desk_goes_on(error, title):
+    app = desk(Refusing(error))
+
+    async def script(pilot):
+        await pilot.press("k")
+        await until(pilot, lambda: str(error) in screen_text(app), "the toast is drawn")
+        assert title in screen_text(app)
+        assert [note.severity for note in app._notifications] == ["error"]
+
+    drive(app, script, (120, 40))
+
+
+def test_a_slow_command_blocks_neither_the_desk_nor_the_next_command():
+    release = threading.Event()
+
+    class Slow(RecordingControl):
+        def perform(self, command):
+            said = super().perform(command)
+            if isinstance(command, Heal):
+                release.wait(10)
+            return said
+
+    control = Slow()
+    app = desk(control)
+
+    async def script(pilot):
+        try:
+            await pilot.press("h")
+            await pilot.press("space")
+            assert app.desk.frozen
+            await pilot.press("n")
+            await until(pilot, lambda: StepWorker() in control.commands, "the second came")
+        finally:
+            release.set()
+
+    drive(app, script)
+
+
+def test_a_read_only_desk_has_no_commanding_key_button_or_help():
+    app = desk(None)
+
+    async def script(pilot):
+        assert {button.deed.name for button in app.screen.query(DeedButton)} == {
+            deed.name for deed in DEEDS if not deed.commands
+        }
+        for deed in COMMANDING:
+            await pilot.press(deed.key)
+        assert len(app._notifications) == 0
+        assert "read only" in screen_text(app)
+        palette = {command.title for command in app.get_system_commands(app.screen)}
+        assert not palette & {deed.label.capitalize() for deed in COMMANDING}
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "Look at it" in screen_text(app), "help is open")
+        assert "Break it" not in screen_text(app)
+
+    drive(app, script)
+
+
+def test_no_key_breaks_anything_while_help_is_open():
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("question_mark")
+        for deed in COMMANDING:
+            await pilot.press(deed.key)
+        await pilot.press("escape")
+        assert app.screen is app.desk
+        await pilot.press("h")
+        await until(pilot, lambda: control.commands != [], "the desk listens again")
+
+    drive(app, script)
+    assert control.commands == [Heal()]
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q"])
+def test_quit(key):
+    app = desk(RecordingControl())
+
+    async def script(pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: app._exit, "the desk is leaving")
+
+    drive(app, script)
+
+
+def test_the_command_palette_offers_every_deed():
+    app = desk(RecordingControl())
+
+    async def script(pilot):
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert {deed.label.capitalize() for deed in DEEDS} <= set(titles)
+        assert len(titles) == len(set(titles))
+
+    drive(app, script)

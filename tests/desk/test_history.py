@@ -1,0 +1,92 @@
+"""The time axis: the same ticks always share a column, and faults stand where they happened."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cachedesk.desk.history import AxisCell, Name, Window, axis, mark_names
+from cachedesk.engine.snapshot import Mark, Tick
+
+NOW = 1_000_000.0
+
+
+def window(width=30, per_column=1, newest=NOW):
+    return Window(width, 0.5, per_column, newest)
+
+
+def drawn(marks, over):
+    return "".join(cell.value for cell in axis(marks, over))
+
+
+def test_a_narrow_chart_shows_a_minute_all_the_same():
+    assert Window.ending(NOW, 0.5, 20).seconds >= 60
+    assert Window.ending(NOW, 0.5, 20).ticks_per_column == 6
+    assert Window.ending(NOW, 0.5, 400).ticks_per_column == 1
+    assert Window.ending(NOW, 0.0, 0).ticks_per_column >= 1, "a broken source is no crash"
+
+
+def test_the_newest_tick_is_in_the_last_column():
+    over = window()
+    assert over.column(NOW) == 29
+    assert over.column(NOW - 0.5) == 28
+    assert over.column(NOW - 20) < 0
+
+
+@given(st.integers(1, 9), st.floats(-0.2, 0.2), st.integers(0, 5000))
+def test_ticks_that_share_a_column_share_it_in_every_later_drawing(per_column, late, ago):
+    at = [NOW - 0.5 * ago, NOW - 0.5 * ago - 0.5 + late]
+    first = window(3000, per_column, NOW)
+    later = window(3000, per_column, NOW + 0.5 * per_column)
+    assert [first.column(t) - 1 for t in at] == [later.column(t) for t in at]
+
+
+def test_a_late_timer_neither_skips_nor_doubles_a_column():
+    late = (0.0, 0.1, -0.12, 0.2, -0.2, 0.05)
+    ticks = [Tick(NOW - 0.5 * index + late[index % 6]) for index in reversed(range(30))]
+    over = Window(30, 0.5, 1, ticks[-1].at)
+    assert [len(bucket) for bucket in over.buckets(ticks)] == [1] * 30
+
+
+def test_missing_ticks_leave_their_column_empty():
+    ticks = [Tick(NOW - 5), Tick(NOW)]
+    filled = [index for index, bucket in enumerate(window().buckets(ticks)) if bucket]
+    assert filled == [19, 29]
+
+
+def test_marks_on_the_axis():
+    over = window(10)
+    assert drawn([], over) == "─" * 10
+    assert drawn([Mark("a", NOW - 3, NOW - 1)], over) == "───▼━━━▲──"
+    assert drawn([Mark("a", NOW - 3)], over) == "───▼━━━━━━", "still on"
+    assert drawn([Mark("a", NOW - 60, NOW - 1)], over) == "━━━━━━━▲──", "began before"
+    assert drawn([Mark("a", NOW - 60, NOW - 50)], over) == "─" * 10
+    assert drawn([Mark("a", NOW - 1, NOW - 1)], over) == "───────◆──", "too short to see"
+    two = [Mark("a", NOW - 4, NOW - 2), Mark("b", NOW - 3, NOW - 2)]
+    assert drawn(two, over) == "─▼━▼━▲────"
+    assert AxisCell.BOTH.value == "◆"
+
+
+def test_names_of_faults():
+    over = window(20)
+    assert mark_names([Mark("kill", NOW - 5, NOW - 4)], over) == [Name(9, "kill", False)]
+    assert mark_names([Mark("redis.down", NOW - 1)], over) == [Name(10, "redis.down", True)]
+    assert mark_names([Mark("old", NOW - 99, NOW - 98)], over) == []
+    crowded = [Mark("first", NOW - 2, NOW - 1), Mark("second", NOW - 1)]
+    assert mark_names(crowded, over) == [Name(14, "second", True)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 30), st.integers(1, 12), st.booleans()),
+        max_size=8,
+    ),
+    st.integers(1, 60),
+)
+def test_names_never_overlap_nor_leave_the_line(faults, width):
+    marks = [Mark("n" * size, NOW - ago, None if on else NOW) for ago, size, on in faults]
+    end = -1
+    for name in mark_names(marks, window(width)):
+        assert name.column > end
+        end = name.column + len(name.text)
+        assert end <= width

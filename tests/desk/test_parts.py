@@ -1,0 +1,121 @@
+"""What is said of each part, and of the books."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cachedesk.desk.headline import Tone
+from cachedesk.desk.panels import PANELS, harmed, hit_rate, scale_seconds
+from cachedesk.desk.parts import database_view, log_view, mark, redis_view, saved, worker_view
+from cachedesk.desk.widgets.books import forms_of
+from cachedesk.desk.widgets.chart import Rows, joined
+from cachedesk.desk.widgets.event_list import one_line
+from cachedesk.desk.widgets.top_line import facts_that_fit
+from cachedesk.engine.snapshot import Books, Health, Tick
+
+from .scenes import ALL_DOWN, EMPTY, HEALTHY
+
+
+def facts(view):
+    return {fact.label: fact.value for fact in (view.lead, *view.facts)}
+
+
+def test_the_four_parts():
+    assert facts(redis_view(HEALTHY)) == {
+        "memory": "12.3/64.0 MiB", "keys": "1,204", "evicted": "0", "restarts": "0",
+    }  # fmt: skip
+    assert facts(log_view(HEALTHY)) == {
+        "depth": "344/100k", "oldest": "300 ms", "in flight": "120", "file": "1.20 MiB",
+    }  # fmt: skip
+    assert facts(worker_view(HEALTHY)) == {
+        "batch": "500 or 200 ms", "rows": "3,120", "saved": "74.0 %", "restarts": "0",
+        "events": "12,001",
+    }  # fmt: skip
+    assert facts(database_view(HEALTHY)) == {
+        "holds": "1,310 rows", "file": "3.40 MiB", "wal": "614 KiB", "flush": "2.1 ms",
+        "read": "24 µs",
+    }  # fmt: skip
+
+
+def test_gauges_are_shares_of_a_limit_and_absent_without_one():
+    assert redis_view(HEALTHY).fill == pytest.approx(12.3 / 64, abs=0.001)
+    assert log_view(HEALTHY).fill == pytest.approx(0.00344)
+    assert redis_view(EMPTY).fill is None
+    assert log_view(EMPTY).fill is None
+
+
+def test_the_last_error_is_shown_while_it_matters():
+    assert worker_view(ALL_DOWN).note.startswith("database is locked")
+    healed = replace(ALL_DOWN, worker=replace(ALL_DOWN.worker, health=Health.UP))
+    assert worker_view(healed).note == ""
+
+
+def test_saved():
+    assert saved(12_001, 3_120) == "74.0 %"
+    assert saved(5, 5) == "0 %"
+    assert saved(0, 0) == "–"  # noqa: RUF001
+
+
+def test_every_state_has_its_own_glyph():
+    marks = [mark(health, "word") for health in Health] + [mark(Health.DOWN, "starting")]
+    assert [glyph for glyph, _ in marks] == ["●", "◐", "✗", "◌"]
+    assert mark(Health.DOWN, "crashed")[1] is Tone.BROKEN
+
+
+def test_hit_rate_of_no_reads_is_no_rate():
+    assert hit_rate([Tick(1.0)]) is None
+    assert hit_rate([]) is None
+    assert hit_rate([Tick(1.0, hits=0, misses=5)]) == 0
+    assert hit_rate([Tick(1.0, hits=1, misses=1), Tick(1.5, hits=2, misses=0)]) == 75
+
+
+def test_harmed():
+    assert not harmed([Tick(1.0)])
+    assert harmed([Tick(1.0), Tick(1.5, stale=1)])
+    assert harmed([Tick(1.0, unavailable=1)])
+
+
+def test_every_panel_can_say_something_about_nothing_at_all():
+    for panel in PANELS:
+        assert panel.figure(EMPTY)
+        assert all(panel.notes(EMPTY))
+
+
+def test_scale_of_seconds_fits_its_gutter():
+    assert [scale_seconds(value) for value in (1.0, 500.0, 2000.0)] == ["1 s", "500 s", "2k s"]
+
+
+def test_rows_of_a_chart_always_leave_a_plot():
+    for height in range(1, 40):
+        for framed in (True, False):
+            assert Rows.within(height, framed=framed).plot >= 1
+
+
+def test_notes_are_joined_as_widely_as_there_is_room():
+    pieces = ("stale 4", "unavailable 9")
+    assert joined(pieces, 30) == "stale 4 · unavailable 9"
+    assert joined(pieces, 22) == "stale 4, unavailable 9"
+    assert joined(pieces, 21) == "stale 4 unavailable 9"
+    assert joined((), 21) == ""
+
+
+def test_every_form_of_the_books_says_bad_news_in_words():
+    for form in forms_of(Books(10**15, 1, 2, 3)):
+        assert "DO NOT BALANCE" in form.plain
+    forms = forms_of(Books(12_345, 12_001, 344, 0))
+    assert forms[0].plain == (
+        "accepted 12,345  =  applied 12,001  +  pending 344  +  dead 0   ✓ balanced"
+    )
+    assert forms[-1].plain == "✓ balanced  12,345 = 12,001 + 344 + 0"
+
+
+def test_facts_that_fit():
+    assert facts_that_fit(("up 0:12", "article"), 20) == ("up 0:12", "article")
+    assert facts_that_fit(("up 0:12", "article"), 19) == ("up 0:12",)
+    assert facts_that_fit(("up 0:12", "article"), 3) == ()
+
+
+def test_an_event_is_one_line():
+    assert one_line("a\nb\t c\x1b[31m") == "a b c�[31m"

@@ -1,0 +1,81 @@
+"""Whatever the terminal's size and whatever the state: no crash, and the essentials in sight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cachedesk.engine.snapshot import Health
+
+from . import scenes
+from .piloting import RecordingControl, desk, drive, screen_text
+from .scenes import FixedSource
+
+SCENES = ("HEALTHY", "REDIS_DOWN", "ALL_DOWN", "UNBALANCED", "EMPTY", "HUGE", "ODD_KEYS")
+SIZES = ((60, 20), (80, 24), (111, 36), (250, 70))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_scene_at_every_size(name):
+    app = desk(RecordingControl(), FixedSource(getattr(scenes, name)))
+
+    async def script(pilot):
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            text = screen_text(app)
+            lines = text.splitlines()
+            assert "cachedesk" in lines[0]
+            for word in ("Redis", "Log", "Worker", "SQLite", "Hit rate", "Queue depth"):
+                assert word in text, (word, size)
+            assert "k kill" in lines[-2]
+            assert "q quit" in lines[-1]
+            assert "key" in text
+
+    drive(app, script, (80, 24))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_books_that_do_not_balance_say_so_in_words(size):
+    app = desk(RecordingControl(), FixedSource(scenes.UNBALANCED))
+
+    async def script(pilot):
+        assert sum("DO NOT BALANCE" in line for line in screen_text(app).splitlines()[1:4]) == 1
+
+    drive(app, script, size)
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (40, 10)], ids=str)
+def test_even_a_silly_size_does_not_crash(size):
+    app = desk(RecordingControl(), FixedSource(scenes.ALL_DOWN))
+
+    async def script(pilot):
+        await pilot.press("space", "question_mark", "escape")
+
+    drive(app, script, size)
+
+
+def test_data_is_never_read_as_markup():
+    app = desk(RecordingControl(), FixedSource(scenes.ODD_KEYS))
+
+    async def script(pilot):
+        text = screen_text(app)
+        assert "[red]x[/]" in text
+        assert "[b]bold[/b]" in text
+        assert "[red]markup[/] and second line" in text
+        assert "記事:閲覧数" in text
+        assert r"\x00\xff\x13nul\x00" in text
+        assert "\x1b" not in text
+
+    drive(app, script, (120, 40))
+
+
+def test_a_long_word_of_state_is_never_cut():
+    redis = replace(scenes.HEALTHY.redis, health=Health.DOWN, word="not answering")
+    app = desk(RecordingControl(), FixedSource(replace(scenes.HEALTHY, redis=redis)))
+
+    async def script(pilot):
+        assert "not answering" in screen_text(app)
+
+    drive(app, script, (80, 24))

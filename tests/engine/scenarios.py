@@ -1,0 +1,380 @@
+"""Scenarios: the attacks on the promises, each a function on an empty folder.
+
+The promise tests run them against the engine as it is; ``test_planted_bugs`` runs the same
+functions against an engine with one bug planted and shows that each bug is caught.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from cachedesk.engine import failpoints
+from cachedesk.engine.cache import Cache
+from cachedesk.engine.commands import EvictKey, Heal, Inject
+from cachedesk.engine.errors import CachedeskError, CacheError, Damaged, InUse
+from cachedesk.engine.failpoints import ComponentCrash
+from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.log import WriteBehindLog
+from cachedesk.engine.redis_server import executable
+from cachedesk.engine.redis_wire import RedisWire
+from cachedesk.engine.settings import Settings, WorkerSettings
+from cachedesk.engine.stack import Stack
+
+from .until import Task, until
+
+THROUGH, BEHIND = "write-through", "write-behind"
+PATIENT = msgspec.structs.replace(
+    Settings(), worker=WorkerSettings(batch_events=1_000_000, batch_age_seconds=3600)
+)
+"""Settings under which the worker flushes only when it is told to."""
+
+
+@contextmanager
+def running(directory: Path, settings: Settings | None = None) -> Iterator[Stack]:
+    """Run a stack in ``directory`` and close it, whatever fails."""
+    stack = Stack(directory, settings)
+    try:
+        yield stack
+    finally:
+        failpoints.disarm()
+        stack.close()
+
+
+@contextmanager
+def held_at(point: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> Iterator[Task]:
+    """Run ``call`` on a thread; the block begins once it pauses at ``point``, and at its end it
+    goes on."""
+    before = failpoints.hits().get(point, 0)
+    failpoints.arm(point, "1*pause")
+    try:
+        task = Task(call, *arguments, **named)
+        until(lambda: failpoints.hits().get(point, 0) > before)
+        yield task
+    finally:
+        failpoints.disarm(point)
+
+
+def interrupted(call: Callable[..., Any], *arguments: Any, at: str) -> None:
+    """Run ``call`` and have it die at the failpoint ``at``, as an interrupt would."""
+    failpoints.arm(at, "1*crash")
+    with pytest.raises(ComponentCrash):
+        call(*arguments)
+    failpoints.disarm(at)
+
+
+def soon() -> float:
+    """Return a deadline that nothing here reaches."""
+    return time.monotonic() + 10
+
+
+def wait_until_admitted(stack: Stack) -> None:
+    """Return once Redis is in use."""
+    until(lambda: stack.snapshot().redis.word == "up")
+
+
+@contextmanager
+def redis_at(socket: Path) -> Iterator[RedisWire]:
+    """Run a redis-server of our own at ``socket``, with a connection to it."""
+    server = subprocess.Popen(
+        [executable(), "--port", "0", "--unixsocket", str(socket), "--save", ""],
+        cwd=socket.parent,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wires: list[RedisWire] = []
+        until(lambda: wires or _try_connect(str(socket), wires))
+        yield wires[0]
+        wires[0].close()
+    finally:
+        server.kill()
+        server.wait()
+        socket.unlink(missing_ok=True)
+
+
+def _try_connect(socket: str, wires: list[RedisWire]) -> bool:
+    try:
+        wires.append(RedisWire(socket, 5.0))
+    except CacheError:
+        return False
+    return True
+
+
+# -- promise 1 and 2: nothing lost, applied once -------------------------------------------------
+
+
+def replayed_batch_changes_nothing(directory: Path) -> None:
+    """The worker dies after its commit and before its ack: the batch comes again."""
+    with running(directory) as stack:
+        stack.worker.pause()
+        for _ in range(5):
+            stack.layer.incr("views:1")
+        failpoints.arm("worker.apply.after_commit", "1*crash")
+        stack.layer.drain(timeout=10)
+        stack.layer.evict("*")
+        assert stack.layer.get("views:1") == b"5"
+        until(lambda: stack.snapshot().worker.redelivered == 5)
+
+
+def crash_before_the_commit_loses_nothing(directory: Path) -> None:
+    """The worker dies after it has read a batch and before its transaction is committed."""
+    with running(directory) as stack:
+        stack.layer.set("session:1", b"kept")
+        failpoints.arm("worker.apply.before_commit", "1*crash")
+        stack.layer.drain(timeout=2)
+        stack.layer.evict("*")
+        assert stack.layer.get("session:1") == b"kept"
+
+
+def pending_events_survive_a_restart(directory: Path) -> None:
+    """What is only in the log is seen after the next open, before any flush."""
+    with running(directory, PATIENT) as stack:
+        stack.layer.set("session:1", b"logged")
+        stack.layer.incr("views:1", 7)
+    with running(directory, PATIENT) as stack:
+        read = stack.layer.read("session:1")
+        assert (read.value, read.pending) == (b"logged", 1)
+        assert stack.layer.incr("views:1") == 8
+
+
+def log_events_are_known_by_their_seq(directory: Path) -> None:
+    """Log events stay above older write-through writes of their key, in a log that is new."""
+    with running(directory) as stack:
+        for _ in range(3):
+            stack.layer.incr("mixed", policy=THROUGH)
+        stack.layer.incr("mixed", policy=BEHIND)
+        stack.layer.drain(timeout=2)
+        stack.layer.evict("*")
+        assert stack.layer.get("mixed") == b"4"
+
+
+def log_is_safe_against_power_cuts(directory: Path) -> None:
+    """Both connections of the log say FULL when they are asked."""
+    log = WriteBehindLog(directory / "log")
+    try:
+        queue = log._queue
+        for connection in (queue._getter, queue._putter):
+            assert connection.execute("PRAGMA synchronous").fetchone()[0] >= 2
+            assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    finally:
+        log.close()
+
+
+def database_is_safe_against_power_cuts(directory: Path) -> None:
+    """The database's writer says FULL when it is asked."""
+    with running(directory) as stack:
+        writer = stack.layer._database._writer
+        assert writer is not None
+        assert writer.execute("PRAGMA synchronous").fetchone()[0] >= 2
+        assert writer.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def one_process_per_directory(directory: Path) -> None:
+    """A second stack on the directory is refused; the error names who has it."""
+    with running(directory), pytest.raises(InUse, match=rf"process {os.getpid()};"):
+        Stack(directory).close()
+
+
+def lost_wal_is_noticed(directory: Path) -> None:
+    """After a kill the newest events are in the -wal file; it is deleted."""
+    copy = directory / "copy"
+    with running(directory / "data", PATIENT) as stack:
+        stack.layer.set("session:1", b"in the -wal")
+        copy_as_after_a_kill(directory / "data", copy)
+    for wal in (copy / "log").glob("log.db-*"):
+        wal.unlink()
+    with pytest.raises(Damaged, match="lost events 1 to 1"):
+        Stack(copy).close()
+
+
+def copy_as_after_a_kill(source: Path, target: Path) -> None:
+    """Copy an open data directory, without what names the running server."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("redis.state", "lock"))
+
+
+# -- promise 3: order per key ---------------------------------------------------------------------
+
+
+def write_through_absorbs_what_is_pending(directory: Path) -> None:
+    """A write-through meets pending events of its key."""
+    with running(directory, PATIENT) as stack:
+        cache = stack.layer
+        cache.incr("mixed", 5, policy=BEHIND)
+        assert cache.incr("mixed", policy=THROUGH) == 6
+        cache.set("word", b"old", policy=BEHIND)
+        cache.set("word", b"new", policy=THROUGH)
+        cache.drain(timeout=5)
+        cache.evict("*")
+        assert cache.get_many(["mixed", "word"]) == [b"6", b"new"]
+
+
+def the_paths_do_not_overtake_each_other(directory: Path) -> None:
+    """A write-behind has its seq but is not in the log yet when a write-through of its key
+    comes: it must not be overtaken, or its seq would be below its row's."""
+    with running(directory) as stack:
+        cache = stack.layer
+        with held_at("log.append.before", cache.incr, "mixed", 1, policy=BEHIND) as behind:
+            through = Task(cache.incr, "mixed", 10, policy=THROUGH)
+            fence = cache._through._fence
+            until(lambda: not through.is_alive() or b"mixed" in fence._wanted)
+        behind.result()
+        through.result()
+        cache.drain(timeout=5)
+        cache.evict("*")
+        assert cache.get("mixed") == b"11"
+
+
+# -- promise 4: fresh reads -----------------------------------------------------------------------
+
+
+def flush_between_the_two_reads(directory: Path) -> None:
+    """A reader has read one of (pending events, row); a flush moves the event across."""
+    with running(directory, PATIENT) as stack:
+        cache = stack.layer
+        cache.set("session:1", b"here")
+        stack.perform(EvictKey(b"session:1"))
+        with held_at("repair.overlay.after", cache.get, "session:1") as reader:
+            cache.drain(timeout=5)
+        assert reader.result() == b"here"
+
+
+def write_between_row_and_fill(directory: Path) -> None:
+    """A reader has read the row; the key is written; the reader fills Redis."""
+    with running(directory) as stack:
+        cache = stack.layer
+        cache.set("order:1", b"old")
+        stack.perform(EvictKey(b"order:1"))
+        with held_at("repair.fill.before", cache.get, "order:1") as reader:
+            cache.set("order:1", b"new")
+        assert reader.result() in (b"old", b"new")
+        assert cache.get("order:1") == b"new"
+
+
+def joined_flight_is_new_enough(directory: Path) -> None:
+    """A reader sets out after an acknowledged write and meets a flight from before it."""
+    with running(directory) as stack:
+        cache = stack.layer
+        cache.set("order:1", b"old")
+        stack.perform(EvictKey(b"order:1"))
+        with held_at("repair.row.after", cache.get, "order:1") as first:
+            cache.set("order:1", b"new")
+            stack.perform(EvictKey(b"order:1"))
+            second = Task(cache.get, "order:1")
+            until(lambda: waiting_readers(cache) or not second.is_alive())
+        assert first.result() in (b"old", b"new")
+        assert second.result() == b"new"
+
+
+def waiting_readers(cache: CacheLayer) -> int:
+    """Return how many readers wait for the flight of another."""
+    flights = list(cache._reader._flights.values())
+    return sum(len(flight.ended._cond._waiters) for flight in flights)
+
+
+def late_command_is_not_believed(directory: Path) -> None:
+    """Redis hangs with a SET unread in its socket, a newer write goes past it, Redis goes on
+    and executes the old SET."""
+    with running(directory) as stack:
+        cache = stack.layer
+        cache.set("session:1", b"first")
+        stack.perform(Inject("redis.hang"))
+        cache.set("session:1", b"sent, timed out")
+        cache.set("session:1", b"newest")
+        assert cache.get("session:1") == b"newest"
+        stack.perform(Heal())
+        wait_until_admitted(stack)
+        assert cache.get("session:1") == b"newest"
+
+
+def writes_past_redis_are_remembered(directory: Path) -> None:
+    """Redis is bypassed while a key is written, and comes back with the value it had."""
+    with running(directory) as stack:
+        cache = stack.layer
+        for policy in (THROUGH, BEHIND):
+            cache.set(policy, b"old")
+            stack.perform(Inject("redis.hang"))
+            # A read times out first, so that the write is not even sent.
+            assert cache.get("something else") is None
+            cache.set(policy, b"new", policy=policy)
+            stack.perform(Heal())
+            wait_until_admitted(stack)
+            assert cache.get(policy) == b"new"
+
+
+def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
+    """The connection breaks before the reply to a SET; what Redis did is not known."""
+    with running(directory) as stack:
+        cache = stack.layer
+        cache.set("order:1", b"old")
+        failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
+        cache.set("order:1", b"new")
+        assert b"order:1" in cache._cache._doubtful or cache._cache.admitted
+        assert cache.get("order:1") == b"new"
+        wait_until_admitted(stack)
+        assert cache.get("order:1") == b"new"
+        assert cache.read("order:1").source == "redis"
+
+
+def another_server_is_not_believed(directory: Path) -> None:
+    """The server is replaced by another one that holds an old value, as from a snapshot."""
+    socket = directory / "r.sock"
+    cache = Cache(str(socket), 1.0)
+    try:
+        with redis_at(socket):
+            cache.admit()
+            cache.put({b"key": b"new"})
+            assert cache.get(b"key") == b"new"
+        with redis_at(socket) as wire:
+            wire.call(b"SET", b"key", b"old")
+            for _ in range(3):
+                try:
+                    assert cache.get(b"key") in (None, b"new")
+                except CacheError:
+                    cache.admit()
+    finally:
+        cache.close()
+
+
+def restarted_redis_is_empty(directory: Path) -> None:
+    """Redis is killed and comes back; what was written meanwhile is read."""
+    with running(directory) as stack:
+        cache = stack.layer
+        cache.set("session:1", b"old")
+        stack.perform(Inject("redis.kill"))
+        cache.set("session:1", b"new")
+        assert cache.get("session:1") == b"new"
+        until(lambda: stack.snapshot().redis.restarts == 1)
+        wait_until_admitted(stack)
+        assert cache.get("session:1") == b"new"
+
+
+def poison_becomes_a_dead_letter(directory: Path) -> None:
+    """Somebody makes a row a text while an increment of it is pending."""
+    with running(directory, PATIENT) as stack:
+        cache = stack.layer
+        cache.set("views:bad", b"1", policy=THROUGH)
+        cache.incr("views:bad", 5)
+        cache.incr("views:good", 7)
+        with sqlite3.connect(directory / "cachedesk.db") as other:
+            other.execute("UPDATE rows SET value=? WHERE key=?", (b"text", b"views:bad"))
+        other.close()
+        cache.drain(timeout=2)
+        books = stack.snapshot().books
+        assert (books.dead, books.pending, books.balanced) == (1, 0, True)
+        assert cache._database.count()[1] == 1
+        until(lambda: cache.get("views:bad") == b"text")
+        assert cache.get("views:good") == b"7"
+
+
+FAILURES = (AssertionError, CachedeskError, pytest.fail.Exception)
+"""What a scenario raises when its promise is broken."""

@@ -1,0 +1,179 @@
+"""The key fence: shared holds overlap, a hold alone excludes, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cachedesk.engine.errors import Unavailable
+from cachedesk.engine.fence import KeyFence
+
+from .scenarios import soon
+from .until import Task, together, until
+
+
+def hold(fence: KeyFence, how: str, keys: list[bytes], until_set: threading.Event) -> Task:
+    """Hold ``keys`` on a thread of its own until the event is set; return once it waits or
+    holds."""
+    entered = threading.Event()
+
+    def run() -> None:
+        with getattr(fence, how)(keys, soon()):
+            entered.set()
+            until_set.wait(10)
+
+    task = Task(run)
+    task.entered = entered  # type: ignore[attr-defined]
+    until(lambda: entered.is_set() or fence._freed._waiters)  # type: ignore[attr-defined]
+    return task
+
+
+def entered(task: Task) -> bool:
+    return bool(task.entered.is_set())  # type: ignore[attr-defined]
+
+
+def test_shared_holds_overlap() -> None:
+    fence = KeyFence()
+    with fence.shared([b"a", b"b"], soon()), fence.shared([b"b", b"a"], soon()):
+        pass
+
+
+@pytest.mark.parametrize("first", ["shared", "alone"])
+@pytest.mark.parametrize("second", ["shared", "alone"])
+def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
+    fence, end = KeyFence(), threading.Event()
+    with ExitStack() as held:
+        held.enter_context(getattr(fence, first)([b"a"], soon()))
+        task = hold(fence, second, [b"a", b"b"], end)
+        assert entered(task) == (first == second == "shared")
+    until(lambda: entered(task))
+    end.set()
+    task.result()
+
+
+def test_other_keys_are_free() -> None:
+    fence = KeyFence()
+    with fence.alone([b"a"], soon()), fence.alone([b"b"], soon()), fence.shared([b"c"], soon()):
+        pass
+
+
+@pytest.mark.parametrize("how", ["shared", "alone"])
+def test_a_hold_that_does_not_come_in_time_is_unavailable(how: str) -> None:
+    fence = KeyFence()
+    with fence.alone([b"a"], soon()):
+        for deadline in (time.monotonic() + 0.01, time.monotonic() - 1):
+            with (
+                pytest.raises(Unavailable, match="did not end in time"),
+                getattr(fence, how)([b"b", b"a"], deadline),
+            ):
+                pass
+    with fence.alone([b"a", b"b"], soon()):
+        pass
+
+
+def test_who_gave_up_waiting_stands_in_nobodys_way() -> None:
+    fence = KeyFence()
+    with fence.shared([b"a"], soon()):
+        with pytest.raises(Unavailable), fence.alone([b"a"], time.monotonic() + 0.01):
+            pass
+        with fence.shared([b"a"], soon()):
+            pass
+
+
+def test_a_waiting_hold_alone_is_not_starved_by_shared_ones() -> None:
+    fence, end = KeyFence(), threading.Event()
+    with fence.shared([b"a"], soon()):
+        alone = hold(fence, "alone", [b"a"], end)
+        later = hold(fence, "shared", [b"a"], end)
+        assert not entered(alone)
+        assert not entered(later), "it came after the one that waits"
+    until(lambda: entered(alone))
+    end.set()
+    alone.result()
+    later.result()
+
+
+@pytest.mark.parametrize("late", ["shared", "alone"])
+def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
+    """Two threads hand the key to each other without a gap; a third one gets it in between."""
+    fence, stop = KeyFence(), threading.Event()
+
+    def stream() -> None:
+        while not stop.is_set():
+            with fence.alone([b"a"], soon()):
+                until(lambda: stop.is_set() or fence._freed._waiters)  # type: ignore[attr-defined]
+
+    tasks = [Task(stream) for _ in range(2)]
+    try:
+        until(lambda: fence._freed._waiters)  # type: ignore[attr-defined]
+        for _ in range(20):
+            with getattr(fence, late)([b"a"], time.monotonic() + 2):
+                pass
+    finally:
+        stop.set()
+    for task in tasks:
+        task.result()
+
+
+def test_an_error_inside_lets_go() -> None:
+    fence = KeyFence()
+    for how in ("shared", "alone"):
+        with pytest.raises(ZeroDivisionError), getattr(fence, how)([b"a"], soon()):
+            _ = 1 / 0
+    with fence.alone([b"a"], soon()):
+        pass
+
+
+plans = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["shared", "alone"]),
+            st.sets(st.sampled_from([b"a", b"b", b"c"]), min_size=1),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    min_size=2,
+    max_size=4,
+)
+
+
+@settings(max_examples=60)
+@given(plans)
+def test_nobody_is_ever_alone_with_anyone(plan: list[list[tuple[str, set[bytes]]]]) -> None:
+    fence, lock = KeyFence(), threading.Lock()
+    shared: Counter[bytes] = Counter()
+    alone: Counter[bytes] = Counter()
+
+    def act(steps: list[tuple[str, set[bytes]]]) -> None:
+        for how, keys in steps:
+            with getattr(fence, how)(keys, soon()):
+                mine, its = (shared, alone) if how == "shared" else (alone, shared)
+                with lock:
+                    mine.update(keys)
+                    assert all(its[key] == 0 for key in keys)
+                    assert how == "shared" or all(alone[key] == 1 for key in keys)
+                with lock:
+                    mine.subtract(keys)
+
+    together([lambda steps=steps: act(steps) for steps in plan])
+    with fence.alone([b"a", b"b", b"c"], time.monotonic()):
+        pass
+
+
+def test_nothing_is_kept_of_keys_that_are_free() -> None:
+    fence = KeyFence()
+    for number in range(1_000):
+        with fence.shared([b"%d" % number], soon()):
+            pass
+        with fence.alone([b"%d" % number], soon()):
+            pass
+    kept = [it for it in vars(fence).values() if isinstance(it, (dict, set, list))]
+    assert kept
+    assert not any(kept)

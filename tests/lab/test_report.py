@@ -1,0 +1,92 @@
+"""The report: what a program reads, and what a person reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from cachedesk.engine.snapshot import Percentiles
+from cachedesk.lab.ledger import Difference, Verdict
+from cachedesk.lab.report import Report, as_text
+from cachedesk.lab.schedule import InjectedFault
+from cachedesk.lab.tally import Tally
+
+SOUND = Verdict(6, 6, 0, 0, (), (), (), (), (), 0, (), ())
+REPORT = Report(
+    title="workload article, seed 1",
+    tally=Tally(gets=10, sets=1, incrs=4, deletes=1, skipped=2, hits=7, overlay=1, database=1,
+                unavailable_reads=1, depth_max=3),
+    verdict=SOUND,
+    lag=Percentiles(4, 0.1, 0.2, 0.3),
+    seconds=2.0,
+    drain_seconds=0.1,
+    faults=[InjectedFault("redis.kill", "1s", True, 1.0, 9, "Redis was killed")],
+)  # fmt: skip
+
+
+def test_the_json_object_has_what_the_design_promises() -> None:
+    found = msgspec.json.decode(msgspec.json.encode(REPORT.as_json()))
+    assert found["ops"] == {"get": 10, "set": 1, "incr": 4, "delete": 1, "skipped": 2}
+    assert found["reads"] == {
+        "hits": 7, "misses": 3, "overlay": 1, "stale": 0, "unavailable": 1,
+    }  # fmt: skip
+    promised = {"accepted": 6, "applied": 6, "pending": 0, "dead": 0, "lost": 0, "duplicated": 0}
+    assert found["ledger"].items() >= promised.items()
+    assert found["log"] == {"depth_max": 3}
+    assert found["lag_seconds"] == {"p50": 0.1, "p99": 0.2, "max": 0.3}
+    assert found["seconds"] == 2.0
+    assert found["sound"] is found["complete"] is True
+
+
+def test_a_sound_run_says_so_last() -> None:
+    lines = list(REPORT.lines())
+    assert lines[0] == "workload article, seed 1: 18 operations in 2.0 s, 9 a second"
+    assert "6 accepted = 6 applied + 0 pending + 0 dead + 0 lost" in lines[2]
+    assert any("redis.kill@1s at 1.0 s: Redis was killed" in line for line in lines)
+    assert lines[-1].startswith("Sound: every one of the 6 acknowledged writes was kept")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        (replace(SOUND, applied=4, lost=(3, 5)), "2 acknowledged writes are LOST: ids 3, 5"),
+        (replace(SOUND, duplicated=(4,)), "applied TWICE: ids 4"),
+        (replace(SOUND, phantoms=(9,)), "APPLIED all the same: ids 9"),
+        (replace(SOUND, wrong=(Difference(b"k", b"2", b"1"),)), "k is '1', not '2'"),
+        (replace(SOUND, wrong=(Difference(b"k", b"2", None),)), "k is absent, not '2'"),
+        (replace(SOUND, unfounded=(Difference(b"k", b"2", b"1"),)), "receipts or refusals"),
+        (
+            replace(SOUND, stale_reads=1, stale=(Difference(b"\xff", b"2", b"1"),)),
+            "1 reads were STALE: \ufffd is '1', not '2'",
+        ),
+        (
+            replace(SOUND, lost=tuple(range(100))),
+            "LOST: ids 0, 1, 2, 3, 4 and 95 more",
+        ),
+    ],
+)
+def test_a_broken_promise_is_named(verdict: Verdict, says: str) -> None:
+    broken = replace(REPORT, verdict=verdict)
+    assert says in list(broken.lines())[-1]
+    assert broken.as_json()["sound"] is False
+
+
+def test_what_was_not_done_is_said() -> None:
+    report = replace(
+        REPORT,
+        verdict=replace(SOUND, applied=5, pending=1, uncertain=(b"k",)),
+        drain_seconds=None,
+        trouble="stopped by Ctrl-C",
+    )
+    text = "\n".join(report.lines())
+    assert "Ended early: stopped by Ctrl-C." in text
+    assert "Not drained: 1 events are pending" in text
+    assert "Not judged: k;" in text
+    assert not report.complete
+
+
+def test_bytes_are_text_where_they_can_be() -> None:
+    assert as_text("é".encode()) == "é"
+    assert as_text(b"\xff") == {"base64": "/w=="}

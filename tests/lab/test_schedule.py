@@ -1,0 +1,93 @@
+"""The schedule: what can be written, and that faults come when they should."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cachedesk.engine.errors import ConfigError, Unavailable
+from cachedesk.lab.schedule import PlannedFault, Schedule, planned
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "ops"),
+    [
+        ("redis.kill@5s", 5.0, None),
+        ("redis.kill@1.5s", 1.5, None),
+        ("redis.hang@250ms", 0.25, None),
+        ("database.lock@2m", 120.0, None),
+        ("worker.crash@10000ops", None, 10_000),
+        ("worker.crash@1op", None, 1),
+    ],
+)
+def test_a_time_or_a_count_is_read(text: str, seconds: float | None, ops: int | None) -> None:
+    fault = planned(text)
+    never = float("inf")
+    assert (fault.at_seconds, fault.after_ops) == (seconds or never, ops or never)
+    assert f"{fault.name}@{fault.when}" == text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("redis.kil@5s", "did you mean 'redis.kill'"),
+        ("redis.kill", "NAME@WHEN"),
+        ("@5s", "NAME@WHEN"),
+        ("", "NAME@WHEN"),
+        ("redis.kill@", "is not a time"),
+        ("redis.kill@soon", "is not a time"),
+        ("redis.kill@-5s", "is not a time"),
+        ("redis.kill@5", "is not a time"),
+        ("redis.kill@nans", "is not a time"),
+        ("redis.kill@1.5ops", "is not a time"),
+    ],
+)
+def test_anything_else_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        planned(text)
+
+
+def test_faults_come_after_their_count_and_time() -> None:
+    injected: list[str] = []
+    came = threading.Event()
+
+    def inject(name: str) -> str:
+        injected.append(name)
+        came.set()
+        return f"{name} it is"
+
+    schedule = Schedule(
+        [PlannedFault("b", "3ops", after_ops=3), PlannedFault("a", "0s", at_seconds=0.0)], inject
+    )
+    schedule.start()
+    assert came.wait(5)
+    came.clear()
+    schedule.count(1)
+    schedule.count(2)
+    assert not came.wait(0.05)
+    schedule.count(3)
+    assert came.wait(5)
+    assert injected == ["a", "b"]
+    results = schedule.finish()
+    assert [(each.name, each.injected, each.said) for each in results] == [
+        ("a", True, "a it is"),
+        ("b", True, "b it is"),
+    ]
+    assert results[1].ops == 3
+
+
+def test_a_fault_that_cannot_come_or_never_came_is_said() -> None:
+    came = threading.Event()
+
+    def inject(name: str) -> str:
+        came.set()
+        raise Unavailable("not now")
+
+    schedule = Schedule([planned("redis.kill@0s"), planned("redis.kill@1000s")], inject)
+    schedule.start()
+    assert came.wait(5)
+    first, second = schedule.finish()
+    assert (first.injected, first.said) == (False, "not now")
+    assert (second.injected, second.seconds) == (False, None)
+    assert "ended before" in second.said
