@@ -33,7 +33,24 @@ DESK_RATE = 300.0
 RUN_SECONDS = 10.0
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class _ReaderGone(Exception):
+    """Whoever read our output has gone."""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Click would end the process with status 1, as if a promise had been broken.
+            raise _ReaderGone from None
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @data_option
 @config_option
 @policy_option
@@ -269,8 +286,8 @@ def main() -> NoReturn:
         code = error.exit_code
     except click.Abort:
         code = 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from writing the rest to it.
+    except (_ReaderGone, BrokenPipeError):
+        # Keep the interpreter from writing the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     except Exception as error:

@@ -43,7 +43,7 @@ class DeskApp(App[None]):
     Args:
         source: what to show; only its ``snapshot()`` is called, never on the event loop.
         control: who carries commands out; ``None`` makes the desk read only.
-        refresh_hz: how often to pull; ``None`` pulls once, before the first frame.
+        refresh_hz: how often to pull; ``None`` pulls once, when the widgets are there.
         data_label: where the data is, for the top line.
     """
 

@@ -150,8 +150,11 @@ class RedisServer:
 
     def _write_state(self, pid: int | None) -> None:
         state = _State(self._home, str(self._folder), pid)
+        new = self._state_path.with_suffix(".new")
         try:
-            self._state_path.write_bytes(msgspec.json.encode(state))
+            # Replaced as a whole: half a state file would hide a leftover for ever.
+            new.write_bytes(msgspec.json.encode(state))
+            new.replace(self._state_path)
         except OSError as error:
             raise DataDirectoryError(f"{self._state_path} cannot be written: {error}") from error
 

@@ -85,7 +85,11 @@ class Reader:
             found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
             self._metrics.took(Path.HIT, time.perf_counter() - began, (key,))
             return found
-        found = self._repair(key)
+        try:
+            found = self._repair(key)
+        except Unavailable:
+            self._metrics.count("unavailable")
+            raise
         self._metrics.took(Path(found.source.value), time.perf_counter() - began, (key,))
         return found
 
@@ -102,7 +106,11 @@ class Reader:
             self._metrics.took(Path.HIT, time.perf_counter() - began, keys, hits)
         if not missing:
             return values
-        found = self._load(missing)
+        try:
+            found = self._load(missing)
+        except Unavailable:
+            self._metrics.count("unavailable", sum(value is None for value in values))
+            raise
         sources = [found[key].source for key, old in zip(keys, values, strict=True) if old is None]
         for source in set(sources):
             self._metrics.took(
@@ -177,7 +185,6 @@ class Reader:
         except DatabaseError as error:
             if all(is_absolute(events) for events in overlays.values()):
                 return {}
-            self._metrics.count("unavailable", len(overlays))
             raise Unavailable(f"Redis has no copy and {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -97,10 +98,12 @@ def test_a_dump_into_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     stack.layer.write_many(("set", f"key:{n}", b"v" * 500) for n in range(5000))
     stack.close()
     done = subprocess.run(
-        f"{sys.executable} -m cachedesk dump --data {tmp_path} | head -n 2",
+        f"set -o pipefail; {sys.executable} -m cachedesk dump --data {tmp_path} | head -n 2",
         shell=True,
+        executable="/bin/bash",
         capture_output=True,
     )
+    assert done.returncode == 128 + signal.SIGPIPE
     assert done.stdout.count(b"\n") == 2
     assert done.stderr == b""
 

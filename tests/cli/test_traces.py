@@ -12,11 +12,11 @@ from .conftest import TRACES, Command
 
 
 @pytest.mark.parametrize(
-    ("name", "clients", "path"),
-    [("wikipedia-edits", 8, "write-behind"), ("redis-file-history", 1, "write-behind")],
+    ("name", "path"),
+    [("wikipedia-edits", "write-behind"), ("redis-file-history", "write-through")],
 )
 def test_a_real_trace_ends_exactly(
-    cachedesk: Command, tmp_path: Path, name: str, clients: int, path: str
+    cachedesk: Command, tmp_path: Path, name: str, path: str
 ) -> None:
     trace = TRACES / f"{name}.ops.csv"
     if not trace.exists():
@@ -25,7 +25,7 @@ def test_a_real_trace_ends_exactly(
     data = tmp_path / "data"
 
     done = cachedesk(
-        "run", "--trace", trace, "--clients", clients, "--policy", f"*={path}", "--json",
+        "run", "--trace", trace, "--clients", 8, "--policy", f"*={path}", "--json",
         "--data", data,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

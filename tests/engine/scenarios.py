@@ -226,7 +226,7 @@ def the_paths_do_not_overtake_each_other(directory: Path) -> None:
         with held_at("log.append.before", cache.incr, "mixed", 1, policy=BEHIND) as behind:
             through = Task(cache.incr, "mixed", 10, policy=THROUGH)
             fence = cache._through._fence
-            until(lambda: not through.is_alive() or b"mixed" in fence._wanted)
+            until(lambda: not through.is_alive() or fence._queue)
         behind.result()
         through.result()
         cache.drain(timeout=5)

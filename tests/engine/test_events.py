@@ -160,7 +160,7 @@ def test_increment(value: bytes | None, amount: int, expected: bytes) -> None:
         b"0x1",
         b"1e3",
         b"1_000",
-        "١".encode(),
+        "\u0661".encode(),
         b"9223372036854775808",
         b"-9223372036854775809",
         b"10000000000000000000",

@@ -102,7 +102,7 @@ def no_lock_on_the_directory(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_witness_of_the_log(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Witness, "note", lambda self, seq: None)
+    patch.setattr(Witness, "note_log", lambda self, seq: None)
 
 
 def write_through_ignores_what_is_pending(patch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from cachedesk.engine import worker as worker_module
 from cachedesk.engine.cache import Admission, Cache
 from cachedesk.engine.database import Database, Transaction
 from cachedesk.engine.errors import CacheError
-from cachedesk.engine.events import NO_ROW, Coalesced, Op, Row, change, coalesce, fold
+from cachedesk.engine.events import NO_ROW, Op, Row, change, coalesce, fold
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.freshness import Versions
 from cachedesk.engine.log import WriteBehindLog
@@ -61,9 +62,9 @@ def mark_outside_transaction(plant: Plant) -> None:
     """A row's value is committed without the seq that says what is part of it."""
 
     def bad(self, rows):
-        Transaction_write(self, {key: Row(row.value, 1) for key, row in rows.items()})
+        write(self, {key: Row(row.value, 1) for key, row in rows.items()})
 
-    Transaction_write = Transaction.write
+    write = Transaction.write
     plant.setattr(Transaction, "write", bad)
 
 
@@ -119,9 +120,9 @@ def doubt_forgotten(plant: Plant) -> None:
     """A key whose Redis outcome is unknown goes on being trusted."""
 
     def bad(self, keys, reason):
-        Cache_doubt(self, (), reason)
+        doubt(self, (), reason)
 
-    Cache_doubt = Cache.doubt
+    doubt = Cache.doubt
     plant.setattr(Cache, "doubt", bad)
 
 
@@ -180,11 +181,11 @@ def published_too_early(plant: Plant) -> None:
 
     def bad(self, events):
         append(self, events)
-        WriteBehindLog_publish(self, events)
-        self.grown.set()
-        __import__("time").sleep(0.002)
+        publish(self, events)
+        # Let the worker have a turn, as any other thread may at any time.
+        time.sleep(0.002)
 
-    WriteBehindLog_publish = WriteBehindLog.publish
+    publish = WriteBehindLog.publish
     plant.setattr(WriteBehindLog, "append", bad)
     plant.setattr(WriteBehindLog, "publish", lambda self, events: None)
 
@@ -408,4 +409,4 @@ BUGS: tuple[Callable[[Plant], None], ...] = (
 BY_INSPECTION = (normal_instead_of_full, no_lock_on_the_directory)
 """Those that no kill can show: they are found by looking."""
 
-__all__ = ["BUGS", "BY_INSPECTION", "Coalesced", "Plant"]
+__all__ = ["BUGS", "BY_INSPECTION", "Plant"]

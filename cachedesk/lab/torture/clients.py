@@ -53,7 +53,7 @@ class Histories:
 class Client:
     """One thread's worth of writes and checked reads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - a client is what it is given
         self,
         number: int,
         seed: int,
@@ -164,10 +164,8 @@ class Client:
     def _read(self, indexes: list[int]) -> None:
         before = [self._expected.key(index)[1] for index in indexes]
         keys = [plan.key_name(index) for index in indexes]
-        if len(keys) == 1:
-            values = [self._layer.get(keys[0])]
-        else:
-            values = self._layer.get_many(keys)
+        one = len(keys) == 1
+        values = [self._layer.get(keys[0])] if one else self._layer.get_many(keys)
         for index, first, value in zip(indexes, before, values, strict=True):
             last = self._expected.key(index)[0]
             fresh = self._histories.between(index, first, max(first, last))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cachedesk.engine import failpoints
+from cachedesk.engine.redis_server import RedisServer
+from cachedesk.engine.settings import RedisSettings
 from cachedesk.lab.torture.judge import Judge, wait_for_orphans
 from cachedesk.lab.torture.subject import Orders, fork
 
@@ -57,14 +59,22 @@ class Torture:
         self._began = time.monotonic()
         self._number = 0
 
+    def __enter__(self) -> Torture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what the last killed process left outside of the folder: Redis's socket."""
+        if self._data.exists():
+            RedisServer(self._data, RedisSettings()).close()
+
     def random(self, cycles: int) -> Iterator[Report]:
         """Kill at random moments, from the first instruction on, while random faults strike."""
         for number in range(cycles):
             dice = random.Random(f"{self.report.seed}/{number}")
             orders = self._orders(dice.getrandbits(32), dice.uniform(0.1, 0.6))
-            kill_after = dice.choice(
-                (dice.uniform(0.0, 0.15), dice.uniform(0.1, 0.7), dice.uniform(0.1, 0.7))
-            )
+            early, late = dice.uniform(0.0, 0.15), dice.uniform(0.1, 0.7)
+            # One in five may end in order: then it must also be able to drain.
+            kill_after = dice.choice((early, late, late, late, None))
             yield self._cycle(orders, kill_after)
 
     def failpoints(self, most_hits: int, *, boot_again: bool = False) -> Iterator[Report]:
@@ -75,8 +85,11 @@ class Torture:
             boot_again: after each, kill once more at each point of the boot.
         """
         boots = [point for point in failpoints.POINTS if point.startswith("boot.")]
-        for point in failpoints.POINTS:
+        for point in _in_order():
             for hit in range(most_hits):
+                if point == "boot.index.mid":
+                    # It is reached only if something is pending at the boot.
+                    self._kill_at("worker.read.after", 0)
                 if not self._kill_at(point, hit):
                     break
                 self.report.points[point] = hit + 1
@@ -136,6 +149,13 @@ class Torture:
         report.writes, report.reads, report.unavailable = self._judge.tallies()
         report.seconds = time.monotonic() - self._began
         return report
+
+
+def _in_order() -> list[str]:
+    """Return all failpoints: first the one that only a new data directory reaches, and those of
+    the boot last, when there is something to recover."""
+    first = "boot.epoch.before"
+    return [first, *(point for point in reversed(failpoints.POINTS) if point != first)]
 
 
 def _run(orders: Orders, base: list[tuple[int, bytes | None]], kill_after: float | None) -> End:

@@ -162,7 +162,7 @@ def _work(
 def _drain(stack: Stack, accuse: Callable[[str], None]) -> None:
     """Drain, so that an event which nobody would ever flush is noticed."""
     try:
-        stack.layer.drain(20)
+        stack.layer.drain(10)
     except Unavailable as error:
         accuse(f"the drain did not end: {error}")
     books = stack.pending.books()
