@@ -212,21 +212,12 @@ def get(ctx: click.Context, key: str, as_json: bool, data: Path) -> None:
     Exit status: 1 when it is absent.
     """
     from cachedesk.engine.events import as_key
-    from cachedesk.lab.inspect import look_up
-    from cachedesk.lab.report import as_text
+    from cachedesk.lab.inspect import look_up, read_as_json
 
     raw = as_key(os.fsencode(key))
     found = look_up(data, raw)
     if as_json:
-        print_json(
-            {
-                "key": as_text(raw),
-                "value": None if found.value is None else as_text(found.value),
-                "source": str(found.source),
-                "pending": found.pending,
-                "seq": found.seq,
-            }
-        )
+        print_json(read_as_json(raw, found))
     elif found.value is None:
         click.echo(f"cachedesk: there is no key {key!r} in {data}", err=True)
     else:
@@ -259,14 +250,7 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
 
     drained = drain_directory(data, _settings(data, config, ()))
     if as_json:
-        print_json(
-            {
-                "drained": drained.events,
-                "dead": drained.dead,
-                "pending": drained.pending,
-                "seconds": round(drained.seconds, 3),
-            }
-        )
+        print_json(drained.as_json())
     else:
         print_text(str(drained))
     ctx.exit(drained.exit_code)

@@ -52,7 +52,7 @@ def lag(ticks: Sequence[Tick]) -> float | None:
 
 
 def harmed(ticks: Sequence[Tick]) -> bool:
-    """Return whether a read was stale or could not be served in these ticks."""
+    """Return whether a read was stale or a call was unavailable in these ticks."""
     return any(tick.stale or tick.unavailable for tick in ticks)
 
 
@@ -114,9 +114,11 @@ def _lag_now(snapshot: Snapshot) -> str:
 
 def _lag_notes(snapshot: Snapshot) -> Notes:
     reads = snapshot.reads
+    # Both kinds of call, as in the ticks: the figure must explain every mark on the chart.
+    unavailable = reads.unavailable + snapshot.writes.unavailable
     return (
         (f"p50 {span(snapshot.lag.p50)}", f"p99 {span(snapshot.lag.p99)}"),
-        (f"stale {compact(reads.stale)}", f"unavailable {compact(reads.unavailable)}"),
+        (f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),
     )
 
 
@@ -149,7 +151,7 @@ PANELS: tuple[Panel, ...] = (
         "staleness",
         "Staleness",
         "Lag: how long the oldest event has waited. Stale: reads behind the last write. "
-        "A column with a stale or refused read is marked with “!”.",
+        "A column with a stale read or an unavailable call is marked with “!”.",
         lag,
         harmed,
         1.0,

@@ -28,7 +28,7 @@ class GaveUp(Unavailable):
     """A write that had to be made was unavailable for too long."""
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Do nothing."""
 
 
@@ -37,7 +37,8 @@ class Site:
     """Where clients work: what they drive, who judges them, and whom they tell.
 
     ``depth`` returns the depth of the log. ``on_stale`` is called for each stale read, and
-    ``on_stuck`` when a write has been unavailable for ``STUCK_SECONDS``. ``patience_seconds``:
+    ``on_stuck`` when a write has been unavailable for ``STUCK_SECONDS``, ``on_failure`` with the
+    error that ends the load. ``patience_seconds``:
     how long a write is tried again while it is unavailable (0: it is counted and left out).
     ``stopping`` ends all waiting.
     """
@@ -48,6 +49,7 @@ class Site:
     depth: Callable[[], int] = int
     on_stale: Callable[[], None] = _nothing
     on_stuck: Callable[[], None] = _nothing
+    on_failure: Callable[[BaseException], None] = _nothing
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -107,6 +109,11 @@ class Client:
                 if not self._waits_to_retry(write, began, error):
                     tally.unavailable_writes += 1
                     return
+            except Exception:
+                # Not an error that the layer may raise: the run ends, and nothing is known.
+                ledger.unknown(write.key)
+                tally.unknown_writes += 1
+                raise
             else:
                 ledger.accepted(receipt.seq, write, receipt.value)
                 self._count(write.op)

@@ -89,16 +89,21 @@ class Driver:
         """Wait up to ``timeout`` seconds for the end of the load; return whether it came."""
         return self._ended.wait(timeout)
 
+    def join(self) -> None:
+        """Stop, and wait for every thread."""
+        self.stop()
+        if self._dealer.ident is not None:
+            self._dealer.join()
+
     def finish(self) -> Tally:
         """Stop, wait for every thread, and return what was done.
 
         Raises:
             TraceError: the operations could not be read on.
             GaveUp: a client could not go on.
+            Exception: a client met an error that the layer may not raise.
         """
-        self.stop()
-        if self._dealer.ident is not None:
-            self._dealer.join()
+        self.join()
         if self._failure is not None:
             raise self._failure
         return self.tally()
@@ -169,5 +174,7 @@ class Driver:
                     self._on_count(next(self._count))
 
     def _fail(self, error: BaseException) -> None:
-        self._failure = self._failure or error
+        if self._failure is None:
+            self._failure = error
+            self._site.on_failure(error)
         self.stop()

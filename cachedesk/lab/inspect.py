@@ -50,6 +50,17 @@ def look_up(data: Path, key: bytes) -> Read:
     return Read(found.value, source, sum(event.seq > row.seq for event in events), found.seq)
 
 
+def read_as_json(key: bytes, read: Read) -> dict[str, object]:
+    """Return what ``get --json`` prints of ``key``."""
+    return {
+        "key": as_text(key),
+        "value": None if read.value is None else as_text(read.value),
+        "source": str(read.source),
+        "pending": read.pending,
+        "seq": read.seq,
+    }
+
+
 def dump_lines(data: Path) -> Iterator[bytes]:
     """Yield the truth as JSON lines ``[key, value]``, many in a chunk; errors as ``opened``."""
     encode = msgspec.json.Encoder().encode
@@ -81,6 +92,15 @@ class Drained:
         if self.pending:
             said += f"; {self.pending:,} are still pending, safe in the log"
         return said
+
+    def as_json(self) -> dict[str, object]:
+        """Return what ``drain --json`` prints."""
+        return {
+            "drained": self.events,
+            "dead": self.dead,
+            "pending": self.pending,
+            "seconds": round(self.seconds, 3),
+        }
 
     @property
     def exit_code(self) -> int:

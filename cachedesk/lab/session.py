@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -18,7 +18,7 @@ from cachedesk.engine.commands import Heal, Inject
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.layer import truth
 from cachedesk.engine.settings import Settings
-from cachedesk.engine.snapshot import Percentiles
+from cachedesk.engine.snapshot import EventKind, Percentiles
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.client import GaveUp, Site
 from cachedesk.lab.draining import drain
@@ -104,8 +104,7 @@ class Session:
     def close(self) -> None:
         """Stop the load and close the stack, without a verdict. Closing twice is harmless."""
         self._schedule.finish()
-        with suppress(CachedeskError):
-            self.driver.finish()
+        self.driver.join()
         self.stack.close()
 
     def finish(self, stopping: threading.Event | None = None, trouble: str = "") -> Report:
@@ -122,6 +121,10 @@ class Session:
             tally = self.driver.finish()
         except GaveUp as error:
             tally, trouble = self.driver.tally(), str(error)
+        except CachedeskError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect too is judged, and said in the report
+            tally, trouble = self.driver.tally(), _defect(error)
         faults = self._schedule.finish()
         self._heal()
         drain_seconds = drain(self.stack.layer, DRAIN_SECONDS, stopping or threading.Event())
@@ -146,11 +149,21 @@ class Session:
             depth=lambda: self.stack.pending.depth,
             on_stale=lambda: self.stack.metrics.count("stale"),
             on_stuck=self._heal,
+            on_failure=self._announce_failure,
         )
+
+    def _announce_failure(self, error: BaseException) -> None:
+        self.stack.chronicle.say(EventKind.ERROR, f"the {self._traffic.title} ended: {error}")
 
     def _heal(self) -> None:
         if self.stack.faults.active:
             self.stack.perform(Heal())
+
+
+def _defect(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"a client met an unexpected {type(error).__name__}: {error}{where}"
 
 
 def judge(ledger: Ledger, data: Path) -> Verdict:

@@ -83,6 +83,15 @@ def test_every_panel_can_say_something_about_nothing_at_all():
         assert all(panel.notes(EMPTY))
 
 
+def test_unavailable_writes_count_as_well_as_reads():
+    scene = replace(
+        HEALTHY,
+        reads=replace(HEALTHY.reads, unavailable=2),
+        writes=replace(HEALTHY.writes, unavailable=3),
+    )
+    assert PANELS[-1].notes(scene)[1] == ("stale 0", "unavailable 5")
+
+
 def test_scale_of_seconds_fits_its_gutter():
     assert [scale_seconds(value) for value in (1.0, 500.0, 2000.0)] == ["1 s", "500 s", "2k s"]
 

@@ -83,31 +83,45 @@ def wait_until_admitted(stack: Stack) -> None:
     until(lambda: stack.snapshot().redis.word == "up")
 
 
+class BareRedis:
+    """A redis-server at a socket, asked by a new connection for each command: an admission of
+    the cache cuts all others."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = str(socket)
+
+    def call(self, *command: bytes | int) -> object:
+        """Return the reply to one command."""
+        wire = RedisWire(self._socket, 5.0)
+        try:
+            return wire.call(*command)
+        finally:
+            wire.close()
+
+    def answers(self) -> bool:
+        """Whether anybody listens."""
+        try:
+            return self.call(b"PING") == b"PONG"
+        except CacheError:
+            return False
+
+
 @contextmanager
-def redis_at(socket: Path) -> Iterator[RedisWire]:
-    """Run a redis-server of our own at ``socket``, with a connection to it."""
+def redis_at(socket: Path) -> Iterator[BareRedis]:
+    """Run a redis-server of our own at ``socket``."""
     server = subprocess.Popen(
         [executable(), "--port", "0", "--unixsocket", str(socket), "--save", ""],
         cwd=socket.parent,
         stdout=subprocess.DEVNULL,
     )
     try:
-        wires: list[RedisWire] = []
-        until(lambda: wires or _try_connect(str(socket), wires))
-        yield wires[0]
-        wires[0].close()
+        redis = BareRedis(socket)
+        until(redis.answers)
+        yield redis
     finally:
         server.kill()
         server.wait()
         socket.unlink(missing_ok=True)
-
-
-def _try_connect(socket: str, wires: list[RedisWire]) -> bool:
-    try:
-        wires.append(RedisWire(socket, 5.0))
-    except CacheError:
-        return False
-    return True
 
 
 # -- promise 1 and 2: nothing lost, applied once -------------------------------------------------
@@ -334,8 +348,8 @@ def another_server_is_not_believed(directory: Path) -> None:
             cache.admit()
             cache.put({b"key": b"new"})
             assert cache.get(b"key") == b"new"
-        with redis_at(socket) as wire:
-            wire.call(b"SET", b"key", b"old")
+        with redis_at(socket) as redis:
+            redis.call(b"SET", b"key", b"old")
             for _ in range(3):
                 try:
                     assert cache.get(b"key") in (None, b"new")

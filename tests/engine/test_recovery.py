@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import random
@@ -21,7 +22,7 @@ from cachedesk.engine.stack import Stack
 
 from . import scenarios, victim
 from .scenarios import PATIENT, running
-from .until import until
+from .until import Task, until
 
 ENOUGH = 5
 """A cycle counts only if so many calls were acknowledged before the kill."""
@@ -229,6 +230,22 @@ def test_in_use_by_another_process_and_free_after_its_death(tmp_path: Path) -> N
     it.wait()
     with running(tmp_path / "data") as stack:
         assert dict(stack.layer.items()) == {}
+
+
+def test_a_lock_that_outlives_its_process_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """A child that was just forked holds the descriptor until it becomes another program; its
+    parent, whom the lock names, is dead already."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    with running(tmp_path):
+        pass
+    (tmp_path / "lock").write_text(f"{gone.pid}\n")
+    with (tmp_path / "lock").open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        opening = Task(Stack, tmp_path)
+        opening.join(0.02)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        opening.result().close()
 
 
 def a_file(folder: Path) -> Path:

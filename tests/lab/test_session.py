@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cachedesk.engine import worker
+from cachedesk.engine import failpoints, worker
 from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
 from cachedesk.engine.freshness import Versions
 from cachedesk.engine.settings import DatabaseSettings, Settings
@@ -98,6 +98,24 @@ def test_a_session_that_is_left_is_closed(tmp_path: Path) -> None:
         session.start()
     assert session.driver.wait(0)
     assert not (tmp_path / "redis.state").exists()
+
+
+def test_an_error_that_the_layer_must_not_raise_ends_the_run_and_is_said(tmp_path: Path) -> None:
+    failpoints.arm("behind.cache.after", "1*raise(OSError)")
+    report = _run(tmp_path)
+    assert "a client met an unexpected OSError: failpoint behind.cache.after" in report.trouble
+    assert not report.complete
+    assert report.verdict.sound
+    assert len(report.verdict.uncertain) == report.tally.unknown_writes > 0
+
+
+@pytest.mark.parametrize("point", ["worker.apply.after_commit", "through.commit.after"])
+def test_a_commit_whose_maker_died_before_saying_so_is_not_lost(tmp_path: Path, point: str) -> None:
+    failpoints.arm(point, "3*crash")
+    report = _run(tmp_path)
+    assert failpoints.hits()[point] >= 3
+    assert report.verdict.sound
+    assert report.complete
 
 
 def test_planted_a_worker_that_drops_an_event_is_caught(

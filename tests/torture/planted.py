@@ -213,7 +213,7 @@ def seq_of_the_log_only(plant: Plant) -> None:
 
     def bad(self, directory):
         init(self, directory)
-        self.seqs = itertools.count(self.log.newest_seq + 1)
+        self.seqs = itertools.count(self.log.witness.log_seq + 1)
 
     plant.setattr(stack_module.Vault, "__init__", bad)
 

@@ -87,13 +87,15 @@ class Client:
             roll = self._random.random()
             try:
                 if roll < 0.28:
-                    self._write(self._random.choice(self._keys))
+                    self._write(self._own())
                 elif roll < 0.36:
                     self._count(self._random.randrange(plan.COUNTERS))
                 elif roll < 0.40:
                     self._read_counter(self._random.randrange(plan.COUNTERS))
                 elif roll < 0.70:
-                    self._read([self._random.choice(self._keys)])
+                    self._read([self._own()])
+                elif roll < 0.80:
+                    self._read([self._random.randrange(plan.CLIENTS)])
                 elif roll < 0.90:
                     self._read([self._random.randrange(plan.KEYS)])
                 else:
@@ -104,6 +106,10 @@ class Client:
                 if not stop.is_set():
                     self._accuse(f"client {self._number}: {type(error).__name__}: {error}")
                 return
+
+    def _own(self) -> int:
+        """Choose one of the client's own keys: often its hot one, which the others read most."""
+        return self._keys[0] if self._random.random() < 0.4 else self._random.choice(self._keys)
 
     def _write(self, index: int) -> None:
         version, value = self._histories.newest(index)

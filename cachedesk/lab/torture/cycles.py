@@ -51,6 +51,7 @@ class Torture:
 
     def __init__(self, folder: Path, seed: int, mode: str) -> None:
         """Prepare in an empty ``folder``: the data directory and the judge's files beside it."""
+        folder.mkdir(parents=True, exist_ok=True)
         self._data = folder / "data"
         self._expected = folder / "expected"
         self._hits = folder / "hits"

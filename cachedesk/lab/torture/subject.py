@@ -181,19 +181,17 @@ def _strike(stack: Stack, dice: random.Random) -> None:
     strikes: tuple[Command, ...] = (
         Inject("redis.kill"),
         Inject("redis.down"),
-        Inject("redis.hang"),
-        Inject("redis.hang"),
-        Inject("redis.hang"),
+        *[Inject("redis.hang")] * 3,
         Inject("worker.crash"),
         Inject("database.lock"),
-        EvictAll(),
+        *[EvictAll()] * 4,
         PauseWorker(),
         StepWorker(),
         SetBatch(dice.choice((1, 50, 1_000)), dice.choice((0.0, 0.05))),
         ResumeWorker(),
         *[Heal()] * 5,
     )
-    if dice.random() < 0.4:
+    if dice.random() < 0.6:
         strike = dice.choice(strikes)
         try:
             stack.perform(strike)

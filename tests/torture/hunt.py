@@ -1,0 +1,43 @@
+"""Hunt one planted bug: ``python -m tests.torture.hunt BUG FOLDER [SEED]``; exit 0 if found.
+
+The bug is planted in this process, and the processes under test are forked from it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cachedesk.engine.errors import CachedeskError
+from cachedesk.lab.torture.cycles import Torture
+from tests.torture import planted
+
+CYCLES = 200
+
+
+class Plant:
+    """What plants a bug for the rest of this process's life."""
+
+    @staticmethod
+    def setattr(target: object, name: str, value: object) -> None:
+        setattr(target, name, value)
+
+
+def hunt(bug: str, folder: Path, seed: int) -> str | None:
+    """Return what gave the bug away, or ``None`` if nothing did in 200 cycles."""
+    getattr(planted, bug)(Plant())
+    with Torture(folder, seed, "random") as torture:
+        try:
+            for report in torture.random(CYCLES):
+                if report.broken:
+                    return report.broken[0]
+        except CachedeskError as error:
+            # A judge that cannot read what it finds has found something.
+            return f"the judge: {error}"
+    return None
+
+
+if __name__ == "__main__":
+    found = hunt(sys.argv[1], Path(sys.argv[2]), int((*sys.argv[3:], "5")[0]))
+    print(found or f"{sys.argv[1]} was not found in {CYCLES} cycles")
+    sys.exit(0 if found else 1)
