@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
+import psutil
+
 from cachedesk.engine.errors import DataDirectoryError, InUse
+
+_LAST_BREATH_SECONDS = 1.0
+_LOOK_SECONDS = 0.005
 
 
 class DataDirectory:
@@ -64,15 +70,35 @@ class DataDirectory:
             raise DataDirectoryError(
                 f"the data directory {self.path} cannot be written: {error.strerror}"
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
+        deadline = time.monotonic() + _LAST_BREATH_SECONDS
+        while not _flock(lock):
+            owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+            if _is_dead(owner) and time.monotonic() < deadline:
+                # What it was just starting still holds the lock, until it begins or ends itself.
+                time.sleep(_LOOK_SECONDS)
+                continue
             os.close(lock)
             raise InUse(
-                f"the data directory {self.path} is in use by process {owner}; stop it, or choose"
-                " another directory"
-            ) from error
+                f"the data directory {self.path} is in use by process {owner or 'unknown'}; stop"
+                " it, or choose another directory"
+            )
         os.ftruncate(lock, 0)
         os.write(lock, b"%d\n" % os.getpid())
         return lock
+
+
+def _flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_dead(owner: str) -> bool:
+    try:
+        return bool(psutil.Process(int(owner)).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+    except (ValueError, psutil.Error):
+        return False

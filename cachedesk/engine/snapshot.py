@@ -153,6 +153,7 @@ class Tick:
     """What happened in one interval of the history, and the gauges at its end.
 
     ``lag_seconds`` is the age of the oldest event that was still waiting (0 when none was).
+    ``writes`` are those of both paths, ``unavailable`` are reads and writes.
     """
 
     at: float
