@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cachedesk.engine.behind import WriteBehind
 from cachedesk.engine.database import Database
+from cachedesk.engine.door import Door
 from cachedesk.engine.errors import (
     Closed,
     CounterOverflow,
@@ -26,6 +28,8 @@ from cachedesk.engine.snapshot import Snapshot
 from cachedesk.engine.through import WriteThrough
 from cachedesk.engine.worker import FlushWorker
 from cachedesk.engine.writes import Change, Receipt
+
+_LOOK_SECONDS = 0.2
 
 Key = bytes | str
 Value = bytes | str | int
@@ -57,7 +61,7 @@ class CacheLayer:
         self._worker = worker
         self._snapshot = snapshot
         self._close = close
-        self._closed = False
+        self._door = Door()
 
     def __enter__(self) -> CacheLayer:
         return self
@@ -78,13 +82,13 @@ class CacheLayer:
 
     def read(self, key: Key) -> Read:
         """As ``get``, and say where the value came from and what is pending."""
-        self._check_open()
-        return self._reader.read(as_key(key))
+        with self._door:
+            return self._reader.read(as_key(key))
 
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
         """Return the values of ``keys``, in their order; errors as for ``get``."""
-        self._check_open()
-        return self._reader.read_many([as_key(key) for key in keys])
+        with self._door:
+            return self._reader.read_many([as_key(key) for key in keys])
 
     def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
         """Set ``key`` to ``value``.
@@ -140,16 +144,16 @@ class CacheLayer:
             NotACounter, CounterOverflow, Unavailable: what takes the same path is all or none
                 (write-behind: per 1,000 writes); the write-through part is done first.
         """
-        self._check_open()
         changes = [_change(operation) for operation in operations]
         chosen = None if policy is None else as_policy(policy)
         paths = [chosen or self._policies.of(change.key) for change in changes]
         receipts: dict[int, Receipt] = {}
-        for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
-            places = [place for place, its in enumerate(paths) if its is path]
-            if places:
-                written = self._write([changes[place] for place in places], path)
-                receipts.update(zip(places, written, strict=True))
+        with self._door:
+            for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
+                places = [place for place, its in enumerate(paths) if its is path]
+                if places:
+                    written = self._write([changes[place] for place in places], path)
+                    receipts.update(zip(places, written, strict=True))
         return [receipts[place] for place in range(len(changes))]
 
     def evict(self, pattern: Key) -> int:
@@ -161,8 +165,8 @@ class CacheLayer:
         Raises:
             Unavailable: Redis does not answer (and is not read from, either).
         """
-        self._check_open()
-        return self._cache.evict(pattern)
+        with self._door:
+            return self._cache.evict(pattern)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the truth: every key with its value, sorted by the keys' bytes.
@@ -170,8 +174,8 @@ class CacheLayer:
         Raises:
             Unavailable: the database cannot be read.
         """
-        self._check_open()
-        return truth(self._pending, self._database)
+        with self._door:
+            return truth(self._pending, self._database)
 
     def drain(self, timeout: float | None = None) -> None:
         """Flush until nothing is pending, even if the worker was paused.
@@ -181,24 +185,29 @@ class CacheLayer:
 
         Raises:
             Unavailable: events were still pending after ``timeout``.
+            Closed: the stack was closed meanwhile.
         """
-        self._check_open()
-        with self._worker.hurrying():
-            if not self._pending.wait_until_empty(timeout):
-                raise Unavailable(
-                    f"{self._pending.depth:,} events are still pending after {timeout} s"
-                )
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        with self._door, self._worker.hurrying():
+            while not self._pending.wait_until_empty(
+                min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
+            ):
+                if self._door.shut:
+                    raise Closed("the cache layer was closed while it drained")
+                if time.monotonic() >= deadline:
+                    raise Unavailable(
+                        f"{self._pending.depth:,} events are still pending after {timeout} s"
+                    )
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
-        self._check_open()
-        return self._snapshot()
+        with self._door:
+            return self._snapshot()
 
     def close(self) -> None:
-        """Close the stack. What is pending stays in the log and is flushed after the next open.
-        Closing twice is harmless."""
-        if not self._closed:
-            self._closed = True
+        """Close the stack, once the calls under way have ended. What is pending stays in the log
+        and is flushed after the next open. Closing twice is harmless."""
+        if self._door.close():
             self._close()
 
     def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
@@ -234,10 +243,6 @@ class CacheLayer:
         except Unavailable:
             self._metrics.count("refused", count)
             raise
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise Closed("the cache layer was closed")
 
 
 def truth(pending: Pending, database: Database) -> Iterator[tuple[bytes, bytes]]:
