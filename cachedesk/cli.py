@@ -256,6 +256,33 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
     ctx.exit(drained.exit_code)
 
 
+@cli.command()
+@click.option("--cycles", type=click.IntRange(1), default=100, show_default=True, metavar="N")
+@click.option(
+    "--mode",
+    type=click.Choice(["random", "failpoints"]),
+    default="random",
+    show_default=True,
+    help="Kill at random moments while faults strike, or once at each failpoint, at up to N hits.",
+)
+@seed_option
+@json_option
+@click.pass_context
+def torture(ctx: click.Context, *, cycles: int, mode: str, seed: int, as_json: bool) -> None:
+    """Kill the stack (SIGKILL) and restart it, N times, and judge it from outside.
+
+    Exit status: 1 at the first broken promise; the files are then kept.
+    """
+    from cachedesk.lab.torture.play import play, verdict
+
+    report = play(mode, cycles, seed)
+    if as_json:
+        print_json(report)
+    else:
+        print_text(verdict(report))
+    ctx.exit(1 if report.broken else 0)
+
+
 def main() -> NoReturn:
     """Run the command line and end the process with its exit status."""
     signal.signal(signal.SIGTERM, _terminate)

@@ -162,27 +162,39 @@ def _in_order() -> list[str]:
 def _run(orders: Orders, base: list[tuple[int, bytes | None]], kill_after: float | None) -> End:
     """Run one process under test and return how it ended."""
     pid, reading = fork(orders, base)
-    began = time.monotonic()
-    heard = b""
-    killed_by_us = False
-    while True:
-        limit = _LONGEST_SECONDS if kill_after is None or killed_by_us else kill_after
-        left = max(0.0, began + limit - time.monotonic())
-        ready, _, _ = select.select([reading], [], [], left)
-        if ready:
-            chunk = os.read(reading, 65536)
-            if not chunk:
-                break
-            heard += chunk
-        else:
-            os.kill(pid, signal.SIGKILL)
-            if killed_by_us or kill_after is None:
-                heard += b"it hung and had to be killed\n"
-            killed_by_us = True
-    os.close(reading)
+    try:
+        heard = _listen(pid, reading, kill_after)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
+    finally:
+        os.close(reading)
     _, status = os.waitpid(pid, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     accusations = heard.decode(errors="replace").splitlines()
     if not killed and os.waitstatus_to_exitcode(status) != 0 and not accusations:
         accusations = [f"it ended with {os.waitstatus_to_exitcode(status)} and said nothing"]
     return End(killed, accusations)
+
+
+def _listen(pid: int, reading: int, kill_after: float | None) -> bytes:
+    """Return what the process says until it ends; kill it after ``kill_after`` seconds, or when
+    it takes so long that it must hang."""
+    began = time.monotonic()
+    heard = b""
+    limit = _LONGEST_SECONDS if kill_after is None else kill_after
+    killed = False
+    while True:
+        left = max(0.0, began + limit - time.monotonic())
+        ready, _, _ = select.select([reading], [], [], left)
+        if ready:
+            chunk = os.read(reading, 65536)
+            if not chunk:
+                return heard
+            heard += chunk
+            continue
+        os.kill(pid, signal.SIGKILL)
+        if killed or kill_after is None:
+            heard += b"it hung and had to be killed\n"
+        killed, limit = True, limit + _LONGEST_SECONDS
