@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.commands import EvictKey, Heal, Inject
+from cachedesk.engine.commands import EvictKey
 from cachedesk.engine.errors import (
-    Closed,
     ConfigError,
     CounterOverflow,
     InvalidKey,
     InvalidValue,
-    LogFull,
     NotACounter,
-    OutcomeUnknown,
-    Unavailable,
 )
-from cachedesk.engine.failpoints import POINTS
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.settings import (
     DatabaseSettings,
-    LogSettings,
     Settings,
-    WorkerSettings,
 )
 from cachedesk.engine.stack import Stack
 
@@ -364,270 +356,6 @@ def test_a_stream_of_write_throughs_keeps_nobody_out(open_stack: OpenStack) -> N
     counts = [task.result() for task in streams]
     assert cache.get("hot") == b"%d" % (sum(counts) + 10)
     assert min(counts) > 0
-
-
-# -- limits of the log ----------------------------------------------------------------------------
-
-
-def limited(**log: Any) -> Settings:
-    return Settings(log=LogSettings(**log), worker=WorkerSettings(batch_age_seconds=3600))
-
-
-def test_a_full_log_blocks_until_there_is_room(open_stack: OpenStack) -> None:
-    stack = open_stack(limited(limit_events=5, when_full="block", block_seconds=30))
-    stack.layer.write_many([("incr", "views:1")] * 5)
-    blocked = Task(stack.layer.incr, "views:1")
-    until(lambda: stack.pending._shrunk._waiters)  # type: ignore[attr-defined]
-    assert blocked.is_alive()
-    assert stack.snapshot().log.word == "full"
-    stack.worker.step()
-    assert blocked.result() == 6
-
-
-def test_a_full_log_that_stays_full_refuses(open_stack: OpenStack) -> None:
-    stack = open_stack(limited(limit_events=2, when_full="block", block_seconds=0.05))
-    stack.layer.write_many([("incr", "views:1")] * 2)
-    with pytest.raises(LogFull, match="raise limit_events"):
-        stack.layer.incr("views:1")
-    assert stack.layer.get("views:1") == b"2"
-    assert stack.snapshot().writes.refused == 1
-
-
-@pytest.mark.parametrize("limit", [{"limit_events": 2}, {"limit_bytes": 1024}], ids=str)
-def test_a_full_log_rejects_at_once(open_stack: OpenStack, limit: dict[str, int]) -> None:
-    stack = open_stack(limited(when_full="reject", **limit))
-    stack.layer.set("session:1", b"x" * 600)
-    stack.layer.set("session:2", b"x" * 600)
-    with pytest.raises(LogFull):
-        stack.layer.set("session:3", b"x")
-    assert stack.layer.get("session:3") is None
-    stack.layer.set("order:1", b"another path")
-    stack.layer.drain(5)
-    stack.layer.set("session:3", b"x")
-
-
-def test_a_full_log_degrades_to_write_through(open_stack: OpenStack) -> None:
-    stack = open_stack(limited(limit_events=2, when_full="write-through"))
-    assert [stack.layer.set("session:1", n).level for n in range(3)] == [
-        "durable",
-        "durable",
-        "applied",
-    ]
-    books = stack.snapshot().books
-    assert (books.applied, books.pending) == (3, 0), "it absorbed what was pending of its key"
-
-
-# -- the database locked --------------------------------------------------------------------------
-
-
-def test_with_the_database_locked_write_through_is_unavailable_at_its_deadline(
-    open_stack: OpenStack,
-) -> None:
-    stack = open_stack(Settings(database=DatabaseSettings(write_seconds=0.2)))
-    cache = stack.layer
-    cache.set("order:1", b"old")
-    stack.perform(Inject("database.lock"))
-    with pytest.raises(Unavailable, match="nothing was changed"):
-        cache.set("order:1", b"new")
-    assert cache.get("order:1") == b"old"
-    assert cache.incr("views:1") == 1, "write-behind goes on"
-    assert cache.get("order:1") == b"old"
-    assert stack.snapshot().database.word == "locked"
-    stack.perform(Heal())
-    cache.set("order:1", b"new")
-    cache.drain(5)
-    assert dict(cache.items()) == {b"order:1": b"new", b"views:1": b"1"}
-    assert stack.snapshot().writes.unavailable == 1
-
-
-def test_a_lock_that_ends_in_time_is_waited_for(open_stack: OpenStack, tmp_path: Path) -> None:
-    stack = open_stack()
-    stack.perform(Inject("database.lock"))
-    waiting = [Task(stack.layer.incr, "order:1") for _ in range(4)]
-    other = Task(stack.layer.set, "order:2", b"x")
-    until(lambda: stack.layer._through._group._queue or stack.layer._database._writing.locked())
-    stack.perform(Heal())
-    assert sorted(task.result() for task in waiting) == [1, 2, 3, 4]
-    other.result()
-    assert stack.snapshot().books.accepted == 5
-
-
-def test_a_full_disk_refuses_write_through_and_changes_nothing(
-    open_stack: OpenStack, tmp_path: Path
-) -> None:
-    stack = open_stack()
-    cache = stack.layer
-    cache.set("order:1", b"old")
-    writer = stack.layer._database._writer
-    assert writer is not None
-    pages = writer.execute("PRAGMA page_count").fetchone()[0]
-    writer.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(Unavailable, match="full"):
-        cache.set("order:1", b"x" * 200_000)
-    assert cache.get("order:1") == b"old"
-    cache.evict("*")
-    assert cache.get("order:1") == b"old"
-    writer.execute("PRAGMA max_page_count=1000000")
-    cache.set("order:1", b"x" * 200_000)
-
-
-def test_a_full_disk_of_the_log_refuses_write_behind_and_changes_nothing(
-    open_stack: OpenStack,
-) -> None:
-    stack = open_stack(PATIENT)
-    cache = stack.layer
-    cache.set("session:1", b"old")
-    putter = cache._behind._log._queue._putter
-    pages = putter.execute("PRAGMA page_count").fetchone()[0]
-    putter.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(Unavailable, match="full"):
-        cache.set("session:1", b"x" * 200_000)
-    assert cache.read("session:1").value == b"old"
-    cache.set("session:1", b"through", policy=THROUGH)
-    putter.execute("PRAGMA max_page_count=1000000")
-    cache.set("session:1", b"new")
-    cache.drain(5)
-    assert dict(cache.items()) == {b"session:1": b"new"}
-    assert stack.snapshot().books.balanced
-
-
-# -- an end in the middle -------------------------------------------------------------------------
-
-
-def test_an_append_that_died_after_its_commit_is_applied_once_or_not_at_all(
-    open_stack: OpenStack,
-) -> None:
-    """The caller never heard of it; whatever became of it, all places agree from then on."""
-    stack = open_stack(PATIENT)
-    cache = stack.layer
-    scenarios.interrupted(cache.incr, "views:1", at="log.append.after_commit")
-    value = cache.incr("views:1", 10)
-    assert value in (10, 11)
-    cache.drain(5)
-    assert cache.get("views:1") == b"%d" % value
-    assert dict(cache.items()) == {b"views:1": b"%d" % value}
-    assert stack.snapshot().books.balanced
-
-
-def test_an_append_that_died_after_its_commit_never_undoes_a_later_delete(
-    open_stack: OpenStack,
-) -> None:
-    stack = open_stack(PATIENT)
-    cache = stack.layer
-    scenarios.interrupted(cache.incr, "views:1", at="log.append.after_commit")
-    cache.delete("views:1", policy=THROUGH)
-    stack.worker.step()
-    until(lambda: not stack.worker._steps)
-    cache.set("session:1", b"x")
-    cache.drain(5)
-    cache.evict("*")
-    assert cache.get("views:1") is None
-
-
-@pytest.mark.parametrize(
-    "point", ["through.commit.before", "through.commit.after", "through.cache.before"]
-)
-def test_a_write_through_that_died_leaves_no_old_value_in_redis(stack: Stack, point: str) -> None:
-    cache = stack.layer
-    cache.set("order:1", b"old")
-    scenarios.interrupted(cache.set, "order:1", b"new", at=point)
-    expected = b"old" if point == "through.commit.before" else b"new"
-    assert cache.get("order:1") == expected
-    assert dict(cache.items()) == {b"order:1": expected}
-    cache.set("order:1", b"next")
-    assert cache.get("order:1") == b"next"
-
-
-def test_close_twice_is_harmless_and_use_after_close_is_an_error(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / "data")
-    cache = stack.layer
-    cache.close()
-    cache.close()
-    stack.close()
-    calls: list[Callable[[], object]] = [
-        lambda: cache.get("key"),
-        lambda: cache.get_many(["key"]),
-        lambda: cache.set("key", b"x"),
-        lambda: cache.incr("key"),
-        lambda: cache.write_many([]),
-        lambda: cache.evict("*"),
-        cache.items,
-        lambda: cache.drain(1),
-        cache.snapshot,
-    ]
-    for call in calls:
-        with pytest.raises(Closed):
-            call()
-
-
-UNDER_WAY = [
-    *((point, THROUGH) for point in POINTS if point.startswith("through.")),
-    *((point, BEHIND) for point in POINTS if point.startswith(("log.", "behind."))),
-]
-
-
-@pytest.mark.parametrize(
-    ("point", "policy"), UNDER_WAY, ids=[f"{policy}-{point}" for point, policy in UNDER_WAY]
-)
-def test_a_write_under_way_when_the_stack_is_closed(
-    tmp_path: Path, point: str, policy: str
-) -> None:
-    """It is acknowledged and there, or it says that the stack was closed; never "damaged"."""
-    with scenarios.running(tmp_path) as stack:
-        cache = stack.layer
-        cache.set("key", 5, policy=policy)
-        with held_at(point, cache.incr, "key", policy=policy) as task:
-            closing = Task(cache.close)
-            closing.join(0.05)
-        closing.result()
-        try:
-            possible = {b"%d" % task.result()}
-            assert possible == {b"6"}
-        except OutcomeUnknown:
-            possible = {b"5", b"6"}
-        except (Closed, Unavailable):
-            possible = {b"5"}
-    with scenarios.running(tmp_path) as stack:
-        assert stack.layer.get("key") in possible
-
-
-@pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("repair.")])
-def test_a_read_under_way_when_the_stack_is_closed(tmp_path: Path, point: str) -> None:
-    with scenarios.running(tmp_path) as stack:
-        cache = stack.layer
-        cache.set("key", b"x")
-        cache.evict("*")
-        with held_at(point, cache.get, "key") as task:
-            closing = Task(cache.close)
-            closing.join(0.05)
-        closing.result()
-        with suppress(Closed, Unavailable):
-            assert task.result() == b"x"
-
-
-def test_close_in_the_middle_of_writes_keeps_every_acknowledged_one(tmp_path: Path) -> None:
-    acknowledged: list[str] = []
-    with scenarios.running(tmp_path) as stack:
-        cache = stack.layer
-
-        def write(name: str) -> None:
-            number = 0
-            while True:
-                key = f"{name}:{number}"
-                try:
-                    cache.set(key, b"x", policy=BEHIND if number % 2 else THROUGH)
-                except (Closed, OutcomeUnknown, Unavailable):
-                    return
-                acknowledged.append(key)
-                number += 1
-
-        writers = [Task(write, name) for name in ("a", "b", "c")]
-        until(lambda: len(acknowledged) > 30)
-        cache.close()
-        for writer in writers:
-            writer.result()
-    with scenarios.running(tmp_path) as stack:
-        assert {key.decode() for key, _ in stack.layer.items()} >= set(acknowledged)
 
 
 def test_an_observer_is_told_of_every_event_once(open_stack: OpenStack) -> None:
