@@ -19,7 +19,7 @@ from pathlib import Path
 
 import sqlite_utils
 
-from cachedesk.engine.errors import Damaged, DatabaseBusy, DatabaseError
+from cachedesk.engine.errors import Damaged, DatabaseBusy, DatabaseError, DatabaseUncertain
 from cachedesk.engine.events import NO_ROW, Refusal, Row
 from cachedesk.engine.failpoints import ComponentCrash
 
@@ -192,6 +192,7 @@ class Database:
 
         Raises:
             DatabaseBusy: somebody else held the lock until the deadline; nothing was changed.
+            DatabaseUncertain: the commit met an I/O error; it happened, or it did not.
             DatabaseError: the disk is full, or SQLite failed; nothing was changed.
         """
         left = deadline - time.monotonic()
@@ -201,9 +202,14 @@ class Database:
             connection = self._begin(deadline)
             try:
                 yield Transaction(connection)
-                connection.execute("COMMIT")
+                _commit(connection)
             except ComponentCrash:
                 # As death would: the files are let go of, nothing is rolled back or committed.
+                self._writer = None
+                connection.close()
+                raise
+            except DatabaseUncertain:
+                # Whoever comes next reads from the files what became of it.
                 self._writer = None
                 connection.close()
                 raise
@@ -353,6 +359,15 @@ def _select(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes
         ):
             rows[key] = Row(value, seq)
     return rows
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            raise DatabaseUncertain(f"the database failed in a commit: {error}") from error
+        raise
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -63,5 +63,9 @@ class DatabaseError(CachedeskError):
     """The database gave no answer in time. Internal: callers see ``Unavailable``."""
 
 
+class DatabaseUncertain(DatabaseError):
+    """A commit failed in a way that leaves open whether it happened. Internal, as above."""
+
+
 class DatabaseBusy(DatabaseError):
     """Somebody else held the database's write lock for too long. Internal, as above."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -62,6 +63,7 @@ class CacheLayer:
         self._snapshot = snapshot
         self._close = close
         self._door = Door()
+        self._closing = threading.Lock()
 
     def __enter__(self) -> CacheLayer:
         return self
@@ -207,8 +209,9 @@ class CacheLayer:
     def close(self) -> None:
         """Close the stack, once the calls under way have ended. What is pending stays in the log
         and is flushed after the next open. Closing twice is harmless."""
-        if self._door.close():
-            self._close()
+        with self._closing:
+            if self._door.close():
+                self._close()
 
     def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
         began = time.perf_counter()

@@ -16,7 +16,9 @@ from cachedesk.engine.errors import (
     CounterOverflow,
     DatabaseBusy,
     DatabaseError,
+    DatabaseUncertain,
     NotACounter,
+    OutcomeUnknown,
     Unavailable,
 )
 from cachedesk.engine.events import NO_ROW, Row, WriteEvent, change, coalesce
@@ -77,13 +79,19 @@ class WriteThrough:
                 # The others have time left: they stay undecided and go back to the queue.
                 if request.deadline <= now:
                     request.fail(Unavailable(f"write-through: {error}; nothing was changed"))
+        except DatabaseUncertain as error:
+            self._distrust(keys)
+            raise OutcomeUnknown(f"write-through: {error}") from error
         except DatabaseError as error:
             raise Unavailable(f"write-through: {error}; nothing was changed") from error
         except BaseException:
-            # Whether it was committed is not known here, so nothing older may be read or filled.
-            self._versions.bump(keys)
-            self._cache.doubt(keys, "a write-through was interrupted")
+            self._distrust(keys)
             raise
+
+    def _distrust(self, keys: list[bytes]) -> None:
+        """Whether it was committed is not known, so nothing older may be read or filled."""
+        self._versions.bump(keys)
+        self._cache.doubt(keys, "a write-through was interrupted")
 
     def _apply(self, group: list[WriteRequest], keys: list[bytes]) -> None:
         pending = self._pending.events_of(keys)
