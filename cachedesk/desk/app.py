@@ -121,7 +121,7 @@ class DeskApp(App[None]):
     def action_toggle_worker(self) -> None:
         """Pause the worker, or let it go on when it is paused."""
         latest = self.desk.latest
-        paused = latest is not None and latest.worker.word == "paused"
+        paused = latest is not None and latest.worker.paused
         self.perform(ResumeWorker() if paused else PauseWorker())
 
     def action_step_worker(self) -> None:
@@ -169,4 +169,5 @@ class DeskApp(App[None]):
             said = f"{type(error).__name__}: {error}"
             self.notify(said, title=title, severity="error", timeout=15, markup=False)
         else:
-            self.notify(said, markup=False)
+            # What was done is an event, or to be seen; a toast would only cover it.
+            self.call_from_thread(self._pull_unless_pulling)

@@ -94,7 +94,7 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
 def _worker(snapshot: Snapshot) -> Headline | None:
     worker = snapshot.worker
     waiting = f"{_events(snapshot.log.depth)} pending in the log"
-    if worker.word == "paused":
+    if worker.paused:
         return Headline(f"worker paused: {waiting}", Tone.WARNING)
     if worker.health is Health.DOWN:
         return Headline(f"worker {worker.word}: {waiting}", Tone.BROKEN)

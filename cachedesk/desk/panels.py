@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cachedesk.desk.formats import compact, number, percent, span
-from cachedesk.engine.snapshot import Snapshot, Tick
+from cachedesk.desk.formats import ABSENT, compact, number, percent, span
+from cachedesk.engine.snapshot import Percentiles, Snapshot, Tick
 
 Notes = tuple[tuple[str, ...], tuple[str, ...]]
 """Two lines of notes, each of pieces that are joined as widely as there is room for."""
@@ -112,12 +112,19 @@ def _lag_now(snapshot: Snapshot) -> str:
     return f"lag {span(snapshot.log.oldest_seconds)}"
 
 
+def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
+    """No measurement is not a measurement of zero."""
+    if not lag.count:
+        return (f"p50 {ABSENT}", f"p99 {ABSENT}")
+    return (f"p50 {span(lag.p50)}", f"p99 {span(lag.p99)}")
+
+
 def _lag_notes(snapshot: Snapshot) -> Notes:
     reads = snapshot.reads
     # Both kinds of call, as in the ticks: the figure must explain every mark on the chart.
     unavailable = reads.unavailable + snapshot.writes.unavailable
     return (
-        (f"p50 {span(snapshot.lag.p50)}", f"p99 {span(snapshot.lag.p99)}"),
+        _lag_percentiles(snapshot.lag),
         (f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),
     )
 

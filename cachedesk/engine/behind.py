@@ -26,6 +26,8 @@ from cachedesk.engine.repair import Reader
 from cachedesk.engine.writes import Change, Level, Receipt, WriteRequest
 
 _MOST_CALLERS = 512
+_ROOM_LOOK_SECONDS = 0.005
+_AFTER_WAIT_SECONDS = 0.5
 
 # One append is one record; a larger request is split, so that a batch stays near its size.
 _MOST_EVENTS_PER_RECORD = 1_000
@@ -62,49 +64,63 @@ class WriteBehind:
         self._settings = parts.settings.log
         self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
-    def has_room(self) -> bool:
-        """Return whether the log is below its limits."""
-        settings = self._settings
-        return (
-            self._pending.depth < settings.limit_events
-            and self._pending.bytes < settings.limit_bytes
-        )
-
-    def wait_for_room(self) -> None:
-        """Return once the log is below its limits.
-
-        Raises:
-            LogFull: it was not, for ``block_seconds``, or blocking is not what is configured.
-        """
-        settings = self._settings
-        seconds = settings.block_seconds if settings.when_full == "block" else 0.0
-        if not self._pending.wait_for_room(settings.limit_events, settings.limit_bytes, seconds):
-            raise LogFull(
-                f"the write-behind log is full ({self._pending.depth:,} events pending); the write"
-                " was refused: let the worker catch up, or raise limit_events or limit_bytes"
-            )
+    def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+        """Split ``changes`` into parts that ``write`` takes: each fits into one record, and into
+        an empty log."""
+        most = min(_MOST_EVENTS_PER_RECORD, self._settings.limit_events)
+        part: list[Change] = []
+        size = 0
+        for each in changes:
+            if part and (len(part) == most or size + _size(each) > _MOST_BYTES_PER_RECORD):
+                yield part
+                part, size = [], 0
+            part.append(each)
+            size += _size(each)
+        if part:
+            yield part
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
-        """Make ``changes`` durable in the log, and then visible in the cache.
+        """Make ``changes``, one part, durable in the log, and then visible in the cache.
 
         Args:
-            changes: the writes, in order. Up to 1,000 of together 8 MiB are all or none; more
-                are split.
+            changes: the writes, in order.
             deadline: ``time.monotonic()`` seconds after which to give up waiting for the keys.
 
         Raises:
+            LogFull: there was no room, for ``block_seconds`` if blocking is what is configured.
             Unavailable: the log could not be written; nothing changed.
             OutcomeUnknown: the log failed in its commit.
             NotACounter, CounterOverflow: an increment met a value it cannot change; nothing
                 changed.
         """
-        receipts: list[Receipt] = []
-        for part in _parts(changes):
-            with self._fence.shared({change.key for change in part}, deadline):
-                request = _BehindRequest(part, deadline, self._bases(part))
-                self._group.submit(request)
-            receipts += request.receipts
-        return receipts
+        settings = self._settings
+        give_up = time.monotonic()
+        if settings.when_full == "block":
+            give_up += settings.block_seconds
+        while True:
+            try:
+                with self._fence.shared({change.key for change in changes}, deadline):
+                    request = _BehindRequest(changes, deadline, self._bases(changes))
+                    self._group.submit(request)
+            except LogFull:
+                if time.monotonic() >= give_up:
+                    raise
+                self._wait_for_room(len(changes), give_up)
+                deadline = max(deadline, time.monotonic() + _AFTER_WAIT_SECONDS)
+            else:
+                return request.receipts
+
+    def _has_room(self, events: int) -> bool:
+        settings = self._settings
+        # What waits in the log, not only what is pending: a write-through may have absorbed it.
+        return (
+            self._log.waiting + events <= settings.limit_events
+            and self._pending.bytes < settings.limit_bytes
+        )
+
+    def _wait_for_room(self, events: int, give_up: float) -> None:
+        while not self._has_room(events) and time.monotonic() < give_up:
+            time.sleep(_ROOM_LOOK_SECONDS)
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, bytes | None]]:
         """Read what the increments among ``changes`` will be added to, where it is not known:
@@ -126,7 +142,14 @@ class WriteBehind:
         events: list[WriteEvent] = []
         staged: list[_BehindRequest] = []
         room = _MOST_BYTES_PER_RECORD
+        now = time.monotonic()
         for request in group:
+            if request.deadline <= now:
+                request.fail(Unavailable("the write-behind log did not take the write in time"))
+                continue
+            if not self._has_room(len(events) + len(request.changes)):
+                request.fail(self._full())
+                continue
             room -= request.size
             if room < 0 and staged:
                 # It stays undecided, and goes back to the queue for the next record.
@@ -161,6 +184,12 @@ class WriteBehind:
         reach("behind.receipt.before")
         for request in staged:
             request.done()
+
+    def _full(self) -> LogFull:
+        return LogFull(
+            f"the write-behind log is full ({self._log.waiting:,} events wait); the write was"
+            " refused: let the worker catch up, or raise limit_events or limit_bytes"
+        )
 
     def _adopt(self) -> None:
         """Make what an interrupted append left in the log pending, before anything follows it."""
@@ -198,21 +227,6 @@ class WriteBehind:
             return head
         version, base = request.bases.get(key, (-1, None))
         return base if version == self._versions.of(key) else self._truth(key)
-
-
-def _parts(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
-    """Split ``changes`` into parts that each fit into one record."""
-    part: list[Change] = []
-    size = 0
-    for each in changes:
-        full = len(part) == _MOST_EVENTS_PER_RECORD or size + _size(each) > _MOST_BYTES_PER_RECORD
-        if part and full:
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += _size(each)
-    if part:
-        yield part
 
 
 def _size(change: Change) -> int:

@@ -34,6 +34,7 @@ CACHEABLE_BYTES = 1024 * 1024
 _MOST_DOUBTFUL_KEYS = 10_000
 _ADMIT_TIMEOUT_SECONDS = 0.25
 _SCAN_COUNT = 1000
+_KEYS_PER_MGET = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,9 @@ class Cache:
         """Return the cached values of ``keys`` in their order; errors as for ``get``."""
         if not keys:
             return []
+        if len(keys) > _KEYS_PER_MGET:
+            first, rest = keys[:_KEYS_PER_MGET], keys[_KEYS_PER_MGET:]
+            return self.get_many(first) + self.get_many(rest)
         wire = self._checkout()
         try:
             reply = wire.call(b"MGET", *keys)

@@ -1,18 +1,24 @@
-"""The door: calls go in while it is open; who shuts it waits until the last one is out."""
+"""The door: calls go in while it is open; who shuts it waits until the others are out."""
 
 from __future__ import annotations
 
 import threading
+import time
 
 from cachedesk.engine.errors import Closed
 
+_LOOK_SECONDS = 0.002
+
 
 class Door:
-    """Entered with ``with``. Thread-safe. So that closing never pulls a file from under a call."""
+    """Entered with ``with``. Thread-safe. So that closing never pulls a file from under a call.
+
+    It keeps which threads are inside, not how many calls: an interrupt (Ctrl-C) between two
+    steps can then leave no count behind that nobody would ever take back.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
-        self._inside = 0
+        self._inside: set[int] = set()
         self._shut = False
 
     def __enter__(self) -> None:
@@ -21,16 +27,14 @@ class Door:
         Raises:
             Closed: the door was shut.
         """
-        with self._changed:
-            if self._shut:
-                raise Closed("the cache layer was closed")
-            self._inside += 1
+        # In first, then look: whoever shuts it meanwhile sees this thread and waits.
+        self._inside.add(threading.get_ident())
+        if self._shut:
+            self._inside.discard(threading.get_ident())
+            raise Closed("the cache layer was closed")
 
     def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self._inside -= 1
-            if self._shut and not self._inside:
-                self._changed.notify_all()
+        self._inside.discard(threading.get_ident())
 
     @property
     def shut(self) -> bool:
@@ -38,8 +42,13 @@ class Door:
         return self._shut
 
     def close(self) -> bool:
-        """Let nobody in any more and wait until all are out. Returns whether it was open."""
-        with self._changed:
-            was_open, self._shut = not self._shut, True
-            self._changed.wait_for(lambda: not self._inside)
+        """Let nobody in any more and wait until all other threads are out. (The thread that
+        closes may be inside itself: in a signal handler.) Returns whether it was open."""
+        was_open, self._shut = not self._shut, True
+        while self._others():
+            time.sleep(_LOOK_SECONDS)
         return was_open
+
+    def _others(self) -> set[int]:
+        alive = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        return self._inside & alive

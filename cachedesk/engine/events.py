@@ -92,6 +92,9 @@ def as_key(key: bytes | str) -> bytes:
             raise InvalidKey(f"key {key!r} is not valid Unicode; pass bytes instead") from None
     elif not isinstance(key, bytes):
         raise InvalidKey(f"a key is bytes or str, not {type(key).__name__}")
+    elif type(key) is not bytes:
+        # A subclass could not be encoded, and would fail the writes it is grouped with.
+        key = bytes(key)
     if not 1 <= len(key) <= MAX_KEY_BYTES:
         raise InvalidKey(f"a key is 1 to {MAX_KEY_BYTES:,} bytes long, not {len(key):,}")
     return key
@@ -115,6 +118,8 @@ def as_value(value: bytes | str | int) -> bytes:
             raise InvalidValue(f"an int value is too long: {error}") from None
     elif not isinstance(value, bytes):
         raise InvalidValue(f"a value is bytes, str or int, not {type(value).__name__}")
+    elif type(value) is not bytes:
+        value = bytes(value)
     if len(value) > MAX_VALUE_BYTES:
         raise InvalidValue(f"a value is at most {MAX_VALUE_BYTES:,} bytes, not {len(value):,}")
     return value
@@ -131,7 +136,7 @@ def as_amount(amount: int) -> int:
         raise InvalidValue(f"an increment is an int, not {type(amount).__name__}")
     if not COUNTER_MIN <= amount <= COUNTER_MAX:
         raise CounterOverflow("an increment is out of the range of a signed 64-bit integer")
-    return amount
+    return int(amount)
 
 
 def increment(value: bytes | None, amount: int) -> bytes:

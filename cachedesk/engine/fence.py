@@ -38,7 +38,9 @@ class KeyFence:
     can starve."""
 
     def __init__(self) -> None:
-        self._freed = threading.Condition(threading.Lock())
+        # Entered as a plain lock: an interrupt cannot come between its taking and its release.
+        self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
         self._shared: Counter[bytes] = Counter()
         self._alone: set[bytes] = set()
         self._queue: list[_Wish] = []
@@ -54,35 +56,41 @@ class KeyFence:
         Raises:
             Unavailable: a write-through held one of the keys until the deadline.
         """
-        with self._freed:
-            if self._queue or not self._alone.isdisjoint(keys):
-                self._wait(_Wish(keys, alone=False), deadline)
-            self._shared.update(keys)
+        taken = False
         try:
+            with self._lock:
+                if self._queue or not self._alone.isdisjoint(keys):
+                    self._wait(_Wish(keys, alone=False), deadline)
+                self._shared.update(keys)
+                taken = True
             yield
         finally:
-            with self._freed:
-                for key in keys:
-                    if self._shared[key] == 1:
-                        del self._shared[key]
-                    else:
-                        self._shared[key] -= 1
-                self._wake()
+            if taken:
+                with self._lock:
+                    for key in keys:
+                        if self._shared[key] == 1:
+                            del self._shared[key]
+                        else:
+                            self._shared[key] -= 1
+                    self._wake()
 
     @contextmanager
     def alone(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
         """Hold ``keys`` with nobody else; arguments and errors as for ``shared``."""
-        with self._freed:
-            wish = _Wish(keys, alone=True)
-            if self._queue or self._taken(wish):
-                self._wait(wish, deadline)
-            self._alone.update(keys)
+        taken = False
         try:
+            with self._lock:
+                wish = _Wish(keys, alone=True)
+                if self._queue or self._taken(wish):
+                    self._wait(wish, deadline)
+                self._alone.update(keys)
+                taken = True
             yield
         finally:
-            with self._freed:
-                self._alone.difference_update(keys)
-                self._wake()
+            if taken:
+                with self._lock:
+                    self._alone.difference_update(keys)
+                    self._wake()
 
     def _wait(self, wish: _Wish, deadline: float) -> None:
         self._queue.append(wish)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import threading
 import time
@@ -16,10 +17,11 @@ from cachedesk.engine.errors import (
     CounterOverflow,
     DatabaseError,
     InvalidValue,
+    LogFull,
     NotACounter,
     Unavailable,
 )
-from cachedesk.engine.events import NO_ROW, Op, as_amount, as_key, as_value, fold
+from cachedesk.engine.events import NO_ROW, Op, Row, as_amount, as_key, as_value, fold
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.pending import Pending
@@ -30,7 +32,8 @@ from cachedesk.engine.through import WriteThrough
 from cachedesk.engine.worker import FlushWorker
 from cachedesk.engine.writes import Change, Receipt
 
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.05
+_ACK_LOOK_SECONDS = 0.001
 
 Key = bytes | str
 Value = bytes | str | int
@@ -56,6 +59,7 @@ class CacheLayer:
         self._behind = WriteBehind(parts, self._reader)
         self._cache = parts.cache
         self._pending = parts.pending
+        self._log = parts.log
         self._database = parts.database
         self._metrics = parts.metrics
         self._settings = parts.settings
@@ -158,6 +162,10 @@ class CacheLayer:
                     receipts.update(zip(places, written, strict=True))
         return [receipts[place] for place in range(len(changes))]
 
+    def policy(self, key: Key) -> Policy:
+        """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``."""
+        return self._policies.of(as_key(key))
+
     def evict(self, pattern: Key) -> int:
         """Evict the keys that match a shell-style pattern from the cache; the truth keeps them.
 
@@ -177,7 +185,7 @@ class CacheLayer:
             Unavailable: the database cannot be read.
         """
         with self._door:
-            return truth(self._pending, self._database)
+            return truth(self._pending, self._database, self._reader.truth)
 
     def drain(self, timeout: float | None = None) -> None:
         """Flush until nothing is pending, even if the worker was paused.
@@ -191,15 +199,15 @@ class CacheLayer:
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         with self._door, self._worker.hurrying():
-            while not self._pending.wait_until_empty(
-                min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
-            ):
+            # Nothing pending, and what a write-through absorbed acked as well.
+            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
                 if self._door.shut:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= deadline:
                     raise Unavailable(
                         f"{self._pending.depth:,} events are still pending after {timeout} s"
                     )
+                time.sleep(_ACK_LOOK_SECONDS)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
@@ -216,16 +224,14 @@ class CacheLayer:
     def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
         began = time.perf_counter()
         deadline = time.monotonic() + self._settings.database.write_seconds
-        if path is Policy.WRITE_BEHIND and not self._behind.has_room():
-            if self._settings.log.when_full == "write-through":
-                path = Policy.WRITE_THROUGH
-            else:
-                self._wait_for_room(len(changes))
         try:
             if path is Policy.WRITE_BEHIND:
-                receipts = self._behind.write(changes, deadline)
+                receipts = self._write_behind(changes, deadline)
             else:
                 receipts = self._through.write(changes, deadline)
+        except LogFull:
+            self._metrics.count("refused", len(changes))
+            raise
         except Unavailable:
             self._metrics.count("writes_unavailable", len(changes))
             raise
@@ -240,16 +246,28 @@ class CacheLayer:
         )
         return receipts
 
-    def _wait_for_room(self, count: int) -> None:
-        try:
-            self._behind.wait_for_room()
-        except Unavailable:
-            self._metrics.count("refused", count)
-            raise
+    def _write_behind(self, changes: list[Change], deadline: float) -> list[Receipt]:
+        receipts: list[Receipt] = []
+        for part in self._behind.parts(changes):
+            try:
+                receipts += self._behind.write(part, deadline)
+            except LogFull:
+                if self._settings.log.when_full != "write-through":
+                    raise
+                receipts += self._through.write(part, deadline)
+        return receipts
 
 
-def truth(pending: Pending, database: Database) -> Iterator[tuple[bytes, bytes]]:
+def truth(
+    pending: Pending, database: Database, look_up: Callable[[bytes], Row] | None = None
+) -> Iterator[tuple[bytes, bytes]]:
     """Yield every key with its value, rows with pending events folded in, sorted by bytes.
+
+    Args:
+        pending: what is in the log.
+        database: the rows; read as of one instant, for as long as the iteration lasts.
+        look_up: the truth of one key, for a stack that is in use: a key that is only in the log
+            may since have got a row, and even have lost it again. Default: nobody writes.
 
     Raises:
         Unavailable: the database cannot be read.
@@ -257,16 +275,31 @@ def truth(pending: Pending, database: Database) -> Iterator[tuple[bytes, bytes]]
     # First the pending events, then the rows: see ``repair``.
     waiting = pending.all()
     try:
-        rows = ((key, fold(row, waiting.get(key, ()))) for key, row in database.scan())
+        scan = database.scan()
+        started = list(itertools.islice(scan, 1))
+        # What was flushed before the rows' instant has a row, or had one that was trimmed.
+        moved = {key for key, events in waiting.items() if pending.first_seq(key) != events[0].seq}
+        rows = (
+            (key, fold(row, waiting.get(key, ()))) for key, row in itertools.chain(started, scan)
+        )
         # heapq.merge is stable: of a key in both places, the row comes first and is taken.
-        only_logged = ((key, fold(NO_ROW, waiting[key])) for key in sorted(waiting))
+        only_logged = ((key, None) for key in sorted(waiting))
         last: bytes | None = None
-        for key, row in heapq.merge(rows, only_logged, key=lambda item: item[0]):
-            if key != last and row.value is not None:
-                yield key, row.value
+        for key, found in heapq.merge(rows, only_logged, key=_first):
+            if key != last:
+                row = found
+                if row is None:
+                    again = look_up if key in moved else None
+                    row = again(key) if again else fold(NO_ROW, waiting[key])
+                if row.value is not None:
+                    yield key, row.value
             last = key
     except DatabaseError as error:
         raise Unavailable(f"the truth cannot be listed: {error}") from error
+
+
+def _first(item: tuple[bytes, Row | None]) -> bytes:
+    return item[0]
 
 
 def _change(operation: Sequence[object]) -> Change:

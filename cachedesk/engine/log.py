@@ -29,6 +29,8 @@ from cachedesk.engine.witness import Witness
 
 _FULL = 2
 _FILE = "log.db"
+_WITNESS = "witness"
+_LOCKED_SECONDS = 0.5
 
 # After these, SQLite has certainly written nothing.
 _CERTAIN = (
@@ -106,9 +108,9 @@ class WriteBehindLog:
                 auto_commit=False,
                 serializer=_Verbatim,
                 db_file_name=_FILE,
-                timeout=2.0,
+                timeout=_LOCKED_SECONDS,
             )
-            self.witness = Witness(folder / "witness")
+            self.witness = Witness(folder / _WITNESS)
         except (sqlite3.DatabaseError, OSError) as error:
             raise Damaged(f"the write-behind log {self.path} cannot be opened: {error}") from error
         self._failure = ""
@@ -120,6 +122,11 @@ class WriteBehindLog:
         self._counting = threading.Lock()
         self.grown = threading.Event()
         self.grown_at = 1
+
+    @staticmethod
+    def is_whole(folder: Path) -> bool:
+        """Return whether both files of a log are in ``folder``; nothing is opened or made."""
+        return (folder / _FILE).exists() and (folder / _WITNESS).exists()
 
     @property
     def epoch(self) -> int:

@@ -43,7 +43,8 @@ class Distribution:
 
     def record(self, seconds: float, count: int = 1) -> None:
         """Add ``count`` measurements of ``seconds``."""
-        self._window[0].record_value(max(1, int(seconds * 1e6)), count)
+        microseconds = min(max(1, int(seconds * 1e6)), _HIGHEST_MICROSECONDS)
+        self._window[0].record_value(microseconds, count)
 
     def rotate(self) -> None:
         """Begin a new half of the window; the older half passes into the total."""
@@ -106,21 +107,24 @@ class Metrics:
         with self._lock:
             self._counts[name] += count
 
-    def flushed(self, seconds: float, rows: int, lags: Iterable[tuple[float, int]]) -> None:
+    def flushed(
+        self, seconds: float, applied: int, rows: int, lags: Iterable[tuple[float, int]]
+    ) -> None:
         """Count one flush.
 
         Args:
             seconds: how long it took.
+            applied: how many events it applied.
             rows: how many rows it wrote.
             lags: pairs of (seconds from accepted to applied, how many events).
         """
         with self._lock:
             self._counts[Path.FLUSH] += 1
+            self._counts["applied"] += applied
             self._counts["rows"] += rows
             self._times[Path.FLUSH].record(seconds)
             for lag_seconds, count in lags:
                 self._lag.record(lag_seconds, count)
-                self._counts["applied"] += count
 
     def tick(self, at: float, depth: int, lag_seconds: float) -> None:
         """End an interval of the history; called every ``TICK_SECONDS``."""

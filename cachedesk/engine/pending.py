@@ -8,14 +8,16 @@ dead holds at every instant (promise 8).
 from __future__ import annotations
 
 import threading
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cachedesk.engine.events import WriteEvent
 from cachedesk.engine.snapshot import Books
 
-# What one pending event costs beside its key and value: the event, its seq and time, its slot.
-EVENT_OVERHEAD_BYTES = 200
+# What one pending event costs beside its key and value (the event, its seq and time, its slot),
+# and what the first event of a key costs beside that (the key's queue), as measured.
+EVENT_OVERHEAD_BYTES = 300
+KEY_OVERHEAD_BYTES = 350
 
 
 class _Queue:
@@ -24,7 +26,8 @@ class _Queue:
     __slots__ = ("events", "head", "head_known")
 
     def __init__(self) -> None:
-        self.events: deque[WriteEvent] = deque()
+        # A list, though taken from at its front: an empty deque takes 600 bytes.
+        self.events: list[WriteEvent] = []
         self.head: bytes | None = None
         self.head_known = False
 
@@ -56,6 +59,7 @@ class Pending:
                 queue = self._queues.get(event.key)
                 if queue is None:
                     queue = self._queues[event.key] = _Queue()
+                    self._bytes += KEY_OVERHEAD_BYTES
                 elif queue.events[-1].seq >= event.seq:
                     continue
                 added += 1
@@ -73,6 +77,12 @@ class Pending:
         with self._lock:
             queue = self._queues.get(key)
             return tuple(queue.events) if queue is not None else ()
+
+    def first_seq(self, key: bytes) -> int | None:
+        """Return the seq of the oldest pending event of ``key``, ``None`` when there is none."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return queue.events[0].seq if queue is not None else None
 
     def events_of(self, keys: Iterable[bytes]) -> list[WriteEvent]:
         """Return the pending events of ``keys``, oldest first for each."""
@@ -120,13 +130,15 @@ class Pending:
                 queue = self._queues.get(key)
                 if queue is None:
                     continue
-                while queue.events and queue.events[0].seq <= seq:
-                    event = queue.events.popleft()
+                done = bisect_right(queue.events, seq, key=_seq)
+                for event in queue.events[:done]:
                     self._bytes -= _size(event)
-                    settled += 1
                     buried += event.seq in dead
+                settled += done
+                del queue.events[:done]
                 if not queue.events:
                     del self._queues[key]
+                    self._bytes -= KEY_OVERHEAD_BYTES
             self._pending -= settled
             self._dead += buried
             self._applied += settled - buried + through
@@ -149,17 +161,14 @@ class Pending:
         """About how much memory the pending events take."""
         return self._bytes
 
-    def wait_for_room(self, limit_events: int, limit_bytes: int, seconds: float) -> bool:
-        """Wait until fewer than the limits are pending; return whether that came to be."""
-        with self._shrunk:
-            return self._shrunk.wait_for(
-                lambda: self._pending < limit_events and self._bytes < limit_bytes, seconds
-            )
-
     def wait_until_empty(self, seconds: float | None) -> bool:
         """Wait until nothing is pending; return whether that came to be."""
-        with self._shrunk:
+        with self._lock:
             return self._shrunk.wait_for(lambda: self._pending == 0, seconds)
+
+
+def _seq(event: WriteEvent) -> int:
+    return event.seq
 
 
 def _size(event: WriteEvent) -> int:

@@ -13,13 +13,14 @@ from collections.abc import Callable
 
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import CacheError
-from cachedesk.engine.failpoints import reach
+from cachedesk.engine.failpoints import ComponentCrash, reach
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.snapshot import EventKind
 
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
 _HANG_SECONDS = 1.0
+_FAILED_SECONDS = 0.2
 _BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
 
 
@@ -85,6 +86,8 @@ class RedisKeeper:
     def kill(self) -> int | None:
         """SIGKILL the server; it is brought back at once. Returns the pid that was killed."""
         pid = self._server.pid
+        if self._held == "hung":
+            self._held = None
         self._server.signal(signal.SIGKILL)
         return pid
 
@@ -116,7 +119,13 @@ class RedisKeeper:
 
     def _keep(self) -> None:
         while not self._closing:
-            self._cache.suspicion.wait(self._look())
+            try:
+                seconds = self._look()
+            except (ComponentCrash, Exception) as error:  # noqa: BLE001 - nobody else would keep it
+                self._announce(EventKind.ERROR, f"the keeper of Redis failed: {error}")
+                self._tried.set()
+                seconds = _FAILED_SECONDS
+            self._cache.suspicion.wait(seconds)
             self._cache.suspicion.clear()
 
     def _look(self) -> float:
@@ -142,12 +151,7 @@ class RedisKeeper:
             self._announce(EventKind.ERROR, "Redis dies soon after each start; it is retried")
         time.sleep(_BACKOFF_SECONDS[self._short_lives])
         self._server.stop()
-        try:
-            self._server.start()
-        except OSError as error:
-            self._announce(EventKind.ERROR, f"redis-server cannot be started: {error}")
-            self._tried.set()
-            return 1.0
+        self._server.start()
         reach("redis.start.after")
         self._starts += 1
         self._started_at = time.monotonic()

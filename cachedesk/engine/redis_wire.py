@@ -88,7 +88,7 @@ class RedisWire:
             raise CacheError(f"Redis did not take a command: {error}") from error
 
     def _receive(self) -> object:
-        while (reply := self._reader.gets()) is False:
+        while (reply := self._parsed()) is False:
             try:
                 data = self._socket.recv(_CHUNK_BYTES)
             except OSError as error:
@@ -97,6 +97,12 @@ class RedisWire:
                 raise CacheError("Redis closed the connection")
             self._reader.feed(data)
         return reply
+
+    def _parsed(self) -> object:
+        try:
+            return self._reader.gets()
+        except hiredis.ProtocolError as error:
+            raise CacheError(f"Redis answered what is no reply: {error}") from error
 
     @staticmethod
     def _checked(reply: object) -> Reply:

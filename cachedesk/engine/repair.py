@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +29,8 @@ class ReadSource(StrEnum):
     REDIS = "redis"
     OVERLAY = "overlay"
     DATABASE = "database"
+
+    __repr__ = str.__repr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,17 @@ class Reader:
         Raises:
             DatabaseError: the row cannot be read and the pending events do not determine it.
         """
-        events = self._pending.events(key)
-        reach("repair.overlay.after")
-        try:
-            row = self._database.read(key)
-        except DatabaseError:
-            if not is_absolute(events):
-                raise
-            row = NO_ROW
-        return fold(row, events)
+        while True:
+            events = self._pending.events(key)
+            reach("repair.overlay.after")
+            try:
+                row = self._database.read(key)
+            except DatabaseError:
+                if not is_absolute(events):
+                    raise
+                return fold(NO_ROW, events)
+            if not self._has_moved({key: events}, {key: row}):
+                return fold(row, events)
 
     def _repair(self, key: bytes) -> Read:
         version = self._versions.of(key)
@@ -159,13 +163,32 @@ class Reader:
             own.ended.set()
         return _landed(own)
 
+    def _has_moved(
+        self, overlays: Mapping[bytes, tuple[WriteEvent, ...]], rows: Mapping[bytes, Row]
+    ) -> bool:
+        """Whether events may belong to a row that was deleted and trimmed since they were read:
+        without the row's seq nothing tells that they are part of it."""
+        return any(
+            events
+            and rows.get(key, NO_ROW).seq == 0
+            and self._pending.first_seq(key) != events[0].seq
+            for key, events in overlays.items()
+        )
+
     def _load(self, keys: Sequence[bytes]) -> dict[bytes, Read]:
+        while (reads := self._try_to_load(keys)) is None:
+            pass
+        return reads
+
+    def _try_to_load(self, keys: Sequence[bytes]) -> dict[bytes, Read] | None:
         versions = {key: self._versions.of(key) for key in keys}
         reach("repair.miss.after")
         overlays = {key: self._pending.events(key) for key in keys}
         reach("repair.overlay.after")
         rows = self._rows(overlays)
         reach("repair.row.after")
+        if self._has_moved(overlays, rows):
+            return None
         reads = {key: _read(rows.get(key, NO_ROW), events) for key, events in overlays.items()}
         found = {key: versions[key] for key, read in reads.items() if read.value is not None}
         if found and self._cache.admitted:

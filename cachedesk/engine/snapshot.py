@@ -70,6 +70,7 @@ class WorkerState:
     word: str = "starting"
     batch_events: int = 0
     batch_age_seconds: float = 0.0
+    paused: bool = False
     batches: int = 0
     events: int = 0
     rows: int = 0

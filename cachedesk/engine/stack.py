@@ -55,9 +55,12 @@ class Vault:
             Damaged: a file is damaged, lost events, or is from another backup than the other.
         """
         began = time.monotonic()
+        if directory.log.exists() and not directory.database.exists():
+            raise self._strangers(directory)
         self.database = Database(directory.database)
         try:
             reach("boot.database.after")
+            self._check_log_exists(directory)
             self.log = WriteBehindLog(directory.log)
         except BaseException:
             self.database.close()
@@ -88,10 +91,19 @@ class Vault:
                 reach("boot.epoch.before")
                 transaction.note("log_epoch", self.log.epoch)
             return
-        raise Damaged(
+        raise self._strangers(directory)
+
+    def _check_log_exists(self, directory: DataDirectory) -> None:
+        """See that a database that had a log still has it, before a new one is made."""
+        if self.database.numbers()["log_epoch"] and not WriteBehindLog.is_whole(directory.log):
+            raise self._strangers(directory)
+
+    @staticmethod
+    def _strangers(directory: DataDirectory) -> Damaged:
+        return Damaged(
             f"the database and the write-behind log in {directory.path} do not belong together"
-            " (one of them is new, or from another backup); restore the whole data directory from"
-            " one backup"
+            " (one of them is missing, new, or from another backup); restore the whole data"
+            " directory from one backup"
         )
 
     def _check_rows(self, newest_seq: int, directory: DataDirectory) -> None:
@@ -208,9 +220,9 @@ class Stack:
         """
         match command:
             case EvictKey(key):
-                if self._cache.evict_key(key):
-                    return f"{key.decode(errors='replace')} was evicted from Redis"
-                return f"{key.decode(errors='replace')} was not in Redis"
+                found = self._cache.evict_key(key)
+                how = "was evicted from Redis" if found else "was not in Redis"
+                return self._say(f"{key.decode(errors='replace')} {how}")
             case EvictAll():
                 return self.faults.inject("redis.empty")
             case Inject(fault):
@@ -218,17 +230,20 @@ class Stack:
             case Heal():
                 return self.faults.heal()
             case PauseWorker():
+                if not self.worker.state().paused:
+                    self.chronicle.begin("worker.pause", lasting=True)
                 self.worker.pause()
-                return "the worker is paused; write-behind fills the log"
+                return self._say("the worker is paused; write-behind fills the log")
             case ResumeWorker():
                 self.worker.resume()
-                return "the worker goes on"
+                self.chronicle.end("worker.pause")
+                return self._say("the worker goes on")
             case StepWorker():
                 self.worker.step()
-                return "the worker flushes one batch"
+                return self._say("the worker flushes one batch")
             case SetBatch(events, age_seconds):
                 self.worker.set_batch(events, age_seconds)
-                return (
+                return self._say(
                     f"a batch is {self.worker.batch_events:,} events or"
                     f" {self.worker.batch_age_seconds:g} s"
                 )
@@ -237,6 +252,10 @@ class Stack:
     def close(self) -> None:
         """Close everything; what is pending stays in the log. Closing twice is harmless."""
         self.layer.close()
+
+    def _say(self, sentence: str) -> str:
+        self.chronicle.say(EventKind.INFO, sentence)
+        return sentence
 
     def _heal_quietly(self) -> None:
         self.faults.heal()

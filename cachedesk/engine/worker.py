@@ -42,8 +42,10 @@ class FlushWorker:
         self._announce = parts.chronicle.say
         self.batch_events = self._settings.batch_events
         self.batch_age_seconds = self._settings.batch_age_seconds
+        self._opened_at = time.time()
         self._thread = threading.Thread(target=self._live, name="flush-worker", daemon=True)
-        self._steered = threading.Condition()
+        self._lock = threading.Lock()
+        self._steered = threading.Condition(self._lock)
         self._closing = False
         self._paused = False
         self._steps = 0
@@ -112,12 +114,12 @@ class FlushWorker:
 
     def state(self) -> WorkerState:
         """Return how the worker is."""
-        word = self._word
-        if self._paused and not self._hurry and self._health is Health.UP:
-            word = "paused"
+        # Whoever is paused does not try, so an error of before says nothing about now.
+        paused = self._paused and not self._hurry
         return WorkerState(
-            health=self._health,
-            word=word,
+            health=Health.UP if paused else self._health,
+            word="paused" if paused else self._word,
+            paused=paused,
             batch_events=self.batch_events,
             batch_age_seconds=self.batch_age_seconds,
             batches=self._batches,
@@ -125,11 +127,11 @@ class FlushWorker:
             rows=self._metrics.counted("rows"),
             redelivered=self._redelivered,
             restarts=self._restarts,
-            last_error=self._last_error,
+            last_error="" if paused else self._last_error,
         )
 
     def _steer(self, paused: bool | None = None, steps: int = 0, hurry: int = 0) -> None:
-        with self._steered:
+        with self._lock:
             self._paused = self._paused if paused is None else paused
             self._steps += steps
             self._hurry += hurry
@@ -174,19 +176,20 @@ class FlushWorker:
 
     def _wait_for_batch(self) -> bool:
         """Wait until a batch is due; return False when the worker is to end."""
-        while not self._closing:
+        while True:
             # Cleared before looking: whatever changes from here on sets it again.
             self._log.grown.clear()
+            if self._closing:
+                return False
             seconds = self._due_in()
             if seconds <= 0:
                 return True
             if not self._log.grown.wait(seconds) and seconds == _IDLE_SECONDS:
                 return True
-        return False
 
     def _due_in(self) -> float:
         """Return in how many seconds a batch is due, if nothing changes meanwhile."""
-        with self._steered:
+        with self._lock:
             if self._steps:
                 self._steps -= 1
                 return 0.0
@@ -236,9 +239,13 @@ class FlushWorker:
         self._batches += 1
         self._redelivered += len(coalesced.repeated)
         now = time.time()
-        lags = runs(event.at for event in coalesced.applied)
+        # The time that passed while nobody was there is not the pipeline's.
+        lags = runs(event.at for event in coalesced.applied if event.at >= self._opened_at)
         self._metrics.flushed(
-            seconds, len(coalesced.rows), [(max(0.0, now - at), count) for at, count in lags]
+            seconds,
+            len(coalesced.applied),
+            len(coalesced.rows),
+            [(max(0.0, now - at), count) for at, count in lags],
         )
         if dead:
             # Redis was given what they would have come to.
@@ -257,7 +264,7 @@ class FlushWorker:
         seconds = min(
             settings.retry_seconds * 2 ** min(self._failures - 1, 20), settings.retry_max_seconds
         )
-        with self._steered:
+        with self._lock:
             self._steered.wait_for(lambda: self._closing, seconds * random.uniform(0.75, 1.25))
 
 

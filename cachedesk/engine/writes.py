@@ -17,6 +17,8 @@ class Level(StrEnum):
     DURABLE = "durable"
     APPLIED = "applied"
 
+    __repr__ = str.__repr__
+
 
 class Change(NamedTuple):
     """One write that a caller asks for."""

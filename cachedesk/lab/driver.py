@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from queue import Queue
 
 from cachedesk.engine.errors import Closed
+from cachedesk.engine.policy import Policy
 from cachedesk.lab.client import Client, Site
 from cachedesk.lab.operations import Operation
 from cachedesk.lab.pace import Pace
@@ -60,6 +61,9 @@ class Driver:
         self._operations = itertools.islice(operations, load.ops)
         self._load = load
         self._on_count = on_count
+        # Visitors do not wait for each other; a trace has to be exact.
+        self._may_shed = load.rate is not None and not site.patience_seconds
+        self._shed = Tally()
         self._count = itertools.count(1)
         self._clients = [Client(site) for _ in range(load.clients)]
         self._queues: list[Queue[list[Operation] | None]] = [
@@ -110,7 +114,7 @@ class Driver:
 
     def tally(self) -> Tally:
         """Return what was done so far."""
-        return total(client.tally for client in self._clients)
+        return total([self._shed, *(client.tally for client in self._clients)])
 
     @property
     def seconds(self) -> float:
@@ -151,12 +155,26 @@ class Driver:
         bursts: list[list[Operation]] = [[] for _ in self._clients]
         dealt = 0
         for operation in itertools.islice(self._operations, size):
-            bursts[zlib.crc32(operation.key) % len(bursts)].append(operation)
+            bursts[self._client_of(operation.key)].append(operation)
             dealt += 1
         for queue, burst in zip(self._queues, bursts, strict=True):
-            if burst:
+            if burst and self._may_shed and queue.full():
+                self._shed.shed += len(burst)
+            elif burst:
                 queue.put(burst)
         return dealt
+
+    def _client_of(self, key: bytes) -> int:
+        """Return which client has ``key``. In paced traffic a quarter of the clients has all keys
+        that are written through: when the database keeps those waiting, the others go on."""
+        clients = len(self._clients)
+        apart = clients // 4 if self._may_shed else 0
+        number = zlib.crc32(key)
+        if not apart:
+            return number % clients
+        if self._site.layer.policy(key) is Policy.WRITE_THROUGH:
+            return number % apart
+        return apart + number % (clients - apart)
 
     def _serve(self, client: Client, queue: Queue[list[Operation] | None]) -> None:
         # Until the very end, even when stopping: the dealer may be waiting for room.

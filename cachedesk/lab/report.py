@@ -62,6 +62,7 @@ class Report:
                 "unavailable": tally.unavailable_writes,
                 "unknown": tally.unknown_writes,
                 "retries": tally.retries,
+                "shed": tally.shed,
             },
             "ledger": {
                 "accepted": verdict.accepted,

@@ -12,7 +12,8 @@ class Tally:
 
     ``gets`` to ``deletes`` were served or acknowledged, apart from reads that were unavailable,
     which count as gets too. ``skipped`` writes were refused because the key's value could not
-    take them. ``unavailable_writes`` changed nothing; ``unknown_writes`` may have.
+    take them; ``shed`` operations were left out because their client was still
+    waiting for the database. ``unavailable_writes`` changed nothing; ``unknown_writes`` may have.
     """
 
     gets: int = 0
@@ -28,6 +29,7 @@ class Tally:
     unavailable_writes: int = 0
     unknown_writes: int = 0
     retries: int = 0
+    shed: int = 0
     depth_max: int = 0
 
     @property

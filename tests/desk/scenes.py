@@ -223,4 +223,4 @@ ODD_KEYS = replace(
 
 def paused(snapshot: Snapshot) -> Snapshot:
     """Return the same scene with the worker paused."""
-    return replace(snapshot, worker=replace(snapshot.worker, word="paused"))
+    return replace(snapshot, worker=replace(snapshot.worker, word="paused", paused=True))

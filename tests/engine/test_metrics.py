@@ -99,7 +99,7 @@ def test_a_tick_holds_what_happened_since_the_last_one() -> None:
     metrics.tick(1.0, 7, 0.5)
     metrics.took(Path.DATABASE, 0.1)
     metrics.took(Path.WRITE_THROUGH, 0.1, (), 2)
-    metrics.flushed(0.1, rows=3, lags=[(0.2, 5), (0.1, 1)])
+    metrics.flushed(0.1, applied=6, rows=3, lags=[(0.2, 5), (0.1, 1)])
     metrics.count("unavailable")
     metrics.count("writes_unavailable", 2)
     metrics.tick(2.0, 0, 0.0)
