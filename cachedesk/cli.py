@@ -135,7 +135,8 @@ def cli(
     multiple=True,
     metavar="NAME@WHEN",
     help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
-    " before the drain.",
+    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty, worker.crash,"
+    " database.lock.",
 )
 @policy_option
 @json_option

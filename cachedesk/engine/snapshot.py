@@ -70,13 +70,13 @@ class WorkerState:
     word: str = "starting"
     batch_events: int = 0
     batch_age_seconds: float = 0.0
-    paused: bool = False
     batches: int = 0
     events: int = 0
     rows: int = 0
     redelivered: int = 0
     restarts: int = 0
     last_error: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

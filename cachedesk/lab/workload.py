@@ -53,7 +53,7 @@ def workload(name: str) -> Workload:
     """
     if name not in WORKLOADS:
         near = difflib.get_close_matches(name, WORKLOADS, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(WORKLOADS)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(WORKLOADS)}"
         raise ConfigError(f"there is no workload {name!r}; {hint}")
     return WORKLOADS[name]
 

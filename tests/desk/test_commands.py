@@ -19,7 +19,7 @@ from cachedesk.engine.commands import (
 )
 from cachedesk.engine.errors import CachedeskError
 
-from .piloting import RecordingControl, desk, drive, screen_text, until
+from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import EMPTY, HEALTHY, FixedSource, paused
 
 SENT = {
@@ -90,12 +90,15 @@ def test_evicting_without_any_key_says_so_and_sends_nothing():
     assert control.commands == []
 
 
-def test_the_sentence_becomes_a_toast():
-    app = desk(RecordingControl())
+def test_what_was_done_is_shown_at_once_and_covered_by_nothing():
+    source = ChangingSource(HEALTHY)
+    app = desk(RecordingControl(), source)
 
     async def script(pilot):
+        before = source.pulls
         await pilot.press("h")
-        await until(pilot, lambda: "Done: Heal." in screen_text(app), "the toast is drawn")
+        await until(pilot, lambda: source.pulls > before, "the screen asks again")
+        assert len(app._notifications) == 0
 
     drive(app, script, (120, 40))
 

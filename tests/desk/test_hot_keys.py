@@ -38,12 +38,13 @@ def test_the_selection_survives_refreshes_while_rows_move():
 
 
 def test_a_key_that_cools_down_stays_selected_and_is_what_e_evicts():
-    control = RecordingControl()
-    app = desk(control, ChangingSource(keys("a", "b")))
+    control, source = RecordingControl(), ChangingSource(keys("a", "b"))
+    app = desk(control, source)
 
     async def script(pilot):
         await pilot.press("down", "up")
-        app.desk.apply(keys("b", "c"))
+        source.value = keys("b", "c")
+        app.desk.apply(source.value)
         await pilot.pause()
         assert pointed(app) == "a"
         assert "no longer hot" in screen_text(app)
