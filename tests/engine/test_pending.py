@@ -94,7 +94,7 @@ def test_bytes_grow_and_shrink_with_keys_and_values() -> None:
     pending.add([incr(2, large.key)])
     assert pending.bytes <= 11_500
     pending.settle([large])
-    assert 100 <= pending.bytes <= 500
+    assert 100 <= pending.bytes <= 900
     pending.settle([incr(2, large.key)])
     assert pending.bytes == 0
 
