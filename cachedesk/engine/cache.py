@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from cachedesk.engine.bell import Bell
 from cachedesk.engine.errors import CacheError, Unavailable
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.policy import glob
@@ -66,7 +67,7 @@ class Cache:
             socket_path: where the server listens, or will.
             timeout_seconds: how long a call may wait for it.
         """
-        self.suspicion = threading.Event()
+        self.suspicion = Bell()
         self._path = socket_path
         self._timeout_seconds = timeout_seconds
         self._lock = threading.Lock()

@@ -8,6 +8,7 @@ import time
 from cachedesk.engine.errors import Closed
 
 _LOOK_SECONDS = 0.002
+_LONGEST_SECONDS = 30.0
 
 
 class Door:
@@ -45,7 +46,9 @@ class Door:
         """Let nobody in any more and wait until all other threads are out. (The thread that
         closes may be inside itself: in a signal handler.) Returns whether it was open."""
         was_open, self._shut = not self._shut, True
-        while self._others():
+        # Every call has a deadline; only a trace that an interrupt left is there for longer.
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while self._others() and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
         return was_open
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from persistqueue import Empty, SQLiteQueue
 
+from cachedesk.engine.bell import Bell
 from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import reach
@@ -57,6 +58,11 @@ class _Verbatim:
 
 class _DurableQueue(SQLiteQueue):  # type: ignore[misc]
     """The queue of persist-queue, made safe against a power cut; by itself it only sets WAL."""
+
+    def _init(self) -> None:
+        super()._init()
+        # Rung by every put; as an Event, a Ctrl-C inside it would block all puts for ever.
+        self.put_event = Bell()
 
     def _new_db_connection(
         self, path: str, multithreading: bool, timeout: float
@@ -120,7 +126,7 @@ class WriteBehindLog:
         self._waiting = 0
         self._published = 0
         self._counting = threading.Lock()
-        self.grown = threading.Event()
+        self.grown = Bell()
         self.grown_at = 1
 
     @staticmethod

@@ -51,10 +51,13 @@ class Read:
 class _Flight:
     """One reader's way to the database, which others may wait for."""
 
-    __slots__ = ("ended", "error", "read", "version")
+    __slots__ = ("error", "landing", "passengers", "read", "version")
 
     def __init__(self) -> None:
-        self.ended = threading.Event()
+        # Held until it has landed. (Not an Event: see ``bell``.)
+        self.landing = threading.Lock()
+        self.landing.acquire()
+        self.passengers = 0
         self.version = -1
         self.read: Read | None = None
         self.error: Unavailable | None = None
@@ -149,7 +152,9 @@ class Reader:
                 if flight is None:
                     own = self._flights[key] = _Flight()
                     break
-            flight.ended.wait()
+                flight.passengers += 1
+            with flight.landing:
+                pass
             if flight.version >= version:
                 return _landed(flight)
         try:
@@ -160,7 +165,7 @@ class Reader:
         finally:
             with self._boarding:
                 del self._flights[key]
-            own.ended.set()
+            own.landing.release()
         return _landed(own)
 
     def _has_moved(

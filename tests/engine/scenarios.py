@@ -292,7 +292,7 @@ def joined_flight_is_new_enough(directory: Path) -> None:
 def waiting_readers(cache: CacheLayer) -> int:
     """Return how many readers wait for the flight of another."""
     flights = list(cache._reader._flights.values())
-    return sum(len(flight.ended._cond._waiters) for flight in flights)
+    return sum(flight.passengers for flight in flights)
 
 
 def late_command_is_not_believed(directory: Path) -> None:
