@@ -10,10 +10,10 @@ without the round trip.)
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 STRIPES = 4096
+_KEYS_AT_ONCE = 64
 
 
 class Versions:
@@ -44,10 +44,25 @@ class Versions:
         Returns:
             The keys it was called with.
         """
-        with ExitStack() as held:
-            for stripe in sorted({hash(key) % STRIPES for key in versions}):
-                held.enter_context(self._locks[stripe])
-            fresh = [key for key, version in versions.items() if self.of(key) == version]
-            if fresh:
-                put(fresh)
+        filled: list[bytes] = []
+        keys = list(versions)
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = {key: versions[key] for key in keys[start : start + _KEYS_AT_ONCE]}
+            stripes = sorted({hash(key) % STRIPES for key in some})
+            filled += self._fill(some, put, stripes)
+        return filled
+
+    def _fill(
+        self,
+        versions: Mapping[bytes, int],
+        put: Callable[[list[bytes]], object],
+        stripes: Sequence[int],
+    ) -> list[bytes]:
+        # One plain ``with`` inside the other: an interrupt cannot leave one of them taken.
+        if stripes:
+            with self._locks[stripes[0]]:
+                return self._fill(versions, put, stripes[1:])
+        fresh = [key for key, version in versions.items() if self.of(key) == version]
+        if fresh:
+            put(fresh)
         return fresh

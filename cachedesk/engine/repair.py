@@ -146,27 +146,28 @@ class Reader:
 
     def _repair(self, key: bytes) -> Read:
         version = self._versions.of(key)
+        own = _Flight()
         while True:
-            with self._boarding:
-                flight = self._flights.get(key)
-                if flight is None:
-                    own = self._flights[key] = _Flight()
-                    break
-                flight.passengers += 1
+            try:
+                with self._boarding:
+                    flight = self._flights.setdefault(key, own)
+                    flight.passengers += flight is not own
+                if flight is own:
+                    own.version = self._versions.of(key)
+                    own.read = self._load([key])[key]
+                    return own.read
+            except Unavailable as error:
+                own.error = error
+                raise
+            finally:
+                # Also when interrupted: nobody may wait for a flight that will never land.
+                if self._flights.get(key) is own:
+                    del self._flights[key]
+                    own.landing.release()
             with flight.landing:
                 pass
             if flight.version >= version:
                 return _landed(flight)
-        try:
-            own.version = self._versions.of(key)
-            own.read = self._load([key])[key]
-        except Unavailable as error:
-            own.error = error
-        finally:
-            with self._boarding:
-                del self._flights[key]
-            own.landing.release()
-        return _landed(own)
 
     def _has_moved(
         self, overlays: Mapping[bytes, tuple[WriteEvent, ...]], rows: Mapping[bytes, Row]
