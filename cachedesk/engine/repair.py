@@ -22,6 +22,8 @@ from cachedesk.engine.failpoints import reach
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
 
+_LONGEST_FLIGHT_SECONDS = 1.0
+
 
 class ReadSource(StrEnum):
     """Where a value came from."""
@@ -51,13 +53,14 @@ class Read:
 class _Flight:
     """One reader's way to the database, which others may wait for."""
 
-    __slots__ = ("error", "landing", "passengers", "read", "version")
+    __slots__ = ("error", "landing", "passengers", "pilot", "read", "version")
 
     def __init__(self) -> None:
         # Held until it has landed. (Not an Event: see ``bell``.)
         self.landing = threading.Lock()
         self.landing.acquire()
         self.passengers = 0
+        self.pilot = threading.get_ident()
         self.version = -1
         self.read: Read | None = None
         self.error: Unavailable | None = None
@@ -160,14 +163,21 @@ class Reader:
                 own.error = error
                 raise
             finally:
-                # Also when interrupted: nobody may wait for a flight that will never land.
-                if self._flights.get(key) is own:
-                    del self._flights[key]
-                    own.landing.release()
-            with flight.landing:
-                pass
-            if flight.version >= version:
-                return _landed(flight)
+                self._land(key, own)
+            if flight.pilot == own.pilot:
+                # An interrupt tore this thread out of a read before; nobody flies it any more.
+                self._land(key, flight)
+            elif not flight.landing.acquire(timeout=_LONGEST_FLIGHT_SECONDS):
+                return self._load([key])[key]
+            else:
+                flight.landing.release()
+                if flight.version >= version:
+                    return _landed(flight)
+
+    def _land(self, key: bytes, flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+            flight.landing.release()
 
     def _has_moved(
         self, overlays: Mapping[bytes, tuple[WriteEvent, ...]], rows: Mapping[bytes, Row]
