@@ -196,6 +196,7 @@ class WriteBehind:
         strays = self._log.strays()
         if strays:
             self._pending.add(strays)
+            self._pending.recount_accepted()
             self._log.publish(strays)
 
     def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:

@@ -60,7 +60,7 @@ class Pending:
                 if queue is None:
                     queue = self._queues[event.key] = _Queue()
                     self._bytes += KEY_OVERHEAD_BYTES
-                elif queue.events[-1].seq >= event.seq:
+                elif queue.events and queue.events[-1].seq >= event.seq:
                     continue
                 added += 1
                 queue.events.append(event)
@@ -145,6 +145,26 @@ class Pending:
             self._accepted += through
             self._shrunk.notify_all()
         return settled
+
+    def recount_accepted(self) -> None:
+        """Make the books true again after an ``add`` that was interrupted between two steps."""
+        with self._lock:
+            self._recount()
+            self._accepted = self._applied + self._pending + self._dead
+
+    def recount_applied(self) -> None:
+        """Make the books true again after a ``settle`` that was interrupted between two steps."""
+        with self._lock:
+            self._recount()
+            self._applied = self._accepted - self._pending - self._dead
+
+    def _recount(self) -> None:
+        for key in [key for key, queue in self._queues.items() if not queue.events]:
+            del self._queues[key]
+        queues = self._queues.values()
+        self._pending = sum(len(queue.events) for queue in queues)
+        self._bytes = sum(_size(event) for queue in queues for event in queue.events)
+        self._bytes += KEY_OVERHEAD_BYTES * len(self._queues)
 
     def books(self) -> Books:
         """Return the books of this instant."""

@@ -86,6 +86,7 @@ class WriteThrough:
             raise Unavailable(f"write-through: {error}; nothing was changed") from error
         except BaseException:
             self._distrust(keys)
+            self._pending.recount_applied()
             raise
 
     def _distrust(self, keys: list[bytes]) -> None:
