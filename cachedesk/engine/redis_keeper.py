@@ -51,6 +51,7 @@ class RedisKeeper:
         self._gave_warning = False
         self._started_at = 0.0
         self._silent_since: float | None = None
+        self._gone_since: float | None = None
         self._tried = threading.Event()
 
     @property
@@ -132,6 +133,7 @@ class RedisKeeper:
         """Do what is needed now; return how long to wait before the next look."""
         if not self._server.alive:
             self._cache.doubt((), "Redis is down")
+            self._gone_since = self._gone_since or time.monotonic()
             if self._held == "held down":
                 return _LOOK_SECONDS
             return self._restart()
@@ -165,8 +167,8 @@ class RedisKeeper:
             reach("redis.admit.after")
         except CacheError:
             return self._silent()
-        seconds = time.monotonic() - (self._silent_since or self._started_at)
-        self._silent_since = None
+        seconds = time.monotonic() - (self._gone_since or self._silent_since or self._started_at)
+        self._gone_since = self._silent_since = None
         if self._starts > 1 or self._tried.is_set():
             how = "empty" if admission.emptied else f"{admission.dropped:,} doubtful keys dropped"
             self._announce(EventKind.HEALED, f"Redis is back after {seconds:.2f} s: {how}")
