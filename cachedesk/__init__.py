@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from cachedesk.engine.dead import DeadLetter as DeadLetter
     from cachedesk.engine.errors import (
         CachedeskError as CachedeskError,
     )
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
         LogFull as LogFull,
     )
     from cachedesk.engine.errors import (
+        NoDeadLetter as NoDeadLetter,
+    )
+    from cachedesk.engine.errors import (
         NotACounter as NotACounter,
     )
     from cachedesk.engine.errors import (
@@ -53,6 +57,9 @@ if TYPE_CHECKING:
     )
     from cachedesk.engine.errors import (
         Unavailable as Unavailable,
+    )
+    from cachedesk.engine.errors import (
+        WriteRefused as WriteRefused,
     )
     from cachedesk.engine.layer import CacheLayer as CacheLayer
     from cachedesk.engine.policy import Policy as Policy
@@ -64,6 +71,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CacheLayer": "layer",
+    "DeadLetter": "dead",
     "Policy": "policy",
     "Read": "repair",
     "Receipt": "writes",
@@ -80,9 +88,11 @@ _HOMES = {
             "InvalidKey",
             "InvalidValue",
             "LogFull",
+            "NoDeadLetter",
             "NotACounter",
             "OutcomeUnknown",
             "Unavailable",
+            "WriteRefused",
         ),
         "errors",
     ),
@@ -113,17 +123,16 @@ def open(
         DataDirectoryError: the directory cannot be used, or a file in it is damaged.
         ConfigError: a policy or a setting is wrong.
     """
-    from pathlib import Path
-
     import msgspec
 
+    from cachedesk.config import as_policies, checked
     from cachedesk.engine.settings import Settings
     from cachedesk.engine.stack import Stack
 
-    settings = settings or Settings()
+    settings = Settings() if settings is None else checked(settings)
     if policies is not None:
-        settings = msgspec.structs.replace(settings, policies=dict(policies))
-    return Stack(Path(path), settings).layer
+        settings = msgspec.structs.replace(settings, policies=as_policies(policies))
+    return Stack(path, settings).layer
 
 
 def __getattr__(name: str) -> object:

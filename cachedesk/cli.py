@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cachedesk import __version__
+from cachedesk.cli_dead import dead
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
     Positive,
@@ -22,7 +23,15 @@ from cachedesk.options import (
     policy_option,
     seed_option,
 )
-from cachedesk.output import print_bytes, print_json, print_text, short_path
+from cachedesk.output import (
+    forget_output,
+    has_bar,
+    is_terminal,
+    print_bytes,
+    print_json,
+    print_text,
+    short_path,
+)
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -85,7 +94,7 @@ def cli(
     if ctx.invoked_subcommand is not None:
         _refuse_desk_options(ctx)
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not is_terminal():
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
     from cachedesk.lab.driver import Load
     from cachedesk.lab.session import Session
@@ -135,8 +144,9 @@ def cli(
     multiple=True,
     metavar="NAME@WHEN",
     help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
-    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty, worker.crash,"
-    " database.lock.",
+    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty, redis.old_snapshot,"
+    " redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full, database.readonly,"
+    " database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
 )
 @policy_option
 @json_option
@@ -192,7 +202,7 @@ def run(
     show: watch.Watch = watch.wait
     if stat:
         show = watch.stat
-    elif sys.stderr.isatty():
+    elif has_bar():
         show = watch.bar(expected or None, seconds)
     outcome = run_session(data, settings, traffic, load, faults=plan, watch=show)
     if as_json:
@@ -258,30 +268,71 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
 
 
 @cli.command()
-@click.option("--cycles", type=click.IntRange(1), default=100, show_default=True, metavar="N")
 @click.option(
     "--mode",
-    type=click.Choice(["random", "failpoints"]),
+    type=click.Choice(["random", "failpoints", "syscalls"]),
     default="random",
     show_default=True,
-    help="Kill at random moments while faults strike, or once at each failpoint, at up to N hits.",
+    help="Kill at random moments while faults strike; at each hit of each failpoint; or at each"
+    " durable system call, which then also fails with EIO and ENOSPC (needs strace).",
+)
+@click.option(
+    "--cycles",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Random cycles, at most N hits of each failpoint, at most N calls of each kind, or"
+    " repetitions.  [default: 100 cycles; all hits; all calls; 10 repetitions]",
+)
+@click.option(
+    "--boots",
+    is_flag=True,
+    help="With --mode failpoints: after each kill, kill again at each point of the next boot.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Repeat the cycle that a torture kept: same files, calls, faults and moment of death."
+    " Threads are not bound to the same order, so it need not break each time, or at all.",
 )
 @seed_option
 @json_option
 @click.pass_context
-def torture(ctx: click.Context, *, cycles: int, mode: str, seed: int, as_json: bool) -> None:
-    """Kill the stack (SIGKILL) and restart it, N times, and judge it from outside.
+def torture(
+    ctx: click.Context,
+    *,
+    mode: str,
+    cycles: int | None,
+    boots: bool,
+    replay: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Kill the stack (SIGKILL) and restart it, many times, and judge it from outside.
 
-    Exit status: 1 at the first broken promise; the files are then kept.
+    Exit status: 1 at the first broken promise; the files from before and after that cycle are
+    then kept.
     """
-    from cachedesk.lab.torture.play import play, verdict
+    if boots and mode != "failpoints":
+        raise click.UsageError("--boots needs --mode failpoints.")
+    for option in ("mode", "seed") if replay else ():
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--replay has its own {option}; leave --{option} out.")
+    from cachedesk.lab.torture.play import play, play_again
+    from cachedesk.lab.torture.report import verdict
 
-    report = play(mode, cycles, seed)
+    if replay is not None:
+        report, status = play_again(replay, cycles)
+    else:
+        report, status = play(mode, cycles, seed, boots=boots)
     if as_json:
         print_json(report)
     else:
         print_text(verdict(report))
-    ctx.exit(1 if report.broken else 0)
+    ctx.exit(status)
+
+
+cli.add_command(dead)
 
 
 def main() -> NoReturn:
@@ -289,7 +340,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = cli.main(prog_name="cachedesk", standalone_mode=False)
-        sys.stdout.flush()
+        print_bytes(b"")
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "cachedesk"
@@ -299,15 +350,18 @@ def main() -> NoReturn:
     except click.Abort:
         code = 128 + signal.SIGINT
     except (_ReaderGone, BrokenPipeError):
-        # Keep the interpreter from writing the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         code = 128 + signal.SIGPIPE
     except Exception as error:
         from cachedesk.engine.errors import CachedeskError
 
-        if not isinstance(error, CachedeskError):
+        if isinstance(error, OSError):
+            # No descriptors, no room, a terminal that is gone: the machine's, not ours.
+            forget_output()
+        elif not isinstance(error, CachedeskError):
             raise
-        click.echo(f"cachedesk: {error}", err=True)
+        # A path may hold a line break.
+        click.echo(f"cachedesk: {' '.join(str(error).split())}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 

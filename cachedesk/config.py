@@ -8,9 +8,11 @@ Sizes (fields that end in ``_bytes``) may be written as text: ``maxmemory_bytes 
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -41,17 +43,13 @@ def load(data: Path, file: Path | None = None) -> Settings:
     """
     if file is None:
         file = data / FILE_NAME
-        if not file.is_file():
+        if not os.path.lexists(file):
             return Settings()
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
+    raw = _read(file)
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(f"{file}: it is over {MAX_FILE_BYTES:,} bytes, which no settings need")
     try:
-        return parse(raw.decode())
+        return parse(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: it is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
@@ -67,19 +65,20 @@ def parse(text: str) -> Settings:
         tomllib.TOMLDecodeError: it is not TOML.
         ConfigError: a setting is unknown, of the wrong type, out of range or contradicts another.
     """
-    tables = tomllib.loads(text)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets in brackets without end.
+        raise ConfigError(f"it is not TOML that settings need: {_one_line(str(error))}") from error
     for section, table in tables.items():
         if isinstance(table, dict):
             tables[section] = {
                 field: _as_bytes(f"{section}.{field}", value) if field.endswith("_bytes") else value
                 for field, value in table.items()
             }
-    try:
-        settings = msgspec.convert(tables, Settings)
-    except msgspec.ValidationError as error:
-        raise ConfigError(_explain(str(error), tables)) from error
-    _check_together(settings)
-    return settings
+    return _converted(tables)
 
 
 def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
@@ -100,6 +99,60 @@ def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
     policies = first | kept
     PolicyTable(policies)
     return msgspec.structs.replace(settings, policies=policies)
+
+
+def as_policies(policies: object) -> dict[str, PolicyName]:
+    """Return ``policies`` as the setting of that name.
+
+    Raises:
+        ConfigError: it is no mapping of patterns to paths.
+    """
+    if not isinstance(policies, Mapping):
+        raise ConfigError(f"policies: expected a mapping, not {type(policies).__name__}")
+    PolicyTable(policies)
+    return {pattern: as_policy(name).value for pattern, name in policies.items()}
+
+
+def checked(settings: object) -> Settings:
+    """Return ``settings`` if every value in it is one that a file might have, too.
+
+    Raises:
+        ConfigError: it is no ``Settings``, or a setting is of the wrong type, out of range or
+            contradicts another.
+    """
+    if not isinstance(settings, Settings):
+        raise ConfigError(f"settings: expected Settings, not {type(settings).__name__}")
+    tables: dict[str, object] = {
+        name: table if isinstance(table, dict) else _fields(name, table)
+        for name, table in msgspec.structs.asdict(settings).items()
+    }
+    return _converted(tables)
+
+
+def _fields(name: str, table: object) -> dict[str, object]:
+    if not isinstance(table, msgspec.Struct):
+        raise ConfigError(f"{name}: expected settings, not {_one_line(repr(table))}")
+    return msgspec.structs.asdict(table)
+
+
+def _converted(tables: dict[str, object]) -> Settings:
+    try:
+        settings = msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(str(error), tables)) from error
+    _check_together(settings)
+    return settings
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):
+            # A pipe without a writer would be waited for for ever.
+            raise ConfigError(f"{file}: it is not a regular file")
+        with file.open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
 
 
 def _as_bytes(place: str, value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,16 @@ class Positive(click.ParamType[float]):
         return number
 
 
+class Named(click.Path):
+    """A path that must have a name: an empty one (a variable that is not set) would be taken for
+    the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("an empty name is not one.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     """Take an option from before the command's name when there is none behind it."""
     if value is None and ctx.parent is not None:
@@ -49,14 +60,14 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 data_option: Decorator = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=Named(path_type=Path),
     metavar="DIR",
     callback=_data,
     help="The data directory.  [default: the user's data directory of the platform]",
 )
 config_option: Decorator = click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=Named(path_type=Path),
     metavar="FILE",
     callback=_inherit,
     help="Settings in TOML.  [default: cachedesk.toml in the data directory]",

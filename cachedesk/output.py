@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 
 def print_json(value: object) -> None:
@@ -20,10 +21,37 @@ def print_text(text: str) -> None:
 
 
 def print_bytes(raw: bytes) -> None:
-    """Print ``raw`` and nothing else."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(raw)
-    sys.stdout.buffer.flush()
+    """Print ``raw`` and nothing else; nowhere, when our standard output was closed."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+
+
+def is_terminal() -> bool:
+    """Return whether somebody sits at a terminal, in front of our input and our output."""
+    return all(map(_is_terminal, (sys.stdin, sys.stdout)))
+
+
+def has_bar() -> bool:
+    """Return whether somebody looks at our standard error, where a progress bar may be."""
+    return _is_terminal(sys.stderr)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """A stream that was closed before we began is ``None``."""
+    return stream is not None and stream.isatty()
+
+
+def forget_output() -> None:
+    """Drop what could not be written, or the interpreter would try it again at its end."""
+    if sys.stdout is not None:
+        number = sys.stdout.fileno()
+        # Closed first: there may be no other free descriptor.
+        os.close(number)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != number:
+            os.dup2(nowhere, number)
 
 
 def short_path(path: Path) -> str:

@@ -4,13 +4,20 @@ An event is durable in the log before Redis changes, so a reader never sees a va
 vanish. Callers that arrive together share one append and one round trip to Redis. What Redis is
 given is the value that the key's truth comes to, never "add one to what you have": a key that was
 evicted, or whose last command has an unknown outcome, is then right all the same.
+
+The log is bounded (promise 6): what waits in it, in events and in bytes of memory, is looked at
+by the one caller who commits, before it stages anything, so no number of callers passes the limit
+together; a request beyond it waits, is refused, or goes the other path, as configured. What is
+counted is what was not acked, not only what is pending, because that is what is on the disk.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import (
     CounterOverflow,
     DatabaseError,
@@ -163,6 +170,7 @@ class WriteBehind:
                 staged.append(request)
         if not events:
             return
+        self._mend()
         reach("log.append.before")
         try:
             self._log.append(events)
@@ -176,7 +184,9 @@ class WriteBehind:
         except Unavailable:
             raise
         except BaseException:
-            self._adopt()
+            with suppress(Unavailable):
+                # If it cannot be read now, the log takes nothing more before it was mended.
+                self._adopt()
             # Whether it is in the log was not known, so nothing older may be read or filled.
             self._versions.bump(heads)
             self._cache.doubt(heads, "a write-behind was interrupted")
@@ -191,6 +201,11 @@ class WriteBehind:
             " refused: let the worker catch up, or raise limit_events or limit_bytes"
         )
 
+    def _mend(self) -> None:
+        if self._log.failed:
+            self._log.mend()
+            self._adopt()
+
     def _adopt(self) -> None:
         """Make what an interrupted append left in the log pending, before anything follows it."""
         strays = self._log.strays()
@@ -204,7 +219,7 @@ class WriteBehind:
         values: dict[bytes, bytes | None] = {}
         events: list[WriteEvent] = []
         receipts: list[Receipt] = []
-        at = time.time()
+        at = wall_seconds()
         for op, key, arg in request.changes:
             old = None
             if op is Op.INCR:

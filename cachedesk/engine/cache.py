@@ -4,7 +4,8 @@ Redis is trusted only while it is *admitted*. Any doubt (a timeout, a broken con
 server behind the socket) suspends it: callers go round it at once, and every key written
 meanwhile is remembered as not to be trusted. ``admit`` ends the doubt: it cuts all other
 connections, so that no command sent earlier can still arrive, drops what may be old (everything,
-if this is not the server it knew), and only then lets callers back. Thus
+if this is not the server it knew, or, for a warm restart, all that ``verify`` finds to differ
+from the truth), and only then lets callers back. Thus
 
 * an old value is never read after a newer write was acknowledged, whether Redis was warm, empty,
   dead, hung, or restarted with an old snapshot (promise 4);
@@ -19,14 +20,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from cachedesk.engine.bell import Bell
-from cachedesk.engine.errors import CacheError, Unavailable
+from cachedesk.engine.errors import CacheError, CacheLoading, DatabaseError, Unavailable
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.policy import glob
-from cachedesk.engine.redis_wire import RedisReplyError, RedisWire
+from cachedesk.engine.redis_wire import RedisReplyError, RedisWire, Reply
+from cachedesk.engine.verify import Progress, Truths, verify
 
 # A longer value is served by the database: moving it would take most of the timeout.
 CACHEABLE_BYTES = 1024 * 1024
@@ -38,12 +40,23 @@ _SCAN_COUNT = 1000
 _KEYS_PER_MGET = 10_000
 
 
+def _ignore(share: float) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What ``Cache.admit`` did: whether it emptied the cache, or how many keys it dropped."""
+    """What ``Cache.admit`` did: whether it emptied the cache, how many keys it dropped, and how
+    many it kept of a snapshot after comparing each with the truth (``None``: there was none)."""
 
-    emptied: bool
-    dropped: int
+    emptied: bool = False
+    dropped: int = 0
+    verified: int | None = None
+
+    def __str__(self) -> str:
+        if self.verified is not None:
+            return f"{self.verified:,} keys are as the truth, {self.dropped:,} were dropped"
+        return "empty" if self.emptied else f"{self.dropped:,} doubtful keys dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,18 +230,26 @@ class Cache:
         while self._idle:
             self._idle.pop().close()
 
-    def admit(self) -> Admission:
+    def admit(self, truths: Truths | None = None, progress: Progress = _ignore) -> Admission:
         """Let callers back to Redis after making sure that nothing old can be read from it.
 
+        Args:
+            truths: compare what another server brings with these, and keep what is right, rather
+                than empty it.
+            progress: of that, 0 to 1.
+
         Raises:
+            CacheLoading: the server still reads its snapshot.
             CacheError: the server does not answer; the cache stays suspended.
         """
         wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS)
         try:
             run_id = _run_id(wire)
+            if truths is not None and _is_loading(wire):
+                raise CacheLoading("Redis reads its snapshot")
             # Commands of earlier connections may still sit unread in their sockets: cut them.
             wire.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
-            emptied, dropped = False, 0
+            done = Admission()
             while True:
                 with self._lock:
                     everything = self._doubt_all or run_id != self._run_id
@@ -237,14 +258,14 @@ class Cache:
                     if not everything and not doubtful:
                         self._generation += 1
                         self._admitted = self._generation
-                        return Admission(emptied, dropped)
+                        return done
                 try:
                     if everything:
-                        wire.call(b"FLUSHALL", b"ASYNC")
-                        self._run_id, emptied = run_id, True
+                        done = _clear(wire, truths, progress)
+                        self._run_id = run_id
                     else:
                         wire.call(b"UNLINK", *doubtful)
-                        dropped += len(doubtful)
+                        done = replace(done, dropped=done.dropped + len(doubtful))
                 except CacheError:
                     with self._lock:
                         self._doubtful |= doubtful
@@ -252,6 +273,22 @@ class Cache:
                     raise
         finally:
             wire.close()
+
+    def ask(self, *command: bytes | int) -> Reply:
+        """Return the server's reply to ``command``, also while it is not in use.
+
+        Raises:
+            CacheError: there is none.
+        """
+        wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS)
+        try:
+            return wire.call(*command)
+        finally:
+            wire.close()
+
+    def save(self) -> None:
+        """Have Redis write a snapshot of itself, now; errors as for ``evict``."""
+        self._count(b"SAVE")
 
     def close(self) -> None:
         """Suspend for good and close all idle connections."""
@@ -327,6 +364,24 @@ def _store(key: bytes, value: bytes | None) -> tuple[bytes, ...]:
     if value is None or len(value) > CACHEABLE_BYTES:
         return (b"UNLINK", key)
     return (b"SET", key, value)
+
+
+def _clear(wire: RedisWire, truths: Truths | None, progress: Progress) -> Admission:
+    """Make sure that a server we do not know holds nothing old."""
+    if truths is not None:
+        try:
+            kept, dropped = verify(wire, truths, progress)
+        except DatabaseError:
+            # What cannot be compared is not believed.
+            pass
+        else:
+            return Admission(dropped=dropped, verified=kept)
+    wire.call(b"FLUSHALL", b"ASYNC")
+    return Admission(emptied=True)
+
+
+def _is_loading(wire: RedisWire) -> bool:
+    return _fields(wire.call(b"INFO", b"persistence")).get(b"loading") == b"1"
 
 
 def _run_id(wire: RedisWire) -> bytes:

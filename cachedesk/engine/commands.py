@@ -24,14 +24,17 @@ class EvictAll:
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """Inject the fault of this name, e.g. ``redis.kill``; held faults last until healed."""
+    """Inject the fault of this name, e.g. ``redis.kill``; a lasting one stays until it is healed.
+    Some take an argument behind a colon: ``worker.crash:worker.ack.before``."""
 
     fault: str
 
 
 @dataclass(frozen=True, slots=True)
 class Heal:
-    """End every active fault."""
+    """End the active fault of this name, or all of them."""
+
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

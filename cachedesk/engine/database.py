@@ -14,32 +14,28 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import sqlite_utils
-
+from cachedesk.engine import dead
+from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.errors import Damaged, DatabaseBusy, DatabaseError, DatabaseUncertain
 from cachedesk.engine.events import NO_ROW, Refusal, Row
 from cachedesk.engine.failpoints import ComponentCrash
-
-APPLICATION_ID = 0x63646B31
-SCHEMA_VERSION = 1
+from cachedesk.engine.hindrance import NOTHING, Ballast, fill_disk
+from cachedesk.engine.refusal import WRITE_ROW, explained
+from cachedesk.engine.schema import check_owner, prepare
+from cachedesk.engine.settling import settle, settle_at_open
 
 _FULL = 2
 _BUSY_LOOK_SECONDS = 0.004
 _KEYS_PER_SELECT = 500
 _ROWS_PER_PAGE = 2_000
+_BALLAST = Ballast("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 _ROWS_PER_TRIM = 1_000
 _OLD_TOMBSTONES = "SELECT rowid FROM rows WHERE value IS NULL AND seq <= ? LIMIT ?"
-
-_READABLE_VIEW = """
-SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
-       strftime('%Y-%m-%d %H:%M:%S', updated_at, 'unixepoch') AS updated_utc
-FROM rows WHERE value IS NOT NULL ORDER BY rows.key
-"""
 
 
 class Transaction:
@@ -64,21 +60,31 @@ class Transaction:
             self._connection.execute(
                 "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
             )
-        self._connection.executemany(
-            "INSERT INTO rows (key, value, seq, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
-            " DO UPDATE SET value=excluded.value, seq=excluded.seq, updated_at=excluded.updated_at",
-            ((key, row.value, row.seq, now) for key, row in rows.items()),
+        cursor = self._connection.executemany(
+            WRITE_ROW, ((key, row.value, row.seq, now) for key, row in rows.items())
         )
+        if rows and cursor.rowcount != len(rows):
+            raise sqlite3.IntegrityError("a trigger of the database ignores the write")
 
     def bury(self, refusals: Iterable[Refusal]) -> None:
-        """Keep events that no value can take as dead letters, with the reason."""
-        self._connection.executemany(
-            "INSERT INTO dead (seq, op, key, arg, reason, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                (event.seq, event.op.name.lower(), event.key, _as_blob(event.arg), reason, event.at)
-                for event, reason in refusals
-            ),
-        )
+        """Keep events that cannot be applied as dead letters, with the reason."""
+        dead.bury(self._connection, refusals)
+
+    def attempts(self, seqs: Iterable[int]) -> dict[int, int]:
+        """Return how often each of these events was refused; not in it: never."""
+        return dead.attempts(self._connection, seqs)
+
+    def count_attempts(self, attempts: Mapping[int, int]) -> None:
+        """Keep how often events were refused."""
+        dead.count_attempts(self._connection, attempts)
+
+    def forget_attempts(self, through_seq: int) -> None:
+        """Forget the refusals of events up to ``through_seq``, which were all decided."""
+        dead.forget_attempts(self._connection, through_seq)
+
+    def remove_letter(self, seq: int) -> bool:
+        """Take the dead letter ``seq`` away; return whether there was one."""
+        return dead.remove(self._connection, seq)
 
     def drop_tombstones(self, through_seq: int) -> int:
         """Delete up to 1,000 tombstones whose seq is not above ``through_seq``."""
@@ -89,14 +95,19 @@ class Transaction:
 
     def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
         """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``."""
-        found = self._connection.execute(
-            "SELECT seq FROM dead WHERE seq BETWEEN ? AND ?", (first_seq, last_seq)
-        )
-        return {seq for (seq,) in found}
+        return dead.between(self._connection, first_seq, last_seq)
 
     def note(self, name: str, number: int) -> None:
         """Keep a number under ``name``, as part of this transaction."""
-        self._connection.execute("UPDATE meta SET number=? WHERE name=?", (number, name))
+        self._connection.execute(
+            "INSERT INTO meta (name, number) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET number=excluded.number",
+            (name, number),
+        )
+
+
+class _Rehearsed(Exception):
+    """What was tried is taken back."""
 
 
 class Database:
@@ -109,14 +120,20 @@ class Database:
             Damaged: the file is no SQLite database, not ours, or of a newer version.
         """
         self.path = path
+        self.hindrance = self._writer_hindrance = NOTHING
+        self._mode = "rwc"
         self._writing = threading.Lock()
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer: sqlite3.Connection | None = None
+        self._uncertain = False
         self._closed = threading.Event()
         try:
-            _check_owner(path)
+            check_owner(path)
             self._writer = self._open_writer()
-            _prepare(self._writer, path)
+            settle_at_open(self._writer)
+            prepare(self._writer, path)
+            # From now on a file that goes away must not be replaced by an empty one.
+            self._mode = "rw"
         except sqlite3.DatabaseError as error:
             self.close()
             raise Damaged(f"the database {path} cannot be opened: {error}") from error
@@ -130,12 +147,18 @@ class Database:
         Raises:
             DatabaseError: SQLite does not answer.
         """
+        self._wait_for_answer()
         with self._reader() as connection:
             found = connection.execute("SELECT value, seq FROM rows WHERE key=?", (key,)).fetchone()
         return Row(*found) if found is not None else NO_ROW
 
     def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
         """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
+        self._wait_for_answer()
+        return self.peek(keys)
+
+    def peek(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """As ``read_many``, for who only looks on: not slowed down by a hindrance."""
         with self._reader() as connection:
             return _select(connection, keys)
 
@@ -165,6 +188,16 @@ class Database:
             dead = connection.execute("SELECT count(*) FROM dead").fetchone()
         return rows[0], dead[0]
 
+    def letters(self, limit: int, after_seq: int = 0) -> list[DeadLetter]:
+        """Return the oldest dead letters above ``after_seq``; errors as for ``read``."""
+        with self._reader() as connection:
+            return dead.letters(connection, limit, after_seq)
+
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``, as ``read``."""
+        with self._reader() as connection:
+            return dead.between(connection, first_seq, last_seq)
+
     def trim(self, through_seq: int, deadline: float) -> int:
         """Drop up to 1,000 tombstones whose seq is not above ``through_seq``; return how many.
 
@@ -176,6 +209,13 @@ class Database:
                 return 0
         with self.transaction(deadline) as transaction:
             return transaction.drop_tombstones(through_seq)
+
+    def rehearse(self, rows: Mapping[bytes, Row], deadline: float) -> None:
+        """Write ``rows`` and take it back; raises what ``transaction`` would."""
+        with suppress(_Rehearsed), self.transaction(deadline) as transaction:
+            transaction.rows(list(rows))
+            transaction.write(rows)
+            raise _Rehearsed
 
     @property
     def bytes(self) -> tuple[int, int]:
@@ -193,12 +233,15 @@ class Database:
         Raises:
             DatabaseBusy: somebody else held the lock until the deadline; nothing was changed.
             DatabaseUncertain: the commit met an I/O error; it happened, or it did not.
+            DatabaseRefused: a constraint or trigger says no, and would again; nothing was changed.
             DatabaseError: the disk is full, or SQLite failed; nothing was changed.
         """
+        self._wait_for_answer(deadline)
         left = deadline - time.monotonic()
         if not self._writing.acquire(timeout=max(0.0, left)):
             raise DatabaseBusy("the database is busy with another write")
         try:
+            self._drop_writer_of_another_hindrance()
             connection = self._begin(deadline)
             try:
                 yield Transaction(connection)
@@ -209,13 +252,12 @@ class Database:
                 connection.close()
                 raise
             except DatabaseUncertain:
-                # Whoever comes next reads from the files what became of it.
-                self._writer = None
+                self._writer, self._uncertain = None, True
                 connection.close()
                 raise
             except sqlite3.Error as error:
                 _roll_back(connection)
-                raise DatabaseError(f"the database refused a write: {error}") from error
+                raise explained(error, connection) from error
             except BaseException:
                 _roll_back(connection)
                 raise
@@ -239,7 +281,7 @@ class Database:
                 if self._closed.is_set():
                     raise DatabaseError("the database is closed")
                 if self._writer is None:
-                    self._writer = self._open_writer()
+                    self._writer = self._settled() if self._uncertain else self._open_writer()
                 self._writer.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
@@ -251,22 +293,46 @@ class Database:
             else:
                 return self._writer
 
+    def _settled(self) -> sqlite3.Connection:
+        connection = self._open_writer()
+        settle(connection)
+        self._uncertain = False
+        return connection
+
+    def _wait_for_answer(self, deadline: float | None = None) -> None:
+        slow = self.hindrance
+        if not slow.latency_seconds:
+            return
+        if deadline is None:
+            deadline = time.monotonic() + slow.patience_seconds
+        if not slow.waits(lambda: self.hindrance, deadline):
+            raise DatabaseBusy("the database is slow and did not answer in time")
+
+    def _drop_writer_of_another_hindrance(self) -> None:
+        if self._writer is not None and self._writer_hindrance is not self.hindrance:
+            self._writer.close()
+            self._writer = None
+
     def _open_writer(self) -> sqlite3.Connection:
+        hindrance = self._writer_hindrance = self.hindrance
         connection = sqlite3.connect(
-            self.path, timeout=0, isolation_level=None, check_same_thread=False
+            hindrance.uri(self.path, self._mode),
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
             raise Damaged("SQLite refuses synchronous=FULL; the database would not be safe")
+        if hindrance.full:
+            fill_disk(connection, _BALLAST)
         return connection
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._readers.pop()
-        except IndexError:
-            connection = self._open_reader()
+        connection = self._idle_reader() or self._open_reader()
         sound = False
         try:
             yield connection
@@ -279,12 +345,21 @@ class Database:
             else:
                 connection.close()
 
+    def _idle_reader(self) -> sqlite3.Connection | None:
+        if self.hindrance.gone:
+            # Not from what is open already either.
+            return None
+        try:
+            return self._readers.pop()
+        except IndexError:
+            return None
+
     def _open_reader(self) -> sqlite3.Connection:
         if self._closed.is_set():
             raise DatabaseError("the database is closed")
         try:
             return sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=ro",
+                self.hindrance.uri(self.path, "ro"),
                 uri=True,
                 timeout=0.05,
                 isolation_level=None,
@@ -292,61 +367,6 @@ class Database:
             )
         except sqlite3.Error as error:
             raise DatabaseError(f"the database cannot be opened: {error}") from error
-
-
-def _check_owner(path: Path) -> None:
-    """Refuse somebody else's file before it is opened for writing, which would change it."""
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    finally:
-        connection.close()
-    if tables and owner != APPLICATION_ID:
-        raise Damaged(f"the database {path} was not made by cachedesk; choose another --data")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in a new file; check it in an old one."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    database = sqlite_utils.Database(connection, execute_plugins=False)
-    if version == 0 and not database.table_names():
-        _create(database)
-        return
-    if version > SCHEMA_VERSION:
-        raise Damaged(
-            f"the database {path} is of version {version}, this cachedesk knows {SCHEMA_VERSION};"
-            " upgrade cachedesk"
-        )
-
-
-def _create(database: sqlite_utils.Database) -> None:
-    with database.atomic():
-        database.table("rows").create(
-            {"key": bytes, "value": bytes, "seq": int, "updated_at": float},
-            pk="key",
-            not_null={"key", "seq", "updated_at"},
-            strict=True,
-        )
-        database.table("dead").create(
-            {"seq": int, "op": str, "key": bytes, "arg": bytes, "reason": str, "at": float},
-            pk="seq",
-            not_null={"op", "key", "reason", "at"},
-            strict=True,
-        )
-        database.table("meta").create(
-            {"name": str, "number": int}, pk="name", not_null={"number"}, strict=True
-        )
-        database.table("meta").insert_all(
-            {"name": name, "number": 0}
-            for name in ("newest_seq", "log_seq", "log_epoch", "live_rows")
-        )
-        database.execute("CREATE INDEX tombstones ON rows (seq) WHERE value IS NULL")
-        database.create_view("readable", _READABLE_VIEW)
-        database.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
 def _select(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
@@ -373,7 +393,3 @@ def _commit(connection: sqlite3.Connection) -> None:
 def _roll_back(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
-
-
-def _as_blob(argument: bytes | int | None) -> bytes | None:
-    return b"%d" % argument if isinstance(argument, int) else argument

@@ -19,6 +19,15 @@ class LogFull(Unavailable):
     """The write-behind log is at its limit; the write was refused."""
 
 
+class WriteRefused(CachedeskError):
+    """A constraint or trigger of the database refuses the write and would again; nothing was
+    changed."""
+
+
+class NoDeadLetter(CachedeskError, LookupError):
+    """There is no dead letter with this seq."""
+
+
 class Closed(CachedeskError):
     """The stack was closed."""
 
@@ -59,6 +68,10 @@ class CacheError(CachedeskError):
     """The cache gave no certain answer. Internal: an error is not a miss, never shown as one."""
 
 
+class CacheLoading(CacheError):
+    """The cache is up and still reads its snapshot: wait. Internal, as above."""
+
+
 class DatabaseError(CachedeskError):
     """The database gave no answer in time. Internal: callers see ``Unavailable``."""
 
@@ -69,3 +82,8 @@ class DatabaseUncertain(DatabaseError):
 
 class DatabaseBusy(DatabaseError):
     """Somebody else held the database's write lock for too long. Internal, as above."""
+
+
+class DatabaseRefused(DatabaseError):
+    """A constraint or trigger refuses what was to be written. Internal: callers see
+    ``WriteRefused``, and the worker makes a dead letter of it."""

@@ -37,6 +37,7 @@ POINTS = (
     "redis.start.after",
     "redis.admit.before",
     "redis.admit.after",
+    "redis.verify.mid",
     "redis.reply.lost",
     "through.fence.before",
     "through.begin.before",
@@ -78,7 +79,7 @@ POINTS = (
 _NUMBER = struct.Struct("<Q")
 
 _TERM = re.compile(
-    r"(?:(?P<percent>\d+(?:\.\d+)?)%)?(?:(?P<times>\d+)\*)?"
+    r"(?:(?P<percent>[0-9]{1,3}(?:\.[0-9]{1,9})?)%)?(?:(?P<times>[0-9]{1,18})\*)?"
     r"(?P<action>off|raise|sleep|pause|crash|kill)(?:\((?P<argument>[^)]*)\))?"
 )
 
@@ -142,6 +143,10 @@ class _Armed:
                 return term
         return None
 
+    @property
+    def spent(self) -> bool:
+        return all(times == 0 for _, times in self._left)
+
 
 _armed: dict[str, _Armed] = {}
 _tally = Tally()
@@ -157,22 +162,31 @@ def reach(point: str) -> None:
             _act(point, term)
 
 
-def arm(point: str, terms: str) -> None:
-    """Arm ``point`` with ``terms``, e.g. ``1*crash`` or ``10%sleep(50)->off``.
+def arm(point: str, terms: str) -> object:
+    """Arm ``point`` with ``terms``, e.g. ``1*crash`` or ``10%sleep(50)->off``; return a token of
+    this arming.
 
     Raises:
         ConfigError: there is no such point (the nearest is named), or a term is malformed.
     """
+    armed = _armed[point] = _armed_with(point, terms)
+    return armed
+
+
+def _armed_with(point: str, terms: str) -> _Armed:
     if point not in POINTS:
         near = difflib.get_close_matches(point, POINTS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"there is no failpoint {point!r}{hint}")
-    _armed[point] = _Armed(tuple(_parse(point, term) for term in terms.split("->")))
+    return _Armed(tuple(_parse(point, term) for term in terms.split("->")))
 
 
-def disarm(point: str | None = None) -> None:
-    """Disarm ``point``, or all points; whoever pauses there goes on."""
+def disarm(point: str | None = None, token: object = None) -> None:
+    """Disarm ``point`` (if it is armed as ``token`` says, when one is given), or all points;
+    whoever pauses there goes on."""
     with _disarmed:
+        if point is not None and token is not None and _armed.get(point) is not token:
+            return
         if point is None:
             _armed.clear()
         else:
@@ -183,6 +197,11 @@ def disarm(point: str | None = None) -> None:
 def armed() -> tuple[str, ...]:
     """Return the names of the armed points."""
     return tuple(_armed)
+
+
+def spent(point: str) -> bool:
+    """Return whether ``point`` is armed with terms that are all used up."""
+    return point in _armed and _armed[point].spent
 
 
 def hits() -> Mapping[str, int]:
@@ -200,13 +219,15 @@ def arm_from(text: str) -> None:
     """Arm from the form of ``CACHEDESK_FAILPOINTS``: ``point=terms`` joined by ``;``.
 
     Raises:
-        ConfigError: as for ``arm``.
+        ConfigError: as for ``arm``; nothing is armed.
     """
+    wanted: dict[str, _Armed] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
         point, equals, terms = part.partition("=")
         if not equals:
             raise ConfigError(f"write a failpoint as point=terms, not {part!r}")
-        arm(point.strip(), terms.strip())
+        wanted[point.strip()] = _armed_with(point.strip(), terms.strip())
+    _armed.update(wanted)
 
 
 def _parse(point: str, text: str) -> _Term:
@@ -219,7 +240,7 @@ def _parse(point: str, text: str) -> _Term:
     action, argument = match["action"], match["argument"] or ""
     if action == "raise" and not _exception(argument):
         raise ConfigError(f"failpoint {point!r}: there is no error {argument!r} to raise")
-    if action == "sleep" and not argument.isdigit():
+    if action == "sleep" and not re.fullmatch("[0-9]{1,9}", argument):
         raise ConfigError(f"failpoint {point!r}: sleep wants milliseconds, not {argument!r}")
     percent = float(match["percent"]) if match["percent"] else 100.0
     return _Term(action, argument, percent, int(match["times"]) if match["times"] else None)

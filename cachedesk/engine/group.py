@@ -61,8 +61,14 @@ class GroupCommit(Generic[R]):
         except BaseException:
             self._withdraw(request)
             raise
-        if request.error is not None:
-            raise request.error
+        error, request.error = request.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                # It knows this frame: what its own frames hold open must not wait for the
+                # garbage collector (a cursor keeps the file of a closed connection).
+                del error
 
     def _withdraw(self, request: R) -> None:
         """Make sure an interrupted caller's request is not committed after its caller has gone,

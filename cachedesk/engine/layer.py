@@ -5,12 +5,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import reprlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cachedesk.engine.behind import WriteBehind
 from cachedesk.engine.database import Database
+from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.door import Door
 from cachedesk.engine.errors import (
     Closed,
@@ -20,8 +22,10 @@ from cachedesk.engine.errors import (
     LogFull,
     NotACounter,
     Unavailable,
+    WriteRefused,
 )
 from cachedesk.engine.events import NO_ROW, Op, Row, as_amount, as_key, as_value, fold
+from cachedesk.engine.letters import Letters
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.pending import Pending
@@ -57,6 +61,7 @@ class CacheLayer:
         self._reader = Reader(parts)
         self._through = WriteThrough(parts)
         self._behind = WriteBehind(parts, self._reader)
+        self._letters = Letters(parts, worker, self._through)
         self._cache = parts.cache
         self._pending = parts.pending
         self._log = parts.log
@@ -111,6 +116,7 @@ class CacheLayer:
         Raises:
             InvalidKey, InvalidValue: the key or the value is not usable.
             Unavailable: the write could not be made safe in time; nothing was changed.
+            WriteRefused: a constraint or trigger of the database says no; nothing was changed.
         """
         return self.write(("set", key, value), policy=policy)
 
@@ -120,7 +126,7 @@ class CacheLayer:
         Raises:
             NotACounter: the value is not a 64-bit integer; nothing was changed.
             CounterOverflow: the sum is out of range; nothing was changed.
-            InvalidKey, Unavailable: as for ``set``.
+            InvalidKey, Unavailable, WriteRefused: as for ``set``.
         """
         return int(self.write(("incr", key, amount), policy=policy).value or 0)
 
@@ -147,8 +153,8 @@ class CacheLayer:
 
         Raises:
             InvalidKey, InvalidValue: nothing was changed.
-            NotACounter, CounterOverflow, Unavailable: what takes the same path is all or none
-                (write-behind: per 1,000 writes); the write-through part is done first.
+            NotACounter, CounterOverflow, WriteRefused, Unavailable: what takes the same path is
+                all or none (write-behind: per 1,000 writes); the write-through part is done first.
         """
         changes = [_change(operation) for operation in operations]
         chosen = None if policy is None else as_policy(policy)
@@ -195,8 +201,12 @@ class CacheLayer:
 
         Raises:
             Unavailable: events were still pending after ``timeout``.
+            InvalidValue: ``timeout`` is NaN.
             Closed: the stack was closed meanwhile.
         """
+        if timeout is not None and math.isnan(timeout):
+            # It would never pass.
+            raise InvalidValue("a timeout is a number of seconds or None, not NaN")
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         with self._door, self._worker.hurrying():
             # Nothing pending, and what a write-through absorbed acked as well.
@@ -208,6 +218,43 @@ class CacheLayer:
                         f"{self._pending.depth:,} events are still pending after {timeout} s"
                     )
                 time.sleep(_ACK_LOOK_SECONDS)
+
+    def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
+        """Return the accepted writes that could not be applied, oldest first.
+
+        Args:
+            limit: at most how many.
+            after_seq: only those whose seq is above it: the last one's, for the next page.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        with self._door:
+            return self._letters.oldest(limit, after_seq)
+
+    def replay_dead(self, seq: int) -> Receipt:
+        """Apply a dead letter after all, as a new write with a seq of its own.
+
+        It meets the value that the key has now. In one transaction the letter goes and the write
+        is applied: both or neither, whatever dies.
+
+        Raises:
+            NoDeadLetter: there is no letter ``seq``.
+            NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
+            Unavailable: it could not be done in time; nothing was changed.
+        """
+        with self._door:
+            return self._letters.replay(seq, self._write_deadline())
+
+    def drop_dead(self, seq: int) -> None:
+        """Remove a dead letter for good: the write it was is lost, because you say so.
+
+        Raises:
+            NoDeadLetter: there is no letter ``seq``.
+            Unavailable: it could not be done in time; nothing was changed.
+        """
+        with self._door:
+            self._letters.drop(seq, self._write_deadline())
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
@@ -221,9 +268,12 @@ class CacheLayer:
             if self._door.close():
                 self._close()
 
+    def _write_deadline(self) -> float:
+        return time.monotonic() + self._settings.database.write_seconds
+
     def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
         began = time.perf_counter()
-        deadline = time.monotonic() + self._settings.database.write_seconds
+        deadline = self._write_deadline()
         try:
             if path is Policy.WRITE_BEHIND:
                 receipts = self._write_behind(changes, deadline)
@@ -235,7 +285,7 @@ class CacheLayer:
         except Unavailable:
             self._metrics.count("writes_unavailable", len(changes))
             raise
-        except (NotACounter, CounterOverflow):
+        except (NotACounter, CounterOverflow, WriteRefused):
             self._metrics.count("refused", len(changes))
             raise
         self._metrics.took(
@@ -313,6 +363,6 @@ def _change(operation: Sequence[object]) -> Change:
         case ("delete", key) | ("delete", key, _):
             return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
     raise InvalidValue(
-        f"cannot read the operation {operation!r}: write ('set', key, value),"
+        f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
         " ('incr', key, amount) or ('delete', key)"
     )

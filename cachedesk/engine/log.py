@@ -5,6 +5,9 @@ returns, its events survive a power cut (promise 1). Reading moves a cursor in m
 deletes everything up to it in one commit: at-least-once delivery. A reader that died is followed
 by one that calls ``rewind``.
 
+A commit that failed is never tried again and called durable: the log takes nothing more until
+``mend`` has let go of the files and settled what they hold (see ``settling``).
+
 Events are known by (epoch, seq), never by the queue's row id: row ids start again in a new file.
 """
 
@@ -14,21 +17,22 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from persistqueue import Empty, SQLiteQueue
+from persistqueue import Empty
 
 from cachedesk.engine.bell import Bell
+from cachedesk.engine.clock import wall_seconds
+from cachedesk.engine.durable_queue import DurableQueue, Verbatim
 from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.record import Record, decode, encode
 from cachedesk.engine.witness import Witness
 
-_FULL = 2
 _FILE = "log.db"
 _WITNESS = "witness"
 _LOCKED_SECONDS = 0.5
@@ -44,39 +48,11 @@ _CERTAIN = (
 )
 
 
-class _Verbatim:
-    """A serializer that stores our records as they are: we encode and check them ourselves."""
-
-    @staticmethod
-    def dumps(data: bytes, sort_keys: bool = False) -> bytes:
-        return data
-
-    @staticmethod
-    def loads(data: bytes) -> bytes:
-        return data
-
-
-class _DurableQueue(SQLiteQueue):  # type: ignore[misc]
-    """The queue of persist-queue, made safe against a power cut; by itself it only sets WAL."""
-
-    def _init(self) -> None:
-        super()._init()
-        # Rung by every put; as an Event, a Ctrl-C inside it would block all puts for ever.
-        self.put_event = Bell()
-
-    def _new_db_connection(
-        self, path: str, multithreading: bool, timeout: float
-    ) -> sqlite3.Connection:
-        connection: sqlite3.Connection = super()._new_db_connection(path, multithreading, timeout)
-        connection.execute("PRAGMA synchronous=FULL")
-        if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
-            raise Damaged("SQLite refuses synchronous=FULL; the log would not be safe")
-        return connection
-
-
 class _Unacked(NamedTuple):
-    """A record that was not acked: its first and last seq, its events, when it was accepted."""
+    """A record that was not acked: its number, its first and last seq, how many events it has,
+    and when it was accepted."""
 
+    number: int
     first_seq: int
     last_seq: int
     events: int
@@ -107,12 +83,12 @@ class WriteBehindLog:
         self.path = folder / _FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._queue = _DurableQueue(
+            self._queue = DurableQueue(
                 str(folder),
                 name="events",
                 multithreading=True,
                 auto_commit=False,
-                serializer=_Verbatim,
+                serializer=Verbatim,
                 db_file_name=_FILE,
                 timeout=_LOCKED_SECONDS,
             )
@@ -185,7 +161,7 @@ class WriteBehindLog:
                 reach("boot.index.mid")
             events += record.events
             self._appended_record = number
-            age = max(0.0, time.time() - record.events[0].at)
+            age = max(0.0, wall_seconds() - record.events[0].at)
             self._deliver(record.events, time.monotonic() - age)
         newest = max(applied_through, events[-1].seq if events else 0)
         if self.witness.log_seq > newest:
@@ -206,15 +182,12 @@ class WriteBehindLog:
         """Make ``events`` durable, all of them or none.
 
         Raises:
-            Unavailable: the disk is full, the log is locked, or an earlier commit failed;
-                nothing was written.
+            Unavailable: the disk is full, the log is locked, or an earlier commit failed and was
+                not mended; nothing was written.
             OutcomeUnknown: the commit itself failed; they are in the log, or they are not.
         """
         if self._failure:
-            raise Unavailable(
-                f"the write-behind log {self.path} takes no more writes since a commit failed"
-                f" ({self._failure}); check the disk and open the data directory again"
-            )
+            raise self._refusal(self._failure)
         data = encode(self.epoch, events)
         reach("log.append.before_commit")
         try:
@@ -222,14 +195,43 @@ class WriteBehindLog:
         except sqlite3.ProgrammingError as error:
             raise Closed("the write-behind log was closed") from error
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CERTAIN:
+            if _is_certain(error):
                 raise Unavailable(f"the write-behind log cannot be written: {error}") from error
-            # A failed sync must not be tried again: the kernel forgets what it could not write,
-            # and the next sync would succeed without it.
             self._failure = str(error)
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
         reach("log.append.after_commit")
         self.witness.note_log(events[-1].seq)
+
+    def set_disk_full(self, full: bool) -> None:
+        """Have SQLite refuse what is appended because the disk is full, or no longer: a fault.
+
+        Raises:
+            Unavailable: it cannot be done now.
+        """
+        try:
+            self._queue.set_disk_full(full)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the write-behind log does not answer: {error}") from error
+
+    @property
+    def failed(self) -> bool:
+        """Whether a commit failed: nothing is taken until ``mend`` succeeds."""
+        return bool(self._failure)
+
+    def mend(self) -> None:
+        """Make sure of what is in the log after a commit failed; the caller then adopts the
+        ``strays``, and the log takes events again. To be called where ``append`` may be.
+
+        Raises:
+            Unavailable: the disk still fails; nothing was changed.
+        """
+        try:
+            self._queue.reopen()
+            oldest = self._queue.head()
+        except (sqlite3.Error, Damaged) as error:
+            raise self._refusal(str(error)) from error
+        self._forget(lambda record: oldest is None or record.number < oldest)
+        self._failure = ""
 
     def publish(self, events: Sequence[WriteEvent]) -> None:
         """Let ``read`` deliver ``events``, which were appended and are now known as pending. An
@@ -243,9 +245,13 @@ class WriteBehindLog:
         interrupted. The caller makes them pending and publishes them.
 
         Raises:
-            Damaged: the log cannot be read.
+            Unavailable: the log cannot be read; ``mend`` makes it readable.
         """
-        records = self._records_after(self._published_record)
+        try:
+            records = self._records_after(self._published_record)
+        except Damaged as error:
+            self._failure = self._failure or str(error)
+            raise Unavailable(str(error)) from error
         for number, record in records:
             self._appended_record = number
             self.witness.note_log(record.events[-1].seq)
@@ -284,11 +290,13 @@ class WriteBehindLog:
         try:
             self._queue.task_done()
         except sqlite3.Error as error:
+            if not _is_certain(error):
+                # What is appended after it would be lost with it.
+                self._failure = self._failure or str(error)
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
+        self.witness.note_acked(batch.events[-1].seq)
         self._acked = batch.position
-        with self._counting:
-            while self._unacked and self._unacked[0].last_seq <= batch.events[-1].seq:
-                self._waiting -= self._unacked.popleft().events
+        self._forget(lambda record: record.last_seq <= batch.events[-1].seq)
 
     def rewind(self) -> None:
         """Deliver again everything that was not acked: the reader died, or its batch failed."""
@@ -297,9 +305,22 @@ class WriteBehindLog:
     def _deliver(self, events: Sequence[WriteEvent], at: float) -> None:
         self._published_record = self._appended_record
         with self._counting:
-            self._unacked.append(_Unacked(events[0].seq, events[-1].seq, len(events), at))
+            self._unacked.append(
+                _Unacked(self._appended_record, events[0].seq, events[-1].seq, len(events), at)
+            )
             self._waiting += len(events)
             self._published = events[-1].seq
+
+    def _forget(self, acked: Callable[[_Unacked], bool]) -> None:
+        with self._counting:
+            while self._unacked and acked(self._unacked[0]):
+                self._waiting -= self._unacked.popleft().events
+
+    def _refusal(self, reason: str) -> Unavailable:
+        return Unavailable(
+            f"the write-behind log {self.path} takes no writes since a commit failed: {reason};"
+            " it is tried again with each write"
+        )
 
     def close(self) -> None:
         """Close the files; the witness remembers that it was done in order."""
@@ -330,3 +351,8 @@ class WriteBehindLog:
                 " restore the whole data directory from one backup"
             )
         return record
+
+
+def _is_certain(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that it has written nothing."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CERTAIN

@@ -43,6 +43,7 @@ class Pending:
         self._accepted = self._dead = dead
         self._applied = self._pending = 0
         self._bytes = 0
+        self.urgent = False
 
     def add(
         self, events: Sequence[WriteEvent], heads: Mapping[bytes, bytes | None] | None = None
@@ -133,7 +134,10 @@ class Pending:
                 done = bisect_right(queue.events, seq, key=_seq)
                 for event in queue.events[:done]:
                     self._bytes -= _size(event)
-                    buried += event.seq in dead
+                    if event.seq in dead:
+                        buried += 1
+                        # What the later ones come to was reckoned with it.
+                        queue.head_known = False
                 settled += done
                 del queue.events[:done]
                 if not queue.events:
@@ -145,6 +149,23 @@ class Pending:
             self._accepted += through
             self._shrunk.notify_all()
         return settled
+
+    def hasten(self) -> None:
+        """Say that somebody waits for what is pending to be decided: ``urgent`` until the worker
+        takes a batch."""
+        self.urgent = True
+
+    def revive(self) -> None:
+        """A dead letter was applied, as a new write."""
+        with self._lock:
+            self._dead -= 1
+            self._applied += 1
+
+    def drop(self) -> None:
+        """A dead letter was dropped: it is in no book any more."""
+        with self._lock:
+            self._dead -= 1
+            self._accepted -= 1
 
     def recount_accepted(self) -> None:
         """Make the books true again after an ``add`` that was interrupted between two steps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
+import reprlib
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -27,10 +28,10 @@ def as_policy(name: str | Policy) -> Policy:
     try:
         return Policy(name)
     except ValueError:
-        near = difflib.get_close_matches(str(name), [str(policy) for policy in Policy], 1, 0.3)
+        near = difflib.get_close_matches(str(name)[:40], [str(policy) for policy in Policy], 1, 0.3)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
-            f"unknown policy {name!r}: use 'write-through' or 'write-behind'{hint}"
+            f"unknown policy {reprlib.repr(name)}: use 'write-through' or 'write-behind'{hint}"
         ) from None
 
 

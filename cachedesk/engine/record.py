@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from math import isfinite
 
 import msgspec
 
 from cachedesk.engine.errors import Damaged
-from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, Op, WriteEvent
 
 VERSION = 1
+
+_ARGUMENTS = {Op.SET: bytes, Op.INCR: int, Op.DELETE: type(None)}
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -54,4 +57,19 @@ def decode(data: bytes) -> Record:
         raise Damaged(str(error)) from error
     if record.version != VERSION:
         raise Damaged(f"format {record.version}, this cachedesk reads {VERSION}")
+    if not record.events:
+        raise Damaged("it holds no events")
+    before = 0
+    for event in record.events:
+        seq, arg = event.seq, event.arg
+        # msgpack knows the types, but not which operation has which argument.
+        if not (
+            before < seq <= COUNTER_MAX
+            and type(arg) is _ARGUMENTS[event.op]
+            and 0 < len(event.key) <= MAX_KEY_BYTES
+            and (type(arg) is not int or COUNTER_MIN <= arg <= COUNTER_MAX)
+            and isfinite(event.at)
+        ):
+            raise Damaged(f"its event {seq} is none that cachedesk writes")
+        before = seq
     return record

@@ -12,15 +12,17 @@ import time
 from collections.abc import Callable
 
 from cachedesk.engine.cache import Cache
-from cachedesk.engine.errors import CacheError
+from cachedesk.engine.errors import CacheError, CacheLoading
 from cachedesk.engine.failpoints import ComponentCrash, reach
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.snapshot import EventKind
+from cachedesk.engine.verify import Truths
 
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
 _HANG_SECONDS = 1.0
 _FAILED_SECONDS = 0.2
+_OLD_SECONDS = 0.5
 _BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
 
 
@@ -48,10 +50,14 @@ class RedisKeeper:
         self._held: str | None = None
         self._starts = 0
         self._short_lives = 0
+        self._served = self._admitted_before = False
         self._gave_warning = False
         self._started_at = 0.0
         self._silent_since: float | None = None
         self._gone_since: float | None = None
+        self._old_at: float | None = None
+        self._truths: Truths | None = None
+        self._share: float | None = None
         self._tried = threading.Event()
 
     @property
@@ -73,10 +79,22 @@ class RedisKeeper:
             return "up"
         if not self._server.alive:
             return "restarting" if self._starts else "starting"
+        if self._share is not None:
+            return f"being verified, {self._share:.0%}"
         return "not answering" if self._silent_since is not None else "being checked"
 
-    def start(self) -> None:
-        """Start the server, in the background."""
+    @property
+    def warm(self) -> bool:
+        """Whether a restarted server brings its snapshot with it."""
+        return self._server.warm
+
+    def start(self, truths: Truths | None = None) -> None:
+        """Start the server, in the background.
+
+        Args:
+            truths: what to compare a snapshot with; without it, the server is emptied.
+        """
+        self._truths = truths if self.warm else None
         self._thread.start()
 
     def wait_until_tried(self, seconds: float = 5.0) -> None:
@@ -103,6 +121,17 @@ class RedisKeeper:
         self._held = "hung"
         self._server.signal(signal.SIGSTOP)
 
+    def restart_with_old(self) -> None:
+        """Have the server take a snapshot of itself, go on for a moment, and be killed; the one
+        that follows starts with that snapshot.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        self._cache.save()
+        self._server.keep_as_old()
+        self._old_at = time.monotonic() + _OLD_SECONDS
+
     def release(self) -> None:
         """End ``hold_down`` or ``hang``."""
         self._held = None
@@ -113,6 +142,7 @@ class RedisKeeper:
         """Stop the server and leave nothing behind."""
         self._closing = True
         self._cache.close()
+        self._server.signal(signal.SIGCONT)
         self._cache.suspicion.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -128,9 +158,13 @@ class RedisKeeper:
                 seconds = _FAILED_SECONDS
             self._cache.suspicion.wait(seconds)
             self._cache.suspicion.clear()
+        # Here, because the server does not outlive this thread.
+        self._server.finish()
 
     def _look(self) -> float:
         """Do what is needed now; return how long to wait before the next look."""
+        if self._old_at is not None and time.monotonic() >= self._old_at:
+            self._server.stop()
         if not self._server.alive:
             self._cache.doubt((), "Redis is down")
             self._gone_since = self._gone_since or time.monotonic()
@@ -147,15 +181,21 @@ class RedisKeeper:
         else:
             self._short_lives, self._gave_warning = 0, False
         if self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
-            self._announce(EventKind.ERROR, "Redis died; a new, empty one is started")
+            self._announce(EventKind.ERROR, f"Redis died; {self._successor()} is started")
         elif self._starts and not self._gave_warning:
             self._gave_warning = True
             self._announce(EventKind.ERROR, "Redis dies soon after each start; it is retried")
+            self._tried.set()
         time.sleep(_BACKOFF_SECONDS[self._short_lives])
         self._server.stop()
-        self._server.start()
+        if self._starts and not self._served:
+            # It may be the snapshot that it died of.
+            self._server.forget_snapshot()
+        old, self._old_at = self._old_at is not None, None
+        self._server.start(old=old)
         reach("redis.start.after")
         self._starts += 1
+        self._served = False
         self._started_at = time.monotonic()
         self._silent_since = None
         return _RETRY_SECONDS
@@ -163,23 +203,44 @@ class RedisKeeper:
     def _admit(self) -> float:
         try:
             reach("redis.admit.before")
-            admission = self._cache.admit()
+            admission = self._cache.admit(self._truths, self._progress)
             reach("redis.admit.after")
+            self._share = None
+        except CacheLoading:
+            self._silent_since = None
+            return _LOOK_SECONDS
         except CacheError:
             return self._silent()
         seconds = time.monotonic() - (self._gone_since or self._silent_since or self._started_at)
         self._gone_since = self._silent_since = None
-        if self._starts > 1 or self._tried.is_set():
-            how = "empty" if admission.emptied else f"{admission.dropped:,} doubtful keys dropped"
-            self._announce(EventKind.HEALED, f"Redis is back after {seconds:.2f} s: {how}")
+        self._served = True
+        if not self._admitted_before and admission.verified is not None:
+            text = f"Redis starts warm after {seconds:.2f} s: {admission}"
+            self._announce(EventKind.RECOVERY, text)
+        elif self._admitted_before or self._tried.is_set():
+            self._announce(EventKind.HEALED, f"Redis is back after {seconds:.2f} s: {admission}")
+        self._admitted_before = True
         self._tried.set()
         return _LOOK_SECONDS
 
+    def _progress(self, share: float) -> None:
+        if self._closing:
+            raise CacheError("cachedesk closes")
+        self._share, self._silent_since = share, None
+        # Whoever opens the stack need not wait for this: reads go round Redis meanwhile.
+        self._tried.set()
+
+    def _successor(self) -> str:
+        if self._old_at is not None:
+            return "one with an old snapshot"
+        return "one with its last snapshot" if self.warm else "a new, empty one"
+
     def _silent(self) -> float:
-        now = time.monotonic()
+        now, self._share = time.monotonic(), None
         if self._silent_since is None:
             self._silent_since = now
         if now - self._silent_since > _HANG_SECONDS and self._held is None:
             self._announce(EventKind.ERROR, "Redis hangs; it is killed and started again")
+            self._tried.set()
             self._server.signal(signal.SIGKILL)
         return _RETRY_SECONDS if now - self._silent_since < _HANG_SECONDS else _LOOK_SECONDS

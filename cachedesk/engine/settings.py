@@ -36,11 +36,16 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``maxmemory_bytes``: where Redis begins to evict. ``eviction_policy``: how it chooses.
     ``timeout_seconds``: how long one call may wait for Redis before the cache is bypassed.
+    ``restart``: how Redis comes back after a restart: ``"empty"``, or ``"warm"``: it takes a
+    snapshot every ``snapshot_seconds``, and each key of it is compared with the truth before it
+    may be read.
     """
 
     maxmemory_bytes: Annotated[int, Meta(ge=2 * MEBIBYTE, le=1 << 40)] = 64 * MEBIBYTE
     eviction_policy: EvictionPolicy = "allkeys-lru"
     timeout_seconds: Annotated[float, Meta(ge=0.005, le=5)] = 0.05
+    restart: Literal["empty", "warm"] = "empty"
+    snapshot_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 60
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,13 +67,16 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     A batch is flushed when ``batch_events`` wait, or when the oldest has waited
     ``batch_age_seconds``. After a failure it waits ``retry_seconds``, doubled each time up to
-    ``retry_max_seconds``.
+    ``retry_max_seconds``. An event that the database refuses ``max_attempts`` times, by a
+    constraint or trigger, becomes a dead letter; a database that is locked, full or gone never
+    makes one.
     """
 
     batch_events: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     batch_age_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.25
     retry_seconds: Seconds = 0.05
     retry_max_seconds: Seconds = 2.0
+    max_attempts: Annotated[int, Meta(ge=1, le=100)] = 5
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -178,6 +178,29 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultState:
+    """A fault of the catalogue.
+
+    ``title`` says what it will do. ``lasting``: it stays until it is healed. ``argument``: what
+    may be named behind a colon (``worker.crash:worker.ack.before``), empty when nothing may.
+    ``obstacle``: why it cannot be injected now, empty when it can. ``since_at``: since when it is
+    active, ``None`` when it is not.
+    """
+
+    name: str
+    title: str
+    lasting: bool = False
+    argument: str = ""
+    obstacle: str = ""
+    since_at: float | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be injected now."""
+        return not self.obstacle
+
+
+@dataclass(frozen=True, slots=True)
 class HotKey:
     """One of the most used keys, with its value in each place.
 
@@ -212,7 +235,8 @@ class Snapshot:
     """How everything is, at one instant.
 
     ``ticks`` are the history, oldest first, one per ``tick_seconds``, at most 600.
-    ``faults`` are the names of the faults active now. ``events`` are oldest first, at most 200.
+    ``faults`` are the names of the faults active now, ``catalogue`` are all there are.
+    ``events`` are oldest first, at most 200.
     ``workload`` says in a few words what drives the stack, empty when nothing does.
     """
 
@@ -231,6 +255,7 @@ class Snapshot:
     ticks: tuple[Tick, ...] = ()
     marks: tuple[Mark, ...] = ()
     faults: tuple[str, ...] = ()
+    catalogue: tuple[FaultState, ...] = ()
     hot: tuple[HotKey, ...] = ()
     events: tuple[Event, ...] = ()
     workload: str = field(default="")

@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 import time
-from pathlib import Path
+from contextlib import suppress
 
 from cachedesk.engine import failpoints
 from cachedesk.engine.cache import Cache
@@ -24,9 +24,10 @@ from cachedesk.engine.commands import (
 )
 from cachedesk.engine.database import Database
 from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.errors import Damaged, Unavailable
+from cachedesk.engine.errors import DatabaseError, DataDirectoryError, Unavailable
+from cachedesk.engine.events import WriteEvent
 from cachedesk.engine.failpoints import reach
-from cachedesk.engine.faults import FaultDesk
+from cachedesk.engine.faults import FaultDesk, catalogue
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.freshness import Versions
 from cachedesk.engine.layer import CacheLayer
@@ -36,12 +37,17 @@ from cachedesk.engine.parts import Parts
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.policy import PolicyTable
 from cachedesk.engine.redis_keeper import RedisKeeper
-from cachedesk.engine.redis_server import RedisServer
+from cachedesk.engine.redis_server import RedisServer, executable
+from cachedesk.engine.repair import Reader
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import EventKind, Snapshot
+from cachedesk.engine.soundness import examine
 from cachedesk.engine.survey import Survey
 from cachedesk.engine.worker import FlushWorker
 from cachedesk.engine.writes import NoObserver, Observer
+
+_LOCK_SECONDS = 5.0
+_COUNT_SECONDS = 0.2
 
 
 class Vault:
@@ -53,14 +59,20 @@ class Vault:
 
         Raises:
             Damaged: a file is damaged, lost events, or is from another backup than the other.
+            DataDirectoryError: a file is locked by another program, or cannot be opened.
         """
         began = time.monotonic()
-        if directory.log.exists() and not directory.database.exists():
-            raise self._strangers(directory)
+        examine(directory)
+        try:
+            self._open(directory)
+        except DatabaseError as error:
+            raise DataDirectoryError(f"{directory.database} cannot be used: {error}") from error
+        self.recovery_seconds = time.monotonic() - began
+
+    def _open(self, directory: DataDirectory) -> None:
         self.database = Database(directory.database)
         try:
             reach("boot.database.after")
-            self._check_log_exists(directory)
             self.log = WriteBehindLog(directory.log)
         except BaseException:
             self.database.close()
@@ -68,56 +80,49 @@ class Vault:
         try:
             reach("boot.log.after")
             numbers = self.database.numbers()
-            self._check_epoch(numbers["log_epoch"], directory)
-            self._check_rows(numbers["newest_seq"], directory)
+            self._introduce(numbers["log_epoch"])
+            events = self._without_dead(self.log.recover(numbers["log_seq"]))
+            self._catch_up(numbers["newest_seq"])
             self.pending = Pending(self.database.count()[1])
-            events = self.log.recover(numbers["log_seq"])
             self.pending.add(events)
+            self._count_opening(numbers.get("openings", 0) + 1)
             self.log.witness.opened()
         except BaseException:
             self.close()
             raise
         self.recovered = len(events)
-        self.recovery_seconds = time.monotonic() - began
         self.was_open = self.log.witness.was_open
         newest = max(numbers["newest_seq"], numbers["log_seq"], self.log.witness.log_seq)
         self.seqs = itertools.count(newest + 1)
 
-    def _check_epoch(self, known: int, directory: DataDirectory) -> None:
-        if known == self.log.epoch:
-            return
-        if known == 0 and self.log.witness.log_seq == self.log.witness.row_seq == 0:
-            with self.database.transaction(time.monotonic() + 5) as transaction:
+    def _without_dead(self, events: list[WriteEvent]) -> list[WriteEvent]:
+        """Leave out what became a dead letter and was not acked any more: it is decided."""
+        if not events:
+            return events
+        dead = self.database.dead_between(events[0].seq, events[-1].seq)
+        return [event for event in events if event.seq not in dead]
+
+    def _introduce(self, known: int) -> None:
+        """Tell a new database which log is its own."""
+        if known != self.log.epoch:
+            with self.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
                 reach("boot.epoch.before")
                 transaction.note("log_epoch", self.log.epoch)
-            return
-        raise self._strangers(directory)
 
-    def _check_log_exists(self, directory: DataDirectory) -> None:
-        """See that a database that had a log still has it, before a new one is made."""
-        if self.database.numbers()["log_epoch"] and not WriteBehindLog.is_whole(directory.log):
-            raise self._strangers(directory)
-
-    @staticmethod
-    def _strangers(directory: DataDirectory) -> Damaged:
-        return Damaged(
-            f"the database and the write-behind log in {directory.path} do not belong together"
-            " (one of them is missing, new, or from another backup); restore the whole data"
-            " directory from one backup"
-        )
-
-    def _check_rows(self, newest_seq: int, directory: DataDirectory) -> None:
-        """See that the database holds what was acknowledged as written through."""
-        acknowledged = self.log.witness.row_seq
-        if newest_seq < acknowledged:
-            raise Damaged(
-                f"the database {directory.database} has lost writes up to {acknowledged} (it"
-                f" ends at {newest_seq}): it was replaced, or its -wal file was deleted; restore"
-                " the whole data directory from one backup"
-            )
-        if newest_seq > acknowledged:
-            # The process died between the commit and the note.
+    def _catch_up(self, newest_seq: int) -> None:
+        """Note what the process died of noting: it died between the commit and the note."""
+        if newest_seq > self.log.witness.row_seq:
             self.log.witness.note_row(newest_seq)
+
+    def _count_opening(self, number: int) -> None:
+        """Count the opening in both files, so that neither can be put back without the other."""
+        self.log.witness.note_opening(number)
+        # A database that cannot be written now is served from all the same; it counts next time.
+        with (
+            suppress(DatabaseError),
+            self.database.transaction(time.monotonic() + _COUNT_SECONDS) as transaction,
+        ):
+            transaction.note("openings", number)
 
     def close(self) -> None:
         """Close both files."""
@@ -130,7 +135,7 @@ class Stack:
 
     def __init__(
         self,
-        path: Path | str,
+        path: str | os.PathLike[str],
         settings: Settings | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -148,6 +153,8 @@ class Stack:
         failpoints.arm_from(os.environ.get("CACHEDESK_FAILPOINTS", ""))
         settings = settings or Settings()
         policies = PolicyTable(settings.policies)
+        # Before anything is made on the disk.
+        executable()
         self.directory = DataDirectory(path)
         self._undo = [self.directory.close]
         reach("boot.lock.after")
@@ -162,13 +169,10 @@ class Stack:
         self.chronicle = Chronicle()
         announce = self.chronicle.say
         server = RedisServer(self.directory.path, settings.redis)
+        self._undo.append(server.close)
         if server.stopped_orphan:
             announce(EventKind.RECOVERY, "a redis-server that was left behind was stopped")
         reach("boot.orphan.after")
-        cache = Cache(server.socket_path, settings.redis.timeout_seconds)
-        keeper = RedisKeeper(server, cache, announce)
-        self._undo.append(keeper.close)
-        keeper.start()
         vault = Vault(self.directory)
         self._undo.append(vault.close)
         if vault.recovered or vault.was_open:
@@ -178,6 +182,8 @@ class Stack:
                 f"recovered {vault.recovered:,} pending events after {stop}, 0 lost,"
                 f" {vault.recovery_seconds:.2f} s",
             )
+        cache = Cache(server.socket_path, settings.redis.timeout_seconds)
+        keeper = RedisKeeper(server, cache, announce)
         parts = Parts(
             settings=settings,
             policies=policies,
@@ -194,11 +200,13 @@ class Stack:
             observer=observer,
         )
         self.worker = FlushWorker(parts)
-        self.faults = FaultDesk(parts, self.worker)
         self.metrics, self.pending = parts.metrics, parts.pending
         self._cache = cache
-        self._survey = Survey(parts, self.worker, self.faults)
         self.layer = CacheLayer(parts, self.worker, self.snapshot, self._close)
+        self.faults = FaultDesk(catalogue(parts, self.layer), parts.chronicle)
+        self._survey = Survey(parts, self.worker, self.faults)
+        self._undo.append(keeper.close)
+        keeper.start(Reader(parts).truths)
         keeper.wait_until_tried()
         reach("boot.serve.before")
         self.worker.start()
@@ -227,8 +235,8 @@ class Stack:
                 return self.faults.inject("redis.empty")
             case Inject(fault):
                 return self.faults.inject(fault)
-            case Heal():
-                return self.faults.heal()
+            case Heal(fault):
+                return self.faults.heal(fault)
             case PauseWorker():
                 if not self.worker.state().paused:
                     self.chronicle.begin("worker.pause", lasting=True)

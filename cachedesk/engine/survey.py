@@ -22,6 +22,12 @@ from cachedesk.engine.worker import FlushWorker
 
 HOT_KEYS = 50
 _VALUE_BYTES = 256
+_WORDS = {
+    "database.lock": "locked",
+    "database.full": "disk full",
+    "database.readonly": "read-only",
+    "database.slow": "slow",
+}
 
 
 class Survey:
@@ -61,6 +67,7 @@ class Survey:
             ticks=self._metrics.ticks(),
             marks=self._chronicle.marks(),
             faults=self._faults.active,
+            catalogue=self._faults.states(),
             hot=self._hot(),
             events=self._chronicle.events(),
             workload=workload,
@@ -107,10 +114,10 @@ class Survey:
             size, wal = self._database.bytes
         except (DatabaseError, OSError):
             return DatabaseState(Health.DOWN, "not readable")
-        locked = "database.lock" in self._faults.active
+        word = next((_WORDS[name] for name in self._faults.active if name in _WORDS), "up")
         return DatabaseState(
-            health=Health.DEGRADED if locked else Health.UP,
-            word="locked" if locked else "up",
+            health=Health.UP if word == "up" else Health.DEGRADED,
+            word=word,
             rows=rows,
             bytes=size,
             wal_bytes=wal,
@@ -145,7 +152,7 @@ class Survey:
 
     def _rows(self, keys: list[bytes]) -> dict[bytes, Row] | None:
         try:
-            return self._database.read_many(keys)
+            return self._database.peek(keys)
         except DatabaseError:
             return None
 

@@ -2,10 +2,14 @@
 
 SQLite opens a 0-byte file, or one whose ``-wal`` was deleted, silently as an empty or an older
 database. The witness holds the log's epoch, the newest seq that was appended to the log, the
-newest that was written through to a row, and whether the files are open (so a stop that was not
-clean is known at the next open). It is a mapped file: noting a seq is a store to memory, costs no
-fsync, and survives the death of the process. After a power cut it may be older than the files,
-never newer: a seq is noted after its commit.
+newest that was written through to a row, the newest that the log has let go of because a row holds
+it, and whether the files are open (so a stop that was not clean is known at the next open). It is
+a mapped file: noting a seq is a store to memory, costs no fsync, and survives the death of the
+process. After a power cut it may be older than the files, never newer: a seq is noted after its
+commit.
+
+It also counts how often the files were opened, and so does the database: that tells a log that was
+put back from a backup, witness and all, from the one that the database belongs to.
 """
 
 from __future__ import annotations
@@ -15,13 +19,52 @@ import os
 import secrets
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 from cachedesk.engine.errors import Damaged
 
 _MAGIC = b"cdwitns1"
-_FORM = struct.Struct("<8sQQQQ")
+_FORM = struct.Struct("<8sQQQQQQ")
 _NUMBER = struct.Struct("<Q")
-_LOG_SEQ, _ROW_SEQ, _OPEN = 16, 24, 32
+_LOG_SEQ, _ROW_SEQ, _OPEN, _ACKED_SEQ, _OPENINGS = 16, 24, 32, 40, 48
+
+# Without the last two numbers, as the first cachedesk wrote it; they begin at 0.
+_OLD_BYTES = 40
+
+
+class Testimony(NamedTuple):
+    """What a witness file says; ``Witness`` has the same as properties."""
+
+    epoch: int
+    log_seq: int
+    row_seq: int
+    was_open: bool
+    acked_seq: int
+    openings: int
+
+
+def testimony(path: Path) -> Testimony:
+    """Return what the witness at ``path`` says; the file is only read.
+
+    Raises:
+        Damaged: the file is not a witness.
+    """
+    with path.open("rb") as file:
+        data = file.read(_FORM.size + 1)
+    if len(data) not in (_OLD_BYTES, _FORM.size):
+        raise Damaged(
+            f"the witness {path} is damaged ({path.stat().st_size} bytes instead of {_FORM.size});"
+            " restore the whole data directory from one backup"
+        )
+    magic, epoch, log_seq, row_seq, was_open, acked_seq, openings = _FORM.unpack(
+        data.ljust(_FORM.size, b"\0")
+    )
+    if magic != _MAGIC:
+        raise Damaged(
+            f"the witness {path} is damaged (it is another kind of file); restore the whole data"
+            " directory from one backup"
+        )
+    return Testimony(epoch, log_seq, row_seq, bool(was_open), acked_seq, openings)
 
 
 class Witness:
@@ -35,23 +78,12 @@ class Witness:
         """
         if not path.exists():
             _create(path)
+        said = testimony(path)
         with path.open("r+b") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != _FORM.size:
-                raise Damaged(
-                    f"the witness {path} is damaged ({size} bytes instead of {_FORM.size});"
-                    " restore the whole data directory from one backup"
-                )
+            file.truncate(_FORM.size)
             self._map = mmap.mmap(file.fileno(), _FORM.size)
-        magic, self.epoch, _, _, was_open = _FORM.unpack_from(self._map)
-        if magic != _MAGIC:
-            self._map.close()
-            raise Damaged(
-                f"the witness {path} is damaged (it is another kind of file); restore the whole"
-                " data directory from one backup"
-            )
-        self.was_open = bool(was_open)
-        self._clean = not was_open
+        self.epoch, self.was_open = said.epoch, said.was_open
+        self._clean = not said.was_open
 
     def opened(self) -> None:
         """Remember that the files are open; ``close`` takes it back."""
@@ -68,6 +100,16 @@ class Witness:
         """The newest seq that was written through to a row."""
         return self._get(_ROW_SEQ)
 
+    @property
+    def acked_seq(self) -> int:
+        """The newest seq that the log let go of because its event is part of a row."""
+        return self._get(_ACKED_SEQ)
+
+    @property
+    def openings(self) -> int:
+        """How often the files were opened."""
+        return self._get(_OPENINGS)
+
     def note_log(self, seq: int) -> None:
         """Remember that the event ``seq`` is in the log."""
         self._put(_LOG_SEQ, seq)
@@ -75,6 +117,16 @@ class Witness:
     def note_row(self, seq: int) -> None:
         """Remember that the write ``seq`` is in its row."""
         self._put(_ROW_SEQ, seq)
+
+    def note_acked(self, seq: int) -> None:
+        """Remember that every event up to ``seq`` is out of the log and in the database."""
+        self._put(_ACKED_SEQ, seq)
+
+    def note_opening(self, number: int) -> None:
+        """Remember, over a power cut too, that the files are opened for the ``number``-th time.
+        The database notes it afterwards: it may be one behind, never ahead."""
+        self._put(_OPENINGS, number)
+        self._map.flush()
 
     def close(self) -> None:
         """Remember that the files were closed in order, and unmap the file. A stop that was not
@@ -95,7 +147,7 @@ def _create(path: Path) -> None:
     worth something if the file itself survives a power cut."""
     new = path.with_name(path.name + ".new")
     with new.open("wb") as file:
-        file.write(_FORM.pack(_MAGIC, secrets.randbits(63), 0, 0, 0))
+        file.write(_FORM.pack(_MAGIC, secrets.randbits(63), *[0] * 5))
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)

@@ -4,6 +4,10 @@
 
 It dies anywhere without harm: before the commit nothing has changed; after it the rows hold the
 events' seqs, so the next delivery of the batch changes nothing (promise 2).
+
+While the database is locked, full or gone it tries for ever and gives nothing up. A batch that
+the database refuses is decided event by event (see ``isolation``); until the last of it is, the
+worker goes on reading further, and acks the log as far as all is decided.
 """
 
 from __future__ import annotations
@@ -11,21 +15,26 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.events import Coalesced, Row, coalesce
+from cachedesk.engine.clock import wall_seconds
+from cachedesk.engine.errors import ConfigError, DatabaseRefused
+from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
 from cachedesk.engine.failpoints import ComponentCrash, reach
+from cachedesk.engine.isolation import LOCK_SECONDS, Isolation, Suspicious, Trouble
 from cachedesk.engine.log import Batch
 from cachedesk.engine.metrics import runs
 from cachedesk.engine.parts import Parts
+from cachedesk.engine.refusal import is_refusal
 from cachedesk.engine.snapshot import EventKind, Health, WorkerState
 
-_LOCK_SECONDS = 1.0
 _IDLE_SECONDS = 60.0
 _PAUSED_SECONDS = 3600.0
 _BATCHES_PER_TRIM = 50
+_MOST_BATCHES_AHEAD = 16
+_MOST_LETTERS_TOLD = 5
+_NEVER = 2**63 - 1
 
 
 class FlushWorker:
@@ -35,14 +44,16 @@ class FlushWorker:
         self._log = parts.log
         self._pending = parts.pending
         self._database = parts.database
+        self._versions = parts.versions
         self._cache = parts.cache
+        self._isolation = Isolation(parts, self._apply, self._settle)
         self._metrics = parts.metrics
         self._settings = parts.settings.worker
         self._observer = parts.observer
         self._announce = parts.chronicle.say
         self.batch_events = self._settings.batch_events
         self.batch_age_seconds = self._settings.batch_age_seconds
-        self._opened_at = time.time()
+        self._opened_at = wall_seconds()
         self._thread = threading.Thread(target=self._live, name="flush-worker", daemon=True)
         self._lock = threading.Lock()
         self._steered = threading.Condition(self._lock)
@@ -58,6 +69,11 @@ class FlushWorker:
         self._restarts = 0
         self._failures = 0
         self._last_error = ""
+        self._trouble: Trouble | None = None
+        self._batches_ahead = 1
+        self._retry_at = self._passed_at = 0.0
+        self._seen = 0
+        self._cannot_trim = ""
 
     @property
     def in_flight(self) -> int:
@@ -159,16 +175,21 @@ class FlushWorker:
                 self._back_off()
             # Whoever comes after a failure knows nothing: it starts from the files.
             self._in_flight = 0
+            self._trouble, self._retry_at = None, 0.0
+            self._isolation.forget()
             self._log.rewind()
 
     def _work(self) -> None:
         while self._wait_for_batch():
-            batch = self._log.read(self.batch_events)
+            self._pending.urgent = False
+            batch = self._log.read(self.batch_events * self._batches_ahead)
             if not batch.events or self._batches % _BATCHES_PER_TRIM == 0:
                 self._trim()
             if batch.events:
                 self._word = "flushing"
                 self._flush(batch)
+                if self._trouble is not None:
+                    continue
                 if self._failures:
                     self._announce(EventKind.HEALED, "the worker flushes again")
                 self._failures, self._last_error, self._health = 0, "", Health.UP
@@ -192,9 +213,14 @@ class FlushWorker:
         with self._lock:
             if self._steps:
                 self._steps -= 1
+                self._retry_at = 0.0
                 return 0.0
             if self._paused and not self._hurry:
                 return _PAUSED_SECONDS
+        if self._trouble is not None:
+            return self._pass_due_in()
+        if self._pending.urgent:
+            return 0.0
         self._log.grown_at = 1
         if not self._log.waiting:
             return _IDLE_SECONDS
@@ -203,42 +229,135 @@ class FlushWorker:
             return 0.0
         return self.batch_age_seconds - self._log.oldest_seconds
 
+    def _pass_due_in(self) -> float:
+        """As ``_due_in``, while an event waits for its next attempt: that, or others behind it."""
+        now = time.monotonic()
+        again = self._retry_at - now
+        self._log.grown_at = self._seen + 1
+        if self._log.waiting <= self._seen:
+            return again
+        self._log.grown_at = _NEVER
+        return min(again, self._passed_at + self.batch_age_seconds - now)
+
     def _flush(self, batch: Batch) -> None:
-        began = time.monotonic()
         self._in_flight = len(batch.events)
         reach("worker.read.after")
-        keys = list({event.key for event in batch.events})
-        with self._database.transaction(began + _LOCK_SECONDS) as transaction:
+        if self._trouble is None:
+            try:
+                self._apply(batch.events, through_seq=batch.events[-1].seq)
+            except Exception as error:
+                if not is_refusal(error):
+                    raise
+            else:
+                self._ack(batch)
+                return
+        self._decide(batch)
+
+    def _decide(self, batch: Batch) -> None:
+        """Decide what can be decided of a batch that is refused as a whole."""
+        again = time.monotonic() >= self._retry_at
+        judge = self._isolation.decide if again else self._isolation.pass_by
+        self._trouble = judge(batch.events)
+        self._passed_at = time.monotonic()
+        if self._trouble is None:
+            self._ack_decided(batch)
+            self._batches_ahead, self._retry_at = 1, 0.0
+            self._isolation.forget()
+            return
+        retry_at = self._passed_at + self._wait_seconds(self._trouble.attempts)
+        self._retry_at = retry_at if again else min(self._retry_at, retry_at)
+        self._seen = len(batch.events) - self._ack_until(self._trouble.seq)
+        # From now on it looks further ahead in the log, for the others.
+        self._batches_ahead = min(self._batches_ahead + 1, _MOST_BATCHES_AHEAD)
+        self._complain(self._trouble)
+
+    def _apply(self, events: Sequence[WriteEvent], through_seq: int | None = None) -> None:
+        """Bring ``events`` to their rows in one transaction, and settle them.
+
+        Args:
+            events: in seq order.
+            through_seq: what to note as the newest seq of the log that is applied.
+
+        Raises:
+            Suspicious: some are refused or dead: their keys must be held to decide them.
+        """
+        began = time.monotonic()
+        keys = list({event.key for event in events})
+        with self._database.transaction(began + LOCK_SECONDS) as transaction:
             reach("worker.apply.begin")
-            coalesced = coalesce(transaction.rows(keys), batch.events)
+            coalesced = coalesce(transaction.rows(keys), events)
+            dead = transaction.dead_between(events[0].seq, events[-1].seq)
+            if suspects := {event.key for event, _ in coalesced.refused} | {
+                event.key for event in events if event.seq in dead
+            }:
+                raise Suspicious(suspects)
             reach("worker.coalesce.after")
             first, second = _halves(coalesced.rows)
             transaction.write(first)
             reach("worker.apply.mid_batch")
             transaction.write(second)
-            transaction.bury(coalesced.refused)
-            transaction.note("log_seq", batch.events[-1].seq)
-            dead = transaction.dead_between(batch.events[0].seq, batch.events[-1].seq)
+            if through_seq is not None:
+                transaction.note("log_seq", through_seq)
             reach("worker.apply.before_commit")
         reach("worker.apply.after_commit")
-        self._settle(batch, coalesced, dead, time.monotonic() - began)
+        self._settle(events, coalesced, set(), time.monotonic() - began)
         reach("worker.settle.after")
+
+    def _ack(self, batch: Batch) -> None:
         reach("worker.ack.before")
         self._log.ack(batch)
         reach("worker.ack.after")
         self._in_flight = 0
 
+    def _ack_decided(self, batch: Batch) -> None:
+        """Ack a batch of which not all was applied: it is noted here that all is decided."""
+        through_seq = batch.events[-1].seq
+        with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:
+            transaction.note("log_seq", through_seq)
+            transaction.forget_attempts(through_seq)
+        self._ack(batch)
+        self._isolation.acked(through_seq)
+
+    def _ack_until(self, seq: int) -> int:
+        """Ack the records before the one with the event ``seq``, and go back to that one;
+        return how many events they hold."""
+        self._log.rewind()
+        decided = 0
+        while (record := self._log.read(1)).events and record.events[-1].seq < seq:
+            decided += len(record.events)
+        self._log.rewind()
+        if decided:
+            self._ack_decided(self._log.read(decided))
+        return decided
+
+    def _complain(self, trouble: Trouble) -> None:
+        if self._last_error != trouble.reason:
+            self._announce(
+                EventKind.ERROR,
+                f"the database refuses event {trouble.seq}: {trouble.reason}; the other keys go"
+                f" on, it is tried {self._settings.max_attempts} times",
+            )
+        self._failed(trouble.reason, "retrying", Health.DEGRADED)
+
     def _trim(self) -> None:
         reach("worker.trim.before")
-        self._database.trim(self._log.acked_through, time.monotonic() + _LOCK_SECONDS)
+        try:
+            self._database.trim(self._log.acked_through, time.monotonic() + LOCK_SECONDS)
+        except DatabaseRefused as error:
+            # A trigger that forbids deleting costs room; it must not stop the flushing.
+            if self._cannot_trim != str(error):
+                self._announce(EventKind.ERROR, f"deleted keys cannot be trimmed: {error}")
+            self._cannot_trim = str(error)
         reach("worker.trim.after")
 
-    def _settle(self, batch: Batch, coalesced: Coalesced, dead: set[int], seconds: float) -> None:
+    def _settle(
+        self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float
+    ) -> None:
         self._observer.applied(coalesced.applied)
-        self._pending.settle(batch.events, dead)
+        self._pending.settle(events, dead)
         self._batches += 1
         self._redelivered += len(coalesced.repeated)
-        now = time.time()
+        now = wall_seconds()
         # The time that passed while nobody was there is not the pipeline's.
         lags = runs(event.at for event in coalesced.applied if event.at >= self._opened_at)
         self._metrics.flushed(
@@ -247,12 +366,10 @@ class FlushWorker:
             len(coalesced.rows),
             [(max(0.0, now - at), count) for at, count in lags],
         )
-        if dead:
-            # Redis was given what they would have come to.
-            keys = {event.key for event in batch.events if event.seq in dead}
-            self._cache.doubt(keys, "an event became a dead letter")
-            for event, reason in coalesced.refused:
-                self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
+        for event, reason in coalesced.refused[:_MOST_LETTERS_TOLD]:
+            self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
+        if (more := len(coalesced.refused) - _MOST_LETTERS_TOLD) > 0:
+            self._announce(EventKind.ERROR, f"{more:,} more events of the key are dead letters")
 
     def _failed(self, error: str, word: str, health: Health) -> None:
         self._failures += 1
@@ -260,12 +377,14 @@ class FlushWorker:
 
     def _back_off(self) -> None:
         """Wait: doubled with each failure in a row, with jitter so as not to beat in step."""
-        settings = self._settings
-        seconds = min(
-            settings.retry_seconds * 2 ** min(self._failures - 1, 20), settings.retry_max_seconds
-        )
+        seconds = self._wait_seconds(self._failures)
         with self._lock:
-            self._steered.wait_for(lambda: self._closing, seconds * random.uniform(0.75, 1.25))
+            self._steered.wait_for(lambda: self._closing, seconds)
+
+    def _wait_seconds(self, failures: int) -> float:
+        settings = self._settings
+        seconds = settings.retry_seconds * 2.0 ** min(failures - 1, 20) if failures else 0.0
+        return min(seconds, settings.retry_max_seconds) * random.uniform(0.75, 1.25)
 
 
 def _halves(rows: dict[bytes, Row]) -> tuple[dict[bytes, Row], dict[bytes, Row]]:

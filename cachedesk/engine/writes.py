@@ -42,14 +42,22 @@ class Receipt:
 
 
 class WriteRequest(Request):
-    """Changes of one caller that are committed together, and their receipts once they are."""
+    """Changes of one caller that are committed together, and their receipts once they are.
 
-    __slots__ = ("changes", "deadline", "receipts")
+    ``letter_seq``: the dead letter that they replay, and that is gone once they are committed;
+    ``letter_taken``: it was taken away in a transaction, and the books do not say so yet.
+    """
 
-    def __init__(self, changes: Sequence[Change], deadline: float) -> None:
+    __slots__ = ("changes", "deadline", "letter_seq", "letter_taken", "receipts")
+
+    def __init__(
+        self, changes: Sequence[Change], deadline: float, letter_seq: int | None = None
+    ) -> None:
         super().__init__()
         self.changes = changes
         self.deadline = deadline
+        self.letter_seq = letter_seq
+        self.letter_taken = False
         self.receipts: list[Receipt] = []
 
 
@@ -60,9 +68,16 @@ class Observer(Protocol):
         """``events`` are now part of their rows."""
         ...
 
+    def injected(self, events: Iterable[WriteEvent]) -> None:
+        """``events`` were accepted from a fault; no client asked for them."""
+        ...
+
 
 class NoObserver:
     """Nobody looks."""
 
     def applied(self, events: Iterable[WriteEvent]) -> None:
+        """Do nothing."""
+
+    def injected(self, events: Iterable[WriteEvent]) -> None:
         """Do nothing."""

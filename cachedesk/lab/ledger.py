@@ -88,6 +88,7 @@ class Ledger:
         self._expected: dict[bytes, bytes] = {}
         self._uncertain: set[bytes] = set()
         self._ever_uncertain: set[bytes] = set()
+        self._injected_keys: set[bytes] = set()
         self._unfounded: list[Difference] = []
         self._stale: list[Difference] = []
         self._stale_reads = 0
@@ -102,17 +103,7 @@ class Ledger:
         op, key, argument = write
         old = self._expected.get(key)
         with self._lock:
-            page = self._page(seq)
-            mark = page[seq % _PAGE_SIZE]
-            page[seq % _PAGE_SIZE] = mark | _ACCEPTED
-            self._accepted += 1
-            self._first = seq if self._first is None else min(seq, self._first)
-            if mark & _ACCEPTED:
-                self._duplicated.add(seq)
-            elif mark & _APPLIED:
-                self._unclaimed.pop(seq, None)
-            else:
-                self._open[seq] = key
+            self._accept(seq, key)
         if key in self._uncertain:
             if op is Verb.INCR:
                 return
@@ -171,6 +162,15 @@ class Ledger:
                 else:
                     self._unclaimed[seq] = event.key
 
+    def injected(self, events: Iterable[WriteEvent]) -> None:
+        """Note that ``events`` were accepted from a fault. They are in the books like any other
+        write, and may become dead letters but not be lost; what their keys are worth is not
+        judged, because the fault has done to them what no client does."""
+        with self._lock:
+            for event in events:
+                self._accept(event.seq, event.key)
+                self._injected_keys.add(event.key)
+
     def verdict(
         self,
         pending: Container[int],
@@ -191,7 +191,8 @@ class Ledger:
         """
         with self._lock:
             buried = {key for seq, key in self._open.items() if seq in dead}
-            wrong = _differences(self._expected, items, self._uncertain | buried)
+            exempt = self._uncertain | self._injected_keys | buried
+            wrong = _differences(self._expected, items, exempt)
             wrong_keys = {difference.key for difference in wrong}
 
             def is_in_row(seq: int, key: bytes) -> bool:
@@ -220,6 +221,19 @@ class Ledger:
                 stale=tuple(self._stale),
                 uncertain=tuple(sorted(self._uncertain)),
             )
+
+    def _accept(self, seq: int, key: bytes) -> None:
+        page = self._page(seq)
+        mark = page[seq % _PAGE_SIZE]
+        page[seq % _PAGE_SIZE] = mark | _ACCEPTED
+        self._accepted += 1
+        self._first = seq if self._first is None else min(seq, self._first)
+        if mark & _ACCEPTED:
+            self._duplicated.add(seq)
+        elif mark & _APPLIED:
+            self._unclaimed.pop(seq, None)
+        else:
+            self._open[seq] = key
 
     def _page(self, seq: int) -> bytearray:
         page = self._pages.get(seq >> _PAGE_BITS)

@@ -137,9 +137,10 @@ class Report:
                 " each is unknown."
             )
         if verdict.sound:
+            buried = f" ({verdict.dead:,} as dead letters)" if verdict.dead else ""
             yield (
-                f"Sound: every one of the {verdict.accepted:,} acknowledged writes was kept, each"
-                " applied once, and no read was stale."
+                f"Sound: every one of the {verdict.accepted:,} acknowledged writes was kept{buried}"
+                ", each applied once, and no read was stale."
             )
             return
         for count, what in (

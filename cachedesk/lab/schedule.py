@@ -40,7 +40,8 @@ class InjectedFault:
 
 
 def planned(text: str) -> PlannedFault:
-    """Read ``NAME@WHEN``: ``redis.kill@5s``, ``worker.crash@10000ops``.
+    """Read ``NAME@WHEN``: ``redis.kill@5s``, ``worker.crash@10000ops``, and with an argument
+    ``worker.crash:worker.ack.before@5s``.
 
     Raises:
         ConfigError: there is no such fault (the nearest is named), or no such time.

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from cachedesk.engine.database import APPLICATION_ID, SCHEMA_VERSION, Database
+from cachedesk.engine.database import Database
 from cachedesk.engine.errors import Damaged, DatabaseBusy, DatabaseError
 from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, NO_ROW, Op, Refusal, Row, WriteEvent
 from cachedesk.engine.failpoints import ComponentCrash
+from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION
 
 from . import scenarios
 from .scenarios import running, soon
@@ -40,7 +41,7 @@ def write(database: Database, rows: dict[bytes, Row]) -> None:
 
 def test_the_schema_is_ours_and_strict(database: Database, path: Path) -> None:
     seen = sqlite_utils.Database(path)
-    assert set(seen.table_names()) == {"rows", "dead", "meta"}
+    assert set(seen.table_names()) == {"rows", "dead", "attempts", "meta"}
     assert seen.view_names() == ["readable"]
     assert seen.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
     assert seen.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
@@ -292,7 +293,7 @@ def garbage(path: Path) -> None:
     [
         (made_by_another_program, "not made by cachedesk"),
         (of_another_application, "not made by cachedesk"),
-        (of_a_newer_version, "of version 2, this cachedesk knows 1; upgrade cachedesk"),
+        (of_a_newer_version, "of version 3, this cachedesk knows 2; upgrade cachedesk"),
         (garbage, "cannot be opened: file is not a database"),
     ],
     ids=lambda it: it.__name__ if callable(it) else None,

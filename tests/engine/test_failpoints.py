@@ -18,6 +18,7 @@ from cachedesk.engine import failpoints
 from cachedesk.engine.commands import StepWorker
 from cachedesk.engine.errors import CacheError, ConfigError, Unavailable
 from cachedesk.engine.failpoints import POINTS, ComponentCrash, arm, arm_from, disarm, reach
+from cachedesk.engine.settings import RedisSettings, Settings
 from cachedesk.engine.stack import Stack
 
 from .scenarios import running, wait_until_admitted
@@ -205,7 +206,7 @@ def test_every_point_is_reached(tmp_path: Path) -> None:
     for point in POINTS:
         arm(point, "off")
     for _ in range(2):
-        with closing(Stack(tmp_path)) as stack:
+        with closing(Stack(tmp_path, Settings(redis=RedisSettings(restart="warm")))) as stack:
             cache = stack.layer
             wait_until_admitted(stack)
             cache.write_many([("set", "order:1", b"x"), ("delete", "order:1"), ("incr", "views:1")])

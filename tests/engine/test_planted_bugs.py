@@ -83,7 +83,7 @@ def log_as_persist_queue_opens_it(patch: pytest.MonkeyPatch) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    patch.setattr(log._DurableQueue, "_new_db_connection", connect)
+    patch.setattr(log.DurableQueue, "_new_db_connection", connect)
 
 
 def database_at_normal(patch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from cachedesk.lab.schedule import PlannedFault, Schedule, planned
         ("database.lock@2m", 120.0, None),
         ("worker.crash@10000ops", None, 10_000),
         ("worker.crash@1op", None, 1),
+        ("worker.crash:worker.ack.before@5s", 5.0, None),
+        ("database.slow:50ms@100ops", None, 100),
     ],
 )
 def test_a_time_or_a_count_is_read(text: str, seconds: float | None, ops: int | None) -> None:
@@ -36,6 +38,7 @@ def test_a_time_or_a_count_is_read(text: str, seconds: float | None, ops: int | 
         ("@5s", "NAME@WHEN"),
         ("", "NAME@WHEN"),
         ("redis.kill@", "is not a time"),
+        ("worker.crash:worker.ak.before@5s", "did you mean 'worker.ack.before'"),
         ("redis.kill@soon", "is not a time"),
         ("redis.kill@-5s", "is not a time"),
         ("redis.kill@5", "is not a time"),

@@ -1,0 +1,84 @@
+"""The queue of persist-queue, made durable: what the write-behind log is kept in."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+
+from persistqueue import SQLiteQueue
+
+from cachedesk.engine.bell import Bell
+from cachedesk.engine.errors import Damaged
+from cachedesk.engine.hindrance import Ballast, fill_disk, free_disk
+from cachedesk.engine.settling import settle, settle_at_open
+
+_FULL = 2
+_BALLAST = Ballast("queue_events", "data, timestamp", ":blob, -1", "timestamp = -1")
+
+
+class Verbatim:
+    """A serializer that stores our records as they are: we encode and check them ourselves."""
+
+    @staticmethod
+    def dumps(data: bytes, sort_keys: bool = False) -> bytes:
+        return data
+
+    @staticmethod
+    def loads(data: bytes) -> bytes:
+        return data
+
+
+class DurableQueue(SQLiteQueue):  # type: ignore[misc]
+    """The queue of persist-queue, made safe against a power cut; by itself it only sets WAL."""
+
+    _getter: sqlite3.Connection
+    _putter: sqlite3.Connection
+    disk_is_full = False
+
+    def _init(self) -> None:
+        super()._init()
+        settle_at_open(self._conn)
+        # Rung by every put; as an Event, a Ctrl-C inside it would block all puts for ever.
+        self.put_event = Bell()
+
+    def _new_db_connection(
+        self, path: str, multithreading: bool, timeout: float
+    ) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super()._new_db_connection(path, multithreading, timeout)
+        connection.execute("PRAGMA synchronous=FULL")
+        if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
+            raise Damaged("SQLite refuses synchronous=FULL; the log would not be safe")
+        if self.disk_is_full:
+            fill_disk(connection, _BALLAST)
+        return connection
+
+    def set_disk_full(self, full: bool) -> None:
+        """See ``WriteBehindLog.set_disk_full``."""
+        with self.tran_lock:
+            self.disk_is_full = full
+            # A connection that a failed ``reopen`` has closed has nothing to change.
+            with suppress(sqlite3.ProgrammingError):
+                if full:
+                    fill_disk(self._putter, _BALLAST)
+                else:
+                    free_disk(self._putter)
+
+    def reopen(self) -> None:
+        """Let go of the files and take them up again; what they show is then on the disk.
+
+        Raises:
+            sqlite3.Error: it cannot be made sure; the queue is unusable until this succeeds.
+        """
+        with self.action_lock, self.tran_lock:
+            self._getter.close()
+            self._putter.close()
+            reader = self._new_db_connection(self.path, self.multithreading, self.timeout)
+            settle(reader)
+            self._conn = self._getter = reader
+            self._putter = self._new_db_connection(self.path, self.multithreading, self.timeout)
+
+    def head(self) -> int | None:
+        """Return the number of the oldest item, ``None`` when there is none."""
+        with self.action_lock:
+            found = self._select()
+        return None if found is None else int(found[0])

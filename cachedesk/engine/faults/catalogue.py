@@ -1,0 +1,95 @@
+"""The catalogue: every fault there is, in the order in which they are healed."""
+
+from __future__ import annotations
+
+import difflib
+
+from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.faults.database import (
+    DatabaseFull,
+    DatabaseGone,
+    DatabaseLock,
+    DatabaseReadonly,
+    DatabaseSlow,
+)
+from cachedesk.engine.faults.fault import Fault
+from cachedesk.engine.faults.log import LogFull, LogPoison
+from cachedesk.engine.faults.process import ProcessKill
+from cachedesk.engine.faults.redis import (
+    RedisDown,
+    RedisEmpty,
+    RedisHang,
+    RedisKill,
+    RedisOldSnapshot,
+    RedisSqueeze,
+)
+from cachedesk.engine.faults.worker import WorkerCrash
+from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.parts import Parts
+
+# A Redis that is held goes on before it is asked for anything.
+_KINDS: tuple[type[Fault], ...] = (
+    RedisKill,
+    RedisDown,
+    RedisHang,
+    RedisEmpty,
+    RedisOldSnapshot,
+    RedisSqueeze,
+    WorkerCrash,
+    DatabaseLock,
+    DatabaseFull,
+    DatabaseReadonly,
+    DatabaseSlow,
+    DatabaseGone,
+    LogFull,
+    LogPoison,
+    ProcessKill,
+)
+
+KINDS = {kind.name: kind for kind in _KINDS}
+NAMES = tuple(KINDS)
+
+
+def catalogue(parts: Parts, layer: CacheLayer) -> tuple[Fault, ...]:
+    """Return one fault of each kind for the stack of ``parts``, in the order of ``NAMES``."""
+    keeper, cache, database = parts.keeper, parts.cache, parts.database
+    return (
+        RedisKill(keeper),
+        RedisDown(keeper),
+        RedisHang(keeper, cache),
+        RedisEmpty(cache),
+        RedisOldSnapshot(keeper, cache),
+        RedisSqueeze(keeper, cache),
+        WorkerCrash(),
+        DatabaseLock(database),
+        DatabaseFull(database),
+        DatabaseReadonly(database),
+        DatabaseSlow(database, parts.settings.database.write_seconds),
+        DatabaseGone(database),
+        LogFull(parts.log),
+        LogPoison(parts, layer),
+        ProcessKill(),
+    )
+
+
+def parsed(text: str) -> tuple[str, str]:
+    """Return the name and the argument of a fault written as ``name`` or ``name:argument``.
+
+    Raises:
+        ConfigError: there is no such fault (the nearest is named), or it takes no such argument.
+    """
+    name, colon, argument = text.partition(":")
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
+        raise ConfigError(f"there is no fault {name!r}; {hint}")
+    if colon and not argument:
+        raise ConfigError(f"the fault {text!r} ends with a colon; write {name!r}")
+    KINDS[name].check(argument)
+    return name, argument
+
+
+def known(text: str) -> str:
+    """Return ``text`` if it is a fault; errors as for ``parsed``."""
+    parsed(text)
+    return text

@@ -1,0 +1,46 @@
+"""Faults of the flush worker."""
+
+from __future__ import annotations
+
+import difflib
+
+from cachedesk.engine import failpoints
+from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.faults.fault import Fault
+
+WORKER_POINTS = tuple(point for point in failpoints.POINTS if point.startswith("worker."))
+
+
+class WorkerCrash(Fault):
+    """The worker dies at a failpoint: nothing is flushed, rolled back or acknowledged by it."""
+
+    name, title = "worker.crash", "crash the worker in the middle of a flush"
+    argument = "a failpoint of the worker"
+    usual = "worker.apply.mid_batch"
+
+    def __init__(self) -> None:
+        self._armed: dict[str, object] = {}
+
+    @classmethod
+    def check(cls, argument: str) -> None:
+        if argument and argument not in WORKER_POINTS:
+            near = difflib.get_close_matches(argument, WORKER_POINTS, n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(WORKER_POINTS)}"
+            raise ConfigError(f"the worker has no failpoint {argument!r}; {hint}")
+
+    def obstacle(self, argument: str = "") -> str:
+        point = argument or self.usual
+        if point in failpoints.armed() and not failpoints.spent(point):
+            return f"the failpoint {point} is armed already"
+        return ""
+
+    def inject(self, argument: str = "") -> str:
+        point = argument or self.usual
+        self._armed[point] = failpoints.arm(point, "1*crash")
+        where = f"at {point}" if argument else "in the middle of its next batch"
+        return f"the worker will crash {where}"
+
+    def heal(self) -> None:
+        while self._armed:
+            # What somebody else has armed there since stays armed.
+            failpoints.disarm(*self._armed.popitem())

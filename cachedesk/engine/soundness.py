@@ -1,0 +1,214 @@
+"""Soundness: the files of a data directory are looked at, read-only, before anything opens them.
+
+Opening already changes a file: SQLite makes an empty one its own and moves a ``-wal`` file into
+its database. So whatever is damaged, foreign, or from another backup than the rest is found here
+first, and the refusal leaves every byte as it was (promise 9).
+
+Two things are known to two files each, so that one of them cannot be replaced unnoticed: which
+log the database belongs to, and how often both were opened together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cachedesk.engine.directory import DataDirectory
+from cachedesk.engine.errors import Damaged, DataDirectoryError
+from cachedesk.engine.record import decode
+from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
+from cachedesk.engine.witness import Testimony, testimony
+
+_LOG_TABLE = "queue_events"
+_LOG_COLUMNS = {"_id", "data", "timestamp"}
+_NUMBERS = {"newest_seq", "log_seq", "log_epoch", "live_rows"}
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_LOCKED_SECONDS = 0.5
+_ADVICE = "restore the whole data directory from one backup"
+
+Columns = dict[str, tuple[str, int]]
+
+
+def examine(directory: DataDirectory) -> None:
+    """See that what is in ``directory`` is ours, whole, and belongs together.
+
+    Raises:
+        Damaged: it is not; nothing was changed.
+        DataDirectoryError: a file is locked or cannot be opened.
+    """
+    log = directory.log / "log.db"
+    witness = directory.log / "witness"
+    if directory.log.exists() and not directory.database.exists():
+        raise strangers(directory)
+    if _is_empty(directory.database):
+        if witness.exists() and _has_a_past(testimony(witness)):
+            raise strangers(directory)
+        return
+    with _looking_at(directory.database) as connection:
+        numbers = _numbers(connection, directory.database)
+    if not (log.exists() and witness.exists()):
+        if numbers["log_epoch"]:
+            raise strangers(directory)
+        return
+    said = testimony(witness)
+    _compare(numbers, said, directory)
+    newest = 0
+    if not _is_empty(log):
+        with _looking_at(log) as connection:
+            newest = _newest_event(connection, log, said.epoch)
+    newest = max(newest, numbers["log_seq"])
+    if newest < said.log_seq:
+        raise Damaged(
+            f"the write-behind log {log} has lost events {newest + 1} to {said.log_seq}: its file"
+            f" was emptied, replaced or restored without the rest; {_ADVICE}"
+        )
+
+
+def strangers(directory: DataDirectory) -> Damaged:
+    """Return the error that says that the files are not of one another."""
+    return Damaged(
+        f"the database and the write-behind log in {directory.path} do not belong together"
+        f" (one of them is missing, new, or from another backup); {_ADVICE}"
+    )
+
+
+def _compare(numbers: dict[str, int], said: Testimony, directory: DataDirectory) -> None:
+    known = numbers["log_epoch"]
+    if known != said.epoch and (known or _has_a_past(said)):
+        raise strangers(directory)
+    for kept, newest in ((said.row_seq, "newest_seq"), (said.acked_seq, "log_seq")):
+        if numbers[newest] < kept:
+            raise Damaged(
+                f"the database {directory.database} has lost writes up to {kept} (it"
+                f" ends at {numbers[newest]}): it was replaced, or its -wal file was deleted;"
+                f" {_ADVICE}"
+            )
+    # The witness notes an opening first, and the process may have died before the database did.
+    if said.openings - numbers.get("openings", 0) not in (0, 1):
+        raise strangers(directory)
+
+
+def _has_a_past(said: Testimony) -> bool:
+    return said.log_seq > 0 or said.row_seq > 0
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether SQLite would find nothing in the file.
+
+    Raises:
+        Damaged: only its ``-wal`` file is left, which SQLite would delete.
+    """
+    if path.exists() and path.stat().st_size:
+        return False
+    if _has_wal(path):
+        raise Damaged(f"{path} was emptied: what was in it is lost; {_ADVICE}")
+    return True
+
+
+def _has_wal(path: Path) -> bool:
+    """Whether the newest of the file is in its ``-wal`` file, which is where a link leads."""
+    wal = path.resolve().with_name(f"{path.resolve().name}-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+@contextmanager
+def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open ``path`` so that not even a side file of SQLite's appears or goes away."""
+    immutable = "" if _has_wal(path) else "&immutable=1"
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro{immutable}", uri=True, timeout=_LOCKED_SECONDS
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _LOCKED:
+            raise DataDirectoryError(
+                f"{path} is locked by another program; close it there and try again"
+            ) from error
+        if code == sqlite3.SQLITE_CANTOPEN:
+            raise DataDirectoryError(f"{path} cannot be opened: {error}") from error
+        raise Damaged(f"{path} cannot be read: {error}; {_ADVICE}") from error
+
+
+def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
+    """Check the schema and return the numbers of the table ``meta``."""
+    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
+    if not tables:
+        return dict.fromkeys(_NUMBERS, 0)
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise Damaged(f"the database {path} was not made by cachedesk; choose another --data")
+    ((version,),) = connection.execute("PRAGMA user_version")
+    if version > SCHEMA_VERSION:
+        raise Damaged(
+            f"the database {path} is of version {version}, this cachedesk knows {SCHEMA_VERSION};"
+            " upgrade cachedesk"
+        )
+    if version < 1:
+        raise Damaged(f"the database {path} says that it is of version {version}; {_ADVICE}")
+    for table, columns in _expected(version).items():
+        # More than ours is the user's own affair.
+        if not columns.items() <= _columns(connection, table).items():
+            raise Damaged(
+                f"the table {table} of the database {path} is missing or was altered; {_ADVICE}"
+            )
+    numbers = dict(connection.execute("SELECT name, number FROM meta"))
+    if not numbers.keys() >= _NUMBERS:
+        missing = ", ".join(sorted(_NUMBERS - numbers.keys()))
+        raise Damaged(f"the table meta of the database {path} lacks {missing}; {_ADVICE}")
+    return numbers
+
+
+def _expected(version: int) -> dict[str, Columns]:
+    """Return the columns of our tables: of all, or of those that every version has."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        prepare(connection, Path(":memory:"))
+        names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_list")]
+        ours = [name for name in names if not name.startswith("sqlite_") and name != "readable"]
+        chosen = ours if version == SCHEMA_VERSION else ["meta", "rows"]
+        return {name: _columns(connection, name) for name in chosen}
+    finally:
+        connection.close()
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> Columns:
+    """Return type and place in the primary key of each column; an altered type is another one,
+    and so is that of a table that is not strict."""
+    ((strict,),) = connection.execute(
+        "SELECT max(strict) FROM pragma_table_list WHERE name=?", (table,)
+    )
+    found = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,))
+    return {name: (f"{kind}{'' if strict else ', any'}", place) for name, kind, place in found}
+
+
+def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int:
+    """Check the log's table and records; return the seq of the newest event, 0 without any."""
+    columns = set(_columns(connection, _LOG_TABLE))
+    if not columns:
+        ((others,),) = connection.execute("SELECT count(*) FROM sqlite_master")
+        if others:
+            raise Damaged(f"the file {path} is not the log of this data directory; {_ADVICE}")
+        return 0
+    if not columns >= _LOG_COLUMNS:
+        raise Damaged(f"the table {_LOG_TABLE} of {path} was altered; {_ADVICE}")
+    newest = 0
+    for number, data in connection.execute(f"SELECT _id, data FROM {_LOG_TABLE} ORDER BY _id"):
+        try:
+            record = decode(data)
+        except Damaged as error:
+            raise Damaged(
+                f"the write-behind log {path} is damaged at record {number} ({error}); nothing was"
+                f" changed: {_ADVICE}"
+            ) from None
+        if record.epoch != epoch:
+            raise Damaged(
+                f"the write-behind log {path} and its witness are of different logs; {_ADVICE}"
+            )
+        newest = record.events[-1].seq
+    return newest

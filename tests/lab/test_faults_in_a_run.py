@@ -1,0 +1,88 @@
+"""Runs with the faults of the catalogue: each is sound, and poison ends as one dead letter."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cachedesk.engine.events import Op, WriteEvent
+from cachedesk.engine.faults.log import POISON_KEY
+from cachedesk.engine.settings import DatabaseSettings, Settings
+from cachedesk.lab import watch
+from cachedesk.lab.driver import Load
+from cachedesk.lab.ledger import Ledger
+from cachedesk.lab.runs import Outcome, run_session
+from cachedesk.lab.schedule import planned
+from cachedesk.lab.traffic import WorkloadTraffic
+
+_HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
+
+
+def _run(data: Path, *faults: str) -> Outcome:
+    return run_session(
+        data,
+        _HASTY,
+        WorkloadTraffic("article", 1),
+        Load(clients=4, ops=3000),
+        faults=[planned(fault) for fault in faults],
+        watch=watch.wait,
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "redis.squeeze",
+        "database.full",
+        "database.readonly",
+        "database.slow:5ms",
+        "database.gone",
+        "log.full",
+        "worker.crash:worker.apply.after_commit",
+        "worker.crash:worker.ack.before",
+    ],
+)
+def test_a_run_is_sound_under_each_fault(tmp_path: Path, fault: str) -> None:
+    outcome = _run(tmp_path, f"{fault}@1000ops")
+    assert outcome.report.faults[0].injected
+    assert outcome.report.verdict.sound
+    assert outcome.exit_code == 0
+
+
+def test_poison_is_one_dead_letter_and_no_broken_promise(tmp_path: Path) -> None:
+    for _ in range(2):
+        outcome = _run(tmp_path, "log.poison@1000ops")
+        verdict = outcome.report.verdict
+        assert outcome.exit_code == 0
+        assert (verdict.dead, verdict.pending, verdict.uncertain) == (1, 0, ())
+        assert verdict.accepted == verdict.applied + 1
+        assert any("(1 as dead letters)" in line for line in outcome.report.lines())
+
+
+def test_what_a_fault_has_written_can_be_lost_too() -> None:
+    ledger = Ledger()
+    ledger.begin([])
+    ledger.injected([WriteEvent(7, Op.INCR, POISON_KEY, 1, 0.0)])
+    spoilt = [(POISON_KEY, b"spoilt")]
+    assert ledger.verdict((), {7}, spoilt).sound
+    assert ledger.verdict({7}, (), spoilt).sound
+    assert ledger.verdict((), (), spoilt).lost == (7,)
+
+
+def test_a_run_whose_process_is_killed_leaves_what_was_acknowledged(tmp_path: Path) -> None:
+    def cachedesk(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cachedesk", *arguments, "--data", str(tmp_path / "data")]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    killed = cachedesk("run", "--ops", "100000", "--fault", "process.kill@2000ops")
+    assert killed.returncode == -signal.SIGKILL
+    before = cachedesk("dump")
+    assert before.returncode == 0
+    assert before.stdout.count("\n") > 100
+    assert cachedesk("drain").returncode == 0
+    assert cachedesk("dump").stdout == before.stdout
