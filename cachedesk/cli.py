@@ -144,9 +144,9 @@ def cli(
     multiple=True,
     metavar="NAME@WHEN",
     help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
-    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty, redis.old_snapshot,"
-    " redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full, database.readonly,"
-    " database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
+    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty,"
+    " redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full,"
+    " database.readonly, database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
 )
 @policy_option
 @json_option

@@ -26,7 +26,7 @@ FILE_NAME = "cachedesk.toml"
 MAX_FILE_BYTES = 1024 * 1024
 
 _UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
-_SIZE = re.compile(r"(\d{1,15})\s*(b|kb|mb|gb)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15})\s*(b|kb|mb|gb)", re.IGNORECASE)
 _COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 

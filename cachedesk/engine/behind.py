@@ -150,6 +150,8 @@ class WriteBehind:
         staged: list[_BehindRequest] = []
         room = _MOST_BYTES_PER_RECORD
         now = time.monotonic()
+        # First: what it adopts is part of what the requests are reckoned with.
+        self._mend()
         for request in group:
             if request.deadline <= now:
                 request.fail(Unavailable("the write-behind log did not take the write in time"))
@@ -170,7 +172,6 @@ class WriteBehind:
                 staged.append(request)
         if not events:
             return
-        self._mend()
         reach("log.append.before")
         try:
             self._log.append(events)
@@ -213,6 +214,9 @@ class WriteBehind:
             self._pending.add(strays)
             self._pending.recount_accepted()
             self._log.publish(strays)
+            keys = {event.key for event in strays}
+            self._versions.bump(keys)
+            self._cache.doubt(keys, "a write of unknown outcome has become known")
 
     def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:
         """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -227,8 +228,10 @@ class Cache:
                 self._admitted = None
                 self.reason = reason
                 self.suspicion.set()
-        while self._idle:
-            self._idle.pop().close()
+        # Not "while there is one": two threads may doubt at once.
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def admit(self, truths: Truths | None = None, progress: Progress = _ignore) -> Admission:
         """Let callers back to Redis after making sure that nothing old can be read from it.

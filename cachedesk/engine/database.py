@@ -98,10 +98,10 @@ class Transaction:
         return dead.between(self._connection, first_seq, last_seq)
 
     def note(self, name: str, number: int) -> None:
-        """Keep a number under ``name``, as part of this transaction."""
+        """Keep a number under ``name``, unless it was higher, as part of this transaction."""
         self._connection.execute(
             "INSERT INTO meta (name, number) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET number=excluded.number",
+            " ON CONFLICT (name) DO UPDATE SET number=max(number, excluded.number)",
             (name, number),
         )
 

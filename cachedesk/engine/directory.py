@@ -18,6 +18,8 @@ _FILES = (
     *("cachedesk.db", "cachedesk.db-wal", "cachedesk.db-shm"),
     *("log/log.db", "log/log.db-wal", "log/log.db-shm", "log/witness"),
 )
+# SQLite takes 512 bytes, of which it needs some for the names of its own files.
+_MOST_PATH_BYTES = 512 - len("/cachedesk.db") - len("-journal")
 _LAST_BREATH_SECONDS = 1.0
 _LOOK_SECONDS = 0.005
 
@@ -52,6 +54,11 @@ class DataDirectory:
         self._lock = self._take_lock()
 
     def _prepare(self, create: bool) -> None:
+        if len(os.fsencode(os.path.realpath(self.path))) > _MOST_PATH_BYTES:
+            raise DataDirectoryError(
+                f"the data directory {str(self.path)[:40]}... has a path of over"
+                f" {_MOST_PATH_BYTES} bytes, which is too long for SQLite"
+            )
         if self.path.exists() and not self.path.is_dir():
             raise DataDirectoryError(f"the data directory {self.path} is a file; name a directory")
         if not self.path.exists():
@@ -101,8 +108,14 @@ class DataDirectory:
                 f"the data directory {self.path} is in use by process {owner or 'unknown'}; stop"
                 " it, or choose another directory"
             )
-        os.ftruncate(lock, 0)
-        os.write(lock, b"%d\n" % os.getpid())
+        try:
+            os.ftruncate(lock, 0)
+            os.write(lock, b"%d\n" % os.getpid())
+        except OSError as error:
+            os.close(lock)
+            raise DataDirectoryError(
+                f"the data directory {self.path} cannot be written: {error.strerror}"
+            ) from error
         return lock
 
 

@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from cachedesk.engine.errors import Unavailable
@@ -66,13 +66,7 @@ class KeyFence:
             yield
         finally:
             if taken:
-                with self._lock:
-                    for key in keys:
-                        if self._shared[key] == 1:
-                            del self._shared[key]
-                        else:
-                            self._shared[key] -= 1
-                    self._wake()
+                self._release(lambda: self._give_back(keys))
 
     @contextmanager
     def alone(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
@@ -88,9 +82,26 @@ class KeyFence:
             yield
         finally:
             if taken:
-                with self._lock:
-                    self._alone.difference_update(keys)
-                    self._wake()
+                self._release(lambda: self._alone.difference_update(keys))
+
+    def _release(self, give_back: Callable[[], None]) -> None:
+        begun = False
+        try:
+            with self._lock:
+                begun = True
+                give_back()
+                self._wake()
+        finally:
+            if not begun:
+                # An interrupt came while this waited for the lock: the hold would stay for ever.
+                self._release(give_back)
+
+    def _give_back(self, keys: Collection[bytes]) -> None:
+        for key in keys:
+            if self._shared[key] == 1:
+                del self._shared[key]
+            else:
+                self._shared[key] -= 1
 
     def _wait(self, wish: _Wish, deadline: float) -> None:
         self._queue.append(wish)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from cachedesk.engine.errors import OutcomeUnknown
@@ -76,8 +77,10 @@ class GroupCommit(Generic[R]):
         try:
             self._queue.remove(request)
         except ValueError:
-            with self._leading:
-                return
+            # However often it is interrupted: the leader has a deadline.
+            while True:
+                with suppress(KeyboardInterrupt), self._leading:
+                    return
 
     def _lead(self) -> None:
         group = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]

@@ -150,6 +150,13 @@ class Pending:
             self._shrunk.notify_all()
         return settled
 
+    def forget_heads(self, keys: Iterable[bytes]) -> None:
+        """Say that the rows of ``keys`` may be newer than what was reckoned with."""
+        with self._lock:
+            for key in keys:
+                if (queue := self._queues.get(key)) is not None:
+                    queue.head_known = False
+
     def hasten(self) -> None:
         """Say that somebody waits for what is pending to be decided: ``urgent`` until the worker
         takes a batch."""

@@ -28,7 +28,9 @@ def as_policy(name: str | Policy) -> Policy:
     try:
         return Policy(name)
     except ValueError:
-        near = difflib.get_close_matches(str(name)[:40], [str(policy) for policy in Policy], 1, 0.3)
+        near = difflib.get_close_matches(
+            str(name)[:40].lower(), [str(policy) for policy in Policy], 1, 0.3
+        )
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(
             f"unknown policy {reprlib.repr(name)}: use 'write-through' or 'write-behind'{hint}"

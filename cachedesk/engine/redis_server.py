@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -87,16 +88,11 @@ class RedisServer:
         self._executable = executable()
         self._process: subprocess.Popen[bytes] | None = None
         self.stopped_orphan = self._clear_leftovers()
-        self._folder = _private_folder()
+        self._folder = self._make_folder()
         self._old = self._folder / "old.rdb"
         self._warm = settings.restart == "warm"
         self._snapshots = data / "redis" if self._warm else self._folder
         self._clear_half_written()
-        try:
-            self._write_state(None)
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
 
     @property
     def socket_path(self) -> str:
@@ -177,7 +173,9 @@ class RedisServer:
         self.stop()
         self._clear_half_written()
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._state_path.unlink(missing_ok=True)
+        with suppress(OSError):
+            # On a disk that fails it stays, and the next process clears what it names.
+            self._state_path.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
         server = [
@@ -202,6 +200,22 @@ class RedisServer:
             for path in self._snapshots.glob("temp-*.rdb"):
                 path.unlink(missing_ok=True)
 
+    def _make_folder(self) -> Path:
+        """Make a private folder whose path is short enough for a socket. The state names it
+        before it exists: a process that is killed leaves none that the next one cannot find."""
+        parents = ["/tmp", "/var/tmp", "/dev/shm"]
+        with suppress(OSError):
+            parents.insert(0, tempfile.gettempdir())
+        for parent in parents:
+            self._folder = Path(parent, f"cachedesk-{secrets.token_hex(4)}")
+            if len(os.fsencode(self.socket_path)) <= _SOCKET_PATH_BYTES:
+                self._write_state(None)
+                with suppress(OSError):
+                    self._folder.mkdir(mode=0o700)
+                    return self._folder
+        self._state_path.unlink(missing_ok=True)
+        raise DataDirectoryError("no short temporary folder for Redis's socket; set TMPDIR=/tmp")
+
     def _write_state(self, pid: int | None) -> None:
         state = _State(self._home, str(self._folder), pid)
         new = self._state_path.with_suffix(".new")
@@ -223,19 +237,6 @@ class RedisServer:
         stopped = state.pid is not None and _stop_orphan(state.pid, state.folder)
         _remove_private(state.folder)
         return stopped
-
-
-def _private_folder() -> Path:
-    """Make a new folder, mode 0700, whose path is short enough for a socket."""
-    parents = ["/tmp", "/var/tmp", "/dev/shm"]
-    with suppress(OSError):
-        parents.insert(0, tempfile.gettempdir())
-    for parent in parents:
-        longest = os.path.join(parent, "cachedesk-12345678", _SOCKET_NAME)
-        if len(os.fsencode(longest)) <= _SOCKET_PATH_BYTES:
-            with suppress(OSError):
-                return Path(tempfile.mkdtemp(prefix="cachedesk-", dir=parent))
-    raise DataDirectoryError("no short temporary folder for Redis's socket; set TMPDIR=/tmp")
 
 
 def _remove_private(folder: str) -> None:

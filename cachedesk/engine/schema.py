@@ -24,7 +24,9 @@ def check_owner(path: Path) -> None:
     """Refuse somebody else's file before it is opened for writing, which would change it."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    # A journal that a killed process left could not be rolled back by a reader: leave it aside.
+    look = "immutable=1" if path.with_name(f"{path.name}-journal").exists() else "mode=ro"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{look}", uri=True, timeout=0.5)
     try:
         owner = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -26,6 +26,7 @@ _LOG_COLUMNS = {"_id", "data", "timestamp"}
 _NUMBERS = {"newest_seq", "log_seq", "log_epoch", "live_rows"}
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOCKED_SECONDS = 0.5
+_SMALLEST_PAGE_BYTES = 512
 _ADVICE = "restore the whole data directory from one backup"
 
 Columns = dict[str, tuple[str, int]]
@@ -48,6 +49,8 @@ def examine(directory: DataDirectory) -> None:
         return
     with _looking_at(directory.database) as connection:
         numbers = _numbers(connection, directory.database)
+    if _has_wal(directory.database):
+        _see_that_the_wal_fits(numbers, directory)
     if not (log.exists() and witness.exists()):
         if numbers["log_epoch"]:
             raise strangers(directory)
@@ -90,6 +93,22 @@ def _compare(numbers: dict[str, int], said: Testimony, directory: DataDirectory)
         raise strangers(directory)
 
 
+def _see_that_the_wal_fits(numbers: dict[str, int], directory: DataDirectory) -> None:
+    """See that the ``-wal`` file was not left beside a database file from a backup: SQLite would
+    mix the two. Each opening begins with an empty one, so the file alone is at most one behind."""
+    try:
+        with _looking_at(directory.database, wal=False) as connection:
+            alone = dict(connection.execute("SELECT name, number FROM meta"))
+    except DataDirectoryError:
+        # It is new, or a move into it was cut short.
+        return
+    behind = numbers.get("openings", 0) - alone.get("openings", 0)
+    if alone.get("log_epoch") and (
+        alone["log_epoch"] != numbers["log_epoch"] or behind not in (0, 1)
+    ):
+        raise strangers(directory)
+
+
 def _has_a_past(said: Testimony) -> bool:
     return said.log_seq > 0 or said.row_seq > 0
 
@@ -114,9 +133,15 @@ def _has_wal(path: Path) -> bool:
 
 
 @contextmanager
-def _looking_at(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open ``path`` so that not even a side file of SQLite's appears or goes away."""
-    immutable = "" if _has_wal(path) else "&immutable=1"
+def _looking_at(path: Path, *, wal: bool = True) -> Iterator[sqlite3.Connection]:
+    """Open ``path``, with or without what is in its ``-wal`` file, so that not even a side file
+    of SQLite's appears or goes away."""
+    immutable = ""
+    if not (wal and _has_wal(path)):
+        immutable = "&immutable=1"
+        if wal and path.stat().st_size % _SMALLEST_PAGE_BYTES:
+            # SQLite would read zeros for what is missing of the last page.
+            raise Damaged(f"{path} cannot be read: its end is missing; {_ADVICE}")
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro{immutable}", uri=True, timeout=_LOCKED_SECONDS

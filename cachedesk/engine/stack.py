@@ -25,7 +25,7 @@ from cachedesk.engine.commands import (
 from cachedesk.engine.database import Database
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.errors import DatabaseError, DataDirectoryError, Unavailable
-from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.events import NO_ROW, WriteEvent
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.faults import FaultDesk, catalogue
 from cachedesk.engine.fence import KeyFence
@@ -81,7 +81,7 @@ class Vault:
             reach("boot.log.after")
             numbers = self.database.numbers()
             self._introduce(numbers["log_epoch"])
-            events = self._without_dead(self.log.recover(numbers["log_seq"]))
+            events = self._undecided(self.log.recover(numbers["log_seq"]))
             self._catch_up(numbers["newest_seq"])
             self.pending = Pending(self.database.count()[1])
             self.pending.add(events)
@@ -95,12 +95,18 @@ class Vault:
         newest = max(numbers["newest_seq"], numbers["log_seq"], self.log.witness.log_seq)
         self.seqs = itertools.count(newest + 1)
 
-    def _without_dead(self, events: list[WriteEvent]) -> list[WriteEvent]:
-        """Leave out what became a dead letter and was not acked any more: it is decided."""
+    def _undecided(self, events: list[WriteEvent]) -> list[WriteEvent]:
+        """Leave out what was not acked any more and is a dead letter or part of its row: to fold
+        it into a newer value would be wrong, should the row be unreadable then."""
         if not events:
             return events
         dead = self.database.dead_between(events[0].seq, events[-1].seq)
-        return [event for event in events if event.seq not in dead]
+        rows = self.database.read_many(list({event.key for event in events}))
+        return [
+            event
+            for event in events
+            if event.seq not in dead and event.seq > rows.get(event.key, NO_ROW).seq
+        ]
 
     def _introduce(self, known: int) -> None:
         """Tell a new database which log is its own."""
@@ -116,6 +122,9 @@ class Vault:
 
     def _count_opening(self, number: int) -> None:
         """Count the opening in both files, so that neither can be put back without the other."""
+        if self.database.bytes[1]:
+            # Somebody reads, so the -wal file goes on: what counts is how many there were.
+            return
         self.log.witness.note_opening(number)
         # A database that cannot be written now is served from all the same; it counts next time.
         with (

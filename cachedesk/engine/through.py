@@ -167,6 +167,7 @@ class WriteThrough:
 
     def _distrust(self, keys: list[bytes]) -> None:
         """Whether it was committed is not known, so nothing older may be read or filled."""
+        self._pending.forget_heads(keys)
         self._versions.bump(keys)
         self._cache.doubt(keys, "a write-through was interrupted")
 

@@ -120,7 +120,8 @@ class Witness:
 
     def note_acked(self, seq: int) -> None:
         """Remember that every event up to ``seq`` is out of the log and in the database."""
-        self._put(_ACKED_SEQ, seq)
+        # What is delivered once more is older.
+        self._put(_ACKED_SEQ, max(seq, self.acked_seq))
 
     def note_opening(self, number: int) -> None:
         """Remember, over a power cut too, that the files are opened for the ``number``-th time.

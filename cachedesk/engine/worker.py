@@ -15,11 +15,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from cachedesk.engine.clock import wall_seconds
-from cachedesk.engine.errors import ConfigError, DatabaseRefused
+from cachedesk.engine.errors import DatabaseRefused
 from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
 from cachedesk.engine.failpoints import ComponentCrash, reach
 from cachedesk.engine.isolation import LOCK_SECONDS, Isolation, Suspicious, Trouble
@@ -28,6 +27,7 @@ from cachedesk.engine.metrics import runs
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.refusal import is_refusal
 from cachedesk.engine.snapshot import EventKind, Health, WorkerState
+from cachedesk.engine.steering import Steered
 
 _IDLE_SECONDS = 60.0
 _PAUSED_SECONDS = 3600.0
@@ -37,30 +37,21 @@ _MOST_LETTERS_TOLD = 5
 _NEVER = 2**63 - 1
 
 
-class FlushWorker:
+class FlushWorker(Steered):
     """One thread that flushes; restarted with back-off when it crashes."""
 
     def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.settings.worker, parts.log.grown)
         self._log = parts.log
         self._pending = parts.pending
         self._database = parts.database
-        self._versions = parts.versions
-        self._cache = parts.cache
         self._isolation = Isolation(parts, self._apply, self._settle)
         self._metrics = parts.metrics
         self._settings = parts.settings.worker
         self._observer = parts.observer
         self._announce = parts.chronicle.say
-        self.batch_events = self._settings.batch_events
-        self.batch_age_seconds = self._settings.batch_age_seconds
         self._opened_at = wall_seconds()
         self._thread = threading.Thread(target=self._live, name="flush-worker", daemon=True)
-        self._lock = threading.Lock()
-        self._steered = threading.Condition(self._lock)
-        self._closing = False
-        self._paused = False
-        self._steps = 0
-        self._hurry = 0
         self._word = "idle"
         self._health = Health.UP
         self._in_flight = 0
@@ -84,47 +75,9 @@ class FlushWorker:
         """Begin to flush."""
         self._thread.start()
 
-    def pause(self) -> None:
-        """Finish the batch in hand and flush no more until ``resume`` or ``step``."""
-        self._steer(paused=True)
-
-    def resume(self) -> None:
-        """Flush again."""
-        self._steer(paused=False)
-
-    def step(self) -> None:
-        """Flush one batch, now, even while paused."""
-        self._steer(steps=1)
-
-    def set_batch(self, events: int | None = None, age_seconds: float | None = None) -> None:
-        """Change the size or the age at which a batch is flushed; takes effect at once.
-
-        Raises:
-            ConfigError: ``events`` is not 1 to 1,000,000, or ``age_seconds`` not 0 to 3,600.
-        """
-        if events is not None and not 1 <= events <= 1_000_000:
-            raise ConfigError(f"a batch is 1 to 1,000,000 events, not {events}")
-        if age_seconds is not None and not 0 <= age_seconds <= 3600:
-            raise ConfigError(f"a batch's age is 0 to 3,600 seconds, not {age_seconds}")
-        if events is not None:
-            self.batch_events = events
-        if age_seconds is not None:
-            self.batch_age_seconds = age_seconds
-        self._steer()
-
-    @contextmanager
-    def hurrying(self) -> Iterator[None]:
-        """Flush whatever there is without waiting for a batch to fill, even while paused."""
-        self._steer(hurry=1)
-        try:
-            yield
-        finally:
-            self._steer(hurry=-1)
-
     def close(self) -> None:
         """Finish the batch in hand and end."""
-        self._closing = True
-        self._steer()
+        self._end()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -145,14 +98,6 @@ class FlushWorker:
             restarts=self._restarts,
             last_error="" if paused else self._last_error,
         )
-
-    def _steer(self, paused: bool | None = None, steps: int = 0, hurry: int = 0) -> None:
-        with self._lock:
-            self._paused = self._paused if paused is None else paused
-            self._steps += steps
-            self._hurry += hurry
-            self._steered.notify_all()
-        self._log.grown.set()
 
     def _live(self) -> None:
         while not self._closing:
@@ -181,19 +126,18 @@ class FlushWorker:
 
     def _work(self) -> None:
         while self._wait_for_batch():
-            self._pending.urgent = False
             batch = self._log.read(self.batch_events * self._batches_ahead)
             if not batch.events or self._batches % _BATCHES_PER_TRIM == 0:
                 self._trim()
             if batch.events:
                 self._word = "flushing"
                 self._flush(batch)
-                if self._trouble is not None:
-                    continue
-                if self._failures:
-                    self._announce(EventKind.HEALED, "the worker flushes again")
-                self._failures, self._last_error, self._health = 0, "", Health.UP
-            self._word = "idle"
+                if self._trouble is None:
+                    self._succeeded()
+            elif self._trouble is None:
+                self._word = "idle"
+            # Not before: after a flush that failed it is urgent still.
+            self._pending.urgent = False
 
     def _wait_for_batch(self) -> bool:
         """Wait until a batch is due; return False when the worker is to end."""
@@ -370,6 +314,12 @@ class FlushWorker:
             self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
         if (more := len(coalesced.refused) - _MOST_LETTERS_TOLD) > 0:
             self._announce(EventKind.ERROR, f"{more:,} more events of the key are dead letters")
+
+    def _succeeded(self) -> None:
+        if self._failures:
+            self._announce(EventKind.HEALED, "the worker flushes again")
+        self._failures, self._last_error, self._health = 0, "", Health.UP
+        self._word = "idle"
 
     def _failed(self, error: str, word: str, health: Health) -> None:
         self._failures += 1

@@ -114,7 +114,8 @@ def drain_directory(data: Path, settings: Settings, seconds: float = 60.0) -> Dr
     Raises:
         DataDirectoryError: as for ``opened``.
     """
-    DataDirectory(data, create=False).close()
+    with opened(data) as vault:
+        dead_before = vault.database.count()[1]
     with Signals() as signals:
         stack = Stack(data, settings)
         try:
@@ -125,7 +126,7 @@ def drain_directory(data: Path, settings: Settings, seconds: float = 60.0) -> Dr
             stack.close()
     return Drained(
         events=waiting - books.pending - books.dead,
-        dead=books.dead,
+        dead=books.dead - dead_before,
         pending=books.pending,
         seconds=seconds if took is None else took,
         interrupted_by=signals.exit_code if books.pending else None,

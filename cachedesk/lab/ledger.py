@@ -187,7 +187,8 @@ class Ledger:
             row_seq: the newest id that is part of a key's row. Asked about a write of which the
                 engine never said that it was applied: a worker that dies between its commit and
                 saying so says nothing. If the row is newer and the key's value is right, the
-                write was applied; else, or when this is ``None``, it is lost.
+                write was applied (so too if the key is rightly absent and has no row, 0: its
+                tombstone was dropped); else, or when this is ``None``, it is lost.
         """
         with self._lock:
             buried = {key for seq, key in self._open.items() if seq in dead}
@@ -196,7 +197,10 @@ class Ledger:
             wrong_keys = {difference.key for difference in wrong}
 
             def is_in_row(seq: int, key: bytes) -> bool:
-                return row_seq is not None and key not in wrong_keys and row_seq(key) >= seq
+                if row_seq is None or key in wrong_keys:
+                    return False
+                newest = row_seq(key)
+                return newest >= seq or (newest == 0 and key not in self._expected)
 
             dead_ids = [seq for seq in self._open if seq in dead]
             pending_ids = [seq for seq in self._open if seq in pending and seq not in dead]

@@ -16,6 +16,7 @@ from cachedesk.engine.settings import DatabaseSettings, Settings
 from cachedesk.lab import watch
 from cachedesk.lab.driver import Load
 from cachedesk.lab.ledger import Ledger
+from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.runs import Outcome, run_session
 from cachedesk.lab.schedule import planned
 from cachedesk.lab.traffic import WorkloadTraffic
@@ -72,6 +73,19 @@ def test_what_a_fault_has_written_can_be_lost_too() -> None:
     assert ledger.verdict((), {7}, spoilt).sound
     assert ledger.verdict({7}, (), spoilt).sound
     assert ledger.verdict((), (), spoilt).lost == (7,)
+
+
+def test_a_silent_write_of_a_key_whose_tombstone_was_dropped_is_not_called_lost() -> None:
+    """The worker died between its commit and saying so; the key was deleted and trimmed since."""
+    ledger = Ledger()
+    ledger.begin([])
+    ledger.accepted(7, Operation(Verb.SET, b"session:1", b"x"), b"x")
+    ledger.accepted(8, Operation(Verb.DELETE, b"session:1", None), None)
+    ledger.applied([WriteEvent(8, Op.DELETE, b"session:1", None, 0.0)])
+    assert ledger.verdict((), (), [], row_seq=lambda key: 0).sound
+    assert ledger.verdict((), (), [], row_seq=lambda key: 6).lost == (7,)
+    ledger.accepted(9, Operation(Verb.SET, b"session:2", b"x"), b"x")
+    assert ledger.verdict((), (), [], row_seq=lambda key: 0).lost == (9,)
 
 
 def test_a_run_whose_process_is_killed_leaves_what_was_acknowledged(tmp_path: Path) -> None:
