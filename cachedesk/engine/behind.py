@@ -211,7 +211,7 @@ class WriteBehind:
         """Make what an interrupted append left in the log pending, before anything follows it."""
         strays = self._log.strays()
         if strays:
-            self._pending.add(strays)
+            self._pending.add(strays, overtaken=True)
             self._pending.recount_accepted()
             self._log.publish(strays)
             keys = {event.key for event in strays}

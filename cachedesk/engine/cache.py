@@ -18,18 +18,20 @@ whose outcome is unknown is repaired by dropping its key.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
 
+from cachedesk.engine.admission import Admission, clear, fields, ignore, is_loading
 from cachedesk.engine.bell import Bell
-from cachedesk.engine.errors import CacheError, CacheLoading, DatabaseError, Unavailable
+from cachedesk.engine.errors import CacheError, CacheLoading, Unavailable
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.policy import glob
 from cachedesk.engine.redis_wire import RedisReplyError, RedisWire, Reply
-from cachedesk.engine.verify import Progress, Truths, verify
+from cachedesk.engine.verify import Progress, Truths
 
 # A longer value is served by the database: moving it would take most of the timeout.
 CACHEABLE_BYTES = 1024 * 1024
@@ -37,27 +39,10 @@ CACHEABLE_BYTES = 1024 * 1024
 # With more doubtful keys than this it is cheaper, and bounded, to empty the cache.
 _MOST_DOUBTFUL_KEYS = 10_000
 _ADMIT_TIMEOUT_SECONDS = 0.25
+_DOUBT_SECONDS = 0.25
+_LOOK_SECONDS = 0.002
 _SCAN_COUNT = 1000
 _KEYS_PER_MGET = 10_000
-
-
-def _ignore(share: float) -> None:
-    """Nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What ``Cache.admit`` did: whether it emptied the cache, how many keys it dropped, and how
-    many it kept of a snapshot after comparing each with the truth (``None``: there was none)."""
-
-    emptied: bool = False
-    dropped: int = 0
-    verified: int | None = None
-
-    def __str__(self) -> str:
-        if self.verified is not None:
-            return f"{self.verified:,} keys are as the truth, {self.dropped:,} were dropped"
-        return "empty" if self.emptied else f"{self.dropped:,} doubtful keys dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +187,8 @@ class Cache:
         """
         wire = self._checkout()
         try:
-            info = _fields(wire.call(b"INFO", b"memory"))
-            stats = _fields(wire.call(b"INFO", b"stats"))
+            info = fields(wire.call(b"INFO", b"memory"))
+            stats = fields(wire.call(b"INFO", b"stats"))
             keys = cast("int", wire.call(b"DBSIZE"))
         except CacheError as error:
             self._broken(wire, (), str(error))
@@ -233,7 +218,7 @@ class Cache:
             while True:
                 self._idle.pop().close()
 
-    def admit(self, truths: Truths | None = None, progress: Progress = _ignore) -> Admission:
+    def admit(self, truths: Truths | None = None, progress: Progress = ignore) -> Admission:
         """Let callers back to Redis after making sure that nothing old can be read from it.
 
         Args:
@@ -248,7 +233,7 @@ class Cache:
         wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS)
         try:
             run_id = _run_id(wire)
-            if truths is not None and _is_loading(wire):
+            if truths is not None and is_loading(wire):
                 raise CacheLoading("Redis reads its snapshot")
             # Commands of earlier connections may still sit unread in their sockets: cut them.
             wire.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
@@ -264,7 +249,7 @@ class Cache:
                         return done
                 try:
                     if everything:
-                        done = _clear(wire, truths, progress)
+                        done = clear(wire, truths, progress)
                         self._run_id = run_id
                     else:
                         wire.call(b"UNLINK", *doubtful)
@@ -321,10 +306,15 @@ class Cache:
             wire.close()
 
     def _checkout_or_unavailable(self) -> RedisWire:
-        try:
-            return self._checkout()
-        except CacheError as error:
-            raise Unavailable(f"Redis is not in use now ({error})") from error
+        # Unlike a read, an eviction has no other way: a doubt is most often over in milliseconds.
+        deadline = time.monotonic() + _DOUBT_SECONDS
+        while True:
+            try:
+                return self._checkout()
+            except CacheError as error:
+                if time.monotonic() >= deadline:
+                    raise Unavailable(f"Redis is not in use now ({error})") from error
+                time.sleep(_LOOK_SECONDS)
 
     def _connect(self, generation: int) -> RedisWire:
         try:
@@ -369,28 +359,5 @@ def _store(key: bytes, value: bytes | None) -> tuple[bytes, ...]:
     return (b"SET", key, value)
 
 
-def _clear(wire: RedisWire, truths: Truths | None, progress: Progress) -> Admission:
-    """Make sure that a server we do not know holds nothing old."""
-    if truths is not None:
-        try:
-            kept, dropped = verify(wire, truths, progress)
-        except DatabaseError:
-            # What cannot be compared is not believed.
-            pass
-        else:
-            return Admission(dropped=dropped, verified=kept)
-    wire.call(b"FLUSHALL", b"ASYNC")
-    return Admission(emptied=True)
-
-
-def _is_loading(wire: RedisWire) -> bool:
-    return _fields(wire.call(b"INFO", b"persistence")).get(b"loading") == b"1"
-
-
 def _run_id(wire: RedisWire) -> bytes:
-    return _fields(wire.call(b"INFO", b"server"))[b"run_id"]
-
-
-def _fields(reply: object) -> dict[bytes, bytes]:
-    lines = cast("bytes", reply).split(b"\r\n")
-    return dict(line.split(b":", 1) for line in lines if b":" in line)
+    return fields(wire.call(b"INFO", b"server"))[b"run_id"]

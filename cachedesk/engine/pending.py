@@ -11,7 +11,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.events import WriteEvent, is_absolute
 from cachedesk.engine.snapshot import Books
 
 # What one pending event costs beside its key and value (the event, its seq and time, its slot),
@@ -23,13 +23,15 @@ KEY_OVERHEAD_BYTES = 350
 class _Queue:
     """The pending events of one key, and the value they come to when it is known."""
 
-    __slots__ = ("events", "head", "head_known")
+    __slots__ = ("events", "head", "head_known", "overtaken")
 
     def __init__(self) -> None:
         # A list, though taken from at its front: an empty deque takes 600 bytes.
         self.events: list[WriteEvent] = []
         self.head: bytes | None = None
         self.head_known = False
+        # Whether the row may hold newer writes than these.
+        self.overtaken = False
 
 
 class Pending:
@@ -46,13 +48,18 @@ class Pending:
         self.urgent = False
 
     def add(
-        self, events: Sequence[WriteEvent], heads: Mapping[bytes, bytes | None] | None = None
+        self,
+        events: Sequence[WriteEvent],
+        heads: Mapping[bytes, bytes | None] | None = None,
+        *,
+        overtaken: bool = False,
     ) -> None:
         """Accept ``events`` that have just become durable in the log, in seq order.
 
         Args:
             events: the new events; those that are in the index already are passed over.
             heads: the value of each of their keys after them; ``None`` when not known (recovery).
+            overtaken: whether their rows may hold newer writes already.
         """
         added = 0
         with self._lock:
@@ -66,6 +73,7 @@ class Pending:
                 added += 1
                 queue.events.append(event)
                 queue.head_known = False
+                queue.overtaken |= overtaken
                 self._bytes += _size(event)
             for key, head in (heads or {}).items():
                 queue = self._queues[key]
@@ -96,6 +104,18 @@ class Pending:
         """Return a copy of everything that is pending, by key."""
         with self._lock:
             return {key: tuple(queue.events) for key, queue in self._queues.items()}
+
+    def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
+        """Return whether ``events``, the pending ones of ``key`` as read before, say what it is
+        worth whatever its row is: one of them sets or deletes, and no newer write may be in it."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return (
+                is_absolute(events)
+                and queue is not None
+                and not queue.overtaken
+                and queue.events[0].seq == events[0].seq
+            )
 
     def head(self, key: bytes) -> tuple[bool, bytes | None]:
         """Return whether the value of ``key`` after its pending events is known, and the value."""
@@ -155,7 +175,7 @@ class Pending:
         with self._lock:
             for key in keys:
                 if (queue := self._queues.get(key)) is not None:
-                    queue.head_known = False
+                    queue.head_known, queue.overtaken = False, True
 
     def hasten(self) -> None:
         """Say that somebody waits for what is pending to be decided: ``urgent`` until the worker

@@ -150,7 +150,11 @@ class RedisServer:
     def signal(self, number: signal.Signals) -> None:
         """Send the running server a signal; without one nothing happens."""
         if self.alive and self._process is not None:
+            children = self._children() if number is signal.SIGKILL else []
             self._process.send_signal(number)
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
     def finish(self) -> None:
         """End the server, with a last snapshot if it takes any."""
@@ -163,8 +167,7 @@ class RedisServer:
     def stop(self) -> None:
         """End the server at once and reap it."""
         if self._process is not None:
-            if self._process.poll() is None:
-                self._process.kill()
+            self.signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
 
@@ -194,6 +197,14 @@ class RedisServer:
             shim = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
             return [*shim, *server]
         return server
+
+    def _children(self) -> list[psutil.Process]:
+        """Return who writes a snapshot just now: it would go on after the server was killed."""
+        if not self._warm or self._process is None:
+            return []
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self._process.pid).children()
+        return []
 
     def _clear_half_written(self) -> None:
         with suppress(OSError):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cachedesk.engine.errors import CacheError, DatabaseError, Unavailable
-from cachedesk.engine.events import NO_ROW, Row, WriteEvent, fold, is_absolute
+from cachedesk.engine.events import NO_ROW, Row, WriteEvent, fold
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
@@ -141,7 +141,7 @@ class Reader:
             try:
                 row = self._database.read(key)
             except DatabaseError:
-                if not is_absolute(events):
+                if not self._pending.decides(key, events):
                     raise
                 return fold(NO_ROW, events)
             if not self._has_moved({key: events}, {key: row}):
@@ -233,7 +233,7 @@ class Reader:
                 return {key: self._database.read(key)}
             return self._database.read_many(list(overlays))
         except DatabaseError as error:
-            if all(is_absolute(events) for events in overlays.values()):
+            if all(self._pending.decides(key, events) for key, events in overlays.items()):
                 return {}
             raise Unavailable(f"Redis has no copy and {error}") from error
 

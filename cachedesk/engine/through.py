@@ -172,7 +172,6 @@ class WriteThrough:
         self._cache.doubt(keys, "a write-through was interrupted")
 
     def _apply(self, group: list[WriteRequest], keys: list[bytes]) -> None:
-        pending = self._pending.events_of(keys)
         refused: list[tuple[WriteRequest, Exception]] = []
         events: list[WriteEvent] = []
         replayed: list[WriteRequest] = []
@@ -181,6 +180,8 @@ class WriteThrough:
             request.receipts.clear()
         reach("through.begin.before")
         with self._database.transaction(min(request.deadline for request in group)) as transaction:
+            # Not before: the worker might apply them and trim what says so.
+            pending = self._pending.events_of(keys)
             rows = transaction.rows(keys)
             dead = _dead_among(pending, transaction)
             absorbed = coalesce(rows, (event for event in pending if event.seq not in dead))

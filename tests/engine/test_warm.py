@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import cache, failpoints
+from cachedesk.engine import admission, failpoints
 from cachedesk.engine.repair import ReadSource
 from cachedesk.engine.settings import RedisSettings, Settings
 from cachedesk.engine.stack import Stack
@@ -89,7 +89,7 @@ def test_a_snapshot_that_is_believed_is_found_out(
     snapshotted: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug of this file: nothing is compared."""
-    monkeypatch.setattr(cache, "verify", a_snapshot_is_believed)
+    monkeypatch.setattr(admission, "verify", a_snapshot_is_believed)
     with pytest.raises(AssertionError):
         change_and_restart(snapshotted)
 

@@ -1,0 +1,54 @@
+"""Admission: what is done to a Redis that is not the one we knew, before it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from cachedesk.engine.errors import DatabaseError
+from cachedesk.engine.redis_wire import RedisWire
+from cachedesk.engine.verify import Progress, Truths, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What ``Cache.admit`` did: whether it emptied the cache, how many keys it dropped, and how
+    many it kept of a snapshot after comparing each with the truth (``None``: there was none)."""
+
+    emptied: bool = False
+    dropped: int = 0
+    verified: int | None = None
+
+    def __str__(self) -> str:
+        if self.verified is not None:
+            return f"{self.verified:,} keys are as the truth, {self.dropped:,} were dropped"
+        return "empty" if self.emptied else f"{self.dropped:,} doubtful keys dropped"
+
+
+def ignore(share: float) -> None:
+    """Nobody watches."""
+
+
+def clear(wire: RedisWire, truths: Truths | None, progress: Progress) -> Admission:
+    """Make sure that a server we do not know holds nothing old."""
+    if truths is not None:
+        try:
+            kept, dropped = verify(wire, truths, progress)
+        except DatabaseError:
+            # What cannot be compared is not believed.
+            pass
+        else:
+            return Admission(dropped=dropped, verified=kept)
+    wire.call(b"FLUSHALL", b"ASYNC")
+    return Admission(emptied=True)
+
+
+def is_loading(wire: RedisWire) -> bool:
+    """Return whether the server still reads its snapshot."""
+    return fields(wire.call(b"INFO", b"persistence")).get(b"loading") == b"1"
+
+
+def fields(reply: object) -> dict[bytes, bytes]:
+    """Return the fields of what ``INFO`` replies."""
+    lines = cast("bytes", reply).split(b"\r\n")
+    return dict(line.split(b":", 1) for line in lines if b":" in line)
