@@ -204,8 +204,8 @@ class WriteBehind:
 
     def _mend(self) -> None:
         if self._log.failed:
-            self._log.mend()
-            self._adopt()
+            with self._log.mending():
+                self._adopt()
 
     def _adopt(self) -> None:
         """Make what an interrupted append left in the log pending, before anything follows it."""

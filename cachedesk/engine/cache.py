@@ -254,7 +254,8 @@ class Cache:
                     else:
                         wire.call(b"UNLINK", *doubtful)
                         done = replace(done, dropped=done.dropped + len(doubtful))
-                except CacheError:
+                except BaseException:
+                    # Whatever it was (a crash of the comparison too), the doubt is not over.
                     with self._lock:
                         self._doubtful |= doubtful
                         self._doubt_all |= everything

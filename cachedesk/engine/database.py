@@ -19,13 +19,19 @@ from pathlib import Path
 
 from cachedesk.engine import dead
 from cachedesk.engine.dead import DeadLetter
-from cachedesk.engine.errors import Damaged, DatabaseBusy, DatabaseError, DatabaseUncertain
+from cachedesk.engine.errors import (
+    Damaged,
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUncertain,
+    not_opened,
+)
 from cachedesk.engine.events import NO_ROW, Refusal, Row
 from cachedesk.engine.failpoints import ComponentCrash
 from cachedesk.engine.hindrance import NOTHING, Ballast, fill_disk
 from cachedesk.engine.refusal import WRITE_ROW, explained
 from cachedesk.engine.schema import check_owner, prepare
-from cachedesk.engine.settling import settle, settle_at_open
+from cachedesk.engine.settling import commit, roll_back, settle, settle_at_open
 
 _FULL = 2
 _BUSY_LOOK_SECONDS = 0.004
@@ -136,7 +142,7 @@ class Database:
             self._mode = "rw"
         except sqlite3.DatabaseError as error:
             self.close()
-            raise Damaged(f"the database {path} cannot be opened: {error}") from error
+            raise not_opened(f"the database {path}", error) from error
         except Damaged:
             self.close()
             raise
@@ -245,7 +251,7 @@ class Database:
             connection = self._begin(deadline)
             try:
                 yield Transaction(connection)
-                _commit(connection)
+                commit(connection)
             except ComponentCrash:
                 # As death would: the files are let go of, nothing is rolled back or committed.
                 self._writer = None
@@ -256,10 +262,10 @@ class Database:
                 connection.close()
                 raise
             except sqlite3.Error as error:
-                _roll_back(connection)
+                roll_back(connection)
                 raise explained(error, connection) from error
             except BaseException:
-                _roll_back(connection)
+                roll_back(connection)
                 raise
         finally:
             self._writing.release()
@@ -295,7 +301,11 @@ class Database:
 
     def _settled(self) -> sqlite3.Connection:
         connection = self._open_writer()
-        settle(connection)
+        try:
+            settle(connection)
+        except BaseException:
+            connection.close()
+            raise
         self._uncertain = False
         return connection
 
@@ -379,17 +389,3 @@ def _select(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes
         ):
             rows[key] = Row(value, seq)
     return rows
-
-
-def _commit(connection: sqlite3.Connection) -> None:
-    try:
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
-            raise DatabaseUncertain(f"the database failed in a commit: {error}") from error
-        raise
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")

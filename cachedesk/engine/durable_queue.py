@@ -67,15 +67,17 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
         """Let go of the files and take them up again; what they show is then on the disk.
 
         Raises:
-            sqlite3.Error: it cannot be made sure; the queue is unusable until this succeeds.
+            sqlite3.Error: that cannot be made sure. What was acked or is to be read is served all
+                the same, if the files can be opened.
         """
         with self.action_lock, self.tran_lock:
             self._getter.close()
             self._putter.close()
-            reader = self._new_db_connection(self.path, self.multithreading, self.timeout)
-            settle(reader)
-            self._conn = self._getter = reader
-            self._putter = self._new_db_connection(self.path, self.multithreading, self.timeout)
+            for role in ("_getter", "_putter"):
+                connection = self._new_db_connection(self.path, self.multithreading, self.timeout)
+                setattr(self, role, connection)
+            self._conn = self._getter
+            settle(self._getter)
 
     def head(self) -> int | None:
         """Return the number of the oldest item, ``None`` when there is none."""

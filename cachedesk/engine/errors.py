@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 
 class CachedeskError(Exception):
     """Base of all errors that cachedesk raises on purpose."""
@@ -62,6 +64,21 @@ class InUse(DataDirectoryError):
 
 class Damaged(DataDirectoryError):
     """A file in the data directory is damaged, or does not belong to the others."""
+
+
+def not_opened(what: str, error: Exception) -> DataDirectoryError:
+    """Return what to raise when SQLite could not open ``what``: only a file whose content is wrong
+    is damaged; one that is locked, or on a disk that fails, is whole and may open later."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return DataDirectoryError(
+            f"{what} is locked by another program; close it there and try again"
+        )
+    if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY} | {
+        sqlite3.SQLITE_CANTOPEN
+    } or isinstance(error, OSError):
+        return DataDirectoryError(f"{what} cannot be opened now: {error}; check the disk")
+    return Damaged(f"{what} cannot be opened: {error}")
 
 
 class CacheError(CachedeskError):

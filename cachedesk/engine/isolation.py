@@ -6,9 +6,11 @@ are tried one by one: those before the first refused one are applied, those behi
 each refusal is counted in the database, so that neither a restart nor a SIGKILL begins the count
 again, and neither adds to it. After ``max_attempts`` refusals an event is buried.
 
-A refused event is one whose row the database would not take although the events before it, as
-far as they are not refused themselves, were taken: so a whole run of them is decided together.
-An event that no value can take (an increment of a text) is buried at once.
+A refused event is one whose row the database would not take in the place of the row that is there.
+So a whole run of them is decided together; but one that was refused behind an event that would be
+taken says nothing, because the database was asked for a leap over both: what is taken is committed
+first, and then it is asked again. An event that no value can take (an increment of a text) is
+buried at once.
 
 What is buried was already part of what readers saw. It is taken away while the key is held
 alone, so that no writer reckons with it meanwhile: first from what is pending, then the version
@@ -30,6 +32,7 @@ from cachedesk.engine.refusal import is_refusal, reason_of
 
 LOCK_SECONDS = 1.0
 _MOST_TRIALS_PER_KEY = 5_000
+_KEY_SECONDS = 0.5
 
 
 class Suspicious(Exception):
@@ -85,6 +88,7 @@ class Isolation:
         parts: Parts,
         apply: Callable[[Sequence[WriteEvent]], None],
         settle: Callable[[Sequence[WriteEvent], Coalesced, set[int], float], None],
+        closing: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare.
 
@@ -93,6 +97,7 @@ class Isolation:
             apply: applies events in one transaction and settles them; raises ``Suspicious`` or
                 what ``is_refusal`` knows when they cannot be.
             settle: says that events are committed.
+            closing: whether to leave the rest undecided.
         """
         self._database = parts.database
         self._fence = parts.fence
@@ -101,6 +106,7 @@ class Isolation:
         self._most_attempts = parts.settings.worker.max_attempts
         self._apply = apply
         self._settle = settle
+        self._closing = closing
         self._done: set[int] = set()
         self._troubles: dict[bytes, Trouble] = {}
 
@@ -175,8 +181,21 @@ class Isolation:
         return suspects
 
     def _decide_key(self, key: bytes, queue: list[WriteEvent]) -> Trouble | None:
+        until = time.monotonic() + _KEY_SECONDS
+        while queue:
+            if self._closing() or time.monotonic() > until:
+                return Trouble(queue[0].seq, 0, "more of the key's events are to be tried")
+            ruling = self._decide_run(key, queue[:_MOST_TRIALS_PER_KEY])
+            if ruling is None:
+                return Trouble(queue[0].seq, 0, "the row was changed meanwhile")
+            if ruling.trouble is not None:
+                return ruling.trouble
+            queue = queue[len(ruling.decided) :]
+        return None
+
+    def _decide_run(self, key: bytes, events: Sequence[WriteEvent]) -> _Ruling | None:
+        """Decide the first of a key's ``events``; ``None`` when somebody else was faster."""
         began = time.monotonic()
-        events = queue[:_MOST_TRIALS_PER_KEY]
         dead = self._database.dead_between(events[0].seq, events[-1].seq)
         before = self._database.read(key)
         trials = list(self._try(before, events, dead))
@@ -185,7 +204,7 @@ class Isolation:
             with self._database.transaction(deadline) as transaction:
                 reach("worker.apply.begin")
                 if transaction.rows([key]).get(key, NO_ROW) != before:
-                    return Trouble(events[0].seq, 0, "the row was changed meanwhile")
+                    return None
                 refused = [trial.event.seq for trial in trials if trial.fate is _Fate.REFUSED]
                 ruling = self._rule(before, trials, transaction.attempts(refused))
                 reach("worker.coalesce.after")
@@ -199,14 +218,14 @@ class Isolation:
             dead |= {event.seq for event, _ in ruling.buried}
             self._settle_key(key, rows, ruling, dead, time.monotonic() - began)
         reach("worker.settle.after")
-        if ruling.trouble is None and len(queue) > len(events):
-            return Trouble(queue[len(events)].seq, 0, "more of the key's events are to be tried")
-        return ruling.trouble
+        return ruling
 
     def _try(
         self, row: Row, events: Sequence[WriteEvent], dead: Collection[int]
     ) -> Iterator[_Trial]:
-        """Try each event on the row that those before it come to."""
+        """Try each event on the row that those before it come to, up to the first that is refused
+        as a leap."""
+        taken = False
         for event in events:
             if event.seq in dead or event.seq <= row.seq:
                 yield _Trial(event, _Fate.SETTLED)
@@ -219,9 +238,11 @@ class Isolation:
             except Exception as error:
                 if not is_refusal(error):
                     raise
+                if taken:
+                    return
                 yield _Trial(event, _Fate.REFUSED, reason=reason_of(error))
             else:
-                row = after
+                row, taken = after, True
                 yield _Trial(event, _Fate.TAKEN, row)
 
     def _rule(self, before: Row, trials: Sequence[_Trial], attempts: Mapping[int, int]) -> _Ruling:

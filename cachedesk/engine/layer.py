@@ -265,8 +265,9 @@ class CacheLayer:
         """Close the stack, once the calls under way have ended. What is pending stays in the log
         and is flushed after the next open. Closing twice is harmless."""
         with self._closing:
-            if self._door.close():
-                self._close()
+            self._door.close()
+            # Again, if it was interrupted: it goes on with what is not closed yet.
+            self._close()
 
     def _write_deadline(self) -> float:
         return time.monotonic() + self._settings.database.write_seconds

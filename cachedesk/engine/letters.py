@@ -10,7 +10,14 @@ from __future__ import annotations
 import time
 
 from cachedesk.engine.dead import DeadLetter
-from cachedesk.engine.errors import DatabaseError, InvalidValue, NoDeadLetter, Unavailable
+from cachedesk.engine.errors import (
+    DatabaseError,
+    DatabaseUncertain,
+    InvalidValue,
+    NoDeadLetter,
+    OutcomeUnknown,
+    Unavailable,
+)
 from cachedesk.engine.events import COUNTER_MAX, Op, as_amount, as_value
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.snapshot import EventKind
@@ -64,13 +71,18 @@ class Letters:
         return receipt
 
     def drop(self, seq: int, deadline: float) -> None:
-        """Remove a letter for good; errors as for ``replay``."""
+        """Remove a letter for good; errors as for ``replay``, and ``OutcomeUnknown`` when the disk
+        failed in the commit and still does."""
         letter = self._letter(seq)
         self._wait_until_acked(seq, deadline)
         with self._fence.alone({letter.key}, deadline):
             try:
                 with self._database.transaction(deadline) as transaction:
                     found = transaction.remove_letter(seq)
+            except DatabaseUncertain as error:
+                if self._is_there(seq, deadline, error):
+                    raise Unavailable(f"dead letter {seq} was not dropped: {error}") from error
+                found = True
             except DatabaseError as error:
                 raise Unavailable(f"dead letter {seq} was not dropped: {error}") from error
             if not found:
@@ -78,6 +90,14 @@ class Letters:
             self._pending.drop()
         said = f"dead letter {seq} ({letter.op} {letter.key.decode(errors='replace')})"
         self._announce(EventKind.INFO, f"{said} was dropped for good")
+
+    def _is_there(self, seq: int, deadline: float, uncertain: DatabaseUncertain) -> bool:
+        """Find out what became of a commit that failed: the next transaction settles it."""
+        try:
+            with self._database.transaction(deadline) as transaction:
+                return bool(transaction.dead_between(seq, seq))
+        except DatabaseError:
+            raise OutcomeUnknown(f"dead letter {seq}: {uncertain}") from uncertain
 
     def _letter(self, seq: int) -> DeadLetter:
         if isinstance(seq, int) and 0 < seq <= COUNTER_MAX:

@@ -6,7 +6,7 @@ deletes everything up to it in one commit: at-least-once delivery. A reader that
 by one that calls ``rewind``.
 
 A commit that failed is never tried again and called durable: the log takes nothing more until
-``mend`` has let go of the files and settled what they hold (see ``settling``).
+``mending`` has let go of the files and settled what they hold (see ``settling``).
 
 Events are known by (epoch, seq), never by the queue's row id: row ids start again in a new file.
 """
@@ -17,7 +17,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from persistqueue import Empty
 from cachedesk.engine.bell import Bell
 from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.durable_queue import DurableQueue, Verbatim
-from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
+from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable, not_opened
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.record import Record, decode, encode
@@ -94,8 +95,9 @@ class WriteBehindLog:
             )
             self.witness = Witness(folder / _WITNESS)
         except (sqlite3.DatabaseError, OSError) as error:
-            raise Damaged(f"the write-behind log {self.path} cannot be opened: {error}") from error
+            raise not_opened(f"the write-behind log {self.path}", error) from error
         self._failure = ""
+        self._failures = 0
         self._appended_record = self._published_record = 0
         self._acked = 0
         self._unacked: deque[_Unacked] = deque()
@@ -134,7 +136,9 @@ class WriteBehindLog:
         """The seq up to which no event can be delivered again. (An event that is appended later
         is of a key that nothing above its seq has changed: see ``fence``.)"""
         with self._counting:
-            return self._unacked[0].first_seq - 1 if self._unacked else COUNTER_MAX
+            newest = self._unacked[0].first_seq - 1 if self._unacked else COUNTER_MAX
+            # What a commit that failed may have left comes behind all that was published.
+            return min(newest, self._published) if self._failure else newest
 
     @property
     def bytes(self) -> int:
@@ -197,7 +201,7 @@ class WriteBehindLog:
         except sqlite3.Error as error:
             if _is_certain(error):
                 raise Unavailable(f"the write-behind log cannot be written: {error}") from error
-            self._failure = str(error)
+            self._fail(error)
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
         reach("log.append.after_commit")
         self.witness.note_log(events[-1].seq)
@@ -215,23 +219,28 @@ class WriteBehindLog:
 
     @property
     def failed(self) -> bool:
-        """Whether a commit failed: nothing is taken until ``mend`` succeeds."""
+        """Whether a commit failed: nothing is taken until it is mended."""
         return bool(self._failure)
 
-    def mend(self) -> None:
-        """Make sure of what is in the log after a commit failed; the caller then adopts the
-        ``strays``, and the log takes events again. To be called where ``append`` may be.
+    @contextmanager
+    def mending(self) -> Iterator[None]:
+        """Make sure of what is in the log after a commit failed. The caller adopts the ``strays``
+        in the block, and behind it the log takes events again. To be used where ``append`` may be.
 
         Raises:
             Unavailable: the disk still fails; nothing was changed.
         """
+        failures = self._failures
         try:
             self._queue.reopen()
             oldest = self._queue.head()
         except (sqlite3.Error, Damaged) as error:
             raise self._refusal(str(error)) from error
         self._forget(lambda record: oldest is None or record.number < oldest)
-        self._failure = ""
+        yield
+        with self._counting:
+            if failures == self._failures:
+                self._failure = ""
 
     def publish(self, events: Sequence[WriteEvent]) -> None:
         """Let ``read`` deliver ``events``, which were appended and are now known as pending. An
@@ -245,12 +254,12 @@ class WriteBehindLog:
         interrupted. The caller makes them pending and publishes them.
 
         Raises:
-            Unavailable: the log cannot be read; ``mend`` makes it readable.
+            Unavailable: the log cannot be read; ``mending`` makes it readable.
         """
         try:
             records = self._records_after(self._published_record)
         except Damaged as error:
-            self._failure = self._failure or str(error)
+            self._fail(error)
             raise Unavailable(str(error)) from error
         for number, record in records:
             self._appended_record = number
@@ -292,7 +301,7 @@ class WriteBehindLog:
         except sqlite3.Error as error:
             if not _is_certain(error):
                 # What is appended after it would be lost with it.
-                self._failure = self._failure or str(error)
+                self._fail(error)
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
         self.witness.note_acked(batch.events[-1].seq)
         self._acked = batch.position
@@ -310,6 +319,11 @@ class WriteBehindLog:
             )
             self._waiting += len(events)
             self._published = events[-1].seq
+
+    def _fail(self, error: Exception) -> None:
+        with self._counting:
+            self._failure = str(error)
+            self._failures += 1
 
     def _forget(self, acked: Callable[[_Unacked], bool]) -> None:
         with self._counting:

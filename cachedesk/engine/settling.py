@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import sqlite3
 
+from cachedesk.engine.errors import DatabaseUncertain
+
 
 def settle(connection: sqlite3.Connection) -> None:
-    """Make durable what a newly opened ``connection`` reads; close it if that is not possible.
+    """Make durable what a newly opened ``connection`` reads.
 
     Raises:
         sqlite3.Error: it still fails, or (``SQLITE_BUSY``) others are still reading.
     """
-    try:
-        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            _raise_busy()
-    except BaseException:
-        connection.close()
-        raise
+    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        error = sqlite3.OperationalError("a commit failed, and the file is still being read")
+        error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise error
 
 
 def settle_at_open(connection: sqlite3.Connection) -> None:
@@ -34,7 +34,22 @@ def settle_at_open(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
-def _raise_busy() -> None:
-    error = sqlite3.OperationalError("a commit failed, and the file is still being read")
-    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    raise error
+def commit(connection: sqlite3.Connection) -> None:
+    """Commit.
+
+    Raises:
+        DatabaseUncertain: the disk failed: it happened, or it did not.
+        sqlite3.Error: it did not happen.
+    """
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            raise DatabaseUncertain(f"the database failed in a commit: {error}") from error
+        raise
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Take back what the transaction did, if there is one."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

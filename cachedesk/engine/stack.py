@@ -125,7 +125,8 @@ class Vault:
         if self.database.bytes[1]:
             # Somebody reads, so the -wal file goes on: what counts is how many there were.
             return
-        self.log.witness.note_opening(number)
+        with suppress(OSError):
+            self.log.witness.note_opening(number)
         # A database that cannot be written now is served from all the same; it counts next time.
         with (
             suppress(DatabaseError),
@@ -278,8 +279,16 @@ class Stack:
         self.faults.heal()
 
     def _close(self) -> None:
+        first: Exception | None = None
         while self._undo:
-            self._undo.pop()()
+            try:
+                self._undo[-1]()
+            except Exception as error:  # noqa: BLE001 - the others are closed all the same
+                first = first or error
+            # Only now: what an interrupt cuts short is closed by the next call.
+            self._undo.pop()
+        if first is not None:
+            raise first
 
     def _close_worker(self) -> None:
         reach("close.worker.before")

@@ -101,7 +101,10 @@ class WriteThrough:
         seq = request.letter_seq
         if seq is not None and request.letter_taken:
             with suppress(DatabaseError):
-                if not self._database.dead_between(seq, seq):
+                # In a transaction, because only that settles a commit that failed.
+                with self._database.transaction(request.deadline) as transaction:
+                    taken = not transaction.dead_between(seq, seq)
+                if taken:
                     self._pending.revive()
 
     def _commit(self, group: list[WriteRequest]) -> None:

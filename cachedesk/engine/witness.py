@@ -132,6 +132,8 @@ class Witness:
     def close(self) -> None:
         """Remember that the files were closed in order, and unmap the file. A stop that was not
         clean stays known until somebody has opened the files."""
+        if self._map.closed:
+            return
         if self._clean:
             self._put(_OPEN, 0)
         self._map.close()

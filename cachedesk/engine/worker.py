@@ -32,7 +32,7 @@ from cachedesk.engine.steering import Steered
 _IDLE_SECONDS = 60.0
 _PAUSED_SECONDS = 3600.0
 _BATCHES_PER_TRIM = 50
-_MOST_BATCHES_AHEAD = 16
+_BATCHES_AHEAD = 16
 _MOST_LETTERS_TOLD = 5
 _NEVER = 2**63 - 1
 
@@ -45,7 +45,7 @@ class FlushWorker(Steered):
         self._log = parts.log
         self._pending = parts.pending
         self._database = parts.database
-        self._isolation = Isolation(parts, self._apply, self._settle)
+        self._isolation = Isolation(parts, self._apply, self._settle, lambda: self._closing)
         self._metrics = parts.metrics
         self._settings = parts.settings.worker
         self._observer = parts.observer
@@ -212,7 +212,7 @@ class FlushWorker(Steered):
         self._retry_at = retry_at if again else min(self._retry_at, retry_at)
         self._seen = len(batch.events) - self._ack_until(self._trouble.seq)
         # From now on it looks further ahead in the log, for the others.
-        self._batches_ahead = min(self._batches_ahead + 1, _MOST_BATCHES_AHEAD)
+        self._batches_ahead = _BATCHES_AHEAD
         self._complain(self._trouble)
 
     def _apply(self, events: Sequence[WriteEvent], through_seq: int | None = None) -> None:

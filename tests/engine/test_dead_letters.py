@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -770,3 +772,24 @@ def test_a_worker_that_was_hastened_for_nothing_goes_back_to_sleep(open_stack: O
     stack.layer._pending.hasten()
     stack.layer._log.grown.set()
     until(lambda: not stack.layer._pending.urgent)
+
+
+@pytest.mark.parametrize("attempts", [1, 5])
+def test_what_is_refused_only_as_a_leap_is_applied_step_by_step(
+    open_stack: OpenStack, data: Path, attempts: int
+) -> None:
+    """Each increment is small enough; what many of them come to at once is not."""
+    stack = open_stack(trying(attempts))
+    stack.layer.incr("views:1")
+    stack.layer.drain(5)
+    with closing(sqlite3.connect(data / "cachedesk.db")) as user:
+        user.execute(
+            "CREATE TRIGGER small_steps BEFORE UPDATE ON rows"
+            " WHEN CAST(CAST(new.value AS TEXT) AS INTEGER)"
+            " > CAST(CAST(old.value AS TEXT) AS INTEGER) + 10"
+            " BEGIN SELECT RAISE(ABORT, 'too large a step'); END"
+        )
+    written_at_once(stack, *[("incr", "views:1", 6)] * 12)
+    until(lambda: decided(stack))
+    assert stack.layer.get("views:1") == b"73"
+    assert stack.layer.dead_letters() == []

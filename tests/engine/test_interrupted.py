@@ -171,3 +171,24 @@ def test_close_in_the_middle_of_writes_keeps_every_acknowledged_one(tmp_path: Pa
             writer.result()
     with scenarios.running(tmp_path) as stack:
         assert {key.decode() for key, _ in stack.layer.items()} >= set(acknowledged)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_close_that_is_cut_short_leaves_nothing_open(
+    open_stack: OpenStack, error: type[BaseException]
+) -> None:
+    stack = open_stack()
+    times = []
+
+    def step() -> None:
+        times.append(1)
+        if len(times) == 1:
+            raise error
+
+    stack._undo.append(step)
+    with pytest.raises(error):
+        stack.close()
+    stack.close()
+    assert len(times) == (2 if error is KeyboardInterrupt else 1)
+    assert not stack._undo
+    open_stack().close()

@@ -4,8 +4,9 @@ all works again, without a restart, when the disk does."""
 from __future__ import annotations
 
 import resource
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,49 @@ def test_what_a_failed_commit_may_have_left_is_adopted_once(
     books = stack.snapshot().books
     assert books.balanced
     assert books.pending == 0
+
+
+def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) -> None:
+    """The row of the delete says that the set before it is overtaken, so it stays while a commit
+    that failed may have left the set in the log."""
+    path = stack.directory.path / "log" / "log.db-wal"
+    stack.layer.incr("views:other")
+    stack.layer.drain(5)
+    with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
+        stack.layer.set("views:1", b"x" * 5000)
+    deleted = stack.layer.delete("views:1", policy="write-through").seq
+    log = stack.layer._log
+    assert log.acked_through < deleted
+    assert stack.layer._database.trim(log.acked_through, 1e12) == 0
+    stack.layer.incr("views:other")
+    assert stack.layer.get("views:1") is None
+
+
+def test_a_failure_during_the_mending_is_not_forgotten(stack: Stack) -> None:
+    path = stack.directory.path / "log" / "log.db-wal"
+    stack.layer.incr("views:1")
+    with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
+        stack.layer.set("views:1", b"x" * 5000)
+    log = stack.layer._log
+    with log.mending():
+        log._fail(OSError("an ack failed meanwhile"))
+    assert log.failed
+    stack.layer.incr("views:2")
+    assert not log.failed
+
+
+def test_the_worker_goes_on_while_the_log_cannot_be_mended(stack: Stack) -> None:
+    """A reader in the way of the mending does not keep what is in the log from being flushed."""
+    folder = stack.directory.path / "log"
+    stack.worker.pause()
+    for _ in range(10):
+        stack.layer.incr("views:1")
+    with files_end_at((folder / "log.db-wal").stat().st_size), pytest.raises(OutcomeUnknown):
+        stack.layer.set("views:2", b"x" * 5000)
+    with closing(sqlite3.connect(folder / "log.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM queue_events").fetchone()
+        with pytest.raises(Unavailable):
+            stack.layer.incr("views:1")
+    stack.layer.drain(5)
+    assert stack.layer.get("views:1") == b"10"

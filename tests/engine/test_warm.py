@@ -194,6 +194,17 @@ def test_what_cannot_be_compared_is_not_believed(snapshotted: Stack) -> None:
     assert sources(snapshotted) == {ReadSource.DATABASE}
 
 
+def test_a_comparison_that_dies_leaves_the_doubt(snapshotted: Stack) -> None:
+    """The same server is there when it is tried again, and what it holds is as old as before."""
+    snapshotted.faults.inject("redis.hang")
+    keys = [f"views:{number}" for number in range(10_500)]
+    snapshotted.layer.write_many([("set", key, b"new") for key in keys])
+    failpoints.arm("redis.verify.mid", "1*crash")
+    snapshotted.faults.heal()
+    until(lambda: snapshotted.snapshot().redis.word == "up")
+    assert snapshotted.layer.get_many(keys) == [b"new"] * len(keys)
+
+
 def test_the_keeper_closes_while_it_compares(snapshotted: Stack) -> None:
     comparing = hold_comparison()
     snapshotted.faults.inject("redis.kill")

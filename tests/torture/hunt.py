@@ -5,30 +5,36 @@ The bug is planted in this process, and the processes under test are forked from
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.lab.torture.cycles import Torture
+from cachedesk.lab.torture.points import Points
 from tests.torture import planted
 
 CYCLES = 200
 
 
-class Plant:
+class Hammer:
     """What plants a bug for the rest of this process's life."""
 
     @staticmethod
     def setattr(target: object, name: str, value: object) -> None:
+        # A name that has gone would plant nothing.
+        getattr(target, name)
         setattr(target, name, value)
 
 
 def hunt(bug: str, folder: Path, seed: int) -> str | None:
     """Return what gave the bug away, or ``None`` if nothing did in 200 cycles."""
-    getattr(planted, bug)(Plant())
-    with Torture(folder, seed, "random") as torture:
+    on_disk = planted.BY_NAME[bug] in planted.ON_DISK
+    planted.BY_NAME[bug](Hammer())
+    with Torture(folder, seed, "syscalls" if on_disk else "random") as torture:
         try:
-            for report in torture.random(CYCLES):
+            reports = Points(torture).syscalls(3) if on_disk else torture.random(CYCLES)
+            for report in itertools.islice(reports, CYCLES):
                 if report.broken:
                     return report.broken[0]
         except CachedeskError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from cachedesk.engine.errors import (
     CachedeskError,
@@ -61,16 +61,18 @@ class Client:
         expected: Expected,
         histories: Histories,
         accuse: Callable[[str], None],
+        keys: Iterable[int] | None = None,
     ) -> None:
         """Prepare.
 
         Args:
-            number: which client this is; it owns the keys that come with it.
+            number: which client this is.
             seed: of the plan.
             layer: what is tested.
             expected: where attempts and acknowledgements are kept.
             histories: shared by all clients of the process.
             accuse: told of a broken promise.
+            keys: the keys that it owns; by default those that come with its number.
         """
         self._number = number
         self._seed = seed
@@ -79,7 +81,7 @@ class Client:
         self._histories = histories
         self._accuse = accuse
         self._random = random.Random(f"{seed}/{number}")
-        self._keys = list(range(number, plan.KEYS, plan.CLIENTS))
+        self._keys = list(range(number, plan.KEYS, plan.CLIENTS) if keys is None else keys)
 
     def run(self, stop: threading.Event) -> None:
         """Write and read until ``stop``, or until no key is left whose version is certain."""
@@ -87,19 +89,19 @@ class Client:
             roll = self._random.random()
             try:
                 if roll < 0.28:
-                    self._write(self._own())
+                    self.write(self._own())
                 elif roll < 0.36:
-                    self._count(self._random.randrange(plan.COUNTERS))
+                    self.count(self._random.randrange(plan.COUNTERS))
                 elif roll < 0.40:
-                    self._read_counter(self._random.randrange(plan.COUNTERS))
+                    self.read_counter(self._random.randrange(plan.COUNTERS))
                 elif roll < 0.70:
-                    self._read([self._own()])
+                    self.read([self._own()])
                 elif roll < 0.80:
-                    self._read([self._random.randrange(plan.CLIENTS)])
+                    self.read([self._random.randrange(plan.CLIENTS)])
                 elif roll < 0.90:
-                    self._read([self._random.randrange(plan.KEYS)])
+                    self.read([self._random.randrange(plan.KEYS)])
                 else:
-                    self._read(self._random.sample(range(plan.KEYS), 5))
+                    self.read(self._random.sample(range(plan.KEYS), 5))
             except Unavailable:
                 self._expected.tally(self._number, unavailable=1)
             except CachedeskError as error:
@@ -111,7 +113,22 @@ class Client:
         """Choose one of the client's own keys: often its hot one, which the others read most."""
         return self._keys[0] if self._random.random() < 0.4 else self._random.choice(self._keys)
 
-    def _write(self, index: int) -> None:
+    def owns(self, index: int) -> bool:
+        """Return whether the key is its own, and the outcome of every write to it certain."""
+        return index in self._keys
+
+    def write(self, index: int) -> bool:
+        """Do the next planned write of a key of its own, and check the receipt.
+
+        Returns:
+            Whether it was acknowledged: not, when its outcome is unknown (the key is then not
+            written any more), or the plan has it refused.
+
+        Raises:
+            Unavailable: it was not applied, now or later.
+        """
+        if index not in self._keys:
+            return False
         version, value = self._histories.newest(index)
         planned = plan.write(self._seed, index, version + 1)
         wanted, accepted = plan.after(value, planned)
@@ -125,41 +142,77 @@ class Client:
                 self._accuse(f"{planned} of {value!r} was refused")
             _, _, seq = self._expected.key(index)
             self._expected.acknowledge(index, version + 1, seq)
-            return
+            return False
         except Unavailable:
             self._histories.withdraw(index)
             self._expected.attempt(index, version)
             raise
         except OutcomeUnknown:
             self._keys.remove(index)
-            return
+            return False
         if not accepted or receipt.value != wanted:
             self._accuse(f"{planned} of {value!r} came to {receipt.value!r}, not {wanted!r}")
         if receipt.seq <= self._expected.key(index)[2]:
             self._accuse(f"{planned} got the seq {receipt.seq}, not above the key's last one")
         self._expected.acknowledge(index, version + 1, receipt.seq)
         self._expected.tally(self._number, writes=1)
+        return True
 
-    def _count(self, counter: int) -> None:
+    def write_many(self, indexes: Sequence[int], policy: str) -> bool:
+        """Do the next planned writes of several of its own keys in one call, by one path; those
+        that the plan has refused are left out. Returns and raises as ``write``."""
+        wanted: dict[int, tuple[int, bytes | None]] = {}
+        operations = []
+        for index in indexes:
+            version, value = self._histories.newest(index)
+            planned = plan.write(self._seed, index, version + 1)
+            new, accepted = plan.after(value, planned)
+            if accepted and index in self._keys:
+                wanted[index] = version + 1, new
+                operations.append((planned.kind.value, planned.key, planned.arg))
+        for index, (version, value) in wanted.items():
+            self._histories.append(index, value)
+            self._expected.attempt(index, version)
+        try:
+            receipts = self._layer.write_many(operations, policy=policy)
+        except Unavailable:
+            for index, (version, _) in wanted.items():
+                self._histories.withdraw(index)
+                self._expected.attempt(index, version - 1)
+            raise
+        except OutcomeUnknown:
+            self._keys = [index for index in self._keys if index not in wanted]
+            return False
+        for (index, (version, value)), receipt in zip(wanted.items(), receipts, strict=True):
+            if receipt.value != value:
+                self._accuse(f"key {index} came to {receipt.value!r}, not {value!r}")
+            self._expected.acknowledge(index, version, receipt.seq)
+        self._expected.tally(self._number, writes=len(wanted))
+        return True
+
+    def count(self, counter: int, policy: str | None = None) -> bool:
+        """Add one to a shared counter, by a path or by any; returns and raises as ``write``."""
         attempted, acknowledged = self._expected.count(self._number, counter)
         if attempted != acknowledged:
-            return
+            return False
         least, _ = self._expected.bounds(counter)
         self._expected.attempt_count(self._number, counter, acknowledged + 1)
-        policy = self._random.choice(("write-through", "write-behind"))
+        policy = policy or self._random.choice(("write-through", "write-behind"))
         try:
             value = self._layer.incr(plan.counter_name(counter), policy=policy)
         except Unavailable:
             self._expected.attempt_count(self._number, counter, acknowledged)
             raise
         except OutcomeUnknown:
-            return
+            return False
         if value <= least:
             self._accuse(f"the counter {counter} came to {value}, {least} were acknowledged before")
         self._expected.acknowledge_count(self._number, counter, acknowledged + 1)
         self._expected.tally(self._number, writes=1)
+        return True
 
-    def _read_counter(self, counter: int) -> None:
+    def read_counter(self, counter: int) -> None:
+        """Read a shared counter, and check that it is within its bounds."""
         least, _ = self._expected.bounds(counter)
         value = int(self._layer.get(plan.counter_name(counter)) or 0)
         _, most = self._expected.bounds(counter)
@@ -167,7 +220,8 @@ class Client:
             self._accuse(f"the counter {counter} read {value}, not {least} to {most}")
         self._expected.tally(self._number, reads=1)
 
-    def _read(self, indexes: list[int]) -> None:
+    def read(self, indexes: Sequence[int]) -> None:
+        """Read keys, anybody's, and check that each value is fresh."""
         before = [self._expected.key(index)[1] for index in indexes]
         keys = [plan.key_name(index) for index in indexes]
         one = len(keys) == 1

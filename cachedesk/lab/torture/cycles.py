@@ -4,197 +4,230 @@ from __future__ import annotations
 
 import os
 import random
-import select
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from cachedesk.engine import failpoints
-from cachedesk.engine.redis_server import RedisServer
-from cachedesk.engine.settings import RedisSettings
-from cachedesk.lab.torture.judge import Judge, wait_for_orphans
-from cachedesk.lab.torture.subject import Orders, fork
+import msgspec
+
+from cachedesk.engine.errors import DataDirectoryError
+from cachedesk.lab.torture import house, plan
+from cachedesk.lab.torture.expected import IMAGE_BYTES
+from cachedesk.lab.torture.judge import Judge
+from cachedesk.lab.torture.orders import Base, Orders, Place, State, copy_files, empty
+from cachedesk.lab.torture.process import End, run
+from cachedesk.lab.torture.report import Report
 
 _DRAIN_EVERY = 10
-_LONGEST_SECONDS = 60.0
+_MOST_SENTENCES = 20
 
 
-@dataclass(slots=True)
-class Report:
-    """What a torture came to. ``cycles`` counts those in which the process really was killed;
-    ``broken`` are the broken promises, each with its cycle."""
+class Cycle(msgspec.Struct, frozen=True):
+    """One cycle, as it is kept to be repeated: beside it lie the files from before it, and the
+    expected state's ``image``."""
 
-    seed: int
     mode: str
-    cycles: int = 0
-    ends: int = 0
-    writes: int = 0
-    reads: int = 0
-    unavailable: int = 0
-    points: dict[str, int] = field(default_factory=dict)
-    broken: list[str] = field(default_factory=list)
-    seconds: float = 0.0
+    seed: int
+    number: int
+    orders: Orders
+    base: Base
+    image: bytes
+    broken: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a process under test ended: by SIGKILL or by itself, and what it said."""
-
-    killed: bool
-    accusations: list[str]
+class Stopped(Exception):
+    """The torture was told to stop."""
 
 
 class Torture:
-    """A series of cycles on one data directory."""
+    """A series of cycles on one data directory. Close it, or use ``with``."""
 
     def __init__(self, folder: Path, seed: int, mode: str) -> None:
         """Prepare in an empty ``folder``: the data directory and the judge's files beside it."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._data = folder / "data"
-        self._expected = folder / "expected"
-        self._hits = folder / "hits"
-        self._judge = Judge(seed, self._data, self._expected)
+        self.place = Place(folder, Path(tempfile.mkdtemp(prefix="cachedesk-")))
+        self.judge = Judge(seed, self.place)
         self.report = Report(seed, mode)
         self._began = time.monotonic()
         self._number = 0
+        self._counted_writes = 0
+        self._last: Cycle | None = None
+        self._pid: int | None = None
+        self.stopped = False
+        """Whether somebody called ``stop``."""
 
     def __enter__(self) -> Torture:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Remove what the last killed process left outside of the folder: Redis's socket."""
-        if self._data.exists():
-            RedisServer(self._data, RedisSettings()).close()
+        house.left_behind(self.place, killed=True)
+        shutil.rmtree(self.place.sockets, ignore_errors=True)
 
     def random(self, cycles: int) -> Iterator[Report]:
         """Kill at random moments, from the first instruction on, while random faults strike."""
         for number in range(cycles):
             dice = random.Random(f"{self.report.seed}/{number}")
-            orders = self._orders(dice.getrandbits(32), dice.uniform(0.1, 0.6))
             early, late = dice.uniform(0.0, 0.15), dice.uniform(0.1, 0.7)
-            # One in five may end in order: then it must also be able to drain.
-            kill_after = dice.choice((early, late, late, late, None))
-            yield self._cycle(orders, kill_after)
+            orders = Orders(
+                self.report.seed,
+                dice.getrandbits(32),
+                "free",
+                seconds=dice.uniform(0.1, 0.6),
+                # One in five may end in order: then it must also be able to drain.
+                kill_after=dice.choice((early, late, late, late, None)),
+            )
+            self.cycle(orders)
+            yield self.report
 
-    def failpoints(self, most_hits: int, *, boot_again: bool = False) -> Iterator[Report]:
-        """Kill at each failpoint, at its first hit, its second, … until it is no longer reached.
+    def replay(self, cycle: Cycle, before: Path, times: int) -> Iterator[Report]:
+        """Repeat a kept cycle, each time from the files in ``before``.
 
-        Args:
-            most_hits: go no further than this hit.
-            boot_again: after each, kill once more at each point of the boot.
+        The files, the writes, the settings, the faults and the moment of the death are the same;
+        which thread gets there first is the machine's to decide.
         """
-        boots = [point for point in failpoints.POINTS if point.startswith("boot.")]
-        for point in _in_order():
-            for hit in range(most_hits):
-                if point == "boot.index.mid":
-                    # It is reached only if something is pending at the boot.
-                    self._kill_at("worker.read.after", 0)
-                if not self._kill_at(point, hit):
-                    break
-                self.report.points[point] = hit + 1
-                yield self.report
-                for boot in boots if boot_again else ():
-                    self._kill_at(boot, 0)
-                    yield self.report
+        state = State(before, cycle.image, cycle.base)
+        for number in range(1, times + 1):
+            self.restore(state)
+            self._number = number
+            broken = len(self.report.broken)
+            self.repeat(cycle.orders)
+            self.report.broke += len(self.report.broken) > broken
+            yield self.report
+
+    def stop(self) -> None:
+        """End the cycle that is under way, now; no other one begins. (For a signal handler.)"""
+        self.stopped = True
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
 
     def finish(self) -> Report:
         """Open, read, drain and check a last time."""
-        self._accuse(self._judge.drain(0))
-        return self._counted()
+        self._accuse(self.judge.drain(0))
+        self.report.seconds = time.monotonic() - self._began
+        return self.report
 
-    def _kill_at(self, point: str, hit: int) -> bool:
-        """Run one process that is killed at a hit of a point; return whether it was."""
-        self._hits.unlink(missing_ok=True)
-        terms = f"{hit}*off->1*kill" if hit else "1*kill"
-        orders = self._orders(
-            random.Random(f"{self.report.seed}/{point}/{hit}").getrandbits(32),
-            0.6,
-            f"{point}={terms}",
-        )
-        before = self.report.cycles
-        self._cycle(orders, None)
-        return self.report.cycles > before
-
-    def _orders(self, cycle_seed: int, seconds: float, points: str = "") -> Orders:
-        return Orders(
-            self._data,
-            self._expected,
-            self._hits,
-            self.report.seed,
-            cycle_seed,
-            seconds,
-            points,
-        )
-
-    def _cycle(self, orders: Orders, kill_after: float | None) -> Report:
+    def cycle(self, orders: Orders) -> End:
+        """Run one process under test, judge what it left, and count it in the report."""
         self._number += 1
-        end = _run(orders, self._judge.base, kill_after)
-        if end.killed:
-            self.report.cycles += 1
-        else:
-            self.report.ends += 1
-        self._accuse(end.accusations)
-        self._accuse(wait_for_orphans(self._data))
-        self._accuse(self._judge.examine())
         if self._number % _DRAIN_EVERY == 0:
-            self._accuse(self._judge.drain(orders.cycle_seed))
-        return self._counted()
+            orders = msgspec.structs.replace(orders, drain_seed=orders.cycle_seed)
+        return self.repeat(orders)
+
+    def repeat(self, orders: Orders) -> End:
+        """As ``cycle``, exactly as the orders say.
+
+        Raises:
+            Stopped: somebody called ``stop``.
+        """
+        if self.stopped:
+            raise Stopped
+        descriptors = house.descriptors()
+        copy_files(self.place.data, self.place.before)
+        report = self.report
+        self._last = Cycle(
+            report.mode,
+            report.seed,
+            self._number,
+            orders,
+            list(self.judge.base),
+            self.judge.image,
+            [],
+        )
+        tallies = self.judge.tallies()
+        try:
+            end = run(self.place, orders, list(self.judge.base), self._lives)
+        finally:
+            # What fails because it was stopped meanwhile is nobody's failure.
+            if self.stopped:
+                raise Stopped
+        self._tally(tallies)
+        self._accuse(end.accusations)
+        disk_failed = end.struck and not end.killed
+        self._accuse(house.left_behind(self.place, killed=end.killed, disk_failed=disk_failed))
+        self._accuse(self.judge.examine())
+        if orders.drain_seed is not None:
+            self._accuse(self.judge.drain(orders.drain_seed))
+        if (after := house.descriptors()) != descriptors:
+            self._accuse([f"{after - descriptors} file descriptors were left open"])
+        self._count(end)
+        return end
+
+    def save(self, name: str) -> State:
+        """Keep the files, and what is known of them, under ``name``, to begin from again."""
+        folder = self.place.folder / name
+        copy_files(self.place.data, folder)
+        return State(folder, self.judge.image, list(self.judge.base))
+
+    def restore(self, state: State) -> None:
+        """Begin from ``state`` again."""
+        copy_files(state.data, self.place.data)
+        empty(self.place.sockets)
+        self.judge.restore(state.image, state.base)
+
+    def keep(self) -> Path:
+        """Keep the last cycle for looking at and for ``replay``: ``before`` and ``after`` it, and
+        ``cycle.json``; everything else in the folder is removed."""
+        folder = self.place.folder
+        if self.place.data.exists():
+            self.place.data.rename(folder / "after")
+        for path in folder.iterdir():
+            if path.name not in {"before", "after"}:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if self._last is not None:
+            cycle = msgspec.structs.replace(self._last, broken=self.report.broken)
+            (folder / "cycle.json").write_bytes(msgspec.json.format(msgspec.json.encode(cycle)))
+        return folder
+
+    def _lives(self, pid: int | None) -> None:
+        self._pid = pid
+        if self.stopped and pid is not None:
+            os.kill(pid, signal.SIGKILL)
 
     def _accuse(self, sentences: list[str]) -> None:
+        if len(sentences) > _MOST_SENTENCES:
+            more = len(sentences) - _MOST_SENTENCES
+            sentences = [*sentences[:_MOST_SENTENCES], f"and {more:,} more like these"]
         self.report.broken += [f"cycle {self._number}: {sentence}" for sentence in sentences]
 
-    def _counted(self) -> Report:
+    def _tally(self, before: tuple[int, int, int]) -> None:
+        # By differences: a state that is restored takes its tallies back with it.
         report = self.report
-        report.writes, report.reads, report.unavailable = self._judge.tallies()
+        writes, reads, unavailable = self.judge.tallies()
+        report.writes += writes - before[0]
+        report.reads += reads - before[1]
+        report.unavailable += unavailable - before[2]
+
+    def _count(self, end: End) -> None:
+        report = self.report
         report.seconds = time.monotonic() - self._began
-        return report
+        if not end.killed:
+            report.ends += 1
+            return
+        report.kills += 1
+        if report.writes > self._counted_writes:
+            report.cycles += 1
+            self._counted_writes = report.writes
 
 
-def _in_order() -> list[str]:
-    """Return all failpoints: first the one that only a new data directory reaches, and those of
-    the boot last, when there is something to recover."""
-    first = "boot.epoch.before"
-    return [first, *(point for point in reversed(failpoints.POINTS) if point != first)]
+def load(folder: Path) -> Cycle:
+    """Return the cycle that was kept in ``folder``.
 
-
-def _run(orders: Orders, base: list[tuple[int, bytes | None]], kill_after: float | None) -> End:
-    """Run one process under test and return how it ended."""
-    pid, reading = fork(orders, base)
+    Raises:
+        DataDirectoryError: it is no such folder, cannot be read, or is another version's.
+    """
     try:
-        heard = _listen(pid, reading, kill_after)
-    except BaseException:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise
-    finally:
-        os.close(reading)
-    _, status = os.waitpid(pid, 0)
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    accusations = heard.decode(errors="replace").splitlines()
-    if not killed and os.waitstatus_to_exitcode(status) != 0 and not accusations:
-        accusations = [f"it ended with {os.waitstatus_to_exitcode(status)} and said nothing"]
-    return End(killed, accusations)
-
-
-def _listen(pid: int, reading: int, kill_after: float | None) -> bytes:
-    """Return what the process says until it ends; kill it after ``kill_after`` seconds, or when
-    it takes so long that it must hang."""
-    began = time.monotonic()
-    heard = b""
-    limit = _LONGEST_SECONDS if kill_after is None else kill_after
-    killed = False
-    while True:
-        left = max(0.0, began + limit - time.monotonic())
-        ready, _, _ = select.select([reading], [], [], left)
-        if ready:
-            chunk = os.read(reading, 65536)
-            if not chunk:
-                return heard
-            heard += chunk
-            continue
-        os.kill(pid, signal.SIGKILL)
-        if killed or kill_after is None:
-            heard += b"it hung and had to be killed\n"
-        killed, limit = True, limit + _LONGEST_SECONDS
+        cycle = msgspec.json.decode((folder / "cycle.json").read_bytes(), type=Cycle)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataDirectoryError(
+            f"{folder} cannot be replayed: {error}; name a folder that a torture kept"
+        ) from error
+    if len(cycle.image) != IMAGE_BYTES or len(cycle.base) != plan.KEYS:
+        raise DataDirectoryError(f"{folder} was kept by another version of cachedesk; use that one")
+    return cycle

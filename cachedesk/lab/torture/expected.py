@@ -23,6 +23,8 @@ _COUNTERS_AT = KEYS * _KEY_FIELDS
 _TALLIES_AT = _COUNTERS_AT + CLIENTS * COUNTERS * _COUNTER_FIELDS
 _NUMBERS = _TALLIES_AT + CLIENTS * _TALLIES
 
+IMAGE_BYTES = _NUMBERS * _NUMBER.size
+
 
 class Expected:
     """The mapped numbers. Each is written by one thread only."""
@@ -30,8 +32,17 @@ class Expected:
     def __init__(self, path: Path) -> None:
         """Open the file at ``path``, or make it."""
         with path.open("a+b") as file:
-            file.truncate(_NUMBERS * _NUMBER.size)
-            self._map = mmap.mmap(file.fileno(), _NUMBERS * _NUMBER.size)
+            file.truncate(IMAGE_BYTES)
+            self._map = mmap.mmap(file.fileno(), IMAGE_BYTES)
+
+    @property
+    def image(self) -> bytes:
+        """A copy of all the numbers."""
+        return self._map[:]
+
+    def restore(self, image: bytes) -> None:
+        """Go back to the numbers of an earlier ``image``."""
+        self._map[:] = image
 
     def attempt(self, index: int, version: int) -> None:
         """The write ``version`` of a key is about to be called."""

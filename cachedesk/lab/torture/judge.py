@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
-
-import psutil
 
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.events import Row
-from cachedesk.engine.layer import truth
+from cachedesk.engine.layer import CacheLayer, truth
 from cachedesk.engine.stack import Stack, Vault
-from cachedesk.lab.torture import plan
+from cachedesk.lab.torture import house, plan
+from cachedesk.lab.torture.chance import random_settings
 from cachedesk.lab.torture.expected import Expected
-from cachedesk.lab.torture.subject import random_settings
+from cachedesk.lab.torture.orders import Base, Place, copy_files
+
+_DRAIN_SECONDS = 30.0
 
 
 class Judge:
     """What every key is worth, as far as is certain."""
 
-    def __init__(self, seed: int, data: Path, expected: Path) -> None:
+    def __init__(self, seed: int, place: Place) -> None:
         self._seed = seed
-        self._data = data
-        self._expected = Expected(expected)
-        self.base: list[tuple[int, bytes | None]] = [(0, None)] * plan.KEYS
+        self._place = place
+        self._expected = Expected(place.expected)
+        self.base: Base = [(0, None)] * plan.KEYS
+
+    @property
+    def image(self) -> bytes:
+        """A copy of the expected state."""
+        return self._expected.image
+
+    def restore(self, image: bytes, base: Base) -> None:
+        """Go back to an earlier expected state."""
+        self._expected.restore(image)
+        self.base = list(base)
 
     def tallies(self) -> tuple[int, int, int]:
         """Return the sums of (acknowledged writes, checked reads, unavailable calls)."""
@@ -33,11 +43,34 @@ class Judge:
 
     def examine(self) -> list[str]:
         """Recover the files, compare the truth with what was promised, and return every broken
-        promise as a sentence. What was uncertain is certain afterwards."""
-        if not self._data.exists():
+        promise as a sentence. What was uncertain is certain afterwards.
+
+        It is done to a copy, so that the next process finds the files as the last one left them,
+        and must recover them to the same.
+        """
+        if not self._place.data.exists():
             return []
+        copy_files(self._place.data, self._place.examined)
+        return self._look()
+
+    def drain(self, cycle_seed: int) -> list[str]:
+        """Open a whole stack on a copy of the files, read every key through it, drain, close, and
+        see that nothing is left behind; return every broken promise as a sentence."""
+        if not self._place.data.exists():
+            return []
+        copy = self._place.examined
+        copy_files(self._place.data, copy)
         try:
-            directory = DataDirectory(self._data)
+            with Stack(copy, random_settings(cycle_seed)).layer as layer:
+                broken = self._read_and_drain(layer)
+        except CachedeskError as error:
+            return [f"the files cannot be served again: {error}"]
+        return [*broken, *house.files(copy, unfinished=False), *self._look()]
+
+    def _look(self) -> list[str]:
+        copy = self._place.examined
+        try:
+            directory = DataDirectory(copy)
         except CachedeskError as error:
             return [f"the data directory cannot be locked: {error}"]
         try:
@@ -56,29 +89,24 @@ class Judge:
             key: max(rows.get(key, Row(None, 0)).seq, *(event.seq for event in events), 0)
             for key, events in pending.items()
         }
-        return self._compare(values, {key: row.seq for key, row in rows.items()} | seqs)
+        return [
+            *_integrity(copy / "cachedesk.db"),
+            *_integrity(copy / "log" / "log.db"),
+            *self._compare(values, {key: row.seq for key, row in rows.items()} | seqs),
+        ]
 
-    def drain(self, cycle_seed: int) -> list[str]:
-        """Open the whole stack, read every key through it, drain, close, check both files and
-        that nothing is left behind; return every broken promise as a sentence."""
+    def _read_and_drain(self, layer: CacheLayer) -> list[str]:
         broken: list[str] = []
-        before = psutil.Process().num_fds()
-        with Stack(self._data, random_settings(cycle_seed)).layer as layer:
-            for index, (_, value) in enumerate(self.base):
-                key = plan.key_name(index)
-                for _ in range(2):
-                    if (found := layer.get(key)) != value:
-                        broken.append(f"{key!r} read {found!r}, not {value!r}, after recovery")
-            layer.drain(30)
-            books = layer.snapshot().books
-            if not books.balanced or books.pending or books.dead:
-                broken.append(f"the books after the drain: {books}")
-        for path in (self._data / "cachedesk.db", self._data / "log" / "log.db"):
-            broken += _integrity(path)
-        broken += [f"{path.name} was left behind" for path in self._data.glob("redis.state")]
-        if (after := psutil.Process().num_fds()) != before:
-            broken.append(f"{after - before} file descriptors were left open")
-        return broken + self.examine()
+        for index, (_, value) in enumerate(self.base):
+            key = plan.key_name(index)
+            for _ in range(2):
+                if (found := layer.get(key)) != value:
+                    broken.append(f"{key!r} read {found!r}, not {value!r}, after recovery")
+        layer.drain(_DRAIN_SECONDS)
+        books = layer.snapshot().books
+        if not books.balanced or books.pending or books.dead:
+            broken.append(f"the books after the drain: {books}")
+        return broken
 
     def _compare(self, values: dict[bytes, bytes], seqs: dict[bytes, int]) -> list[str]:
         broken: list[str] = []
@@ -128,31 +156,6 @@ class Judge:
             value, _ = plan.after(value, plan.write(self._seed, index, version))
             candidates[version] = value
         return candidates
-
-
-def wait_for_orphans(data: Path, seconds: float = 5.0) -> list[str]:
-    """Wait until no redis-server of ``data`` runs any more; return a sentence if one stays."""
-    deadline = time.monotonic() + seconds
-    try:
-        state = (data / "redis.state").read_text()
-    except FileNotFoundError:
-        return []
-    while orphans := [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if any(
-            "redis.sock" in word and _folder(word) in state
-            for word in process.info["cmdline"] or ()
-        )
-    ]:
-        if time.monotonic() > deadline:
-            return [f"redis-server {orphans} outlived its parent"]
-        psutil.wait_procs([psutil.Process(pid) for pid in orphans if psutil.pid_exists(pid)], 0.05)
-    return []
-
-
-def _folder(word: str) -> str:
-    return word.removeprefix("unixsocket:").rsplit("/", 1)[0]
 
 
 def _integrity(path: Path) -> list[str]:

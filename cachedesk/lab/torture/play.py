@@ -1,62 +1,110 @@
-"""Play a torture for a user: a progress bar, and a verdict in plain words."""
+"""Play a torture for a user: a progress bar, a clean end, and the files when a promise broke."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.lab.torture.cycles import Report, Torture
+from cachedesk.lab.signals import Signals
+from cachedesk.lab.torture import strace
+from cachedesk.lab.torture.cycles import Stopped, Torture, load
+from cachedesk.lab.torture.points import Points
+from cachedesk.lab.torture.report import Report
+
+RANDOM_CYCLES = 100
+REPLAYS = 10
+
+_Series = tuple[Iterator[Report], Callable[[], float]]
+"""The reports after each cycle, and what tells which share of 1 is done."""
 
 
-def play(mode: str, cycles: int, seed: int) -> Report:
+def play(mode: str, cycles: int | None, seed: int, *, boots: bool = False) -> tuple[Report, int]:
     """Torture a new data directory in a temporary folder until the first broken promise.
 
     Args:
-        mode: ``random``, or ``failpoints``.
-        cycles: how many random cycles, or at how many hits of each failpoint to kill.
+        mode: ``random``, ``failpoints`` or ``syscalls``.
+        cycles: how many random cycles (default 100), or at how many hits of each failpoint, or
+            at how many calls of each kind (default: all).
         seed: decides what is written, when it is killed and which faults strike.
+        boots: in the mode failpoints, kill a second time at each point of the next boot.
 
     Returns:
-        The report. When it names a broken promise, the files are kept for looking at.
+        The report, and the exit status. When the report names a broken promise, it names the
+        folder too, where the files are kept.
+
+    Raises:
+        StraceError: the mode is ``syscalls``, and strace cannot be used.
     """
-    folder = Path(tempfile.mkdtemp(prefix="cachedesk-torture-"))
-    with Torture(folder, seed, mode) as torture:
-        for report in _shown(torture, mode, cycles):
-            if report.broken:
-                break
-        else:
-            torture.finish()
-    if torture.report.broken:
-        torture.report.broken.append(f"the files are kept in {folder}")
-    else:
-        shutil.rmtree(folder)
-    return torture.report
+    if mode == "syscalls":
+        strace.check()
+
+    def series(torture: Torture) -> _Series:
+        report = torture.report
+        if mode == "random":
+            many = cycles or RANDOM_CYCLES
+            return torture.random(many), lambda: (report.kills + report.ends) / many
+        points = Points(torture)
+        if mode == "syscalls":
+            return points.syscalls(cycles), lambda: points.share
+        return points.failpoints(cycles, boots=boots), lambda: points.share
+
+    return _play(mode, seed, series)
 
 
-def verdict(report: Report) -> str:
-    """Return what a torture came to, in words."""
-    lines = [
-        f"{report.cycles:,} kills and {report.ends:,} ends in order, in {report.seconds:.0f} s"
-        f" (mode {report.mode}, seed {report.seed})",
-        f"{report.writes:,} acknowledged writes, {report.reads:,} reads checked for freshness,"
-        f" {report.unavailable:,} calls unavailable",
-    ]
-    if report.points:
-        lines.append(f"{len(report.points)} of {len(POINTS)} failpoints reached")
-    if report.broken:
-        return "\n".join([*lines, "Broken:", *report.broken])
-    return "\n".join([*lines, "Sound: 0 lost, 0 doubled, 0 stale, 0 left behind."])
+def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
+    """Repeat the cycle that was kept in a folder, 10 times by default; returns as ``play``.
+
+    Raises:
+        DataDirectoryError: it is no such folder.
+    """
+    cycle = load(kept)
+    many = cycles or REPLAYS
+    if cycle.orders.injection is not None:
+        strace.check()
+
+    def series(torture: Torture) -> _Series:
+        report = torture.report
+        reports = torture.replay(cycle, kept / "before", many)
+        return reports, lambda: (report.kills + report.ends) / many
+
+    return _play("replay", cycle.seed, series)
 
 
-def _shown(torture: Torture, mode: str, cycles: int) -> Iterator[Report]:
-    reports = torture.random(cycles) if mode == "random" else torture.failpoints(cycles)
-    total = cycles if mode == "random" else len(POINTS)
+def _play(mode: str, seed: int, series: Callable[[Torture], _Series]) -> tuple[Report, int]:
+    with Signals() as signals:
+        folder = Path(tempfile.mkdtemp(prefix="cachedesk-torture-"))
+        report = Report(seed, mode)
+        try:
+            with Torture(folder, seed, mode) as torture:
+                signals.on_signal = torture.stop
+                report = torture.report
+                _run(torture, series)
+                if torture.stopped:
+                    report.stopped = signals.word
+                if report.broken and mode != "replay":
+                    report.kept = str(torture.keep())
+        finally:
+            if report.kept is None:
+                shutil.rmtree(folder)
+        return report, 1 if report.broken else signals.exit_code or 0
+
+
+def _run(torture: Torture, series: Callable[[Torture], _Series]) -> None:
+    report = torture.report
+    with suppress(Stopped):
+        for _ in _shown(report, *series(torture)):
+            if report.broken and report.mode != "replay":
+                return
+        torture.finish()
+
+
+def _shown(report: Report, reports: Iterator[Report], share: Callable[[], float]) -> Iterator[None]:
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -67,13 +115,13 @@ def _shown(torture: Torture, mode: str, cycles: int) -> Iterator[Report]:
         # No thread of the bar's own: the processes under test are forked from this one.
         auto_refresh=False,
     ) as progress:
-        task = progress.add_task(f"torture, {mode}", total=total)
-        for report in reports:
-            done = report.cycles + report.ends if mode == "random" else len(report.points)
+        task = progress.add_task(f"torture, {report.mode}", total=1.0)
+        for _ in reports:
             progress.update(
                 task,
-                completed=done,
-                description=f"{report.writes:,} writes, {report.reads:,} checked reads",
+                completed=share(),
+                description=f"{report.kills:,} kills, {report.writes:,} writes,"
+                f" {report.reads:,} checked reads",
             )
             progress.refresh()
-            yield report
+            yield

@@ -1,0 +1,119 @@
+"""Orders: everything that decides what one process under test does, and where, as values."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+Base = list[tuple[int, bytes | None]]
+"""Each key's version and value as the judge last found them."""
+
+
+class Injection(msgspec.Struct, frozen=True):
+    """What is done to the system calls of one thread.
+
+    ``thread``: ``main`` (it opens, calls and closes) or ``worker`` (it flushes). ``call``: a
+    system call, by the name of its kind. ``action``: ``kill`` (SIGKILL instead of the call),
+    ``EIO`` or ``ENOSPC`` (the call fails). ``number``: which of the thread's calls, from 1;
+    ``stays``: that one and every later one.
+    """
+
+    thread: Literal["main", "worker"]
+    call: str
+    action: Literal["kill", "EIO", "ENOSPC"]
+    number: int
+    stays: bool = False
+
+    @property
+    def series(self) -> str:
+        """What all injections have in common that differ only in their number."""
+        return f"{self.thread} {self.call} {self.action}{' for good' if self.stays else ''}"
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What one process is to do, and what is to befall it.
+
+    ``work``: ``free`` (clients as fast as they can, random settings and faults, for ``seconds``),
+    ``script`` (always the same calls, one after the other) or ``boot`` (open, and close again).
+    ``failpoints`` are armed before the stack is opened, as ``point=terms;…``; ``kill_after``:
+    after how many seconds the judge kills it; ``injection``: what strace does to it;
+    ``drain_seed``: with which settings the judge drains afterwards, if it does.
+    """
+
+    plan_seed: int
+    cycle_seed: int
+    work: Literal["free", "script", "boot"]
+    seconds: float = 0.0
+    failpoints: str = ""
+    kill_after: float | None = None
+    injection: Injection | None = None
+    drain_seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The files of a torture: the data directory, and the judge's own beside it."""
+
+    folder: Path
+    sockets: Path
+    """Where the process under test makes its private folders; short enough for a socket."""
+
+    @property
+    def data(self) -> Path:
+        """The data directory under test."""
+        return self.folder / "data"
+
+    @property
+    def expected(self) -> Path:
+        """The expected state."""
+        return self.folder / "expected"
+
+    @property
+    def hits(self) -> Path:
+        """How often each failpoint was hit."""
+        return self.folder / "hits"
+
+    @property
+    def trace(self) -> Path:
+        """What strace says."""
+        return self.folder / "trace"
+
+    @property
+    def before(self) -> Path:
+        """The data directory as it was before the cycle."""
+        return self.folder / "before"
+
+    @property
+    def examined(self) -> Path:
+        """The copy that the judge looks into."""
+        return self.folder / "examined"
+
+
+class State(NamedTuple):
+    """Files to begin a cycle from: a copy of the data directory, and what is known of it."""
+
+    data: Path
+    image: bytes
+    base: Base
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Make the folder ``target`` hold what ``source`` holds. The folder itself stays the same
+    one, since a data directory is known by its inode."""
+    target.mkdir(parents=True, exist_ok=True)
+    empty(target)
+    if source.exists():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def empty(folder: Path) -> None:
+    """Remove everything in ``folder``."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

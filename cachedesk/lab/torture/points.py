@@ -1,0 +1,157 @@
+"""Points: kill at every hit of every failpoint, and strike every durable system call.
+
+Each process begins from the same files and plays the same script, so its n-th hit is the same
+place each time, and the counting ends when a hit is no longer reached. There are two sets of
+files: none, and those of a process that was killed with events pending.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from cachedesk.engine import failpoints
+from cachedesk.lab.torture import strace
+from cachedesk.lab.torture.cycles import Torture
+from cachedesk.lab.torture.orders import Injection, Orders, State
+from cachedesk.lab.torture.process import End
+from cachedesk.lab.torture.report import Report
+
+FRESH_ONLY = ("boot.epoch.before",)
+"""The points that only a new data directory reaches."""
+
+_COUNT = struct.Struct("<Q")
+_PREPARED_AT = "worker.apply.mid_batch=1*kill"
+
+THREADS: tuple[Literal["main", "worker"], ...] = ("main", "worker")
+DEEDS: tuple[tuple[Literal["kill", "EIO", "ENOSPC"], bool], ...] = (
+    ("kill", False),
+    ("EIO", False),
+    ("ENOSPC", False),
+    ("EIO", True),
+    ("ENOSPC", True),
+)
+_GOOD_STRIDE = 5
+# The most that strace takes.
+_NEVER = 65_535
+
+
+class Points:
+    """The two exhaustive modes of a torture."""
+
+    def __init__(self, torture: Torture) -> None:
+        """Prepare the files to begin from; ``torture`` has an empty folder."""
+        self._torture = torture
+        self._report = torture.report
+        self.share = 0.0
+        """How much is done, of 1."""
+        self.fresh = torture.save("fresh")
+        # Once to its end, so that Redis has left a snapshot, which is an old one after the kill.
+        torture.cycle(self._orders("script"))
+        torture.cycle(self._orders("script", _PREPARED_AT))
+        self.used = torture.save("used")
+
+    def failpoints(
+        self,
+        most_hits: int | None = None,
+        *,
+        boots: bool = False,
+        points: Sequence[str] = failpoints.POINTS,
+    ) -> Iterator[Report]:
+        """Kill at each failpoint, at its first hit, its second, … until it is no longer reached.
+
+        Args:
+            most_hits: go no further than this hit; ``None``: to the last one.
+            boots: after each, kill once more at each point of the boot.
+            points: which failpoints; by default all there are.
+        """
+        for place, point in enumerate(points):
+            self.share = place / len(points)
+            for state in self._states_for(point):
+                for hit in itertools.count():
+                    if hit == most_hits or not self._kill_at(point, hit, state):
+                        break
+                    self._report.points[point] = self._report.points.get(point, 0) + 1
+                    yield self._report
+                    if boots:
+                        yield from self._kill_boots()
+
+    def syscalls(self, most_calls: int | None = None) -> Iterator[Report]:
+        """Strike the durable system calls: kill the process there, or have the call fail.
+
+        Args:
+            most_calls: strike at most so many calls of a kind, of a thread, in one way, spread
+                over all that it makes; ``None``: the first, the second, … until there is none.
+                (A failure for good begins at every fifth only: what follows is the same.)
+        """
+        kinds = list(itertools.product((self.fresh, self.used), THREADS, strace.CALLS))
+        for place, (state, thread, call) in enumerate(kinds):
+            self.share = place / len(kinds)
+            made = self.strike(Injection(thread, call, "EIO", _NEVER), state).calls
+            yield self._report
+            for action, stays in DEEDS if made else ():
+                for number in _numbers(made, most_calls, _GOOD_STRIDE if stays else 1):
+                    injection = Injection(thread, call, action, number, stays)
+                    end = self.strike(injection, state)
+                    if not end.struck and number > made:
+                        break
+                    if not end.struck:
+                        continue
+                    points = self._report.points
+                    points[injection.series] = points.get(injection.series, 0) + 1
+                    yield self._report
+
+    def _states_for(self, point: str) -> tuple[State, ...]:
+        if point in FRESH_ONLY:
+            return (self.fresh,)
+        return (self.fresh, self.used) if point.startswith("boot.") else (self.used,)
+
+    def _kill_at(self, point: str, hit: int, state: State) -> bool:
+        """Run one process that is killed at a hit of a point; return whether it was."""
+        self._torture.restore(state)
+        self._torture.place.hits.unlink(missing_ok=True)
+        terms = f"{hit}*off->1*kill" if hit else "1*kill"
+        end = self._torture.cycle(self._orders("script", f"{point}={terms}"))
+        return end.killed and self._hits(point) == hit + 1
+
+    def _kill_boots(self) -> Iterator[Report]:
+        """Kill the next process too, at each point of its boot."""
+        state = self._torture.save("killed")
+        for boot in failpoints.POINTS:
+            if boot.startswith("boot.") and boot not in FRESH_ONLY:
+                self._torture.restore(state)
+                if self._torture.cycle(self._orders("boot", f"{boot}=1*kill")).killed:
+                    self._report.boots += 1
+                yield self._report
+
+    def strike(self, injection: Injection, state: State) -> End:
+        """Run one process from ``state`` that an injection befalls; return how it ended."""
+        self._torture.restore(state)
+        end = self._torture.cycle(self._orders("script", injection=injection))
+        end.struck &= end.killed or injection.action != "kill"
+        return end
+
+    def _hits(self, point: str) -> int:
+        hits = self._torture.place.hits.read_bytes()
+        return int(_COUNT.unpack_from(hits, _COUNT.size * failpoints.POINTS.index(point))[0])
+
+    def _orders(
+        self,
+        work: Literal["script", "boot"],
+        points: str = "",
+        injection: Injection | None = None,
+    ) -> Orders:
+        seed = self._report.seed
+        return Orders(seed, seed, work, failpoints=points, injection=injection)
+
+
+def _numbers(made: int, most: int | None, stride: int) -> Iterable[int]:
+    """Return which calls to strike, of about ``made``."""
+    if most is None:
+        return itertools.count(1, stride)
+    if most >= made:
+        return range(1, made + 1, stride)
+    # Spread, the middle of each of ``most`` equal parts.
+    return [1 + (2 * part + 1) * made // (2 * most) for part in range(most)]

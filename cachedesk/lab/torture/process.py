@@ -1,0 +1,152 @@
+"""One process under test, from its fork to its death: what it said, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cachedesk.lab.torture import strace
+from cachedesk.lab.torture.orders import Base, Orders, Place
+from cachedesk.lab.torture.strace import Strace
+from cachedesk.lab.torture.subject import fork
+from cachedesk.lab.torture.talk import ACKNOWLEDGED, GO, HALT
+
+_LONGEST_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class End:
+    """How a process under test ended.
+
+    ``killed``: by SIGKILL, says the kernel; otherwise by itself. ``struck``: the injection of its
+    orders, if there was one, really struck; ``calls``: how many calls
+    of its kind its thread made. ``accusations``: the promises it saw broken.
+    """
+
+    killed: bool = False
+    struck: bool = False
+    calls: int = 0
+    accusations: list[str] = field(default_factory=list)
+
+
+def run(place: Place, orders: Orders, base: Base, lives: Callable[[int | None], None]) -> End:
+    """Run one process under test and return how it ended.
+
+    Args:
+        place: where.
+        orders: what it does, and what befalls it.
+        base: each key's (version, value).
+        lives: told its pid, and then ``None``, before the pid can be another's.
+
+    Raises:
+        StraceError: strace cannot do what the orders say.
+    """
+    pid, line = fork(place, orders, base)
+    watch = _Watch(place, orders, pid, line)
+    try:
+        lives(pid)
+        watch.listen()
+    except BaseException:
+        lives(None)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        watch.detach()
+        raise
+    finally:
+        lives(None)
+        line.close()
+    _, status = os.waitpid(pid, 0)
+    return watch.end(status)
+
+
+class _Watch:
+    """What the judge does while a process under test lives."""
+
+    def __init__(self, place: Place, orders: Orders, pid: int, line: socket.socket) -> None:
+        self._place = place
+        self._orders = orders
+        self._pid = pid
+        self._line = line
+        self._strace: Strace | None = None
+        self._accusations: list[str] = []
+        self._acknowledged: list[tuple[float, float]] = []
+        self._hung = False
+
+    def listen(self) -> None:
+        """Hear what it says until it ends; kill it when its orders say so, or when it takes so
+        long that it must hang."""
+        began = time.monotonic()
+        heard = b""
+        kill_after = self._orders.kill_after
+        limit = _LONGEST_SECONDS if kill_after is None else kill_after
+        while True:
+            left = max(0.0, began + limit - time.monotonic())
+            ready, _, _ = select.select([self._line], [], [], left)
+            if not ready:
+                self._hung = kill_after is None or limit > kill_after
+                os.kill(self._pid, signal.SIGKILL)
+                limit += _LONGEST_SECONDS
+                continue
+            try:
+                chunk = self._line.recv(65536)
+            except ConnectionResetError:
+                # It died with a word of ours unread.
+                chunk = b""
+            if not chunk:
+                return
+            *lines, heard = (heard + chunk).split(b"\n")
+            for each in lines:
+                self._hear(each.decode(errors="replace"))
+
+    def detach(self) -> None:
+        """Let strace end."""
+        if self._strace is not None:
+            self._strace.end()
+
+    def end(self, status: int) -> End:
+        """Return how it ended, from the status that the kernel gave."""
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        end = End(killed and not self._hung, accusations=self._accusations)
+        if self._hung:
+            end.accusations.append("it hung and had to be killed")
+        elif not killed and os.waitstatus_to_exitcode(status) != 0 and not self._accusations:
+            code = os.waitstatus_to_exitcode(status)
+            end.accusations.append(f"it ended with {code} and said nothing")
+        if self._strace is not None and self._orders.injection is not None:
+            calls = self._strace.end()
+            end.calls = len(calls)
+            end.struck = strace.was_hit(self._orders.injection, calls)
+            end.accusations += self._unheard_of(strace.failed_syncs(calls))
+        return end
+
+    def _hear(self, line: str) -> None:
+        if line.startswith(HALT):
+            if self._orders.injection is not None:
+                self._strace = Strace(
+                    self._pid, int(line[1:]), self._orders.injection, self._place.trace
+                )
+            self._line.sendall(GO)
+        elif line.startswith(ACKNOWLEDGED):
+            began, ended = line[1:].split()
+            self._acknowledged.append((float(began), float(ended)))
+        else:
+            self._accusations.append(line)
+
+    def _unheard_of(self, failed: list[strace.FailedSync]) -> list[str]:
+        """Return the syncs of a write-ahead log that failed during a write which was acknowledged
+        all the same. Only a power cut would show what that costs, but it is no less broken: the
+        kernel forgets what it could not write, and a sync that is repeated succeeds without it.
+        (A checkpoint may fail to sync the database's own file: the log still has it all.)"""
+        if self._orders.injection is None or self._orders.injection.thread != "main":
+            return []
+        return [
+            f"a sync of {sync.path} failed, and the write that made it was acknowledged"
+            for sync in failed
+            if sync.path.endswith("-wal")
+            and any(began <= sync.at <= ended for began, ended in self._acknowledged)
+        ]

@@ -1,0 +1,172 @@
+"""The script: a few dozen calls, always the same ones, one after the other.
+
+It takes every path a few times, so that each failpoint has a few hits and each thread makes a few
+hundred durable calls, and "all of them" comes to an end. What the calls write is the plan's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from cachedesk.engine.commands import (
+    EvictAll,
+    Inject,
+    PauseWorker,
+    ResumeWorker,
+    SetBatch,
+    StepWorker,
+)
+from cachedesk.engine.errors import CachedeskError, Unavailable
+from cachedesk.engine.settings import DatabaseSettings, RedisSettings, Settings, WorkerSettings
+from cachedesk.engine.snapshot import Health
+from cachedesk.engine.stack import Stack
+from cachedesk.lab.torture.clients import Client
+from cachedesk.lab.torture.expected import Expected
+from cachedesk.lab.torture.talk import Talk
+
+Disk = Literal["sound", "fails once", "fails for good"]
+
+KEYS = range(12)
+_THROUGH, _BEHIND, _MIXED = (0, 4, 8), (1, 5, 9), (2, 3, 6, 7, 10, 11)
+_STEP_SECONDS = 0.25
+_REDIS_SECONDS = 2.0
+_DRAIN_SECONDS = 5.0
+_HEALED_SECONDS = 5.0
+_LOOK_SECONDS = 0.002
+
+
+def script_settings() -> Settings:
+    """Return the settings of the script. The worker does nothing until it is told to; Redis
+    brings a snapshot with it, which is checked, if an earlier process has left one."""
+    return Settings(
+        redis=RedisSettings(restart="warm"),
+        worker=WorkerSettings(
+            batch_events=1_000, batch_age_seconds=3600, retry_seconds=0.005, retry_max_seconds=0.05
+        ),
+        database=DatabaseSettings(write_seconds=0.5),
+    )
+
+
+class Script:
+    """One performance of the script, by one client on one thread."""
+
+    def __init__(
+        self, stack: Stack, client: Client, expected: Expected, talk: Talk, disk: Disk
+    ) -> None:
+        """Prepare.
+
+        Args:
+            stack: what is tested, opened with ``script_settings``.
+            client: owns all of ``KEYS``.
+            expected: where refused calls are counted.
+            talk: told of broken promises, and when writes were acknowledged.
+            disk: what is done to the disk meanwhile: while it fails, calls may be refused; after
+                one failure, everything must work again, without a restart.
+        """
+        self._stack = stack
+        self._client = client
+        self._expected = expected
+        self._talk = talk
+        self._disk = disk
+
+    def play(self) -> None:
+        """Make all the calls, up to the drain; two events are left pending."""
+        self._perform(PauseWorker())
+        self._perform(SetBatch(4, 3600))
+        self._write(_BEHIND + _MIXED + _THROUGH)
+        self._call(self._client.write_many, _BEHIND + _MIXED[:2], "write-behind")
+        self._read(_BEHIND + _MIXED)
+        self._step()
+        self._call(self._client.count, 0)
+        self._call(self._client.write_many, _THROUGH[:2] + _MIXED[:3], "write-through")
+        self._step()
+        self._perform(Inject("redis.kill"))
+        self._write(_MIXED)
+        self._until(lambda: self._stack.snapshot().redis.health is Health.UP, _REDIS_SECONDS)
+        self._read(_MIXED)
+        # FLUSHALL makes Redis save a snapshot, an empty one: so after the restart, not before.
+        self._perform(EvictAll())
+        self._read(_THROUGH + _MIXED[:2])
+        self._call(self._client.read, KEYS)
+        self._perform(SetBatch(3, 0.0))
+        self._perform(ResumeWorker())
+        self._write(_BEHIND + _MIXED)
+        self._perform(PauseWorker())
+        self._write(_MIXED + _BEHIND)
+        self._call(self._client.count, 1)
+        self._call(self._client.read_counter, 1)
+        self._drain()
+        if self._disk == "fails once":
+            self._probe()
+        self._write(_BEHIND[:2])
+        self._check_books()
+
+    def _write(self, indexes: Sequence[int]) -> None:
+        for index in indexes:
+            self._call(self._client.write, index)
+
+    def _read(self, indexes: Sequence[int]) -> None:
+        for index in indexes:
+            self._call(self._client.read, [index])
+
+    def _call(self, call: Callable[..., bool | None], *arguments: object) -> bool:
+        """Make one call; return whether it was acknowledged or answered."""
+        began = time.time()
+        try:
+            acknowledged = call(*arguments)
+        except Unavailable:
+            self._expected.tally(0, unavailable=1)
+            return False
+        except CachedeskError as error:
+            self._talk.accuse(f"{type(error).__name__}: {error}")
+            return False
+        if acknowledged and self._disk != "sound":
+            self._talk.acknowledged(began, time.time())
+        return acknowledged is not False
+
+    def _perform(self, command: EvictAll | Inject | PauseWorker | ResumeWorker | SetBatch) -> None:
+        try:
+            self._stack.perform(command)
+        except Unavailable:
+            return
+
+    def _step(self) -> None:
+        """Have one batch flushed."""
+        depth = self._stack.pending.depth
+        self._stack.perform(StepWorker())
+        self._until(lambda: self._stack.pending.depth < depth, _STEP_SECONDS)
+
+    def _drain(self) -> None:
+        try:
+            self._stack.layer.drain(_STEP_SECONDS if self._disk != "sound" else _DRAIN_SECONDS)
+        except Unavailable as error:
+            if self._disk == "sound":
+                self._talk.accuse(f"the drain did not end: {error}")
+
+    def _probe(self) -> None:
+        """See that everything works again although nobody opened the stack anew."""
+        for policy in ("write-behind", "write-through"):
+            if not self._until(lambda path=policy: self._counts(path), _HEALED_SECONDS):  # type: ignore[misc]
+                self._talk.accuse(f"{policy} does not work again after one failed call")
+        try:
+            self._stack.layer.drain(_HEALED_SECONDS)
+        except Unavailable as error:
+            self._talk.accuse(f"the worker does not flush again after one failed call: {error}")
+
+    def _counts(self, policy: str) -> bool:
+        # Of a counter whose last outcome is unknown the client keeps away.
+        return any(self._call(self._client.count, counter, policy) for counter in (2, 3))
+
+    def _check_books(self) -> None:
+        books = self._stack.pending.books()
+        if not books.balanced or books.dead:
+            self._talk.accuse(f"the books: {books}")
+
+    @staticmethod
+    def _until(condition: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not (met := condition()) and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        return met

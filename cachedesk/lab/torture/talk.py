@@ -1,0 +1,36 @@
+"""Talk: what the process under test and the judge say to each other, a line each.
+
+It goes through a socket: its calls (``send``, ``recv``) are none of those that are made to fail.
+"""
+
+from __future__ import annotations
+
+import socket
+
+HALT, ACKNOWLEDGED = "@", "+"
+GO = b"g"
+_LONGEST = 4_000
+
+
+class Talk:
+    """The end of the process under test."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+
+    def accuse(self, sentence: str) -> None:
+        """A promise was broken."""
+        self._say(sentence.replace("\n", " | "))
+
+    def acknowledged(self, began: float, ended: float) -> None:
+        """A write was acknowledged, whose call lasted from ``began`` to ``ended`` (seconds since
+        the epoch)."""
+        self._say(f"{ACKNOWLEDGED}{began:.6f} {ended:.6f}")
+
+    def halt(self, thread: int | None) -> None:
+        """Name a thread of this process to the judge, by its id, and wait until it says go."""
+        self._say(f"{HALT}{thread}")
+        self._line.recv(len(GO))
+
+    def _say(self, line: str) -> None:
+        self._line.sendall(line.encode(errors="replace")[:_LONGEST] + b"\n")

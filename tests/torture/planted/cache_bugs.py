@@ -1,0 +1,207 @@
+"""Planted bugs of the reads, and of when Redis is believed."""
+
+from __future__ import annotations
+
+from cachedesk.engine import admission as admission_module
+from cachedesk.engine import behind as behind_module
+from cachedesk.engine import cache as cache_module
+from cachedesk.engine import repair as repair_module
+from cachedesk.engine import through as through_module
+from cachedesk.engine.admission import Admission
+from cachedesk.engine.cache import Cache
+from cachedesk.engine.database import Database
+from cachedesk.engine.errors import CacheError, DatabaseError, Unavailable
+from cachedesk.engine.events import NO_ROW, change, fold
+from cachedesk.engine.freshness import Versions
+from cachedesk.engine.log import WriteBehindLog
+from cachedesk.engine.pending import Pending
+from cachedesk.engine.repair import Reader
+from tests.torture.planted.plant import Plant, let_others_run
+
+
+def row_before_overlay(plant: Plant) -> None:
+    """A miss reads the row first and the pending events second."""
+
+    def bad(self, keys):
+        versions = {key: self._versions.of(key) for key in keys}
+        try:
+            rows = self._database.read_many(list(keys))
+        except DatabaseError as error:
+            raise Unavailable(str(error)) from error
+        let_others_run()
+        overlays = {key: self._pending.events(key) for key in keys}
+        reads = {}
+        for key in keys:
+            row = rows.get(key, NO_ROW)
+            truth = fold(row, overlays[key])
+            reads[key] = repair_module.Read(
+                truth.value, repair_module.ReadSource.DATABASE, 0, truth.seq
+            )
+        found = {key: versions[key] for key in keys if reads[key].value is not None}
+        if found and self._cache.admitted:
+            self._versions.fill(
+                found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})
+            )
+        return reads
+
+    plant.setattr(Reader, "_load", bad)
+
+
+def overlay_forgotten(plant: Plant) -> None:
+    """A miss reads the row and forgets what is pending."""
+    plant.setattr(Pending, "events", lambda self, key: ())
+
+
+def fill_without_fence(plant: Plant) -> None:
+    """What a miss found is put into Redis even if a write came meanwhile."""
+
+    def bad(self, versions, put):
+        let_others_run()
+        put(list(versions))
+        return list(versions)
+
+    plant.setattr(Versions, "fill", bad)
+
+
+def flight_joined_late(plant: Plant) -> None:
+    """A reader takes the result of a flight that set out before the last write."""
+
+    class Flight(repair_module._Flight):
+        version = property(lambda self: 2**62, lambda self, version: None)
+
+    def slow(self, keys):
+        reads = try_to_load(self, keys)
+        let_others_run()
+        return reads
+
+    try_to_load = Reader._try_to_load
+    plant.setattr(repair_module, "_Flight", Flight)
+    plant.setattr(Reader, "_try_to_load", slow)
+
+
+def doubt_forgotten(plant: Plant) -> None:
+    """A key whose Redis outcome is unknown goes on being trusted."""
+
+    def bad(self, keys, reason):
+        doubt(self, (), reason)
+
+    doubt = Cache.doubt
+    plant.setattr(Cache, "doubt", bad)
+
+
+def timeout_ignored(plant: Plant) -> None:
+    """A write that Redis did not confirm is taken as done."""
+
+    def bad(self, values):
+        try:
+            wire = self._checkout()
+        except CacheError:
+            return
+        try:
+            wire.pipeline(cache_module._store(key, value) for key, value in values.items())
+        except CacheError:
+            wire.close()
+            return
+        self._checkin(wire)
+
+    plant.setattr(Cache, "put", bad)
+
+
+def old_connections_kept(plant: Plant) -> None:
+    """Admission neither cuts earlier connections nor drops what is doubtful."""
+
+    def bad(self, truths=None, progress=None):
+        wire = cache_module.RedisWire(self._path, 0.25)
+        try:
+            self._run_id = cache_module._run_id(wire)
+            with self._lock:
+                self._doubtful, self._doubt_all = set(), False
+                self._generation += 1
+                self._admitted = self._generation
+        finally:
+            wire.close()
+        return Admission()
+
+    plant.setattr(Cache, "admit", bad)
+
+
+def cache_forgotten_after_through(plant: Plant) -> None:
+    """A write-through leaves the old value in Redis."""
+    apply = through_module.WriteThrough._apply
+
+    def bad(self, group, keys):
+        cache, self._cache = self._cache, type("No", (), {"put": lambda _, values: None})()
+        try:
+            apply(self, group, keys)
+        finally:
+            self._cache = cache
+
+    plant.setattr(through_module.WriteThrough, "_apply", bad)
+
+
+def error_taken_as_miss_of_everything(plant: Plant) -> None:
+    """A database that cannot be read is taken as one without the row."""
+
+    def bad(self, key):
+        row = read(self, key)
+        return NO_ROW if hash(key) % 7 == 0 and row.seq % 50 == 0 else row
+
+    read = Database.read
+    plant.setattr(Database, "read", bad)
+
+
+def cache_before_log(plant: Plant) -> None:
+    """Redis is changed first and the log second: a failed append leaves what nobody wrote."""
+    append = WriteBehindLog.append
+
+    def bad(self, events):
+        if events[-1].seq % 40 == 0:
+            raise behind_module.Unavailable("the disk is full")
+        append(self, events)
+
+    commit = behind_module.WriteBehind._commit
+
+    def early(self, group):
+        heads = {}
+        for request in group:
+            for op, key, arg in request.changes:
+                try:
+                    old = heads[key] if key in heads else self._truth(key)
+                    heads[key] = change(old, op, arg)
+                except (ValueError, OverflowError):
+                    continue
+        self._cache.put(heads)
+        commit(self, group)
+
+    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(behind_module.WriteBehind, "_commit", early)
+
+
+def snapshot_trusted(plant: Plant) -> None:
+    """What a warm Redis brings with it is kept without a look."""
+    plant.setattr(
+        admission_module, "verify", lambda wire, truths, progress: (wire.call(b"DBSIZE"), 0)
+    )
+
+
+def snapshot_not_emptied(plant: Plant) -> None:
+    """Another server is taken for an empty one, whatever snapshot it has read."""
+    plant.setattr(cache_module, "clear", lambda wire, truths, progress: Admission(emptied=True))
+
+
+CACHE = (
+    row_before_overlay,
+    overlay_forgotten,
+    fill_without_fence,
+    flight_joined_late,
+    doubt_forgotten,
+    timeout_ignored,
+    old_connections_kept,
+    cache_forgotten_after_through,
+    error_taken_as_miss_of_everything,
+    cache_before_log,
+    snapshot_trusted,
+    snapshot_not_emptied,
+)
+
+__all__ = ["CACHE"]

@@ -1,0 +1,54 @@
+"""Planted bugs of what is done when the disk fails; the mode syscalls finds them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from cachedesk.engine import database as database_module
+from cachedesk.engine.errors import OutcomeUnknown
+from cachedesk.engine.log import WriteBehindLog
+from tests.torture.planted.plant import Plant
+
+
+def failed_append_acknowledged(plant: Plant) -> None:
+    """A commit of the log that failed is taken as done."""
+    append = WriteBehindLog.append
+
+    def bad(self, events):
+        try:
+            append(self, events)
+        except OutcomeUnknown:
+            self._failure = ""
+
+    plant.setattr(WriteBehindLog, "append", bad)
+
+
+def failed_sync_retried(plant: Plant) -> None:
+    """A sync of the log that failed is tried again, and what that says is believed."""
+    append = WriteBehindLog.append
+
+    def bad(self, events):
+        try:
+            append(self, events)
+        except OutcomeUnknown:
+            self._failure = ""
+            append(self, events)
+
+    plant.setattr(WriteBehindLog, "append", bad)
+
+
+def failed_commit_acknowledged(plant: Plant) -> None:
+    """A commit of the database that failed is taken as done."""
+
+    def bad(connection):
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            return
+
+    plant.setattr(database_module, "_commit", bad)
+
+
+ON_DISK = (failed_append_acknowledged, failed_sync_retried, failed_commit_acknowledged)
+
+__all__ = ["ON_DISK"]
