@@ -1,0 +1,95 @@
+"""Fine schedules: a turn before any statement of the engine, not only where it waits or stores.
+
+Python may switch threads between any two statements. To have the scheduler do so, the engine's
+modules are compiled from their own source with a call before each statement; nothing else about
+them changes. Installed before the engine is imported, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+
+from tests.model import primitives
+
+PACKAGE = "cachedesk.engine."
+MODULES = frozenset(
+    {"behind", "bell", "cache", "door", "fence", "freshness", "group", "isolation", "layer"}
+    | {"letters", "log", "pending", "redis_keeper", "repair", "through", "verify", "worker"}
+)
+"""Where threads meet. (Not where a real lock is held: the chronicle, the metrics.)"""
+
+
+class _Turns(ast.NodeTransformer):
+    """Puts ``__turn__("module:line")`` before each statement inside a function."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._depth = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self._depth += 1
+        self.generic_visit(node)
+        self._depth -= 1
+        return node
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if self._depth:
+            for field in ("body", "orelse", "finalbody"):
+                statements = getattr(node, field, None)
+                if isinstance(statements, list):
+                    setattr(node, field, self._with_turns(statements))
+        return node
+
+    def _with_turns(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        turned: list[ast.stmt] = []
+        for statement in statements:
+            if not isinstance(statement, ast.Global | ast.Nonlocal):
+                place = ast.Constant(f"{self._module}:{statement.lineno}")
+                call = ast.Expr(ast.Call(ast.Name("__turn__", ast.Load()), [place], []))
+                turned.append(ast.copy_location(call, statement))
+            turned.append(statement)
+        return turned
+
+
+class _Loader(SourceFileLoader):
+    """Compiles a module with turns, past the byte code that is cached for everybody else."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        tree = ast.parse(self.get_data(self.path), self.path)
+        turned = _Turns(fullname.removeprefix(PACKAGE)).visit(tree)
+        code: CodeType = compile(ast.fix_missing_locations(turned), self.path, "exec")
+        return code
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__turn__"] = primitives.line
+        super().exec_module(module)
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith(PACKAGE) or fullname.removeprefix(PACKAGE) not in MODULES:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _Loader(fullname, spec.origin)
+        return spec
+
+
+def install() -> None:
+    """Instrument the engine when it is imported.
+
+    Raises:
+        RuntimeError: it was imported already.
+    """
+    loaded = [name for name in MODULES if PACKAGE + name in sys.modules]
+    if loaded:
+        raise RuntimeError(f"the engine was imported before: {', '.join(loaded)}")
+    sys.meta_path.insert(0, _Finder())

@@ -1,0 +1,191 @@
+"""Planted bugs of concurrency: each breaks an idea of the engine, and the exploration finds it.
+
+A model that finds nothing proves nothing until it has found what is there. Some are those of
+``tests.torture.planted``; here they are found in a second, because the scheduler looks for them.
+Some of the others are bugs that it has found in the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cachedesk.engine import cache, repair, stack, through
+from cachedesk.engine.cache import Cache
+from cachedesk.engine.errors import Unavailable
+from cachedesk.engine.fence import KeyFence
+from cachedesk.engine.freshness import Versions
+from cachedesk.engine.group import GroupCommit
+from cachedesk.engine.log import WriteBehindLog
+from cachedesk.engine.pending import Pending
+from cachedesk.engine.worker import FlushWorker
+from tests.torture.planted import BY_NAME
+from tests.torture.planted import Plant as Planter
+
+
+class Plant:
+    """What plants a bug for the rest of this process's life."""
+
+    @staticmethod
+    def setattr(target: object, name: str, value: object) -> None:
+        """Set it."""
+        setattr(target, name, value)
+
+
+def published_before_pending(plant: Planter) -> None:
+    """The worker may take an event before it is known as pending."""
+    append, publish = WriteBehindLog.append, WriteBehindLog.publish
+
+    def bad(self, events):
+        append(self, events)
+        publish(self, events)
+
+    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(WriteBehindLog, "publish", lambda self, events: None)
+
+
+def settled_before_commit(plant: Planter) -> None:
+    """The worker takes events out of the index before their rows are committed."""
+    flush = FlushWorker._flush
+
+    def bad(self, batch):
+        self._pending.settle(batch.events)
+        flush(self, batch)
+
+    plant.setattr(FlushWorker, "_flush", bad)
+
+
+def fill_outside_the_lock(plant: Planter) -> None:
+    """A fill looks at the version first, and is done a moment later."""
+
+    def bad(self, versions, put):
+        fresh = [key for key, version in versions.items() if self.of(key) == version]
+        put(fresh)
+        return fresh
+
+    plant.setattr(Versions, "fill", bad)
+
+
+def version_read_after_the_row(plant: Planter) -> None:
+    """A miss notes the version after it has read the row, and so misses a write between them."""
+    load = repair.Reader._try_to_load
+
+    class Late:
+        """The versions as they are when a fill asks for them."""
+
+        def __init__(self, versions):
+            self._versions = versions
+
+        def of(self, key):
+            return -1
+
+        def fill(self, versions, put):
+            return self._versions.fill({key: self._versions.of(key) for key in versions}, put)
+
+    def bad(self, keys):
+        versions, self._versions = self._versions, Late(self._versions)
+        try:
+            return load(self, keys)
+        finally:
+            self._versions = versions
+
+    plant.setattr(repair.Reader, "_try_to_load", bad)
+
+
+def write_without_a_new_version(plant: Planter) -> None:
+    """A write leaves the version as it was, so that an older fill may come after it."""
+    plant.setattr(Versions, "bump", lambda self, keys: None)
+
+
+def admitted_without_dropping(plant: Planter) -> None:
+    """Redis is admitted again with the doubtful keys still in it."""
+    admit = Cache.admit
+
+    def bad(self, *arguments):
+        self._doubtful.clear()
+        return admit(self, *arguments)
+
+    plant.setattr(Cache, "admit", bad)
+
+
+def any_server_is_believed(plant: Planter) -> None:
+    """Another server behind the socket, with an old snapshot, is taken for the one we knew."""
+    plant.setattr(cache, "_run_id", lambda wire: b"the one and only")
+
+
+def acknowledged_without_the_log(plant: Planter) -> None:
+    """A log that cannot be written does not keep a write from being acknowledged."""
+    append = WriteBehindLog.append
+
+    def bad(self, events):
+        try:
+            append(self, events)
+        except Unavailable:
+            return
+
+    plant.setattr(WriteBehindLog, "append", bad)
+
+
+def uncertain_taken_as_failed(plant: Planter) -> None:
+    """A commit that met an I/O error is said to have changed nothing."""
+    plant.setattr(through, "DatabaseUncertain", type("Never", (Exception,), {}))
+
+
+def heads_kept_after_uncertain(plant: Planter) -> None:
+    """After a commit of unknown outcome, increments go on from the value before it."""
+    plant.setattr(Pending, "forget_heads", lambda self, keys: None)
+
+
+def recovered_though_applied(plant: Planter) -> None:
+    """Events that a row holds already are pending again after a crash, and while the database
+    cannot be read they stand for the value."""
+
+    def bad(self, events):
+        dead = self.database.dead_between(0, 2**63 - 1)
+        return [event for event in events if event.seq not in dead]
+
+    plant.setattr(stack.Vault, "_undecided", bad)
+
+
+def interrupted_call_stays_queued(plant: Planter) -> None:
+    """A write whose caller was interrupted is committed after the caller has gone."""
+    plant.setattr(GroupCommit, "_withdraw", lambda self, request: None)
+
+
+def fence_wakes_nobody(plant: Planter) -> None:
+    """Who waits for a key is not told that it is free."""
+    plant.setattr(KeyFence, "_wake", lambda self: None)
+
+
+_OF_THE_TORTURE = (
+    "ack_before_commit",
+    "applied_twice",
+    "cache_forgotten_after_through",
+    "cursor_kept_after_crash",
+    "doubt_forgotten",
+    "flight_joined_late",
+    "no_fence",
+    "pending_not_absorbed",
+    "pending_not_rebuilt",
+    "row_before_overlay",
+    "seq_of_the_log_only",
+    "settled_wholesale",
+    "timeout_ignored",
+    "tombstones_dropped_early",
+)
+
+BUGS: tuple[Callable[[Planter], None], ...] = (
+    *(BY_NAME[name] for name in _OF_THE_TORTURE),
+    acknowledged_without_the_log,
+    admitted_without_dropping,
+    any_server_is_believed,
+    fence_wakes_nobody,
+    fill_outside_the_lock,
+    heads_kept_after_uncertain,
+    interrupted_call_stays_queued,
+    published_before_pending,
+    recovered_though_applied,
+    settled_before_commit,
+    uncertain_taken_as_failed,
+    version_read_after_the_row,
+    write_without_a_new_version,
+)

@@ -1,0 +1,247 @@
+"""A model of Redis: one event loop that takes one command at a time from any connection.
+
+What makes Redis hard is here: commands wait unread in sockets and are carried out after their
+sender has given up, a reply is lost with its connection, a hung server answers nobody and does
+everything later, another server may stand behind the same socket with an old snapshot.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from cachedesk.engine.errors import CacheError
+from cachedesk.engine.redis_wire import RedisReplyError
+from cachedesk.engine.settings import RedisSettings
+from tests.model import primitives
+from tests.model.scheduler import Scheduler
+
+Command = tuple[Any, ...]
+
+
+class Connection:
+    """A connected socket: what was sent and not read yet, in both directions."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.inbox: deque[Command] = deque()
+        self.outbox: list[object] = []
+        self.cut = False
+
+
+class Process:
+    """One life of a server."""
+
+    def __init__(self, server: Server, run_id: bytes, data: dict[bytes, bytes]) -> None:
+        self.server = server
+        self.run_id = run_id
+        self.data = data
+        self.connections: list[Connection] = []
+        self.stopped = False
+        self.full = False
+
+    def cut(self, spared: Connection | None = None) -> int:
+        """Cut all connections but ``spared``: what they have not been read of is gone."""
+        gone = [connection for connection in self.connections if connection is not spared]
+        for connection in gone:
+            connection.cut = True
+            connection.inbox.clear()
+        self.connections = [spared] if spared is not None else []
+        return len(gone)
+
+    def carry_out(self, connection: Connection, command: Command) -> object:  # noqa: PLR0912
+        """Do one command as Redis does and return its reply."""
+        match [_as_bytes(word) for word in command]:
+            case [b"GET", key]:
+                return self.data.get(key)
+            case [b"MGET", *keys]:
+                return [self.data.get(key) for key in keys]
+            case [b"SET", key, value]:
+                if self.full:
+                    return RedisReplyError("OOM command not allowed when used memory > 'maxmemory'")
+                self.data[key] = value
+                return b"OK"
+            case [b"UNLINK" | b"DEL", *keys]:
+                return sum(self.data.pop(key, None) is not None for key in keys)
+            case [b"FLUSHALL", *_]:
+                self.data.clear()
+                return b"OK"
+            case [b"SAVE" | b"BGSAVE"]:
+                self.server.snapshot = dict(self.data)
+                return b"OK"
+            case [b"DBSIZE"]:
+                return len(self.data)
+            case [b"SCAN", _, *_]:
+                return [b"0", sorted(self.data)]
+            case [b"EXISTS", *keys]:
+                return sum(key in self.data for key in keys)
+            case [b"PING"]:
+                return b"PONG"
+            case [b"CLIENT", b"KILL", *_]:
+                return self.cut(connection)
+            case [b"CONFIG", b"SET", *_]:
+                return b"OK"
+            case [b"INFO", *_]:
+                return (
+                    b"run_id:%s\r\nused_memory:1\r\nmaxmemory:2\r\nloading:0\r\n"
+                    b"maxmemory_policy:allkeys-lru\r\nevicted_keys:0\r\n" % self.run_id
+                )
+        raise AssertionError(f"the model of Redis does not know {command!r}")
+
+
+class Server:
+    """What stands behind the socket, over all lives of the data directory."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._lives = 0
+        self.process: Process | None = None
+        # What a snapshot of it holds; it survives everything.
+        self.snapshot: dict[bytes, bytes] = {}
+
+    def begin(self, data: dict[bytes, bytes] | None = None) -> None:
+        """Start a server, with ``data`` if it was given a snapshot."""
+        self.end()
+        self._lives += 1
+        self.process = Process(self, b"run-%d" % self._lives, dict(data or {}))
+
+    def end(self) -> None:
+        """Kill it. Replies on their way may still be read, or may not."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.stopped = False
+            for connection in process.connections:
+                if self._scheduler.random.random() < 0.5:
+                    connection.outbox.clear()
+            process.cut()
+
+    def connect(self) -> Connection:
+        """Return a new connection; the kernel accepts for a server that hangs."""
+        if self.process is None:
+            raise CacheError("cannot connect to Redis: nobody listens")
+        connection = Connection(self.process)
+        self.process.connections.append(connection)
+        return connection
+
+    def serve(self) -> None:
+        """The event loop."""
+        while True:
+            primitives.wait("a command", self.work)
+            some = self.work()
+            if some:
+                connection = some[int(self._scheduler.random.random() * len(some))]
+                command = connection.inbox.popleft()
+                reply = connection.process.carry_out(connection, command)
+                connection.outbox.append(reply)
+
+    def work(self) -> list[Connection]:
+        """Return the connections with a command that could be carried out now."""
+        process = self.process
+        if process is None or process.stopped:
+            return []
+        return [connection for connection in process.connections if connection.inbox]
+
+
+_server: Server
+
+
+def use(server: Server) -> None:
+    """Have wires connect to ``server`` from now on."""
+    global _server  # noqa: PLW0603 - as in ``primitives``
+    _server = server
+
+
+class ModelWire:
+    """In the place of ``RedisWire``."""
+
+    def __init__(self, path: str, timeout_seconds: float, generation: int = 0) -> None:
+        self.generation = generation
+        self._timeout_seconds = timeout_seconds
+        primitives.turn("redis.connect")
+        self._connection = _server.connect()
+
+    def call(self, *command: object) -> Any:
+        reply = self.pipeline([command])[0]
+        if isinstance(reply, RedisReplyError):
+            raise reply
+        return reply
+
+    def pipeline(self, commands: Iterable[Iterable[object]]) -> list[Any]:
+        sent = [tuple(command) for command in commands]
+        connection = self._connection
+        primitives.turn("redis.send")
+        if connection.cut:
+            raise CacheError("Redis did not take a command: it closed the connection")
+        connection.inbox.extend(sent)
+        primitives.wait(
+            "a reply of Redis",
+            lambda: connection.cut or len(connection.outbox) >= len(sent),
+            self._timeout_seconds,
+        )
+        if len(connection.outbox) < len(sent):
+            raise CacheError(
+                "Redis closed the connection" if connection.cut else "Redis did not answer in time"
+            )
+        replies, connection.outbox = connection.outbox, []
+        primitives.turn("redis.received")
+        return replies
+
+    def close(self) -> None:
+        """Close it; what was sent is still carried out, later."""
+
+
+class ModelRedisServer:
+    """In the place of ``RedisServer``: the child process as the keeper sees it."""
+
+    def __init__(self, data: object, settings: RedisSettings) -> None:
+        primitives.turn("redis.orphan")
+        self.stopped_orphan = _server.process is not None
+        _server.end()
+        self.socket_path = "redis.sock"
+        self.warm = settings.restart == "warm"
+        self._old: dict[bytes, bytes] = {}
+
+    @property
+    def alive(self) -> bool:
+        return _server.process is not None
+
+    @property
+    def pid(self) -> int | None:
+        return 1 if self.alive else None
+
+    def start(self, *, old: bool = False) -> None:
+        primitives.turn("redis.start")
+        if old:
+            _server.begin(self._old)
+        else:
+            _server.begin(_server.snapshot if self.warm else None)
+
+    def keep_as_old(self) -> None:
+        self._old = dict(_server.snapshot)
+
+    def forget_snapshot(self) -> None:
+        _server.snapshot = {}
+
+    def stop(self) -> None:
+        _server.end()
+
+    def signal(self, number: signal.Signals) -> None:
+        if number == signal.SIGKILL:
+            _server.end()
+        elif _server.process is not None:
+            _server.process.stopped = number == signal.SIGSTOP
+
+    def finish(self) -> None:
+        primitives.turn("redis.finish")
+        if self.warm and _server.process is not None and not _server.process.stopped:
+            _server.snapshot = dict(_server.process.data)
+        _server.end()
+
+    def close(self) -> None:
+        _server.end()
+
+
+def _as_bytes(word: object) -> Any:
+    return b"%d" % word if isinstance(word, int) else word

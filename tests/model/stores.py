@@ -1,0 +1,327 @@
+"""In-memory stores in the engine's places: the database, the queue under the log, the witness.
+
+The engine's own ``WriteBehindLog`` runs on the queue; the database has the methods of the real
+one, and its rules: many readers of what is committed, one writer at a time, and a transaction of
+which nothing or all is seen.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from persistqueue import Empty
+
+from cachedesk.engine.database import Database
+from cachedesk.engine.dead import DeadLetter
+from cachedesk.engine.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseRefused,
+    DatabaseUncertain,
+)
+from cachedesk.engine.events import NO_ROW, Refusal, Row
+from cachedesk.engine.hindrance import NOTHING
+from cachedesk.engine.witness import Witness
+from tests.model import primitives
+from tests.model.disk import REFUSED, Changes, Disk
+
+_LOCK_LOOK_SECONDS = 0.004
+_EPOCH = 20261123
+
+_disk: Disk
+
+
+def use(disk: Disk) -> None:
+    """Have stores open the files of ``disk`` from now on."""
+    global _disk  # noqa: PLW0603 - as in ``primitives``
+    _disk = disk
+
+
+class ModelPath:
+    """A path on the model's disk."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __truediv__(self, name: str) -> ModelPath:
+        return ModelPath(name)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def mkdir(self, *_: object, **__: object) -> None:
+        _disk.files.add(self.name)
+
+    def exists(self) -> bool:
+        return self.name in _disk.files
+
+    def with_name(self, name: str) -> ModelPath:
+        return ModelPath(name)
+
+
+class ModelDirectory:
+    """In the place of ``DataDirectory``. The model has one process at a time."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        primitives.turn("directory.lock")
+        self.path = ModelPath("data")
+        self.database, self.log = ModelPath("cachedesk.db"), ModelPath("log")
+
+    def close(self) -> None:
+        primitives.turn("directory.close")
+
+
+class ModelTransaction:
+    """In the place of ``Transaction``."""
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self._seen: set[bytes] = set()
+
+    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        primitives.turn("database.rows")
+        self._seen.update(keys)
+        found = {key: self._row(key) for key in keys}
+        return {key: row for key, row in found.items() if row is not None}
+
+    def write(self, rows: Mapping[bytes, Row]) -> None:
+        primitives.turn("database.write")
+        if _disk.refusing and any(row.value in REFUSED for row in rows.values()):
+            raise DatabaseRefused("the value is refused by a trigger")
+        assert self._seen.issuperset(rows), "a row was written that was not read before"
+        self.changes.rows.update(rows)
+
+    def bury(self, refusals: Iterable[Refusal]) -> None:
+        for event, reason in refusals:
+            letter = DeadLetter(
+                event.seq, event.op.name.lower(), event.key, event.arg, reason, 1, event.at
+            )
+            assert event.seq not in _disk.dead, "it is dead already"
+            self.changes.buried[event.seq] = letter
+
+    def attempts(self, seqs: Iterable[int]) -> dict[int, int]:
+        return {seq: _disk.attempts[seq] for seq in seqs if seq in _disk.attempts}
+
+    def count_attempts(self, attempts: Mapping[int, int]) -> None:
+        self.changes.attempts.update(attempts)
+
+    def forget_attempts(self, through_seq: int) -> None:
+        for seq in _disk.attempts:
+            if seq <= through_seq:
+                self.changes.attempts[seq] = None
+
+    def remove_letter(self, seq: int) -> bool:
+        if seq not in _disk.dead or seq in self.changes.unburied:
+            return False
+        self.changes.unburied.add(seq)
+        return True
+
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        return {seq for seq in _disk.dead if first_seq <= seq <= last_seq}
+
+    def drop_tombstones(self, through_seq: int) -> int:
+        old = [
+            key for key, row in _disk.rows.items() if row.value is None and row.seq <= through_seq
+        ]
+        self.changes.rows.update(dict.fromkeys(old))
+        return len(old)
+
+    def note(self, name: str, number: int) -> None:
+        self.changes.numbers[name] = number
+
+    def _row(self, key: bytes) -> Row | None:
+        return self.changes.rows[key] if key in self.changes.rows else _disk.rows.get(key)
+
+
+class ModelDatabase(Database):
+    """In the place of ``Database``; what is not here is the real one's."""
+
+    def __init__(self, path: ModelPath) -> None:
+        primitives.turn("database.open")
+        _disk.files.add(path.name)
+        _disk.reopen_database()
+        self.path = path  # type: ignore[assignment]
+        self.hindrance = NOTHING
+        self._writing = primitives.Lock()  # type: ignore[assignment]
+        self._is_closed = False
+
+    def read(self, key: bytes) -> Row:
+        self._look()
+        return _disk.rows.get(key, NO_ROW)
+
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        self._look()
+        return {key: _disk.rows[key] for key in keys if key in _disk.rows}
+
+    peek = read_many
+
+    def scan(self) -> Iterator[tuple[bytes, Row]]:
+        self._look()
+        for key, row in sorted(_disk.rows.items()):
+            yield key, row
+            primitives.turn("database.scan")
+
+    def numbers(self) -> dict[str, int]:
+        self._look()
+        return dict(_disk.numbers)
+
+    def count(self) -> tuple[int, int]:
+        self._look()
+        live = sum(row.value is not None for row in _disk.rows.values())
+        return live, len(_disk.dead)
+
+    def letters(self, limit: int, after_seq: int = 0) -> list[DeadLetter]:
+        self._look()
+        return [_disk.dead[seq] for seq in sorted(_disk.dead) if seq > after_seq][:limit]
+
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        self._look()
+        return {seq for seq in _disk.dead if first_seq <= seq <= last_seq}
+
+    def trim(self, through_seq: int, deadline: float) -> int:
+        self._look()
+        if not any(row.value is None and row.seq <= through_seq for row in _disk.rows.values()):
+            return 0
+        with self.transaction(deadline) as transaction:
+            dropped: int = transaction.drop_tombstones(through_seq)
+            return dropped
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        return 0, 0
+
+    @contextmanager
+    def transaction(self, deadline: float) -> Iterator[Any]:
+        now = primitives.Time.monotonic
+        if not self._writing.acquire(timeout=max(0.0, deadline - now())):
+            raise DatabaseBusy("the database is busy with another write")
+        try:
+            while _disk.locked and not self._is_closed:
+                if now() >= deadline:
+                    raise DatabaseBusy("the database is locked by another connection")
+                primitives.Time.sleep(_LOCK_LOOK_SECONDS)
+            if self._is_closed:
+                raise DatabaseError("the database is closed")
+            transaction = ModelTransaction()
+            yield transaction
+            primitives.turn("database.commit")
+            self._commit(transaction.changes)
+            primitives.turn("database.committed")
+        finally:
+            self._writing.release()
+
+    def close(self) -> None:
+        primitives.turn("database.close")
+        self._is_closed = True
+        with self._writing:
+            pass
+
+    def _commit(self, changes: Changes) -> None:
+        if _disk.full:
+            raise DatabaseError("the database refused a write: database or disk is full")
+        primitives.check_alive()
+        if _disk.commit(changes) is not None:
+            raise DatabaseUncertain("the database failed in a commit: disk I/O error")
+
+    def _look(self) -> None:
+        primitives.turn("database.read")
+        if self._is_closed:
+            raise DatabaseError("the database is closed")
+        if _disk.unreadable:
+            raise DatabaseError("the database cannot be read: disk I/O error")
+
+
+class ModelQueue:
+    """In the place of persist-queue's ``SQLiteQueue`` as the log subclasses it."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        primitives.turn("log.open")
+        _disk.files |= {"log.db"}
+        _disk.reopen_log()
+        self.cursor = min(_disk.records, default=1) - 1
+
+    def put(self, item: bytes) -> int:
+        primitives.turn("log.put")
+        number = _disk.append(item)
+        primitives.turn("log.put.done")
+        return number
+
+    def get(self, block: bool = True, raw: bool = False) -> dict[str, Any]:
+        primitives.turn("log.get")
+        _disk.check_log_reads()
+        number = min((number for number in _disk.records if number > self.cursor), default=0)
+        if not number:
+            raise Empty
+        self.cursor = number
+        return {"pqid": number, "data": _disk.records[number]}
+
+    def task_done(self) -> None:
+        primitives.turn("log.trim")
+        _disk.trim_log(self.cursor)
+        primitives.turn("log.trim.done")
+
+    def queue(self) -> list[dict[str, Any]]:
+        primitives.turn("log.queue")
+        _disk.check_log_reads()
+        return [{"id": number, "data": data} for number, data in _disk.records.items()]
+
+    def reopen(self) -> None:
+        primitives.turn("log.reopen")
+        _disk.reopen_log()
+
+    def head(self) -> int | None:
+        primitives.turn("log.head")
+        return min(_disk.records, default=None)
+
+    def close(self) -> None:
+        primitives.turn("log.close")
+
+
+class _Mapped(bytearray):
+    """The mapped witness file: a store to memory, which the kernel writes out by itself."""
+
+    closed = False
+
+    def flush(self) -> None:
+        _disk.note_in_witness(self)
+        _disk.sync_witness()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ModelWitness(Witness):
+    """The engine's own witness on the model's disk."""
+
+    _PLACES = struct.Struct("<8sQQQQQQ")
+
+    def __init__(self, path: ModelPath) -> None:
+        _disk.files.add(path.name)
+        if not _disk.witness:
+            _disk.note_in_witness(self._PLACES.pack(b"cdwitns1", _EPOCH, 0, 0, 0, 0, 0))
+        self._map = _Mapped(_disk.witness)  # type: ignore[assignment]
+        _, self.epoch, _, _, was_open, *_ = self._PLACES.unpack(self._map)
+        self.was_open = bool(was_open)
+        self._clean = not was_open
+
+    def _put(self, place: int, number: int) -> None:
+        primitives.check_alive()
+        super()._put(place, number)
+        _disk.note_in_witness(self._map)
+
+
+def no_examination(*_: object) -> None:
+    """In the place of ``examine``: the model's files are whole."""
+
+
+__all__: Collection[str] = [
+    "ModelDatabase",
+    "ModelDirectory",
+    "ModelQueue",
+    "ModelWitness",
+    "no_examination",
+    "use",
+]
