@@ -117,6 +117,17 @@ class WriteBehind:
             else:
                 return request.receipts
 
+    def mend(self, deadline: float) -> None:
+        """Have the log take events again after a commit of it failed, an ack's among them, without
+        waiting for the next write.
+
+        Raises:
+            Unavailable: the disk still fails.
+        """
+        if self._log.failed:
+            # In the queue, because whoever mends must be alone with the log.
+            self._group.submit(_BehindRequest((), deadline, {}))
+
     def _has_room(self, events: int) -> bool:
         settings = self._settings
         # What waits in the log, not only what is pending: a write-through may have absorbed it.
@@ -171,6 +182,8 @@ class WriteBehind:
                 events += written
                 staged.append(request)
         if not events:
+            for request in staged:
+                request.done()
             return
         reach("log.append.before")
         try:

@@ -37,6 +37,7 @@ from cachedesk.engine.worker import FlushWorker
 from cachedesk.engine.writes import Change, Receipt
 
 _LOOK_SECONDS = 0.05
+_MEND_SECONDS = 1.0
 _ACK_LOOK_SECONDS = 0.001
 
 Key = bytes | str
@@ -255,6 +256,15 @@ class CacheLayer:
         """
         with self._door:
             self._letters.drop(seq, self._write_deadline())
+
+    def mend(self) -> None:
+        """Try again what a failed disk has stopped; called now and then by the stack.
+
+        Raises:
+            Unavailable: it still fails.
+        """
+        with self._door:
+            self._behind.mend(time.monotonic() + _MEND_SECONDS)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""

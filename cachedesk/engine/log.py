@@ -51,12 +51,14 @@ _CERTAIN = (
 
 class _Unacked(NamedTuple):
     """A record that was not acked: its number, its first and last seq, how many events it has,
-    and when it was accepted."""
+    how many there are up to its end since the last time that there were none, and when it was
+    accepted."""
 
     number: int
     first_seq: int
     last_seq: int
     events: int
+    through: int
     at: float
 
 
@@ -101,7 +103,6 @@ class WriteBehindLog:
         self._appended_record = self._published_record = 0
         self._acked = 0
         self._unacked: deque[_Unacked] = deque()
-        self._waiting = 0
         self._published = 0
         self._counting = threading.Lock()
         self.grown = Bell()
@@ -121,7 +122,11 @@ class WriteBehindLog:
     def waiting(self) -> int:
         """How many events are in the log and not acked. When an append makes them reach
         ``grown_at``, the event ``grown`` is set."""
-        return self._waiting
+        try:
+            first, last = self._unacked[0], self._unacked[-1]
+        except IndexError:
+            return 0
+        return last.through - first.through + first.events
 
     @property
     def oldest_seconds(self) -> float:
@@ -246,7 +251,7 @@ class WriteBehindLog:
         """Let ``read`` deliver ``events``, which were appended and are now known as pending. An
         event that were applied before it is pending would stay pending for ever."""
         self._deliver(events, time.monotonic())
-        if self._waiting >= self.grown_at:
+        if self.waiting >= self.grown_at:
             self.grown.set()
 
     def strays(self) -> list[WriteEvent]:
@@ -312,13 +317,19 @@ class WriteBehindLog:
         self._queue.cursor = self._acked
 
     def _deliver(self, events: Sequence[WriteEvent], at: float) -> None:
-        self._published_record = self._appended_record
+        """Each step may be the last before an interrupt: then all of it is done again."""
         with self._counting:
-            self._unacked.append(
-                _Unacked(self._appended_record, events[0].seq, events[-1].seq, len(events), at)
-            )
-            self._waiting += len(events)
+            last = self._unacked[-1] if self._unacked else None
+            known = last.last_seq if last else self._published
+            new = [event for event in events if event.seq > known]
+            if new:
+                through = (last.through if last else 0) + len(new)
+                record = self._appended_record
+                self._unacked.append(
+                    _Unacked(record, new[0].seq, new[-1].seq, len(new), through, at)
+                )
             self._published = events[-1].seq
+        self._published_record = self._appended_record
 
     def _fail(self, error: Exception) -> None:
         with self._counting:
@@ -328,7 +339,7 @@ class WriteBehindLog:
     def _forget(self, acked: Callable[[_Unacked], bool]) -> None:
         with self._counting:
             while self._unacked and acked(self._unacked[0]):
-                self._waiting -= self._unacked.popleft().events
+                self._unacked.popleft()
 
     def _refusal(self, reason: str) -> Unavailable:
         return Unavailable(

@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from cachedesk.engine import failpoints
@@ -24,7 +25,12 @@ from cachedesk.engine.commands import (
 )
 from cachedesk.engine.database import Database
 from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.errors import DatabaseError, DataDirectoryError, Unavailable
+from cachedesk.engine.errors import (
+    CachedeskError,
+    DatabaseError,
+    DataDirectoryError,
+    Unavailable,
+)
 from cachedesk.engine.events import NO_ROW, WriteEvent
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.faults import FaultDesk, catalogue
@@ -222,7 +228,7 @@ class Stack:
         self.worker.start()
         self._undo.append(self._close_worker)
         self._undo.append(self._heal_quietly)
-        ticker = _Ticker(parts)
+        ticker = _Ticker(parts, self.layer.mend)
         ticker.start()
         self._undo.append(ticker.close)
 
@@ -297,9 +303,10 @@ class Stack:
 
 
 class _Ticker:
-    """Ends an interval of the history every half second."""
+    """Ends an interval of the history every half second, and has what failed tried again."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, mend: Callable[[], None]) -> None:
+        self._mend = mend
         self._log = parts.log
         self._pending = parts.pending
         self._metrics = parts.metrics
@@ -318,3 +325,6 @@ class _Ticker:
             depth = self._pending.depth
             lag_seconds = self._log.oldest_seconds if depth else 0.0
             self._metrics.tick(time.time(), depth, lag_seconds)
+            if self._log.failed:
+                with suppress(CachedeskError):
+                    self._mend()

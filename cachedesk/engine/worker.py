@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 
 from cachedesk.engine.clock import wall_seconds
-from cachedesk.engine.errors import DatabaseRefused
+from cachedesk.engine.errors import DatabaseRefused, Unavailable
 from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
 from cachedesk.engine.failpoints import ComponentCrash, reach
 from cachedesk.engine.isolation import LOCK_SECONDS, Isolation, Suspicious, Trouble
@@ -129,6 +129,9 @@ class FlushWorker(Steered):
             batch = self._log.read(self.batch_events * self._batches_ahead)
             if not batch.events or self._batches % _BATCHES_PER_TRIM == 0:
                 self._trim()
+            if not batch.events and self._log.failed and self._log.waiting:
+                # The commit of an ack failed, and what it acked may be gone.
+                raise Unavailable("the write-behind log is to be mended")
             if batch.events:
                 self._word = "flushing"
                 self._flush(batch)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cachedesk.engine.durable_queue import DurableQueue
 from cachedesk.engine.errors import OutcomeUnknown, Unavailable
 from cachedesk.engine.stack import Stack
 
@@ -136,3 +137,24 @@ def test_the_worker_goes_on_while_the_log_cannot_be_mended(stack: Stack) -> None
             stack.layer.incr("views:1")
     stack.layer.drain(5)
     assert stack.layer.get("views:1") == b"10"
+
+
+def test_an_ack_that_failed_and_happened_is_found_out_without_another_write(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, times = DurableQueue.task_done, []
+
+    def done_and_failed(self: DurableQueue) -> None:
+        done(self)
+        times.append(1)
+        if len(times) == 1:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
+
+    monkeypatch.setattr(DurableQueue, "task_done", done_and_failed)
+    stack.layer.incr("views:1")
+    stack.layer.drain(10)
+    assert times
+    assert not stack.layer._log.failed
+    assert stack.layer._log.waiting == 0

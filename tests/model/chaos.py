@@ -147,8 +147,6 @@ class Chaos:
         self._disk.log_errors.append(("get", Outcome.NOTHING))
 
     def _log_trim(self) -> None:
-        # Not yet one that was done all the same: the worker then looks for what is gone, without
-        # a pause, until the next append mends the log.
         self._disk.log_errors.append(("trim", self._draw.choice(list(Outcome))))
 
     def _time_jump(self) -> None:

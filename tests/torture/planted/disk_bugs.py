@@ -46,7 +46,7 @@ def failed_commit_acknowledged(plant: Plant) -> None:
         except sqlite3.Error:
             return
 
-    plant.setattr(database_module, "_commit", bad)
+    plant.setattr(database_module, "commit", bad)
 
 
 ON_DISK = (failed_append_acknowledged, failed_sync_retried, failed_commit_acknowledged)
