@@ -128,7 +128,7 @@ class FlushWorker(Steered):
         while self._wait_for_batch():
             batch = self._log.read(self.batch_events * self._batches_ahead)
             if not batch.events or self._batches % _BATCHES_PER_TRIM == 0:
-                self._trim()
+                self._trim(batch)
             if not batch.events and self._log.failed and self._log.waiting:
                 # The commit of an ack failed, and what it acked may be gone.
                 raise Unavailable("the write-behind log is to be mended")
@@ -286,10 +286,14 @@ class FlushWorker(Steered):
             )
         self._failed(trouble.reason, "retrying", Health.DEGRADED)
 
-    def _trim(self) -> None:
+    def _trim(self, batch: Batch) -> None:
+        through_seq = self._log.acked_through
+        if batch.events:
+            # The log may have let go of it meanwhile: an ack that had failed may have happened.
+            through_seq = min(through_seq, batch.events[0].seq - 1)
         reach("worker.trim.before")
         try:
-            self._database.trim(self._log.acked_through, time.monotonic() + LOCK_SECONDS)
+            self._database.trim(through_seq, time.monotonic() + LOCK_SECONDS)
         except DatabaseRefused as error:
             # A trigger that forbids deleting costs room; it must not stop the flushing.
             if self._cannot_trim != str(error):
