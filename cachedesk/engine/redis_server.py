@@ -91,7 +91,8 @@ class RedisServer:
         self._folder = self._make_folder()
         self._old = self._folder / "old.rdb"
         self._warm = settings.restart == "warm"
-        self._snapshots = data / "redis" if self._warm else self._folder
+        self._kept = data / "redis"
+        self._snapshots = self._kept if self._warm else self._folder
         self._clear_half_written()
 
     @property
@@ -207,8 +208,9 @@ class RedisServer:
         return []
 
     def _clear_half_written(self) -> None:
+        """Remove what a killed server had begun to save, even if none is saved this time."""
         with suppress(OSError):
-            for path in self._snapshots.glob("temp-*.rdb"):
+            for path in self._kept.glob("temp-*.rdb"):
                 path.unlink(missing_ok=True)
 
     def _make_folder(self) -> Path:

@@ -212,3 +212,14 @@ def test_the_keeper_closes_while_it_compares(snapshotted: Stack) -> None:
     closing = Task(snapshotted.close)
     failpoints.disarm()
     closing.result()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_half_a_snapshot_is_cleared_whatever_the_mode(
+    open_stack: OpenStack, tmp_path: Path, mode: str
+) -> None:
+    filled(open_stack(WARM)).close()
+    half = tmp_path / "data" / "redis" / "temp-12345.rdb"
+    half.write_bytes(b"REDIS0009")
+    open_stack(MODES[mode]).close()
+    assert not half.exists()
