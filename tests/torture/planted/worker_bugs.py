@@ -73,7 +73,11 @@ def cursor_kept_after_crash(plant: Plant) -> None:
 
 def tombstones_dropped_early(plant: Plant) -> None:
     """A deleted key's seq is forgotten while its events can still be delivered again."""
-    plant.setattr(WriteBehindLog, "acked_through", property(lambda self: 2**63 - 1))
+
+    def bad(self, batch):
+        self._database.trim(2**63 - 1, worker_module.time.monotonic() + 1)
+
+    plant.setattr(FlushWorker, "_trim", bad)
     plant.setattr(worker_module, "_BATCHES_PER_TRIM", 1)
 
 
