@@ -16,6 +16,7 @@ from textual.screen import Screen
 from cachedesk.desk.background import in_background
 from cachedesk.desk.deeds import DEEDS, deeds_for
 from cachedesk.desk.screens.desk import DeskScreen
+from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.engine.commands import (
     Command,
@@ -102,6 +103,14 @@ class DeskApp(App[None]):
         """Inject the fault of this name."""
         self.perform(Inject(fault))
 
+    def action_faults(self) -> None:
+        """Open the fault catalogue, and carry out what is chosen there."""
+        latest = self.desk.latest
+        if latest is None:
+            self.notify("Nothing is known of the stack yet.", severity="warning", markup=False)
+            return
+        self.push_screen(FaultsScreen(latest.catalogue, latest.at), self._carry_out)
+
     def action_heal(self) -> None:
         """End every active fault."""
         self.perform(Heal())
@@ -136,6 +145,10 @@ class DeskApp(App[None]):
         """Show the help screen."""
         self.push_screen(HelpScreen(deeds_for(read_only=self._control is None)))
 
+    def _carry_out(self, command: Command | None) -> None:
+        if command is not None:
+            self.perform(command)
+
     def _pull_unless_pulling(self) -> None:
         if self._pulling_since is None:
             self.run_worker(self._pull(), group="pull")
@@ -155,6 +168,8 @@ class DeskApp(App[None]):
             # An answer may come when the widgets it was meant for are already gone.
             if self.is_running:
                 self.desk.apply(snapshot)
+                if isinstance(self.screen, FaultsScreen):
+                    self.screen.apply(snapshot.catalogue, snapshot.at)
         finally:
             self._pulling_since = None
 

@@ -25,9 +25,12 @@ class EvictAll:
 @dataclass(frozen=True, slots=True)
 class Inject:
     """Inject the fault of this name, e.g. ``redis.kill``; a lasting one stays until it is healed.
-    Some take an argument behind a colon: ``worker.crash:worker.ack.before``."""
+    Some take an argument behind a colon: ``worker.crash:worker.ack.before``.
+
+    ``seconds``: heal a lasting one after this long; ``None`` leaves it until somebody heals it."""
 
     fault: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,8 @@ def armed() -> tuple[str, ...]:
 
 def spent(point: str) -> bool:
     """Return whether ``point`` is armed with terms that are all used up."""
-    return point in _armed and _armed[point].spent
+    armed = _armed.get(point)
+    return armed is not None and armed.spent
 
 
 def hits() -> Mapping[str, int]:

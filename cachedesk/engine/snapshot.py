@@ -182,17 +182,21 @@ class FaultState:
     """A fault of the catalogue.
 
     ``title`` says what it will do. ``lasting``: it stays until it is healed. ``argument``: what
-    may be named behind a colon (``worker.crash:worker.ack.before``), empty when nothing may.
+    may be named behind a colon (``worker.crash:worker.ack.before``), empty when nothing may;
+    ``choices``: everything that may, where that is a list.
     ``obstacle``: why it cannot be injected now, empty when it can. ``since_at``: since when it is
-    active, ``None`` when it is not.
+    active, ``None`` when it is not. ``until_at``: when it will be healed by itself, ``None`` when
+    somebody has to.
     """
 
     name: str
     title: str
     lasting: bool = False
     argument: str = ""
+    choices: tuple[str, ...] = ()
     obstacle: str = ""
     since_at: float | None = None
+    until_at: float | None = None
 
     @property
     def available(self) -> bool:
@@ -235,7 +239,8 @@ class Snapshot:
     """How everything is, at one instant.
 
     ``ticks`` are the history, oldest first, one per ``tick_seconds``, at most 600.
-    ``faults`` are the names of the faults active now, ``catalogue`` are all there are.
+    ``faults`` are the names of the faults active now, ``catalogue`` are all there are, and
+    ``armed`` are the failpoints that somebody armed and nobody has reached since.
     ``events`` are oldest first, at most 200.
     ``workload`` says in a few words what drives the stack, empty when nothing does.
     """
@@ -256,6 +261,7 @@ class Snapshot:
     marks: tuple[Mark, ...] = ()
     faults: tuple[str, ...] = ()
     catalogue: tuple[FaultState, ...] = ()
+    armed: tuple[str, ...] = ()
     hot: tuple[HotKey, ...] = ()
     events: tuple[Event, ...] = ()
     workload: str = field(default="")

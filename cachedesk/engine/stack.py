@@ -228,7 +228,7 @@ class Stack:
         self.worker.start()
         self._undo.append(self._close_worker)
         self._undo.append(self._heal_quietly)
-        ticker = _Ticker(parts, self.layer.mend)
+        ticker = _Ticker(parts, self.layer.mend, self.faults.tend)
         ticker.start()
         self._undo.append(ticker.close)
 
@@ -249,8 +249,8 @@ class Stack:
                 return self._say(f"{key.decode(errors='replace')} {how}")
             case EvictAll():
                 return self.faults.inject("redis.empty")
-            case Inject(fault):
-                return self.faults.inject(fault)
+            case Inject(fault, seconds):
+                return self.faults.inject(fault, seconds)
             case Heal(fault):
                 return self.faults.heal(fault)
             case PauseWorker():
@@ -303,10 +303,14 @@ class Stack:
 
 
 class _Ticker:
-    """Ends an interval of the history every half second, and has what failed tried again."""
+    """Ends an interval of the history every half second, has what failed tried again, and has
+    faults healed whose time is up."""
 
-    def __init__(self, parts: Parts, mend: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: Parts, mend: Callable[[], None], tend_faults: Callable[[], None]
+    ) -> None:
         self._mend = mend
+        self._tend_faults = tend_faults
         self._log = parts.log
         self._pending = parts.pending
         self._metrics = parts.metrics
@@ -328,3 +332,4 @@ class _Ticker:
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()
+            self._tend_faults()

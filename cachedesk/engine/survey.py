@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from cachedesk.engine import failpoints
 from cachedesk.engine.cache import CacheFigures
 from cachedesk.engine.errors import CacheError, DatabaseError
 from cachedesk.engine.events import NO_ROW, Row, fold, is_absolute
@@ -68,6 +69,7 @@ class Survey:
             marks=self._chronicle.marks(),
             faults=self._faults.active,
             catalogue=self._faults.states(),
+            armed=tuple(point for point in failpoints.armed() if not failpoints.spent(point)),
             hot=self._hot(),
             events=self._chronicle.events(),
             workload=workload,

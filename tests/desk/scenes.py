@@ -10,6 +10,7 @@ from cachedesk.engine.snapshot import (
     DatabaseState,
     Event,
     EventKind,
+    FaultState,
     Health,
     HotKey,
     Latencies,
@@ -74,6 +75,24 @@ HOT = (
     HotKey(b"analytics:clicks", "write-behind", 990, b"77120", True, 31, b"77089", True, b"77120"),
 )  # fmt: skip
 
+CATALOGUE = (
+    FaultState("redis.kill", "kill Redis (SIGKILL); it comes back empty"),
+    FaultState("redis.down", "kill Redis and hold it down", lasting=True),
+    FaultState("redis.hang", "stop Redis (SIGSTOP): it hangs", lasting=True),
+    FaultState("redis.empty", "evict every key from Redis"),
+    FaultState("redis.old_snapshot", "restart Redis with an old snapshot of itself",
+               obstacle="there is no old snapshot yet"),
+    FaultState("redis.squeeze", "squeeze maxmemory: Redis itself evicts", lasting=True),
+    FaultState("worker.crash", "crash the worker in the middle of a flush",
+               argument="a failpoint of the worker",
+               choices=("worker.read.after", "worker.apply.mid_batch", "worker.ack.before")),
+    FaultState("database.lock", "lock the database (a second writer holds it)", lasting=True),
+    FaultState("database.slow", "slow the database down by 200 ms an answer, or as you say",
+               lasting=True, argument="a time, like 50ms or 2s"),
+    FaultState("log.full", "fill the disk under the log: write-behind is refused", lasting=True),
+    FaultState("process.kill", "kill this whole process (SIGKILL); open it again to recover"),
+)  # fmt: skip
+
 HEALTHY = Snapshot(
     at=NOW,
     uptime_seconds=754.0,
@@ -92,6 +111,7 @@ HEALTHY = Snapshot(
     lag=Percentiles(12_001, 0.18, 0.41, 0.6),
     tick_seconds=TICK,
     ticks=tuple(ticks()),
+    catalogue=CATALOGUE,
     hot=HOT,
     events=(
         Event(NOW - 754, EventKind.INFO, "The stack is up; 0 events were pending."),

@@ -19,6 +19,7 @@ from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.chart import Chart, ChartView
 from cachedesk.desk.widgets.event_list import EventList
+from cachedesk.desk.widgets.fault_strip import FaultStrip
 from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.desk.widgets.part import Part
 from cachedesk.desk.widgets.top_line import TopLine, TopView
@@ -68,6 +69,7 @@ class DeskScreen(Screen[None]):
     books = getters.query_one(BooksLine)
     banner = getters.query_one("#lost", Static)
     hot_keys = getters.query_one(HotKeys)
+    fault_strip = getters.query_one(FaultStrip)
     event_list = getters.query_one(EventList)
 
     def __init__(self, *, read_only: bool = False, data_label: str = "") -> None:
@@ -91,6 +93,7 @@ class DeskScreen(Screen[None]):
         with Container(id="lists"):
             yield HotKeys()
             yield EventList(id="events")
+        yield FaultStrip()
         yield ActionBar(deeds_for(read_only=self._read_only))
 
     def on_mount(self) -> None:
@@ -135,6 +138,7 @@ class DeskScreen(Screen[None]):
             for chart in self.query(Chart):
                 chart.view = ChartView.of(chart.panel, snapshot)
             self.hot_keys.show(snapshot.hot)
+            self.fault_strip.show(snapshot)
             self.event_list.happened = snapshot.events
             self._show_top_line()
 

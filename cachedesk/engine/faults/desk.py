@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable
 
 from cachedesk.engine.chronicle import Chronicle
-from cachedesk.engine.errors import CachedeskError, Unavailable
+from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.engine.faults.catalogue import parsed
 from cachedesk.engine.faults.fault import Fault
 from cachedesk.engine.snapshot import EventKind, FaultState
@@ -24,6 +25,7 @@ class FaultDesk:
         self._deed = threading.Lock()
         # Replaced as a whole, never changed, so that it can be read without a lock.
         self._since: dict[str, float] = {}
+        self._deadlines: dict[str, float] = {}
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -34,28 +36,37 @@ class FaultDesk:
     def states(self) -> tuple[FaultState, ...]:
         """Return how each fault is."""
         self._look()
-        since = self._since
+        since, deadlines = self._since, self._deadlines
+        now, clock = time.time(), time.monotonic()
         return tuple(
             FaultState(
                 name=fault.name,
                 title=fault.title,
                 lasting=fault.lasting,
                 argument=fault.argument,
+                choices=fault.choices,
                 obstacle=_ACTIVE if fault.name in since else fault.obstacle(),
                 since_at=since.get(fault.name),
+                until_at=now + deadlines[fault.name] - clock if fault.name in deadlines else None,
             )
             for fault in self._faults.values()
         )
 
-    def inject(self, text: str) -> str:
+    def inject(self, text: str, seconds: float | None = None) -> str:
         """Inject a fault, ``name`` or ``name:argument``; return a sentence that says what happened.
 
+        Args:
+            text: which fault.
+            seconds: heal it after this long; ``None`` leaves it until somebody does.
+
         Raises:
-            ConfigError: there is no such fault; the nearest is named.
+            ConfigError: there is no such fault (the nearest is named), or it lasts for no time that
+                could be chosen.
             CachedeskError: it cannot be injected now; the message says why, nothing is broken.
         """
         name, argument = parsed(text)
         fault = self._faults[name]
+        _check_duration(fault, seconds)
         with self._deed:
             self._end_what_is_over()
             obstacle = _ACTIVE if name in self._since else fault.obstacle(argument)
@@ -63,6 +74,9 @@ class FaultDesk:
                 raise Unavailable(f"{name} cannot be injected now: {obstacle}")
             sentence = fault.inject(argument)
             if fault.lasting:
+                if seconds is not None:
+                    self._deadlines = {**self._deadlines, name: time.monotonic() + seconds}
+                    sentence = f"{sentence} (for {seconds:g} s)"
                 self._since = {**self._since, name: time.time()}
             self._chronicle.begin(name, lasting=fault.lasting)
             self._chronicle.say(EventKind.FAULT, sentence)
@@ -97,6 +111,20 @@ class FaultDesk:
         said = [f"healed: {', '.join(healed)}"] if healed else []
         return "; ".join(said + failed) or "nothing is broken"
 
+    def tend(self) -> None:
+        """Heal the faults whose time is up. What cannot be healed yet is tried at the next call."""
+        if not self._deadlines or self._deed.locked():
+            return
+        with self._deed:
+            now = time.monotonic()
+            for name in [name for name, at in self._deadlines.items() if at <= now]:
+                try:
+                    self._faults[name].heal()
+                except CachedeskError:
+                    continue
+                if self._forget(name):
+                    self._chronicle.say(EventKind.HEALED, f"healed: {name}, its time was up")
+
     def _look(self) -> None:
         """Notice what has ended by itself, unless somebody is at work, who will."""
         if self._since and not self._deed.locked():
@@ -115,8 +143,24 @@ class FaultDesk:
         if name not in self._since:
             return False
         self._since = {each: at for each, at in self._since.items() if each != name}
+        self._deadlines = {each: at for each, at in self._deadlines.items() if each != name}
         self._chronicle.end(name)
         return True
+
+
+_LONGEST_SECONDS = 86_400.0
+
+
+def _check_duration(fault: Fault, seconds: float | None) -> None:
+    if seconds is None:
+        return
+    if not fault.lasting:
+        raise ConfigError(f"{fault.name} passes by itself; it cannot be held for {seconds:g} s")
+    if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_SECONDS):
+        raise ConfigError(
+            f"a fault is held for more than 0 and at most {_LONGEST_SECONDS:,.0f} seconds,"
+            f" not {seconds:g}"
+        )
 
 
 _ACTIVE = "it is active already; heal it first"

@@ -13,13 +13,15 @@ class Fault(ABC):
 
     ``name`` identifies it, ``title`` says what it will do. ``lasting``: it stays until it is
     healed; the others pass by themselves. ``argument``: what may be named behind a colon
-    (``worker.crash:worker.ack.before``), in words, empty when nothing may.
+    (``worker.crash:worker.ack.before``), in words, empty when nothing may;
+    ``choices``: everything that may, where that is a list.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     lasting: ClassVar[bool] = False
     argument: ClassVar[str] = ""
+    choices: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def check(cls, argument: str) -> None:

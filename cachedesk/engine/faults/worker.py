@@ -15,7 +15,7 @@ class WorkerCrash(Fault):
     """The worker dies at a failpoint: nothing is flushed, rolled back or acknowledged by it."""
 
     name, title = "worker.crash", "crash the worker in the middle of a flush"
-    argument = "a failpoint of the worker"
+    argument, choices = "a failpoint of the worker", WORKER_POINTS
     usual = "worker.apply.mid_batch"
 
     def __init__(self) -> None:

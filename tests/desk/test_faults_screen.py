@@ -1,0 +1,136 @@
+"""The fault catalogue: every fault, what it will do, and the one command that comes of a choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cachedesk.desk.faultlines import broken_now, countdown, state_of
+from cachedesk.desk.screens.faults import FaultsScreen
+from cachedesk.engine.commands import Heal, Inject
+from cachedesk.engine.snapshot import FaultState
+
+from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
+from .scenes import CATALOGUE, HEALTHY, NOW, FixedSource
+
+NAMES = [fault.name for fault in CATALOGUE]
+AVAILABLE = [fault.name for fault in CATALOGUE if fault.available]
+BROKEN = replace(
+    HEALTHY,
+    catalogue=tuple(
+        replace(fault, since_at=NOW - 3, until_at=NOW + 12, obstacle="it is active already")
+        if fault.name == "database.lock"
+        else replace(fault, obstacle="no redis-server is running")
+        if fault.name == "redis.kill"
+        else fault
+        for fault in CATALOGUE
+    ),
+    armed=("worker.ack.before",),
+)
+
+
+def choose(scene, *keys, size=(80, 24)):
+    """Open the catalogue over ``scene``, press ``keys``, and return what was commanded."""
+    control = RecordingControl()
+    app = desk(control, FixedSource(scene))
+
+    async def script(pilot):
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, FaultsScreen), "the catalogue is open")
+        await pilot.press(*keys)
+        await until(pilot, lambda: app.screen is app.desk, "the catalogue is closed")
+        await app.workers.wait_for_complete()
+
+    drive(app, script, size)
+    return control.commands
+
+
+def down_to(name):
+    return ["down"] * NAMES.index(name)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_enter_injects_each_fault(name, size):
+    enters = ["enter"] * (2 if name == "worker.crash" else 1)
+    assert choose(HEALTHY, *down_to(name), *enters, size=size) == [Inject(name)]
+
+
+def test_a_crash_may_be_sent_to_a_failpoint():
+    keys = [*down_to("worker.crash"), "enter", "down", "down", "enter"]
+    points = next(fault for fault in CATALOGUE if fault.name == "worker.crash").choices
+    assert choose(HEALTHY, *keys) == [Inject(f"worker.crash:{points[1]}")]
+
+
+def test_a_held_fault_may_be_given_a_time():
+    keys = [*down_to("redis.down"), "tab", "1", "2", "full_stop", "5", "enter"]
+    assert choose(HEALTHY, *keys) == [Inject("redis.down", 12.5)]
+
+
+def test_an_argument_is_typed():
+    keys = [*down_to("database.slow"), "tab", "5", "0", "m", "s", "enter"]
+    assert choose(HEALTHY, *keys) == [Inject("database.slow:50ms")]
+
+
+def test_enter_heals_what_is_active():
+    assert choose(BROKEN, *down_to("database.lock"), "enter") == [Heal("database.lock")]
+
+
+def test_what_cannot_be_broken_now_says_why_and_stays():
+    assert choose(BROKEN, "enter", "escape") == []
+
+
+def test_escape_breaks_nothing():
+    assert choose(HEALTHY, "escape") == []
+    assert choose(HEALTHY, *down_to("redis.down"), "tab", "escape", "escape") == []
+
+
+def test_a_read_only_desk_has_no_catalogue():
+    app = desk(None)
+
+    async def script(pilot):
+        await pilot.press("f")
+        await pilot.pause()
+        assert app.screen is app.desk
+
+    drive(app, script)
+
+
+def test_it_shows_each_fault_and_lives_on():
+    source = ChangingSource(HEALTHY)
+    app = desk(RecordingControl(), source, hz=50)
+
+    async def script(pilot):
+        await pilot.press("f", *down_to("redis.squeeze"))
+        await until(pilot, lambda: all(name in screen_text(app) for name in NAMES), "all are there")
+        source.value = BROKEN
+        await until(pilot, lambda: "12.0 s left" in screen_text(app), "it counts down")
+        assert app.screen.faults.highlighted == NAMES.index("redis.squeeze")
+
+    drive(app, script, (120, 40))
+
+
+def test_an_empty_catalogue_can_be_looked_at():
+    assert choose(replace(HEALTHY, catalogue=()), "enter", "escape") == []
+
+
+def test_the_strip_says_what_is_broken_and_for_how_long():
+    app = desk(RecordingControl(), FixedSource(BROKEN))
+
+    async def script(pilot):
+        text = screen_text(app)
+        assert "▲ database.lock 12.0 s left" in text
+        assert "◇ armed: worker.ack.before" in text
+
+    drive(app, script)
+    assert broken_now(HEALTHY) == ()
+
+
+def test_words_of_a_fault():
+    fault = FaultState("redis.down", "hold Redis down", lasting=True)
+    assert state_of(fault, NOW) == "until healed"
+    assert state_of(replace(fault, lasting=False), NOW) == "once"
+    assert state_of(replace(fault, obstacle="no"), NOW) == "✗ not now: no"
+    assert countdown(replace(fault, since_at=NOW), NOW) == "until you heal it"
+    assert countdown(replace(fault, since_at=NOW, until_at=NOW - 1), NOW) == "0 s left"
