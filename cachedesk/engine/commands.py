@@ -23,6 +23,20 @@ class EvictAll:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictMatching:
+    """Evict every key that matches ``pattern`` (``views:*``) from the cache."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvictShare:
+    """Evict a share of all keys from the cache, chosen at random; 0.25 is a quarter."""
+
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Inject:
     """Inject the fault of this name, e.g. ``redis.kill``; a lasting one stays until it is healed.
     Some take an argument behind a colon: ``worker.crash:worker.ack.before``.
@@ -63,7 +77,44 @@ class SetBatch:
     age_seconds: float | None = None
 
 
-Command = EvictKey | EvictAll | Inject | Heal | PauseWorker | ResumeWorker | StepWorker | SetBatch
+@dataclass(frozen=True, slots=True)
+class SetMemory:
+    """Change how much memory Redis may use, and how it chooses what to evict; ``None`` leaves a
+    setting as it is. Holds until the stack is closed, also for a Redis that is started anew."""
+
+    maxmemory_bytes: int | None = None
+    eviction_policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetRate:
+    """Change how many operations a second the workload does; ``None``: as many as it can."""
+
+    per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record every snapshot to this file from now on; ``None`` ends the recording."""
+
+    path: str | None
+
+
+Command = (
+    EvictKey
+    | EvictAll
+    | EvictMatching
+    | EvictShare
+    | Inject
+    | Heal
+    | PauseWorker
+    | ResumeWorker
+    | StepWorker
+    | SetBatch
+    | SetMemory
+    | SetRate
+    | Record
+)
 
 
 class Control(Protocol):

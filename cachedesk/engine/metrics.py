@@ -143,6 +143,11 @@ class Metrics:
                     lag_seconds=lag_seconds,
                     stale=passed["stale"],
                     unavailable=passed["unavailable"] + passed["writes_unavailable"],
+                    overlay=passed[Path.OVERLAY],
+                    database=passed[Path.DATABASE],
+                    through=passed[Path.WRITE_THROUGH],
+                    behind=passed[Path.WRITE_BEHIND],
+                    rows=passed["rows"],
                 )
             )
             self._until_rotation -= 1

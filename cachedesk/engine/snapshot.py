@@ -9,7 +9,7 @@ Times ending in ``_at`` are wall-clock seconds since 1970; those ending in ``_se
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -154,7 +154,9 @@ class Tick:
     """What happened in one interval of the history, and the gauges at its end.
 
     ``lag_seconds`` is the age of the oldest event that was still waiting (0 when none was).
-    ``writes`` are those of both paths, ``unavailable`` are reads and writes.
+    ``misses`` = ``overlay`` + ``database`` + unavailable reads; ``writes`` = ``through`` +
+    ``behind``; ``applied`` are the events that became part of a row, ``through`` among them;
+    ``rows`` are the row writes of the worker; ``unavailable`` are reads and writes.
     """
 
     at: float
@@ -166,6 +168,30 @@ class Tick:
     lag_seconds: float = 0.0
     stale: int = 0
     unavailable: int = 0
+    overlay: int = 0
+    database: int = 0
+    through: int = 0
+    behind: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixRate:
+    """The reads of the last ten seconds or so of all keys that begin alike, up to the colon."""
+
+    prefix: bytes
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the auditor found, who compares keys in Redis with the truth: of ``checked`` so far
+    ``divergent`` were not what they should be, the newest of them in ``keys`` (at most 8)."""
+
+    checked: int = 0
+    divergent: int = 0
+    keys: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +268,11 @@ class Snapshot:
     ``faults`` are the names of the faults active now, ``catalogue`` are all there are, and
     ``armed`` are the failpoints that somebody armed and nobody has reached since.
     ``events`` are oldest first, at most 200.
-    ``workload`` says in a few words what drives the stack, empty when nothing does.
+    ``prefixes`` are the hit rates by key prefix, most read first, at most 12.
+    ``unaccounted`` are ids of events that keep the books from balancing, at most 20.
+    ``workload`` says in a few words what drives the stack, empty when nothing does; ``rate`` is
+    how many operations a second it means to do (``None``: as many as it can, or no workload).
+    ``recording`` is the file that is being recorded to, empty when none is.
     """
 
     at: float
@@ -264,7 +294,12 @@ class Snapshot:
     armed: tuple[str, ...] = ()
     hot: tuple[HotKey, ...] = ()
     events: tuple[Event, ...] = ()
-    workload: str = field(default="")
+    prefixes: tuple[PrefixRate, ...] = ()
+    audit: Audit = Audit()
+    unaccounted: tuple[int, ...] = ()
+    workload: str = ""
+    rate: float | None = None
+    recording: str = ""
 
 
 class Source(Protocol):

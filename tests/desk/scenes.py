@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from cachedesk.engine.snapshot import (
+    Audit,
     Books,
     DatabaseState,
     Event,
@@ -17,6 +18,7 @@ from cachedesk.engine.snapshot import (
     LogState,
     Mark,
     Percentiles,
+    PrefixRate,
     Reads,
     RedisState,
     Snapshot,
@@ -51,6 +53,11 @@ def tick(age: float, **changes: float) -> Tick:
         applied=298,
         depth=340 + int(130 * beat),
         lag_seconds=0.32 + 0.12 * beat,
+        overlay=8,
+        database=30 - int(12 * beat),
+        through=60,
+        behind=240,
+        rows=84,
     )
     return replace(plain, **changes)
 
@@ -105,7 +112,10 @@ HEALTHY = Snapshot(
     books=Books(12_345, 12_001, 344, 0),
     latencies=Latencies(
         hit=Percentiles(188_204, 130e-6, 420e-6, 2e-3),
+        overlay=Percentiles(1_204, 210e-6, 640e-6, 3e-3),
         database=Percentiles(6_106, 24e-6, 160e-6, 1e-3),
+        write_through=Percentiles(2_210, 520e-6, 1.9e-3, 6e-3),
+        write_behind=Percentiles(10_135, 410e-6, 1.2e-3, 5e-3),
         flush=Percentiles(241, 2.1e-3, 8.8e-3, 12e-3),
     ),
     lag=Percentiles(12_001, 0.18, 0.41, 0.6),
@@ -117,7 +127,16 @@ HEALTHY = Snapshot(
         Event(NOW - 754, EventKind.INFO, "The stack is up; 0 events were pending."),
         Event(NOW - 752, EventKind.INFO, "Workload article started at 2,000 operations a second."),
     ),
-    workload="article 2,000/s",
+    prefixes=(
+        PrefixRate(b"views:", 11_020, 210),
+        PrefixRate(b"article:", 6_240, 310),
+        PrefixRate(b"session:", 1_180, 96),
+        PrefixRate(b"likes:", 610, 44),
+        PrefixRate(b"order:", 240, 61),
+    ),
+    audit=Audit(3_020, 0),
+    workload="article",
+    rate=2_000.0,
 )
 
 
