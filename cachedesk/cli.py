@@ -13,12 +13,17 @@ import click
 
 from cachedesk import __version__
 from cachedesk.cli_dead import dead
+from cachedesk.cli_replay import replay
+from cachedesk.cli_serve import serve
+from cachedesk.cli_torture import torture
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
+    Named,
     Positive,
     clients_option,
     config_option,
     data_option,
+    desk_options,
     json_option,
     policy_option,
     seed_option,
@@ -26,16 +31,17 @@ from cachedesk.options import (
 from cachedesk.output import (
     forget_output,
     has_bar,
+    is_served,
     is_terminal,
     print_bytes,
     print_json,
     print_text,
-    short_path,
 )
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from cachedesk.desk.look import Look
     from cachedesk.engine.settings import Settings
 
 DESK_RATE = 300.0
@@ -73,6 +79,7 @@ class _Group(click.Group):
 )
 @seed_option
 @clients_option
+@desk_options
 @click.version_option(__version__, prog_name="cachedesk", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(
@@ -85,6 +92,9 @@ def cli(
     rate: float,
     seed: int,
     clients: int | None,
+    read_only: bool,
+    theme: str,
+    refresh: str | None,
 ) -> None:
     """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
     for truth. Watch it, break it, and see what was lost.
@@ -94,25 +104,21 @@ def cli(
     if ctx.invoked_subcommand is not None:
         _refuse_desk_options(ctx)
         return
-    if not is_terminal():
+    if not (is_terminal() or is_served()):
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
+    from cachedesk.desk.opening import open_desk
     from cachedesk.lab.driver import Load
-    from cachedesk.lab.session import Session
-    from cachedesk.lab.signals import Signals
     from cachedesk.lab.traffic import WorkloadTraffic
 
-    settings = _settings(data, config, policies)
-    traffic = WorkloadTraffic(workload, seed)
-    load = Load(clients or WORKLOAD_CLIENTS, rate)
-    with Signals() as signals, Session(data, settings, traffic, load) as session:
-        from cachedesk.desk.app import DeskApp
-
-        session.start()
-        app = DeskApp(session.stack, session.stack, data_label=short_path(data))
-        signals.on_signal = app.exit
-        if not signals.received.is_set():
-            app.run()
-    ctx.exit(signals.exit_code or app.return_code or 0)
+    ctx.exit(
+        open_desk(
+            data,
+            _settings(data, config, policies),
+            WorkloadTraffic(workload, seed),
+            Load(clients or WORKLOAD_CLIENTS, rate),
+            _look(data, config, theme, refresh, read_only=read_only),
+        )
+    )
 
 
 @cli.command()
@@ -148,6 +154,12 @@ def cli(
     " redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full,"
     " database.readonly, database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
 )
+@click.option(
+    "--record",
+    type=Named(path_type=Path),
+    metavar="FILE",
+    help='Record the run to a new file, for "cachedesk replay".',
+)
 @policy_option
 @json_option
 @click.option("--stat", is_flag=True, help="Print a line a second, as redis-cli --stat does.")
@@ -165,6 +177,7 @@ def run(
     seed: int,
     clients: int | None,
     faults: tuple[str, ...],
+    record: Path | None,
     policies: tuple[str, ...],
     as_json: bool,
     stat: bool,
@@ -204,7 +217,7 @@ def run(
         show = watch.stat
     elif has_bar():
         show = watch.bar(expected or None, seconds)
-    outcome = run_session(data, settings, traffic, load, faults=plan, watch=show)
+    outcome = run_session(data, settings, traffic, load, faults=plan, watch=show, record=record)
     if as_json:
         print_json(outcome.report.as_json())
     else:
@@ -267,72 +280,10 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
     ctx.exit(drained.exit_code)
 
 
-@cli.command()
-@click.option(
-    "--mode",
-    type=click.Choice(["random", "failpoints", "syscalls"]),
-    default="random",
-    show_default=True,
-    help="Kill at random moments while faults strike; at each hit of each failpoint; or at each"
-    " durable system call, which then also fails with EIO and ENOSPC (needs strace).",
-)
-@click.option(
-    "--cycles",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Random cycles, at most N hits of each failpoint, at most N calls of each kind, or"
-    " repetitions.  [default: 100 cycles; all hits; all calls; 10 repetitions]",
-)
-@click.option(
-    "--boots",
-    is_flag=True,
-    help="With --mode failpoints: after each kill, kill again at each point of the next boot.",
-)
-@click.option(
-    "--replay",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Repeat the cycle that a torture kept: same files, calls, faults and moment of death."
-    " Threads are not bound to the same order, so it need not break each time, or at all.",
-)
-@seed_option
-@json_option
-@click.pass_context
-def torture(
-    ctx: click.Context,
-    *,
-    mode: str,
-    cycles: int | None,
-    boots: bool,
-    replay: Path | None,
-    seed: int,
-    as_json: bool,
-) -> None:
-    """Kill the stack (SIGKILL) and restart it, many times, and judge it from outside.
-
-    Exit status: 1 at the first broken promise; the files from before and after that cycle are
-    then kept.
-    """
-    if boots and mode != "failpoints":
-        raise click.UsageError("--boots needs --mode failpoints.")
-    for option in ("mode", "seed") if replay else ():
-        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--replay has its own {option}; leave --{option} out.")
-    from cachedesk.lab.torture.play import play, play_again
-    from cachedesk.lab.torture.report import verdict
-
-    if replay is not None:
-        report, status = play_again(replay, cycles)
-    else:
-        report, status = play(mode, cycles, seed, boots=boots)
-    if as_json:
-        print_json(report)
-    else:
-        print_text(verdict(report))
-    ctx.exit(status)
-
-
 cli.add_command(dead)
+cli.add_command(replay)
+cli.add_command(serve)
+cli.add_command(torture)
 
 
 def main() -> NoReturn:
@@ -376,10 +327,26 @@ def _settings(data: Path, config: Path | None, policies: tuple[str, ...]) -> Set
     return with_policies(load(data, config), policies)
 
 
+def _look(
+    data: Path, config: Path | None, theme: str, refresh: str | None, *, read_only: bool
+) -> Look:
+    from cachedesk.config import load_desk
+    from cachedesk.desk.look import look
+
+    chosen = load_desk(data, config)
+    return look(
+        theme=theme or chosen.theme,
+        refresh_hz=float(refresh) if refresh else float(chosen.refresh_hz),
+        keys=chosen.keys,
+        hint=chosen.hint,
+        read_only=read_only,
+    )
+
+
 def _refuse_desk_options(ctx: click.Context) -> None:
-    for option in ("policies", "workload", "rate", "seed", "clients"):
+    for option in ("policies", "workload", "rate", "seed", "clients", "read_only", "refresh"):
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
-            flag = "policy" if option == "policies" else option
+            flag = "policy" if option == "policies" else option.replace("_", "-")
             raise click.UsageError(
                 f"--{flag} stands before the command {ctx.invoked_subcommand}; write it behind."
             )

@@ -1,7 +1,7 @@
-"""The configuration file: ``cachedesk.toml`` read into ``Settings``.
+"""The configuration file: ``cachedesk.toml`` read into ``Settings`` and ``DeskSettings``.
 
-Every field is documented where it is defined, in ``engine.settings``. A file that is wrong
-anywhere is refused as a whole, in one line that names the file, the field and what is wrong.
+Every field of a stack is documented where it is defined, in ``engine.settings``. A file that is
+wrong anywhere is refused as a whole, in one line that names the file, the field and what is wrong.
 Sizes (fields that end in ``_bytes``) may be written as text: ``maxmemory_bytes = "64mb"``.
 """
 
@@ -14,7 +14,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 import msgspec
 
@@ -31,8 +31,26 @@ _COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.D
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 
 
+class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the desk looks and is driven: the table ``[desk]``.
+
+    ``theme``: its colours; empty: the usual. ``refresh_hz``: how often it looks. ``keys``: another
+    key for what is done, by name (``kill-redis = "x"``). ``hint``: greet who is new here.
+    """
+
+    theme: str = ""
+    refresh_hz: Literal[1, 2, 4] = 2
+    keys: dict[str, str] = {}
+    hint: bool = True
+
+
+class _File(msgspec.Struct, frozen=True):
+    stack: Settings = Settings()
+    desk: DeskSettings = DeskSettings()
+
+
 def load(data: Path, file: Path | None = None) -> Settings:
-    """Return the settings for a data directory.
+    """Return the settings of a stack for a data directory.
 
     Args:
         data: the data directory; its ``cachedesk.toml`` is read if there is one.
@@ -41,15 +59,24 @@ def load(data: Path, file: Path | None = None) -> Settings:
     Raises:
         ConfigError: the file cannot be read, or a setting in it is wrong.
     """
+    return _load(data, file).stack
+
+
+def load_desk(data: Path, file: Path | None = None) -> DeskSettings:
+    """Return the settings of the desk for a data directory; arguments and errors as ``load``."""
+    return _load(data, file).desk
+
+
+def _load(data: Path, file: Path | None) -> _File:
     if file is None:
         file = data / FILE_NAME
         if not os.path.lexists(file):
-            return Settings()
+            return _File()
     raw = _read(file)
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(f"{file}: it is over {MAX_FILE_BYTES:,} bytes, which no settings need")
     try:
-        return parse(raw.decode("utf-8-sig"))
+        return _parsed(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: it is not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
@@ -65,6 +92,10 @@ def parse(text: str) -> Settings:
         tomllib.TOMLDecodeError: it is not TOML.
         ConfigError: a setting is unknown, of the wrong type, out of range or contradicts another.
     """
+    return _parsed(text).stack
+
+
+def _parsed(text: str) -> _File:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -78,7 +109,17 @@ def parse(text: str) -> Settings:
                 field: _as_bytes(f"{section}.{field}", value) if field.endswith("_bytes") else value
                 for field, value in table.items()
             }
-    return _converted(tables)
+    desk = tables.pop("desk", {})
+    return _File(_converted(tables), _desk(desk))
+
+
+def _desk(table: object) -> DeskSettings:
+    try:
+        return msgspec.convert(table, DeskSettings)
+    except msgspec.ValidationError as error:
+        said = str(error).replace("`$.", "`$.desk.").replace("`$`", "`$.desk`")
+        where = "" if "at `$" in said else " - at `$.desk`"
+        raise ConfigError(_explain(said + where, {"desk": table})) from error
 
 
 def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
@@ -185,6 +226,8 @@ def _explain(complaint: str, tables: dict[str, object]) -> str:
     unknown = _UNKNOWN.fullmatch(text)
     if unknown is not None:
         return _unknown_field(place, unknown["name"])
+    if place.startswith("desk.keys["):
+        return 'desk.keys: write a key as text, like kill-redis = "x"'
     if place.startswith("policies"):
         return _wrong_policy(tables.get("policies"))
     value: object = tables
@@ -192,20 +235,25 @@ def _explain(complaint: str, tables: dict[str, object]) -> str:
         value = value.get(part) if isinstance(value, dict) else None
     what = _one_line(text.partition(", got ")[0].replace("`", "").replace("object", "a table"))
     if what.startswith("Invalid enum value"):
-        what = f"expected one of {', '.join(_choices(place))}"
+        what = f"expected one of {', '.join(map(str, _choices(place)))}"
     return f"{place}: {what[0].lower()}{what[1:]}, not {_one_line(repr(value))}"
 
 
-def _choices(place: str) -> tuple[str, ...]:
+def _choices(place: str) -> tuple[object, ...]:
     section, _, field = place.partition(".")
-    owner = type(getattr(Settings(), section))
-    return get_args(get_type_hints(owner)[field])
+    return get_args(get_type_hints(type(_section(section)))[field])
+
+
+def _section(name: str) -> msgspec.Struct:
+    section = DeskSettings() if name == "desk" else getattr(Settings(), name)
+    assert isinstance(section, msgspec.Struct)
+    return section
 
 
 def _unknown_field(place: str, name: str) -> str:
-    known: Iterable[str] = Settings.__struct_fields__
+    known: Iterable[str] = (*Settings.__struct_fields__, "desk")
     if place:
-        known = getattr(Settings(), place).__struct_fields__
+        known = _section(place).__struct_fields__
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     field = f"{place}.{name}" if place else name

@@ -82,6 +82,23 @@ policy_option: Decorator = click.option(
 json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object."
 )
+
+
+def desk_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the desk looks, and whether it may break anything."""
+    for option in (
+        click.option(
+            "--refresh",
+            type=click.Choice(["1", "2", "4"]),
+            help="How often the desk looks, a second.  [default: 2]",
+        ),
+        click.option("--theme", default="", metavar="NAME", help="The desk's colours."),
+        click.option("--read-only", is_flag=True, help="Watch only: no key breaks or steers."),
+    ):
+        command = option(command)
+    return command
+
+
 seed_option: Decorator = click.option(
     "--seed", type=int, default=1, show_default=True, help="What the workload is drawn from."
 )

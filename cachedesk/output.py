@@ -33,6 +33,11 @@ def is_terminal() -> bool:
     return all(map(_is_terminal, (sys.stdin, sys.stdout)))
 
 
+def is_served() -> bool:
+    """Return whether a web server shows our screen in a browser."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
 def has_bar() -> bool:
     """Return whether somebody looks at our standard error, where a progress bar may be."""
     return _is_terminal(sys.stderr)

@@ -1,4 +1,4 @@
-"""The desk's app: pulls snapshots off the event loop, and sends commands the other way."""
+"""The desk's app: it shows what is pulled, and sends commands the other way."""
 
 from __future__ import annotations
 
@@ -11,31 +11,37 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.events import Event, Key
 from textual.screen import Screen
+from textual.widgets import Input
 
-from cachedesk.desk.background import in_background
-from cachedesk.desk.deeds import DEEDS, deeds_for
+from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
+from cachedesk.desk.pulling import Puller
 from cachedesk.desk.screens.desk import DeskScreen
+from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
+from cachedesk.desk.screens.inspector import InspectorScreen
+from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.widgets.chart import Chart
+from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.engine.commands import (
     Command,
     Control,
-    EvictAll,
     EvictKey,
     Heal,
     Inject,
     PauseWorker,
+    Record,
     ResumeWorker,
     StepWorker,
 )
 from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.snapshot import Source
+from cachedesk.engine.inspection import Inspector
+from cachedesk.engine.snapshot import Snapshot, Source
 
 THEME = "gruvbox"
-
-PATIENCE_SECONDS = 3.0
-"""A source that has not answered for this long is shown as lost."""
+USUAL_HZ = 2.0
 
 
 class DeskApp(App[None]):
@@ -44,8 +50,12 @@ class DeskApp(App[None]):
     Args:
         source: what to show; only its ``snapshot()`` is called, never on the event loop.
         control: who carries commands out; ``None`` makes the desk read only.
+        inspector: who explains a key; ``None`` leaves the inspector out.
         refresh_hz: how often to pull; ``None`` pulls once, when the widgets are there.
         data_label: where the data is, for the top line.
+        deeds: what can be done here, with the keys it is done with.
+        theme: the colours, by name; empty: the usual, or what the environment names.
+        greeting: greet who is new here, until the first key.
     """
 
     TITLE = "cachedesk"
@@ -58,17 +68,25 @@ class DeskApp(App[None]):
         source: Source,
         control: Control | None,
         *,
-        refresh_hz: float | None = 2.0,
+        inspector: Inspector | None = None,
+        refresh_hz: float | None = USUAL_HZ,
         data_label: str = "",
+        deeds: tuple[Deed, ...] = DEEDS,
+        theme: str = "",
+        greeting: bool = False,
     ) -> None:
         super().__init__()
-        if "TEXTUAL_THEME" not in os.environ:
-            self.theme = THEME
-        self._source = source
+        if theme or "TEXTUAL_THEME" not in os.environ:
+            self.theme = theme or THEME
         self._control = control
+        self._inspector = inspector
         self._refresh_hz = refresh_hz
-        self._pulling_since: float | None = None
-        self.desk = DeskScreen(read_only=control is None, data_label=data_label)
+        self._deeds = deeds_for(deeds, read_only=control is None)
+        self.set_keymap({deed.name: deed.key for deed in deeds})
+        self.desk = DeskScreen(
+            self._deeds, read_only=control is None, data_label=data_label, greeting=greeting
+        )
+        self._puller = Puller(self, source, self._show, self.desk.lose)
         # A mode and not the default screen: Textual loads no stylesheet for the latter.
         self.add_mode("desk", lambda: self.desk)
 
@@ -76,10 +94,20 @@ class DeskApp(App[None]):
     async def begin(self) -> None:
         """Pull once, or start the one timer that pulls."""
         if self._refresh_hz is None:
-            await self._pull()
-            return
-        self.set_interval(1 / self._refresh_hz, self._pull_unless_pulling)
-        self._pull_unless_pulling()
+            await self._puller.once()
+        else:
+            self._puller.every(1 / self._refresh_hz)
+
+    async def on_event(self, event: Event) -> None:
+        """Let the greeting go at the first key."""
+        if isinstance(event, Key):
+            self.desk.greeting = False
+        await super().on_event(event)
+
+    def set_refresh(self, hertz: float) -> None:
+        """Pull so many times a second from now on."""
+        self._refresh_hz = hertz
+        self._puller.every(1 / hertz)
 
     def perform(self, command: Command) -> None:
         """Have the control carry ``command`` out on a thread, and show what it said."""
@@ -88,14 +116,17 @@ class DeskApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every deed and Textual's own commands for the command palette."""
-        for deed in deeds_for(read_only=self._control is None):
-            if deed.name != "quit":  # Textual brings its own
+        for deed in self._deeds:
+            if deed.name not in ("quit", "menu"):  # Textual brings its own; it is open already
                 act = partial(self.run_action, deed.action)
-                yield SystemCommand(deed.label.capitalize(), deed.meaning, act)
+                yield SystemCommand(deed.title, f"{deed.meaning} ({deed.shown_key})", act)
         yield from super().get_system_commands(screen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False, which hides an action, for commands on a read-only desk."""
+        """Return False, which hides an action, for commands on a read-only desk, and for what
+        belongs to the desk while something lies over it."""
+        if action == "look_back":
+            return self.screen is self.desk and not isinstance(self.focused, Input)
         commands = {deed.action.partition("(")[0] for deed in DEEDS if deed.commands}
         return not (self._control is None and action in commands)
 
@@ -105,11 +136,8 @@ class DeskApp(App[None]):
 
     def action_faults(self) -> None:
         """Open the fault catalogue, and carry out what is chosen there."""
-        latest = self.desk.latest
-        if latest is None:
-            self.notify("Nothing is known of the stack yet.", severity="warning", markup=False)
-            return
-        self.push_screen(FaultsScreen(latest.catalogue, latest.at), self._carry_out)
+        if (latest := self._known()) is not None:
+            self.push_screen(FaultsScreen(latest), self._carry_out)
 
     def action_heal(self) -> None:
         """End every active fault."""
@@ -117,15 +145,14 @@ class DeskApp(App[None]):
 
     def action_evict_key(self) -> None:
         """Evict the selected key."""
-        key = self.desk.hot_keys.selected
-        if key is None:
-            self.notify("There is no key to evict yet.", severity="warning", markup=False)
-        else:
+        if (key := self._selected()) is not None:
             self.perform(EvictKey(key))
 
-    def action_evict_all(self) -> None:
-        """Evict every key."""
-        self.perform(EvictAll())
+    def action_evict(self) -> None:
+        """Ask what to evict, and evict it."""
+        if (latest := self._known()) is not None:
+            screen = EvictScreen(latest, self.desk.hot_keys.selected, self.desk.hot_keys.wanted)
+            self.push_screen(screen, self._carry_out)
 
     def action_toggle_worker(self) -> None:
         """Pause the worker, or let it go on when it is paused."""
@@ -137,46 +164,103 @@ class DeskApp(App[None]):
         """Let the worker flush one batch."""
         self.perform(StepWorker())
 
+    def action_steer(self) -> None:
+        """Open what can be changed while everything runs."""
+        if (latest := self._known()) is not None:
+            hertz = self._refresh_hz or USUAL_HZ
+            self.push_screen(SteeringScreen(latest, self.perform, hertz, self.set_refresh))
+
+    def action_record(self) -> None:
+        """Begin to record to a new file in the current directory, or end the recording."""
+        if (latest := self._known()) is not None:
+            name = f"cachedesk-{time.strftime('%Y%m%d-%H%M%S')}.rec"
+            self.perform(Record(None if latest.recording else name))
+
+    @on(HotKeys.Inspect)
+    def action_inspect(self) -> None:
+        """Explain the selected key."""
+        if (key := self._selected()) is None:
+            return
+        if self._inspector is None:
+            self._say("There is no stack behind this screen that could explain a key.")
+            return
+        explain = partial(self._inspector.inspect, key)
+        perform = self.perform if self._control is not None else None
+        self.push_screen(InspectorScreen(key, explain, perform))
+
+    def action_filter(self) -> None:
+        """Let the user type which keys to list."""
+        self.desk.start_filter()
+
+    def action_sort(self) -> None:
+        """List the keys in the next order."""
+        self.desk.hot_keys.cycle_order()
+
     def action_toggle_frozen(self) -> None:
         """Freeze or thaw the display."""
         self.desk.frozen = not self.desk.frozen
 
+    def action_zoom(self, step: int) -> None:
+        """Show less (1), more (-1) or the usual time (0) on the charts."""
+        self.desk.zoom(step)
+
+    def action_look_back(self, steps: int) -> None:
+        """Freeze and look back in time (negative), or on again."""
+        self.desk.look_back(steps)
+
+    def action_expand(self) -> None:
+        """Give the focused panel the whole screen, or give it back."""
+        self.desk.toggle_expanded()
+
+    def action_toggle_panel(self, number: int) -> None:
+        """Show or hide the panel of this number."""
+        self.desk.toggle_panel(number)
+
+    def action_save_picture(self) -> None:
+        """Save the screen as an SVG picture, in the current directory or by the browser."""
+        try:
+            self.deliver_screenshot(path=os.getcwd())
+        except OSError as error:
+            self._say(f"The picture could not be saved: {error.strerror}.")
+
     def action_help(self) -> None:
-        """Show the help screen."""
-        self.push_screen(HelpScreen(deeds_for(read_only=self._control is None)))
+        """Explain what has the focus, and every key."""
+        focused = self.focused
+        here = focused.HELP if focused else None
+        if isinstance(focused, Chart):
+            here = f"{focused.panel.meaning} {here}"
+        self.push_screen(HelpScreen(self._deeds, here))
 
     def _carry_out(self, command: Command | None) -> None:
         if command is not None:
             self.perform(command)
 
-    def _pull_unless_pulling(self) -> None:
-        if self._pulling_since is None:
-            self.run_worker(self._pull(), group="pull")
-            return
-        waited = time.monotonic() - self._pulling_since
-        if waited >= PATIENCE_SECONDS and self.is_running:
-            self.desk.lose(f"no answer for {waited:.0f} s")
+    def _show(self, snapshot: Snapshot) -> None:
+        self.desk.apply(snapshot)
+        if isinstance(self.screen, FaultsScreen | SteeringScreen | EvictScreen):
+            self.screen.apply(snapshot)
+        elif isinstance(self.screen, InspectorScreen):
+            self.screen.pull()
 
-    async def _pull(self) -> None:
-        self._pulling_since = time.monotonic()
-        try:
-            snapshot = await in_background(self._source.snapshot)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the screen says so and goes on
-            if self.is_running:
-                self.desk.lose(f"{type(error).__name__}: {error}")
-        else:
-            # An answer may come when the widgets it was meant for are already gone.
-            if self.is_running:
-                self.desk.apply(snapshot)
-                if isinstance(self.screen, FaultsScreen):
-                    self.screen.apply(snapshot.catalogue, snapshot.at)
-        finally:
-            self._pulling_since = None
+    def _known(self) -> Snapshot | None:
+        """Return the newest snapshot; say so when there is none yet."""
+        if self.desk.latest is None:
+            self._say("Nothing is known of the stack yet.")
+        return self.desk.latest
+
+    def _selected(self) -> bytes | None:
+        """Return the selected key; say so when there is none."""
+        if self.desk.hot_keys.selected is None:
+            self._say("There is no key yet.")
+        return self.desk.hot_keys.selected
+
+    def _say(self, sentence: str) -> None:
+        self.notify(sentence, severity="warning", markup=False)
 
     @work(thread=True, group="commands")
     def _perform(self, control: Control, command: Command) -> None:
         try:
-            said = control.perform(command)
+            control.perform(command)
         except CachedeskError as error:
             self.notify(str(error), title="Not done", severity="error", markup=False)
         except Exception as error:  # noqa: BLE001 - a defect in the engine must not close the desk
@@ -185,4 +269,4 @@ class DeskApp(App[None]):
             self.notify(said, title=title, severity="error", timeout=15, markup=False)
         else:
             # What was done is an event, or to be seen; a toast would only cover it.
-            self.call_from_thread(self._pull_unless_pulling)
+            self.call_from_thread(self._puller.soon)

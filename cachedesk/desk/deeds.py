@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from textual.binding import Binding
+from textual.keys import format_key
+
+from cachedesk.desk.titles import TITLES
 
 
 class Group(Enum):
@@ -18,15 +21,22 @@ class Group(Enum):
     BREAK = "Break it"
     STEER = "Steer it"
     LOOK = "Look at it"
+    PANELS = "Panels"
+
+    @property
+    def title(self) -> str:
+        """The group in one word."""
+        return self.value.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
     """One thing to do.
 
-    ``name`` identifies it (a button's id); ``action`` is the app's action; ``label`` and ``short``
-    are its words on a wide and on a narrow button; ``meaning`` is its sentence in the help.
-    ``commands`` says that it asks something of the stack, so that a read-only desk hides it.
+    ``name`` identifies it (a button's id, its place in the key map); ``action`` is the app's
+    action; ``label`` and ``short`` are its words on a wide and on a narrow button; ``meaning`` is
+    its sentence in the help. ``commands`` says that it asks something of the stack, so that a
+    read-only desk hides it; ``usual`` that its button is there on a small screen, too.
     """
 
     name: str
@@ -36,145 +46,179 @@ class Deed:
     short: str
     group: Group
     meaning: str
-    commands: bool = True
+    commands: bool = False
+    usual: bool = False
 
     @property
     def shown_key(self) -> str:
         """The key as it is printed."""
-        return {"question_mark": "?"}.get(self.key, self.key)
+        return format_key(self.key)
+
+    @property
+    def title(self) -> str:
+        """What it does, as an entry of the menu."""
+        return f"{self.group.title}: {self.label}"
 
     @property
     def binding(self) -> Binding:
         """The key binding of this deed."""
         return Binding(
-            self.key, self.action, self.label, key_display=self.shown_key, tooltip=self.meaning
+            self.key,
+            self.action,
+            self.label,
+            key_display=self.shown_key,
+            tooltip=self.meaning,
+            priority=self.key in _TAKEN_BY_LISTS,
+            id=self.name,
         )
 
 
+_TAKEN_BY_LISTS = ("left", "right")
+"""Keys that a focused list would take for scrolling sideways, which there is never need of."""
+
+
+def _break(name: str, key: str, action: str, words: str, meaning: str) -> Deed:
+    label, _, short = words.partition("/")
+    return Deed(name, key, action, label, short, Group.BREAK, meaning, commands=True, usual=True)
+
+
+def _steer(name: str, key: str, action: str, words: str, meaning: str) -> Deed:
+    label, _, short = words.partition("/")
+    return Deed(name, key, action, label, short, Group.STEER, meaning, commands=True, usual=True)
+
+
+def _look(
+    name: str, key: str, action: str, label: str, meaning: str, *, usual: bool = False
+) -> Deed:
+    return Deed(name, key, action, label, label, Group.LOOK, meaning, usual=usual)
+
+
 DEEDS: tuple[Deed, ...] = (
-    Deed(
+    _break(
         "kill-redis",
         "k",
         "inject('redis.kill')",
-        "kill Redis",
-        "kill",
-        Group.BREAK,
+        "kill Redis/kill",
         "Kill redis-server with SIGKILL; the supervisor brings it back, empty.",
     ),
-    Deed(
+    _break(
         "hold-redis-down",
         "d",
         "inject('redis.down')",
-        "hold down",
-        "down",
-        Group.BREAK,
+        "hold down/down",
         "Kill redis-server and keep it down until you heal.",
     ),
-    Deed(
+    _break(
         "crash-worker",
         "c",
         "inject('worker.crash')",
-        "crash worker",
-        "crash",
-        Group.BREAK,
+        "crash worker/crash",
         "Crash the worker in the middle of a flush; its batch is delivered again.",
     ),
-    Deed(
+    _break(
         "lock-database",
         "l",
         "inject('database.lock')",
-        "lock SQLite",
-        "lock",
-        Group.BREAK,
+        "lock SQLite/lock",
         "Let a second connection hold SQLite's lock until you heal.",
     ),
-    Deed(
+    _break(
         "faults",
         "f",
         "faults",
-        "faults",
-        "faults",
-        Group.BREAK,
+        "faults/fault",
         "Open the catalogue of faults: choose one, where it strikes, and for how long.",
     ),
-    Deed(
-        "heal",
-        "h",
-        "heal",
-        "heal",
-        "heal",
-        Group.BREAK,
-        "End every fault that is active now.",
-    ),
-    Deed(
+    _break("heal", "h", "heal", "heal/heal", "End every fault that is active now."),
+    _steer(
         "evict-key",
         "e",
         "evict_key",
-        "evict key",
-        "evict",
-        Group.STEER,
+        "evict key/evict",
         "Evict the selected key from Redis; the truth keeps it.",
     ),
-    Deed(
-        "evict-all",
+    _steer(
+        "evict",
         "E",
-        "evict_all",
-        "evict all",
-        "all",
-        Group.STEER,
-        "Evict every key from Redis; the truth keeps them.",
+        "evict",
+        "evict…/more",
+        "Evict many keys from Redis: those of a pattern, a share, or all; the truth keeps them.",
     ),
-    Deed(
+    _steer(
         "pause-worker",
         "p",
         "toggle_worker",
-        "pause",
-        "pause",
-        Group.STEER,
+        "pause/pause",
         "Pause the worker after its batch, or let a paused worker go on.",
     ),
-    Deed(
+    _steer(
         "step-worker",
         "n",
         "step_worker",
-        "step",
-        "step",
-        Group.STEER,
+        "step/step",
         "Let a paused worker flush exactly one batch.",
     ),
+    _steer(
+        "steer",
+        "s",
+        "steer",
+        "steer/steer",
+        "Change batches, workload rate, Redis's memory and eviction policy while everything runs.",
+    ),
     Deed(
+        "record",
+        "R",
+        "record",
+        "record",
+        "rec",
+        Group.STEER,
+        "Record what the desk shows to a file, or end the recording; “cachedesk replay” plays it.",
+        commands=True,
+    ),
+    _look(
+        "inspect",
+        "i",
+        "inspect",
+        "inspect",
+        "Explain the selected key: its value in each place, what is pending, and who wins.",
+    ),
+    _look("filter", "slash", "filter", "filter", "List only the keys that match what you type."),
+    _look("sort", "o", "sort", "sort", "Order the keys by use, name, pending events or state."),
+    _look(
         "freeze",
         "space",
         "toggle_frozen",
         "freeze",
-        "freeze",
-        Group.LOOK,
-        "Freeze the display; the stack runs on and unfreezing shows now.",
-        commands=False,
+        "Freeze the display, or show now again; the stack runs on and is still recorded here.",
+        usual=True,
     ),
-    Deed(
-        "help",
-        "question_mark",
-        "help",
-        "help",
-        "help",
-        Group.LOOK,
-        "Show this page; Escape closes it.",
-        commands=False,
+    _look("zoom-in", "plus", "zoom(1)", "zoom", "Show less time on the charts, in more detail."),
+    _look("zoom-out", "minus", "zoom(-1)", "out", "Show more time on the charts."),
+    _look("zoom-reset", "equals_sign", "zoom(0)", "60 s", "Show one minute on the charts again."),
+    _look("look-back", "left", "look_back(-1)", "back", "Freeze, and look back in time."),
+    _look("look-on", "right", "look_back(1)", "on", "Look on, towards now."),
+    _look("expand", "z", "expand", "expand", "Give the focused panel the whole screen, or not."),
+    _look("save-picture", "S", "save_picture", "picture", "Save the screen as an SVG picture."),
+    _look("menu", "m", "command_palette", "menu", "List everything that can be done, to search "
+          "and choose from.", usual=True),
+    _look("help", "question_mark", "help", "help", "Explain what has the focus, and every key.",
+          usual=True),
+    _look("quit", "q", "quit", "quit", "Leave the desk; ctrl+q does it from anywhere.", usual=True),
+    *(
+        Deed(
+            f"panel-{number}",
+            str(number),
+            f"toggle_panel({number})",
+            title.lower(),
+            title.lower(),
+            Group.PANELS,
+            f"Show or hide: {title}.",
+        )
+        for number, title in TITLES.items()
     ),
-    Deed(
-        "quit",
-        "q",
-        "quit",
-        "quit",
-        "quit",
-        Group.LOOK,
-        "Leave the desk; ctrl+q does it from anywhere.",
-        commands=False,
-    ),
-)
+)  # fmt: skip
 
 
-def deeds_for(*, read_only: bool) -> tuple[Deed, ...]:
-    """Return the deeds a desk offers; a read-only one has none that commands the stack."""
-    return tuple(deed for deed in DEEDS if not (read_only and deed.commands))
+def deeds_for(deeds: tuple[Deed, ...] = DEEDS, *, read_only: bool) -> tuple[Deed, ...]:
+    """Return those of ``deeds`` that a desk offers; a read-only one commands nothing."""
+    return tuple(deed for deed in deeds if not (read_only and deed.commands))

@@ -54,7 +54,8 @@ def verdict(books: Books) -> str:
 def _books(snapshot: Snapshot) -> Headline | None:
     if snapshot.books.balanced:
         return None
-    return Headline(f"the books {verdict(snapshot.books)}", Tone.BROKEN)
+    first = f" (#{snapshot.unaccounted[0]})" if snapshot.unaccounted else ""
+    return Headline(f"the books {verdict(snapshot.books)}{first}", Tone.BROKEN)
 
 
 def _starting(snapshot: Snapshot) -> Headline | None:

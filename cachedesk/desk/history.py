@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from cachedesk.engine.snapshot import Mark, Tick
-
-WANTED_SECONDS = 60.0
-"""A chart shows at least this much time, however narrow it is."""
+from cachedesk.desk.timespan import USUAL_SECONDS
+from cachedesk.engine.snapshot import Audit, Mark, Percentiles, Reads, Snapshot, Tick, Writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,42 +16,91 @@ class Window:
     """The stretch of time a chart shows: ``width`` columns of whole ticks, newest at the right.
 
     Moments are counted in ticks. A column always holds the same ticks, whenever it is drawn, so
-    the picture moves to the left and never trembles.
+    the picture moves to the left and never trembles. Where there is more room than there are
+    ticks, a tick takes ``columns_per_tick`` columns.
     """
 
     width: int
     tick_seconds: float
     ticks_per_column: int
     newest_at: float
+    columns_per_tick: int = 1
 
     @classmethod
-    def ending(cls, newest_at: float, tick_seconds: float, width: int) -> Window:
-        """Return the window of ``width`` columns whose last one holds ``newest_at``."""
+    def ending(
+        cls,
+        newest_at: float,
+        tick_seconds: float,
+        width: int,
+        wanted_seconds: float = USUAL_SECONDS,
+    ) -> Window:
+        """Return the window of ``width`` columns whose last one holds ``newest_at`` and that
+        shows at least ``wanted_seconds``, however narrow it is."""
         tick_seconds = max(tick_seconds, 0.001)
-        ticks = math.ceil(WANTED_SECONDS / (max(1, width) * tick_seconds))
-        return cls(width, tick_seconds, max(1, ticks), newest_at)
+        wanted_ticks = max(1, math.ceil(wanted_seconds / tick_seconds))
+        width = max(1, width)
+        return cls(
+            width,
+            tick_seconds,
+            math.ceil(wanted_ticks / width),
+            newest_at,
+            max(1, width // wanted_ticks),
+        )
 
     @property
     def seconds(self) -> float:
         """How much time the window shows."""
-        return self.width * self.ticks_per_column * self.tick_seconds
+        return self.width * self.ticks_per_column * self.tick_seconds / self.columns_per_tick
 
     def column(self, at: float) -> int:
-        """Return the column that holds ``at``; below 0 when it is older than the window."""
+        """Return the last column that holds ``at``; below 0 when it is older than the window."""
         newest = round(self.newest_at / self.tick_seconds)
         # Counted from the newest tick: a late timer moves a tick by far less than half a tick.
         tick = newest - round((self.newest_at - at) / self.tick_seconds)
         newest_bucket = newest // self.ticks_per_column
-        return self.width - 1 - (newest_bucket - tick // self.ticks_per_column)
+        age = newest_bucket - tick // self.ticks_per_column
+        return self.width - 1 - age * self.columns_per_tick
 
     def buckets(self, ticks: Sequence[Tick]) -> list[list[Tick]]:
         """Return the ticks of each column, oldest column first; a column may have none."""
         buckets: list[list[Tick]] = [[] for _ in range(self.width)]
-        for tick in ticks[-(self.width + 1) * self.ticks_per_column :]:
-            column = self.column(tick.at)
-            if 0 <= column < self.width:
-                buckets[column].append(tick)
+        most = (self.width // self.columns_per_tick + 1) * self.ticks_per_column
+        for tick in ticks[-most:]:
+            last = self.column(tick.at)
+            for column in range(max(0, last - self.columns_per_tick + 1), last + 1):
+                if column < self.width:
+                    buckets[column].append(tick)
         return buckets
+
+
+def as_of(snapshot: Snapshot, at: float) -> Snapshot:
+    """Return what of ``snapshot`` can be said of the moment ``at`` in its history.
+
+    Counts and gauges of the ticks are exact to a tick; what no tick holds is left unknown.
+    """
+    past = tuple(tick for tick in snapshot.ticks if tick.at <= at)
+    since = snapshot.ticks[len(past) :]
+    last = past[-1] if past else Tick(at)
+    reads = snapshot.reads
+    return replace(
+        snapshot,
+        at=at,
+        ticks=past,
+        reads=Reads(
+            hits=reads.hits - sum(tick.hits for tick in since),
+            misses=reads.misses - sum(tick.misses for tick in since),
+            stale=reads.stale - sum(tick.stale for tick in since),
+            unavailable=reads.unavailable
+            + snapshot.writes.unavailable
+            - sum(tick.unavailable for tick in since),
+        ),
+        writes=Writes(),
+        log=replace(snapshot.log, depth=last.depth, oldest_seconds=last.lag_seconds, in_flight=0),
+        lag=Percentiles(),
+        prefixes=(),
+        audit=Audit(),
+        events=tuple(event for event in snapshot.events if event.at <= at),
+    )
 
 
 class AxisCell(Enum):
@@ -93,24 +140,27 @@ class Name:
     active: bool
 
 
-def mark_names(marks: Sequence[Mark], window: Window) -> list[Name]:
-    """Return each fault's name under its start, left to right, where there is room for it.
+def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> list[list[Name]]:
+    """Return each fault's name under its start, where there is room for it: at most so many rows
+    of names, each from left to right.
 
     The newest faults are placed first: what goes on now is named before what is over.
     """
-    names: list[Name] = []
-    free_until = window.width + 1
+    placed: list[list[Name]] = [[] for _ in range(max(1, rows))]
+    free_until = [window.width + 1] * len(placed)
     for mark in sorted(marks, key=lambda mark: mark.start_at, reverse=True):
-        if _last_column(mark, window) < 0:
+        if _last_column(mark, window) < 0 or window.column(mark.start_at) >= window.width:
             continue
         wanted = max(0, window.column(mark.start_at))
-        start = min(wanted, free_until - 1 - len(mark.name))
-        # A name may move to the left to stay whole, but not away from its mark.
-        if start < 0 or wanted >= start + len(mark.name):
-            continue
-        names.insert(0, Name(start, mark.name, mark.end_at is None))
-        free_until = start
-    return names
+        for row, names in enumerate(placed):
+            start = min(wanted, free_until[row] - 1 - len(mark.name))
+            # A name may move to the left to stay whole, but not away from its mark.
+            if start < 0 or wanted >= start + len(mark.name):
+                continue
+            names.insert(0, Name(start, mark.name, mark.end_at is None))
+            free_until[row] = start
+            break
+    return [names for names in placed if names]
 
 
 def _last_column(mark: Mark, window: Window) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cachedesk.desk.formats import ABSENT, UNKNOWN, compact, data_text
+from cachedesk.desk.keylist import Order, filtered, severity
 from cachedesk.desk.keystate import KeyState, key_state
 from cachedesk.engine.snapshot import HotKey
 
@@ -33,12 +34,15 @@ COLUMNS = (
     Column("Redis", 7, 28, 3, align_right=True),
     Column("pending", 7, 7, 0, align_right=True),
     Column("SQLite", 7, 28, 3, align_right=True),
+    Column("truth", 7, 28, 3, align_right=True),
     Column("state", 16, 16, 0),
 )
-_POLICY = 1
+_POLICY, _TRUTH = 1, 5
 _POLICY_PREFIX = "write-"
 _ROOMY = 90
 """From this width on the policy is written in full."""
+_VAST = 126
+"""From this width on the truth, which the other columns tell, has a column of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +55,43 @@ class KeyRow:
 
 
 def rows_of(
-    hot: Sequence[HotKey], selected: bytes | None, before: Sequence[HotKey] = ()
+    hot: Sequence[HotKey],
+    selected: bytes | None,
+    before: Sequence[HotKey] = (),
+    *,
+    wanted: str = "",
+    order: Order = Order.USES,
 ) -> tuple[KeyRow, ...]:
-    """Return the rows to list, at most ``MOST_ROWS``; ``before`` are the keys listed before.
+    """Return the rows to list, at most ``MOST_ROWS``.
 
-    A selected key that is no longer among them keeps a row at the end: a command on the
-    selection must never reach another key than the one the user chose.
+    Args:
+        hot: the keys, the hottest first.
+        selected: the key that the user chose. One that is no longer among the hot ones, or not
+            wanted, keeps a row at the end: a command on the selection must never reach another
+            key than the one the user chose.
+        before: the keys of the snapshot before.
+        wanted: the filter; empty lists all.
+        order: by what to sort.
     """
     known = {key.key: key for key in before}
-    rows = [_row(key, known.get(key.key)) for key in hot[:MOST_ROWS]]
+    listed = [(key, _row(key, known.get(key.key))) for key in filtered(hot[:MOST_ROWS], wanted)]
+    if order is Order.KEY:
+        listed.sort(key=lambda pair: pair[0].key)
+    elif order is Order.PENDING:
+        listed.sort(key=lambda pair: pair[0].pending, reverse=True)
+    elif order is Order.STATE:
+        listed.sort(key=lambda pair: severity(pair[1].state))
+    rows = [row for _, row in listed]
     if selected is not None and all(row.key != selected for row in rows):
         rows[MOST_ROWS - 1 :] = []
-        gone = (data_text(selected), "", UNKNOWN, UNKNOWN, UNKNOWN, KeyState.COOLED.value)
-        rows.append(KeyRow(selected, KeyState.COOLED, gone))
+        now = next((key for key in hot[:MOST_ROWS] if key.key == selected), None)
+        rows.append(_cooled(selected) if now is None else _row(now, known.get(selected)))
     return tuple(rows)
+
+
+def _cooled(key: bytes) -> KeyRow:
+    cells = (data_text(key), "", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, KeyState.COOLED.value)
+    return KeyRow(key, KeyState.COOLED, cells)
 
 
 def column_widths(width: int) -> tuple[int, ...]:
@@ -75,16 +102,19 @@ def column_widths(width: int) -> tuple[int, ...]:
     widths = [column.least for column in COLUMNS]
     if width >= _ROOMY:
         widths[_POLICY] += len(_POLICY_PREFIX)
-    spare = width - _POINTER - _SCROLLBAR - sum(widths) - GAP * (len(widths) - 1)
+    if width < _VAST:
+        widths[_TRUTH] = 0
+    gaps = GAP * (sum(cells > 0 for cells in widths) - 1)
+    spare = width - _POINTER - _SCROLLBAR - sum(widths) - gaps
     if spare < 0:
         spare += widths[_POLICY] + GAP
         widths[_POLICY] = 0
     if spare < 0:
         widths[0] = max(4, widths[0] + spare)
         return tuple(widths)
-    shares = sum(column.share for column in COLUMNS)
+    shares = sum(column.share for cells, column in zip(widths, COLUMNS, strict=True) if cells)
     return tuple(
-        min(cells + spare * column.share // shares, max(cells, column.most))
+        min(cells + spare * column.share // shares, max(cells, column.most)) if cells else 0
         for cells, column in zip(widths, COLUMNS, strict=True)
     )
 
@@ -102,6 +132,7 @@ def _row(hot: HotKey, before: HotKey | None) -> KeyRow:
         _value(hot.cached, known=hot.cached_known),
         compact(hot.pending) if hot.pending else ABSENT,
         _value(hot.row, known=hot.row_known),
+        _value(hot.truth, known=hot.truth_known),
         state.value,
     )
     return KeyRow(hot.key, state, cells)

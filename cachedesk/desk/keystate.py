@@ -19,6 +19,7 @@ class KeyState(Enum):
     ABSENT = "absent"
     BEING_WRITTEN = "being written"
     STALE = "stale in Redis"
+    DEAD_LETTER = "dead letter"
     ROW_UNKNOWN = "SQLite unknown"
     CACHE_UNKNOWN = "Redis unknown"
     UNKNOWN = "unknown"
@@ -35,6 +36,12 @@ def key_state(hot: HotKey, before: HotKey | None = None) -> KeyState:
             moment; it is called stale only when Redis stood still in two snapshots and was wrong
             in both.
     """
+    state = _state(hot, before)
+    # What was refused for good is worth a word as long as nothing worse is to be said.
+    return KeyState.DEAD_LETTER if hot.dead and state is not KeyState.STALE else state
+
+
+def _state(hot: HotKey, before: HotKey | None) -> KeyState:
     if not hot.cached_known and not hot.row_known and not hot.truth_known and not hot.pending:
         return KeyState.UNKNOWN
     if hot.cached is not None and hot.cached_known:

@@ -1,31 +1,44 @@
-"""The three charts: what each one measures, on which scale, and which figures stand beside it."""
+"""The charts: what each one measures, on which scale, and which figures stand beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cachedesk.desk.formats import ABSENT, compact, number, percent, span
+from cachedesk.desk.formats import ABSENT, compact, data_text, number, percent, span
+from cachedesk.desk.titles import (
+    EVENTS,
+    FLOW,
+    HIT_RATE,
+    KEYS,
+    LATENCY,
+    QUEUE_DEPTH,
+    STALENESS,
+    THROUGHPUT,
+    TITLES,
+)
 from cachedesk.engine.snapshot import Percentiles, Snapshot, Tick
 
-Notes = tuple[tuple[str, ...], tuple[str, ...]]
-"""Two lines of notes, each of pieces that are joined as widely as there is room for."""
+Notes = tuple[tuple[str, ...], ...]
+"""Lines of notes, the most important first, each of pieces that are joined as widely as there is
+room for. A chart shows as many lines as it has room for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
     """One chart over time.
 
-    ``measure`` folds the ticks of one column into its height (``None``: nothing to measure), and
-    ``alert`` says whether to mark that column. ``least_top`` is the smallest top of the scale,
-    ``grows`` says whether it may step up, and ``scale`` prints a value of it. ``figure`` is the
-    headline figure, ``notes`` are the two lines under it.
+    ``number`` shows and hides it. ``measure`` folds the ticks of one column, which last so many
+    seconds together, into its height (``None``: nothing to measure), and ``alert`` says whether to
+    mark that column. ``least_top`` is the smallest top of the scale, ``grows`` says whether it may
+    step up, and ``scale`` prints a value of it. ``figure`` is the headline figure, ``notes`` are
+    the lines under it.
     """
 
     name: str
-    title: str
+    number: int
     meaning: str
-    measure: Callable[[Sequence[Tick]], float | None]
+    measure: Callable[[Sequence[Tick], float], float | None]
     alert: Callable[[Sequence[Tick]], bool]
     least_top: float
     grows: bool
@@ -33,22 +46,34 @@ class Panel:
     figure: Callable[[Snapshot], str]
     notes: Callable[[Snapshot], Notes]
 
+    @property
+    def title(self) -> str:
+        """Its title, without the number."""
+        return TITLES[self.number]
 
-def hit_rate(ticks: Sequence[Tick]) -> float | None:
+
+def hit_rate(ticks: Sequence[Tick], seconds: float) -> float | None:
     """Return the percentage of reads that Redis served; ``None`` when nobody read."""
     hits = sum(tick.hits for tick in ticks)
     reads = hits + sum(tick.misses for tick in ticks)
     return 100.0 * hits / reads if reads else None
 
 
-def queue_depth(ticks: Sequence[Tick]) -> float | None:
+def queue_depth(ticks: Sequence[Tick], seconds: float) -> float | None:
     """Return the deepest the log was."""
     return max((float(tick.depth) for tick in ticks), default=None)
 
 
-def lag(ticks: Sequence[Tick]) -> float | None:
+def lag(ticks: Sequence[Tick], seconds: float) -> float | None:
     """Return the longest that the oldest waiting event had waited, in seconds."""
     return max((tick.lag_seconds for tick in ticks), default=None)
+
+
+def throughput(ticks: Sequence[Tick], seconds: float) -> float | None:
+    """Return how many reads and writes were answered a second."""
+    if not ticks or seconds <= 0:
+        return None
+    return sum(tick.hits + tick.misses + tick.writes for tick in ticks) / seconds
 
 
 def harmed(ticks: Sequence[Tick]) -> bool:
@@ -66,8 +91,8 @@ def scale_percent(value: float) -> str:
     return f"{value:.0f} %"
 
 
-def scale_events(value: float) -> str:
-    """Return a value of the scale in events."""
+def scale_count(value: float) -> str:
+    """Return a value of the scale in events or operations."""
     return compact(round(value))
 
 
@@ -76,22 +101,33 @@ def scale_seconds(value: float) -> str:
     return f"{value:.0f} s" if value < 1000 else f"{value / 1000:.0f}k s"
 
 
+def _recent(snapshot: Snapshot) -> tuple[tuple[Tick, ...], float]:
+    """Return the newest ticks and how long they lasted: one tick jumps, five are steady."""
+    recent = snapshot.ticks[-5:]
+    return recent, max(0.001, snapshot.tick_seconds * len(recent))
+
+
 def _share(ticks: Sequence[Tick]) -> str:
     hits = sum(tick.hits for tick in ticks)
     return percent(hits, hits + sum(tick.misses for tick in ticks))
 
 
 def _hit_rate_now(snapshot: Snapshot) -> str:
-    # One tick holds few reads and its rate jumps; five of them are steady and still "now".
-    return _share(snapshot.ticks[-5:])
+    return _share(_recent(snapshot)[0])
 
 
 def _hit_rate_notes(snapshot: Snapshot) -> Notes:
     reads = snapshot.reads
     minute = [tick for tick in snapshot.ticks if tick.at > snapshot.at - 60.0]
+    prefixes = (
+        f"{data_text(rate.prefix) if rate.prefix else 'others'} "
+        f"{percent(rate.hits, rate.hits + rate.misses)}"
+        for rate in snapshot.prefixes
+    )
     return (
         (f"last minute {_share(minute)}",),
         (f"since the start {percent(reads.hits, reads.hits + reads.misses)}",),
+        *((prefix,) for prefix in prefixes),
     )
 
 
@@ -101,11 +137,17 @@ def _depth_now(snapshot: Snapshot) -> str:
 
 
 def _depth_notes(snapshot: Snapshot) -> Notes:
-    recent = snapshot.ticks[-5:]
-    seconds = max(0.001, snapshot.tick_seconds * len(recent))
+    recent, seconds = _recent(snapshot)
     written = sum(tick.writes for tick in recent) / seconds
     applied = sum(tick.applied for tick in recent) / seconds
-    return (f"writes {compact(round(written))}/s",), (f"applied {compact(round(applied))}/s",)
+    rows = sum(tick.rows for tick in recent) / seconds
+    log = snapshot.log
+    return (
+        (f"oldest {span(log.oldest_seconds)}", f"{compact(log.in_flight)} in flight"),
+        (f"{compact(round(written))} in/s", f"{compact(round(applied))} out/s"),
+        (f"flushed as {compact(round(rows))} rows/s",),
+        (f"limit {compact(log.limit_events)} events",),
+    )
 
 
 def _lag_now(snapshot: Snapshot) -> str:
@@ -120,20 +162,41 @@ def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
 
 
 def _lag_notes(snapshot: Snapshot) -> Notes:
-    reads = snapshot.reads
+    reads, audit = snapshot.reads, snapshot.audit
     # Both kinds of call, as in the ticks: the figure must explain every mark on the chart.
     unavailable = reads.unavailable + snapshot.writes.unavailable
-    return (
+    usual = (
         _lag_percentiles(snapshot.lag),
         (f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),
+    )
+    audited = (f"{compact(audit.divergent)} divergent", f"of {compact(audit.checked)} audited")
+    if not audit.divergent:
+        return (*usual, audited)
+    return (audited, *usual, *((f"✗ {data_text(key)}",) for key in audit.keys))
+
+
+def _rate_now(snapshot: Snapshot) -> str:
+    rate = throughput(*_recent(snapshot))
+    return ABSENT if rate is None else f"{compact(round(rate))}/s"
+
+
+def _rate_notes(snapshot: Snapshot) -> Notes:
+    recent, seconds = _recent(snapshot)
+    reads = sum(tick.hits + tick.misses for tick in recent) / seconds
+    through = sum(tick.through for tick in recent) / seconds
+    behind = sum(tick.behind for tick in recent) / seconds
+    return (
+        (f"reads {compact(round(reads))}/s",),
+        (f"through {compact(round(through))}/s", f"behind {compact(round(behind))}/s"),
     )
 
 
 PANELS: tuple[Panel, ...] = (
     Panel(
         "hit-rate",
-        "Hit rate",
-        "The share of reads that Redis served; the rest went to SQLite, with the log folded in.",
+        HIT_RATE,
+        "The share of reads that Redis served; the rest went to SQLite, with the log folded in. "
+        "With room, by key prefix.",
         hit_rate,
         never,
         100.0,
@@ -144,21 +207,22 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         "queue-depth",
-        "Queue depth",
+        QUEUE_DEPTH,
         "How many accepted events wait in the log; its scale only grows, in steps of 1, 2, 5.",
         queue_depth,
         never,
         100.0,
         True,
-        scale_events,
+        scale_count,
         _depth_now,
         _depth_notes,
     ),
     Panel(
         "staleness",
-        "Staleness",
+        STALENESS,
         "Lag: how long the oldest event has waited. Stale: reads behind the last write. "
-        "A column with a stale read or an unavailable call is marked with “!”.",
+        "A column with a stale read or an unavailable call is marked with “!”. Divergent: keys "
+        "that the auditor found to be other in Redis than the truth.",
         lag,
         harmed,
         1.0,
@@ -167,10 +231,27 @@ PANELS: tuple[Panel, ...] = (
         _lag_now,
         _lag_notes,
     ),
+    Panel(
+        "throughput",
+        THROUGHPUT,
+        "Reads and writes answered a second, both paths together.",
+        throughput,
+        never,
+        100.0,
+        True,
+        scale_count,
+        _rate_now,
+        _rate_notes,
+    ),
 )
 
 MEANINGS: tuple[tuple[str, str], ...] = (
     ("Books", "accepted = applied + pending + dead; anything else means an event was lost."),
+    (
+        TITLES[FLOW],
+        "Who asks whom, how often a second, and how each part is. A heavy arrow carries what "
+        "another cannot, ✗ means that nothing gets through, ◇ that a failpoint waits there.",
+    ),
     ("Redis", "The cache: it gives speed, and may forget everything at any time."),
     ("Log", "The write-behind log: accepted events wait here, durable, until SQLite has them."),
     ("Worker", "It coalesces a batch per key and flushes it to SQLite; “saved” are row writes."),
@@ -179,11 +260,16 @@ MEANINGS: tuple[tuple[str, str], ...] = (
         "The system of record, the truth once the log is folded in; flush and read are medians.",
     ),
     *((panel.title, panel.meaning) for panel in PANELS),
+    (
+        TITLES[LATENCY],
+        "How long each path took its caller in the last seconds: half of the calls were quicker "
+        "than p50, all but one in a hundred than p99. The scale is logarithmic.",
+    ),
     ("Time axis", "▼ a fault begins, ━ it lasts, ▲ it ends, right under what it did."),
     (
-        "Hot keys",
+        TITLES[KEYS],
         "The most used keys and their value in each place; the selection follows its key.",
     ),
-    ("Events", "What happened, newest first."),
+    (TITLES[EVENTS], "What happened, newest first."),
 )
 """One sentence about every panel, for the help screen."""

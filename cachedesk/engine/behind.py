@@ -68,6 +68,7 @@ class WriteBehind:
         self._versions = parts.versions
         self._cache = parts.cache
         self._seqs = parts.seqs
+        self._journal = parts.journal
         self._settings = parts.settings.log
         self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
@@ -119,14 +120,13 @@ class WriteBehind:
 
     def mend(self, deadline: float) -> None:
         """Have the log take events again after a commit of it failed, an ack's among them, without
-        waiting for the next write.
+        waiting for the next write. Returns when whatever was being appended is.
 
         Raises:
             Unavailable: the disk still fails.
         """
-        if self._log.failed:
-            # In the queue, because whoever mends must be alone with the log.
-            self._group.submit(_BehindRequest((), deadline, {}))
+        # In the queue, because whoever mends must be alone with the log.
+        self._group.submit(_BehindRequest((), deadline, {}))
 
     def _has_room(self, events: int) -> bool:
         settings = self._settings
@@ -188,12 +188,13 @@ class WriteBehind:
         reach("log.append.before")
         try:
             self._log.append(events)
+            durable_at = wall_seconds()
             self._pending.add(events, heads)
             self._log.publish(events)
             self._versions.bump(heads)
             reach("log.append.after")
             reach("behind.cache.before")
-            self._cache.put(heads)
+            self._journal.accepted(events, durable_at, self._cache.put(heads))
             reach("behind.cache.after")
         except Unavailable:
             raise

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import cast
@@ -28,8 +28,8 @@ from typing import cast
 from cachedesk.engine.admission import Admission, clear, fields, ignore, is_loading
 from cachedesk.engine.bell import Bell
 from cachedesk.engine.errors import CacheError, CacheLoading, Unavailable
+from cachedesk.engine.eviction import Choice, matching, sweep
 from cachedesk.engine.failpoints import reach
-from cachedesk.engine.policy import glob
 from cachedesk.engine.redis_wire import RedisReplyError, RedisWire, Reply
 from cachedesk.engine.verify import Progress, Truths
 
@@ -41,7 +41,6 @@ _MOST_DOUBTFUL_KEYS = 10_000
 _ADMIT_TIMEOUT_SECONDS = 0.25
 _DOUBT_SECONDS = 0.25
 _LOOK_SECONDS = 0.002
-_SCAN_COUNT = 1000
 _KEYS_PER_MGET = 10_000
 
 
@@ -76,12 +75,24 @@ class Cache:
         self._doubtful: set[bytes] = set()
         self._doubt_all = True
         self._idle: deque[RedisWire] = deque()
+        self._keys_seen, self._keys_seen_at = 0, time.monotonic()
         self.reason = "starting"
 
     @property
     def admitted(self) -> bool:
         """Whether Redis is trusted and used just now."""
         return self._admitted is not None
+
+    @property
+    def generation(self) -> int | None:
+        """How often Redis was admitted: while it stays the same, Redis was trusted all the time.
+        ``None`` while it is not."""
+        return self._admitted
+
+    @property
+    def keys_seen(self) -> tuple[int, float]:
+        """How many keys Redis held when it was last asked, and when, in monotonic seconds."""
+        return self._keys_seen, self._keys_seen_at
 
     def get(self, key: bytes) -> bytes | None:
         """Return the cached value, or ``None`` on a certain miss.
@@ -120,14 +131,15 @@ class Cache:
         self._checkin(wire)
         return cast("list[bytes | None]", reply)
 
-    def put(self, values: Mapping[bytes, bytes | None]) -> None:
-        """Make the cache hold ``values`` (``None``: drop the key). Never raises: a key whose
-        outcome is uncertain is not read again before it was dropped."""
+    def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
+        """Make the cache hold ``values`` (``None``: drop the key), and return the keys that it did
+        not take. Never raises: a key whose outcome is uncertain is not read again before it was
+        dropped."""
         try:
             wire = self._checkout()
         except CacheError:
             self.doubt(values, "written while Redis was bypassed")
-            return
+            return values.keys()
         keys = list(values)
         try:
             replies = wire.pipeline(_store(key, values[key]) for key in keys)
@@ -141,8 +153,9 @@ class Cache:
                 wire.call(b"UNLINK", *refused)
         except CacheError as error:
             self._broken(wire, keys, str(error))
-            return
+            return values.keys()
         self._checkin(wire)
+        return refused
 
     def evict(self, pattern: bytes | str) -> int:
         """Drop the cached keys that match a shell-style ``pattern`` and return how many.
@@ -150,24 +163,31 @@ class Cache:
         Raises:
             Unavailable: Redis does not answer; whatever it holds is not used either.
         """
-        matches = glob(pattern).match
-        evicted, cursor = 0, b"0"
+        return self.evict_chosen(matching(pattern))[0]
+
+    def evict_chosen(self, choose: Choice) -> tuple[int, int]:
+        """Drop the cached keys that ``choose`` chooses, handful by handful; return how many, and
+        of how many. Errors as for ``evict``."""
         wire = self._checkout_or_unavailable()
         try:
-            while True:
-                reply = cast(
-                    "tuple[bytes, list[bytes]]", wire.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
-                )
-                cursor, found = reply
-                if chosen := [key for key in found if matches(key)]:
-                    evicted += cast("int", wire.call(b"UNLINK", *chosen))
-                if cursor == b"0":
-                    break
+            evicted, keys = sweep(wire, choose)
         except CacheError as error:
             self._broken(wire, (), str(error))
             raise Unavailable(f"Redis went away while keys were evicted: {error}") from error
         self._checkin(wire)
-        return evicted
+        return evicted, keys
+
+    def sample(self, most: int) -> list[bytes]:
+        """Return up to ``most`` different keys at random; errors as for ``get``."""
+        wire = self._checkout()
+        try:
+            count, *keys = wire.pipeline([(b"DBSIZE",), *[(b"RANDOMKEY",)] * most])
+        except CacheError as error:
+            self._broken(wire, (), str(error))
+            raise
+        self._checkin(wire)
+        self._count_keys(count)
+        return list(dict.fromkeys(key for key in keys if isinstance(key, bytes)))
 
     def evict_key(self, key: bytes) -> bool:
         """Drop one cached key and return whether it was there; errors as for ``evict``."""
@@ -177,6 +197,7 @@ class Cache:
         """Drop every cached key and return how many there were; errors as for ``evict``."""
         keys = self._count(b"DBSIZE")
         self._count(b"FLUSHALL", b"ASYNC")
+        self._count_keys(0)
         return keys
 
     def figures(self) -> CacheFigures:
@@ -194,6 +215,7 @@ class Cache:
             self._broken(wire, (), str(error))
             raise
         self._checkin(wire)
+        self._count_keys(keys)
         return CacheFigures(
             memory_bytes=int(info[b"used_memory"]),
             maxmemory_bytes=int(info[b"maxmemory"]),
@@ -244,6 +266,8 @@ class Cache:
                     doubtful, self._doubtful = self._doubtful, set()
                     self._doubt_all = False
                     if not everything and not doubtful:
+                        if done.emptied or done.verified is not None:
+                            self._count_keys(done.verified or 0)
                         self._generation += 1
                         self._admitted = self._generation
                         return done
@@ -282,6 +306,10 @@ class Cache:
     def close(self) -> None:
         """Suspend for good and close all idle connections."""
         self.doubt((), "closed")
+
+    def _count_keys(self, reply: object) -> None:
+        if isinstance(reply, int):
+            self._keys_seen, self._keys_seen_at = reply, time.monotonic()
 
     def _count(self, *command: bytes) -> int:
         wire = self._checkout_or_unavailable()

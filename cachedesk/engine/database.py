@@ -199,6 +199,11 @@ class Database:
         with self._reader() as connection:
             return dead.letters(connection, limit, after_seq)
 
+    def letters_of(self, key: bytes, most: int) -> list[DeadLetter]:
+        """Return the newest dead letters of ``key``, oldest first; see ``dead``."""
+        with self._reader() as connection:
+            return dead.letters_of(connection, key, most)
+
     def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
         """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``, as ``read``."""
         with self._reader() as connection:

@@ -21,6 +21,9 @@ _COUNT = "INSERT OR REPLACE INTO attempts (seq, attempts) VALUES (?, ?)"
 _LETTERS = (
     "SELECT seq, op, key, arg, reason, attempts, at FROM dead WHERE seq > ? ORDER BY seq LIMIT ?"
 )
+_LETTERS_OF = (
+    "SELECT seq, op, reason, attempts, at FROM dead WHERE key = ? ORDER BY seq DESC LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ def letters(connection: sqlite3.Connection, limit: int, after_seq: int) -> list[
             _LETTERS, (after_seq, limit)
         )
     ]
+
+
+def letters_of(connection: sqlite3.Connection, key: bytes, most: int) -> list[DeadLetter]:
+    """Return the newest letters of ``key``, oldest first, without what they would write."""
+    found = connection.execute(_LETTERS_OF, (key, most)).fetchall()
+    return [DeadLetter(seq, op, key, None, *rest) for seq, op, *rest in reversed(found)]
 
 
 def between(connection: sqlite3.Connection, first_seq: int, last_seq: int) -> set[int]:

@@ -271,6 +271,19 @@ class WriteBehindLog:
             self.witness.note_log(record.events[-1].seq)
         return [event for _, record in records for event in record.events]
 
+    def undelivered(self) -> list[WriteEvent]:
+        """Return the published events that were not acked, oldest first, read afresh.
+
+        Raises:
+            Unavailable: the log cannot be read.
+        """
+        through = self._published
+        try:
+            records = self._records_after(0)
+        except Damaged as error:
+            raise Unavailable(str(error)) from error
+        return [it for _, record in records for it in record.events if it.seq <= through]
+
     def read(self, most_events: int) -> Batch:
         """Return the next published records, at least one if there is one, until they hold
         ``most_events``.

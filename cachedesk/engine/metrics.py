@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from hdrh.histogram import HdrHistogram
 
-from cachedesk.engine.snapshot import Latencies, Percentiles, Reads, Tick, Writes
+from cachedesk.engine.prefixes import PrefixRates
+from cachedesk.engine.snapshot import Latencies, Percentiles, PrefixRate, Reads, Tick, Writes
 
 TICK_SECONDS = 0.5
 HISTORY_TICKS = 600
@@ -32,6 +33,10 @@ class Path(StrEnum):
     WRITE_THROUGH = "write_through"
     WRITE_BEHIND = "write_behind"
     FLUSH = "flush"
+
+
+_HIT = Path.HIT
+_MISSES = frozenset((Path.OVERLAY, Path.DATABASE))
 
 
 class Distribution:
@@ -90,17 +95,31 @@ class Metrics:
         self._times = {path: Distribution() for path in Path}
         self._lag = Distribution()
         self._hot = HotKeys()
+        self._prefixes = PrefixRates()
         self._ticks: deque[Tick] = deque(maxlen=HISTORY_TICKS)
         self._last: Counter[str] = Counter()
         self._until_rotation = _WINDOW_TICKS
 
-    def took(self, path: Path, seconds: float, keys: Iterable[bytes] = (), count: int = 1) -> None:
-        """Count ``count`` operations on ``path`` that took their caller ``seconds`` together."""
+    def took(
+        self, path: Path, seconds: float, keys: Collection[bytes] = (), count: int = 1
+    ) -> None:
+        """Count ``count`` operations on ``path``, of ``keys``, that took their caller ``seconds``
+        together."""
         with self._lock:
             self._counts[path] += count
             self._times[path].record(seconds)
             for key in keys:
                 self._hot.use(key)
+            if path is _HIT:
+                self._prefixes.hit(keys)
+            elif path in _MISSES:
+                self._prefixes.miss(keys)
+
+    def could_not_read(self, keys: Collection[bytes]) -> None:
+        """Count reads of ``keys`` that were unavailable."""
+        with self._lock:
+            self._counts["unavailable"] += len(keys)
+            self._prefixes.miss(keys)
 
     def count(self, name: str, count: int = 1) -> None:
         """Count something that has no duration: ``stale``, ``unavailable``, ``refused`` …"""
@@ -155,6 +174,7 @@ class Metrics:
                 self._until_rotation = _WINDOW_TICKS
                 for distribution in (*self._times.values(), self._lag):
                     distribution.rotate()
+                self._prefixes.rotate()
 
     def reads(self) -> Reads:
         """Return the counts of reads."""
@@ -203,6 +223,11 @@ class Metrics:
         """Return the most used keys with their uses, the hottest first."""
         with self._lock:
             return self._hot.top(most)
+
+    def prefixes(self, most: int) -> tuple[PrefixRate, ...]:
+        """Return the hit rates by key prefix of the window: see ``PrefixRates.top``."""
+        with self._lock:
+            return self._prefixes.top(most)
 
 
 def runs(times: Iterable[float]) -> list[tuple[float, int]]:

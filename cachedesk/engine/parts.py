@@ -11,6 +11,7 @@ from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.database import Database
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.freshness import Versions
+from cachedesk.engine.journal import Journal
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.metrics import Metrics
 from cachedesk.engine.pending import Pending
@@ -37,3 +38,4 @@ class Parts:
     metrics: Metrics
     chronicle: Chronicle
     observer: Observer
+    journal: Journal

@@ -105,6 +105,11 @@ class Pending:
         with self._lock:
             return {key: tuple(queue.events) for key, queue in self._queues.items()}
 
+    def keys(self) -> list[bytes]:
+        """Return the keys that have pending events."""
+        with self._lock:
+            return list(self._queues)
+
     def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
         """Return whether ``events``, the pending ones of ``key`` as read before, say what it is
         worth whatever its row is: one of them sets or deletes, and no newer write may be in it."""

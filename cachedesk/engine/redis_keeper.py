@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from cachedesk.engine.admission import Admission
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import CacheError, CacheLoading
 from cachedesk.engine.failpoints import ComponentCrash, reach
+from cachedesk.engine.limits import MemoryLimits
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.snapshot import EventKind
 from cachedesk.engine.verify import Truths
@@ -23,6 +25,7 @@ _RETRY_SECONDS = 0.003
 _HANG_SECONDS = 1.0
 _FAILED_SECONDS = 0.2
 _OLD_SECONDS = 0.5
+_JUST_BEFORE_SECONDS = 0.25
 _BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
 
 
@@ -34,6 +37,7 @@ class RedisKeeper:
         server: RedisServer,
         cache: Cache,
         announce: Callable[[EventKind, str], None],
+        limits: MemoryLimits,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -41,7 +45,9 @@ class RedisKeeper:
             server: the child process to keep.
             cache: what is admitted to it.
             announce: told in one sentence when something rare happens.
+            limits: what is asked of a server that comes back.
         """
+        self.limits = limits
         self._server = server
         self._cache = cache
         self._announce = announce
@@ -203,8 +209,10 @@ class RedisKeeper:
     def _admit(self) -> float:
         try:
             reach("redis.admit.before")
+            held = self._held_keys()
             admission = self._cache.admit(self._truths, self._progress)
             reach("redis.admit.after")
+            self.limits.tell_again()
             self._share = None
         except CacheLoading:
             self._silent_since = None
@@ -218,10 +226,17 @@ class RedisKeeper:
             text = f"Redis starts warm after {seconds:.2f} s: {admission}"
             self._announce(EventKind.RECOVERY, text)
         elif self._admitted_before or self._tried.is_set():
-            self._announce(EventKind.HEALED, f"Redis is back after {seconds:.2f} s: {admission}")
+            text = f"Redis is back after {seconds:.2f} s: {admission}{_lost(held, admission)}"
+            self._announce(EventKind.HEALED, text)
         self._admitted_before = True
         self._tried.set()
         return _LOOK_SECONDS
+
+    def _held_keys(self) -> tuple[int, str]:
+        """Return how many keys Redis held when it went, and how sure that is."""
+        number, seen_at = self._cache.keys_seen
+        gone_at = self._gone_since or time.monotonic()
+        return number, "about " if gone_at - seen_at > _JUST_BEFORE_SECONDS else ""
 
     def _progress(self, share: float) -> None:
         if self._closing:
@@ -244,3 +259,13 @@ class RedisKeeper:
             self._tried.set()
             self._server.signal(signal.SIGKILL)
         return _RETRY_SECONDS if now - self._silent_since < _HANG_SECONDS else _LOOK_SECONDS
+
+
+def _lost(held: tuple[int, str], admission: Admission) -> str:
+    """Say how many of the keys that Redis held are gone."""
+    if not admission.emptied and admission.verified is None:
+        return ""
+    number, about = held
+    lost = number - (admission.verified or 0)
+    keys = "key was" if lost == 1 else "keys were"
+    return f"; {about}{lost:,} {keys} lost from it, the truth keeps them" if lost > 0 else ""

@@ -115,6 +115,10 @@ class RedisServer:
         """Whether a restarted server brings its snapshot with it."""
         return self._warm
 
+    def use(self, settings: RedisSettings) -> None:
+        """Start servers with other limits from now on; the one that runs keeps its own."""
+        self._settings = settings
+
     def keep_as_old(self) -> None:
         """Keep the snapshot that the server has just taken, for ``start(old=True)``."""
         shutil.copyfile(self._snapshots / _SNAPSHOT_NAME, self._old)

@@ -96,7 +96,7 @@ class Reader:
         try:
             found = self._repair(key)
         except Unavailable:
-            self._metrics.count("unavailable")
+            self._metrics.could_not_read((key,))
             raise
         self._metrics.took(Path(found.source.value), time.perf_counter() - began, (key,))
         return found
@@ -108,22 +108,21 @@ class Reader:
             values = self._cache.get_many(keys)
         except CacheError:
             values = [None] * len(keys)
-        missing = list({key for key, value in zip(keys, values, strict=True) if value is None})
-        hits = len(keys) - sum(value is None for value in values)
-        if hits:
-            self._metrics.took(Path.HIT, time.perf_counter() - began, keys, hits)
+        hit = [key for key, value in zip(keys, values, strict=True) if value is not None]
+        missed = [key for key, value in zip(keys, values, strict=True) if value is None]
+        missing = list(set(missed))
+        if hit:
+            self._metrics.took(Path.HIT, time.perf_counter() - began, hit, len(hit))
         if not missing:
             return values
         try:
             found = self._load(missing)
         except Unavailable:
-            self._metrics.count("unavailable", sum(value is None for value in values))
+            self._metrics.could_not_read(missed)
             raise
-        sources = [found[key].source for key, old in zip(keys, values, strict=True) if old is None]
-        for source in set(sources):
-            self._metrics.took(
-                Path(source.value), time.perf_counter() - began, (), sources.count(source)
-            )
+        for source in {found[key].source for key in missing}:
+            its = [key for key in missed if found[key].source is source]
+            self._metrics.took(Path(source.value), time.perf_counter() - began, its, len(its))
         return [
             found[key].value if value is None else value
             for key, value in zip(keys, values, strict=True)

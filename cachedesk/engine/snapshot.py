@@ -236,7 +236,8 @@ class HotKey:
 
     ``cached`` and ``row`` are ``None`` when the key is absent there; whether the place could be
     asked at all is said by ``cached_known`` and ``row_known``. ``truth`` is the row with the
-    pending events folded in. Long values are cut to their first 256 bytes.
+    pending events folded in. Long values are cut to their first 256 bytes. ``dead`` is the number
+    of its dead letters.
     """
 
     key: bytes
@@ -249,6 +250,7 @@ class HotKey:
     row_known: bool = True
     truth: bytes | None = None
     truth_known: bool = True
+    dead: int = 0
 
 
 @dataclass(frozen=True, slots=True)

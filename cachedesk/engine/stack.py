@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import itertools
 import os
+import reprlib
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from cachedesk.engine import failpoints
+from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.commands import (
     Command,
     EvictAll,
     EvictKey,
+    EvictMatching,
+    EvictShare,
     Heal,
     Inject,
     PauseWorker,
     ResumeWorker,
     SetBatch,
+    SetMemory,
     StepWorker,
 )
 from cachedesk.engine.database import Database
@@ -32,11 +37,17 @@ from cachedesk.engine.errors import (
     Unavailable,
 )
 from cachedesk.engine.events import NO_ROW, WriteEvent
+from cachedesk.engine.eviction import matching_command, share_of_all
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.faults import FaultDesk, catalogue
+from cachedesk.engine.faults.aftermath import figures
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.freshness import Versions
+from cachedesk.engine.inspection import KeyReport
+from cachedesk.engine.inspector import StackInspector
+from cachedesk.engine.journal import Journal
 from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.limits import MemoryLimits
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.metrics import TICK_SECONDS, Metrics
 from cachedesk.engine.parts import Parts
@@ -199,7 +210,8 @@ class Stack:
                 f" {vault.recovery_seconds:.2f} s",
             )
         cache = Cache(server.socket_path, settings.redis.timeout_seconds)
-        keeper = RedisKeeper(server, cache, announce)
+        limits = MemoryLimits(settings.redis, server, cache)
+        keeper = RedisKeeper(server, cache, announce, limits)
         parts = Parts(
             settings=settings,
             policies=policies,
@@ -214,13 +226,17 @@ class Stack:
             metrics=Metrics(),
             chronicle=self.chronicle,
             observer=observer,
+            journal=Journal(),
         )
         self.worker = FlushWorker(parts)
         self.metrics, self.pending = parts.metrics, parts.pending
-        self._cache = cache
+        self._cache, self._limits = cache, limits
         self.layer = CacheLayer(parts, self.worker, self.snapshot, self._close)
-        self.faults = FaultDesk(catalogue(parts, self.layer), parts.chronicle)
-        self._survey = Survey(parts, self.worker, self.faults)
+        faults = catalogue(parts, self.layer)
+        self.faults = FaultDesk(faults, parts.chronicle, lambda: figures(parts))
+        self.auditor = Auditor(parts, self.layer.mend)
+        self._survey = Survey(parts, self.worker, self.faults, self.auditor)
+        self._inspector = StackInspector(parts, self.worker)
         self._undo.append(keeper.close)
         keeper.start(Reader(parts).truths)
         keeper.wait_until_tried()
@@ -231,10 +247,16 @@ class Stack:
         ticker = _Ticker(parts, self.layer.mend, self.faults.tend)
         ticker.start()
         self._undo.append(ticker.close)
+        self.auditor.start()
+        self._undo.append(self.auditor.close)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
         return self._survey.snapshot(self.workload)
+
+    def inspect(self, key: bytes) -> KeyReport:
+        """Return everything that is known of one key now; a place that does not answer says so."""
+        return self._inspector.inspect(key)
 
     def perform(self, command: Command) -> str:
         """Carry out a command and return a sentence that says what happened.
@@ -247,6 +269,16 @@ class Stack:
                 found = self._cache.evict_key(key)
                 how = "was evicted from Redis" if found else "was not in Redis"
                 return self._say(f"{key.decode(errors='replace')} {how}")
+            case EvictMatching(pattern):
+                evicted, _ = self._cache.evict_chosen(matching_command(pattern))
+                which = f"{evicted:,} keys that match {reprlib.repr(pattern)}"
+                return self._say(f"{which} were evicted from Redis; the truth keeps them")
+            case EvictShare(share):
+                evicted, keys = self._cache.evict_chosen(share_of_all(share))
+                which = f"{evicted:,} of {keys:,} keys, chosen at random,"
+                return self._say(f"{which} were evicted from Redis; the truth keeps them")
+            case SetMemory(maxmemory_bytes, eviction_policy):
+                return self._say(self._limits.set(maxmemory_bytes, eviction_policy))
             case EvictAll():
                 return self.faults.inject("redis.empty")
             case Inject(fault, seconds):

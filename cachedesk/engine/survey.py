@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from cachedesk.engine import failpoints
+from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import CacheFigures
 from cachedesk.engine.errors import CacheError, DatabaseError
 from cachedesk.engine.events import NO_ROW, Row, fold, is_absolute
@@ -22,6 +23,7 @@ from cachedesk.engine.snapshot import (
 from cachedesk.engine.worker import FlushWorker
 
 HOT_KEYS = 50
+_PREFIXES = 12
 _VALUE_BYTES = 256
 _WORDS = {
     "database.lock": "locked",
@@ -34,7 +36,9 @@ _WORDS = {
 class Survey:
     """Builds snapshots. What it costs depends on the number of panels, not of keys."""
 
-    def __init__(self, parts: Parts, worker: FlushWorker, faults: FaultDesk) -> None:
+    def __init__(
+        self, parts: Parts, worker: FlushWorker, faults: FaultDesk, auditor: Auditor
+    ) -> None:
         self._keeper = parts.keeper
         self._cache = parts.cache
         self._log = parts.log
@@ -46,8 +50,9 @@ class Survey:
         self._log_settings = parts.settings.log
         self._worker = worker
         self._faults = faults
+        self._auditor = auditor
         self._opened = time.monotonic()
-        self._figures = CacheFigures(0, 0, "", 0, 0)
+        self._evicted = 0
 
     def snapshot(self, workload: str) -> Snapshot:
         """Return how everything is; ``workload`` says what drives the stack."""
@@ -72,17 +77,21 @@ class Survey:
             armed=tuple(point for point in failpoints.armed() if not failpoints.spent(point)),
             hot=self._hot(),
             events=self._chronicle.events(),
+            prefixes=self._metrics.prefixes(_PREFIXES),
+            audit=self._auditor.audit,
+            unaccounted=self._auditor.accounting.ids if not books.balanced else (),
             workload=workload,
         )
 
     def _redis(self) -> RedisState:
         try:
-            figures = self._figures = self._cache.figures()
-            health = Health.UP
+            figures = self._cache.figures()
+            health, self._evicted = Health.UP, figures.evicted
         except CacheError:
-            # What it held is not used now; its limits are still true.
-            old = self._figures
-            figures = CacheFigures(0, old.maxmemory_bytes, old.eviction_policy, 0, old.evicted)
+            # What it held is not used now; its limits are those it will have.
+            limits = self._keeper.limits
+            memory, policy = limits.maxmemory_bytes, limits.eviction_policy
+            figures = CacheFigures(0, memory, policy, 0, self._evicted)
             health = Health.DOWN
         return RedisState(
             health=health,

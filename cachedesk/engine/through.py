@@ -58,6 +58,7 @@ class WriteThrough:
         self._cache = parts.cache
         self._seqs = parts.seqs
         self._observer = parts.observer
+        self._journal = parts.journal
         self._log = parts.log
         self._group: GroupCommit[WriteRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
@@ -214,7 +215,9 @@ class WriteThrough:
         reach("through.commit.after")
         if events:
             self._log.witness.note_row(events[-1].seq)
+        durable_at = wall_seconds()
         self._observer.applied(itertools.chain(absorbed.applied, events))
+        self._journal.applied(absorbed.applied)
         dead |= {event.seq for event, _ in absorbed.refused}
         self._pending.settle(pending, dead, len(events) - len(replayed))
         for request in replayed:
@@ -222,7 +225,8 @@ class WriteThrough:
             self._pending.revive()
         self._versions.bump(keys)
         reach("through.cache.before")
-        self._cache.put({key: row.value for key, row in changed.items()})
+        missed = self._cache.put({key: row.value for key, row in changed.items()})
+        self._journal.written_through(events, durable_at, missed)
         reach("through.cache.after")
         reach("through.receipt.before")
         for request, refusal in refused:

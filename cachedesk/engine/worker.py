@@ -25,6 +25,7 @@ from cachedesk.engine.isolation import LOCK_SECONDS, Isolation, Suspicious, Trou
 from cachedesk.engine.log import Batch
 from cachedesk.engine.metrics import runs
 from cachedesk.engine.parts import Parts
+from cachedesk.engine.redelivery import Redelivery
 from cachedesk.engine.refusal import is_refusal
 from cachedesk.engine.snapshot import EventKind, Health, WorkerState
 from cachedesk.engine.steering import Steered
@@ -49,12 +50,14 @@ class FlushWorker(Steered):
         self._metrics = parts.metrics
         self._settings = parts.settings.worker
         self._observer = parts.observer
+        self._journal = parts.journal
         self._announce = parts.chronicle.say
+        self._redelivery = Redelivery()
         self._opened_at = wall_seconds()
         self._thread = threading.Thread(target=self._live, name="flush-worker", daemon=True)
         self._word = "idle"
         self._health = Health.UP
-        self._in_flight = 0
+        self._in_flight = self._in_flight_through = 0
         self._batches = 0
         self._redelivered = 0
         self._restarts = 0
@@ -70,6 +73,11 @@ class FlushWorker(Steered):
     def in_flight(self) -> int:
         """How many events are in the batch that is being flushed."""
         return self._in_flight
+
+    @property
+    def in_flight_through(self) -> int:
+        """The seq of the last event in the batch that is being flushed; 0 when there is none."""
+        return self._in_flight_through if self._in_flight else 0
 
     def start(self) -> None:
         """Begin to flush."""
@@ -105,6 +113,7 @@ class FlushWorker(Steered):
                 self._work()
             except ComponentCrash as crash:
                 self._restarts += 1
+                self._redelivery.crashed(str(crash), self.in_flight_through)
                 self._failed(f"crashed at {crash}", "crashed", Health.DOWN)
                 self._announce(
                     EventKind.ERROR,
@@ -135,6 +144,8 @@ class FlushWorker(Steered):
             if batch.events:
                 self._word = "flushing"
                 self._flush(batch)
+                if said := self._redelivery.flushed(batch.events):
+                    self._announce(EventKind.RECOVERY, said)
                 if self._trouble is None:
                     self._succeeded()
             elif self._trouble is None:
@@ -187,6 +198,7 @@ class FlushWorker(Steered):
         return min(again, self._passed_at + self.batch_age_seconds - now)
 
     def _flush(self, batch: Batch) -> None:
+        self._in_flight_through = batch.events[-1].seq
         self._in_flight = len(batch.events)
         reach("worker.read.after")
         if self._trouble is None:
@@ -305,9 +317,11 @@ class FlushWorker(Steered):
         self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float
     ) -> None:
         self._observer.applied(coalesced.applied)
+        self._journal.applied(coalesced.applied + coalesced.repeated)
         self._pending.settle(events, dead)
         self._batches += 1
         self._redelivered += len(coalesced.repeated)
+        self._redelivery.repeated(coalesced.repeated)
         now = wall_seconds()
         # The time that passed while nobody was there is not the pipeline's.
         lags = runs(event.at for event in coalesced.applied if event.at >= self._opened_at)

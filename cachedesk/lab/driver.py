@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from queue import Queue
 
+from cachedesk.engine.bell import Bell
 from cachedesk.engine.errors import Closed
 from cachedesk.engine.policy import Policy
 from cachedesk.lab.client import Client, Site
@@ -25,7 +26,7 @@ from cachedesk.lab.tally import Tally, total
 
 _BURST = 64
 _WAITING_BURSTS = 2
-_SHORTEST_WAIT_SECONDS = 0.01
+_SHORTEST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.01, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,12 @@ class Driver:
         self._site = site
         self._operations = itertools.islice(operations, load.ops)
         self._load = load
+        self._rate = load.rate
         self._on_count = on_count
-        # Visitors do not wait for each other; a trace has to be exact.
-        self._may_shed = load.rate is not None and not site.patience_seconds
+        # Who has which key does not change with the rate: the order of each key would be lost.
+        self._apart = load.clients // 4 if self._may_shed else 0
+        # Rung by whoever wants the dealer to look up.
+        self._bell = Bell()
         self._shed = Tally()
         self._count = itertools.count(1)
         self._clients = [Client(site) for _ in range(load.clients)]
@@ -85,13 +89,29 @@ class Driver:
             thread.start()
         self._dealer.start()
 
+    @property
+    def rate(self) -> float | None:
+        """How many operations a second it means to do; ``None``: as many as it can."""
+        return self._rate
+
+    def set_rate(self, rate: float | None) -> None:
+        """Go on at this many operations a second, at once; ``None``: as fast as it goes."""
+        self._rate = rate
+        self._bell.set()
+
     def stop(self) -> None:
         """End soon: operations under way are finished, those that wait are dropped."""
         self._site.stopping.set()
+        self._bell.set()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to ``timeout`` seconds for the end of the load; return whether it came."""
         return self._ended.wait(timeout)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the load has come to its end."""
+        return self._ended.is_set()
 
     def join(self) -> None:
         """Stop, and wait for every thread."""
@@ -123,6 +143,11 @@ class Driver:
             return 0.0
         return (self._ended_at or time.monotonic()) - self._began
 
+    @property
+    def _may_shed(self) -> bool:
+        # Visitors do not wait for each other; a trace has to be exact.
+        return self._rate is not None and not self._site.patience_seconds
+
     def _run(self) -> None:
         try:
             self._deal()
@@ -136,18 +161,25 @@ class Driver:
         self._ended.set()
 
     def _deal(self) -> None:
-        pace = Pace(self._load.rate, self._began)
+        pace = Pace(self._rate, self._began)
         most = _BURST * len(self._clients)
         until = self._began + self._load.seconds if self._load.seconds is not None else None
-        while not self._site.stopping.is_set():
+        while True:
+            # Before anything is looked at: what changes after it rings again.
+            self._bell.clear()
+            if self._site.stopping.is_set():
+                return
             now = time.monotonic()
             if until is not None and now >= until:
                 self.stop()
                 return
+            if self._rate != pace.rate:
+                pace.change(self._rate, now)
             due = pace.due(now, most)
             if due <= 0:
                 wake = pace.next_at() if until is None else min(until, pace.next_at())
-                self._site.stopping.wait(max(_SHORTEST_WAIT_SECONDS, wake - now))
+                pause = max(_SHORTEST_WAIT_SECONDS, wake - now)
+                self._bell.wait(min(_LONGEST_WAIT_SECONDS, pause))
             elif self._deal_burst(due) < due:
                 return
 
@@ -165,10 +197,10 @@ class Driver:
         return dealt
 
     def _client_of(self, key: bytes) -> int:
-        """Return which client has ``key``. In paced traffic a quarter of the clients has all keys
-        that are written through: when the database keeps those waiting, the others go on."""
-        clients = len(self._clients)
-        apart = clients // 4 if self._may_shed else 0
+        """Return which client has ``key``. In traffic that began paced a quarter of the clients has
+        all keys that are written through: when the database keeps those waiting, the others go
+        on."""
+        clients, apart = len(self._clients), self._apart
         number = zlib.crc32(key)
         if not apart:
             return number % clients

@@ -16,6 +16,23 @@ class Pace:
         self._owed_since = began
         self._dealt = 0
 
+    @property
+    def rate(self) -> float | None:
+        """Operations a second; ``None``: as fast as it goes."""
+        return self._rate
+
+    def change(self, rate: float | None, now: float) -> None:
+        """Go on at another rate from ``now``. What was late at the old one is forgiven, except
+        for the part of an operation that was under way: who changes the rate again and again
+        would else never get one."""
+        part = 0.0
+        if self._rate is not None:
+            part = (now - self._owed_since) * self._rate - self._dealt
+        self._rate, self._dealt = rate, 0
+        self._owed_since = now
+        if rate is not None:
+            self._owed_since -= min(1.0, max(0.0, part)) / rate
+
     def due(self, now: float, most: int) -> int:
         """Return how many operations are due at ``now``, at most ``most``, and deem them dealt."""
         if self._rate is None:

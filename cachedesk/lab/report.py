@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from cachedesk.engine.snapshot import Percentiles
 from cachedesk.lab.ledger import Difference, Verdict
+from cachedesk.lab.recording.recorder import Recorded
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
 
@@ -20,6 +21,7 @@ class Report:
 
     ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
     did not end. ``trouble``: why the run ended before its load did, empty when it did not.
+    ``recorded``: what was recorded meanwhile.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Report:
     drain_seconds: float | None
     faults: Sequence[InjectedFault] = ()
     trouble: str = ""
+    recorded: Recorded | None = None
 
     @property
     def complete(self) -> bool:
@@ -89,6 +92,7 @@ class Report:
             "log": {"depth_max": tally.depth_max},
             "lag_seconds": {"p50": self.lag.p50, "p99": self.lag.p99, "max": self.lag.max},
             "faults": [asdict(fault) for fault in self.faults],
+            "recording": None if self.recorded is None else asdict(self.recorded),
             "seconds": round(self.seconds, 3),
             "drain_seconds": None if self.drain_seconds is None else round(self.drain_seconds, 3),
             "ops_per_second": round(tally.done / self.seconds) if self.seconds else 0,
@@ -123,6 +127,8 @@ class Report:
         for fault in self.faults:
             at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
             yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"
+        if self.recorded is not None:
+            yield f"  record  {self.recorded}"
         yield from self._judgement()
 
     def _judgement(self) -> Iterator[str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cachedesk.engine.commands import Record
 from cachedesk.engine.settings import Settings
 from cachedesk.lab.driver import Load
+from cachedesk.lab.recording.recorder import check_apart, check_free
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault
 from cachedesk.lab.session import Session, Traffic
@@ -31,6 +33,7 @@ def run_session(
     *,
     faults: Iterable[PlannedFault],
     watch: Watch,
+    record: Path | None = None,
 ) -> Outcome:
     """Run ``traffic`` through a stack in ``data``.
 
@@ -41,16 +44,23 @@ def run_session(
         load: how much of it, how fast, by how many.
         faults: what breaks meanwhile.
         watch: waits for the end of the load and shows something meanwhile.
+        record: the file to record every snapshot to, from the open stack to the end of the drain.
 
     Returns:
         The report, and 0 when every promise was kept, 1 when one was broken or the run could not
         be completed, or 128 and the number of the signal that ended it early.
 
     Raises:
-        CachedeskError: the stack cannot be opened, or the traffic cannot be read on.
+        CachedeskError: the stack cannot be opened, or the traffic cannot be read on; or nothing
+            can be recorded to this file, which is known before anything is opened.
     """
+    if record is not None:
+        check_apart(record, data)
+        check_free(record)
     with Signals() as signals, Session(data, settings, traffic, load, faults) as session:
         signals.on_signal = session.driver.stop
+        if record is not None:
+            session.perform(Record(str(record)))
         session.start()
         if signals.received.is_set():
             session.driver.stop()

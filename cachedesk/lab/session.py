@@ -2,6 +2,9 @@
 
 The verdict comes from the files, read afresh after everything was closed, so it does not rest on
 anything that the running stack believes.
+
+A session is a ``Source`` and a ``Control``: what the stack says and does, and what it does not
+know of, the load that drives it and the recording that is made of it.
 """
 
 from __future__ import annotations
@@ -10,15 +13,17 @@ import threading
 import time
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import CachedeskError
+from cachedesk.engine.commands import Command, Heal, Inject, Record, SetRate
+from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.engine.inspection import KeyReport
 from cachedesk.engine.layer import truth
 from cachedesk.engine.settings import Settings
-from cachedesk.engine.snapshot import EventKind, Percentiles
+from cachedesk.engine.snapshot import EventKind, Percentiles, Snapshot
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.client import GaveUp, Site
 from cachedesk.lab.draining import drain
@@ -26,11 +31,14 @@ from cachedesk.lab.driver import Driver, Load
 from cachedesk.lab.inspect import opened
 from cachedesk.lab.ledger import Ledger, Verdict
 from cachedesk.lab.operations import Operation
+from cachedesk.lab.recording.frames import RecordingError
+from cachedesk.lab.recording.recorder import Recorded, Recorder, check_apart, shown
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault, Schedule
 
 PATIENCE_SECONDS = 30.0
 DRAIN_SECONDS = 60.0
+HIGHEST_RATE = 1_000_000.0
 
 _LOCK_SECONDS = 10.0
 _NEWEST_SEQ = 2**63 - 1
@@ -73,6 +81,8 @@ class Session:
         self._data = data
         self._traffic = traffic
         self._ledger = Ledger()
+        self._recorder: Recorder | None = None
+        self._recording = threading.Lock()
         self.stack = Stack(data, settings, observer=self._ledger)
         try:
             self._ledger.begin(self.stack.layer.items())
@@ -96,6 +106,45 @@ class Session:
     ) -> None:
         self.close()
 
+    def snapshot(self) -> Snapshot:
+        """Return how everything is, the load and the recording among it, as one frozen value."""
+        recorder = self._recorder
+        drives = not self.driver.ended
+        return replace(
+            self.stack.snapshot(),
+            workload=self._traffic.title if drives else "",
+            rate=self.driver.rate if drives else None,
+            recording="" if recorder is None or recorder.ended else shown(recorder.path),
+        )
+
+    def perform(self, command: Command) -> str:
+        """Carry out a command and return a sentence that says what happened.
+
+        Raises:
+            Unavailable: the load whose rate is to change has ended.
+            ConfigError: the rate is not above 0 and at most ``HIGHEST_RATE``.
+            RecordingError: the file exists, or cannot be made; or there is already, or no
+                recording to end.
+            CachedeskError: it cannot be carried out now.
+        """
+        match command:
+            case SetRate(per_second):
+                return self._say(self._set_rate(per_second))
+            case Record(str(path)):
+                return self._say(self._record(Path(path)))
+            case Record():
+                return self._say(self._end_recording())
+        return self.stack.perform(command)
+
+    def inspect(self, key: bytes) -> KeyReport:
+        """Return everything there is to say about ``key``."""
+        return self.stack.inspect(key)
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """What was recorded last, or is being recorded; ``None`` when nothing was."""
+        return None if self._recorder is None else self._recorder.recorded()
+
     def start(self) -> None:
         """Begin to drive."""
         self._schedule.start()
@@ -105,6 +154,7 @@ class Session:
         """Stop the load and close the stack, without a verdict. Closing twice is harmless."""
         self._schedule.finish()
         self.driver.join()
+        self._stop_recorder()
         self.stack.close()
 
     def finish(self, stopping: threading.Event | None = None, trouble: str = "") -> Report:
@@ -129,6 +179,7 @@ class Session:
         self._heal()
         drain_seconds = drain(self.stack.layer, DRAIN_SECONDS, stopping or threading.Event())
         lag = self.stack.metrics.lag(total=True)
+        self._stop_recorder()
         self.stack.close()
         return Report(
             title=self._traffic.title,
@@ -139,7 +190,51 @@ class Session:
             drain_seconds=drain_seconds,
             faults=faults,
             trouble=trouble,
+            recorded=self.recorded,
         )
+
+    def _set_rate(self, per_second: float | None) -> str:
+        if self.driver.ended:
+            raise Unavailable("the workload has ended: it has no rate to change")
+        if per_second is None:
+            self.driver.set_rate(None)
+            return "the workload does as many operations as it can"
+        if not 0 < per_second <= HIGHEST_RATE:
+            raise ConfigError(
+                f"a rate is above 0 and at most {HIGHEST_RATE:,.0f} operations a second,"
+                f" not {per_second:g}"
+            )
+        self.driver.set_rate(per_second)
+        return f"the workload does {per_second:,.10g} operations a second"
+
+    def _record(self, path: Path) -> str:
+        with self._recording:
+            if self._recorder is not None and not self._recorder.ended:
+                raise RecordingError(
+                    f"{self._recorder.path} is being recorded to; end that recording first"
+                )
+            check_apart(path, self._data)
+            self._recorder = Recorder(path, self.snapshot, self._announce_trouble)
+        return f"recording to {shown(path)}"
+
+    def _end_recording(self) -> str:
+        with self._recording:
+            if self._recorder is None or self._recorder.ended:
+                raise RecordingError("nothing is being recorded")
+            self._recorder.stop()
+            return f"recorded {self._recorder.recorded()}"
+
+    def _stop_recorder(self) -> None:
+        with self._recording:
+            if self._recorder is not None:
+                self._recorder.stop()
+
+    def _announce_trouble(self, why: str) -> None:
+        self.stack.chronicle.say(EventKind.ERROR, f"the recording ended: {why}")
+
+    def _say(self, sentence: str) -> str:
+        self.stack.chronicle.say(EventKind.INFO, sentence)
+        return sentence
 
     def _site(self) -> Site:
         return Site(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import FrameType, TracebackType
 
 _WORDS = {
@@ -16,13 +17,18 @@ _WORDS = {
 
 class Signals:
     """While its ``with`` block lasts, SIGINT, SIGTERM and SIGHUP raise nothing: they are noted,
-    and ``on_signal`` is called. Used by the main thread, which must not sleep in C code."""
+    and ``on_signal`` is called, on a thread of its own. Used by the main thread, which must not
+    sleep in C code."""
 
     def __init__(self, on_signal: Callable[[], None] | None = None) -> None:
         self.on_signal = on_signal
         self.received = threading.Event()
         self._number: signal.Signals | None = None
         self._before: dict[signal.Signals, object] = {}
+        # A handler may interrupt the very code that it calls, a second signal the first one's
+        # handler; an Event would then wait for its own lock. This queue is made for handlers.
+        self._noted: SimpleQueue[bool] = SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     @property
     def exit_code(self) -> int | None:
@@ -35,6 +41,7 @@ class Signals:
         return "" if self._number is None else f"stopped by {_WORDS[self._number]}"
 
     def __enter__(self) -> Signals:
+        self._listener.start()
         for number in _WORDS:
             self._before[number] = signal.signal(number, self._note)
         return self
@@ -47,10 +54,16 @@ class Signals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        self._noted.put(False)
+        self._listener.join()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._number is None:
             self._number = signal.Signals(number)
-        self.received.set()
-        if self.on_signal is not None:
-            self.on_signal()
+        self._noted.put(True)
+
+    def _listen(self) -> None:
+        while self._noted.get():
+            self.received.set()
+            if self.on_signal is not None:
+                self.on_signal()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from cachedesk.desk.deeds import DEEDS
 from cachedesk.desk.widgets.action_bar import DeedButton
 from cachedesk.engine.commands import (
-    EvictAll,
     EvictKey,
     Heal,
     Inject,
     PauseWorker,
+    Record,
     ResumeWorker,
     StepWorker,
 )
@@ -29,13 +30,14 @@ SENT = {
     "lock-database": Inject("database.lock"),
     "heal": Heal(),
     "evict-key": EvictKey(b"views:article:1"),
-    "evict-all": EvictAll(),
     "pause-worker": PauseWorker(),
     "step-worker": StepWorker(),
 }
-OPENING = {"faults"}
+OPENING = {"faults", "evict", "steer"}
 """What asks nothing of the stack by itself: it opens a screen on which one chooses."""
-COMMANDING = [deed for deed in DEEDS if deed.commands and deed.name not in OPENING]
+NAMING = {"record"}
+"""What names a file by the clock."""
+COMMANDING = [deed for deed in DEEDS if deed.commands and deed.name not in OPENING | NAMING]
 
 
 def test_every_commanding_deed_is_tested():
@@ -66,6 +68,30 @@ def test_every_button_sends_its_command(size):
 
     drive(desk(control), script, size)
     assert control.commands == [SENT[deed.name] for deed in COMMANDING]
+
+
+def test_recording_begins_with_a_new_file_and_ends_when_one_is_recorded_to():
+    control = RecordingControl()
+    source = ChangingSource(HEALTHY)
+    app = desk(control, source)
+
+    async def script(pilot):
+        await pilot.press("R")
+        await until(pilot, lambda: len(control.commands) == 1, "it began")
+        source.value = replace(HEALTHY, recording="x.rec")
+        await until(pilot, lambda: app.desk.latest == HEALTHY, "pulled")
+        app._puller.soon()
+        await until(pilot, lambda: app.desk.latest == source.value, "pulled again")
+        assert "recording" in screen_text(app)
+        await pilot.press("R")
+        await until(pilot, lambda: len(control.commands) == 2, "it ended")
+
+    drive(app, script, (120, 40))
+    began, ended = control.commands
+    assert isinstance(began, Record)
+    assert began.path is not None
+    assert began.path.startswith("cachedesk-")
+    assert ended == Record(None)
 
 
 def test_p_lets_a_paused_worker_go_on():
@@ -211,7 +237,7 @@ def test_the_command_palette_offers_every_deed():
 
     async def script(pilot):
         titles = [command.title for command in app.get_system_commands(app.screen)]
-        assert {deed.label.capitalize() for deed in DEEDS} <= set(titles)
+        assert {deed.title for deed in DEEDS if deed.name not in ("quit", "menu")} <= set(titles)
         assert len(titles) == len(set(titles))
 
     drive(app, script)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,11 +71,11 @@ def test_marks_on_the_axis():
 
 def test_names_of_faults():
     over = window(20)
-    assert mark_names([Mark("kill", NOW - 5, NOW - 4)], over) == [Name(9, "kill", False)]
-    assert mark_names([Mark("redis.down", NOW - 1)], over) == [Name(10, "redis.down", True)]
+    assert mark_names([Mark("kill", NOW - 5, NOW - 4)], over) == [[Name(9, "kill", False)]]
+    assert mark_names([Mark("redis.down", NOW - 1)], over) == [[Name(10, "redis.down", True)]]
     assert mark_names([Mark("old", NOW - 99, NOW - 98)], over) == []
     crowded = [Mark("first", NOW - 2, NOW - 1), Mark("second", NOW - 1)]
-    assert mark_names(crowded, over) == [Name(14, "second", True)]
+    assert mark_names(crowded, over) == [[Name(14, "second", True)]]
 
 
 @given(
@@ -86,7 +88,7 @@ def test_names_of_faults():
 def test_names_never_overlap_nor_leave_the_line(faults, width):
     marks = [Mark("n" * size, NOW - ago, None if on else NOW) for ago, size, on in faults]
     end = -1
-    for name in mark_names(marks, window(width)):
+    for name in chain.from_iterable(mark_names(marks, window(width))):
         assert name.column > end
         end = name.column + len(name.text)
         assert end <= width

@@ -65,10 +65,10 @@ def test_every_state_has_its_own_glyph():
 
 
 def test_hit_rate_of_no_reads_is_no_rate():
-    assert hit_rate([Tick(1.0)]) is None
-    assert hit_rate([]) is None
-    assert hit_rate([Tick(1.0, hits=0, misses=5)]) == 0
-    assert hit_rate([Tick(1.0, hits=1, misses=1), Tick(1.5, hits=2, misses=0)]) == 75
+    assert hit_rate([Tick(1.0)], 0.5) is None
+    assert hit_rate([], 0.0) is None
+    assert hit_rate([Tick(1.0, hits=0, misses=5)], 0.5) == 0
+    assert hit_rate([Tick(1.0, hits=1, misses=1), Tick(1.5, hits=2, misses=0)], 1.0) == 75
 
 
 def test_harmed():
@@ -89,7 +89,8 @@ def test_unavailable_writes_count_as_well_as_reads():
         reads=replace(HEALTHY.reads, unavailable=2),
         writes=replace(HEALTHY.writes, unavailable=3),
     )
-    assert PANELS[-1].notes(scene)[1] == ("stale 0", "unavailable 5")
+    staleness = next(panel for panel in PANELS if panel.name == "staleness")
+    assert staleness.notes(scene)[1] == ("stale 0", "unavailable 5")
 
 
 def test_scale_of_seconds_fits_its_gutter():

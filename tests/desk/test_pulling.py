@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import replace
 
-from cachedesk.desk import app as desk_app
+from cachedesk.desk import pulling
 from cachedesk.engine.snapshot import Books
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
@@ -93,7 +93,7 @@ def test_two_pulls_never_overlap_and_a_blocked_source_blocks_nothing():
 
 
 def test_a_source_that_hangs_is_shown_as_lost_and_does_not_keep_the_desk_from_quitting(monkeypatch):
-    monkeypatch.setattr(desk_app, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(pulling, "PATIENCE_SECONDS", 0.05)
     source = SlowSource()
     app = desk(source=source, hz=40)
 

@@ -11,6 +11,7 @@ import pytest
 
 from cachedesk.engine.errors import Closed, NotACounter, OutcomeUnknown, Unavailable
 from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.policy import Policy
 from cachedesk.engine.repair import Read, ReadSource
 from cachedesk.engine.writes import Level, Receipt
 from cachedesk.lab import client
@@ -239,3 +240,49 @@ def test_a_source_that_breaks_is_raised_at_the_end() -> None:
 
 def test_a_driver_that_never_started_can_be_finished() -> None:
     assert _driver(FakeLayer(), _sets(), Load()).finish().done == 0
+
+
+def test_a_new_rate_wakes_a_driver_that_would_have_slept_for_hours() -> None:
+    layer = FakeLayer()
+    driver = _driver(layer, _sets(), Load(clients=2, rate=1e-4, ops=300))
+    driver.start()
+    assert not driver.wait(0.05)
+    driver.set_rate(5000.0)
+    assert driver.rate == 5000.0
+    assert driver.wait(10)
+    assert driver.finish().done == 300
+    assert driver.seconds >= 300 / 5000
+
+
+def test_a_slow_driver_stops_at_once() -> None:
+    driver = _driver(FakeLayer(), _sets(), Load(rate=1e-4))
+    driver.start()
+    driver.stop()
+    assert driver.wait(10)
+    assert driver.ended
+
+
+def test_a_rate_may_be_lifted_and_set_and_each_key_keeps_its_order() -> None:
+    done: dict[bytes, list[int]] = {}
+
+    class Noting(FakeLayer):
+        def policy(self, key: bytes) -> Policy:
+            return Policy.WRITE_THROUGH if int(key[4:]) % 3 else Policy.WRITE_BEHIND
+
+        def write(self, operation: Operation) -> Receipt:
+            done.setdefault(operation.key, []).append(int(operation.value or 0))
+            return super().write(operation)
+
+    for first in (20_000.0, None):
+        done.clear()
+        driver = _driver(Noting(), _sets(keys=50), Load(clients=8, rate=first, ops=6000))
+        driver.start()
+        for rate in (None, 30_000.0, 9_000.0, None, 100_000.0) * 3:
+            driver.set_rate(rate)
+            driver.wait(0.01)
+        driver.set_rate(None)
+        assert driver.wait(20)
+        tally = driver.finish()
+        assert tally.done + tally.shed == 6000
+        assert len(done) == 50
+        assert all(numbers == sorted(numbers) for numbers in done.values())

@@ -80,11 +80,12 @@ def _replacements() -> list[tuple[Any, Any]]:
 
 def _make_small() -> None:
     """What is rare at its real size (a trim, a stripe shared by two keys) is made frequent."""
-    from cachedesk.engine import clock, freshness, worker
+    from cachedesk.engine import auditor, clock, freshness, worker
     from tests.model.scheduler import WALL_CLOCK_SECONDS
 
     worker._BATCHES_PER_TRIM = 2
     freshness.STRIPES = 8
+    auditor.Auditor.every_seconds, auditor._REST = 0.05, 0
     # Taken when the module was imported, before it was patched.
     clock._BEGAN = WALL_CLOCK_SECONDS
 

@@ -252,7 +252,7 @@ class Time:
     def monotonic() -> float:
         return _scheduler.now
 
-    perf_counter = monotonic
+    perf_counter = thread_time = monotonic
 
     @staticmethod
     def time() -> float:

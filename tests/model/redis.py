@@ -75,6 +75,8 @@ class Process:
                 return len(self.data)
             case [b"SCAN", _, *_]:
                 return [b"0", sorted(self.data)]
+            case [b"RANDOMKEY"]:
+                return self.server.draw(sorted(self.data)) if self.data else None
             case [b"EXISTS", *keys]:
                 return sum(key in self.data for key in keys)
             case [b"PING"]:
@@ -100,6 +102,10 @@ class Server:
         self.process: Process | None = None
         # What a snapshot of it holds; it survives everything.
         self.snapshot: dict[bytes, bytes] = {}
+
+    def draw(self, keys: list[bytes]) -> bytes:
+        """Return one of ``keys``."""
+        return keys[int(self._scheduler.random.random() * len(keys))]
 
     def begin(self, data: dict[bytes, bytes] | None = None) -> None:
         """Start a server, with ``data`` if it was given a snapshot."""

@@ -213,6 +213,7 @@ class World:
         books = stack.pending.books()
         if not books.balanced or books.pending:
             self.accuse(f"the books do not balance: {books}")
+        self._expect("what the auditor found", stack.auditor.audit.keys, ())
         self._expect("the number of the dead", books.dead, len(self.disk.dead))
 
     def _row(self, key: bytes) -> bytes | None:

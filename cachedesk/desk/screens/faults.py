@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from cachedesk.desk.faultlines import USUAL, countdown, state_of
 from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.snapshot import FaultState
+from cachedesk.engine.snapshot import FaultState, Snapshot
 
 
 class FaultsScreen(ModalScreen[Inject | Heal | None]):
@@ -25,8 +25,7 @@ class FaultsScreen(ModalScreen[Inject | Heal | None]):
     It is dismissed with the command that was chosen, or ``None``.
 
     Args:
-        catalogue: the faults there are, as they are now.
-        at: when that was, in seconds since 1970.
+        snapshot: how everything is now, the faults among it.
     """
 
     CSS_PATH = "faults.tcss"
@@ -40,10 +39,10 @@ class FaultsScreen(ModalScreen[Inject | Heal | None]):
     duration = query_one("#fault-duration", Input)
     says = query_one("#fault-says", Static)
 
-    def __init__(self, catalogue: tuple[FaultState, ...], at: float) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
-        self._catalogue = catalogue
-        self._at = at
+        self._catalogue = snapshot.catalogue
+        self._at = snapshot.at
 
     def compose(self) -> ComposeResult:
         """Yield the list, what may be chosen for the fault in it, and what Enter will do."""
@@ -67,11 +66,11 @@ class FaultsScreen(ModalScreen[Inject | Heal | None]):
         if not self._catalogue:
             self._offer(None)
 
-    def apply(self, catalogue: tuple[FaultState, ...], at: float) -> None:
+    def apply(self, snapshot: Snapshot) -> None:
         """Show how the faults are now; the highlight and what was typed stay."""
-        if not self.is_mounted or len(catalogue) != len(self._catalogue):
+        if not self.is_mounted or len(snapshot.catalogue) != len(self._catalogue):
             return
-        self._catalogue, self._at = catalogue, at
+        self._catalogue, self._at = snapshot.catalogue, snapshot.at
         for index, (_, prompt) in enumerate(self._prompts()):
             if self.faults.get_option_at_index(index).prompt != prompt:
                 self.faults.replace_option_prompt_at_index(index, prompt)

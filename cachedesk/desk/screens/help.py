@@ -20,6 +20,7 @@ class HelpScreen(ModalScreen[None]):
 
     Args:
         deeds: what this desk offers.
+        here: what there is to say about what has the focus.
     """
 
     CSS_PATH = "help.tcss"
@@ -28,8 +29,9 @@ class HelpScreen(ModalScreen[None]):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - as Textual has it
 
-    def __init__(self, deeds: Iterable[Deed]) -> None:
+    def __init__(self, deeds: Iterable[Deed], here: str | None = None) -> None:
         super().__init__()
+        self._here = here
         self._deeds = tuple(deeds)
 
     def compose(self) -> ComposeResult:
@@ -38,6 +40,9 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = "The desk"
             box.border_subtitle = "Esc closes"
             with VerticalGroup(classes="column"):
+                if self._here:
+                    yield Static("Here", classes="heading", markup=False)
+                    yield Static(self._here, classes="here", markup=False)
                 for group in Group:
                     deeds = [deed for deed in self._deeds if deed.group is group]
                     if deeds:

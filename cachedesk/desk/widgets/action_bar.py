@@ -1,16 +1,23 @@
-"""The action bar: every deed as a button that shows its key, so buttons and hints are one thing."""
+"""The action bar: deeds as buttons that show their keys, so buttons and hints are one thing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
-from textual.containers import HorizontalGroup
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from cachedesk.desk.buttons import height_of, places
 from cachedesk.desk.deeds import Deed, Group
+
+_KEYS = {
+    Group.BREAK: "bold $text-error",
+    Group.STEER: "bold $text-warning",
+    Group.LOOK: "bold $text-primary",
+    Group.PANELS: "bold $text-accent",
+}
 
 
 class DeedButton(Widget):
@@ -20,7 +27,7 @@ class DeedButton(Widget):
     DeedButton {
         width: auto;
         height: 1;
-        padding: 0 1;
+        position: absolute;
         pointer: pointer;
         &:hover { background: $primary 30%; }
     }
@@ -28,20 +35,25 @@ class DeedButton(Widget):
 
     ALLOW_SELECT = False
 
-    brief: reactive[bool] = reactive(False, layout=True)
+    words: reactive[str] = reactive("", layout=True)
+    off: reactive[bool] = reactive(False)
+    """Whether what it switches is off."""
 
     def __init__(self, deed: Deed) -> None:
         super().__init__(id=f"deed-{deed.name}")
         self.deed = deed
         self.tooltip = deed.meaning
+        self.set_reactive(DeedButton.words, deed.label)
 
     def render(self) -> Content:
-        """Return the key, strong, and what it does."""
-        key = "bold $text-error" if self.deed.group is Group.BREAK else "bold $text-primary"
+        """Return the key, strong, and what it does; struck through when that is off."""
+        key = _KEYS[self.deed.group]
         if self.deed.name == "heal":
             key = "bold $text-success"
-        words = self.deed.short if self.brief else self.deed.label
-        return Content.assemble((self.deed.shown_key, key), " ", (words, "$foreground 80%"))
+        look = "$foreground 80%"
+        if self.off:
+            key, look = "$foreground 60%", "$foreground 60% strike"
+        return Content.assemble((self.deed.shown_key, key), " ", (self.words, look))
 
     async def on_click(self) -> None:
         """Do it, exactly as its key would."""
@@ -49,34 +61,48 @@ class DeedButton(Widget):
 
 
 class ActionBar(Widget):
-    """Two rows of buttons: what breaks the stack, and what steers and shows it."""
+    """Rows of buttons, group by group, wrapped to the width; on a small screen only the usual."""
 
     DEFAULT_CSS = """
     ActionBar {
-        height: auto;
+        height: 2;
+        padding: 0 1;
         background: $panel;
-        & > HorizontalGroup { height: 1; }
     }
     """
-
-    NARROW = 78
-    """Below this many cells the buttons carry their short words."""
 
     def __init__(self, deeds: Iterable[Deed]) -> None:
         super().__init__(id="actions")
         self._deeds = tuple(deeds)
 
     def compose(self) -> ComposeResult:
-        """Yield a row of what breaks things, where that is allowed, and a row of the rest."""
-        breaking = [deed for deed in self._deeds if deed.group is Group.BREAK]
-        if breaking:
-            yield HorizontalGroup(*map(DeedButton, breaking))
-        rest = [deed for deed in self._deeds if deed.group is not Group.BREAK]
-        yield HorizontalGroup(*map(DeedButton, rest))
+        """Yield a button for every deed."""
+        yield from map(DeedButton, self._deeds)
+
+    def on_mount(self) -> None:
+        """Put the buttons where they belong before they are first seen."""
+        self.place_buttons()
 
     def on_resize(self) -> None:
-        """Choose the words that fit the width."""
-        narrow = self.size.width < self.NARROW
-        self.set_class(narrow, "-narrow")
+        """Put the buttons where they belong now."""
+        self.place_buttons()
+
+    def place_buttons(self) -> None:
+        """Place, word or hide each button for the size of the screen."""
+        screen = self.app.size
+        arranged = {
+            place.deed.name: place for place in places(self._deeds, screen.width - 2, screen.height)
+        }
+        self.styles.height = max(1, height_of(arranged.values()))
         for button in self.query(DeedButton):
-            button.brief = narrow
+            place = arranged.get(button.deed.name)
+            button.display = place is not None
+            if place is not None:
+                button.words = place.words
+                button.styles.offset = (place.column, place.row)
+
+    def mark_off(self, names: Iterable[str]) -> None:
+        """Show the deeds of these names as off, all others as on."""
+        off = frozenset(names)
+        for button in self.query(DeedButton):
+            button.off = button.deed.name in off

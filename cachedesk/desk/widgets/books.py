@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from cachedesk.desk.formats import compact, number
 from cachedesk.desk.headline import verdict
-from cachedesk.engine.snapshot import Books
+from cachedesk.engine.snapshot import Books, Snapshot
 
 _LABEL = "$foreground 60%"
 _FIGURE = "bold $foreground"
@@ -30,6 +30,13 @@ class BooksLine(Widget):
     """
 
     books: reactive[Books] = reactive(Books())
+    unaccounted: reactive[tuple[int, ...]] = reactive(())
+    """Ids of events that are the reason why the books do not balance, as far as known."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the books of this snapshot."""
+        self.books = snapshot.books
+        self.unaccounted = snapshot.unaccounted
 
     def watch_books(self, books: Books) -> None:
         """Mark the line when the books do not balance."""
@@ -37,13 +44,19 @@ class BooksLine(Widget):
 
     def render(self) -> Content:
         """Return the equation and what it says, in the widest form that fits."""
-        forms = list(forms_of(self.books))
+        forms = forms_of(self.books, self.unaccounted)
         return next((form for form in forms if form.cell_length <= self.size.width), forms[-1])
 
 
-def forms_of(books: Books) -> tuple[Content, ...]:
-    """Return the line in ever shorter forms; bad news is in all of them, in words."""
+def forms_of(books: Books, unaccounted: Sequence[int] = ()) -> tuple[Content, ...]:
+    """Return the line in ever shorter forms; bad news is in all of them, in words, and with as
+    many of the ids as there is room for."""
     said = verdict(books)
+    with_ids = [
+        Content("  ").join([_equation(books, " ", number), _judged(books, f"{said}: {ids}")])
+        for ids in _ever_fewer(unaccounted)
+        if not books.balanced
+    ]
     brief = said.partition(":")[0]
     terse = Content.assemble(
         _judged(books, brief),
@@ -53,6 +66,7 @@ def forms_of(books: Books) -> tuple[Content, ...]:
     )
     ticked = [Content(" ").join([_equation(books, " ", number), _judged(books, "")])]
     return (
+        *with_ids,
         Content("   ").join([_equation(books, "  ", number), _judged(books, said)]),
         Content("  ").join([_equation(books, " ", number), _judged(books, said)]),
         Content("  ").join([_equation(books, " ", number), _judged(books, brief)]),
@@ -60,6 +74,12 @@ def forms_of(books: Books) -> tuple[Content, ...]:
         *(ticked if books.balanced else ()),
         terse,
     )
+
+
+def _ever_fewer(ids: Sequence[int]) -> Iterator[str]:
+    for most in range(len(ids), 0, -1):
+        more = " …" if most < len(ids) else ""
+        yield " ".join(f"#{one}" for one in ids[:most]) + more
 
 
 def _judged(books: Books, said: str) -> Content:

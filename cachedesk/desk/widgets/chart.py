@@ -18,9 +18,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cachedesk.desk.formats import cut, left, right
-from cachedesk.desk.history import AxisCell, Window, axis, mark_names
-from cachedesk.desk.panels import PANELS, Notes, Panel
+from cachedesk.desk.history import AxisCell, Name, Window, as_of, axis, mark_names
+from cachedesk.desk.panels import Notes, Panel
 from cachedesk.desk.scales import bar, step_up
+from cachedesk.desk.timespan import NOW, Timespan
+from cachedesk.desk.titles import TITLES
 from cachedesk.engine.snapshot import Mark, Snapshot, Tick
 
 _GUTTER = 6
@@ -32,23 +34,31 @@ ALERT = "!"
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """What one chart shows: its figures, and the history they come from."""
+    """What one chart shows: its figures, the history they come from, and how much of it.
+
+    ``at``: where the window ends, ``back_seconds`` before what is newest.
+    """
 
     figure: str = ""
-    notes: Notes = ((), ())
+    notes: Notes = ()
     at: float = 0.0
+    timespan: Timespan = NOW
     tick_seconds: float = 0.5
     ticks: tuple[Tick, ...] = ()
     marks: tuple[Mark, ...] = ()
 
     @classmethod
-    def of(cls, panel: Panel, snapshot: Snapshot) -> ChartView:
-        """Return the view of this panel for this snapshot."""
+    def of(cls, panel: Panel, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
+        """Return the view of this panel for this snapshot, or for a time before it."""
         newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
+        if timespan.back_seconds:
+            newest_at -= timespan.back_seconds
+            snapshot = as_of(snapshot, newest_at)
         return cls(
             panel.figure(snapshot),
             panel.notes(snapshot),
             newest_at,
+            timespan,
             snapshot.tick_seconds,
             snapshot.ticks,
             snapshot.marks,
@@ -66,29 +76,37 @@ class Rows:
     time: int
 
     @classmethod
-    def within(cls, height: int, *, framed: bool) -> Rows:
-        """Share out ``height`` rows: the axis always, then time, notes and names.
+    def within(cls, height: int, *, framed: bool, notes: int = 2, names: int = 1) -> Rows:
+        """Share out ``height`` rows: the axis always, then time, notes and names, of which there
+        are so many lines; a high chart shows all of them.
 
         A frame carries the title, so that a framed chart needs no row for it.
         """
         title = 0 if framed else 1
         time = 1 if height >= 5 else 0
-        notes = 2 if height >= 8 else 1 if height >= 7 else 0
-        names = 1 if height >= 10 else 0
+        notes = min(notes, max(0, min(2, height - 6)) if height < 12 else height // 3)
+        least = 9 if framed else 10
+        names = min(max(1, names), 1 + (height - least) // 10)
         plot = max(1, height - title - notes - 1 - names - time)
         return cls(title, notes, plot, names, time)
 
 
 def joined(pieces: Sequence[str], width: int) -> str:
-    """Return the pieces in one line, as far apart as ``width`` cells allow."""
-    lines = (gap.join(pieces) for gap in (" · ", ", ", " "))
-    return next((line for line in lines if cell_len(line) <= width), " ".join(pieces))
+    """Return the pieces in one line, as far apart as ``width`` cells allow; the last ones are
+    left out where there is no room for all."""
+    lines = (
+        gap.join(pieces[:count])
+        for count in range(len(pieces), 0, -1)
+        for gap in (" · ", ", ", " ")
+    )
+    return next((line for line in lines if cell_len(line) <= width), "".join(pieces[:1]))
 
 
 class Chart(Widget):
     """Draws one ``Panel``: title with figure, notes, plot, axis with faults, time."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--number",
         "chart--title",
         "chart--figure",
         "chart--note",
@@ -103,6 +121,8 @@ class Chart(Widget):
     Chart {
         height: 1fr;
         padding: 0 0 0 1;
+        &:focus { background-tint: $primary 8%; }
+        & > .chart--number { color: $foreground 60%; }
         & > .chart--title { text-style: bold; }
         & > .chart--figure { text-style: bold; color: $text-primary; }
         & > .chart--note { color: $foreground 60%; }
@@ -117,17 +137,23 @@ class Chart(Widget):
 
     view: reactive[ChartView] = reactive(ChartView())
 
+    HELP = "+ and - zoom, ← and → look back, Enter expands."
+    can_focus = True
+
     def __init__(self, panel: Panel) -> None:
         super().__init__(id=panel.name)
         self.panel = panel
         self.top = panel.least_top
         self._lines: list[Strip] = []
         self._drawn: tuple[ChartView, int, Size] | None = None
+        self._framed_title = Content()
 
     def watch_view(self, view: ChartView) -> None:
         """Put the title and the figure into the frame, where there is one."""
-        figure = (view.figure, "bold $text-primary")
-        self.border_title = Content.assemble((self.panel.title, "bold"), "  ", figure)
+        title = numbered(self.panel.number, Content.styled(view.figure, "bold $text-primary"))
+        if not title.is_same(self._framed_title):
+            self._framed_title = title
+            self.border_title = title
 
     @property
     def _framed(self) -> bool:
@@ -137,9 +163,10 @@ class Chart(Widget):
     def _shared_width(self) -> int:
         # A room that does not divide evenly would give the charts different windows, and faults
         # that do not line up: all of them draw as wide as the narrowest.
-        frame = self.outer_size.width - self.size.width
-        room = self.parent.size.width if isinstance(self.parent, Widget) else self.size.width
-        return max(1, min(self.size.width, room // len(PANELS) - frame))
+        room = self.parent
+        if not isinstance(room, Widget):
+            return self.size.width
+        return max(1, min(chart.size.width for chart in room.query(Chart) if chart.display))
 
     def notify_style_update(self) -> None:
         """Forget the drawing: its colours may be those of another theme."""
@@ -158,8 +185,12 @@ class Chart(Widget):
         return self.get_component_rich_style(f"chart--{name}")
 
     def _draw(self, width: int, height: int) -> list[Strip]:
-        rows = Rows.within(height, framed=self._framed)
-        window = Window.ending(self.view.at, self.view.tick_seconds, max(1, width - _GUTTER))
+        view = self.view
+        window = Window.ending(
+            view.at, view.tick_seconds, max(1, width - _GUTTER), view.timespan.seconds
+        )
+        names = mark_names(view.marks, window, rows=1 + height // 10)
+        rows = Rows.within(height, framed=self._framed, notes=len(view.notes), names=len(names))
         lines = [self._title(width)] * rows.title
         lines += [
             _strip((left(joined(note, width), width), self._look("note")))
@@ -167,8 +198,8 @@ class Chart(Widget):
         ]
         lines += self._plot(window, rows.plot)
         lines.append(self._axis(window))
-        if rows.names:
-            lines.append(self._names(window))
+        lines += [self._names(row) for row in names[: rows.names]]
+        lines += [_strip(("", self._look("axis")))] * (rows.names - len(names))
         if rows.time:
             lines.append(self._time(window))
         return [
@@ -177,14 +208,22 @@ class Chart(Widget):
 
     def _title(self, width: int) -> Strip:
         figure = cut(self.view.figure, width) + " "
+        if width - cell_len(figure) < len(self.panel.title) + 1:
+            # Its first word says what it is; so does the title, though less exactly.
+            figure = figure.removeprefix("lag ")
+        room = width - cell_len(figure)
+        # A number that leaves too little room for the title is the first to go.
+        number = f"{self.panel.number} " if room > len(self.panel.title) + 2 else ""
         return _strip(
-            (left(self.panel.title, width - len(figure) - 1) + " ", self._look("title")),
+            (number, self._look("number")),
+            (left(self.panel.title, room - len(number) - 1) + " ", self._look("title")),
             (figure, self._look("figure")),
         )
 
     def _plot(self, window: Window, height: int) -> list[Strip]:
         buckets = window.buckets(self.view.ticks)
-        values = [self.panel.measure(bucket) for bucket in buckets]
+        tick_seconds = self.view.tick_seconds
+        values = [self.panel.measure(bucket, len(bucket) * tick_seconds) for bucket in buckets]
         if self.panel.grows:
             highest = max((value for value in values if value is not None), default=0.0)
             # It never shrinks: a lower bar must always mean a lower value.
@@ -235,21 +274,29 @@ class Chart(Widget):
             pieces.append((cell.value, look))
         return _strip(*pieces)
 
-    def _names(self, window: Window) -> Strip:
+    def _names(self, row: Sequence[Name]) -> Strip:
         pieces = [(" " * _GUTTER, self._look("axis"))]
         used = 0
-        for name in mark_names(self.view.marks, window):
+        for name in row:
             look = self._look("fault" if name.active else "past-fault")
             pieces += [(" " * (name.column - used), look), (name.text, look)]
             used = name.column + len(name.text)
         return _strip(*pieces)
 
     def _time(self, window: Window) -> Strip:
-        oldest = f"-{window.seconds:.0f} s"
+        back = self.view.timespan.back_seconds
+        oldest = f"-{window.seconds + back:.0f} s"
+        newest = f"-{back:.0f} s" if back else "now"
         return _strip(
             (" " * _GUTTER, self._look("axis")),
-            (left(oldest, window.width - 3) + right("now", 3), self._look("axis")),
+            (left(oldest, window.width - len(newest)) + newest, self._look("axis")),
         )
+
+
+def numbered(number: int, figure: Content | None = None) -> Content:
+    """Return a panel's title for its frame: the number, the title, and a figure."""
+    title = Content.assemble((f"{number} ", "$foreground 60%"), (TITLES[number], "bold"))
+    return Content.assemble(title, "  ", figure) if figure is not None else title
 
 
 def _strip(*pieces: tuple[str, Style]) -> Strip:

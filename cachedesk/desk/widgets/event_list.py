@@ -31,6 +31,7 @@ def one_line(text: str) -> str:
 class EventList(ScrollView, can_focus=True):
     """Draws the event ring, only the lines in sight."""
 
+    HELP = "↑ and ↓ scroll to older events; Enter gives them the whole screen."
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "event-list--clock",
         "event-list--info",

@@ -9,6 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -16,10 +17,22 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from cachedesk.desk.formats import ABSENT, UNKNOWN, data_text, left, right
-from cachedesk.desk.keyrows import COLUMNS, GAP, KeyRow, column_widths, policy_text, rows_of
+from cachedesk.desk.keylist import Order, filtered
+from cachedesk.desk.keyrows import (
+    COLUMNS,
+    GAP,
+    Column,
+    KeyRow,
+    column_widths,
+    policy_text,
+    rows_of,
+)
 from cachedesk.desk.keystate import KeyState
+from cachedesk.desk.titles import KEYS
+from cachedesk.desk.widgets.chart import numbered
 from cachedesk.engine.snapshot import HotKey
 
+_POINTER = 2
 _LOOKS = {
     KeyState.FRESH: "fresh",
     KeyState.AHEAD: "ahead",
@@ -28,6 +41,7 @@ _LOOKS = {
     KeyState.DELETE_PENDING: "ahead",
     KeyState.BEING_WRITTEN: "ahead",
     KeyState.STALE: "stale",
+    KeyState.DEAD_LETTER: "stale",
     KeyState.ROW_UNKNOWN: "unknown",
     KeyState.CACHE_UNKNOWN: "unknown",
     KeyState.UNKNOWN: "unknown",
@@ -43,6 +57,16 @@ class HotKeys(ScrollView, can_focus=True):
 
         key: bytes
 
+    @dataclass
+    class Inspect(Message):
+        """The user wants this key explained."""
+
+        key: bytes
+
+    HELP = (
+        "↑ and ↓ select a key, also where it has moved meanwhile. Enter explains it, e evicts it, "
+        "/ filters, o sorts; a click on a column's title sorts by it, a second click goes back."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
@@ -50,6 +74,7 @@ class HotKeys(ScrollView, can_focus=True):
         Binding("pagedown", "move_page(1)", "Page down", show=False),
         Binding("home", "move(-50)", "First", show=False),
         Binding("end", "move(50)", "Last", show=False),
+        Binding("enter", "inspect", "Inspect", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "hot-keys--header",
@@ -84,6 +109,9 @@ class HotKeys(ScrollView, can_focus=True):
     """
 
     selected: reactive[bytes | None] = reactive(None)
+    wanted: reactive[str] = reactive("")
+    """The filter: only keys that match it are listed; empty lists all."""
+    order: reactive[Order] = reactive(Order.USES)
 
     def __init__(self) -> None:
         super().__init__(id="hot-keys")
@@ -91,12 +119,14 @@ class HotKeys(ScrollView, can_focus=True):
         self._before: tuple[HotKey, ...] = ()
         self._rows: tuple[KeyRow, ...] = ()
         self._chosen = False
+        self._framed = Content()
 
     def show(self, hot: tuple[HotKey, ...]) -> None:
         """List these keys; the selected key stays selected wherever it is now."""
         in_sight = self._in_sight(self._selected_row)
         self._before, self._hot = self._hot, hot
         self._list()
+        self._entitle()
         if not self._chosen:
             self._select_for_the_user()
         if in_sight and self._chosen:
@@ -106,6 +136,37 @@ class HotKeys(ScrollView, can_focus=True):
     def watch_selected(self) -> None:
         """List a key that is no longer hot only as long as it is the selected one."""
         self._list()
+
+    def watch_wanted(self, wanted: str) -> None:
+        """List what is wanted, from the top."""
+        self._list()
+        self._entitle()
+        if wanted and not self._chosen and self._rows:
+            self.selected = self._rows[0].key
+        self._scroll_to_selection()
+
+    def watch_order(self) -> None:
+        """List in this order."""
+        self._list()
+        self.refresh()
+        self._scroll_to_selection()
+
+    def cycle_order(self) -> None:
+        """List in the next order."""
+        self.order = self.order.next
+
+    def on_mount(self) -> None:
+        """Name the frame."""
+        self._entitle()
+
+    def _entitle(self) -> None:
+        """Say in the frame how many are listed, where a filter leaves some out."""
+        listed = len(filtered(self._hot, self.wanted))
+        figure = Content(f"{listed} of {len(self._hot)}") if self.wanted else None
+        title = numbered(KEYS, figure)
+        if not title.is_same(self._framed):
+            self._framed = title
+            self.border_title = title
 
     def on_resize(self) -> None:
         """Keep the virtual width that of the widget: there is nothing to scroll sideways."""
@@ -130,14 +191,36 @@ class HotKeys(ScrollView, can_focus=True):
         """Move the selection by this many pages."""
         self.action_move(pages * max(1, self.size.height - 1))
 
+    def action_inspect(self) -> None:
+        """Have the selected key explained."""
+        if self.selected is not None:
+            self.post_message(self.Inspect(self.selected))
+
     def on_click(self, event: events.Click) -> None:
-        """Select the row that was clicked."""
+        """Select the row that was clicked, explain it at the second click; sort by the column
+        whose title was clicked."""
         inside = event.get_content_offset(self)
-        if inside is None or inside.y == 0:
+        if inside is None:
+            return
+        if inside.y == 0:
+            self.order = self._order_at(inside.x)
             return
         index = self.scroll_offset.y + inside.y - 1
         if index < len(self._rows):
             self._select(index)
+            if event.chain == 2:
+                self.action_inspect()
+
+    def _order_at(self, x: int) -> Order:
+        """Return the order for a click on the header: of its column, or by use."""
+        end = _POINTER
+        for column, room in zip(COLUMNS, column_widths(self.size.width), strict=True):
+            end += room + GAP if room else 0
+            if room and x < end:
+                named = {order.value: order for order in Order}
+                wanted = named.get(column.title, Order.USES)
+                return Order.USES if wanted is self.order else wanted
+        return Order.USES
 
     @property
     def _selected_row(self) -> int:
@@ -145,7 +228,7 @@ class HotKeys(ScrollView, can_focus=True):
         return keys.index(self.selected) if self.selected in keys else 0
 
     def _list(self) -> None:
-        rows = rows_of(self._hot, self.selected, self._before)
+        rows = rows_of(self._hot, self.selected, self._before, wanted=self.wanted, order=self.order)
         if rows != self._rows:
             self._rows = rows
             self.virtual_size = Size(self.size.width, len(rows) + 1)
@@ -179,7 +262,7 @@ class HotKeys(ScrollView, can_focus=True):
 
     def _header(self, width: int) -> Strip:
         titles = (
-            (right if column.align_right else left)(column.title, room)
+            (right if column.align_right else left)(self._title_of(column), room)
             for column, room in zip(COLUMNS, column_widths(width), strict=True)
             if room
         )
@@ -187,13 +270,18 @@ class HotKeys(ScrollView, can_focus=True):
         text = "  " + (" " * GAP).join(titles)
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
+    def _title_of(self, column: Column) -> str:
+        if self.order is Order.USES:
+            return column.title
+        return f"{column.title} ▼" if column.title == self.order.value else column.title
+
     def _row(self, row: KeyRow, width: int) -> Strip:
         chosen = row.key == self.selected
         base = self._look("cursor") if chosen else self.rich_style
         over = Style(bgcolor=base.bgcolor, bold=chosen)
         plain, quiet = self._look("plain") + over, self._look("quiet") + over
         state = self._look(_LOOKS.get(row.state, "quiet")) + over
-        looks = (plain, quiet, plain, plain, plain, state)
+        looks = (plain, quiet, plain, plain, plain, plain, state)
         segments = [Segment("▶ " if chosen else "  ", self._look("pointer") + over)]
         for column, text, room, look in zip(
             COLUMNS, row.cells, column_widths(width), looks, strict=True

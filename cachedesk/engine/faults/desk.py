@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.engine.faults.aftermath import Figures, aftermath
 from cachedesk.engine.faults.catalogue import parsed
 from cachedesk.engine.faults.fault import Fault
 from cachedesk.engine.snapshot import EventKind, FaultState
@@ -18,10 +19,15 @@ class FaultDesk:
     """The faults of one stack. Thread-safe; one deed at a time, which may take seconds, while
     ``active`` and ``states`` never wait."""
 
-    def __init__(self, faults: Iterable[Fault], chronicle: Chronicle) -> None:
-        """Offer ``faults``, healed in this order; ``chronicle`` is told what they do."""
+    def __init__(
+        self, faults: Iterable[Fault], chronicle: Chronicle, figures: Callable[[], Figures]
+    ) -> None:
+        """Offer ``faults``, healed in this order; ``chronicle`` is told what they do, and what
+        they have caused, by the ``figures`` before and after."""
         self._faults = {fault.name: fault for fault in faults}
         self._chronicle = chronicle
+        self._figures = figures
+        self._before: dict[str, Figures] = {}
         self._deed = threading.Lock()
         # Replaced as a whole, never changed, so that it can be read without a lock.
         self._since: dict[str, float] = {}
@@ -72,8 +78,10 @@ class FaultDesk:
             obstacle = _ACTIVE if name in self._since else fault.obstacle(argument)
             if obstacle:
                 raise Unavailable(f"{name} cannot be injected now: {obstacle}")
+            before = self._figures()
             sentence = fault.inject(argument)
             if fault.lasting:
+                self._before[name] = before
                 if seconds is not None:
                     self._deadlines = {**self._deadlines, name: time.monotonic() + seconds}
                     sentence = f"{sentence} (for {seconds:g} s)"
@@ -104,6 +112,7 @@ class FaultDesk:
                     healed.append(fault.name)
             if healed:
                 self._chronicle.say(EventKind.HEALED, f"healed: {', '.join(healed)}")
+                self._tell_aftermath(healed)
         if only is not None:
             if failed:
                 raise Unavailable(failed[0])
@@ -124,6 +133,7 @@ class FaultDesk:
                     continue
                 if self._forget(name):
                     self._chronicle.say(EventKind.HEALED, f"healed: {name}, its time was up")
+                    self._tell_aftermath((name,))
 
     def _look(self) -> None:
         """Notice what has ended by itself, unless somebody is at work, who will."""
@@ -137,6 +147,12 @@ class FaultDesk:
                 self._faults[name].heal()
                 self._forget(name)
                 self._chronicle.say(EventKind.INFO, f"{name} is over: {why}")
+                self._tell_aftermath((name,))
+
+    def _tell_aftermath(self, names: Iterable[str]) -> None:
+        after = self._figures()
+        for name in names:
+            self._chronicle.say(EventKind.INFO, aftermath(name, self._before.pop(name), after))
 
     def _forget(self, name: str) -> bool:
         """Note that ``name`` is not active any more; return whether it was."""

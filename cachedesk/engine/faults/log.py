@@ -49,6 +49,8 @@ class LogPoison(Fault):
     def __init__(self, parts: Parts, layer: CacheLayer) -> None:
         self._path = parts.database.path
         self._observer = parts.observer
+        self._versions = parts.versions
+        self._cache = parts.cache
         self._layer = layer
 
     def inject(self, argument: str = "") -> str:
@@ -63,6 +65,9 @@ class LogPoison(Fault):
             raise Unavailable(f"the database does not take the poison: {error}") from error
         finally:
             other.close()
+        # Its copy is as old as any that another program goes round.
+        self._versions.bump([POISON_KEY])
+        self._cache.put({POISON_KEY: None})
         return f"event {seq} is poison: its key {POISON_KEY.decode()} is no counter any more"
 
     def _write(self, op: Op, arg: bytes | int, policy: Policy) -> int:

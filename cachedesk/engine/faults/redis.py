@@ -7,10 +7,8 @@ from typing import cast
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import CacheError, Unavailable
 from cachedesk.engine.faults.fault import Fault
+from cachedesk.engine.limits import ask
 from cachedesk.engine.redis_keeper import RedisKeeper
-
-# An admission of the cache cuts all other connections, ours among them.
-_TRIES = 5
 
 
 class RedisKill(Fault):
@@ -119,41 +117,34 @@ class RedisSqueeze(Fault):
         self._keeper = keeper
         self._cache = cache
         self._pid: int | None = None
-        self._usual = b""
 
     def obstacle(self, argument: str = "") -> str:
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
         pid = self._keeper.pid
-        _, self._usual = cast("list[bytes]", self._ask(b"CONFIG", b"GET", b"maxmemory"))
-        memory = _numbers(self._ask(b"INFO", b"memory"))
+        try:
+            memory = _numbers(ask(self._cache, b"INFO", b"memory"))
+        except CacheError as error:
+            raise Unavailable(f"Redis does not answer: {error}") from error
         # Half of what the keys take; what the server needs for itself cannot be evicted.
         limit = memory[b"used_memory"] - memory[b"used_memory_dataset"] // 2
-        self._ask(b"CONFIG", b"SET", b"maxmemory", limit)
+        self._keeper.limits.squeeze(limit, pid)
         self._pid = pid
-        return f"Redis may use {limit:,} bytes instead of {int(self._usual):,}; it evicts"
+        return (
+            f"Redis may use {limit:,} bytes instead of {self._keeper.limits.usual_bytes:,};"
+            " it evicts"
+        )
 
     def heal(self) -> None:
         if self._pid is not None and not self.over():
-            self._ask(b"CONFIG", b"SET", b"maxmemory", self._usual)
+            self._keeper.limits.release()
         self._pid = None
 
     def over(self) -> str:
         if self._keeper.pid == self._pid:
             return ""
         return "the Redis that was squeezed is gone, and the next has its usual limit"
-
-    def _ask(self, *command: bytes | int) -> object:
-        for _ in range(_TRIES - 1):
-            try:
-                return self._cache.ask(*command)
-            except CacheError:
-                continue
-        try:
-            return self._cache.ask(*command)
-        except CacheError as error:
-            raise Unavailable(f"Redis does not answer: {error}") from error
 
 
 def _not_running(keeper: RedisKeeper) -> str:

@@ -1,0 +1,70 @@
+"""Which of the hot keys are listed, and in which order: pure decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from cachedesk.desk.formats import data_text
+from cachedesk.desk.keystate import KeyState
+from cachedesk.engine.snapshot import HotKey
+
+
+class Order(Enum):
+    """What the list is sorted by; the value is the column that shows it."""
+
+    USES = "uses"
+    KEY = "key"
+    PENDING = "pending"
+    STATE = "state"
+
+    @property
+    def next(self) -> Order:
+        """The order after this one."""
+        orders = list(Order)
+        return orders[(orders.index(self) + 1) % len(orders)]
+
+
+_WORST_FIRST = (
+    KeyState.STALE,
+    KeyState.DEAD_LETTER,
+    KeyState.UNKNOWN,
+    KeyState.ROW_UNKNOWN,
+    KeyState.CACHE_UNKNOWN,
+    KeyState.ONLY_LOG,
+    KeyState.NEWER_IN_LOG,
+    KeyState.DELETE_PENDING,
+    KeyState.AHEAD,
+    KeyState.BEING_WRITTEN,
+    KeyState.EVICTED,
+    KeyState.ABSENT,
+    KeyState.FRESH,
+    KeyState.COOLED,
+)
+
+
+def matches(key: bytes, wanted: str) -> bool:
+    """Return whether ``key`` is wanted: it contains the text, or is of its pattern when there is
+    a ``*`` or ``?`` in it; large or small letters are the same."""
+    text, wanted = data_text(key).casefold(), wanted.casefold()
+    if "*" in wanted or "?" in wanted:
+        return fnmatchcase(text, wanted.replace("[", "[[]"))
+    return wanted in text
+
+
+def filtered(hot: Sequence[HotKey], wanted: str) -> tuple[HotKey, ...]:
+    """Return the keys that are wanted; all of them when nothing is asked for."""
+    return tuple(key for key in hot if not wanted or matches(key.key, wanted))
+
+
+def pattern_of(wanted: str) -> str:
+    """Return the pattern that evicts what the filter ``wanted`` lists; empty for no filter."""
+    if not wanted or "*" in wanted or "?" in wanted:
+        return wanted
+    return f"*{wanted}*"
+
+
+def severity(state: KeyState) -> int:
+    """Return how bad a state is, 0 for the worst."""
+    return _WORST_FIRST.index(state)

@@ -1,0 +1,188 @@
+"""The inspector: one key explained: each place, who would answer, the fold, and its writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
+from textual.content import Content
+from textual.getters import query_one
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from cachedesk.desk.background import in_background
+from cachedesk.desk.formats import data_text
+from cachedesk.desk.keyreport import equations, places, policy_line, verdict
+from cachedesk.desk.lanes import window_seconds
+from cachedesk.desk.widgets.fold import Fold
+from cachedesk.desk.widgets.key_lanes import KeyBars, KeyLanes
+from cachedesk.desk.widgets.place_card import LOOKS, PlaceCard
+from cachedesk.engine.commands import Command, EvictKey
+from cachedesk.engine.inspection import KeyReport
+
+_LEGENDS = (
+    "● accepted (○ before Redis had it) ◆ in Redis ■ in SQLite ▶ still waits",
+    "● accepted (○ not in Redis) ■ in SQLite ▶ waits",
+    "● accepted ■ in SQLite ▶ waits",
+)
+
+
+class InspectorScreen(ModalScreen[None]):
+    """Explains one key, and goes on explaining it while it changes; Escape closes.
+
+    Args:
+        key: which.
+        fetch: returns its report; called on a thread of its own, once at the start and with each
+            ``pull``.
+        perform: whom to hand the command that evicts the key; ``None``: that is not offered.
+    """
+
+    CSS_PATH = "inspector.tcss"
+    AUTO_FOCUS = "#inspector-bars"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (76, "-wide")]  # noqa: RUF012 - as Textual has it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-high"), (36, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "Close", show=False),
+        Binding("e", "evict", "Evict", show=False),
+    ]
+
+    box = query_one("#inspector-box", VerticalGroup)
+    says = query_one("#inspector-says", Static)
+    folded = query_one("#inspector-fold", VerticalScroll)
+    fold = query_one(Fold)
+    timeline = query_one("#inspector-time", VerticalGroup)
+    lanes = query_one(KeyLanes)
+    bars_box = query_one("#inspector-bars", VerticalScroll)
+    bars = query_one(KeyBars)
+
+    def __init__(
+        self,
+        key: bytes,
+        fetch: Callable[[], KeyReport],
+        perform: Callable[[Command], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.key = key
+        self._fetch = fetch
+        self._perform = perform
+        self._pulling = False
+        self._report: KeyReport | None = None
+        self._said = Content()
+        self._subtitle = ""
+        self._end_y = 0
+        self._titles: dict[Widget, Content] = {}
+
+    def compose(self) -> ComposeResult:
+        """Yield the places, the sentence, the fold, and the time line."""
+        with VerticalGroup(id="inspector-box") as box:
+            box.border_title = Content(data_text(self.key))
+            box.border_subtitle = Content(self._keys)
+            with HorizontalGroup(id="inspector-places"):
+                for _ in range(3):
+                    yield PlaceCard()
+            yield Static("asking every place …", id="inspector-says", markup=False)
+            with VerticalScroll(id="inspector-fold"):
+                yield Fold()
+            with VerticalGroup(id="inspector-time"):
+                yield KeyLanes()
+            with VerticalScroll(id="inspector-bars"):
+                yield KeyBars()
+
+    def on_mount(self) -> None:
+        """Ask for the first report."""
+        self.pull()
+
+    def pull(self) -> None:
+        """Ask for a new report, unless one is on its way."""
+        if not self._pulling:
+            self._pulling = True
+            self.run_worker(self._pull(), group="inspect")
+
+    def apply(self, report: KeyReport) -> None:
+        """Show this report."""
+        if not self.is_mounted:
+            return
+        self._report = report
+        for card, view in zip(self.query(PlaceCard), places(report), strict=True):
+            card.view = view
+        judged = verdict(report)
+        self._say(Content.assemble((f"▶ {judged.who}: ", f"bold {LOOKS[judged.look]}"), judged.why))
+        self.fold.report = report
+        seconds = window_seconds(report, self.lanes.seconds if self.lanes.report else None)
+        for drawing in (self.lanes, self.bars):
+            drawing.report, drawing.seconds = report, seconds
+        self._follow()
+        self._entitle_sections(report)
+        if (subtitle := f"{self._keys} · {policy_line(report)}") != self._subtitle:
+            self._subtitle = subtitle
+            self.box.border_subtitle = Content(subtitle)
+
+    def on_resize(self) -> None:
+        """Choose the words that fit."""
+        if self._report is not None:
+            self.call_after_refresh(self._entitle_sections, self._report)
+            self._follow()
+
+    def action_evict(self) -> None:
+        """Evict the key from Redis; what comes of it is seen with the next report."""
+        if self._perform is not None:
+            self._perform(EvictKey(self.key))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return False, which hides it, for the eviction where nobody carries it out."""
+        return not (action == "evict" and self._perform is None)
+
+    @property
+    def _keys(self) -> str:
+        return "Esc closes" if self._perform is None else "Esc closes · e evicts"
+
+    def _follow(self) -> None:
+        """Keep the newest write in sight, unless the user has scrolled away from it."""
+        box = self.bars_box
+        if box.scroll_y >= min(self._end_y, box.max_scroll_y):
+            self.call_after_refresh(self._scroll_to_end)
+
+    def _scroll_to_end(self) -> None:
+        self._end_y = self.bars_box.max_scroll_y
+        self.bars_box.scroll_to(y=self._end_y, animate=False, immediate=True)
+
+    def _say(self, said: Content) -> None:
+        if not said.is_same(self._said):
+            self._said = said
+            self.says.update(said)
+
+    def _entitle(self, widget: Widget, title: Content) -> None:
+        before = self._titles.get(widget)
+        if before is None or not title.is_same(before):
+            widget.border_title = self._titles[widget] = title
+
+    def _entitle_sections(self, report: KeyReport) -> None:
+        room = self.folded.size.width - 4
+        full, *shorter = (Content(text) for text in equations(report))
+        forms = [Content.assemble(("The fold  ", "bold"), full), full, *shorter]
+        fitting = (form for form in forms if form.cell_length <= room)
+        self._entitle(self.folded, next(fitting, forms[-1]))
+        one_in = self.bars.one_in
+        title = "Recent writes" if one_in == 1 else f"Recent writes, 1 in {one_in}"
+        room = self.timeline.size.width - len(title) - 6
+        legend = next((text for text in _LEGENDS if len(text) <= room), "")
+        self._entitle(
+            self.timeline, Content.assemble((title, "bold"), "  ", (legend, "$foreground 60%"))
+        )
+
+    async def _pull(self) -> None:
+        try:
+            report = await in_background(self._fetch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the screen says so and goes on
+            if self.is_mounted:
+                said = f"no answer: {type(error).__name__}: {error}"
+                self._say(Content.assemble((said, "bold $text-error")))
+        else:
+            if self.is_running:
+                self.apply(report)
+        finally:
+            self._pulling = False

@@ -1,0 +1,41 @@
+"""The stretch of time the charts show: how long it is, and where it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+WINDOWS = (15.0, 30.0, 60.0, 120.0, 300.0)
+"""The lengths to choose from, in seconds."""
+
+USUAL_SECONDS = 60.0
+_STEPS_PER_WINDOW = 6
+_HISTORY_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timespan:
+    """``seconds`` of time that end ``back_seconds`` before what is newest."""
+
+    seconds: float = USUAL_SECONDS
+    back_seconds: float = 0.0
+
+    def zoomed(self, step: int) -> Timespan:
+        """Return a shorter (``step`` 1) or longer (-1) stretch with the same end; 0: the usual."""
+        if step == 0:
+            return replace(self, seconds=USUAL_SECONDS)
+        place = WINDOWS.index(self.seconds) - step
+        return replace(self, seconds=WINDOWS[min(len(WINDOWS) - 1, max(0, place))])
+
+    def moved(self, steps: int) -> Timespan:
+        """Return the stretch that ends a few steps later, or earlier when ``steps`` is negative;
+        never later than what is newest, never before there is any history."""
+        back = self.back_seconds - steps * self.seconds / _STEPS_PER_WINDOW
+        return replace(self, back_seconds=min(_HISTORY_SECONDS, max(0.0, back)))
+
+    def at_the_newest(self) -> Timespan:
+        """Return the stretch of the same length that ends now."""
+        return replace(self, back_seconds=0.0)
+
+
+NOW = Timespan()
+"""The last minute."""

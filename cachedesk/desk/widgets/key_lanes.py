@@ -1,0 +1,150 @@
+"""The recent writes of a key on one time line: three lanes, and a bar for each write."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.desk.formats import left, number, right
+from cachedesk.desk.lanes import MOST_BARS, Bar, Fate, TimeLine, bars, lanes
+from cachedesk.engine.inspection import KeyReport
+
+_GAP_CELLS = 10
+_OP_CELLS = 6
+_LANE_CELLS = 9
+_QUIET = "$foreground 60%"
+_LOOKS = {
+    Fate.APPLIED: "$primary",
+    Fate.WAITING: "$text-accent",
+    Fate.DEAD: "bold $text-error",
+    Fate.UNCLEAR: _QUIET,
+}
+
+
+class OnTimeLine(Widget):
+    """Draws a report on a time line that ends when the report was made."""
+
+    report: reactive[KeyReport | None] = reactive(None)
+    seconds: reactive[float] = reactive(5.0)
+
+    @property
+    def seq_cells(self) -> int:
+        """How wide the longest seq is; all of them are as wide."""
+        writes = self.report.writes if self.report is not None else ()
+        longest = len(number(writes[-1].seq)) if writes else 1
+        return max(longest, _LANE_CELLS - _OP_CELLS - 1)
+
+    @property
+    def label_cells(self) -> int:
+        """What is to the left of the time line, and the space between them."""
+        return self.seq_cells + 1 + _OP_CELLS + 2
+
+    @property
+    def line(self) -> TimeLine:
+        """The time line between the labels at the left and the spans at the right."""
+        at = self.report.at if self.report is not None else 0.0
+        return TimeLine(at, self.seconds, max(1, self.size.width - self.label_cells - _GAP_CELLS))
+
+
+class KeyLanes(OnTimeLine):
+    """Draws the time axis and the three lanes."""
+
+    DEFAULT_CSS = """
+    KeyLanes { height: 4; text-wrap: nowrap; }
+    """
+
+    def render(self) -> Content:
+        """Return the four lines."""
+        if self.report is None:
+            return Content()
+        line = self.line
+        label = self.label_cells
+        axis = " " * label + line.axis() + right("took", _GAP_CELLS)
+        rows = [Content.assemble((axis, _QUIET))]
+        rows += [
+            Content.assemble((left(lane.name, label), _QUIET), *_inked(lane.cells))
+            for lane in lanes(self.report, line)
+        ]
+        return Content("\n").join(rows)
+
+
+class KeyBars(OnTimeLine):
+    """Draws the newest writes as bars, the newest at the bottom."""
+
+    DEFAULT_CSS = """
+    KeyBars { height: auto; text-wrap: nowrap; }
+    """
+
+    def watch_report(self, report: KeyReport | None) -> None:
+        """Make room for the bars."""
+        self._fit()
+
+    def watch_seconds(self, seconds: float) -> None:
+        """Make room for the bars."""
+        self._fit()
+
+    _height = 0
+    _made: tuple[KeyReport, TimeLine, int] | None = None
+    _bars: tuple[tuple[Bar, ...], int] = ((), 1)
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        """The bars that are drawn."""
+        return self._made_bars()[0]
+
+    @property
+    def one_in(self) -> int:
+        """Of how many writes each bar is one."""
+        return self._made_bars()[1]
+
+    def _made_bars(self) -> tuple[tuple[Bar, ...], int]:
+        if (report := self.report) is None:
+            return (), 1
+        room = self.parent.size.height if isinstance(self.parent, Widget) else MOST_BARS
+        line = self.line
+        if self._made is None or self._made[0] is not report or self._made[1:] != (line, room):
+            self._made = (report, line, room)
+            self._bars = bars(report, line, room)
+        return self._bars
+
+    def on_resize(self) -> None:
+        """Make room for the bars of another width."""
+        self._fit()
+
+    def _fit(self) -> None:
+        height = max(1, len(self.bars))
+        if height != self._height:
+            self._height = height
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return a line for each bar."""
+        return self._height
+
+    def render(self) -> Content:
+        """Return the bars."""
+        if self.report is None:
+            return Content()
+        if not (shown := self.bars):
+            return Content.assemble(("no write of this key in sight", _QUIET))
+        return Content("\n").join([_drawn(bar, self.seq_cells) for bar in shown])
+
+
+def _drawn(bar: Bar, seq_cells: int) -> Content:
+    look = _LOOKS[bar.fate]
+    label = f"{right(bar.seq, seq_cells)} {left(bar.op, _OP_CELLS)}  "
+    # What waits is told from what is done by its own signs; the colour only helps.
+    return Content.assemble((label, _QUIET), (bar.cells, look), (right(bar.gap, _GAP_CELLS), look))
+
+
+def _inked(cells: str) -> list[tuple[str, str]]:
+    runs: list[tuple[str, str]] = []
+    for cell in cells:
+        look = "$foreground 30%" if cell in "─·" else "bold $primary"
+        if runs and runs[-1][1] == look:
+            runs[-1] = (runs[-1][0] + cell, look)
+        else:
+            runs.append((cell, look))
+    return runs

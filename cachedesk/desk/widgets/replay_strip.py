@@ -1,0 +1,171 @@
+"""The replay strip: where in the recording the desk is, and a bar to go somewhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.desk.formats import cut
+from cachedesk.lab.recording.player import Playback
+
+PLAYED, COMING, HERE, FAULT = "━", "─", "●", "▼"
+
+_NAME = "REPLAY"
+_GAP = "  "
+_WORDY_CELLS, _DATED_CELLS = 70, 100
+_LOOKS = {
+    PLAYED: "$primary",
+    COMING: "$foreground 40%",
+    HERE: "bold $text-primary",
+    FAULT: "bold $text-warning",
+}
+
+
+_NOWHERE = Playback(0, 1, 0.0, 0.0, playing=False, speed=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StripView:
+    """What the strip says. ``at``: when what is shown was recorded, wall-clock seconds since 1970;
+    ``faults``: the seconds of the recording at which faults began."""
+
+    where: Playback = _NOWHERE
+    at: float | None = None
+    faults: tuple[float, ...] = ()
+
+
+def timecode(seconds: float, length_seconds: float) -> str:
+    """Return a place in a recording as ``01:40``, or ``1:01:40`` when the recording is long."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    if length_seconds < 3600:
+        return f"{minutes:02}:{second:02}"
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
+
+
+def state_of(where: Playback, *, brief: bool = False) -> str:
+    """Return whether it plays, and how fast, with a sign and, unless ``brief``, in words."""
+    sign, word = ("▶", "") if where.playing else ("■", "end ") if where.ended else ("‖", "paused ")
+    return f"{sign} {'' if brief else word}{where.speed:g}x"
+
+
+def cell_of(seconds: float, length_seconds: float, cells: int) -> int:
+    """Return which of so many cells of the bar stands for this second."""
+    if length_seconds <= 0 or cells <= 1:
+        return 0
+    return max(0, min(cells - 1, round(seconds / length_seconds * (cells - 1))))
+
+
+def seconds_of(cell: int, length_seconds: float, cells: int) -> float:
+    """Return the second that this cell of the bar stands for."""
+    return length_seconds * max(0, min(cell, cells - 1)) / max(1, cells - 1)
+
+
+def bar_of(where: Playback, faults: Iterable[float], cells: int) -> str:
+    """Return the bar: what was played, where it is, what is to come, and where faults began."""
+    here = cell_of(where.seconds, where.length_seconds, cells)
+    drawn = [PLAYED if cell < here else COMING for cell in range(cells)]
+    for seconds in faults:
+        if 0 <= seconds <= where.length_seconds:
+            drawn[cell_of(seconds, where.length_seconds, cells)] = FAULT
+    if cells:
+        drawn[here] = HERE
+    return "".join(drawn)
+
+
+class ReplayStrip(Widget):
+    """Draws a ``StripView`` in one line. A click or a drag on its bar asks for that second, a click
+    elsewhere to play or pause."""
+
+    DEFAULT_CSS = """
+    ReplayStrip {
+        height: 1;
+        padding: 0 1;
+        background: $primary 20%;
+        color: $foreground;
+        pointer: pointer;
+    }
+    """
+
+    ALLOW_SELECT = False
+
+    view: reactive[StripView] = reactive(StripView())
+
+    @dataclass
+    class Sought(Message):
+        """Somebody wants to see this second of the recording."""
+
+        seconds: float
+
+    class Toggled(Message):
+        """Somebody wants to pause, or to play on."""
+
+    def render(self) -> Content:
+        """Return the line; what there is no room for is left out, the date first."""
+        before, after = self._sides()
+        bar = bar_of(self.view.where, self.view.faults, self._bar_cells())
+        return Content.assemble(
+            (_NAME, "bold $text-primary"),
+            (before[len(_NAME) :], "bold $foreground"),
+            *((cell, _LOOKS[cell]) for cell in bar),
+            (after, "$foreground 60%"),
+        )
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Go where the mouse is, and follow it; or play or pause."""
+        if self._over_bar(event.x):
+            self.capture_mouse()
+            self._seek(event.x)
+        else:
+            self.post_message(self.Toggled())
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Follow the mouse while its button is held."""
+        if self.app.mouse_captured is self:
+            self._seek(event.x)
+
+    def on_mouse_up(self) -> None:
+        """Follow the mouse no more."""
+        self.release_mouse()
+
+    def _seek(self, x: int) -> None:
+        length = self.view.where.length_seconds
+        self.post_message(self.Sought(seconds_of(x - self._bar_at(), length, self._bar_cells())))
+
+    def _over_bar(self, x: int) -> bool:
+        return 0 <= x - self._bar_at() < self._bar_cells()
+
+    def _bar_at(self) -> int:
+        """The first cell of the bar, from the left edge of the widget."""
+        return self.gutter.left + cell_len(self._sides()[0])
+
+    def _bar_cells(self) -> int:
+        before, after = self._sides()
+        return max(0, self.size.width - cell_len(before) - cell_len(after))
+
+    def _sides(self) -> tuple[str, str]:
+        """Return what stands before and behind the bar."""
+        where = self.view.where
+        length = where.length_seconds
+        here, end = timecode(where.seconds, length), timecode(length, length)
+        # As wide as its longest form, or the bar would move under the mouse.
+        width = self.size.width
+        brief = width < _WORDY_CELLS
+        state = state_of(where, brief=brief).ljust(len("‖ 0.25x" if brief else "‖ paused 0.25x"))
+        before = f"{_NAME}{_GAP}{state}{_GAP}{here} / {end}{_GAP}"
+        dated = width >= _DATED_CELLS and self.view.at is not None
+        return cut(before, width), f"{_GAP}{_date(self.view.at or 0.0)}" if dated else ""
+
+
+def _date(at: float) -> str:
+    try:
+        return time.strftime("recorded %Y-%m-%d %H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return ""  # a recording may hold any float

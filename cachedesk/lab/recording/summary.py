@@ -1,0 +1,37 @@
+"""What a recording holds, in one object, without a screen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from cachedesk.engine.snapshot import Event, Mark
+from cachedesk.lab.recording.recorder import shown
+from cachedesk.lab.recording.tape import Tape
+
+
+def summary(tape: Tape) -> dict[str, object]:
+    """Return the object that ``replay --json`` prints. Reads the tape once, from end to end.
+
+    Raises:
+        RecordingError: a record holds what it may not.
+    """
+    faults: dict[tuple[str, float], Mark] = {}
+    events: dict[Event, None] = {}
+    for snapshot in tape.snapshots():
+        # The rings forget what is old; a mark is seen again when it has ended.
+        faults |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
+        events |= dict.fromkeys(snapshot.events)
+    first, last = tape.at(0), tape.at(len(tape) - 1)
+    return {
+        "recording": shown(tape.path),
+        "cachedesk": tape.header.cachedesk,
+        "started_at": tape.header.started_at,
+        "records": len(tape),
+        "seconds": round(tape.length_seconds, 3),
+        "workload": last.workload or first.workload,
+        "books": asdict(last.books) | {"balanced": last.books.balanced},
+        "reads": asdict(last.reads),
+        "writes": asdict(last.writes),
+        "faults": [asdict(mark) for mark in faults.values()],
+        "events": [asdict(event) for event in events],
+    }

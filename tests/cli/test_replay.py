@@ -1,0 +1,125 @@
+"""``cachedesk run --record`` and ``cachedesk replay``, as processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from cachedesk.lab.recording.frames import RecordingError
+from cachedesk.lab.recording.tape import Tape
+from tests.engine.until import until
+from tests.lab.recorded import history, record
+
+from .conftest import Command, Start
+from .test_desk import Terminal
+
+
+@pytest.mark.parametrize("how", [["--json"], ["--stat"], []], ids=str)
+def test_a_run_is_recorded_and_told_again(
+    cachedesk: Command, tmp_path: Path, how: list[str]
+) -> None:
+    path = tmp_path / "run.rec"
+    done = cachedesk(
+        "run", "--ops", 800, "--rate", 1000, "--fault", "redis.kill@100ops", "--record", path,
+        *how, "--data", tmp_path / "data",
+    )  # fmt: skip
+    assert done.returncode == 0
+    if how == ["--json"]:
+        told = json.loads(done.stdout)["recording"]
+        assert told["file"] == str(path)
+        assert told["bytes"] == path.stat().st_size
+    else:
+        said = done.stdout.decode().splitlines()
+        assert said[-2].startswith(f"  record  {path}: ")
+        assert said[-1].startswith("Sound")
+    replayed = cachedesk("replay", path, "--json")
+    assert (replayed.returncode, replayed.stderr) == (0, b"")
+    assert replayed.stdout.count(b"\n") == 1
+    found = json.loads(replayed.stdout)
+    assert found["workload"] == "workload article, seed 1"
+    assert found["books"]["accepted"] == found["books"]["applied"] > 0
+    assert found["records"] >= 2
+    assert [fault["name"] for fault in found["faults"]] == ["redis.kill"]
+    assert any(event["kind"] == "fault" for event in found["events"])
+
+
+def test_a_run_that_is_killed_leaves_a_readable_recording(
+    cachedesk: Command, started: Start, tmp_path: Path
+) -> None:
+    path, data = tmp_path / "run.rec", tmp_path / "data"
+    running = started("run", "--seconds", 60, "--rate", 500, "--record", path, "--data", data)
+
+    def records() -> int:
+        try:
+            with Tape(path) as tape:
+                return len(tape)
+        except RecordingError:
+            return 0
+
+    until(lambda: records() >= 4, seconds=30)
+    killed_at = time.time()
+    running.send_signal(signal.SIGKILL)
+    assert running.wait(20) == -signal.SIGKILL
+    with Tape(path) as tape:
+        last = tape.at(len(tape) - 1)
+    assert killed_at - 1.5 < last.at <= time.time()
+    assert last.recording == str(path)
+    assert last.books.accepted > 0
+    # Whoever opens the data next clears away what the killed one left behind.
+    assert cachedesk("drain", "--data", data).returncode == 0
+
+
+def test_what_cannot_be_recorded_to_is_said_before_anything_is_opened(
+    cachedesk: Command, tmp_path: Path
+) -> None:
+    taken, data = tmp_path / "taken", tmp_path / "data"
+    taken.write_text("precious")
+    for path, says in (
+        (taken, "exists and is not overwritten"),
+        (tmp_path, "is not a file"),
+        (tmp_path / "no" / "r", "there is no folder"),
+        (data / "r", "is in the data directory"),
+        ("", "an empty name"),
+    ):
+        done = cachedesk("run", "--ops", 10, "--record", path, "--data", data)
+        assert done.returncode == 2
+        assert done.stdout == b""
+        assert done.stderr.count(b"\n") == 1
+        assert says in done.stderr.decode()
+        assert not data.exists()
+    assert taken.read_text() == "precious"
+
+
+def test_a_replay_without_a_terminal_or_a_recording_is_bad_usage(
+    cachedesk: Command, tmp_path: Path
+) -> None:
+    path = record(tmp_path / "r", history(3))
+    broken = tmp_path / "broken"
+    broken.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:])
+    for arguments, says in (
+        ((path,), "needs a terminal"),
+        ((path, "--speed", "17", "--json"), "0.25 to 16"),
+        ((path, "--speed", "nan", "--json"), "not a finite number"),
+        ((tmp_path / "absent", "--json"), "cannot be opened: No such file"),
+        ((Path(__file__), "--json"), "is not a recording"),
+        ((broken, "--json"), "is damaged at byte"),
+    ):
+        done = cachedesk("replay", *arguments)
+        assert done.returncode == 2
+        assert done.stdout == b""
+        assert done.stderr.count(b"\n") == 1
+        assert says in done.stderr.decode()
+
+
+def test_a_replay_opens_the_desk_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    desk = Terminal("replay", str(record(tmp_path / "r", history(200))), "--speed", "4")
+    desk.wait_for(b"REPLAY")
+    desk.wait_for(b"accepted")
+    desk.type(b"q")
+    assert desk.end() == 0
+    assert b"\x1b[?1049l" in desk.shown
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]

@@ -1,0 +1,188 @@
+"""What can be changed and evicted while everything runs: every key and choice sends its command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cachedesk.desk.knobs import KNOBS
+from cachedesk.desk.screens.evict import EvictScreen
+from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.engine.commands import (
+    EvictAll,
+    EvictKey,
+    EvictMatching,
+    EvictShare,
+    PauseWorker,
+    SetBatch,
+    SetMemory,
+    SetRate,
+)
+
+from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
+from .scenes import EMPTY, HEALTHY, FixedSource
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+def test_every_knob_turns_both_ways(size):
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, SteeringScreen), "it is open")
+        await pilot.press("right")
+        for count, _ in enumerate(KNOBS, start=1):
+            await pilot.press("down", "left", "right")
+            await until(pilot, lambda c=count: len(control.commands) == 1 + 2 * c, "turned")
+        assert "hit rate" in screen_text(app), "the effect is in sight"
+        await pilot.press("escape")
+        assert app.screen is app.desk
+
+    drive(app, script, size)
+    assert control.commands == [
+        PauseWorker(),
+        SetBatch(events=200),
+        SetBatch(events=1000),
+        SetBatch(age_seconds=0.1),
+        SetBatch(age_seconds=0.5),
+        SetRate(1000.0),
+        SetRate(5000.0),
+        SetMemory(maxmemory_bytes=32 * MIB),
+        SetMemory(maxmemory_bytes=128 * MIB),
+        SetMemory(eviction_policy="noeviction"),
+        SetMemory(eviction_policy="allkeys-lfu"),
+    ]
+
+
+def test_an_exact_value_is_typed_and_a_wrong_one_refused_in_words():
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("s", "down", "enter", *"many", "enter")
+        await pilot.pause()
+        assert "a whole number" in screen_text(app)
+        assert control.commands == []
+        for _ in "many":
+            await pilot.press("backspace")
+        await pilot.press(*"2,500", "enter")
+        await until(pilot, lambda: len(control.commands) == 1, "sent")
+        assert isinstance(app.screen, SteeringScreen), "it stays open: the effect is to be seen"
+
+    drive(app, script)
+    assert control.commands == [SetBatch(events=2500)]
+
+
+def test_the_screen_shows_what_is_so_now():
+    source = ChangingSource(HEALTHY)
+    app = desk(RecordingControl(), source)
+
+    async def script(pilot):
+        await pilot.press("s")
+        await pilot.pause()
+        assert "500 events" in screen_text(app)
+        source.value = replace(HEALTHY, worker=replace(HEALTHY.worker, batch_events=9))
+        app._puller.soon()
+        await until(pilot, lambda: "9 events" in screen_text(app), "the new value is shown")
+
+    drive(app, script)
+
+
+def test_the_refresh_rate_changes_how_often_the_desk_looks():
+    source = ChangingSource(HEALTHY)
+    app = desk(RecordingControl(), source)
+
+    async def script(pilot):
+        await pilot.press("s", "end", "right")
+        await pilot.pause()
+        assert "4 a second" in screen_text(app)
+        pulls = source.pulls
+        await until(pilot, lambda: source.pulls > pulls + 2, "it looks by itself now")
+
+    drive(app, script)
+
+
+def test_without_a_workload_its_rate_cannot_be_turned():
+    control = RecordingControl()
+    app = desk(control, FixedSource(EMPTY))
+
+    async def script(pilot):
+        await pilot.press("s", "down", "down", "down", "right", "enter")
+        await pilot.pause()
+        assert "no workload" in screen_text(app)
+
+    drive(app, script)
+    assert control.commands == []
+
+
+CHOICES = [
+    ([], EvictKey(b"views:article:1")),
+    (["down"], EvictShare(0.1)),
+    (["down"] * 2, EvictShare(0.5)),
+    (["down"] * 3, EvictAll()),
+]
+
+
+@pytest.mark.parametrize(("keys", "command"), CHOICES)
+def test_every_choice_evicts(keys, command):
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, EvictScreen), "it is open")
+        assert "1,204 keys" in screen_text(app)
+        await pilot.press(*keys, "enter")
+        await until(pilot, lambda: len(control.commands) == 1, "sent")
+        assert app.screen is app.desk
+
+    drive(app, script, (60, 20))
+    assert control.commands == [command]
+
+
+@pytest.mark.parametrize(
+    ("downs", "typed", "command"),
+    [(4, "likes:*", EvictMatching("likes:*")), (5, "25", EvictShare(0.25))],
+)
+def test_a_pattern_or_a_share_is_typed(downs, typed, command):
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("E", *["down"] * downs, "enter", "enter")
+        await pilot.pause()
+        assert "type a" in screen_text(app)
+        assert control.commands == []
+        await pilot.press(*typed, "enter")
+        await until(pilot, lambda: len(control.commands) == 1, "sent")
+
+    drive(app, script)
+    assert control.commands == [command]
+
+
+def test_what_the_filter_lists_can_be_evicted():
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("slash", *"article", "enter", "E", "down", "enter")
+        await until(pilot, lambda: len(control.commands) == 1, "sent")
+
+    drive(app, script)
+    assert control.commands == [EvictMatching("*article*")]
+
+
+def test_escape_evicts_nothing():
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        await pilot.press("E", "down", "down", "down", "down", "enter", "escape", "escape")
+        await until(pilot, lambda: app.screen is app.desk, "it is closed")
+
+    drive(app, script)
+    assert control.commands == []

@@ -1,0 +1,97 @@
+"""The whiteboard: every way has its rate, its state and its failpoints, at every size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from cachedesk.desk.sketch import LEAST_HEIGHT, LEAST_WIDTH, sketch
+from cachedesk.desk.whiteboard import WAYS, Flowing, way_of, whiteboard
+from cachedesk.engine.failpoints import POINTS
+from cachedesk.engine.snapshot import Health
+
+from . import scenes
+
+ALL_ARMED = replace(scenes.HEALTHY, armed=tuple(POINTS))
+SCENES = (
+    scenes.HEALTHY,
+    scenes.REDIS_DOWN,
+    scenes.ALL_DOWN,
+    scenes.EMPTY,
+    scenes.HUGE,
+    scenes.paused(scenes.HEALTHY),
+    ALL_ARMED,
+)
+
+
+def text(scene, width=118, height=11):
+    lines = sketch(whiteboard(scene), width, height)
+    return "\n".join("".join(piece for piece, _ in line) for line in lines)
+
+
+def test_all_is_well_and_every_way_says_how_much():
+    board = whiteboard(scenes.HEALTHY)
+    assert (board.reads, board.writes) == ("2,000/s", "600/s")
+    assert {getattr(board, way).flowing for way in WAYS} == {Flowing.WELL}
+    drawn = text(scenes.HEALTHY)
+    for word in ("hit 1,900/s", "miss 61/s", "through 120/s", "behind 480/s", "170 rows/s"):
+        assert word in drawn
+
+
+def test_without_redis_the_way_to_the_database_lights_up():
+    board = whiteboard(scenes.REDIS_DOWN)
+    assert board.hit.flowing is Flowing.BLOCKED
+    assert board.miss.flowing is Flowing.LIT
+    assert board.through.flowing is Flowing.WELL
+    assert "✗ held down" in text(scenes.REDIS_DOWN)
+
+
+def test_when_everything_is_down_nothing_gets_through():
+    board = whiteboard(scenes.ALL_DOWN)
+    ways = [way for way in WAYS if way != "calls"]
+    assert {getattr(board, way).flowing for way in ways} == {Flowing.BLOCKED}
+
+
+def test_a_locked_database_can_still_be_read():
+    locked = replace(scenes.HEALTHY.database, health=Health.DEGRADED, word="locked")
+    board = whiteboard(replace(scenes.HEALTHY, database=locked))
+    assert board.through.flowing is Flowing.BLOCKED
+    assert board.flush.flowing is Flowing.BLOCKED
+    assert board.miss.flowing is Flowing.LIT
+
+
+def test_a_paused_worker_holds_its_ways():
+    board = whiteboard(scenes.paused(scenes.HEALTHY))
+    assert board.take.flowing is board.flush.flowing is Flowing.HELD
+    assert "‖" in text(scenes.paused(scenes.HEALTHY))
+
+
+def test_nothing_flows_before_anything_is_known():
+    board = whiteboard(scenes.EMPTY)
+    assert board.calls.flowing is Flowing.IDLE
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_every_failpoint_has_its_way(point):
+    assert way_of(point) in WAYS
+    armed = replace(scenes.HEALTHY, armed=(point,))
+    assert "◇" in text(armed, LEAST_WIDTH)
+    assert f"◇ {point.partition('.')[2]}" in text(armed, 168)
+
+
+@given(st.sampled_from(SCENES), st.integers(LEAST_WIDTH, 260), st.integers(LEAST_HEIGHT, 30))
+def test_the_picture_fills_its_room_to_the_cell(scene, width, height):
+    lines = sketch(whiteboard(scene), width, height)
+    assert len(lines) == height
+    assert all(cell_len("".join(text for text, _ in line)) == width for line in lines)
+
+
+@given(st.sampled_from(SCENES), st.integers(LEAST_WIDTH, 260), st.integers(LEAST_HEIGHT, 30))
+def test_every_part_is_named_at_every_size(scene, width, height):
+    drawn = text(scene, width, height)
+    for word in ("user", "app", "cache layer", "Redis", "SQLite", "Log", "Worker"):
+        assert word in drawn
