@@ -98,7 +98,9 @@ def scale_count(value: float) -> str:
 
 def scale_seconds(value: float) -> str:
     """Return a value of the scale in seconds; thousands as ``2k s``, for the gutter is narrow."""
-    return f"{value:.0f} s" if value < 1000 else f"{value / 1000:.0f}k s"
+    if value < 1000:
+        return f"{value:.0f} s"
+    return f"{value / 1000:.0f}k s" if value < 100_000 else f"{compact(round(value))}s"
 
 
 def _recent(snapshot: Snapshot) -> tuple[tuple[Tick, ...], float]:

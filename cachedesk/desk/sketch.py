@@ -255,15 +255,11 @@ def _content(part: PartView, width: int, rows: int) -> list[list[Run]]:
     if part.note and rows == 1:
         return [[(cut(part.note, width), "blocked")]]
     lines: list[list[Run]] = []
-    if rows == 1 and part.facts:
-        lines.append(_pair(part.lead, part.facts[0], width))
-        facts: Sequence[Fact] = ()
-    else:
-        lines.append(_pair(part.lead, part.facts[0] if part.facts else None, width))
-        facts = part.facts[1:]
-        if part.fill is not None and rows > 1:
-            filled, empty = gauge(part.fill, width)
-            lines.append([(filled, "gauge"), (empty, "idle")])
+    lines.append(_pair(part.lead, part.facts[0] if part.facts else None, width, leads=True))
+    facts = part.facts[1:]
+    if part.fill is not None and rows > 1:
+        filled, empty = gauge(part.fill, width)
+        lines.append([(filled, "gauge"), (empty, "idle")])
     for at in range(0, len(facts), 2):
         lines.append(_pair(facts[at], facts[at + 1] if at + 1 < len(facts) else None, width))
     if part.note:
@@ -271,14 +267,14 @@ def _content(part: PartView, width: int, rows: int) -> list[list[Run]]:
     return lines[:rows]
 
 
-def _pair(first: Fact, second: Fact | None, width: int) -> list[Run]:
+def _pair(first: Fact, second: Fact | None, width: int, *, leads: bool = False) -> list[Run]:
     """Two facts in one line, the second at the right; alone when there is no room for both."""
     left: list[Run] = [(f"{first.label} ", "label"), (first.value, "figure")]
     used = cell_len(first.label) + 1 + cell_len(first.value)
     if second is None:
         return left
     wanted = cell_len(second.label) + 1 + cell_len(second.value)
-    if used + 2 + wanted > width:
+    if leads and used + 2 + wanted > width:
         # The leading label may go: a box with a name says what its first figure is.
         left = left[1:]
         used = cell_len(first.value)

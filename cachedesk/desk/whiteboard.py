@@ -11,8 +11,22 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cachedesk.desk.formats import compact
-from cachedesk.desk.parts import PartView, database_view, log_view, redis_view, worker_view
-from cachedesk.engine.snapshot import Health, Snapshot
+from cachedesk.desk.parts import (
+    STARTING,
+    PartView,
+    database_view,
+    log_view,
+    redis_view,
+    worker_view,
+)
+from cachedesk.engine.snapshot import (
+    DatabaseState,
+    Health,
+    LogState,
+    RedisState,
+    Snapshot,
+    WorkerState,
+)
 
 _RECENT_TICKS = 5
 
@@ -147,8 +161,8 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
         snapshot.worker,
         snapshot.database,
     )
-    redis_down = redis.health is Health.DOWN
-    no_rows = database.health is Health.DOWN
+    redis_down = _is_down(redis)
+    no_rows = _is_down(database)
     no_commits = no_rows or database.word in _NO_WRITES
     slow = database.health is Health.DEGRADED
     return {
@@ -166,24 +180,29 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
             f"behind {_rate(rates.behind)}",
             _way(
                 rates.behind,
-                blocked=log.health is Health.DOWN,
+                blocked=_is_down(log),
                 lit=log.health is Health.DEGRADED,
             ),
         ),
         "take": (
             _rate(rates.applied),
-            _way(rates.applied, blocked=worker.health is Health.DOWN, held=worker.paused),
+            _way(rates.applied, blocked=_is_down(worker), held=worker.paused),
         ),
         "flush": (
             f"{_figure(rates.rows)} rows/s",
             _way(
                 rates.rows,
-                blocked=no_commits or worker.health is Health.DOWN,
+                blocked=no_commits or _is_down(worker),
                 held=worker.paused,
                 lit=slow,
             ),
         ),
     }
+
+
+def _is_down(part: RedisState | LogState | WorkerState | DatabaseState) -> bool:
+    """A part that is still starting is not in anybody's way yet."""
+    return part.health is Health.DOWN and part.word != STARTING
 
 
 def _way(rate: float, *, blocked: bool = False, held: bool = False, lit: bool = False) -> Flowing:

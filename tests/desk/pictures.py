@@ -7,21 +7,30 @@ import asyncio
 from pathlib import Path
 
 from . import conftest as _environment  # noqa: F401 - sets what a picture depends on, first
-from . import scenes
-from .piloting import RecordingControl, desk
+from . import reports, scenes
+from .piloting import FixedInspector, RecordingControl, desk
 from .scenes import FixedSource
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 SIZE = (120, 40)
-PICTURES = {"desk.svg": scenes.HEALTHY, "redis-down.svg": scenes.REDIS_DOWN}
+PICTURES = {
+    "desk.svg": (scenes.HEALTHY, ()),
+    "redis-down.svg": (scenes.REDIS_DOWN, ()),
+    "inspector.svg": (scenes.HEALTHY, ("enter",)),
+}
 
 
 def draw(name: str) -> str:
     """Return the picture of this name as SVG."""
 
     async def picture() -> str:
-        app = desk(RecordingControl(), FixedSource(PICTURES[name]))
+        scene, keys = PICTURES[name]
+        inspector = FixedInspector(reports.PENDING)
+        app = desk(RecordingControl(), FixedSource(scene), inspector=inspector)
         async with app.run_test(size=SIZE) as pilot:
+            await pilot.pause()
+            await pilot.press(*keys)
+            await app.workers.wait_for_complete()
             await pilot.pause()
             return app.export_screenshot(title="cachedesk")
 

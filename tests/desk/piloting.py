@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from cachedesk.desk.app import DeskApp
 from cachedesk.engine.commands import Command
+from cachedesk.engine.inspection import KeyReport
 from cachedesk.engine.snapshot import Snapshot
 
 from .scenes import HEALTHY, FixedSource
@@ -41,9 +42,22 @@ class ChangingSource:
         return self.value
 
 
-def desk(control: Any = None, source: Any = None, *, hz: float | None = None) -> DeskApp:
+class FixedInspector:
+    """Explains every key in the same way."""
+
+    def __init__(self, report: KeyReport) -> None:
+        self.report = report
+
+    def inspect(self, key: bytes) -> KeyReport:
+        return self.report
+
+
+def desk(
+    control: Any = None, source: Any = None, *, hz: float | None = None, inspector: Any = None
+) -> DeskApp:
     """Return an app over a healthy stack, unless told otherwise."""
-    return DeskApp(source or FixedSource(HEALTHY), control, refresh_hz=hz, data_label="~/data")
+    source = source or FixedSource(HEALTHY)
+    return DeskApp(source, control, inspector=inspector, refresh_hz=hz, data_label="~/data")
 
 
 def drive(

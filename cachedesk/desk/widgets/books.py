@@ -65,8 +65,19 @@ def forms_of(books: Books, unaccounted: Sequence[int] = ()) -> tuple[Content, ..
         (f" + {compact(books.pending)} + {compact(books.dead)}", _FIGURE),
     )
     ticked = [Content(" ").join([_equation(books, " ", number), _judged(books, "")])]
+    terse_with_ids = [
+        Content.assemble(
+            _judged(books, f"DO NOT BALANCE: {ids}"),
+            "  ",
+            (f"{compact(books.accepted)} = {compact(books.applied)}", _FIGURE),
+            (f" + {compact(books.pending)} + {compact(books.dead)}", _FIGURE),
+        )
+        for ids in _ever_fewer(unaccounted)
+        if not books.balanced
+    ]
     return (
         *with_ids,
+        *terse_with_ids,
         Content("   ").join([_equation(books, "  ", number), _judged(books, said)]),
         Content("  ").join([_equation(books, " ", number), _judged(books, said)]),
         Content("  ").join([_equation(books, " ", number), _judged(books, brief)]),

@@ -178,6 +178,9 @@ class HotKeys(ScrollView, can_focus=True):
         if y == 0:
             return self._header(width)
         index = self.scroll_offset.y + y - 1
+        if index == 0 and not self._rows:
+            said = "  no key is like the filter" if self._hot else "  no key has been used yet"
+            return Strip([Segment(left(said, width), self._look("quiet"))])
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._row(self._rows[index], width)
