@@ -134,6 +134,14 @@ class Pending:
             queue = self._queues.get(key)
             return len(queue.events) if queue is not None else 0
 
+    def waiting(self, key: bytes) -> tuple[tuple[WriteEvent, ...], bool, bytes | None]:
+        """Return ``events`` and ``head`` of ``key`` as they are at one instant."""
+        with self._lock:
+            queue = self._queues.get(key)
+            if queue is None:
+                return (), False, None
+            return tuple(queue.events), queue.head_known, queue.head
+
     def settle(
         self, events: Iterable[WriteEvent], dead: Collection[int] = (), through: int = 0
     ) -> int:

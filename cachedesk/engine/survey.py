@@ -8,23 +8,20 @@ from cachedesk.engine import failpoints
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import CacheFigures
 from cachedesk.engine.errors import CacheError, DatabaseError
-from cachedesk.engine.events import NO_ROW, Row, fold, is_absolute
 from cachedesk.engine.faults import FaultDesk
+from cachedesk.engine.hot import HotView
 from cachedesk.engine.metrics import TICK_SECONDS
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.snapshot import (
     DatabaseState,
     Health,
-    HotKey,
     LogState,
     RedisState,
     Snapshot,
 )
 from cachedesk.engine.worker import FlushWorker
 
-HOT_KEYS = 50
 _PREFIXES = 12
-_VALUE_BYTES = 256
 _WORDS = {
     "database.lock": "locked",
     "database.full": "disk full",
@@ -45,12 +42,12 @@ class Survey:
         self._database = parts.database
         self._pending = parts.pending
         self._metrics = parts.metrics
-        self._policies = parts.policies
         self._chronicle = parts.chronicle
         self._log_settings = parts.settings.log
         self._worker = worker
         self._faults = faults
         self._auditor = auditor
+        self._hot = HotView(parts)
         self._opened = time.monotonic()
         self._evicted = 0
 
@@ -75,7 +72,7 @@ class Survey:
             faults=self._faults.active,
             catalogue=self._faults.states(),
             armed=tuple(point for point in failpoints.armed() if not failpoints.spent(point)),
-            hot=self._hot(),
+            hot=self._hot.keys(books.dead),
             events=self._chronicle.events(),
             prefixes=self._metrics.prefixes(_PREFIXES),
             audit=self._auditor.audit,
@@ -133,46 +130,3 @@ class Survey:
             bytes=size,
             wal_bytes=wal,
         )
-
-    def _hot(self) -> tuple[HotKey, ...]:
-        hottest = self._metrics.hottest(HOT_KEYS)
-        keys = [key for key, _ in hottest]
-        # In the order of a repair: what is pending first, the rows second.
-        pending = {key: self._pending.events(key) for key in keys}
-        rows = self._rows(keys)
-        cached = self._cached(keys)
-        hot = []
-        for key, uses in hottest:
-            events = pending[key]
-            row = (rows or {}).get(key, NO_ROW)
-            hot.append(
-                HotKey(
-                    key=key,
-                    policy=self._policies.of(key).value,
-                    uses=uses,
-                    cached=_cut((cached or {}).get(key)),
-                    cached_known=cached is not None,
-                    pending=sum(event.seq > row.seq for event in events),
-                    row=_cut(row.value),
-                    row_known=rows is not None,
-                    truth=_cut(fold(row, events).value),
-                    truth_known=rows is not None or is_absolute(events),
-                )
-            )
-        return tuple(hot)
-
-    def _rows(self, keys: list[bytes]) -> dict[bytes, Row] | None:
-        try:
-            return self._database.peek(keys)
-        except DatabaseError:
-            return None
-
-    def _cached(self, keys: list[bytes]) -> dict[bytes, bytes | None] | None:
-        try:
-            return dict(zip(keys, self._cache.get_many(keys), strict=True))
-        except CacheError:
-            return None
-
-
-def _cut(value: bytes | None) -> bytes | None:
-    return value[:_VALUE_BYTES] if value is not None else None
