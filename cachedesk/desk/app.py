@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
@@ -61,7 +61,10 @@ class DeskApp(App[None]):
     TITLE = "cachedesk"
     NOTIFICATION_TIMEOUT = 4.0
     DEFAULT_MODE = "desk"
-    BINDINGS: ClassVar[list[BindingType]] = [deed.binding for deed in DEEDS]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(deed.binding for deed in DEEDS),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
+    ]
 
     def __init__(
         self,

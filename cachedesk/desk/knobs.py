@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from cachedesk.desk import amounts
@@ -78,6 +78,23 @@ def _events_stepped(snapshot: Snapshot, direction: int) -> Command:
 def _age_stepped(snapshot: Snapshot, direction: int) -> Command:
     stepped = amounts.stepped(snapshot.worker.batch_age_seconds, direction)
     return SetBatch(age_seconds=0.0 if stepped < 0.001 else stepped)
+
+
+def expected(snapshot: Snapshot, command: Command) -> Snapshot:
+    """Return ``snapshot`` as it will be when ``command`` was carried out, as far as knobs go: a
+    second step follows from the first, though no new snapshot has come between them."""
+    match command:
+        case SetBatch(int(events)):
+            return replace(snapshot, worker=replace(snapshot.worker, batch_events=events))
+        case SetBatch(_, float(age)):
+            return replace(snapshot, worker=replace(snapshot.worker, batch_age_seconds=age))
+        case SetMemory(int(limit)):
+            return replace(snapshot, redis=replace(snapshot.redis, maxmemory_bytes=limit))
+        case SetMemory(_, str(policy)):
+            return replace(snapshot, redis=replace(snapshot.redis, eviction_policy=policy))
+        case SetRate(per_second):
+            return replace(snapshot, rate=per_second)
+    return snapshot
 
 
 KNOBS: tuple[Knob, ...] = (

@@ -10,9 +10,7 @@ from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, desk
 from .scenes import FixedSource
 
-SIZES = [
-    pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((60, 20), (80, 24), (120, 40))
-]
+SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((60, 20), (80, 24), (120, 40))]
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
 DESKS = {

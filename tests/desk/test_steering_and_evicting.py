@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.knobs import KNOBS
+from cachedesk.desk.knobs import KNOBS, expected
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.steering import SteeringScreen
 from cachedesk.engine.commands import (
@@ -26,36 +26,54 @@ from .scenes import EMPTY, HEALTHY, FixedSource
 MIB = 1024 * 1024
 
 
+LESS = [
+    SetBatch(events=200),
+    SetBatch(age_seconds=0.1),
+    SetRate(1000.0),
+    SetMemory(maxmemory_bytes=32 * MIB),
+    SetMemory(eviction_policy="noeviction"),
+]
+MORE = [
+    SetBatch(events=1000),
+    SetBatch(age_seconds=0.5),
+    SetRate(5000.0),
+    SetMemory(maxmemory_bytes=128 * MIB),
+    SetMemory(eviction_policy="allkeys-lfu"),
+]
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
-def test_every_knob_turns_both_ways(size):
+@pytest.mark.parametrize(("key", "commands"), [("left", LESS), ("right", MORE)], ids=["<", ">"])
+def test_every_knob_turns_both_ways(key, commands, size):
     control = RecordingControl()
     app = desk(control)
 
     async def script(pilot):
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, SteeringScreen), "it is open")
-        await pilot.press("right")
+        await pilot.press(key)
         for count, _ in enumerate(KNOBS, start=1):
-            await pilot.press("down", "left", "right")
-            await until(pilot, lambda c=count: len(control.commands) == 1 + 2 * c, "turned")
+            await pilot.press("down", key)
+            await until(pilot, lambda c=count: len(control.commands) == 1 + c, "turned")
         assert "hit rate" in screen_text(app), "the effect is in sight"
         await pilot.press("escape")
         assert app.screen is app.desk
 
     drive(app, script, size)
-    assert control.commands == [
-        PauseWorker(),
-        SetBatch(events=200),
-        SetBatch(events=1000),
-        SetBatch(age_seconds=0.1),
-        SetBatch(age_seconds=0.5),
-        SetRate(1000.0),
-        SetRate(5000.0),
-        SetMemory(maxmemory_bytes=32 * MIB),
-        SetMemory(maxmemory_bytes=128 * MIB),
-        SetMemory(eviction_policy="noeviction"),
-        SetMemory(eviction_policy="allkeys-lfu"),
-    ]
+    assert control.commands == [PauseWorker(), *commands]
+
+
+def test_quick_steps_follow_from_each_other():
+    knobs = {knob.name: knob for knob in KNOBS}
+    for name, steps in (("batch-events", [1000, 2000, 5000]), ("rate", [5e3, 1e4, 2e4])):
+        snapshot = HEALTHY
+        for step in steps:
+            command = knobs[name].stepped(snapshot, 1)
+            assert step in (getattr(command, "events", None), getattr(command, "per_second", None))
+            snapshot = expected(snapshot, command)
+    for command in (*LESS, *MORE):
+        assert expected(HEALTHY, command) != HEALTHY
+    assert expected(HEALTHY, PauseWorker()) == HEALTHY
 
 
 def test_an_exact_value_is_typed_and_a_wrong_one_refused_in_words():

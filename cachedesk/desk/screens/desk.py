@@ -293,4 +293,4 @@ def workload_words(snapshot: Snapshot) -> str:
     """Return what drives the stack and how fast, in a few words; empty when nothing does."""
     if not snapshot.workload or snapshot.rate is None:
         return snapshot.workload
-    return f"{snapshot.workload} {compact(round(snapshot.rate))}/s"
+    return f"{snapshot.workload} · {compact(round(snapshot.rate))}/s"

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from cachedesk.desk.amounts import NotAnAmount
 from cachedesk.desk.formats import compact, percent, span
-from cachedesk.desk.knobs import KNOBS, REFRESH_HERTZ, Knob
+from cachedesk.desk.knobs import KNOBS, REFRESH_HERTZ, Knob, expected
 from cachedesk.engine.commands import Command, PauseWorker, ResumeWorker
 from cachedesk.engine.snapshot import Snapshot
 
@@ -148,7 +148,9 @@ class SteeringScreen(ModalScreen[None]):
             self._set_refresh(self._refresh_hz)
             self.apply(self._snapshot)
         elif knob is not None and knob.there(self._snapshot):
-            self._perform(knob.stepped(self._snapshot, direction))
+            command = knob.stepped(self._snapshot, direction)
+            self._perform(command)
+            self.apply(expected(self._snapshot, command))
 
     def action_back(self) -> None:
         """Go back to the list, or close when there already."""
