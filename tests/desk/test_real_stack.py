@@ -1,0 +1,376 @@
+"""Every key and every button at the desk of a running stack: what comes of it in the engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+
+from cachedesk.desk.app import DeskApp
+from cachedesk.desk.deeds import DEEDS, Deed, Group
+from cachedesk.desk.screens.evict import EvictScreen
+from cachedesk.desk.screens.faults import FaultsScreen
+from cachedesk.desk.screens.help import HelpScreen
+from cachedesk.desk.screens.inspector import InspectorScreen
+from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker
+from cachedesk.engine.settings import Settings
+from cachedesk.engine.snapshot import Health, Snapshot
+from cachedesk.lab.driver import Load
+from cachedesk.lab.recording.tape import Tape
+from cachedesk.lab.session import Session
+from cachedesk.lab.traffic import WorkloadTraffic
+from tests.engine.until import until as settled
+
+from .piloting import drive, until
+
+MINE = b"session:mine"
+"""A key that the workload does not use."""
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A stack under a light workload."""
+    data = tmp_path_factory.mktemp("live") / "data"
+    load = Load(4, 200.0)
+    with Session(data, Settings(), WorkloadTraffic("article", 1), load) as running:
+        running.start()
+        for _ in range(300):
+            running.stack.layer.set(MINE, b"41")
+        settled(lambda: running.stack.snapshot().redis.keys > 20)
+        yield running
+
+
+@pytest.fixture
+def unbroken(session: Session) -> Iterator[Session]:
+    """The session, with nothing broken before and after."""
+    yield session
+    session.perform(Heal())
+    session.perform(ResumeWorker())
+    settled(lambda: session.stack.snapshot().redis.health is Health.UP)
+    settled(lambda: session.stack.snapshot().worker.health is not Health.DOWN)
+
+
+@dataclass
+class Live:
+    """A desk that is being driven, and the stack behind it."""
+
+    pilot: Pilot[None]
+    app: DeskApp
+    session: Session
+    how: str
+
+    @property
+    def now(self) -> Snapshot:
+        return self.session.stack.snapshot()
+
+    async def do(self, deed: Deed) -> None:
+        """Do it by its key or by its button."""
+        if self.how == "key":
+            await self.press(deed.key)
+        else:
+            assert await self.pilot.click(f"#deed-{deed.name}")
+
+    async def press(self, *keys: str) -> None:
+        """Press keys; a pilot's own way waits until the process is idle, which a stack never is."""
+        for key in keys:
+            self.app.simulate_key(key)
+            await self.pilot.pause(0.02)
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        await until(self.pilot, condition, what)
+
+    async def opened(self, kind: type) -> None:
+        await self.until(lambda: isinstance(self.app.screen, kind), f"{kind.__name__} is open")
+
+    async def close(self) -> None:
+        await self.press("escape")
+        await self.until(lambda: self.app.screen is self.app.desk, "it is closed")
+
+    async def select_mine(self) -> None:
+        self.app.desk.hot_keys._chosen = True
+        self.app.desk.hot_keys.selected = MINE
+        await self.pilot.pause(0.02)
+
+    def said(self, text: str) -> int:
+        """How often an event said this."""
+        return sum(text in event.text for event in self.now.events)
+
+
+Check = Callable[[Live, Deed], Awaitable[None]]
+
+
+async def kill(live: Live, deed: Deed) -> None:
+    before = live.now.redis.pid
+    await live.do(deed)
+    await live.until(lambda: live.now.redis.pid not in (before, None), "another server runs")
+    await live.until(lambda: live.now.redis.health is Health.UP, "it is in use")
+
+
+async def hold_down(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.now.redis.word == "held down", "it is held down")
+    await live.press("h")
+    await live.until(lambda: live.now.redis.health is Health.UP, "it is back")
+
+
+async def crash(live: Live, deed: Deed) -> None:
+    before = live.now.worker.restarts
+    await live.do(deed)
+    await live.until(lambda: live.now.worker.restarts > before, "the next worker works")
+
+
+async def lock(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: "database.lock" in live.now.faults, "it is locked")
+    await live.press("h")
+    await live.until(lambda: not live.now.faults, "it is free")
+
+
+async def faults(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.opened(FaultsScreen)
+    names = [fault.name for fault in live.now.catalogue]
+    await live.press(*["down"] * names.index("redis.hang"), "enter")
+    await live.until(lambda: live.now.redis.word == "hung", "it hangs")
+    await live.press("h")
+    await live.until(lambda: live.now.redis.health is Health.UP, "it goes on")
+    before = live.said("its time was up")
+    await live.do(deed)
+    await live.opened(FaultsScreen)
+    await live.press(*["down"] * names.index("database.slow"), "tab", "tab", *"0.2", "enter")
+    await live.until(lambda: live.said("its time was up") > before, "it was for 0.2 s")
+
+
+async def heal(live: Live, deed: Deed) -> None:
+    live.session.perform(Inject("database.slow:1ms"))
+    await live.do(deed)
+    await live.until(lambda: not live.now.faults, "nothing is broken")
+
+
+async def evict_key(live: Live, deed: Deed) -> None:
+    await live.select_mine()
+    live.session.stack.layer.get(MINE)
+    await live.do(deed)
+    await live.until(lambda: cached(live, MINE) is None, "Redis has it no more")
+    assert live.session.stack.layer.get(MINE) == b"41", "the truth keeps it"
+
+
+async def evict(live: Live, deed: Deed) -> None:
+    live.session.stack.layer.get(MINE)
+    await live.do(deed)
+    await live.opened(EvictScreen)
+    await live.press("down", "down", "down", "down", "enter", *"session:*", "enter")
+    await live.until(lambda: cached(live, MINE) is None, "Redis has it no more")
+
+
+async def pause(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.now.worker.paused, "it is paused")
+    await live.until(lambda: live.app.desk.latest.worker.paused, "the desk knows")
+    await live.do(deed)
+    await live.until(lambda: not live.now.worker.paused, "it goes on")
+
+
+async def step(live: Live, deed: Deed) -> None:
+    live.session.perform(PauseWorker())
+    live.session.stack.layer.set(MINE, b"41")
+    await live.until(lambda: live.now.log.depth > 0 and not live.now.log.in_flight, "it waits")
+    before = live.now.worker.batches
+    await live.do(deed)
+    await live.until(lambda: live.now.worker.batches == before + 1, "one batch was flushed")
+    assert live.now.worker.paused
+    live.session.perform(ResumeWorker())
+
+
+async def steer(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.opened(SteeringScreen)
+    before = live.now
+    await live.press("down", "right", "down", "right", "down", "right", "down", "right")
+    await live.press("down", "right")
+    await live.until(lambda: live.now.worker.batch_events > before.worker.batch_events, "larger")
+    await live.until(
+        lambda: live.now.worker.batch_age_seconds > before.worker.batch_age_seconds, "older"
+    )
+    await live.until(lambda: live.session.snapshot().rate > 200, "faster")
+    await live.until(
+        lambda: live.now.redis.maxmemory_bytes == 2 * before.redis.maxmemory_bytes, "roomier"
+    )
+    await live.until(
+        lambda: live.now.redis.eviction_policy != before.redis.eviction_policy, "other policy"
+    )
+    await live.press("left", "up", "left", "up", "left", "up", "left", "up", "left")
+    await live.until(lambda: live.session.snapshot().rate == 200, "as before")
+    await live.close()
+
+
+async def record(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.latest.recording != "", "it is recorded")
+    path = Path(live.app.desk.latest.recording)
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.latest.recording == "", "it has ended")
+    assert path.name.startswith("cachedesk-")
+    with Tape(Path(path.name)) as tape:
+        assert len(tape) >= 1
+
+
+async def inspect(live: Live, deed: Deed) -> None:
+    await live.select_mine()
+    live.session.stack.layer.set(MINE, b"the value of mine")
+    await live.do(deed)
+    await live.opened(InspectorScreen)
+    await live.until(lambda: explained(live) == b"the value of mine", "it is explained")
+    live.session.stack.layer.set(MINE, b"41")
+    await live.until(lambda: explained(live) == b"41", "it follows")
+    await live.close()
+
+
+async def freeze(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.frozen, "it is frozen")
+    shown = live.app.desk.shown
+    await live.until(lambda: len(live.app.desk.latest.ticks) > len(shown.ticks), "it collects")
+    assert live.app.desk.shown is shown
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.shown is not shown, "it shows now")
+
+
+async def save_picture(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: any(Path().glob("*.svg")), "there is a picture")
+
+
+def seconds(change: Callable[[float], bool]) -> Check:
+    async def check(live: Live, deed: Deed) -> None:
+        before = live.app.desk.timespan.seconds
+        await live.do(deed)
+        await live.until(lambda: change(live.app.desk.timespan.seconds - before), deed.label)
+
+    return check
+
+
+async def look_back(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.timespan.back_seconds > 0, "it looks back")
+
+
+async def look_on(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.timespan.back_seconds == 0, "it is at now")
+    await live.press("space")
+
+
+async def expand(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.expanded is not None, "one has the room")
+    await live.press("escape")
+    await live.until(lambda: live.app.desk.expanded is None, "all have it")
+
+
+async def filter_keys(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.press(*"mine", "enter")
+    await live.until(lambda: live.app.desk.hot_keys.wanted == "mine", "it filters")
+    await live.press("slash", "escape")
+    await live.until(lambda: live.app.desk.hot_keys.wanted == "", "it does not")
+
+
+async def sort(live: Live, deed: Deed) -> None:
+    before = live.app.desk.hot_keys.order
+    await live.do(deed)
+    await live.until(lambda: live.app.desk.hot_keys.order is before.next, "another order")
+
+
+def opens(kind: type) -> Check:
+    async def check(live: Live, deed: Deed) -> None:
+        await live.do(deed)
+        await live.opened(kind)
+        await live.close()
+
+    return check
+
+
+async def panel(live: Live, deed: Deed) -> None:
+    number = int(deed.key)
+    before = number in live.app.desk._arranged
+    for wanted in (not before, before):
+        await live.do(deed)
+        await live.until(lambda w=wanted: (number in live.app.desk._arranged) is w, deed.label)
+
+
+async def leave(live: Live, deed: Deed) -> None:
+    await live.do(deed)
+    await live.until(lambda: live.app._exit, "it leaves")
+    assert live.session.stack.layer.get(MINE) is not None, "the stack is its owner's to close"
+
+
+def explained(live: Live) -> bytes | None:
+    """Return the truth that the inspector shows."""
+    screen = live.app.screen
+    report = screen._report if isinstance(screen, InspectorScreen) else None
+    return None if report is None else report.truth.value
+
+
+def cached(live: Live, key: bytes) -> bytes | None:
+    return live.session.stack.inspect(key).cached.value
+
+
+CHECKS: dict[str, Check] = {
+    "kill-redis": kill,
+    "hold-redis-down": hold_down,
+    "crash-worker": crash,
+    "lock-database": lock,
+    "faults": faults,
+    "heal": heal,
+    "evict-key": evict_key,
+    "evict": evict,
+    "pause-worker": pause,
+    "step-worker": step,
+    "steer": steer,
+    "record": record,
+    "inspect": inspect,
+    "filter": filter_keys,
+    "sort": sort,
+    "freeze": freeze,
+    "zoom-in": seconds(lambda change: change < 0),
+    "zoom-out": seconds(lambda change: change > 0),
+    "zoom-reset": seconds(lambda change: change == 0),
+    "look-back": look_back,
+    "look-on": look_on,
+    "expand": expand,
+    "save-picture": save_picture,
+    "menu": opens(CommandPalette),
+    "help": opens(HelpScreen),
+    **{deed.name: panel for deed in DEEDS if deed.group is Group.PANELS},
+    "quit": leave,
+}
+
+
+def test_every_deed_is_tested():
+    assert {deed.name for deed in DEEDS} == set(CHECKS)
+
+
+@pytest.mark.parametrize("group", Group, ids=lambda group: group.name.lower())
+@pytest.mark.parametrize("how", ["key", "button"])
+def test_everything_that_can_be_done(unbroken, how, group, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = DeskApp(unbroken, unbroken, inspector=unbroken, refresh_hz=4)
+
+    async def script(pilot):
+        live = Live(pilot, app, unbroken, how)
+        await live.until(lambda: app.desk.latest is not None, "something is shown")
+        for deed in DEEDS:
+            if deed.group is group and deed.name != "quit":
+                await CHECKS[deed.name](live, deed)
+        if group is Group.LOOK:
+            await CHECKS["quit"](live, next(deed for deed in DEEDS if deed.name == "quit"))
+
+    drive(app, script, (120, 40))
+    assert os.getcwd() == str(tmp_path)
