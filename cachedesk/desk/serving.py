@@ -54,7 +54,8 @@ class DeskServer(Server):
             port=self.port,
             handle_signals=False,
             loop=loop,
-            print=None,
+            # Called when it listens, and not before.
+            print=self._announce,
             shutdown_timeout=1.0,
             access_log=None,
         )
@@ -64,7 +65,9 @@ class DeskServer(Server):
         raise GracefulExit
 
     async def on_startup(self, app: web.Application) -> None:
-        """Say where the desk is."""
+        """Say nothing yet."""
+
+    def _announce(self, usual: str) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
         print(f"The desk is at http://{host}:{self.port}  (Ctrl+C ends it)", flush=True)
 

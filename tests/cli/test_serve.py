@@ -1,0 +1,256 @@
+"""``cachedesk serve``: one server, one stack, one viewer; whoever comes second is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.engine.until import until
+
+COMMAND = (sys.executable, "-m", "cachedesk")
+Start = Callable[..., "Served"]
+
+
+class Served:
+    """A server that is running, and the port it listens on."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data = data
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "cachedesk",
+                "serve",
+                "--port",
+                str(self.port),
+                "--data",
+                str(data),
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+
+    def redis_servers(self) -> int:
+        """How many redis-servers of ours run."""
+        return sum("redis-server" in child.name() for child in self._children())
+
+    def desks(self) -> int:
+        """How many processes the server has started that run now."""
+        return len([child for child in self._children() if "python" in child.name()])
+
+    def _children(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=20)
+        return self.process.returncode
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Start]:
+    """Start servers that are ended after the test, and whatever they started."""
+    started: list[Served] = []
+
+    def start(*options: str, data: Path = tmp_path / "data") -> Served:
+        started.append(Served(data, *options))
+        return started[-1]
+
+    yield start
+    for served in started:
+        children = served._children()
+        if served.process.poll() is None:
+            served.end(signal.SIGTERM)
+        until(lambda c=children: not any(child.is_running() for child in c))
+
+
+class Tab:
+    """A browser's tab: what it was sent, in one piece."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.shown = b""
+
+    async def see(self, text: bytes) -> None:
+        """Wait until ``text`` was sent."""
+        while text not in self.shown:
+            message = await asyncio.wait_for(self.socket.receive(), 15)
+            assert message.type is aiohttp.WSMsgType.BINARY, (message, self.shown[-500:])
+            self.shown += message.data
+
+
+def browse(served: Served, visit: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> None:
+    async def go() -> None:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{served.port}") as browser:
+            await visit(browser)
+
+    asyncio.run(go())
+
+
+def test_one_tab_has_the_desk_and_the_next_one_a_notice(serve: Start) -> None:
+    served = serve()
+    assert f"http://127.0.0.1:{served.port}".encode() in served.said
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        page = await browser.get("/")
+        assert f"ws://127.0.0.1:{served.port}/ws" in await page.text()
+        async with browser.ws_connect("/ws?width=100&height=30") as first:
+            await Tab(first).see(b"accepted")
+            assert served.redis_servers() == 1
+            async with browser.ws_connect("/ws") as second:
+                await Tab(second).see(b"open in another tab")
+                assert served.redis_servers() == 1, "no second stack"
+        # Whoever left has taken the stack with them.
+        await asyncio.to_thread(until, lambda: served.desks() == served.redis_servers() == 0)
+        async with browser.ws_connect("/ws") as third:
+            await Tab(third).see(b"accepted")
+
+    browse(served, visit)
+
+
+def test_keys_reach_the_stack(serve: Start) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with browser.ws_connect("/ws?width=120&height=40") as socket:
+            tab = Tab(socket)
+            await tab.see(b"accepted")
+            await socket.send_json(["stdin", "d"])
+            await tab.see(b"held down")
+
+    browse(served, visit)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example:80"}], ids=str
+)
+@pytest.mark.parametrize("path", ["/", "/ws"])
+def test_other_sites_are_refused(serve: Start, path: str, headers: dict[str, str]) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        answer = await browser.get(path, headers=headers)
+        assert answer.status == 403
+        assert served.desks() == 0
+
+    browse(served, visit)
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name
+)
+def test_the_end_of_the_server_is_the_end_of_all(serve: Start, number: signal.Signals) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with browser.ws_connect("/ws") as socket:
+            await Tab(socket).see(b"accepted")
+            children = served._children()
+            assert children
+            status = await asyncio.to_thread(served.end, number)
+            assert status == (-9 if number is signal.SIGKILL else 128 + number)
+            await asyncio.to_thread(
+                until, lambda: not any(map(psutil.pid_exists, [c.pid for c in children]))
+            )
+
+    browse(served, visit)
+    assert not (served.data / "redis.state").exists()
+
+
+def test_a_folder_in_use_is_told_in_the_browser(serve: Start, tmp_path: Path) -> None:
+    data = tmp_path / 'it\'s "mine" $HOME'
+    holder = subprocess.Popen(
+        [*COMMAND, "run", "--seconds", "60", "--stat", "--data", data],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    served = serve(data=data)
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with browser.ws_connect("/ws") as socket:
+            await Tab(socket).see(b"cannot be opened")
+
+    try:
+        browse(served, visit)
+    finally:
+        holder.terminate()
+        holder.communicate(timeout=20)
+
+
+def test_a_port_in_use_and_a_wrong_file_are_one_clear_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for options, text in (
+            (["--port", port], f"Port {port} is in use"),
+            (["--theme", "gruvbux"], "did you mean 'gruvbox'?"),
+            (["--replay", str(tmp_path / "no.rec")], "does not exist"),
+        ):
+            done = subprocess.run(
+                [*COMMAND, "serve", "--data", tmp_path / "d", *options],
+                capture_output=True,
+                text=True,
+                timeout=20,
+                env=os.environ | {"TERM": "dumb"},
+            )
+            assert done.returncode == 2, done
+            assert text in done.stderr
+            assert done.stderr.count("\n") == 1
+            assert not (tmp_path / "d").exists()
+
+
+def test_a_recording_may_be_watched_by_many(serve: Start, tmp_path: Path) -> None:
+    recording = tmp_path / "run.rec"
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "cachedesk",
+            "run",
+            "--ops",
+            "200",
+            "--data",
+            tmp_path / "d",
+            "--record",
+            recording,
+        ],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    served = serve("--replay", str(recording))
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with browser.ws_connect("/ws") as first, browser.ws_connect("/ws") as second:
+            await Tab(first).see(b"REPLAY")
+            await Tab(second).see(b"REPLAY")
+            assert served.redis_servers() == 0
+
+    browse(served, visit)
