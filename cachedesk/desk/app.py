@@ -23,6 +23,7 @@ from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.themes import PAPER, chosen
 from cachedesk.desk.widgets.chart import Chart
 from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.engine.commands import (
@@ -40,7 +41,6 @@ from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.inspection import Inspector
 from cachedesk.engine.snapshot import Snapshot, Source
 
-THEME = "gruvbox"
 USUAL_HZ = 2.0
 
 
@@ -79,8 +79,8 @@ class DeskApp(App[None]):
         greeting: bool = False,
     ) -> None:
         super().__init__()
-        if theme or "TEXTUAL_THEME" not in os.environ:
-            self.theme = theme or THEME
+        self.register_theme(PAPER)
+        self.theme = chosen(theme, os.environ)
         self._control = control
         self._inspector = inspector
         self._refresh_hz = refresh_hz

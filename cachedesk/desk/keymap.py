@@ -20,6 +20,9 @@ RESERVED = frozenset(
 _NAMED = {key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values())
 
 
+_MODIFIERS = frozenset(("ctrl", "shift", "alt", "meta", "super"))
+
+
 def remapped(overrides: Mapping[str, str], deeds: tuple[Deed, ...] = DEEDS) -> tuple[Deed, ...]:
     """Return ``deeds`` with other keys.
 
@@ -60,9 +63,10 @@ def _named(letter: str) -> str:
 def _key(name: str, written: str) -> str:
     """Return the name of a key as the screen knows it."""
     key = _named(written) if len(written) == 1 else written.strip().lower()
-    plain = key.rpartition("+")[2]
+    *modifiers, plain = key.split("+")
     known = len(written) == 1 and written.isprintable()
-    if not known and key not in _NAMED and not (len(plain) == 1 and plain.isalnum()):
+    combined = _MODIFIERS.issuperset(modifiers) and len(plain) == 1 and plain.isalnum()
+    if not known and key not in _NAMED and not (modifiers and combined):
         raise ConfigError(f'desk.keys.{name}: {written!r} is no key; write it like "x" or "f5"')
     if key in RESERVED:
         raise ConfigError(f"desk.keys.{name}: {written!r} is reserved; choose another key")

@@ -6,10 +6,9 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from textual.theme import BUILTIN_THEMES
-
 from cachedesk.desk.deeds import Deed
 from cachedesk.desk.keymap import remapped
+from cachedesk.desk.themes import NAMES
 from cachedesk.engine.errors import ConfigError
 
 
@@ -33,9 +32,9 @@ def look(
     Raises:
         ConfigError: there is no such theme (the nearest is named), or the key map is wrong.
     """
-    if theme and theme not in BUILTIN_THEMES:
-        near = difflib.get_close_matches(theme, BUILTIN_THEMES, n=1)
-        known = ", ".join(sorted(BUILTIN_THEMES))
+    if theme and theme not in NAMES:
+        near = difflib.get_close_matches(theme, NAMES, n=1)
+        known = ", ".join(sorted(NAMES))
         hint_text = f"did you mean {near[0]!r}?" if near else f"there are {known}"
         raise ConfigError(f"there is no theme {theme!r}; {hint_text}")
     return Look(theme, refresh_hz, remapped(keys), hint, read_only)

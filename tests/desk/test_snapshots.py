@@ -91,5 +91,5 @@ def test_greeting(snap_compare):
 
 def test_light(snap_compare):
     app = shown(scenes.ALL_DOWN)
-    app.theme = "textual-light"
+    app.theme = "paper"
     assert snap_compare(app, terminal_size=(120, 40))

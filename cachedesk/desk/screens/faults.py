@@ -110,7 +110,7 @@ class FaultsScreen(ModalScreen[Inject | Heal | None]):
             (
                 fault.name,
                 Content.assemble(
-                    (fault.name.ljust(20), "bold" if fault.available else "$foreground 60%"),
+                    (fault.name.ljust(20), "bold" if fault.available else "$foreground 75%"),
                     " ",
                     (state_of(fault, self._at), "$text-warning" if fault.since_at else ""),
                 ),

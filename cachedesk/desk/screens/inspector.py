@@ -171,7 +171,7 @@ class InspectorScreen(ModalScreen[None]):
         room = self.timeline.size.width - len(title) - 6
         legend = next((text for text in _LEGENDS if len(text) <= room), "")
         self._entitle(
-            self.timeline, Content.assemble((title, "bold"), "  ", (legend, "$foreground 60%"))
+            self.timeline, Content.assemble((title, "bold"), "  ", (legend, "$foreground 75%"))
         )
 
     async def _pull(self) -> None:

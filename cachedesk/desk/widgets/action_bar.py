@@ -16,7 +16,7 @@ _KEYS = {
     Group.BREAK: "bold $text-error",
     Group.STEER: "bold $text-warning",
     Group.LOOK: "bold $text-primary",
-    Group.PANELS: "bold $text-accent",
+    Group.PANELS: "bold $foreground",
 }
 
 
@@ -52,7 +52,7 @@ class DeedButton(Widget):
             key = "bold $text-success"
         look = "$foreground 80%"
         if self.off:
-            key, look = "$foreground 60%", "$foreground 60% strike"
+            key, look = "$foreground 75%", "$foreground 75% strike"
         return Content.assemble((self.deed.shown_key, key), " ", (self.words, look))
 
     async def on_click(self) -> None:

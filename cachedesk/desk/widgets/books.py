@@ -12,7 +12,7 @@ from cachedesk.desk.formats import compact, number
 from cachedesk.desk.headline import verdict
 from cachedesk.engine.snapshot import Books, Snapshot
 
-_LABEL = "$foreground 60%"
+_LABEL = "$foreground 75%"
 _FIGURE = "bold $foreground"
 
 

@@ -122,14 +122,14 @@ class Chart(Widget):
         height: 1fr;
         padding: 0 0 0 1;
         &:focus { background-tint: $primary 8%; }
-        & > .chart--number { color: $foreground 60%; }
+        & > .chart--number { color: $foreground 75%; }
         & > .chart--title { text-style: bold; }
         & > .chart--figure { text-style: bold; color: $text-primary; }
-        & > .chart--note { color: $foreground 60%; }
+        & > .chart--note { color: $foreground 75%; }
         & > .chart--bar { color: $primary 45%; }
         & > .chart--crest { color: $primary; }
         & > .chart--alert { color: $text-error; text-style: bold; }
-        & > .chart--axis { color: $foreground 45%; }
+        & > .chart--axis { color: $foreground 70%; }
         & > .chart--fault { color: $text-error; text-style: bold; }
         & > .chart--past-fault { color: $text-warning; }
     }
@@ -295,7 +295,7 @@ class Chart(Widget):
 
 def numbered(number: int, figure: Content | None = None) -> Content:
     """Return a panel's title for its frame: the number, the title, and a figure."""
-    title = Content.assemble((f"{number} ", "$foreground 60%"), (TITLES[number], "bold"))
+    title = Content.assemble((f"{number} ", "$foreground 75%"), (TITLES[number], "bold"))
     return Content.assemble(title, "  ", figure) if figure is not None else title
 
 

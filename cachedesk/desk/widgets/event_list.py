@@ -50,8 +50,8 @@ class EventList(ScrollView, can_focus=True):
         scrollbar-color-hover: $primary 60%;
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
-        & > .event-list--clock { color: $foreground 60%; }
-        & > .event-list--info { color: $foreground 60%; }
+        & > .event-list--clock { color: $foreground 75%; }
+        & > .event-list--info { color: $foreground 75%; }
         & > .event-list--fault { color: $text-error; text-style: bold; }
         & > .event-list--healed { color: $text-success; text-style: bold; }
         & > .event-list--recovery { color: $text-accent; text-style: bold; }

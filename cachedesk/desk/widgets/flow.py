@@ -49,7 +49,7 @@ class Picture(Widget):
         height: 1fr;
         & > .picture--frame { color: $foreground 45%; }
         & > .picture--name { color: $foreground; text-style: bold; }
-        & > .picture--label { color: $foreground 60%; }
+        & > .picture--label { color: $foreground 75%; }
         & > .picture--figure { color: $foreground; }
         & > .picture--gauge { color: $primary; }
         & > .picture--idle { color: $foreground 35%; }

@@ -15,7 +15,7 @@ from cachedesk.desk.keyreport import StepRow, letter_lines, step_rows
 from cachedesk.engine.inspection import KeyReport
 
 HEADER = StepRow(" ", "seq", "write", "age", "comes to")
-_QUIET = "$foreground 60%"
+_QUIET = "$foreground 75%"
 _GAP = 2
 _GLYPH_LOOKS = {"✗": "bold $text-error", "▸": "$text-accent", "=": _QUIET, "⋯": _QUIET}
 

@@ -96,9 +96,9 @@ class HotKeys(ScrollView, can_focus=True):
         scrollbar-color-hover: $primary 60%;
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
-        & > .hot-keys--header { color: $foreground 60%; }
+        & > .hot-keys--header { color: $foreground 75%; }
         & > .hot-keys--plain { color: $foreground; }
-        & > .hot-keys--quiet { color: $foreground 60%; }
+        & > .hot-keys--quiet { color: $foreground 75%; }
         & > .hot-keys--cursor { background: $primary 22%; }
         & > .hot-keys--pointer { color: $primary; }
         & > .hot-keys--fresh { color: $text-success; }

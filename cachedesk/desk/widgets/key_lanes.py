@@ -14,7 +14,7 @@ from cachedesk.engine.inspection import KeyReport
 _GAP_CELLS = 10
 _OP_CELLS = 6
 _LANE_CELLS = 9
-_QUIET = "$foreground 60%"
+_QUIET = "$foreground 75%"
 _LOOKS = {
     Fate.APPLIED: "$primary",
     Fate.WAITING: "$text-accent",

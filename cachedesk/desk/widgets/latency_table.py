@@ -39,12 +39,12 @@ class LatencyTable(Widget, can_focus=True):
         height: 1fr;
         padding: 0 0 0 1;
         &:focus { background-tint: $primary 8%; }
-        & > .latency--number { color: $foreground 60%; }
+        & > .latency--number { color: $foreground 75%; }
         & > .latency--title { text-style: bold; }
-        & > .latency--header { color: $foreground 60%; }
+        & > .latency--header { color: $foreground 75%; }
         & > .latency--name { color: $foreground; }
         & > .latency--figure { color: $foreground; }
-        & > .latency--quiet { color: $foreground 60%; }
+        & > .latency--quiet { color: $foreground 75%; }
         & > .latency--bar { color: $text-primary; }
     }
     """

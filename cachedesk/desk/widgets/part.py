@@ -99,7 +99,7 @@ class Part(Widget):
     def _fact(self, fact: Fact, width: int) -> Content:
         value = cut(fact.value, width)
         label = left(fact.label, width - len(value) - 1)
-        return Content.assemble((label, "$foreground 60%"), " ", (value, self._ink))
+        return Content.assemble((label, "$foreground 75%"), " ", (value, self._ink))
 
     def _gauge_look(self) -> str:
         if self.view.health is Health.DOWN:

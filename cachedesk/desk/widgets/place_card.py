@@ -13,13 +13,13 @@ from cachedesk.desk.keyreport import Look, PlaceView
 LOOKS = {
     Look.WELL: "$text-success",
     Look.AHEAD: "$text-accent",
-    Look.QUIET: "$foreground 60%",
+    Look.QUIET: "$foreground 75%",
     Look.WARNING: "$text-warning",
     Look.BROKEN: "bold $text-error",
 }
 _NAME_CELLS = 7
 _WORD_CELLS = 11
-_QUIET = "$foreground 60%"
+_QUIET = "$foreground 75%"
 
 
 class PlaceCard(Widget):

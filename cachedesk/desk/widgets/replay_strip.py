@@ -115,7 +115,7 @@ class ReplayStrip(Widget):
             (_NAME, "bold $text-primary"),
             (before[len(_NAME) :], "bold $foreground"),
             *((cell, _LOOKS[cell]) for cell in bar),
-            (after, "$foreground 60%"),
+            (after, "$foreground 75%"),
         )
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

@@ -68,5 +68,5 @@ class TopLine(Widget):
             ("  ", ""),
             (badge, "bold $background on $warning"),
             " " * (gap - (0 if badge else 2)),
-            (right, "$foreground 60%"),
+            (right, "$foreground 75%"),
         )

@@ -1,0 +1,83 @@
+"""Every theme can be read, and no meaning is told by colour alone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from textual.color import Color
+
+from cachedesk.desk.themes import USUAL, chosen
+
+from . import scenes
+from .piloting import RecordingControl, desk
+from .scenes import FixedSource
+
+THEMES = ("gruvbox", "textual-dark", "paper")
+SCENES = ("HEALTHY", "REDIS_DOWN", "ALL_DOWN", "UNBALANCED")
+LEAST_CONTRAST, LEAST_OF_BOLD = 4.5, 3.0
+"""What WCAG asks of text, and of bold text."""
+
+_LINES = set("─│╭╮╰╯━┃╌╎┏┓┗┛╍╏┤┼·▁▂▃▄▅▆▇█▀▲▼◆▶ ▪✗‖ ")
+
+
+def drawn(scene, theme, size=(120, 40)):
+    """Return every piece of text on the screen with its two colours."""
+
+    async def play():
+        app = desk(RecordingControl(), FixedSource(getattr(scenes, scene)))
+        async with app.run_test(size=size) as pilot:
+            app.theme = theme
+            await pilot.pause()
+            strips = app.screen._compositor.render_strips()
+            return [segment for strip in strips for segment in strip]
+
+    return asyncio.run(play())
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Return the contrast ratio of two colours; WCAG 2.2, 1.4.3."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(color: Color) -> float:
+    def linear(channel: int) -> float:
+        share = channel / 255
+        return share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+
+    return 0.2126 * linear(color.r) + 0.7152 * linear(color.g) + 0.0722 * linear(color.b)
+
+
+@pytest.mark.parametrize(("theme", "scene"), itertools.product(THEMES, SCENES))
+def test_all_text_stands_out(theme, scene):
+    faint = set()
+    for segment in drawn(scene, theme):
+        style = segment.style
+        if style is None or not set(segment.text) - _LINES or style.strike or style.dim:
+            continue
+        if style.color is None or style.bgcolor is None:
+            continue
+        ratio = contrast(Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor))
+        if ratio < (LEAST_OF_BOLD if style.bold else LEAST_CONTRAST):
+            faint.add((segment.text.strip()[:30], round(ratio, 1)))
+    assert not faint
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+def test_every_state_is_told_in_words_and_glyphs(size):
+    text = "".join(segment.text for segment in drawn("ALL_DOWN", "gruvbox", size))
+    for word in ("✗", "locked", "crashed", "disk full", "▼", "everything is down"):
+        assert word in text
+    text = "".join(segment.text for segment in drawn("UNBALANCED", "gruvbox", size))
+    assert "DO NOT BALANCE" in text
+
+
+def test_which_theme():
+    assert chosen("", {}) == USUAL
+    assert chosen("nord", {"TEXTUAL_THEME": "paper"}) == "nord"
+    assert chosen("", {"TEXTUAL_THEME": "paper"}) == "paper"
+    assert chosen("", {"TEXTUAL_THEME": "no such"}) == USUAL
+    assert chosen("textual-ansi", {}) == "textual-ansi"
+    assert chosen("textual-ansi", {"NO_COLOR": "1"}) == USUAL
