@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
-_NUMBER = re.compile(r"\s*([0-9][0-9,_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([a-zA-Zµ%/]*)\s*")
-_SECONDS = {"": 1.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "m": 60.0, "min": 60.0}
+# A comma only where it sets thousands apart: "0,2" is no 02, and "1,5" no 15.
+_NUMBER = re.compile(r"\s*([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(\.[0-9]+)?\s*([a-zA-Zµ%/]*)\s*")
+_LONGEST = 40
+_COUNTS = {"": 1, "k": 1_000, "m": 1_000_000}
+_RATES = {unit + per: times for unit, times in _COUNTS.items() for per in ("", "/s")}
+_SECONDS = {
+    "": 1.0,
+    "µs": 1e-6,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "sec": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+}
 _BYTES = {
     "": 1,
     "b": 1,
-    "k": 1024,
-    "kb": 1024,
-    "kib": 1024,
-    "m": 1024**2,
-    "mb": 1024**2,
-    "mib": 1024**2,
-    "g": 1024**3,
-    "gb": 1024**3,
-    "gib": 1024**3,
+    **{
+        prefix + unit: 1024**power
+        for power, prefix in enumerate("kmgt", start=1)
+        for unit in ("", "b", "ib")
+    },
 }
 
 
@@ -27,55 +38,52 @@ class NotAnAmount(ValueError):
 
 
 def count(text: str) -> int:
-    """Return a whole number, typed like ``500`` or ``2,000``.
+    """Return a whole number, typed like ``500``, ``2,000`` or ``2k``.
 
     Raises:
         NotAnAmount: it is none.
     """
-    number, unit = _parsed(text, "a whole number, like 500")
-    if unit or number != int(number):
+    number = _parsed(text, _COUNTS, "a whole number, like 500")
+    if number != int(number):
         raise NotAnAmount(f"type a whole number, like 500, not {text!r}")
     return int(number)
 
 
 def rate(text: str) -> float:
-    """Return operations a second, typed like ``2,000`` or ``500/s``.
+    """Return operations a second, typed like ``2,000``, ``500/s`` or ``2k/s``.
 
     Raises:
         NotAnAmount: it is none.
     """
-    number, unit = _parsed(text, "operations a second, like 500")
-    if unit not in ("", "/s"):
-        raise NotAnAmount(f"type operations a second, like 500, not {text!r}")
-    return number
+    return _parsed(text, _RATES, "operations a second, like 500")
 
 
 def seconds(text: str) -> float:
-    """Return seconds, typed like ``0.2``, ``200ms`` or ``2 s``.
+    """Return seconds, typed like ``0.2``, ``200ms``, ``2 s`` or ``1 min``.
 
     Raises:
         NotAnAmount: it is none.
     """
-    return _in_units(text, _SECONDS, "a time, like 0.2 s or 200ms")
+    return _parsed(text, _SECONDS, "a time, like 0.2 s or 200ms")
 
 
 def size(text: str) -> int:
-    """Return bytes, typed like ``8mb`` or ``67108864``.
+    """Return bytes, typed like ``8mb``, ``1.5 GiB`` or ``67108864``.
 
     Raises:
         NotAnAmount: it is none.
     """
-    return round(_in_units(text, _BYTES, "a size, like 8mb"))
+    return round(_parsed(text, _BYTES, "a size, like 8mb"))
 
 
 def share(text: str) -> float:
-    """Return a share, 0 to 1, typed like ``25 %``; a bare number is per cent, too.
+    """Return a share above 0 and up to 1, typed like ``25 %``; a bare number is per cent, too.
 
     Raises:
         NotAnAmount: it is none.
     """
-    number, unit = _parsed(text, "a share, like 25 %")
-    if unit not in ("", "%") or not 0 < number <= 100:
+    number = _parsed(text, {"": 1, "%": 1}, "a share, like 25 %")
+    if not 0 < number <= 100:
         raise NotAnAmount(f"type a share above 0 and up to 100 %, not {text!r}")
     return number / 100
 
@@ -83,7 +91,7 @@ def share(text: str) -> float:
 def stepped(value: float, direction: int) -> float:
     """Return the next of …, 1, 2, 5, 10, 20, 50, … above (``direction`` 1) or below (-1)."""
     if value <= 0:
-        return 0.01 if direction > 0 else 0.0
+        return 0.001 if direction > 0 else 0.0
     exponent = math.floor(math.log10(value))
     steps = [
         float(f"{mantissa}e{power}")
@@ -96,15 +104,9 @@ def stepped(value: float, direction: int) -> float:
     return next(step for step in reversed(steps) if step < value - near)
 
 
-def _in_units(text: str, units: dict[str, float] | dict[str, int], wanted: str) -> float:
-    number, unit = _parsed(text, wanted)
-    if unit.lower() not in units:
-        raise NotAnAmount(f"type {wanted}, not {text!r}")
-    return number * units[unit.lower()]
-
-
-def _parsed(text: str, wanted: str) -> tuple[float, str]:
-    match = _NUMBER.fullmatch(text)
-    if match is None or len(text) > 40:
-        raise NotAnAmount(f"type {wanted}, not {text[:40]!r}")
-    return float(match[1].replace(",", "").replace("_", "")), match[2]
+def _parsed(text: str, units: Mapping[str, float], wanted: str) -> float:
+    match = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
+    times = units.get(match[3].lower()) if match else None
+    if match is None or times is None or not (match[1] or match[2]):
+        raise NotAnAmount(f"type {wanted}, not {text[:_LONGEST]!r}")
+    return float((match[1] or "").replace(",", "") + (match[2] or "")) * times

@@ -79,5 +79,5 @@ def test_which_theme():
     assert chosen("nord", {"TEXTUAL_THEME": "paper"}) == "nord"
     assert chosen("", {"TEXTUAL_THEME": "paper"}) == "paper"
     assert chosen("", {"TEXTUAL_THEME": "no such"}) == USUAL
-    assert chosen("textual-ansi", {}) == "textual-ansi"
-    assert chosen("textual-ansi", {"NO_COLOR": "1"}) == USUAL
+    assert chosen("ansi-dark", {}) == "ansi-dark"
+    assert chosen("ansi-dark", {"NO_COLOR": "1"}) == USUAL
