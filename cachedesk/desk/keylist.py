@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
 
 from cachedesk.desk.formats import data_text
 from cachedesk.desk.keystate import KeyState
+from cachedesk.engine.policy import glob
 from cachedesk.engine.snapshot import HotKey
 
 
@@ -46,7 +47,10 @@ _WORST_FIRST = (
 
 def matches(key: bytes, wanted: str) -> bool:
     """Return whether ``key`` is wanted: it contains the text, or is of its pattern when there is
-    a ``*`` or ``?`` in it; large or small letters are the same."""
+    a ``*`` or ``?`` in it; large or small letters are the same. The key as it is shown counts,
+    and the bytes that it is."""
+    if glob(_either_case(_plain_pattern(wanted))).match(key):
+        return True
     text, wanted = data_text(key).casefold(), wanted.casefold()
     if "*" in wanted or "?" in wanted:
         return fnmatchcase(text, wanted.replace("[", "[[]"))
@@ -58,11 +62,30 @@ def filtered(hot: Sequence[HotKey], wanted: str) -> tuple[HotKey, ...]:
     return tuple(key for key in hot if not wanted or matches(key.key, wanted))
 
 
-def pattern_of(wanted: str) -> str:
-    """Return the pattern that evicts what the filter ``wanted`` lists; empty for no filter."""
-    if not wanted or "*" in wanted or "?" in wanted:
-        return wanted
-    return f"*{wanted}*"
+def pattern_of(wanted: str, listed: Iterable[bytes] = ()) -> str:
+    """Return the pattern that evicts what the filter ``wanted`` lists, and never a key that it
+    would not list; empty for no filter.
+
+    A pattern tells large letters from small ones and a filter does not: when a key of ``listed``
+    needs it, the pattern takes either.
+    """
+    if not wanted:
+        return ""
+    plain = _plain_pattern(wanted)
+    matches_plainly = glob(plain).match
+    return plain if all(map(matches_plainly, listed)) else _either_case(plain)
+
+
+def _plain_pattern(wanted: str) -> str:
+    pattern = wanted.replace("[", "[[]")
+    return pattern if "*" in wanted or "?" in wanted else f"*{pattern}*"
+
+
+def _either_case(pattern: str) -> str:
+    return "".join(
+        f"[{one.lower()}{one.upper()}]" if one.isascii() and one.isalpha() else one
+        for one in pattern
+    )
 
 
 def severity(state: KeyState) -> int:

@@ -163,6 +163,10 @@ class DeskScreen(Screen[None]):
         if wanted.done:
             self.hot_keys.focus()
 
+    @on(HotKeys.Listed)
+    def _listed(self, listed: HotKeys.Listed) -> None:
+        self.key_filter.found = (listed.keys, listed.of)
+
     def zoom(self, step: int) -> None:
         """Show less time (1), more time (-1) or the usual time (0) on the charts."""
         self.timespan = self.timespan.zoomed(step)

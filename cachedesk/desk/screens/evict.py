@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
+from textual.content import Content
 from textual.getters import query_one
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
@@ -15,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from cachedesk.desk.amounts import NotAnAmount, share
 from cachedesk.desk.formats import cut, data_text, number
-from cachedesk.desk.keylist import pattern_of
+from cachedesk.desk.keylist import filtered, pattern_of
 from cachedesk.engine.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
 from cachedesk.engine.snapshot import Snapshot
 
@@ -42,8 +43,10 @@ class EvictScreen(ModalScreen[Command | None]):
     def __init__(self, snapshot: Snapshot, selected: bytes | None, wanted: str) -> None:
         super().__init__()
         self._snapshot = snapshot
-        self._ready = _ready(selected, wanted)
+        listed = tuple(hot.key for hot in filtered(snapshot.hot, wanted))
+        self._ready = _ready(selected, wanted, pattern_of(wanted, listed))
         self._complaint = ""
+        self._said = Content()
 
     def compose(self) -> ComposeResult:
         """Yield the choices, and a line to type a pattern or a share into."""
@@ -114,19 +117,23 @@ class EvictScreen(ModalScreen[Command | None]):
 
     def _say(self) -> None:
         keys = self._snapshot.redis.keys
-        said = f"Redis holds {number(keys)} {'key' if keys == 1 else 'keys'}; the truth keeps all."
-        self.says.update(f"✗ {self._complaint}" if self._complaint else said)
+        held = f"Redis holds {number(keys)} {'key' if keys == 1 else 'keys'}; the truth keeps all."
+        said = Content(held)
+        if self._complaint:
+            said = Content.styled(f"✗ {self._complaint}", "$text-error")
+        if not said.is_same(self._said):
+            self._said = said
+            self.says.update(said)
 
 
-def _ready(selected: bytes | None, wanted: str) -> dict[str, tuple[str, Command]]:
+def _ready(selected: bytes | None, wanted: str, pattern: str) -> dict[str, tuple[str, Command]]:
     """Return the choices that need nothing more to be said, by name: their words and commands."""
     choices: dict[str, tuple[str, Command]] = {}
     if selected is not None:
         shown = cut(data_text(selected), _SHOWN_CELLS)
         choices["key"] = (f"the selected key, {shown}", EvictKey(selected))
     if wanted:
-        pattern = pattern_of(wanted)
-        shown = cut(pattern, _SHOWN_CELLS)
+        shown = cut(wanted, _SHOWN_CELLS)
         choices["filtered"] = (f"every key like the filter, {shown}", EvictMatching(pattern))
     for part in (0.1, 0.5):
         choices[f"share-{part * 100:.0f}"] = (f"{part * 100:.0f} % of all keys", EvictShare(part))

@@ -21,7 +21,6 @@ from cachedesk.desk.keylist import Order, filtered
 from cachedesk.desk.keyrows import (
     COLUMNS,
     GAP,
-    Column,
     KeyRow,
     column_widths,
     policy_text,
@@ -56,6 +55,13 @@ class HotKeys(ScrollView, can_focus=True):
         """The user moved the selection to another key."""
 
         key: bytes
+
+    @dataclass
+    class Listed(Message):
+        """So many keys are listed now, ``of`` so many there are; the filter leaves out the rest."""
+
+        keys: int
+        of: int
 
     @dataclass
     class Inspect(Message):
@@ -120,6 +126,7 @@ class HotKeys(ScrollView, can_focus=True):
         self._rows: tuple[KeyRow, ...] = ()
         self._chosen = False
         self._framed = Content()
+        self._listed = (0, 0)
 
     def show(self, hot: tuple[HotKey, ...]) -> None:
         """List these keys; the selected key stays selected wherever it is now."""
@@ -161,8 +168,11 @@ class HotKeys(ScrollView, can_focus=True):
 
     def _entitle(self) -> None:
         """Say in the frame how many are listed, where a filter leaves some out."""
-        listed = len(filtered(self._hot, self.wanted))
-        figure = Content(f"{listed} of {len(self._hot)}") if self.wanted else None
+        listed, of = len(filtered(self._hot, self.wanted)), len(self._hot)
+        if (listed, of) != self._listed:
+            self._listed = listed, of
+            self.post_message(self.Listed(listed, of))
+        figure = Content(f"{listed} of {of}") if self.wanted else None
         title = numbered(KEYS, figure)
         if not title.is_same(self._framed):
             self._framed = title
@@ -264,19 +274,16 @@ class HotKeys(ScrollView, can_focus=True):
         return self.get_component_rich_style(f"hot-keys--{name}")
 
     def _header(self, width: int) -> Strip:
-        titles = (
-            (right if column.align_right else left)(self._title_of(column), room)
-            for column, room in zip(COLUMNS, column_widths(width), strict=True)
-            if room
-        )
         style = self._look("header")
-        text = "  " + (" " * GAP).join(titles)
+        text = " " * _POINTER
+        for column, room in zip(COLUMNS, column_widths(width), strict=True):
+            sorts = column.title == self.order.value
+            if room and column.align_right:
+                # A narrow column has no room for the sign beside its title; the gap has.
+                text += right(column.title, room) + ("▼" if sorts else "").ljust(GAP)
+            elif room:
+                text += left(f"{column.title} ▼" if sorts else column.title, room + GAP)
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
-
-    def _title_of(self, column: Column) -> str:
-        if self.order is Order.USES:
-            return column.title
-        return f"{column.title} ▼" if column.title == self.order.value else column.title
 
     def _row(self, row: KeyRow, width: int) -> Strip:
         chosen = row.key == self.selected

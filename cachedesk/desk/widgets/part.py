@@ -90,7 +90,7 @@ class Part(Widget):
         rows = [self._fact(view.lead, width)]
         if view.fill is not None:
             filled, empty = gauge(view.fill, width)
-            rows.append(Content.assemble((filled, self._gauge_look()), (empty, "$panel-lighten-2")))
+            rows.append(Content.assemble((filled, self._gauge_look()), (empty, "$foreground 30%")))
         rows += [self._fact(fact, width) for fact in view.facts]
         if view.note:
             rows = [*rows[: height - 1], Content.assemble((cut(view.note, width), "$text-error"))]
