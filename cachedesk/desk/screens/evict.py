@@ -18,6 +18,7 @@ from cachedesk.desk.amounts import NotAnAmount, share
 from cachedesk.desk.formats import cut, data_text, number
 from cachedesk.desk.keylist import filtered, pattern_of
 from cachedesk.engine.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
+from cachedesk.engine.policy import glob
 from cachedesk.engine.snapshot import Snapshot
 
 _SHOWN_CELLS = 40
@@ -92,11 +93,15 @@ class EvictScreen(ModalScreen[Command | None]):
         self.typed.placeholder = "a pattern, like views:*" if name == "pattern" else "like 25 %"
         self.typed.focus()
 
+    @on(Input.Changed)
+    def _typing(self) -> None:
+        self._complaint = ""
+        self._say()
+
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        index = self.evictions.highlighted or 0
         text = self.typed.value.strip()
-        if self.evictions.get_option_at_index(index).id == "pattern":
+        if self._asks_for_a_pattern:
             self._complaint = "" if text else "type a pattern, like views:*"
             if text:
                 self.dismiss(EvictMatching(text))
@@ -115,9 +120,18 @@ class EvictScreen(ModalScreen[Command | None]):
         else:
             self.dismiss(None)
 
+    @property
+    def _asks_for_a_pattern(self) -> bool:
+        index = self.evictions.highlighted or 0
+        return self.evictions.get_option_at_index(index).id == "pattern"
+
     def _say(self) -> None:
         keys = self._snapshot.redis.keys
         held = f"Redis holds {number(keys)} {'key' if keys == 1 else 'keys'}; the truth keeps all."
+        if self.typed.display and self._asks_for_a_pattern and (text := self.typed.value.strip()):
+            hot = self._snapshot.hot
+            alike = sum(glob(text).match(one.key) is not None for one in hot)
+            held += f" {alike} of the {len(hot)} hottest match."
         said = Content(held)
         if self._complaint:
             said = Content.styled(f"✗ {self._complaint}", "$text-error")

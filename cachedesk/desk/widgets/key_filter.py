@@ -58,7 +58,7 @@ class KeyFilter(HorizontalGroup):
         """Yield the sign of the filter, what is typed, how many it lists, and a way out."""
         yield Static(Content.styled("/ ", "bold $text-primary"))
         yield Input(compact=True, placeholder="part of a key, or views:*")
-        yield Static(id="key-filter-found")
+        yield Static("0 of 0", id="key-filter-found")
         yield Static(_CLEAR, id="key-filter-clear", markup=False)
 
     def start(self) -> None:
@@ -88,8 +88,13 @@ class KeyFilter(HorizontalGroup):
         self._leave()
 
     @property
+    def value(self) -> str:
+        """What is typed."""
+        return self.typed.value
+
+    @property
     def _text(self) -> str:
-        return self.typed.value.strip()
+        return self.value.strip()
 
     def _leave(self) -> None:
         # A filter in force stays in sight: a list that leaves something out must say so.
