@@ -47,7 +47,7 @@ class Accounting:
             self._ids = ()
         elif began >= self._next_at:
             try:
-                found = {*self._ids, *self._missing(), *self._strangers()}
+                found = {*self._ids, *self._pending.lost, *self._missing(), *self._strangers()}
                 self._ids = tuple(sorted(found)[:MOST_IDS])
             except CachedeskError:
                 # What cannot be read cannot be blamed.

@@ -13,13 +13,17 @@ from cachedesk.engine.verify import Progress, Truths, verify
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What ``Cache.admit`` did: whether it emptied the cache, how many keys it dropped, and how
-    many it kept of a snapshot after comparing each with the truth (``None``: there was none)."""
+    many it kept of a snapshot after comparing each with the truth (``None``: there was none).
+    ``trusted``: what an unknown server holds was believed as it is."""
 
     emptied: bool = False
     dropped: int = 0
     verified: int | None = None
+    trusted: bool = False
 
     def __str__(self) -> str:
+        if self.trusted:
+            return f"what it holds is believed, {self.dropped:,} doubtful keys dropped"
         if self.verified is not None:
             return f"{self.verified:,} keys are as the truth, {self.dropped:,} were dropped"
         return "empty" if self.emptied else f"{self.dropped:,} doubtful keys dropped"

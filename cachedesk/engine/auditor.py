@@ -118,7 +118,12 @@ class Auditor:
 
     def _see(self, keys: Sequence[bytes]) -> dict[bytes, _Sight]:
         """Look at what Redis has of ``keys``; what nothing can be said of is not in the result."""
-        keys = [key for key in keys if self._pending.count(key) <= _MOST_EVENTS]
+        keys = [
+            key
+            for key in keys
+            # A copy that is ahead of a database without a log is no mistake of the cache.
+            if self._pending.count(key) <= _MOST_EVENTS and not self._pending.unlogged(key)
+        ]
         generation = self._cache.generation
         if generation is None:
             return {}

@@ -77,6 +77,7 @@ class Cache:
         self._idle: deque[RedisWire] = deque()
         self._keys_seen, self._keys_seen_at = 0, time.monotonic()
         self.reason = "starting"
+        self.clear = clear
 
     @property
     def admitted(self) -> bool:
@@ -273,9 +274,9 @@ class Cache:
                         return done
                 try:
                     if everything:
-                        done = clear(wire, truths, progress)
+                        done = self.clear(wire, truths, progress)
                         self._run_id = run_id
-                    else:
+                    if doubtful and (done.trusted or not everything):
                         wire.call(b"UNLINK", *doubtful)
                         done = replace(done, dropped=done.dropped + len(doubtful))
                 except BaseException:

@@ -94,6 +94,14 @@ class SetRate:
 
 
 @dataclass(frozen=True, slots=True)
+class SetSafeguard:
+    """Switch the safeguard of this name (see ``safeguards``) on or off."""
+
+    name: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Record every snapshot to this file from now on; ``None`` ends the recording."""
 
@@ -113,6 +121,7 @@ Command = (
     | SetBatch
     | SetMemory
     | SetRate
+    | SetSafeguard
     | Record
 )
 

@@ -53,6 +53,7 @@ class HotView:
                     truth=_cut(head if head_known else fold(row, events).value),
                     truth_known=head_known or rows is not None or is_absolute(events),
                     dead=letters[key],
+                    unlogged=self._pending.unlogged(key),
                 )
             )
         return tuple(hot)

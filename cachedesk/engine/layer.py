@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from cachedesk.engine.behind import WriteBehind
 from cachedesk.engine.database import Database
 from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.door import Door
@@ -28,13 +27,14 @@ from cachedesk.engine.events import NO_ROW, Op, Row, as_amount, as_key, as_value
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
+from cachedesk.engine.paths import Paths
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.policy import Policy, as_policy
-from cachedesk.engine.repair import Read, Reader
+from cachedesk.engine.repair import Read
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.engine.through import WriteThrough
 from cachedesk.engine.worker import FlushWorker
-from cachedesk.engine.writes import Change, Receipt
+from cachedesk.engine.writes import Change, Receipt, Switched
 
 _LOOK_SECONDS = 0.05
 _MEND_SECONDS = 1.0
@@ -55,13 +55,13 @@ class CacheLayer:
         self,
         parts: Parts,
         worker: FlushWorker,
+        paths: Paths,
         snapshot: Callable[[], Snapshot],
         close: Callable[[], None],
     ) -> None:
         self._policies = parts.policies
-        self._reader = Reader(parts)
         self._through = WriteThrough(parts)
-        self._behind = WriteBehind(parts, self._reader)
+        self._paths = paths
         self._letters = Letters(parts, worker, self._through)
         self._cache = parts.cache
         self._pending = parts.pending
@@ -95,12 +95,12 @@ class CacheLayer:
     def read(self, key: Key) -> Read:
         """As ``get``, and say where the value came from and what is pending."""
         with self._door:
-            return self._reader.read(as_key(key))
+            return self._paths.reader.read(as_key(key))
 
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
         """Return the values of ``keys``, in their order; errors as for ``get``."""
         with self._door:
-            return self._reader.read_many([as_key(key) for key in keys])
+            return self._paths.reader.read_many([as_key(key) for key in keys])
 
     def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
         """Set ``key`` to ``value``.
@@ -192,7 +192,7 @@ class CacheLayer:
             Unavailable: the database cannot be read.
         """
         with self._door:
-            return truth(self._pending, self._database, self._reader.truth)
+            return truth(self._pending, self._database, self._paths.reader.truth)
 
     def drain(self, timeout: float | None = None) -> None:
         """Flush until nothing is pending, even if the worker was paused.
@@ -264,7 +264,7 @@ class CacheLayer:
             Unavailable: it still fails.
         """
         with self._door:
-            self._behind.mend(time.monotonic() + _MEND_SECONDS)
+            self._paths.logged.mend(time.monotonic() + _MEND_SECONDS)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
@@ -309,9 +309,14 @@ class CacheLayer:
 
     def _write_behind(self, changes: list[Change], deadline: float) -> list[Receipt]:
         receipts: list[Receipt] = []
-        for part in self._behind.parts(changes):
+        fast = self._paths.fast
+        for part in fast.parts(changes):
             try:
-                receipts += self._behind.write(part, deadline)
+                receipts += fast.write(part, deadline)
+            except Switched:
+                # It is put in as soon as what was dirty has been copied.
+                time.sleep(_ACK_LOOK_SECONDS)
+                receipts += self._write_behind(list(part), deadline)
             except LogFull:
                 if self._settings.log.when_full != "write-through":
                     raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cachedesk.engine.events import WriteEvent, is_absolute
@@ -18,6 +19,8 @@ from cachedesk.engine.snapshot import Books
 # and what the first event of a key costs beside that (the key's queue), as measured.
 EVENT_OVERHEAD_BYTES = 300
 KEY_OVERHEAD_BYTES = 350
+
+MOST_LOST = 20
 
 
 class _Queue:
@@ -45,6 +48,9 @@ class Pending:
         self._accepted = self._dead = dead
         self._applied = self._pending = 0
         self._bytes = 0
+        self._unlogged: Counter[bytes] = Counter()
+        self._unlogged_events = self._lost_events = 0
+        self._lost: list[int] = []
         self.urgent = False
 
     def add(
@@ -211,13 +217,16 @@ class Pending:
         """Make the books true again after an ``add`` that was interrupted between two steps."""
         with self._lock:
             self._recount()
-            self._accepted = self._applied + self._pending + self._dead
+            self._accepted = self._applied + self._dead + self._elsewhere()
 
     def recount_applied(self) -> None:
         """Make the books true again after a ``settle`` that was interrupted between two steps."""
         with self._lock:
             self._recount()
-            self._applied = self._accepted - self._pending - self._dead
+            self._applied = self._accepted - self._dead - self._elsewhere()
+
+    def _elsewhere(self) -> int:
+        return self.depth + self._lost_events
 
     def _recount(self) -> None:
         for key in [key for key, queue in self._queues.items() if not queue.events]:
@@ -230,12 +239,57 @@ class Pending:
     def books(self) -> Books:
         """Return the books of this instant."""
         with self._lock:
-            return Books(self._accepted, self._applied, self._pending, self._dead)
+            return Books(self._accepted, self._applied, self.depth, self._dead)
 
     @property
     def depth(self) -> int:
-        """How many events are pending."""
-        return self._pending
+        """How many events are pending, those among them that are in no log."""
+        return self._pending + self._unlogged_events
+
+    def accept_unlogged(self, events: Collection[WriteEvent]) -> None:
+        """Accept events that are in Redis and in no log: nothing could be rebuilt of them."""
+        with self._lock:
+            self._accepted += len(events)
+            self._unlogged_events += len(events)
+            self._unlogged.update(event.key for event in events)
+
+    def settle_unlogged(self, events: Collection[WriteEvent]) -> None:
+        """Say that ``events``, which were in no log, are part of their rows now."""
+        with self._lock:
+            self._applied += len(events)
+            self._forget_unlogged(events)
+
+    def lose_unlogged(self, events: Collection[WriteEvent]) -> None:
+        """Say that ``events``, which were in no log, are nowhere. The books never balance again:
+        what was accepted is gone."""
+        with self._lock:
+            self._lost_events += len(events)
+            self._lost += [event.seq for event in events][: MOST_LOST - len(self._lost)]
+            self._forget_unlogged(events)
+
+    @property
+    def kept(self) -> str:
+        """What becomes of keys that Redis loses, in words."""
+        if not self._unlogged_events:
+            return "the truth keeps them"
+        return f"the truth keeps them without {self._unlogged_events:,} writes that are in no log"
+
+    def unlogged(self, key: bytes) -> int:
+        """Return how many events of ``key`` are in Redis and in no log."""
+        return self._unlogged.get(key, 0)
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """The ids of the first events that were lost, at most ``MOST_LOST``."""
+        return tuple(self._lost)
+
+    def _forget_unlogged(self, events: Collection[WriteEvent]) -> None:
+        self._unlogged_events -= len(events)
+        for event in events:
+            self._unlogged[event.key] -= 1
+            if not self._unlogged[event.key]:
+                del self._unlogged[event.key]
+        self._shrunk.notify_all()
 
     @property
     def bytes(self) -> int:
@@ -245,7 +299,7 @@ class Pending:
     def wait_until_empty(self, seconds: float | None) -> bool:
         """Wait until nothing is pending; return whether that came to be."""
         with self._lock:
-            return self._shrunk.wait_for(lambda: self._pending == 0, seconds)
+            return self._shrunk.wait_for(lambda: self.depth == 0, seconds)
 
 
 def _seq(event: WriteEvent) -> int:

@@ -38,6 +38,7 @@ class RedisKeeper:
         cache: Cache,
         announce: Callable[[EventKind, str], None],
         limits: MemoryLimits,
+        kept: Callable[[], str],
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -46,11 +47,13 @@ class RedisKeeper:
             cache: what is admitted to it.
             announce: told in one sentence when something rare happens.
             limits: what is asked of a server that comes back.
+            kept: says what becomes of the keys that the server loses.
         """
         self.limits = limits
         self._server = server
         self._cache = cache
         self._announce = announce
+        self._kept = kept
         self._thread = threading.Thread(target=self._keep, name="redis-keeper", daemon=True)
         self._closing = False
         self._held: str | None = None
@@ -226,7 +229,7 @@ class RedisKeeper:
             text = f"Redis starts warm after {seconds:.2f} s: {admission}"
             self._announce(EventKind.RECOVERY, text)
         elif self._admitted_before or self._tried.is_set():
-            text = f"Redis is back after {seconds:.2f} s: {admission}{_lost(held, admission)}"
+            text = f"Redis is back after {seconds:.2f} s: {admission}{self._lost(held, admission)}"
             self._announce(EventKind.HEALED, text)
         self._admitted_before = True
         self._tried.set()
@@ -260,12 +263,11 @@ class RedisKeeper:
             self._server.signal(signal.SIGKILL)
         return _RETRY_SECONDS if now - self._silent_since < _HANG_SECONDS else _LOOK_SECONDS
 
-
-def _lost(held: tuple[int, str], admission: Admission) -> str:
-    """Say how many of the keys that Redis held are gone."""
-    if not admission.emptied and admission.verified is None:
-        return ""
-    number, about = held
-    lost = number - (admission.verified or 0)
-    keys = "key was" if lost == 1 else "keys were"
-    return f"; {about}{lost:,} {keys} lost from it, the truth keeps them" if lost > 0 else ""
+    def _lost(self, held: tuple[int, str], admission: Admission) -> str:
+        """Say how many of the keys that Redis held are gone."""
+        if not admission.emptied and admission.verified is None:
+            return ""
+        number, about = held
+        lost = number - (admission.verified or 0)
+        keys = "key was" if lost == 1 else "keys were"
+        return f"; {about}{lost:,} {keys} lost from it, {self._kept()}" if lost > 0 else ""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from cachedesk.engine.errors import CacheError, DatabaseError, Unavailable
 from cachedesk.engine.events import NO_ROW, Row, WriteEvent, fold
@@ -50,6 +51,26 @@ class Read:
     seq: int | None
 
 
+class Overlay(Protocol):
+    """What a reader asks of the pending events; as ``Pending``."""
+
+    def events(self, key: bytes) -> tuple[WriteEvent, ...]:
+        """Return the pending events of ``key``, oldest first."""
+        ...
+
+    def first_seq(self, key: bytes) -> int | None:
+        """Return the seq of the oldest of them, ``None`` when there is none."""
+        ...
+
+    def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
+        """Return whether ``events`` say what ``key`` is worth whatever its row is."""
+        ...
+
+    def count(self, key: bytes) -> int:
+        """Return how many there are of ``key``."""
+        ...
+
+
 class _Flight:
     """One reader's way to the database, which others may wait for."""
 
@@ -71,7 +92,7 @@ class Reader:
 
     def __init__(self, parts: Parts) -> None:
         self._cache = parts.cache
-        self._pending = parts.pending
+        self._pending: Overlay = parts.pending
         self._database = parts.database
         self._versions = parts.versions
         self._metrics = parts.metrics

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from cachedesk.engine.safeguards import ALL_ON, Safeguards
+
 
 class Health(StrEnum):
     """How a part is: ``up`` serves, ``degraded`` serves with a loss, ``down`` does not serve."""
@@ -237,7 +239,7 @@ class HotKey:
     ``cached`` and ``row`` are ``None`` when the key is absent there; whether the place could be
     asked at all is said by ``cached_known`` and ``row_known``. ``truth`` is the row with the
     pending events folded in. Long values are cut to their first 256 bytes. ``dead`` is the number
-    of its dead letters.
+    of its dead letters; ``unlogged`` that of its writes that are in Redis and in no log.
     """
 
     key: bytes
@@ -251,6 +253,7 @@ class HotKey:
     truth: bytes | None = None
     truth_known: bool = True
     dead: int = 0
+    unlogged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +277,8 @@ class Snapshot:
     ``unaccounted`` are ids of events that keep the books from balancing, at most 20.
     ``workload`` says in a few words what drives the stack, empty when nothing does; ``rate`` is
     how many operations a second it means to do (``None``: as many as it can, or no workload).
-    ``recording`` is the file that is being recorded to, empty when none is.
+    ``recording`` is the file that is being recorded to, empty when none is. ``safeguards`` are
+    those that are on.
     """
 
     at: float
@@ -302,6 +306,7 @@ class Snapshot:
     workload: str = ""
     rate: float | None = None
     recording: str = ""
+    safeguards: Safeguards = ALL_ON
 
 
 class Source(Protocol):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from cachedesk.engine import failpoints
 from cachedesk.engine.auditor import Auditor
@@ -26,6 +27,7 @@ from cachedesk.engine.commands import (
     ResumeWorker,
     SetBatch,
     SetMemory,
+    SetSafeguard,
     StepWorker,
 )
 from cachedesk.engine.database import Database
@@ -51,15 +53,18 @@ from cachedesk.engine.limits import MemoryLimits
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.metrics import TICK_SECONDS, Metrics
 from cachedesk.engine.parts import Parts
+from cachedesk.engine.paths import usual
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.policy import PolicyTable
 from cachedesk.engine.redis_keeper import RedisKeeper
 from cachedesk.engine.redis_server import RedisServer, executable
 from cachedesk.engine.repair import Reader
+from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import EventKind, Snapshot
 from cachedesk.engine.soundness import examine
 from cachedesk.engine.survey import Survey
+from cachedesk.engine.switchboard import Switchboard
 from cachedesk.engine.worker import FlushWorker
 from cachedesk.engine.writes import NoObserver, Observer
 
@@ -165,6 +170,7 @@ class Stack:
         path: str | os.PathLike[str],
         settings: Settings | None = None,
         observer: Observer | None = None,
+        safeguards: Safeguards = ALL_ON,
     ) -> None:
         """Open the data directory at ``path``, recover, and start everything.
 
@@ -172,6 +178,7 @@ class Stack:
             path: the data directory; made if it does not exist.
             settings: how; the defaults are documented in ``Settings``.
             observer: told what becomes part of a row, for a judge.
+            safeguards: which are on; to switch one off is for the lab and the desk.
 
         Raises:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
@@ -188,6 +195,7 @@ class Stack:
         self.workload = ""
         try:
             self._build(settings, policies, observer or NoObserver())
+            self._switchboard.begin(safeguards)
         except BaseException:
             self._close()
             raise
@@ -211,7 +219,7 @@ class Stack:
             )
         cache = Cache(server.socket_path, settings.redis.timeout_seconds)
         limits = MemoryLimits(settings.redis, server, cache)
-        keeper = RedisKeeper(server, cache, announce, limits)
+        keeper = RedisKeeper(server, cache, announce, limits, lambda: vault.pending.kept)
         parts = Parts(
             settings=settings,
             policies=policies,
@@ -231,7 +239,9 @@ class Stack:
         self.worker = FlushWorker(parts)
         self.metrics, self.pending = parts.metrics, parts.pending
         self._cache, self._limits = cache, limits
-        self.layer = CacheLayer(parts, self.worker, self.snapshot, self._close)
+        paths = usual(parts)
+        self._switchboard = Switchboard(parts, paths, self.worker)
+        self.layer = CacheLayer(parts, self.worker, paths, self.snapshot, self._close)
         faults = catalogue(parts, self.layer)
         self.faults = FaultDesk(faults, parts.chronicle, lambda: figures(parts))
         self.auditor = Auditor(parts, self.layer.mend)
@@ -243,6 +253,7 @@ class Stack:
         reach("boot.serve.before")
         self.worker.start()
         self._undo.append(self._close_worker)
+        self._undo.append(self._switchboard.close)
         self._undo.append(self._heal_quietly)
         ticker = _Ticker(parts, self.layer.mend, self.faults.tend)
         ticker.start()
@@ -252,7 +263,8 @@ class Stack:
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
-        return self._survey.snapshot(self.workload)
+        seen = self._survey.snapshot(self.workload)
+        return replace(seen, safeguards=self._switchboard.safeguards)
 
     def inspect(self, key: bytes) -> KeyReport:
         """Return everything that is known of one key now; a place that does not answer says so."""
@@ -265,18 +277,8 @@ class Stack:
             CachedeskError: it cannot be carried out now.
         """
         match command:
-            case EvictKey(key):
-                found = self._cache.evict_key(key)
-                how = "was evicted from Redis" if found else "was not in Redis"
-                return self._say(f"{key.decode(errors='replace')} {how}")
-            case EvictMatching(pattern):
-                evicted, _ = self._cache.evict_chosen(matching_command(pattern))
-                which = f"{evicted:,} keys that match {reprlib.repr(pattern)}"
-                return self._say(f"{which} were evicted from Redis; the truth keeps them")
-            case EvictShare(share):
-                evicted, keys = self._cache.evict_chosen(share_of_all(share))
-                which = f"{evicted:,} of {keys:,} keys, chosen at random,"
-                return self._say(f"{which} were evicted from Redis; the truth keeps them")
+            case EvictKey() | EvictMatching() | EvictShare():
+                return self._say(self._evict(command))
             case SetMemory(maxmemory_bytes, eviction_policy):
                 return self._say(self._limits.set(maxmemory_bytes, eviction_policy))
             case EvictAll():
@@ -296,6 +298,7 @@ class Stack:
                 return self._say("the worker goes on")
             case StepWorker():
                 self.worker.step()
+                self._switchboard.step()
                 return self._say("the worker flushes one batch")
             case SetBatch(events, age_seconds):
                 self.worker.set_batch(events, age_seconds)
@@ -303,11 +306,28 @@ class Stack:
                     f"a batch is {self.worker.batch_events:,} events or"
                     f" {self.worker.batch_age_seconds:g} s"
                 )
+            case SetSafeguard(name, on):
+                return self._say(self._switchboard.switch(name, on))
         raise Unavailable(f"the stack cannot carry out {command!r}")
 
     def close(self) -> None:
         """Close everything; what is pending stays in the log. Closing twice is harmless."""
         self.layer.close()
+
+    def _evict(self, command: EvictKey | EvictMatching | EvictShare) -> str:
+        match command:
+            case EvictKey(key):
+                found = self._cache.evict_key(key)
+                how = "was evicted from Redis" if found else "was not in Redis"
+                return f"{key.decode(errors='replace')} {how}"
+            case EvictMatching(pattern):
+                evicted, _ = self._cache.evict_chosen(matching_command(pattern))
+                which = f"{evicted:,} keys that match {reprlib.repr(pattern)}"
+                return f"{which} were evicted from Redis; {self.pending.kept}"
+            case EvictShare(share):
+                evicted, keys = self._cache.evict_chosen(share_of_all(share))
+                which = f"{evicted:,} of {keys:,} keys, chosen at random,"
+                return f"{which} were evicted from Redis; {self.pending.kept}"
 
     def _say(self, sentence: str) -> str:
         self.chronicle.say(EventKind.INFO, sentence)

@@ -26,6 +26,16 @@ class Steered:
         self._steps = 0
         self._hurry = 0
 
+    @property
+    def held(self) -> bool:
+        """Whether nothing is to be flushed now."""
+        return self._paused and not self._hurry
+
+    @property
+    def hurried(self) -> bool:
+        """Whether somebody waits for everything to be flushed."""
+        return self._hurry > 0
+
     def pause(self) -> None:
         """Finish the batch in hand and flush no more until ``resume`` or ``step``."""
         self._steer(paused=True)

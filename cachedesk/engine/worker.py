@@ -51,6 +51,7 @@ class FlushWorker(Steered):
         self._settings = parts.settings.worker
         self._observer = parts.observer
         self._journal = parts.journal
+        self.coalesce = coalesce
         self._announce = parts.chronicle.say
         self._redelivery = Redelivery()
         self._opened_at = wall_seconds()
@@ -244,7 +245,7 @@ class FlushWorker(Steered):
         keys = list({event.key for event in events})
         with self._database.transaction(began + LOCK_SECONDS) as transaction:
             reach("worker.apply.begin")
-            coalesced = coalesce(transaction.rows(keys), events)
+            coalesced = self.coalesce(transaction.rows(keys), events)
             dead = transaction.dead_between(events[0].seq, events[-1].seq)
             if suspects := {event.key for event, _ in coalesced.refused} | {
                 event.key for event in events if event.seq in dead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -12,8 +12,10 @@ from cachedesk.engine.group import Request
 
 
 class Level(StrEnum):
-    """How safe an acknowledged write is: ``durable`` in the log, or ``applied`` to its row."""
+    """How safe an acknowledged write is: ``durable`` in the log, or ``applied`` to its row; with
+    the log switched off it is only ``cached``: in Redis, and nowhere else."""
 
+    CACHED = "cached"
     DURABLE = "durable"
     APPLIED = "applied"
 
@@ -39,6 +41,22 @@ class Receipt:
     seq: int
     level: Level
     value: bytes | None = None
+
+
+class Switched(Exception):
+    """The path was taken out of service while a call waited for it; another takes its place."""
+
+
+class FastPath(Protocol):
+    """What fast writes take: ``behind.WriteBehind``, or what stands in for it."""
+
+    def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+        """Split ``changes`` into parts that ``write`` takes."""
+        ...
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
+        """Make ``changes``, one part; ``deadline`` in ``time.monotonic()`` seconds."""
+        ...
 
 
 class WriteRequest(Request):

@@ -16,6 +16,7 @@ from cachedesk.engine.errors import (
 from cachedesk.engine.failpoints import ComponentCrash
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.repair import ReadSource
+from cachedesk.engine.writes import Level
 from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.tally import Tally
@@ -115,7 +116,8 @@ class Client:
                 tally.unknown_writes += 1
                 raise
             else:
-                ledger.accepted(receipt.seq, write, receipt.value)
+                safe = receipt.level is not Level.CACHED
+                ledger.accepted(receipt.seq, write, receipt.value, safe=safe)
                 self._count(write.op)
                 return
 

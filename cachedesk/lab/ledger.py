@@ -12,65 +12,17 @@ one client only: then a read has exactly one right answer.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 
 from cachedesk.engine.events import WriteEvent
+from cachedesk.lab.marks import ACCEPTED, APPLIED, Marks
 from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.recent import RecentValues
+from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
-_PAGE_BITS = 16
-_PAGE_SIZE = 1 << _PAGE_BITS
-_ACCEPTED, _APPLIED = 1, 2
 _COUNTER_LIMIT = 2**63
 _MOST_EXAMPLES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A key and two values of it that should be one; ``None`` is absent."""
-
-    key: bytes
-    expected: bytes | None
-    found: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the ledger found, by id and key.
-
-    ``accepted`` writes were acknowledged; of these, ``applied`` are part of a row, ``pending`` in
-    the log, ``dead`` letters, and ``lost`` nowhere. ``duplicated`` became part of a row twice (or
-    their id was given out twice). ``phantoms`` were applied although their call failed.
-    ``wrong``: keys whose truth is not what was acknowledged; ``unfounded``: receipts and refusals
-    that the key's value does not account for. ``stale_reads`` counts reads that were older than
-    an acknowledged write, with some of them in ``stale``. ``uncertain``: keys whose last write
-    has an unknown outcome, so that any value of theirs is right.
-    """
-
-    accepted: int
-    applied: int
-    pending: int
-    dead: int
-    lost: tuple[int, ...]
-    duplicated: tuple[int, ...]
-    phantoms: tuple[int, ...]
-    wrong: tuple[Difference, ...]
-    unfounded: tuple[Difference, ...]
-    stale_reads: int
-    stale: tuple[Difference, ...]
-    uncertain: tuple[bytes, ...]
-
-    @property
-    def sound(self) -> bool:
-        """True when every promise the ledger can judge was kept."""
-        return not (
-            self.lost
-            or self.duplicated
-            or self.phantoms
-            or self.wrong
-            or self.unfounded
-            or self.stale_reads
-        )
 
 
 class Ledger:
@@ -78,8 +30,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Two bits per id, in pages, because the ids of an old data directory begin high.
-        self._pages: dict[int, bytearray] = {}
+        self._marks = Marks()
+        self._recent = RecentValues()
         self._open: dict[int, bytes] = {}
         self._unclaimed: dict[int, bytes] = {}
         self._duplicated: set[int] = set()
@@ -90,20 +42,27 @@ class Ledger:
         self._ever_uncertain: set[bytes] = set()
         self._injected_keys: set[bytes] = set()
         self._unfounded: list[Difference] = []
-        self._stale: list[Difference] = []
+        self._stale: list[StaleRead] = []
         self._stale_reads = 0
+        # Of writes that are in no log: the newest of each key, and the reads that rest on each.
+        self._unsafe: dict[bytes, int] = {}
+        self._resting: Counter[int] = Counter()
 
     def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Take what the data directory holds before the run as given."""
         self._expected = dict(items)
 
-    def accepted(self, seq: int, write: Operation, value: bytes | None) -> None:
+    def accepted(
+        self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
+    ) -> None:
         """Note that ``write`` was acknowledged with the id ``seq``, and that its receipt says the
-        key is worth ``value`` now."""
+        key is worth ``value`` now; ``safe``: and that it is on a disk."""
         op, key, argument = write
         old = self._expected.get(key)
         with self._lock:
             self._accept(seq, key)
+            if not safe and seq in self._open:
+                self._unsafe[key] = seq
         if key in self._uncertain:
             if op is Verb.INCR:
                 return
@@ -114,6 +73,7 @@ class Ledger:
             self._complain(key, old, value)
             return
         self._put(key, expected)
+        self._recent.note(key, expected)
         if value != expected:
             self._complain(key, expected, value)
 
@@ -139,12 +99,16 @@ class Ledger:
     def read(self, key: bytes, value: bytes | None) -> bool:
         """Note that the key's own client read ``value``; return whether that was fresh."""
         expected = self._expected.get(key)
+        if self._unsafe and value == expected and (seq := self._unsafe.get(key)) is not None:
+            with self._lock:
+                self._resting[seq] += 1
         if value == expected or key in self._uncertain:
             return True
         with self._lock:
             self._stale_reads += 1
             if len(self._stale) < _MOST_EXAMPLES:
-                self._stale.append(Difference(key, expected, value))
+                versions, seconds = self._recent.behind(key, value)
+                self._stale.append(StaleRead(key, expected, value, versions, seconds))
         return False
 
     def applied(self, events: Iterable[WriteEvent]) -> None:
@@ -152,13 +116,13 @@ class Ledger:
         with self._lock:
             for event in events:
                 seq = event.seq
-                page = self._page(seq)
-                mark = page[seq % _PAGE_SIZE]
-                page[seq % _PAGE_SIZE] = mark | _APPLIED
-                if mark & _APPLIED:
+                mark = self._marks.add(seq, APPLIED)
+                if mark & APPLIED:
                     self._duplicated.add(seq)
-                elif mark & _ACCEPTED:
+                elif mark & ACCEPTED:
                     self._open.pop(seq, None)
+                    if self._unsafe:
+                        self._is_safe(seq, event.key)
                 else:
                     self._unclaimed[seq] = event.key
 
@@ -205,7 +169,7 @@ class Ledger:
             dead_ids = [seq for seq in self._open if seq in dead]
             pending_ids = [seq for seq in self._open if seq in pending and seq not in dead]
             silent = self._open.keys() - set(dead_ids) - set(pending_ids)
-            lost = [seq for seq in silent if not is_in_row(seq, self._open[seq])]
+            lost = sorted(seq for seq in silent if not is_in_row(seq, self._open[seq]))
             phantoms = [
                 seq
                 for seq, key in self._unclaimed.items()
@@ -216,7 +180,7 @@ class Ledger:
                 applied=self._accepted - len(dead_ids) - len(pending_ids) - len(lost),
                 pending=len(pending_ids),
                 dead=len(dead_ids),
-                lost=tuple(sorted(lost)),
+                lost=tuple(lost),
                 duplicated=tuple(sorted(self._duplicated)),
                 phantoms=tuple(sorted(phantoms)),
                 wrong=tuple(wrong),
@@ -224,26 +188,26 @@ class Ledger:
                 stale_reads=self._stale_reads,
                 stale=tuple(self._stale),
                 uncertain=tuple(sorted(self._uncertain)),
+                lost_keys=tuple(self._open[seq] for seq in lost),
+                dirty_reads=sum(self._resting[seq] for seq in lost),
             )
 
     def _accept(self, seq: int, key: bytes) -> None:
-        page = self._page(seq)
-        mark = page[seq % _PAGE_SIZE]
-        page[seq % _PAGE_SIZE] = mark | _ACCEPTED
+        mark = self._marks.add(seq, ACCEPTED)
         self._accepted += 1
         self._first = seq if self._first is None else min(seq, self._first)
-        if mark & _ACCEPTED:
+        if mark & ACCEPTED:
             self._duplicated.add(seq)
-        elif mark & _APPLIED:
+        elif mark & APPLIED:
             self._unclaimed.pop(seq, None)
         else:
             self._open[seq] = key
 
-    def _page(self, seq: int) -> bytearray:
-        page = self._pages.get(seq >> _PAGE_BITS)
-        if page is None:
-            page = self._pages[seq >> _PAGE_BITS] = bytearray(_PAGE_SIZE)
-        return page
+    def _is_safe(self, seq: int, key: bytes) -> None:
+        """Note that what was in no log is in its row now, and so what rested on it."""
+        self._resting.pop(seq, None)
+        if self._unsafe.get(key) == seq:
+            del self._unsafe[key]
 
     def _put(self, key: bytes, value: bytes | None) -> None:
         if value is None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from cachedesk.engine.snapshot import Percentiles
-from cachedesk.lab.ledger import Difference, Verdict
 from cachedesk.lab.recording.recorder import Recorded
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
+from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
 _MOST_SHOWN = 5
 
@@ -44,7 +44,7 @@ class Report:
         tally, verdict = self.tally, self.verdict
         return {
             "run": self.title,
-            "sound": self.verdict.sound,
+            "sound": self.verdict.sound if verdict.judged else None,
             "complete": self.complete,
             "trouble": self.trouble or None,
             "ops": {
@@ -60,6 +60,7 @@ class Report:
                 "overlay": tally.overlay,
                 "stale": tally.stale,
                 "unavailable": tally.unavailable_reads,
+                "dirty": verdict.dirty_reads,
             },
             "writes": {
                 "unavailable": tally.unavailable_writes,
@@ -84,10 +85,14 @@ class Report:
                 "duplicated": list(verdict.duplicated),
                 "phantoms": list(verdict.phantoms),
             },
+            "judged": verdict.judged,
             "differences": {
                 "wrong": _as_json(verdict.wrong),
                 "unfounded": _as_json(verdict.unfounded),
-                "stale": _as_json(verdict.stale),
+                "stale": [
+                    {**shown, "versions": read.versions, "seconds": read.seconds}
+                    for shown, read in zip(_as_json(verdict.stale), verdict.stale, strict=True)
+                ],
             },
             "log": {"depth_max": tally.depth_max},
             "lag_seconds": {"p50": self.lag.p50, "p99": self.lag.p99, "max": self.lag.max},
@@ -142,6 +147,9 @@ class Report:
                 f"Not judged: {_some(verdict.uncertain)}; the outcome of the last write of"
                 " each is unknown."
             )
+        if not verdict.judged:
+            yield "Not judged: nobody kept a ledger."
+            return
         if verdict.sound:
             buried = f" ({verdict.dead:,} as dead letters)" if verdict.dead else ""
             yield (
@@ -163,7 +171,17 @@ class Report:
             if differences:
                 yield f"Broken: {len(differences):,} {what}: {_told(differences)}."
         if verdict.stale_reads:
-            yield f"Broken: {verdict.stale_reads:,} reads were STALE: {_told(verdict.stale)}."
+            told = f"{_told(verdict.stale)}{_how_stale(verdict.stale)}"
+            yield f"Broken: {verdict.stale_reads:,} reads were STALE: {told}."
+        if verdict.dirty_reads:
+            yield f"Broken: {verdict.dirty_reads:,} reads rested on a write that was LOST later."
+
+
+def _how_stale(stale: Sequence[StaleRead]) -> str:
+    versions = max((read.versions or 0 for read in stale), default=0)
+    seconds = max((read.seconds or 0.0 for read in stale), default=0.0)
+    behind = "1 version" if versions == 1 else f"{versions:,} versions"
+    return f"; at worst {behind} and {seconds:.3f} s behind" if versions else ""
 
 
 def as_text(raw: bytes) -> str | dict[str, str]:

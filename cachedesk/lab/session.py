@@ -22,6 +22,7 @@ from cachedesk.engine.commands import Command, Heal, Inject, Record, SetRate
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.engine.inspection import KeyReport
 from cachedesk.engine.layer import truth
+from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import EventKind, Percentiles, Snapshot
 from cachedesk.engine.stack import Stack
@@ -29,12 +30,13 @@ from cachedesk.lab.client import GaveUp, Site
 from cachedesk.lab.draining import drain
 from cachedesk.lab.driver import Driver, Load
 from cachedesk.lab.inspect import opened
-from cachedesk.lab.ledger import Ledger, Verdict
+from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.operations import Operation
 from cachedesk.lab.recording.frames import RecordingError
 from cachedesk.lab.recording.recorder import Recorded, Recorder, check_apart, shown
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault, Schedule
+from cachedesk.lab.verdict import Verdict
 
 PATIENCE_SECONDS = 30.0
 DRAIN_SECONDS = 60.0
@@ -72,18 +74,30 @@ class Session:
         traffic: Traffic,
         load: Load,
         faults: Iterable[PlannedFault] = (),
+        *,
+        safeguards: Safeguards = ALL_ON,
+        ledger: Ledger | None = None,
     ) -> None:
         """Open the stack in ``data`` and prepare to drive it.
+
+        Args:
+            data: the data directory.
+            settings: of the stack.
+            traffic: what drives it.
+            load: how much of it.
+            faults: what breaks meanwhile.
+            safeguards: which are on.
+            ledger: who judges; by default one that knows everything.
 
         Raises:
             CachedeskError: as ``Stack``.
         """
         self._data = data
         self._traffic = traffic
-        self._ledger = Ledger()
+        self._ledger = ledger or Ledger()
         self._recorder: Recorder | None = None
         self._recording = threading.Lock()
-        self.stack = Stack(data, settings, observer=self._ledger)
+        self.stack = Stack(data, settings, self._ledger, safeguards)
         try:
             self._ledger.begin(self.stack.layer.items())
             self._schedule = Schedule(faults, lambda name: self.stack.perform(Inject(name)))

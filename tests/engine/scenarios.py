@@ -291,7 +291,7 @@ def joined_flight_is_new_enough(directory: Path) -> None:
 
 def waiting_readers(cache: CacheLayer) -> int:
     """Return how many readers wait for the flight of another."""
-    flights = list(cache._reader._flights.values())
+    flights = list(cache._paths.reader._flights.values())
     return sum(flight.passengers for flight in flights)
 
 

@@ -131,7 +131,7 @@ def test_a_full_disk_of_the_log_refuses_write_behind_and_changes_nothing(
     stack = open_stack(PATIENT)
     cache = stack.layer
     cache.set("session:1", b"old")
-    putter = cache._behind._log._queue._putter
+    putter = cache._paths.logged._log._queue._putter
     pages = putter.execute("PRAGMA page_count").fetchone()[0]
     putter.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable, match="full"):

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedesk.engine.events import NO_ROW, Op, Row, WriteEvent, change, fold
-from cachedesk.lab.ledger import Difference, Ledger, Verdict
+from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.verdict import Difference, Verdict
 
 OPS = {Verb.SET: Op.SET, Verb.INCR: Op.INCR, Verb.DELETE: Op.DELETE}
 FIRST = 70_000  # not the first page of ids
@@ -184,8 +185,24 @@ def test_a_stale_read_is_counted_with_both_values() -> None:
     assert not world.ledger.read(b"k", None)
     verdict = world.judge()
     assert verdict.stale_reads == 2
-    assert verdict.stale == (Difference(b"k", b"new", b"old"), Difference(b"k", b"new", None))
+    first, second = verdict.stale
+    assert (first.key, first.expected, first.found) == (b"k", b"new", b"old")
+    assert (first.versions, second.versions) == (1, 1)
+    assert first.seconds is not None
+    assert 0 <= first.seconds < 60
     assert not verdict.sound
+
+
+def test_a_read_is_dirty_when_the_write_it_rests_on_is_lost() -> None:
+    ledger = Ledger()
+    for seq, key in enumerate((b"kept", b"lost"), FIRST):
+        ledger.accepted(seq, Operation(Verb.INCR, key, 1), b"1", safe=False)
+        assert ledger.read(key, b"1")
+        assert ledger.read(key, b"1")
+    ledger.applied([WriteEvent(FIRST, Op.INCR, b"kept", 1, 0.0)])
+    verdict = ledger.verdict((), (), [(b"kept", b"1")])
+    assert (verdict.lost, verdict.lost_keys) == ((FIRST + 1,), (b"lost",))
+    assert verdict.dirty_reads == 2
 
 
 @pytest.mark.parametrize(

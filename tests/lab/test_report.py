@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from cachedesk.engine.snapshot import Percentiles
-from cachedesk.lab.ledger import Difference, Verdict
 from cachedesk.lab.report import Report, as_text
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
+from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
 SOUND = Verdict(6, 6, 0, 0, (), (), (), (), (), 0, (), ())
 REPORT = Report(
@@ -30,7 +30,7 @@ def test_the_json_object_has_what_the_design_promises() -> None:
     found = msgspec.json.decode(msgspec.json.encode(REPORT.as_json()))
     assert found["ops"] == {"get": 10, "set": 1, "incr": 4, "delete": 1, "skipped": 2}
     assert found["reads"] == {
-        "hits": 7, "misses": 3, "overlay": 1, "stale": 0, "unavailable": 1,
+        "hits": 7, "misses": 3, "overlay": 1, "stale": 0, "unavailable": 1, "dirty": 0,
     }  # fmt: skip
     promised = {"accepted": 6, "applied": 6, "pending": 0, "dead": 0, "lost": 0, "duplicated": 0}
     assert found["ledger"].items() >= promised.items()
@@ -58,8 +58,8 @@ def test_a_sound_run_says_so_last() -> None:
         (replace(SOUND, wrong=(Difference(b"k", b"2", None),)), "k is absent, not '2'"),
         (replace(SOUND, unfounded=(Difference(b"k", b"2", b"1"),)), "receipts or refusals"),
         (
-            replace(SOUND, stale_reads=1, stale=(Difference(b"\xff", b"2", b"1"),)),
-            "1 reads were STALE: \ufffd is '1', not '2'",
+            replace(SOUND, stale_reads=1, stale=(StaleRead(b"\xff", b"2", b"1", 3, 0.25),)),
+            "1 reads were STALE: \ufffd is '1', not '2'; at worst 3 versions and 0.250 s behind",
         ),
         (
             replace(SOUND, lost=tuple(range(100))),

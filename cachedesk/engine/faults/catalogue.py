@@ -57,7 +57,7 @@ def catalogue(parts: Parts, layer: CacheLayer) -> tuple[Fault, ...]:
         RedisKill(keeper),
         RedisDown(keeper),
         RedisHang(keeper, cache),
-        RedisEmpty(cache),
+        RedisEmpty(cache, parts.pending),
         RedisOldSnapshot(keeper, cache),
         RedisSqueeze(keeper, cache),
         WorkerCrash(),

@@ -8,6 +8,7 @@ from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import CacheError, Unavailable
 from cachedesk.engine.faults.fault import Fault
 from cachedesk.engine.limits import ask
+from cachedesk.engine.pending import Pending
 from cachedesk.engine.redis_keeper import RedisKeeper
 
 
@@ -96,14 +97,16 @@ class RedisEmpty(Fault):
 
     name, title = "redis.empty", "evict every key from Redis"
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, pending: Pending) -> None:
         self._cache = cache
+        self._pending = pending
 
     def obstacle(self, argument: str = "") -> str:
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
-        return f"{self._cache.evict_all():,} keys were evicted from Redis; the truth keeps them"
+        kept = self._pending.kept
+        return f"{self._cache.evict_all():,} keys were evicted from Redis; {kept}"
 
 
 class RedisSqueeze(Fault):

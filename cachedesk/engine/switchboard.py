@@ -1,0 +1,103 @@
+"""The switchboard: it takes the part that is a safeguard out, and puts a careless one in.
+
+There is no "if" along the paths: each safeguard is one part in one place, and while it is off
+another stands there. For the lab and the desk; ``cachedesk.open`` gives nobody this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from cachedesk.engine.admission import clear
+from cachedesk.engine.careless.again import coalesce_again
+from cachedesk.engine.careless.dirty import DirtyKeys
+from cachedesk.engine.careless.rows_only import RowReader
+from cachedesk.engine.careless.trust import trust
+from cachedesk.engine.errors import Unavailable
+from cachedesk.engine.events import coalesce
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.paths import Paths
+from cachedesk.engine.safeguards import TITLES, WITHOUT, Safeguards
+from cachedesk.engine.worker import FlushWorker
+
+_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+
+
+class Switchboard:
+    """The safeguards of one stack. Thread-safe."""
+
+    def __init__(self, parts: Parts, paths: Paths, worker: FlushWorker) -> None:
+        """Begin with all safeguards on."""
+        self._pending = parts.pending
+        self._paths = paths
+        self._cache = parts.cache
+        self._worker = worker
+        self._careful, self._careless = paths.reader, RowReader(parts)
+        self._dirty = DirtyKeys(parts, worker)
+        self._switching = threading.Lock()
+        self._safeguards = Safeguards()
+        self._parts: dict[str, Callable[[bool], None]] = {
+            "log": self._log,
+            "read_repair": self._read_repair,
+            "effectively_once": self._effectively_once,
+            "cold_restart": self._cold_restart,
+        }
+
+    @property
+    def safeguards(self) -> Safeguards:
+        """Which are on now."""
+        return self._safeguards
+
+    def switch(self, name: str, on: bool) -> str:
+        """Switch a safeguard and return a sentence that says what that means.
+
+        Raises:
+            ConfigError: there is no such safeguard; the nearest is named.
+            Unavailable: the log cannot be switched while there is something that only the one
+                or the other path knows of; nothing was changed.
+        """
+        switched = self._safeguards.switched(name, on)
+        with self._switching:
+            if getattr(self._safeguards, name) != on:
+                self._parts[name](on)
+                self._safeguards = switched
+        return f"on: {TITLES[name]}" if on else f"{name} is off: {WITHOUT[name]}"
+
+    def begin(self, safeguards: Safeguards) -> None:
+        """Switch off what is not to be on from the start."""
+        for name in safeguards.off:
+            self.switch(name, False)
+
+    def step(self) -> None:
+        """Flush one batch of what no worker knows of."""
+        if not self._safeguards.log:
+            self._dirty.copy()
+
+    def close(self) -> None:
+        """Save what can be saved."""
+        self._dirty.close()
+
+    def _log(self, on: bool) -> None:
+        deadline = time.monotonic() + _SECONDS
+        if on:
+            self._dirty.end(deadline)
+            self._paths.fast = self._paths.logged
+            return
+        with self._worker.hurrying():
+            while not self._pending.wait_until_empty(_LOOK_SECONDS):
+                if time.monotonic() >= deadline:
+                    raise Unavailable("the log cannot be switched off while events are in it")
+        self._dirty.start()
+        self._paths.fast = self._dirty
+
+    def _read_repair(self, on: bool) -> None:
+        self._paths.reader = self._careful if on else self._careless
+
+    def _effectively_once(self, on: bool) -> None:
+        self._worker.coalesce = coalesce if on else coalesce_again
+
+    def _cold_restart(self, on: bool) -> None:
+        self._cache.clear = clear if on else trust

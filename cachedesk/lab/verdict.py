@@ -1,0 +1,69 @@
+"""Verdicts: what a judge found, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key and two values of it that should be one; ``None`` is absent."""
+
+    key: bytes
+    expected: bytes | None
+    found: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRead(Difference):
+    """A read that was older than an acknowledged write: ``versions`` newer values of the key had
+    been acknowledged, the first of them ``seconds`` before the read; ``None`` when that is longer
+    ago than the ledger remembers."""
+
+    versions: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the ledger found, by id and key.
+
+    ``accepted`` writes were acknowledged; of these, ``applied`` are part of a row, ``pending`` in
+    the log, ``dead`` letters, and ``lost`` nowhere. ``duplicated`` became part of a row twice (or
+    their id was given out twice). ``phantoms`` were applied although their call failed.
+    ``wrong``: keys whose truth is not what was acknowledged; ``unfounded``: receipts and refusals
+    that the key's value does not account for. ``stale_reads`` counts reads that were older than
+    an acknowledged write, with some of them in ``stale``. ``uncertain``: keys whose last write
+    has an unknown outcome, so that any value of theirs is right. ``lost_keys``: the keys of the
+    ids in ``lost``, in their order. ``dirty_reads``: reads that were given a value which rested on
+    a write that is lost. ``judged``: whether there was a ledger at all; without one only
+    ``accepted``, ``pending`` and ``dead`` mean something.
+    """
+
+    accepted: int
+    applied: int
+    pending: int
+    dead: int
+    lost: tuple[int, ...]
+    duplicated: tuple[int, ...]
+    phantoms: tuple[int, ...]
+    wrong: tuple[Difference, ...]
+    unfounded: tuple[Difference, ...]
+    stale_reads: int
+    stale: tuple[StaleRead, ...]
+    uncertain: tuple[bytes, ...]
+    lost_keys: tuple[bytes, ...] = ()
+    dirty_reads: int = 0
+    judged: bool = True
+
+    @property
+    def sound(self) -> bool:
+        """True when every promise the ledger can judge was kept."""
+        return not (
+            self.lost
+            or self.duplicated
+            or self.phantoms
+            or self.wrong
+            or self.unfounded
+            or self.stale_reads
+        )
