@@ -15,6 +15,7 @@ from cachedesk import __version__
 from cachedesk.cli_dead import dead
 from cachedesk.cli_replay import replay
 from cachedesk.cli_serve import serve
+from cachedesk.cli_story import story
 from cachedesk.cli_torture import torture
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
@@ -283,6 +284,7 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
 cli.add_command(dead)
 cli.add_command(replay)
 cli.add_command(serve)
+cli.add_command(story)
 cli.add_command(torture)
 
 

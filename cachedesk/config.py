@@ -103,14 +103,26 @@ def _parsed(text: str) -> _File:
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets in brackets without end.
         raise ConfigError(f"it is not TOML that settings need: {_one_line(str(error))}") from error
-    for section, table in tables.items():
-        if isinstance(table, dict):
-            tables[section] = {
-                field: _as_bytes(f"{section}.{field}", value) if field.endswith("_bytes") else value
-                for field, value in table.items()
-            }
     desk = tables.pop("desk", {})
-    return _File(_converted(tables), _desk(desk))
+    return _File(from_tables(tables), _desk(desk))
+
+
+def from_tables(tables: Mapping[str, object]) -> Settings:
+    """Return the settings that ``tables``, as TOML gives them, hold.
+
+    Raises:
+        ConfigError: a setting is unknown, of the wrong type, out of range or contradicts another.
+    """
+    sized = {
+        section: {
+            field: as_size(f"{section}.{field}", value) if field.endswith("_bytes") else value
+            for field, value in table.items()
+        }
+        if isinstance(table, dict)
+        else table
+        for section, table in tables.items()
+    }
+    return _converted(sized)
 
 
 def _desk(table: object) -> DeskSettings:
@@ -196,7 +208,12 @@ def _read(file: Path) -> bytes:
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
 
 
-def _as_bytes(place: str, value: object) -> object:
+def as_size(place: str, value: object) -> object:
+    """Return a size in bytes: of a text like ``64mb`` the number, anything else as it is.
+
+    Raises:
+        ConfigError: the text is no size; ``place`` says where it stands.
+    """
     if not isinstance(value, str):
         return value
     match = _SIZE.fullmatch(value.strip())

@@ -60,6 +60,8 @@ class Auditor:
     database can be read."""
 
     every_seconds = 1.0
+    mends = True
+    """Whether what diverges is evicted. Where copies are wrong on purpose, it only says so."""
 
     def __init__(self, parts: Parts, settle: Callable[[], None]) -> None:
         """Prepare; ``start`` begins.
@@ -146,12 +148,13 @@ class Auditor:
             self._settle()
         evicted = [key for key, sight in suspects.items() if self._evict_divergent(key, sight)]
         new = [key for key in evicted if key not in self._keys]
-        self._divergent += len(evicted)
+        self._divergent += len(evicted if self.mends else new)
         self._keys.extend(new)
         for key in new[:_MOST_TOLD]:
-            self._announce(EventKind.ERROR, _described(key, suspects[key]))
+            self._announce(EventKind.ERROR, _described(key, suspects[key], evicted=self.mends))
         if (more := len(new) - _MOST_TOLD) > 0:
-            self._announce(EventKind.ERROR, f"{more:,} more keys diverged; they were evicted")
+            then = "; they were evicted" if self.mends else ""
+            self._announce(EventKind.ERROR, f"{more:,} more keys diverged{then}")
 
     def _evict_divergent(self, key: bytes, before: _Sight) -> bool:
         """Look once more, when nobody writes ``key``; evict it and return True if it diverges."""
@@ -159,7 +162,8 @@ class Auditor:
             with self._fence.alone({key}, time.monotonic() + _FENCE_SECONDS):
                 if self._see([key]).get(key) != before:
                     return False
-                self._cache.put({key: None})
+                if self.mends:
+                    self._cache.put({key: None})
         except CachedeskError:
             return False
         return True
@@ -180,12 +184,10 @@ class Auditor:
             seconds = max(self.every_seconds, _REST * (time.thread_time() - began))
 
 
-def _described(key: bytes, sight: _Sight) -> str:
+def _described(key: bytes, sight: _Sight, *, evicted: bool) -> str:
     true = "absent" if sight.truth.value is None else _shown(sight.truth.value)
-    return (
-        f"{_shown(key)} diverged: Redis held {_shown(sight.cached)}, the truth is {true};"
-        " it was evicted from Redis, and the next read repairs it"
-    )
+    then = "; it was evicted from Redis, and the next read repairs it" if evicted else ""
+    return f"{_shown(key)} diverged: Redis held {_shown(sight.cached)}, the truth is {true}{then}"
 
 
 def _shown(data: bytes) -> str:

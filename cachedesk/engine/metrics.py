@@ -187,6 +187,7 @@ class Metrics:
                 database=counts[Path.DATABASE],
                 stale=counts["stale"],
                 unavailable=counts["unavailable"],
+                loads=counts["loads"],
             )
 
     def writes(self) -> Writes:
@@ -204,10 +205,13 @@ class Metrics:
         with self._lock:
             return self._counts[name]
 
-    def latencies(self) -> Latencies:
-        """Return the latencies of the window, per path."""
+    def latencies(self, *, total: bool = False) -> Latencies:
+        """Return the latencies per path, of the window or in total."""
         with self._lock:
-            return Latencies(**{path.value: self._times[path].recent() for path in Path})
+            times = self._times.items()
+            if total:
+                return Latencies(**{path.value: its.total() for path, its in times})
+            return Latencies(**{path.value: its.recent() for path, its in times})
 
     def lag(self, *, total: bool = False) -> Percentiles:
         """Return how long events took from accepted to applied, of the window or in total."""

@@ -24,7 +24,6 @@ _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
 _HANG_SECONDS = 1.0
 _FAILED_SECONDS = 0.2
-_OLD_SECONDS = 0.5
 _JUST_BEFORE_SECONDS = 0.25
 _BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
 
@@ -130,8 +129,8 @@ class RedisKeeper:
         self._held = "hung"
         self._server.signal(signal.SIGSTOP)
 
-    def restart_with_old(self) -> None:
-        """Have the server take a snapshot of itself, go on for a moment, and be killed; the one
+    def restart_with_old(self, seconds: float) -> None:
+        """Have the server take a snapshot of itself, go on for ``seconds``, and be killed; the one
         that follows starts with that snapshot.
 
         Raises:
@@ -139,7 +138,7 @@ class RedisKeeper:
         """
         self._cache.save()
         self._server.keep_as_old()
-        self._old_at = time.monotonic() + _OLD_SECONDS
+        self._old_at = time.monotonic() + seconds
 
     def release(self) -> None:
         """End ``hold_down`` or ``hang``."""

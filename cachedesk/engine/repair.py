@@ -232,6 +232,7 @@ class Reader:
         reach("repair.miss.after")
         overlays = {key: self._pending.events(key) for key in keys}
         reach("repair.overlay.after")
+        self._metrics.count("loads")
         rows = self._rows(overlays)
         reach("repair.row.after")
         if self._has_moved(overlays, rows):

@@ -94,7 +94,8 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Reads since the stack was opened. ``misses`` = ``overlay`` + ``database`` + unavailable."""
+    """Reads since the stack was opened. ``misses`` = ``overlay`` + ``database`` + unavailable.
+    ``loads``: how often the database was asked; of readers that miss together, one asks."""
 
     hits: int = 0
     misses: int = 0
@@ -102,6 +103,7 @@ class Reads:
     database: int = 0
     stale: int = 0
     unavailable: int = 0
+    loads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,14 +237,14 @@ class Stack:
             journal=Journal(),
         )
         self.worker = FlushWorker(parts)
-        self.metrics, self.pending = parts.metrics, parts.pending
+        self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
         self._cache, self._limits = cache, limits
         paths = usual(parts)
-        self._switchboard = Switchboard(parts, paths, self.worker)
         self.layer = CacheLayer(parts, self.worker, paths, self.snapshot, self._close)
         faults = catalogue(parts, self.layer)
         self.faults = FaultDesk(faults, parts.chronicle, lambda: figures(parts))
         self.auditor = Auditor(parts, self.layer.mend)
+        self._switchboard = Switchboard(parts, paths, self.worker, self.auditor)
         self._survey = Survey(parts, self.worker, self.faults, self.auditor)
         self._inspector = StackInspector(parts, self.worker)
         self._undo.append(keeper.close)
@@ -291,7 +291,9 @@ class Stack:
                 if not self.worker.state().paused:
                     self.chronicle.begin("worker.pause", lasting=True)
                 self.worker.pause()
-                return self._say("the worker is paused; write-behind fills the log")
+                logged = self._switchboard.safeguards.log
+                fills = "write-behind fills the log" if logged else "dirty keys are not copied"
+                return self._say(f"the worker is paused; {fills}")
             case ResumeWorker():
                 self.worker.resume()
                 self.chronicle.end("worker.pause")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from cachedesk.engine.admission import clear
+from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.careless.again import coalesce_again
 from cachedesk.engine.careless.dirty import DirtyKeys
 from cachedesk.engine.careless.rows_only import RowReader
@@ -29,12 +30,13 @@ _LOOK_SECONDS = 0.05
 class Switchboard:
     """The safeguards of one stack. Thread-safe."""
 
-    def __init__(self, parts: Parts, paths: Paths, worker: FlushWorker) -> None:
+    def __init__(self, parts: Parts, paths: Paths, worker: FlushWorker, auditor: Auditor) -> None:
         """Begin with all safeguards on."""
         self._pending = parts.pending
         self._paths = paths
         self._cache = parts.cache
         self._worker = worker
+        self._auditor = auditor
         self._careful, self._careless = paths.reader, RowReader(parts)
         self._dirty = DirtyKeys(parts, worker)
         self._switching = threading.Lock()
@@ -95,9 +97,11 @@ class Switchboard:
 
     def _read_repair(self, on: bool) -> None:
         self._paths.reader = self._careful if on else self._careless
+        self._auditor.mends = on and self._safeguards.cold_restart
 
     def _effectively_once(self, on: bool) -> None:
         self._worker.coalesce = coalesce if on else coalesce_again
 
     def _cold_restart(self, on: bool) -> None:
         self._cache.clear = clear if on else trust
+        self._auditor.mends = on and self._safeguards.read_repair

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from abc import abstractmethod
@@ -11,12 +10,11 @@ from pathlib import Path
 
 from cachedesk.engine.database import Database
 from cachedesk.engine.errors import ConfigError, Unavailable
-from cachedesk.engine.faults.fault import Fault
+from cachedesk.engine.faults.fault import Fault, as_seconds
 from cachedesk.engine.hindrance import Hindrance
 
 _LOCK_SECONDS = 5.0
 _LOCK_LOOK_SECONDS = 0.0002
-_TIME = re.compile(r"(?P<number>\d{1,6}(?:\.\d{1,6})?)(?P<unit>ms|s)")
 _SLOW_SECONDS = 0.2
 
 
@@ -145,21 +143,13 @@ class DatabaseSlow(_Hindering):
 
     @classmethod
     def check(cls, argument: str) -> None:
-        if argument and not _seconds(argument):
+        if argument and not as_seconds(argument):
             raise ConfigError(f"the fault {cls.name}: {argument!r} is not a time; write 50ms or 2s")
 
     def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
-        seconds = _seconds(argument) if argument else _SLOW_SECONDS
+        seconds = as_seconds(argument) if argument else _SLOW_SECONDS
         slow = replace(hindrance, latency_seconds=seconds, patience_seconds=self._patience_seconds)
         return slow, f"each answer of the database takes {seconds:g} s longer"
 
     def _free(self, hindrance: Hindrance) -> Hindrance:
         return replace(hindrance, latency_seconds=0.0, patience_seconds=0.0)
-
-
-def _seconds(text: str) -> float:
-    """Return the time that ``text`` says, 0 if it says none."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return 0.0
-    return float(match["number"]) * (0.001 if match["unit"] == "ms" else 1.0)

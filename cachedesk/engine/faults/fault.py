@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from cachedesk.engine.errors import ConfigError
+
+_TIME = re.compile(r"(?P<number>\d{1,6}(?:\.\d{1,6})?)(?P<unit>ms|s)")
 
 
 class Fault(ABC):
@@ -59,3 +62,11 @@ class Fault(ABC):
     def over(self) -> str:
         """Return in a few words what has ended it meanwhile, empty while it is active. Cheap."""
         return ""
+
+
+def as_seconds(text: str) -> float:
+    """Return the time that ``text`` says, 0 if it says none."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return 0.0
+    return float(match["number"]) * (0.001 if match["unit"] == "ms" else 1.0)

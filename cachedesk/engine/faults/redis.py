@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import cast
 
 from cachedesk.engine.cache import Cache
-from cachedesk.engine.errors import CacheError, Unavailable
-from cachedesk.engine.faults.fault import Fault
+from cachedesk.engine.errors import CacheError, ConfigError, Unavailable
+from cachedesk.engine.faults.fault import Fault, as_seconds
 from cachedesk.engine.limits import ask
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.redis_keeper import RedisKeeper
+
+_OLD_SECONDS = 0.5
 
 
 class RedisKill(Fault):
@@ -79,16 +81,24 @@ class RedisOldSnapshot(Fault):
     values older than writes that were acknowledged since."""
 
     name, title = "redis.old_snapshot", "restart Redis with an old snapshot of itself"
+    argument = "how long it goes on after the snapshot, like 2s"
 
     def __init__(self, keeper: RedisKeeper, cache: Cache) -> None:
         self._keeper = keeper
         self._cache = cache
 
+    @classmethod
+    def check(cls, argument: str) -> None:
+        if argument and not as_seconds(argument):
+            raise ConfigError(
+                f"the fault {cls.name}: {argument!r} is not a time; write 2s"
+            )
+
     def obstacle(self, argument: str = "") -> str:
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
-        self._keeper.restart_with_old()
+        self._keeper.restart_with_old(as_seconds(argument) if argument else _OLD_SECONDS)
         return "Redis was saved; it will be killed, and come back with this snapshot"
 
 

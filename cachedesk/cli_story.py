@@ -1,0 +1,135 @@
+"""The command ``cachedesk story``, as those of ``cli``: it reads its options, calls the lab or the
+desk, and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cachedesk.options import Named, json_option
+from cachedesk.output import has_bar, print_json, print_text
+
+if TYPE_CHECKING:
+    from cachedesk.lab.story.account import Account
+    from cachedesk.lab.story.script import Story
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "listed", is_flag=True, help="Name the stories there are.")
+@click.option("--all", "play_all", is_flag=True, help="Play all, print a table of their claims.")
+@click.option(
+    "--times", type=click.IntRange(1, 10_000), default=1, metavar="N", help="Play N times in a row."
+)
+@click.option(
+    "--flip",
+    metavar="SAFEGUARD",
+    help="Switch a safeguard (log, read_repair, effectively_once, cold_restart) the other way"
+    " round, and see which claim breaks.",
+)
+@click.option("--show", is_flag=True, help="Print the story's file, to make one of your own from.")
+@json_option
+@click.option(
+    "--data",
+    type=Named(path_type=Path),
+    metavar="DIR",
+    help="Keep the data directory of each act in DIR/NAME/ACT.  [default: temporary ones]",
+)
+@click.pass_context
+def story(
+    ctx: click.Context,
+    *,
+    name: str | None,
+    listed: bool,
+    play_all: bool,
+    times: int,
+    flip: str | None,
+    show: bool,
+    as_json: bool,
+    data: Path | None,
+) -> None:
+    """Play a failure story on the real stack and check its claims.
+
+    NAME is one of --list, or a file of your own that ends in .toml.
+
+    Exit status: 0 every claim holds, 1 one is broken, 2 bad usage or a bad file.
+    """
+    from cachedesk.engine.safeguards import known
+    from cachedesk.lab.story.shelf import NAMES, text
+    from cachedesk.lab.story.shelf import story as find
+
+    if play_all and name:
+        raise click.UsageError("--all plays all stories; leave the name out.")
+    if data is not None and times > 1:
+        raise click.UsageError("--data keeps what one performance leaves; it excludes --times.")
+    if show and name in NAMES:
+        print_text(text(name).rstrip())
+        return
+    if listed or not (name or play_all):
+        _list([find(each) for each in NAMES], as_json)
+        return
+    stories = [find(each) for each in (NAMES if play_all else (name or "",))]
+    if flip is not None:
+        stories = [each.flipped(known(flip)) for each in stories]
+    ctx.exit(_headless(stories, times, data, as_json=as_json, told=not play_all and times == 1))
+
+
+def _list(stories: list[Story], as_json: bool) -> None:
+    if as_json:
+        print_json({"stories": [{"story": it.name, "title": it.title} for it in stories]})
+        return
+    width = max(len(it.name) for it in stories)
+    print_text("\n".join(f"{it.name:<{width}}  {it.title}" for it in stories))
+
+
+def _headless(
+    stories: list[Story], times: int, data: Path | None, *, as_json: bool, told: bool
+) -> int:
+    from cachedesk.lab.signals import Signals
+    from cachedesk.lab.story.account import table
+
+    accounts: list[Account] = []
+    with Signals() as signals:
+        for number in range(times):
+            for story in stories:
+                if signals.received.is_set():
+                    return signals.exit_code or 1
+                if not told and has_bar():
+                    turn = f" ({number + 1} of {times})" if times > 1 else ""
+                    click.echo(f"\r\x1b[K{story.name}{turn} …", err=True, nl=False)
+                accounts.append(_played(story, data, told=told and not as_json))
+    if not told and has_bar():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    holds = all(account.holds for account in accounts)
+    if as_json:
+        stories_json = [account.as_json() for account in accounts]
+        print_json({"holds": holds, "stories": stories_json})
+    elif told:
+        print_text("\n".join(["", *accounts[0].lines()]))
+    else:
+        # Of many performances the last tells the claims, and those that broke any.
+        last = accounts[-len(stories) :]
+        broken = [it for it in accounts[: -len(stories)] if not it.holds]
+        print_text("\n".join(table(broken + last)))
+        if times > 1:
+            whole = sum(account.holds for account in accounts)
+            print_text(f"{whole:,} of {len(accounts):,} performances hold.")
+    return 0 if holds else 1
+
+
+def _played(story: Story, data: Path | None, *, told: bool) -> Account:
+    from cachedesk.lab.story.account import folder_for, narrated, play
+    from cachedesk.lab.story.scene import Scene
+
+    before: Scene | None = None
+
+    def tell(scene: Scene) -> None:
+        nonlocal before
+        if lines := list(narrated(scene, before)):
+            print_text("\n".join(lines))
+        before = scene
+
+    with folder_for(story.name, data) as folder:
+        return play(story, folder, tell if told else lambda scene: None)

@@ -1,0 +1,31 @@
+"""Keys with a range: ``views:article:{1..50}`` names fifty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cachedesk.engine.errors import ConfigError
+
+_RANGE = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
+_MOST_KEYS = 1_000_000
+
+
+def named(text: str) -> Sequence[bytes]:
+    """Return the keys that ``text`` names, in order.
+
+    Raises:
+        ConfigError: it has more than one range, or one that runs backwards or too far.
+    """
+    found = _RANGE.findall(text)
+    if not found:
+        if "{" in text or "}" in text:
+            raise ConfigError(f"cannot read the keys {text!r}; write a range like {{1..50}}")
+        return [text.encode()]
+    if len(found) > 1:
+        raise ConfigError(f"there is more than one range in {text!r}")
+    first, last = map(int, found[0])
+    if not first <= last < first + _MOST_KEYS:
+        raise ConfigError(f"the range in {text!r} has not 1 to {_MOST_KEYS:,} numbers")
+    before, after = _RANGE.sub("\0", text).split("\0")
+    return [f"{before}{number}{after}".encode() for number in range(first, last + 1)]

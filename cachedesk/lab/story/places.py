@@ -1,0 +1,61 @@
+"""Places: in which line of a TOML file something stands, to say so when it is wrong.
+
+Python's reader of TOML keeps no lines. A story's file is written with headers and one entry a line,
+as everybody writes TOML, so a look at the lines is enough to find the nearest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+Place = tuple[str | int, ...]
+"""Where in the file: ``("act", 0, "step", 2, "wait")``."""
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_ENTRY = re.compile(r"""\s*["']?([A-Za-z_][\w-]*)["']?\s*=""")
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+
+
+def line_of(text: str, place: Place) -> int:
+    """Return the number of the line in which ``place`` is, or what is nearest above it."""
+    counts: Counter[Place] = Counter()
+    here: Place = ()
+    best, length = 1, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            here = _opened(header[2].split("."), header[1] == "[[", counts)
+            found = here
+        elif entry := _ENTRY.match(line):
+            found = (*here, entry[1])
+        else:
+            continue
+        if place[: len(found)] == found and len(found) > length:
+            best, length = number, len(found)
+    return best
+
+
+def place_of(path: str) -> Place:
+    """Return the place that msgspec writes as ``$.act[0].step[2].wait``."""
+    parts = _STEP.finditer(path.removeprefix("$"))
+    return tuple(int(part[2]) if part[2] else part[1] for part in parts)
+
+
+def name_of(place: Place) -> str:
+    """Return the place as people write it: ``act[1].step[3].wait``, counted from one."""
+    text = ""
+    for part in place:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _opened(parts: list[str], is_list: bool, counts: Counter[Place]) -> Place:
+    here: Place = ()
+    for depth, raw in enumerate(parts):
+        here = (*here, raw.strip().strip("\"'"))
+        if is_list and depth == len(parts) - 1:
+            here = (*here, counts[here])
+            counts[here[:-1]] += 1
+        elif counts[here]:
+            here = (*here, counts[here] - 1)
+    return here

@@ -1,0 +1,110 @@
+"""A performance goes forth and back, and ends whatever happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cachedesk.engine.commands import Inject
+from cachedesk.engine.errors import Unavailable
+from cachedesk.lab.story.performance import Performance
+from cachedesk.lab.story.reading import parse
+
+TWO_ACTS = """
+title = "Two acts"
+about = "It begins."
+
+[[act]]
+name = "first"
+[[act.step]]
+say = "A view."
+incr = { keys = "views:1" }
+[[act.step]]
+note = { so_far = "accepted" }
+[[act.step]]
+say = "Another."
+incr = { keys = "views:1", times = 2 }
+
+[[act]]
+name = "second"
+[[act.step]]
+say = "An order."
+set = { keys = "order:{1..3}" }
+
+[[claim]]
+says = "It adds up"
+that = "first.accepted == 3 and first.so_far == 1 and second.applied == 3 and first.lost == 0"
+[[claim]]
+says = "It does not"
+that = "second.applied > 3"
+"""
+
+
+@pytest.fixture
+def performance(tmp_path: Path) -> Performance:
+    performance = Performance(parse(TWO_ACTS, "test", "two-acts"), tmp_path)
+    yield performance  # type: ignore[misc]
+    performance.close()
+
+
+def test_it_is_told_step_by_step(performance: Performance) -> None:
+    scene = performance.scene()
+    assert (scene.say, scene.act, scene.step, scene.steps) == ("It begins.", "first", 0, 3)
+    performance.advance()
+    scene = performance.scene()
+    assert (scene.say, scene.doing, scene.step) == ("A view.", "incr views:1", 1)
+    assert scene.came == "1 writes acknowledged"
+    assert performance.snapshot().books.accepted == 1
+    for _ in range(3):
+        performance.advance()
+    scene = performance.scene()
+    assert (scene.act, scene.act_number, scene.step, scene.ended) == ("second", 2, 1, False)
+    performance.advance()
+    assert performance.ended
+    assert [claim.holds for claim in performance.scene().claims] == [True, False]
+    assert performance.scene().claims[1].found == "second.applied = 3"
+    assert not performance.holds
+    # The last act stays to be looked at; nothing more can be done to it.
+    assert performance.snapshot().books.applied == 3
+    with pytest.raises(Unavailable):
+        performance.perform(Inject("redis.kill"))
+
+
+def test_back_plays_the_act_again_up_to_the_step_before(performance: Performance) -> None:
+    for _ in range(3):
+        performance.advance()
+    assert performance.snapshot().books.accepted == 3
+    performance.back()
+    assert performance.scene().step == 2
+    assert performance.snapshot().books.accepted == 1
+    performance.back()
+    performance.back()
+    assert performance.scene().step == 0
+    assert performance.scene().say == "It begins."
+    performance.back()
+    assert performance.scene().step == 0
+    while not performance.ended:
+        performance.advance()
+    performance.back()
+    scene = performance.scene()
+    assert (scene.ended, scene.act, scene.step) == (False, "second", 1)
+    assert [claim.holds for claim in scene.claims] == [None, None]
+    performance.advance()
+    assert [claim.holds for claim in performance.scene().claims] == [True, False]
+
+
+def test_what_does_not_come_true_ends_the_story(tmp_path: Path) -> None:
+    story = parse(
+        'title = "t"\n[[act]]\nname = "a"\n[[act.step]]\nwait = "accepted > 5"\nwithin = 0.05\n'
+        '[[claim]]\nsays = "s"\nthat = "a.lost == 0"\n',
+        "test",
+        "t",
+    )
+    performance = Performance(story, tmp_path)
+    performance.advance()
+    scene = performance.scene()
+    assert scene.ended
+    assert "act a, step 1: accepted > 5 did not come true within 0.05 s" in scene.failed
+    assert not performance.holds
+    performance.close()

@@ -1,0 +1,107 @@
+"""A story's file: what can be wrong in it is said with its line and its field."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cachedesk.engine.errors import ConfigError
+from cachedesk.lab.story import sums
+from cachedesk.lab.story.keys import named
+from cachedesk.lab.story.reading import StoryError, parse
+
+GOOD = """title = "A story"
+rests_on = ["log"]
+
+[[act]]
+name = "one"
+safeguards = { log = false }
+settings = { redis = { maxmemory_bytes = "8mb" } }
+
+[[act.step]]
+say = "Something is written."
+set = { keys = "session:{1..3}", value = "{n}" }
+
+[[act.step]]
+wait = "pending == 0"
+
+[[claim]]
+says = "Nothing is lost"
+that = "lost == 0 and one.accepted == 3"
+"""
+
+
+def test_a_good_file_is_read() -> None:
+    story = parse(GOOD, "mine.toml", "mine")
+    assert (story.name, story.title, len(story.act)) == ("mine", "A story", 1)
+    assert story.act[0].safeguards.off == ("log",)
+    assert story.flipped("log").act[0].safeguards.off == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("[[act]]", "[[act]", 4, "it is not TOML"),
+        ("say =", "tell =", 10, "act[1].step[1].tell: there is no such field"),
+        ("set =", "sett =", 11, "act[1].step[1].sett: there is no such field; did you mean 'set'?"),
+        ('value = "{n}"', 'valu = "{n}"', 11, "did you mean 'value'?"),
+        ('"pending == 0"', '"pendin == 0"', 14, "step[2].wait: there is no figure 'pendin'"),
+        ('"pending == 0"', '"lost == 0"', 14, "there is no figure 'lost'"),
+        ('"pending == 0"', '"__import__(1)"', 14, "is no part of a condition"),
+        ('"pending == 0"', '"pending =="', 14, "cannot read 'pending =='"),
+        ('"lost == 0 and', '"losst == 0 and', 18, "claim[1].that: there is no figure 'losst'"),
+        ("one.accepted", "two.accepted", 18, "there is no figure 'two.accepted'"),
+        ("log = false", "lok = false", 6, "safeguards.lok: there is no such field"),
+        ("log = false", 'log = "no"', 6, "act[1].safeguards.log: expected bool"),
+        ('["log"]', '["logs"]', 2, "rests_on[1]: there is no safeguard 'logs'"),
+        ("maxmemory_bytes", "maxmemory", 7, "act[1].settings: redis.maxmemory: there is no such"),
+        ('"8mb"', '"8 megs"', 7, "is not a size"),
+        ("{1..3}", "{3..1}", 11, "step[1].set: the range"),
+        ("{1..3}", "{1-3}", 11, "write a range like {1..50}"),
+        ('name = "one"', 'name = "with"', 5, "means something in conditions"),
+        ('name = "one"', 'name = "One"', 5, "act[1].name:"),
+        ('wait = "pending == 0"', 'inject = "redis.kil"', 14, "did you mean 'redis.kill'?"),
+        ('wait = "pending == 0"', "drain = true\nheal = 'all'", 13, "one step does one thing"),
+        ('wait = "pending == 0"', "within = 5", 13, "it says nothing and does nothing"),
+        ('wait = "pending == 0"', "load = { ops = 5, workload = 'articel' }", 14, "'article'"),
+        ('wait = "pending == 0"', "set = { keys = 'a', callers = 4 }", 14, "only reads"),
+        ('wait = "pending == 0"', "note = { lost = 'hits' }", 14, "no new name"),
+        ('title = "A story"', "", 1, "required field title"),
+    ],
+)
+def test_a_bad_file_names_the_line_and_the_field(old: str, new: str, line: int, says: str) -> None:
+    assert GOOD.count(old) == 1
+    with pytest.raises(StoryError) as caught:
+        parse(GOOD.replace(old, new), "mine.toml", "mine")
+    said = str(caught.value)
+    assert says in said
+    assert "\n" not in said
+    if "not TOML" not in said:
+        assert said.startswith(f"mine.toml line {line}: ")
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
+def test_sums_come_to_what_python_says(a: int, b: int, c: int) -> None:
+    figures = {"a": a, "x.b": b, "c": c}
+    assert sums.value("a + x.b * c - 2", figures) == a + b * c - 2
+    assert sums.value("a < x.b <= c or not c == 3 and a != -1", figures) == (
+        a < b <= c or (c != 3 and a != -1)
+    )
+    if c:
+        assert sums.value("(a - x.b) / c > 1.5", figures) == ((a - b) / c > 1.5)
+    assert math.isnan(sums.value("a / 0", figures))
+    assert sums.names("a + x.b > a") == ("a", "x.b")
+
+
+@pytest.mark.parametrize("text", ["a()", "a[0]", "'a'", "a if b else c", "lambda: 1", "a.b.c", ""])
+def test_nothing_else_can_be_computed(text: str) -> None:
+    with pytest.raises(ConfigError):
+        sums.check(text, ["a", "b", "c"])
+
+
+def test_ranges_of_keys() -> None:
+    assert named("a") == [b"a"]
+    assert named("v:{9..11}:x") == [b"v:9:x", b"v:10:x", b"v:11:x"]
