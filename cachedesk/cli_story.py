@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cachedesk.options import Named, json_option
-from cachedesk.output import has_bar, print_json, print_text
+from cachedesk.options import Named, json_option, usual_data
+from cachedesk.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
     from cachedesk.lab.story.account import Account
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     help="Switch a safeguard (log, read_repair, effectively_once, cold_restart) the other way"
     " round, and see which claim breaks.",
 )
+@click.option("--headless", is_flag=True, help="Tell it in plain text, without the desk.")
 @click.option("--show", is_flag=True, help="Print the story's file, to make one of your own from.")
 @json_option
 @click.option(
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep the data directory of each act in DIR/NAME/ACT.  [default: temporary ones]",
 )
+@click.option("--theme", default="", metavar="NAME", help="The desk's colours.")
 @click.pass_context
 def story(
     ctx: click.Context,
@@ -46,13 +48,16 @@ def story(
     play_all: bool,
     times: int,
     flip: str | None,
+    headless: bool,
     show: bool,
     as_json: bool,
     data: Path | None,
+    theme: str,
 ) -> None:
     """Play a failure story on the real stack and check its claims.
 
-    NAME is one of --list, or a file of your own that ends in .toml.
+    NAME is one of --list, or a file of your own that ends in .toml. On a terminal it plays on the
+    desk.
 
     Exit status: 0 every claim holds, 1 one is broken, 2 bad usage or a bad file.
     """
@@ -73,6 +78,9 @@ def story(
     stories = [find(each) for each in (NAMES if play_all else (name or "",))]
     if flip is not None:
         stories = [each.flipped(known(flip)) for each in stories]
+    plain = as_json or headless or play_all or times > 1
+    if not plain and (is_terminal() or is_served()):
+        ctx.exit(_on_the_desk(stories[0], data, theme))
     ctx.exit(_headless(stories, times, data, as_json=as_json, told=not play_all and times == 1))
 
 
@@ -82,6 +90,29 @@ def _list(stories: list[Story], as_json: bool) -> None:
         return
     width = max(len(it.name) for it in stories)
     print_text("\n".join(f"{it.name:<{width}}  {it.title}" for it in stories))
+
+
+def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
+    from cachedesk.config import load_desk
+    from cachedesk.desk.look import look
+    from cachedesk.desk.story import play
+    from cachedesk.lab.story.account import folder_for
+    from cachedesk.lab.story.performance import Performance
+
+    chosen = load_desk(usual_data())
+    shown = look(
+        theme=theme or chosen.theme,
+        refresh_hz=float(chosen.refresh_hz),
+        keys={},
+        hint=False,
+        read_only=False,
+    )
+    with folder_for(story.name, data) as folder:
+        performance = Performance(story, folder)
+        try:
+            return play(performance, shown)
+        finally:
+            performance.close()
 
 
 def _headless(

@@ -40,6 +40,21 @@ class Named(click.Path):
         return super().convert(value, param, ctx)
 
 
+class ReportFile(Named):
+    """A new file whose ending says in which form a report is written to it: whether it can be
+    is known before anything runs."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from cachedesk.lab.publish.file import ReportError, check_report
+
+        path = Path(super().convert(value, param, ctx))
+        try:
+            check_report(path)
+        except ReportError as error:
+            self.fail(f"{error}.", param, ctx)
+        return path
+
+
 def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     """Take an option from before the command's name when there is none behind it."""
     if value is None and ctx.parent is not None:
@@ -48,9 +63,11 @@ def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> 
 
 
 def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path:
-    found = _inherit(ctx, param, value)
-    if found is not None:
-        return found
+    return _inherit(ctx, param, value) or usual_data()
+
+
+def usual_data() -> Path:
+    """Return the data directory that is used where none is named."""
     from platformdirs import user_data_path
 
     return user_data_path("cachedesk", appauthor=False)
@@ -81,6 +98,13 @@ policy_option: Decorator = click.option(
 )
 json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object."
+)
+
+report_option: Decorator = click.option(
+    "--report",
+    type=ReportFile(path_type=Path),
+    metavar="FILE",
+    help="Write a report to a new file: .html (one page, opens offline), .md or .json.",
 )
 
 

@@ -1,0 +1,86 @@
+"""The narration strip: where the story is, what is said and was done, and at the end the claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.lab.story.scene import Outcome, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class StoryView:
+    """What the strip shows: the scene, and whether the story goes on by itself."""
+
+    scene: Scene
+    running: bool = False
+
+
+class StoryStrip(Widget):
+    """Draws a ``StoryView`` in as many lines as it takes."""
+
+    DEFAULT_CSS = """
+    StoryStrip {
+        height: auto;
+        max-height: 60%;
+        padding: 0 1;
+        background: $primary 20%;
+        color: $foreground;
+    }
+    """
+
+    ALLOW_SELECT = False
+
+    view: reactive[StoryView | None] = reactive(None, layout=True)
+
+    def render(self) -> Content:
+        """Return the lines."""
+        if self.view is None:
+            return Content()
+        scene, running = self.view.scene, self.view.running
+        lines = [
+            Content.assemble(
+                (f"STORY  {scene.title}", "bold $text-primary"),
+                ("  " + _where(scene), "$foreground 75%"),
+                ("  " + _state(scene, running=running), "bold"),
+            )
+        ]
+        if not scene.ended:
+            lines.append(Content(scene.say))
+            if scene.doing:
+                lines.append(_done(scene))
+        lines += [_claim(claim) for claim in scene.claims if scene.ended and not scene.failed]
+        if scene.failed:
+            lines.append(Content.styled(f"✗ the story cannot go on: {scene.failed}", "$text-error"))
+        return Content("\n").join(lines)
+
+
+def _where(scene: Scene) -> str:
+    act = f"act {scene.act_number} of {scene.acts}: {scene.act}" if scene.acts > 1 else scene.act
+    return f"{act} · step {scene.step} of {scene.steps}"
+
+
+def _state(scene: Scene, *, running: bool) -> str:
+    if scene.ended:
+        broken = sum(claim.holds is False for claim in scene.claims)
+        if scene.failed:
+            return "■ failed"
+        return "■ end: every claim holds" if not broken else f"■ end: {broken} broken"
+    if scene.busy:
+        return "… playing"
+    return "▶ runs" if running else "‖ waits for →"
+
+
+def _done(scene: Scene) -> Content:
+    came = f"  {scene.came}" if scene.came else ""
+    return Content.assemble((f"> {scene.doing}", "bold"), (came, "$foreground 75%"))
+
+
+def _claim(claim: Outcome) -> Content:
+    sign, look = ("✓ holds ", "$text-success") if claim.holds else ("✗ BROKEN", "$text-error")
+    return Content.assemble(
+        (sign, look), f"  {claim.says}", (f"  ({claim.found})", "$foreground 75%")
+    )

@@ -1,0 +1,125 @@
+"""The desk during a story: told step by step over a real stack, and what the strip looks like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from cachedesk.desk.story import StoryApp
+from cachedesk.engine.snapshot import Snapshot
+from cachedesk.lab.story.performance import Performance
+from cachedesk.lab.story.scene import Outcome, Scene
+from cachedesk.lab.story.shelf import story
+
+from . import scenes
+from .piloting import RecordingControl, drive, screen_text, until
+from .test_snapshots import SIZES
+
+LOST = replace(scenes.UNBALANCED, unaccounted=(1, 2, 3), workload="story the-gap")
+STEP = Scene(
+    story="the-gap",
+    title="The gap",
+    act="No log: dirty keys are remembered, and copied later",
+    act_number=1,
+    acts=2,
+    step=5,
+    steps=8,
+    say='Now, between "Redis updated" and "database updated", Redis is killed. Nobody has been told'
+    " yet that what was acknowledged a moment ago was nowhere else.",
+    doing="inject redis.kill",
+    came="Redis was killed (SIGKILL to pid 4242)",
+)
+CLAIMS = (
+    Outcome("Acknowledged views are lost", "lost > 0", True, "lost = 200"),
+    Outcome("No payment is lost", "lost_critical == 0", False, "lost_critical = 3"),
+)
+END = replace(STEP, act_number=2, step=8, ended=True, claims=CLAIMS)
+FAILED = replace(STEP, ended=True, failed="act gap, step 6: redis_up did not come true within 60 s")
+
+
+class Fixed(RecordingControl):
+    """A story that stands still."""
+
+    def __init__(self, scene: Scene, snapshot: Snapshot) -> None:
+        super().__init__()
+        self._scene, self._snapshot = scene, snapshot
+
+    def scene(self) -> Scene:
+        return self._scene
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def inspect(self, key):
+        raise AssertionError(key)
+
+    def advance(self) -> None:
+        raise AssertionError("it has not been asked for")
+
+    back = advance
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scene", [STEP, END, FAILED], ids=["step", "end", "failed"])
+def test_story(snap_compare, scene, size):
+    app = StoryApp(Fixed(scene, LOST), refresh_hz=None, follows=False)
+    assert snap_compare(app, terminal_size=size)
+
+
+@pytest.fixture
+def performance(tmp_path: Path):
+    performance = Performance(story("the-gap"), tmp_path)
+    yield performance
+    performance.close()
+
+
+def test_a_story_is_told_by_its_keys(performance):
+    app = StoryApp(performance)
+
+    async def script(pilot: Pilot[None]) -> None:
+        async def press(key: str, step: int) -> None:
+            app.simulate_key(key)
+            done = lambda: performance.scene().step == step and not app._in_step  # noqa: E731
+            await until(pilot, done, f"step {step}")
+
+        await press("right", 1)
+        await press("right", 2)
+        assert performance.snapshot().books.accepted == 200
+        await press("left", 1)
+        assert performance.snapshot().books.accepted == 0
+        # The rest of the desk is there during a story.
+        app.simulate_key("c")
+        await until(pilot, lambda: performance.snapshot().armed != (), "a fault is armed")
+        app.simulate_key("h")
+        await until(pilot, lambda: performance.snapshot().armed == (), "it is healed")
+        for step in range(2, 9):
+            await press("right", step)
+        app.simulate_key("right")
+        await until(pilot, lambda: performance.ended, "the claims are decided")
+        await until(pilot, lambda: "every claim holds" in screen_text(app), "it is said")
+        app.simulate_key("q")
+        await until(pilot, lambda: app.return_code is not None, "it leaves")
+
+    drive(app, script, size=(120, 40))
+    assert app.return_code == 0
+    assert performance.holds
+
+
+def test_it_runs_by_itself_and_a_broken_claim_is_the_exit_status(tmp_path, monkeypatch):
+    monkeypatch.setattr("cachedesk.desk.story._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("cachedesk.desk.story._LETTERS_A_SECOND", 1e6)
+    performance = Performance(story("the-gap").flipped("log"), tmp_path)
+    app = StoryApp(performance)
+
+    async def script(pilot: Pilot[None]) -> None:
+        assert await pilot.click("#deed-story-run")
+        await until(pilot, lambda: performance.ended, "it has run to its end")
+        app.simulate_key("q")
+        await until(pilot, lambda: app.return_code is not None, "it leaves")
+
+    drive(app, script, size=(120, 40))
+    performance.close()
+    assert app.return_code == 1
