@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cachedesk import __version__
+from cachedesk.cli_compare import compare
 from cachedesk.cli_dead import dead
 from cachedesk.cli_replay import replay
 from cachedesk.cli_serve import serve
@@ -25,9 +26,13 @@ from cachedesk.options import (
     config_option,
     data_option,
     desk_options,
+    fill_option,
     json_option,
     policy_option,
+    report_option,
     seed_option,
+    speed_option,
+    trace_options,
 )
 from cachedesk.output import (
     forget_output,
@@ -123,13 +128,9 @@ def cli(
 
 
 @cli.command()
-@click.option("--workload", metavar="NAME", help="Made-up traffic.  [default: article]")
-@click.option(
-    "--trace",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Recorded traffic: CSV (op,key,value) or JSON lines; it ends with the file.",
-)
+@trace_options
+@speed_option
+@fill_option
 @click.option("--ops", type=click.IntRange(1), metavar="N", help="End after N operations.")
 @click.option(
     "--seconds",
@@ -161,6 +162,7 @@ def cli(
     metavar="FILE",
     help='Record the run to a new file, for "cachedesk replay".',
 )
+@report_option
 @policy_option
 @json_option
 @click.option("--stat", is_flag=True, help="Print a line a second, as redis-cli --stat does.")
@@ -171,7 +173,13 @@ def run(
     ctx: click.Context,
     *,
     workload: str | None,
+    keys: int | None,
     trace: Path | None,
+    form: str | None,
+    skip_bad: bool,
+    writes: float,
+    speed: float | None,
+    fill: int | None,
     ops: int | None,
     seconds: float | None,
     rate: float | None,
@@ -179,6 +187,7 @@ def run(
     clients: int | None,
     faults: tuple[str, ...],
     record: Path | None,
+    report: Path | None,
     policies: tuple[str, ...],
     as_json: bool,
     stat: bool,
@@ -189,40 +198,51 @@ def run(
 
     Exit status: 0 every promise was kept, 1 one was broken, 2 bad usage or bad files.
     """
-    if workload and trace:
-        raise click.UsageError("--workload and --trace exclude each other.")
+    if trace and (workload or keys):
+        raise click.UsageError("--trace excludes --workload and --keys.")
+    if speed and (rate or not trace):
+        raise click.UsageError("--speed is for a trace, and excludes --rate.")
     if as_json and stat:
         raise click.UsageError("--json and --stat exclude each other.")
     from cachedesk.lab import watch
     from cachedesk.lab.driver import Load
     from cachedesk.lab.runs import run_session
     from cachedesk.lab.schedule import planned
-    from cachedesk.lab.trace import check
+    from cachedesk.lab.trace import Ways, check
     from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
 
     settings = _settings(data, config, policies)
     plan = [planned(fault) for fault in faults]
+    expected = ops
     if trace is not None:
-        # Read to its end before anything is opened: a bad line must change nothing on disk.
-        checked = check(trace)
-        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked)
-        expected = min(checked.operations, ops or checked.operations)
+        # Read to its end before anything is opened, where it can be read twice.
+        checked = check(trace, Ways(form or "", skip_bad, writes, seed))
+        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked, speed or None, fill or 0)
+        expected = min(filter(None, (ops, checked.operations)), default=None)
     else:
-        traffic = WorkloadTraffic(workload or "article", seed)
-        expected = ops or 0
-        if ops is None and seconds is None:
-            seconds = RUN_SECONDS
+        traffic = WorkloadTraffic(workload or "article", seed, keys, fill or 0)
+        seconds = seconds or (None if ops else RUN_SECONDS)
+    if report is not None:
+        from cachedesk.lab.publish.file import check_outside
+
+        check_outside(report, data)
     load = Load(clients or (1 if trace else WORKLOAD_CLIENTS), rate, ops, seconds)
     show: watch.Watch = watch.wait
     if stat:
         show = watch.stat
     elif has_bar():
-        show = watch.bar(expected or None, seconds)
+        show = watch.bar(expected, seconds)
     outcome = run_session(data, settings, traffic, load, faults=plan, watch=show, record=record)
     if as_json:
         print_json(outcome.report.as_json())
     else:
         print_text("\n".join(outcome.report.lines()))
+    if report is not None:
+        from cachedesk.lab.publish.file import publish
+        from cachedesk.lab.publish.origin import origin
+        from cachedesk.lab.publish.run import run_paper
+
+        publish(report, run_paper(outcome.report, origin(sys.argv[1:], seed)))
     ctx.exit(outcome.exit_code)
 
 
@@ -281,6 +301,7 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
     ctx.exit(drained.exit_code)
 
 
+cli.add_command(compare)
 cli.add_command(dead)
 cli.add_command(replay)
 cli.add_command(serve)

@@ -3,12 +3,13 @@ desk, and prints."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cachedesk.options import Named, json_option, usual_data
+from cachedesk.options import Named, json_option, report_option, usual_data
 from cachedesk.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     " round, and see which claim breaks.",
 )
 @click.option("--headless", is_flag=True, help="Tell it in plain text, without the desk.")
+@report_option
 @click.option("--show", is_flag=True, help="Print the story's file, to make one of your own from.")
 @json_option
 @click.option(
@@ -49,6 +51,7 @@ def story(
     times: int,
     flip: str | None,
     headless: bool,
+    report: Path | None,
     show: bool,
     as_json: bool,
     data: Path | None,
@@ -78,10 +81,14 @@ def story(
     stories = [find(each) for each in (NAMES if play_all else (name or "",))]
     if flip is not None:
         stories = [each.flipped(known(flip)) for each in stories]
-    plain = as_json or headless or play_all or times > 1
+    plain = as_json or headless or play_all or times > 1 or report is not None
     if not plain and (is_terminal() or is_served()):
         ctx.exit(_on_the_desk(stories[0], data, theme))
-    ctx.exit(_headless(stories, times, data, as_json=as_json, told=not play_all and times == 1))
+    ctx.exit(
+        _headless(
+            stories, times, data, as_json=as_json, told=not play_all and times == 1, report=report
+        )
+    )
 
 
 def _list(stories: list[Story], as_json: bool) -> None:
@@ -116,7 +123,13 @@ def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
 
 
 def _headless(
-    stories: list[Story], times: int, data: Path | None, *, as_json: bool, told: bool
+    stories: list[Story],
+    times: int,
+    data: Path | None,
+    *,
+    as_json: bool,
+    told: bool,
+    report: Path | None,
 ) -> int:
     from cachedesk.lab.signals import Signals
     from cachedesk.lab.story.account import table
@@ -147,6 +160,12 @@ def _headless(
         if times > 1:
             whole = sum(account.holds for account in accounts)
             print_text(f"{whole:,} of {len(accounts):,} performances hold.")
+    if report is not None:
+        from cachedesk.lab.publish.file import publish
+        from cachedesk.lab.publish.origin import origin
+        from cachedesk.lab.publish.story import story_paper
+
+        publish(report, story_paper(accounts[-len(stories) :], origin(sys.argv[1:], None)))
     return 0 if holds else 1
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from cachedesk.options import json_option, seed_option
+from cachedesk.options import json_option, report_option, seed_option
 from cachedesk.output import print_json, print_text
 
 
@@ -39,6 +40,7 @@ from cachedesk.output import print_json, print_text
     " Threads are not bound to the same order, so it need not break each time, or at all.",
 )
 @seed_option
+@report_option
 @json_option
 @click.pass_context
 def torture(
@@ -49,6 +51,7 @@ def torture(
     boots: bool,
     replay: Path | None,
     seed: int,
+    report: Path | None,
     as_json: bool,
 ) -> None:
     """Kill the stack (SIGKILL) and restart it, many times, and judge it from outside.
@@ -65,11 +68,17 @@ def torture(
     from cachedesk.lab.torture.report import verdict
 
     if replay is not None:
-        report, status = play_again(replay, cycles)
+        found, status = play_again(replay, cycles)
     else:
-        report, status = play(mode, cycles, seed, boots=boots)
+        found, status = play(mode, cycles, seed, boots=boots)
     if as_json:
-        print_json(report)
+        print_json(found)
     else:
-        print_text(verdict(report))
+        print_text(verdict(found))
+    if report is not None:
+        from cachedesk.lab.publish.file import publish
+        from cachedesk.lab.publish.origin import origin
+        from cachedesk.lab.publish.torture import torture_paper
+
+        publish(report, torture_paper(found, origin(sys.argv[1:], None if replay else seed)))
     ctx.exit(status)

@@ -182,15 +182,32 @@ def checked(settings: object) -> Settings:
     return _converted(tables)
 
 
+def with_field(settings: Settings, place: str, text: str) -> Settings:
+    """Return ``settings`` with the field at ``place`` (``worker.batch_events``) as ``text`` says.
+
+    Raises:
+        ConfigError: there is no such field, or it cannot have this value.
+    """
+    section, _, field = place.partition(".")
+    tables = {
+        name: table if isinstance(table, dict) else _fields(name, table)
+        for name, table in msgspec.structs.asdict(settings).items()
+    }
+    if section not in tables or not field:
+        raise ConfigError(_unknown_field("", section))
+    value = as_size(place, text) if field.endswith("_bytes") and not text.isdecimal() else text
+    return _converted(tables | {section: tables[section] | {field: value}}, strict=False)
+
+
 def _fields(name: str, table: object) -> dict[str, object]:
     if not isinstance(table, msgspec.Struct):
         raise ConfigError(f"{name}: expected settings, not {_one_line(repr(table))}")
     return msgspec.structs.asdict(table)
 
 
-def _converted(tables: dict[str, object]) -> Settings:
+def _converted(tables: Mapping[str, object], *, strict: bool = True) -> Settings:
     try:
-        settings = msgspec.convert(tables, Settings)
+        settings = msgspec.convert(tables, Settings, strict=strict)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(str(error), tables)) from error
     _check_together(settings)
@@ -236,7 +253,7 @@ def _check_together(settings: Settings) -> None:
         )
 
 
-def _explain(complaint: str, tables: dict[str, object]) -> str:
+def _explain(complaint: str, tables: Mapping[str, object]) -> str:
     """Turn what msgspec says into "field: what is wrong"."""
     match = _COMPLAINT.fullmatch(complaint)
     text, place = (match["text"], match["place"] or "") if match else (complaint, "")

@@ -123,6 +123,108 @@ def desk_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+class Speed(click.ParamType[float]):
+    """How fast a trace is replayed by its own times: ``real``, ``10x``, or ``max`` (no pace)."""
+
+    name = "speed"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        text = str(value).strip().lower()
+        if text in ("real", "max"):
+            return 1.0 if text == "real" else 0.0
+        try:
+            speed = float(text.removesuffix("x"))
+        except ValueError:
+            speed = 0.0
+        if not (math.isfinite(speed) and speed > 0):
+            self.fail(f"{value!r} is no speed; write real, max, or 10x.", param, ctx)
+        return speed
+
+
+class Size(click.ParamType[int]):
+    """A size in bytes: 1000, 1kb, 8mb."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        from cachedesk.config import as_size
+        from cachedesk.engine.errors import ConfigError
+        from cachedesk.engine.events import MAX_VALUE_BYTES
+
+        text = str(value)
+        try:
+            size = int(text) if text.isdecimal() else as_size(str(self.name), text)
+        except ConfigError as error:
+            self.fail(f"{error}.", param, ctx)
+        if not isinstance(size, int) or not 0 < size <= MAX_VALUE_BYTES:
+            self.fail(f"{text} is not 1 to {MAX_VALUE_BYTES:,} bytes.", param, ctx)
+        return size
+
+
+TRACE_FORMATS = ("csv", "jsonl", "redis-monitor", "twitter", "access-log", "keys", "ycsb")
+
+
+def trace_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which traffic, and how it is read."""
+    for option in (
+        click.option(
+            "--writes",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            metavar="SHARE",
+            help="Of a trace of keys, make this share increments.  [default: 0, all are reads]",
+        ),
+        click.option(
+            "--skip-bad", is_flag=True, help="Count malformed lines of a trace, and go on."
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(TRACE_FORMATS),
+            help="What the trace is.  [default: as its content says]",
+        ),
+        click.option(
+            "--trace",
+            type=Named(path_type=Path, allow_dash=True),
+            metavar="FILE",
+            help="Recorded traffic, plain, gzip or xz; - is standard input. It ends with the file."
+            " CSV (op,key,value), JSON lines, what redis-cli MONITOR prints, Twitter's traces, an"
+            " access log, keys one a line, or a workload of YCSB.",
+        ),
+        click.option(
+            "--keys",
+            type=click.IntRange(1, 10_000_000),
+            metavar="N",
+            help="How many keys a workload has.  [default: as usual for it]",
+        ),
+        click.option(
+            "--workload",
+            metavar="NAME",
+            help="Made-up traffic: article, ycsb-a to ycsb-f, twitter-22, twitter-52."
+            "  [default: article]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+speed_option: Decorator = click.option(
+    "--speed",
+    type=Speed(),
+    metavar="SPEED",
+    help="Replay a trace by its own times: real, or 10x.  [default: max, as fast as it goes]",
+)
+fill_option: Decorator = click.option(
+    "--fill",
+    type=Size(),
+    metavar="SIZE",
+    help="A key that a read does not find is set to a value of this size (1kb), as an application"
+    " would from a source of its own.",
+)
 seed_option: Decorator = click.option(
     "--seed", type=int, default=1, show_default=True, help="What the workload is drawn from."
 )

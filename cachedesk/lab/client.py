@@ -20,6 +20,7 @@ from cachedesk.engine.writes import Level
 from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.tally import Tally
+from cachedesk.lab.trace.record import made_up
 
 STUCK_SECONDS = 3.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.02, 0.25
@@ -41,12 +42,14 @@ class Site:
     ``on_stuck`` when a write has been unavailable for ``STUCK_SECONDS``, ``on_failure`` with the
     error that ends the load. ``patience_seconds``:
     how long a write is tried again while it is unavailable (0: it is counted and left out).
-    ``stopping`` ends all waiting.
+    ``stopping`` ends all waiting. ``fill_bytes``: a key that a read does not find is then set to a
+    value of this size, as an application would from a source of its own; 0: it stays absent.
     """
 
     layer: CacheLayer
     ledger: Ledger
     patience_seconds: float = 0.0
+    fill_bytes: int = 0
     depth: Callable[[], int] = int
     on_stale: Callable[[], None] = _nothing
     on_stuck: Callable[[], None] = _nothing
@@ -89,6 +92,8 @@ class Client:
         if not self._site.ledger.read(key, read.value):
             tally.stale += 1
             self._site.on_stale()
+        if read.value is None and self._site.fill_bytes:
+            self._write(Operation(Verb.SET, key, made_up(key, self._site.fill_bytes)))
 
     def _write(self, write: Operation) -> None:
         ledger, tally = self._site.ledger, self.tally

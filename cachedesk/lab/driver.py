@@ -23,6 +23,7 @@ from cachedesk.lab.client import Client, Site
 from cachedesk.lab.operations import Operation
 from cachedesk.lab.pace import Pace
 from cachedesk.lab.tally import Tally, total
+from cachedesk.lab.timetable import Timetable
 
 _BURST = 64
 _WAITING_BURSTS = 2
@@ -49,6 +50,7 @@ class Driver:
         operations: Iterable[Operation],
         load: Load,
         on_count: Callable[[int], None] | None = None,
+        on_stop: Callable[[], None] | None = None,
     ) -> None:
         """Prepare.
 
@@ -57,12 +59,15 @@ class Driver:
             operations: what to do; may be endless.
             load: how much of it.
             on_count: called with 1, 2, 3 … as operations come to an end; must be quick.
+            on_stop: called when it is to end; operations that are waited for are to end too.
         """
         self._site = site
+        self._timetable = operations if isinstance(operations, Timetable) else None
         self._operations = itertools.islice(operations, load.ops)
         self._load = load
         self._rate = load.rate
         self._on_count = on_count
+        self._on_stop = on_stop
         # Who has which key does not change with the rate: the order of each key would be lost.
         self._apart = load.clients // 4 if self._may_shed else 0
         # Rung by whoever wants the dealer to look up.
@@ -78,6 +83,7 @@ class Driver:
             for pair in zip(self._clients, self._queues, strict=True)
         ]
         self._dealer = threading.Thread(target=self._run, name="driver", daemon=True)
+        self._timer: threading.Timer | None = None
         self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._began = self._ended_at = 0.0
@@ -85,6 +91,11 @@ class Driver:
     def start(self) -> None:
         """Begin."""
         self._began = time.monotonic()
+        if self._on_stop is not None and self._load.seconds is not None:
+            # The dealer may be waiting for operations that do not come.
+            self._timer = threading.Timer(self._load.seconds, self._on_stop)
+            self._timer.daemon = True
+            self._timer.start()
         for thread in self._threads:
             thread.start()
         self._dealer.start()
@@ -103,6 +114,8 @@ class Driver:
         """End soon: operations under way are finished, those that wait are dropped."""
         self._site.stopping.set()
         self._bell.set()
+        if self._on_stop is not None:
+            self._on_stop()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to ``timeout`` seconds for the end of the load; return whether it came."""
@@ -157,11 +170,16 @@ class Driver:
             queue.put(None)
         for thread in self._threads:
             thread.join()
+        if self._timer is not None:
+            self._timer.cancel()
         self._ended_at = time.monotonic()
         self._ended.set()
 
     def _deal(self) -> None:
         pace = Pace(self._rate, self._began)
+        if self._timetable is not None:
+            self._timetable.begin(self._began)
+        table = self._timetable or pace
         most = _BURST * len(self._clients)
         until = self._began + self._load.seconds if self._load.seconds is not None else None
         while True:
@@ -175,9 +193,9 @@ class Driver:
                 return
             if self._rate != pace.rate:
                 pace.change(self._rate, now)
-            due = pace.due(now, most)
+            due = table.due(now, most)
             if due <= 0:
-                wake = pace.next_at() if until is None else min(until, pace.next_at())
+                wake = table.next_at() if until is None else min(until, table.next_at())
                 pause = max(_SHORTEST_WAIT_SECONDS, wake - now)
                 self._bell.wait(min(_LONGEST_WAIT_SECONDS, pause))
             elif self._deal_burst(due) < due:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from cachedesk.engine.snapshot import Percentiles
+from cachedesk.lab.evidence import Evidence
 from cachedesk.lab.recording.recorder import Recorded
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
+from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
 _MOST_SHOWN = 5
@@ -21,7 +23,7 @@ class Report:
 
     ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
     did not end. ``trouble``: why the run ended before its load did, empty when it did not.
-    ``recorded``: what was recorded meanwhile.
+    ``recorded``: what was recorded meanwhile. ``evidence``: what else was seen of the stack.
     """
 
     title: str
@@ -33,6 +35,8 @@ class Report:
     faults: Sequence[InjectedFault] = ()
     trouble: str = ""
     recorded: Recorded | None = None
+    trace: Count | None = None
+    evidence: Evidence | None = None
 
     @property
     def complete(self) -> bool:
@@ -42,6 +46,7 @@ class Report:
     def as_json(self) -> dict[str, object]:
         """Return the object that ``run --json`` prints (the design, section 5, and more)."""
         tally, verdict = self.tally, self.verdict
+        seen = {} if self.evidence is None else self.evidence.as_json()
         return {
             "run": self.title,
             "sound": self.verdict.sound if verdict.judged else None,
@@ -98,9 +103,11 @@ class Report:
             "lag_seconds": {"p50": self.lag.p50, "p99": self.lag.p99, "max": self.lag.max},
             "faults": [asdict(fault) for fault in self.faults],
             "recording": None if self.recorded is None else asdict(self.recorded),
+            "trace": None if self.trace is None else self.trace.as_json(),
             "seconds": round(self.seconds, 3),
             "drain_seconds": None if self.drain_seconds is None else round(self.drain_seconds, 3),
             "ops_per_second": round(tally.done / self.seconds) if self.seconds else 0,
+            **seen,
         }
 
     def lines(self) -> Iterator[str]:
@@ -132,11 +139,14 @@ class Report:
         for fault in self.faults:
             at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
             yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"
+        if self.trace is not None:
+            yield from _read(self.trace)
         if self.recorded is not None:
             yield f"  record  {self.recorded}"
-        yield from self._judgement()
+        yield from self.judgement()
 
-    def _judgement(self) -> Iterator[str]:
+    def judgement(self) -> Iterator[str]:
+        """Yield the verdict in sentences."""
         verdict = self.verdict
         if self.trouble:
             yield f"Ended early: {self.trouble}."
@@ -175,6 +185,21 @@ class Report:
             yield f"Broken: {verdict.stale_reads:,} reads were STALE: {told}."
         if verdict.dirty_reads:
             yield f"Broken: {verdict.dirty_reads:,} reads rested on a write that was LOST later."
+
+
+def _read(trace: Count) -> Iterator[str]:
+    yield f"  trace   {trace.lines:,} lines of {trace.format}"
+    if trace.bad:
+        shown = "; ".join(f"line {number}: {what}" for number, what in trace.examples)
+        more = trace.bad - len(trace.examples)
+        rest = f"; and {more:,} more" if more > 0 else ""
+        yield f"          {trace.bad:,} malformed lines were skipped: {shown}{rest}"
+    if trace.skipped:
+        most = trace.skipped.most_common(_MOST_SHOWN)
+        shown = ", ".join(f"{name} {count:,}" for name, count in most)
+        more = len(trace.skipped) - len(most)
+        rest = f" and {more:,} other kinds" if more > 0 else ""
+        yield f"          no meaning here, so left out: {shown}{rest}"
 
 
 def _how_stale(stale: Sequence[StaleRead]) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cachedesk.engine.commands import Record
 from cachedesk.engine.settings import Settings
 from cachedesk.lab.driver import Load
+from cachedesk.lab.evidence import gathered
 from cachedesk.lab.recording.recorder import check_apart, check_free
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault
 from cachedesk.lab.session import Session, Traffic
 from cachedesk.lab.signals import Signals
+from cachedesk.lab.timeline import Sampler
 from cachedesk.lab.watch import Watch
 
 
@@ -57,15 +59,26 @@ def run_session(
     if record is not None:
         check_apart(record, data)
         check_free(record)
+    was_new = not data.is_dir() or not any(data.iterdir())
     with Signals() as signals, Session(data, settings, traffic, load, faults) as session:
         signals.on_signal = session.driver.stop
         if record is not None:
             session.perform(Record(str(record)))
-        session.start()
-        if signals.received.is_set():
-            session.driver.stop()
-        watch(session)
-        report = session.finish(stopping=signals.received, trouble=signals.word)
+        sampler = Sampler(session.stack)
+        sampler.start()
+        try:
+            session.start()
+            if signals.received.is_set():
+                session.driver.stop()
+            watch(session)
+            seen = session.snapshot()
+            report = session.finish(stopping=signals.received, trouble=signals.word)
+        finally:
+            timeline = sampler.stop()
+        evidence = gathered(
+            session.stack, settings, seen.redis, seen.database, timeline.settled(), was_new=was_new
+        )
+        report = replace(report, evidence=evidence)
     if signals.exit_code is not None:
         return Outcome(report, signals.exit_code)
     return Outcome(report, 0 if report.verdict.sound and report.complete else 1)

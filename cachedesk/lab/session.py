@@ -36,6 +36,7 @@ from cachedesk.lab.recording.frames import RecordingError
 from cachedesk.lab.recording.recorder import Recorded, Recorder, check_apart, shown
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault, Schedule
+from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.verdict import Verdict
 
 PATIENCE_SECONDS = 30.0
@@ -59,8 +60,27 @@ class Traffic(Protocol):
         """Whether a write that is unavailable is tried again rather than left out."""
         ...
 
+    @property
+    def fill_bytes(self) -> int:
+        """The size of the value that a key gets which a read does not find; 0: none."""
+        ...
+
+    @property
+    def count(self) -> Count | None:
+        """What was read of a trace, if it is one."""
+        ...
+
+    @property
+    def share(self) -> float | None:
+        """How much of it was done, 0 to 1; ``None`` when nobody knows."""
+        ...
+
     def operations(self) -> Iterable[Operation]:
         """Return the operations, from the first."""
+        ...
+
+    def stop(self) -> None:
+        """Wait for no more operations."""
         ...
 
 
@@ -102,7 +122,11 @@ class Session:
             self._ledger.begin(self.stack.layer.items())
             self._schedule = Schedule(faults, lambda name: self.stack.perform(Inject(name)))
             self.driver = Driver(
-                self._site(), traffic.operations(), load, on_count=self._schedule.count
+                self._site(),
+                traffic.operations(),
+                load,
+                on_count=self._schedule.count,
+                on_stop=traffic.stop,
             )
         except BaseException:
             self.stack.close()
@@ -159,6 +183,11 @@ class Session:
         """What was recorded last, or is being recorded; ``None`` when nothing was."""
         return None if self._recorder is None else self._recorder.recorded()
 
+    @property
+    def share(self) -> float | None:
+        """How much of the traffic was dealt, 0 to 1; ``None`` when nobody knows."""
+        return self._traffic.share
+
     def start(self) -> None:
         """Begin to drive."""
         self._schedule.start()
@@ -205,6 +234,7 @@ class Session:
             faults=faults,
             trouble=trouble,
             recorded=self.recorded,
+            trace=self._traffic.count,
         )
 
     def _set_rate(self, per_second: float | None) -> str:
@@ -255,6 +285,7 @@ class Session:
             layer=self.stack.layer,
             ledger=self._ledger,
             patience_seconds=PATIENCE_SECONDS if self._traffic.exact else 0.0,
+            fill_bytes=self._traffic.fill_bytes,
             depth=lambda: self.stack.pending.depth,
             on_stale=lambda: self.stack.metrics.count("stale"),
             on_stuck=self._heal,

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cachedesk.lab.operations import Operation
-from cachedesk.lab.trace import Trace, read
+from cachedesk.lab.timetable import Timetable
+from cachedesk.lab.trace import Reading, Trace, TraceError
+from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.workload import workload
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTraffic:
-    """An endless workload; a write that is unavailable is left out, as a visitor would."""
+    """An endless workload; a write that is unavailable is left out, as a visitor would.
+
+    ``keys``: how many there are; ``None``: as many as is usual for it. ``fill_bytes``: see
+    ``client.Site``.
+    """
 
     name: str
     seed: int
+    keys: int | None = None
+    fill_bytes: int = 0
     exact = False
+    count = None
+    share = None
 
     def __post_init__(self) -> None:
         # So that a misspelt name is found before anything is opened.
@@ -29,21 +39,59 @@ class WorkloadTraffic:
 
     def operations(self) -> Iterator[Operation]:
         """Return the operations, from the first."""
-        return workload(self.name)(self.seed)
+        return workload(self.name, self.keys)(self.seed)
+
+    def stop(self) -> None:
+        """Do nothing: it never waits."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TraceTraffic:
-    """A trace; a write that is unavailable is tried again, so that the end is exact."""
+    """A trace; a write that is unavailable is tried again, so that the end is exact.
+
+    ``speed``: seconds of the trace in one second, by its own times; ``None``: as fast as it goes.
+    ``fill_bytes``: see ``client.Site``.
+    """
 
     trace: Trace
-    exact = True
+    speed: float | None = None
+    fill_bytes: int = 0
+    exact: bool = field(default=True, init=False)
+    _reading: Reading | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.speed is not None and not self.trace.timed:
+            raise TraceError(
+                f"{self.trace.path}: its lines do not say when they were written, so there is no"
+                " --speed but max; use --rate"
+            )
 
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        return f"trace {self.trace.path.name}"
+        name = self.trace.path.name
+        return f"trace {'from standard input' if name == '-' else name}"
+
+    @property
+    def count(self) -> Count | None:
+        """What was read so far; ``None`` before anything was."""
+        return None if self._reading is None else self._reading.count
+
+    @property
+    def share(self) -> float | None:
+        """How much of it was read, 0 to 1; ``None`` when nobody knows."""
+        return None if self._reading is None else self._reading.share
 
     def operations(self) -> Iterator[Operation]:
         """Return the operations, from the first."""
-        return read(self.trace.path)
+        self._reading = self.trace.reading()
+        if self.speed is None:
+            return self._reading.operations()
+        if not self._reading.timed:
+            raise TraceError(f"{self.trace.path}: its lines do not say when they were written")
+        return Timetable(self._reading.records(), self.speed)
+
+    def stop(self) -> None:
+        """Wait for no more of it."""
+        if self._reading is not None:
+            self._reading.give_up()

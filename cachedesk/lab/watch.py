@@ -46,7 +46,8 @@ def bar(operations: int | None, seconds: float | None) -> Watch:
 
     Args:
         operations: how many there will be; ``None`` when that is not known.
-        seconds: how long it will take; used when ``operations`` is not known.
+        seconds: how long it will take; used when ``operations`` is not known. When neither is,
+            the share of the trace that was read is shown.
     """
 
     def watch(session: Session) -> None:
@@ -61,14 +62,20 @@ def bar(operations: int | None, seconds: float | None) -> Watch:
             transient=True,
         ) as progress:
             total = operations if operations is not None else seconds
+            if total is None:
+                # A trace that was not read before: how much of its bytes are through.
+                total = 1.0 if session.share is not None else None
             task = progress.add_task(session.stack.workload, total=total, rate=0.0)
             ended = False
             while not ended:
                 ended = session.driver.wait(_BAR_SECONDS)
                 done, passed = session.driver.tally().done, session.driver.seconds
+                completed: float = done if operations is not None else passed
+                if operations is None and seconds is None:
+                    completed = session.share or 0.0
                 progress.update(
                     task,
-                    completed=done if operations is not None else passed,
+                    completed=completed,
                     rate=done / passed if passed else 0.0,
                 )
 

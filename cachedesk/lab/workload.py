@@ -3,7 +3,8 @@
 ``article`` is the traffic of a news site: reads of hot articles' counters most of all, likes and
 views beside them, sessions that come and go, and now and then somebody orders and pays. Keys are
 drawn from Zipf's law (alpha 1, as Twitter's caches show; Yang et al., OSDI 2020), from a key
-space that is bounded, so an endless run needs no endless memory.
+space that is bounded, so an endless run needs no endless memory. ``ycsb-a`` to ``ycsb-f`` and
+``twitter-22`` and ``-52`` are what others have published.
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ import itertools
 import random
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from cachedesk.engine.errors import ConfigError
 from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.trace import ycsb
+from cachedesk.lab.trace.record import made_up
+from cachedesk.lab.trace.ycsb import Core
 
 Workload = Callable[[int], Iterator[Operation]]
+"""Yields operations for ever, the same for the same seed."""
 
 ARTICLES = 10_000
 USERS = 2_000
 ORDERS = 50_000
 ALPHA = 1.0
+YCSB_KEYS = 10_000
+TWITTER_KEYS = 100_000
 
 
 class Zipf:
@@ -37,16 +45,18 @@ class Zipf:
         return _pick(self._upto, chance)
 
 
-def article(seed: int) -> Iterator[Operation]:
-    """Yield the traffic of a news site, for ever; five operations of six are reads."""
-    return _Article(seed).operations()
+def article(seed: int, keys: int = ARTICLES) -> Iterator[Operation]:
+    """Yield the traffic of a news site with ``keys`` articles, for ever; five operations of six are
+    reads."""
+    return _Article(seed, keys).operations()
 
 
-WORKLOADS: dict[str, Workload] = {"article": article}
-
-
-def workload(name: str) -> Workload:
+def workload(name: str, keys: int | None = None) -> Workload:
     """Return the workload of this name.
+
+    Args:
+        name: one of ``WORKLOADS``.
+        keys: how many keys it is about; ``None``: as many as is usual for it.
 
     Raises:
         ConfigError: there is none; the nearest is named.
@@ -55,15 +65,16 @@ def workload(name: str) -> Workload:
         near = difflib.get_close_matches(name, WORKLOADS, n=1, cutoff=0.3)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(WORKLOADS)}"
         raise ConfigError(f"there is no workload {name!r}; {hint}")
-    return WORKLOADS[name]
+    make, usual = WORKLOADS[name]
+    return lambda seed: make(seed, keys or usual)
 
 
 class _Article:
     """The news site. A method is what one visitor does; its weight is how often, per thousand."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, articles: int) -> None:
         self._chance = random.Random(seed)
-        self._articles = Zipf(ARTICLES, ALPHA)
+        self._articles = Zipf(articles, ALPHA)
         self._users = Zipf(USERS, ALPHA)
         self._orders = itertools.count()
 
@@ -147,6 +158,71 @@ class _Article:
     def _measurement(self) -> bytes:
         article = self._articles.draw(self._chance) + 1
         return b"analytics:seconds:article:%d" % article
+
+
+def ycsb_core(core: Core) -> Callable[[int, int], Iterator[Operation]]:
+    """Return a core workload of YCSB: the inserts of so many keys, then operations for ever. Its
+    keys, ``user17``, are of no pattern, so they are written through unless configured otherwise."""
+    return lambda seed, keys: ycsb.operations(replace(core, records=keys, operations=None), seed)
+
+
+def twitter_22(seed: int, keys: int) -> Iterator[Operation]:
+    """Yield the mix of Twitter's cluster 22, counters: get 0.72, incr 0.18, set 0.10; keys of 54
+    bytes, values of 4, Zipf alpha 0.7624. (Yang et al., OSDI 2020, the table of its clusters.)"""
+    chance, ranks = random.Random(seed), Zipf(keys, 0.7624)
+    while True:
+        key = b"views:%048x" % ranks.draw(chance)
+        draw = chance.random()
+        if draw < 0.72:
+            yield Operation(Verb.GET, key)
+        elif draw < 0.90:
+            yield Operation(Verb.INCR, key, 1)
+        else:
+            yield Operation(Verb.SET, key, b"%d" % chance.randint(1_000, 9_999))
+
+
+def twitter_52(seed: int, keys: int) -> Iterator[Operation]:
+    """Yield the mix of Twitter's cluster 52: get and gets 0.93, add and cas 0.06; keys of 20 bytes,
+    values of 273, Zipf alpha 1.2117. (As ``twitter_22``.)"""
+    chance, ranks = random.Random(seed), Zipf(keys, 1.2117)
+    while True:
+        key = b"session:%012x" % ranks.draw(chance)
+        if chance.random() < 0.93 / 0.99:
+            yield Operation(Verb.GET, key)
+        else:
+            yield Operation(Verb.SET, key, made_up(b"%016x" % chance.getrandbits(64), 273))
+
+
+WORKLOADS: dict[str, tuple[Callable[[int, int], Iterator[Operation]], int]] = {
+    "article": (article, ARTICLES),
+    "ycsb-a": (ycsb_core(Core(read=0.5, update=0.5, distribution="zipfian")), YCSB_KEYS),
+    "ycsb-b": (ycsb_core(Core(read=0.95, update=0.05, distribution="zipfian")), YCSB_KEYS),
+    "ycsb-c": (ycsb_core(Core(read=1.0, update=0.0, distribution="zipfian")), YCSB_KEYS),
+    "ycsb-d": (
+        ycsb_core(Core(read=0.95, update=0.0, insert=0.05, distribution="latest")),
+        YCSB_KEYS,
+    ),
+    "ycsb-e": (
+        ycsb_core(
+            Core(
+                read=0.0,
+                update=0.0,
+                insert=0.05,
+                scan=0.95,
+                distribution="zipfian",
+                longest_scan=100,
+            )
+        ),
+        YCSB_KEYS,
+    ),
+    "ycsb-f": (
+        ycsb_core(Core(read=0.5, update=0.0, modify=0.5, distribution="zipfian")),
+        YCSB_KEYS,
+    ),
+    "twitter-22": (twitter_22, TWITTER_KEYS),
+    "twitter-52": (twitter_52, TWITTER_KEYS),
+}
+"""The workloads by name, each with the number of keys that is usual for it."""
 
 
 def _pick(upto: Sequence[float], chance: random.Random) -> int:

@@ -72,3 +72,11 @@ def test_what_cannot_be_played_is_one_line(
     assert says in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
     assert done.stdout == b""
+
+
+def test_a_report_of_a_story(cachedesk: Command, tmp_path: Path) -> None:
+    report = tmp_path / "gap.html"
+    done = cachedesk("story", "the-gap", "--report", report)
+    assert done.returncode == 0, done.stderr
+    assert b"No payment is lost" in report.read_bytes()
+    assert cachedesk("story", "the-gap", "--report", report).returncode == 2

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -65,3 +69,113 @@ def test_a_real_trace_ends_exactly(
     for kind in ("edits", "bytes"):
         total = sum(int(value) for key, value in pairs if key.startswith(f"{kind}:"))
         assert total == expected.get(f"sum_{kind}", 0)
+
+
+def _run(cachedesk: Command, *arguments: object) -> dict[str, Any]:
+    done = cachedesk("run", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def _shared(name: str) -> Path:
+    if not (TRACES / name).exists():
+        pytest.skip(f"the trace {name}, which is no part of the project, is not there")
+    return TRACES / name
+
+
+def test_the_reads_of_a_shop(cachedesk: Command, quick_path: Path) -> None:
+    found = _run(
+        cachedesk, "--trace", _shared("web07.keys.txt"), "--fill", "100", "--clients", 8,
+        "--policy", "*=write-behind", "--data", quick_path / "data",
+    )  # fmt: skip
+    assert found["trace"]["format"] == "keys"
+    # Nothing is evicted: each of the 20,484 keys is missed once, at its first read.
+    assert found["reads"]["hits"] + found["reads"]["misses"] == 76_118
+    assert found["reads"]["misses"] == found["ledger"]["accepted"] == 20_484
+
+
+@pytest.mark.parametrize("workload", "abcdef")
+def test_the_core_workloads_of_ycsb(cachedesk: Command, quick_path: Path, workload: str) -> None:
+    file = _shared(f"ycsb/workload{workload}")
+    found = _run(cachedesk, "--trace", file, "--ops", 3_000, "--data", quick_path / "data")
+    assert found["sound"] is True
+    assert found["ops"]["set"] >= 1_000
+
+
+@pytest.mark.parametrize("name", ["ycsb-a", "ycsb-d", "ycsb-e", "twitter-22", "twitter-52"])
+def test_a_published_mix_is_a_workload(cachedesk: Command, quick_path: Path, name: str) -> None:
+    found = _run(
+        cachedesk, "--workload", name, "--keys", 500, "--ops", 2_500, "--data", quick_path / "data"
+    )
+    assert found["sound"] is True
+    assert sum(found["ops"].values()) == 2_500
+
+
+MONITOR = b"""1.0 [0 127.0.0.1:1] "incr" "views:1"
+1.1 [0 127.0.0.1:1] "hset" "h" "f" "v"
+what is this?
+1.2 [0 127.0.0.1:1] "incr" "views:1"
+"""
+
+
+def test_standard_input_packed_with_bad_lines(quick_path: Path) -> None:
+    data = quick_path / "data"
+    command = [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--json", "--data", data]
+    skipped = subprocess.run(
+        [*command, "--skip-bad"], input=gzip.compress(MONITOR), capture_output=True, timeout=60
+    )
+    assert skipped.returncode == 0, skipped.stderr
+    trace = json.loads(skipped.stdout)["trace"]
+    assert (trace["format"], trace["lines"], trace["bad"]) == ("redis-monitor", 4, 1)
+    assert trace["skipped"] == {"HSET": 1}
+    refused = subprocess.run(command, input=MONITOR, capture_output=True, timeout=60)
+    assert refused.returncode == 2
+    assert b"standard input line 3: it is no line of MONITOR" in refused.stderr
+    assert refused.stderr.count(b"\n") == 1
+
+
+def test_a_pipe_that_is_silent_can_be_left(quick_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b'["incr","views:1",1]\n')
+    with subprocess.Popen(
+        [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--json", "--data",
+         quick_path / "data", "--seconds", "0.5"],
+        stdin=reader, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        os.close(reader)
+        out, _ = process.communicate(timeout=30)
+    os.close(writer)
+    assert process.returncode == 0
+    assert json.loads(out)["ledger"]["applied"] == 1
+
+
+def test_a_trace_at_its_own_times(cachedesk: Command, quick_path: Path) -> None:
+    file = quick_path / "t"
+    file.write_bytes(b"0,a,1,4,1,get,0\n1,b,1,4,1,get,0\n2,c,1,4,1,get,0\n")
+    found = _run(cachedesk, "--trace", file, "--speed", "4x", "--data", quick_path / "data")
+    assert found["ops"]["get"] == 3
+    assert found["seconds"] >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--speed", "real"), "its lines do not say when they were written"),
+        (("--speed", "fast"), "is no speed"),
+        (("--speed", "2x", "--rate", "5"), "excludes --rate"),
+        (("--format", "twitter"), "line 1: 3 fields instead of 7"),
+        (("--workload", "article"), "--trace excludes"),
+        (("--fill", "big"), "is not a size"),
+        (("--writes", "2"), "not in the range"),
+    ],
+)
+def test_what_does_not_fit_a_trace_is_one_line(
+    cachedesk: Command, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_bytes(b"op,key,value\nincr,a,1\n")
+    done = cachedesk("run", "--trace", file, *arguments, "--data", tmp_path / "data")
+    assert done.returncode == 2
+    assert says in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert not (tmp_path / "data").exists()

@@ -90,9 +90,7 @@ class RedisOldSnapshot(Fault):
     @classmethod
     def check(cls, argument: str) -> None:
         if argument and not as_seconds(argument):
-            raise ConfigError(
-                f"the fault {cls.name}: {argument!r} is not a time; write 2s"
-            )
+            raise ConfigError(f"the fault {cls.name}: {argument!r} is not a time; write 2s")
 
     def obstacle(self, argument: str = "") -> str:
         return _not_in_use(self._cache)

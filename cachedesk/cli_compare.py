@@ -1,0 +1,151 @@
+"""``cachedesk compare``: what if the settings were others, on the same traffic."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cachedesk.options import (
+    WORKLOAD_CLIENTS,
+    Positive,
+    clients_option,
+    config_option,
+    fill_option,
+    json_option,
+    policy_option,
+    report_option,
+    seed_option,
+    speed_option,
+    trace_options,
+)
+from cachedesk.output import has_bar, print_json, print_text
+
+WORKLOAD_OPS = 50_000
+
+
+@click.command()
+@click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    metavar="NAME=V1,V2",
+    help="What to vary; repeatable, and all combinations are run. maxmemory=8mb,32mb;"
+    " eviction=allkeys-lru,allkeys-lfu; policy=write-through,write-behind (one path for all keys);"
+    " batch=100,1000; batch_age=0.1,1; clients=1,8; rate=500,5000; or any setting by its name,"
+    " worker.max_attempts=1,5.",
+)
+@trace_options
+@speed_option
+@fill_option
+@click.option(
+    "--ops",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"End each run after N operations.  [default for a workload: {WORKLOAD_OPS:,}]",
+)
+@click.option("--rate", type=Positive(), metavar="R", help="Operations a second.")
+@seed_option
+@clients_option
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME@WHEN",
+    help='Break something in each run, as for "run"; after a number of operations (@10000ops) it'
+    " strikes each run at the same place.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Run all of them N times, interleaved, and print medians.",
+)
+@policy_option
+@report_option
+@json_option
+@config_option
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    *,
+    varied: tuple[str, ...],
+    workload: str | None,
+    keys: int | None,
+    trace: Path | None,
+    form: str | None,
+    skip_bad: bool,
+    writes: float,
+    speed: float | None,
+    fill: int | None,
+    ops: int | None,
+    rate: float | None,
+    seed: int,
+    clients: int | None,
+    faults: tuple[str, ...],
+    rounds: int,
+    policies: tuple[str, ...],
+    report: Path | None,
+    as_json: bool,
+    config: Path | None,
+) -> None:
+    """Run several settings one after another on the same traffic, and print one table.
+
+    Each run has a fresh data directory, which is removed afterwards.
+
+    Exit status: 0 every run kept every promise, 1 one broke one, 2 bad usage or bad files.
+    """
+    if trace is not None and str(trace) == "-":
+        raise click.UsageError("--trace: a comparison reads its traffic for each run; name a file.")
+    if trace and (workload or keys):
+        raise click.UsageError("--trace excludes --workload and --keys.")
+    paced = rate or any(text.partition("=")[0].strip() == "rate" for text in varied)
+    if speed and (paced or not trace):
+        raise click.UsageError("--speed is for a trace, and excludes --rate.")
+    from cachedesk.config import load, with_policies
+    from cachedesk.engine.settings import Settings
+    from cachedesk.lab import watch
+    from cachedesk.lab.compare.comparing import compare as run_all
+    from cachedesk.lab.compare.table import as_json as as_object
+    from cachedesk.lab.compare.table import lines
+    from cachedesk.lab.compare.varying import variants
+    from cachedesk.lab.driver import Load
+    from cachedesk.lab.schedule import planned
+    from cachedesk.lab.trace import Ways, check
+    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
+
+    settings = with_policies(load(Path(), config) if config else Settings(), policies)
+    clients = clients or (1 if trace else WORKLOAD_CLIENTS)
+    plan = [planned(fault) for fault in faults]
+    if trace is None:
+        ops = ops or WORKLOAD_OPS
+    made = variants(varied, settings, Load(clients, rate, ops))
+    if trace is not None:
+        checked = check(trace, Ways(form or "", skip_bad, writes, seed))
+        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked, speed or None, fill or 0)
+        expected = min(filter(None, (ops, checked.operations)), default=None)
+    else:
+        traffic = WorkloadTraffic(workload or "article", seed, keys, fill or 0)
+        expected = ops
+
+    def announce(title: str) -> watch.Watch:
+        if not has_bar():
+            return watch.wait
+        click.echo(title, err=True)
+        return watch.bar(expected, None)
+
+    found = run_all(made, traffic, plan, announce, rounds=rounds)
+    if as_json:
+        print_json(as_object(found))
+    else:
+        print_text("\n".join(lines(found)))
+    if report is not None:
+        from cachedesk.lab.publish.comparison import comparison_paper
+        from cachedesk.lab.publish.file import publish
+        from cachedesk.lab.publish.origin import origin
+
+        publish(report, comparison_paper(found, origin(sys.argv[1:], seed)))
+    ctx.exit(found.exit_code)

@@ -1,0 +1,127 @@
+"""Comparing: a run for each variant, one after the other, each on a directory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cachedesk.engine.errors import ConfigError
+from cachedesk.lab.compare.figures import Figures, figures, median
+from cachedesk.lab.compare.varying import Variant
+from cachedesk.lab.report import Report
+from cachedesk.lab.runs import run_session
+from cachedesk.lab.schedule import PlannedFault
+from cachedesk.lab.session import Traffic
+from cachedesk.lab.signals import Signals
+from cachedesk.lab.watch import Watch
+
+_PREFIX = "cachedesk-compare-"
+
+Announce = Callable[[str], Watch]
+"""Told what runs next, as ``2 of 4: maxmemory=8mb``; returns what watches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One run: with what, in which round (from 1), and its report."""
+
+    variant: Variant
+    round: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedVariant:
+    """A variant, and the medians of the figures of its runs."""
+
+    variant: Variant
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of all variants. ``traffic``: its title. ``faults``: as they were planned.
+    ``planned``: how many runs there should have been. ``exit_code``: 0 when every run kept every
+    promise and came to its end, 1 when one did not, or 128 and the number of the signal that ended
+    it early."""
+
+    traffic: str
+    faults: tuple[PlannedFault, ...]
+    rounds: int
+    planned: int
+    runs: tuple[ComparedRun, ...]
+    exit_code: int
+
+    @property
+    def compared(self) -> tuple[ComparedVariant, ...]:
+        """Each variant that was run, once, in its order."""
+        by_variant: dict[tuple[tuple[str, str], ...], list[ComparedRun]] = {}
+        for run in self.runs:
+            by_variant.setdefault(run.variant.chosen, []).append(run)
+        return tuple(
+            ComparedVariant(runs[0].variant, median([figures(run.report) for run in runs]))
+            for runs in by_variant.values()
+        )
+
+    @property
+    def broken(self) -> tuple[ComparedRun, ...]:
+        """The runs that broke a promise."""
+        return tuple(run for run in self.runs if not run.report.verdict.sound)
+
+
+def compare(
+    made: Sequence[Variant],
+    traffic: Traffic,
+    faults: Sequence[PlannedFault],
+    announce: Announce,
+    *,
+    rounds: int = 1,
+) -> Comparison:
+    """Run ``traffic`` under each variant, and all of them again for each round.
+
+    Args:
+        made: the variants.
+        traffic: what drives each run, the same each time.
+        faults: what breaks in each run, at the same times.
+        announce: told of each run.
+        rounds: how often; with more than one the rounds are interleaved.
+
+    Raises:
+        ConfigError: a fault would kill this process, and the comparison with it.
+        CachedeskError: as ``run_session``.
+    """
+    for fault in faults:
+        if fault.name.startswith("process."):
+            raise ConfigError(f"{fault.name} would end the comparison; use it with run or torture")
+    planned, runs, exit_code = len(made) * rounds, [], 0
+    turns = [(turn, variant) for turn in range(1, rounds + 1) for variant in made]
+    with Signals() as signals:
+        for number, (turn, variant) in enumerate(turns, start=1):
+            if signals.exit_code is not None:
+                exit_code = signals.exit_code
+                break
+            watch = announce(f"{number} of {planned}: {variant.title}")
+            with TemporaryDirectory(prefix=_PREFIX) as folder:
+                outcome = run_session(
+                    Path(folder, "data"),
+                    variant.settings,
+                    traffic,
+                    variant.load,
+                    faults=faults,
+                    watch=watch,
+                )
+            runs.append(ComparedRun(variant, turn, outcome.report))
+            if outcome.exit_code > 1:
+                exit_code = outcome.exit_code
+                break
+            exit_code = exit_code or outcome.exit_code
+    return Comparison(
+        traffic.title,
+        tuple(faults),
+        rounds,
+        planned,
+        tuple(runs),
+        exit_code,
+    )

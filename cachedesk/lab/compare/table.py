@@ -1,0 +1,144 @@
+"""The table of a comparison: its columns, once, for a terminal, a report and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from cachedesk.engine.snapshot import Percentiles
+from cachedesk.lab.compare.comparing import ComparedVariant, Comparison
+from cachedesk.lab.compare.figures import Figures
+from cachedesk.lab.compare.varying import varied_names
+
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its title, how a figure is written in it, and whether it has anything to say."""
+
+    title: str
+    cell: Callable[[Figures], str]
+    says: Callable[[Figures], bool] = lambda _: True
+
+
+def _times(title: str, of: Callable[[Figures], Percentiles]) -> Column:
+    def cell(figures: Figures) -> str:
+        times = of(figures)
+        if not times.count:
+            return NOTHING
+        return f"{_milliseconds(times.p50)}/{_milliseconds(times.p99)}"
+
+    return Column(title, cell, lambda figures: of(figures).count > 0)
+
+
+HIT_RATE = Column(
+    "hit rate",
+    lambda it: NOTHING if it.hit_rate is None else f"{100 * it.hit_rate:.2f} %",
+    lambda it: it.hit_rate is not None,
+)
+KEYS = Column("keys", lambda it: f"{it.keys:,}")
+TIMES = (
+    _times("hit ms", lambda it: it.latencies.hit),
+    _times("miss ms", lambda it: it.latencies.database),
+    _times("overlay ms", lambda it: it.latencies.overlay),
+    _times("through ms", lambda it: it.latencies.write_through),
+    _times("behind ms", lambda it: it.latencies.write_behind),
+    _times("lag ms", lambda it: it.lag),
+)
+ROWS = Column("rows/writes", lambda it: f"{it.rows:,}/{it.accepted:,}", lambda it: it.accepted > 0)
+JUDGED = (
+    Column("lost", lambda it: f"{it.lost:,}"),
+    Column("stale", lambda it: f"{it.stale:,}"),
+)
+SPEED = Column("ops/s", lambda it: f"{it.ops_per_second:,.0f}")
+COLUMNS = (HIT_RATE, KEYS, *TIMES, ROWS, *JUDGED, SPEED)
+
+
+def cells(
+    compared: Sequence[ComparedVariant], columns: Sequence[Column] = COLUMNS
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the titles and the rows of a table; what says nothing in any row is left out."""
+    if not compared:
+        return (), ()
+    telling = [column for column in columns if any(column.says(one.figures) for one in compared)]
+    names = varied_names([one.variant for one in compared])
+    rows = tuple(
+        (
+            *(text for _, text in one.variant.chosen),
+            *(column.cell(one.figures) for column in telling),
+        )
+        for one in compared
+    )
+    return (*names, *(column.title for column in telling)), rows
+
+
+def lines(comparison: Comparison) -> Iterator[str]:
+    """Yield the comparison in plain words and one table, the verdict last."""
+    compared = comparison.compared
+    faults = ", ".join(f"{fault.name}@{fault.when}" for fault in comparison.faults)
+    rounds = f", medians of {comparison.rounds} rounds" if comparison.rounds > 1 else ""
+    yield f"{comparison.traffic}{f', with {faults}' if faults else ''}{rounds}"
+    titles, rows = cells(compared)
+    if rows:
+        widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+        named = len(compared[0].variant.chosen)
+        for row in (titles, *rows):
+            padded = (
+                text.ljust(width) if place < named else text.rjust(width)
+                for place, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
+            yield "  ".join(padded).rstrip()
+        yield "Times are p50/p99 in milliseconds; keys are those in Redis when the load ended."
+    yield from verdict(comparison)
+
+
+def verdict(comparison: Comparison) -> Iterator[str]:
+    """Yield what came of all runs together, in sentences."""
+    for run in comparison.broken:
+        where = f" (round {run.round})" if comparison.rounds > 1 else ""
+        for sentence in run.report.judgement():
+            yield f"{run.variant.title}{where}: {sentence}"
+    for run in comparison.runs:
+        if not run.report.complete and run.report.verdict.sound:
+            why = run.report.trouble or "not everything was flushed"
+            yield f"Not complete: {run.variant.title}: {why}."
+    if len(comparison.runs) < comparison.planned:
+        yield f"Ended early: {len(comparison.runs)} of {comparison.planned} runs were made."
+    if not comparison.broken:
+        writes = sum(run.report.verdict.accepted for run in comparison.runs)
+        yield (
+            f"Sound: in {len(comparison.runs)} runs every one of the {writes:,} acknowledged"
+            " writes was kept, each applied once, and no read was stale."
+        )
+
+
+def as_json(comparison: Comparison) -> dict[str, object]:
+    """Return the object that ``compare --json`` prints."""
+    return {
+        "traffic": comparison.traffic,
+        "faults": [f"{fault.name}@{fault.when}" for fault in comparison.faults],
+        "rounds": comparison.rounds,
+        "planned": comparison.planned,
+        "sound": not comparison.broken,
+        "table": [
+            {"settings": dict(one.variant.chosen), **_figures(one.figures)}
+            for one in comparison.compared
+        ],
+        "runs": [
+            {"settings": dict(run.variant.chosen), "round": run.round, **run.report.as_json()}
+            for run in comparison.runs
+        ],
+    }
+
+
+def _figures(figures: Figures) -> dict[str, object]:
+    found = asdict(figures)
+    found["latency_seconds"] = found.pop("latencies")
+    found["lag_seconds"] = found.pop("lag")
+    return found
+
+
+def _milliseconds(seconds: float) -> str:
+    value = 1000 * seconds
+    return f"{value:,.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"

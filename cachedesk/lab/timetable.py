@@ -1,0 +1,61 @@
+"""A timetable: operations that are due when their trace says so, or so many times sooner.
+
+It stands in for a ``Pace``: it says how many operations are due by now, and hands them out. Time
+that the stack could not keep up is not forgiven: what is late comes as soon as it can.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from cachedesk.lab.operations import Operation
+from cachedesk.lab.trace.record import Record
+
+
+class Timetable(Iterator[Operation]):
+    """Operations with their times. Used by one thread."""
+
+    def __init__(self, records: Iterator[Record], speed: float) -> None:
+        """Prepare.
+
+        Args:
+            records: what to hand out, in order; the first is due at once.
+            speed: seconds of the trace in one second.
+        """
+        self._records = records
+        self._speed = speed
+        self._ready: deque[Operation] = deque()
+        self._next: Record | None = None
+        self._first_at: float | None = None
+        self._began = 0.0
+        self._ended = False
+
+    def begin(self, now: float) -> None:
+        """The first operation is due ``now``, in seconds of any clock."""
+        self._began = now
+
+    def due(self, now: float, most: int) -> int:
+        """Return how many operations are due at ``now``, at most ``most``; all that is asked for,
+        once there are none."""
+        while len(self._ready) < most and not self._ended and self.next_at() <= now:
+            if self._next is not None:
+                self._ready.extend(self._next.operations)
+                self._next = None
+        return most if self._ended else min(most, len(self._ready))
+
+    def next_at(self) -> float:
+        """Return when the next operation will be due."""
+        if self._next is None and not self._ended:
+            self._next = next(self._records, None)
+            self._ended = self._next is None
+        if self._next is None or self._next.at is None:
+            return self._began
+        if self._first_at is None:
+            self._first_at = self._next.at
+        return self._began + (self._next.at - self._first_at) / self._speed
+
+    def __next__(self) -> Operation:
+        if not self._ready:
+            raise StopIteration
+        return self._ready.popleft()

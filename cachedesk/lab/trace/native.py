@@ -1,0 +1,179 @@
+"""cachedesk's own traces: CSV with the header ``op,key,value`` (UTF-8, RFC 4180), and JSON lines
+such as ``["incr","views:article:1",1]``. The verbs are those of the library."""
+
+from __future__ import annotations
+
+import binascii
+import csv
+import difflib
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
+from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.trace.record import NOTHING, Record, Wrong, shown
+from cachedesk.lab.trace.stream import Lines, text_of
+
+HEADER = ["op", "key", "value"]
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_VERBS = {str(verb): verb for verb in Verb}
+_TAKES_VALUE = (Verb.SET, Verb.INCR)
+
+
+class CsvRows:
+    """The rows of a CSV file. A quoted field may hold line breaks: a row is known by its first
+    line. An error in one row does not end it."""
+
+    def __init__(self, lines: Lines) -> None:
+        csv.field_size_limit(MAX_VALUE_BYTES)
+        self._lines = lines
+        self._rows = csv.reader(map(text_of, lines), strict=True)
+        self._ended = 0
+        self._headed = False
+        self.line = 0
+        """The first line of the row that was read last, or the one that is wrong."""
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        self.line = self._ended + 1
+        try:
+            if not self._headed:
+                self._headed = True
+                self._expect_header()
+                self.line = self._lines.number + 1
+            return next(self._rows)
+        except csv.Error as error:
+            # The row is given up; what follows is read from the next line on.
+            self._rows = csv.reader(map(text_of, self._lines), strict=True)
+            raise Wrong(_explain(error)) from None
+        except Wrong:
+            self.line = self._lines.number
+            raise
+        finally:
+            self._ended = self._lines.number
+
+    def _expect_header(self) -> None:
+        try:
+            header = next(self._rows, [])
+        except csv.Error:
+            header = []
+        if header != HEADER:
+            raise Wrong(
+                f"the header {','.join(HEADER)} is missing (or, for JSON lines, a line such as"
+                ' ["incr","views:article:1",1])'
+            )
+
+
+def from_csv(fields: Sequence[str]) -> Record:
+    """Return what one row says."""
+    return Record((_from_csv(fields),)) if fields else NOTHING
+
+
+def from_json(line: bytes) -> Record:
+    """Return what one line says."""
+    text = text_of(line)
+    return Record((_from_json(text),)) if text.strip() else NOTHING
+
+
+def _from_csv(fields: Sequence[str]) -> Operation:
+    if len(fields) != len(HEADER):
+        raise Wrong(f"{_count(len(fields), 'field')} instead of {len(HEADER)}: {','.join(HEADER)}")
+    op, key, text = fields
+    verb = _verb(op)
+    if verb is Verb.INCR:
+        if not _INTEGER.fullmatch(text):
+            raise Wrong(f"incr by {shown(text)}, which is not a whole number")
+        return Operation(verb, _key(key.encode()), _amount(int(text[:30])))
+    if verb is Verb.SET:
+        return Operation(verb, _key(key.encode()), _value(text.encode()))
+    if text:
+        raise Wrong(f"{verb} takes no value, but there is {shown(text)}")
+    return Operation(verb, _key(key.encode()))
+
+
+def _from_json(line: str) -> Operation:
+    try:
+        fields = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Wrong(f"it is not JSON: {error}") from None
+    if not isinstance(fields, list):
+        raise Wrong('it is not an array such as ["incr","views:article:1",1]')
+    verb = _verb(fields[0] if fields else None)
+    wanted = (3,) if verb in _TAKES_VALUE else (2, 3)
+    if len(fields) not in wanted:
+        raise Wrong(f"{_count(len(fields), 'field')} instead of {wanted[0]} for {verb}")
+    key = _key(_text("the key", fields[1]))
+    value: object = fields[2] if len(fields) == 3 else None
+    if verb is Verb.INCR:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Wrong(f"incr by {shown(value)}, which is not a whole number")
+        return Operation(verb, key, _amount(value))
+    if verb is Verb.SET:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return Operation(verb, key, b"%d" % value)
+        return Operation(verb, key, _value(_text("the value", value)))
+    if value not in (None, ""):
+        raise Wrong(f"{verb} takes no value, but there is {shown(value)}")
+    return Operation(verb, key)
+
+
+def _verb(op: object) -> Verb:
+    verb = _VERBS.get(op) if isinstance(op, str) else None
+    if verb is None:
+        near = difflib.get_close_matches(str(op).lower(), _VERBS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_VERBS)}"
+        raise Wrong(f"there is no operation {shown(op)}{hint}")
+    return verb
+
+
+def _text(what: str, value: object) -> bytes:
+    """Return a JSON string, or the ``{"base64": …}`` that ``dump`` writes, as bytes."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, dict) and value.keys() == {"base64"} and isinstance(value["base64"], str):
+        try:
+            return b64decode(value["base64"], validate=True)
+        except binascii.Error as error:
+            raise Wrong(f"{what} is not base64: {error}") from None
+    raise Wrong(f'{what} is {shown(value)}, not a string or {{"base64": "..."}}')
+
+
+def _key(key: bytes) -> bytes:
+    if not key:
+        raise Wrong("the key is empty")
+    if len(key) > MAX_KEY_BYTES:
+        raise Wrong(f"the key is {len(key):,} bytes long, over {MAX_KEY_BYTES:,}")
+    return key
+
+
+def _value(value: bytes) -> bytes:
+    if len(value) > MAX_VALUE_BYTES:
+        raise Wrong(f"the value is {len(value):,} bytes long, over {MAX_VALUE_BYTES:,}")
+    return value
+
+
+def _amount(amount: int) -> int:
+    if not COUNTER_MIN <= amount <= COUNTER_MAX:
+        raise Wrong(f"incr by {shown(amount)}, which is out of the range of 64 bits")
+    return amount
+
+
+def _explain(error: csv.Error) -> str:
+    text = str(error)
+    known: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("unexpected end of data", lambda: "a quoted field begins here and never ends"),
+        ("field larger than", lambda: f"a field is over {MAX_VALUE_BYTES:,} bytes long"),
+        ("new-line character", lambda: "there is a bare carriage return outside of quotes"),
+        ("expected after", lambda: "a closing quote is followed by more text"),
+    )
+    return next((say() for part, say in known if part in text), text)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,58 @@
+"""Twitter's cache traces: ``timestamp,key,key size,value size,client,operation,TTL``, no header.
+
+The keys are made anonymous, and of values there are the sizes: a value is made up from them.
+(Yang, Yue and Rashmi, "A large scale analysis of hundreds of in-memory cache clusters at Twitter",
+OSDI 2020; https://github.com/twitter/cache-trace.) Nothing expires here.
+"""
+
+from __future__ import annotations
+
+from cachedesk.lab.trace.record import (
+    NOTHING,
+    Record,
+    Wrong,
+    add,
+    delete,
+    get,
+    made_up,
+    put,
+    record,
+)
+
+READS = (b"get", b"gets")
+STORES = (b"set", b"add", b"replace", b"cas")
+OTHERS = (b"append", b"prepend", b"delete", b"incr", b"decr")
+OPERATIONS = (*READS, *STORES, *OTHERS)
+
+_FIELDS = 7
+
+
+def parse(line: bytes) -> Record:
+    """Return what one line says."""
+    line = line.strip()
+    if not line:
+        return NOTHING
+    fields = line.split(b",")
+    if len(fields) < _FIELDS:
+        raise Wrong(
+            f"{len(fields)} fields instead of 7: timestamp, key, key size, value size, client,"
+            " operation, TTL"
+        )
+    # A key may hold a comma; nothing else does.
+    key = b",".join(fields[1 : len(fields) - 5])
+    try:
+        at, size = float(fields[0]), int(fields[-4])
+    except ValueError:
+        raise Wrong("the timestamp or the value size is not a number") from None
+    operation = fields[-2]
+    if operation in READS:
+        return record(at, get(key))
+    if operation in STORES:
+        return record(at, put(key, made_up(key, max(0, size))))
+    if operation == b"delete":
+        return record(at, delete(key))
+    if operation in (b"incr", b"decr"):
+        return record(at, add(key, 1 if operation == b"incr" else -1))
+    if operation in OPERATIONS:
+        return Record((), at, operation.decode())
+    raise Wrong(f"there is no operation {operation.decode(errors='replace')!r}")

@@ -1,0 +1,165 @@
+"""A core workload of YCSB, as its properties files describe it.
+
+First every record is inserted, then come the operations, as YCSB does it in its two phases. (Cooper
+et al., "Benchmarking Cloud Serving Systems with YCSB", SoCC 2010;
+https://github.com/brianfrankcooper/YCSB, core/…/CoreWorkload.java.) A record is one key here, with
+a value as long as all its fields; a scan is a read of each of the consecutive keys.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cachedesk.lab.operations import Operation
+from cachedesk.lab.skew import Draw, Latest, Uniform, Zipfian
+from cachedesk.lab.trace.record import Wrong, get, made_up, put, shown
+
+_MOST_RECORDS = 100_000_000
+_Kind = TypeVar("_Kind", int, float)
+_DRAWS: dict[str, Callable[[int], Draw]] = {
+    "uniform": Uniform,
+    "zipfian": Zipfian,
+    "latest": Latest,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The properties of a core workload that count here; the defaults are YCSB's own.
+
+    ``read`` to ``modify``: the proportions. ``bytes``: the size of a record's value.
+    ``operations``: how many behind the inserts; ``None``: endless.
+    """
+
+    records: int = 1_000
+    operations: int | None = 1_000
+    read: float = 0.95
+    update: float = 0.05
+    insert: float = 0.0
+    scan: float = 0.0
+    modify: float = 0.0
+    distribution: str = "uniform"
+    longest_scan: int = 1_000
+    bytes: int = 1_000
+
+
+def operations(core: Core, seed: int) -> Iterator[Operation]:
+    """Yield the inserts and then the operations of ``core``, the same for the same seed."""
+    for number in range(core.records):
+        yield _write(number, seed)(core.bytes)
+    numbers = itertools.count() if core.operations is None else range(core.operations)
+    deal = _Deal(core, seed)
+    for _ in numbers:
+        yield from deal.next()
+
+
+def properties(lines: Iterable[bytes]) -> Core:
+    """Return the workload that the lines of a properties file describe.
+
+    Raises:
+        Wrong: a value is not what it must be.
+    """
+    found: dict[str, str] = {}
+    for line in lines:
+        text = line.decode("latin-1").strip()
+        if text and text[0] not in "#!":
+            name, _, value = text.partition("=" if "=" in text else ":")
+            found[name.strip()] = value.strip()
+    known = Core()
+    fields = _number(found, "fieldcount", 10, int) * _number(found, "fieldlength", 100, int)
+    core = Core(
+        records=_number(found, "recordcount", known.records, int),
+        operations=_number(found, "operationcount", 1_000, int),
+        read=_number(found, "readproportion", known.read, float),
+        update=_number(found, "updateproportion", known.update, float),
+        insert=_number(found, "insertproportion", known.insert, float),
+        scan=_number(found, "scanproportion", known.scan, float),
+        modify=_number(found, "readmodifywriteproportion", known.modify, float),
+        distribution=found.get("requestdistribution", known.distribution),
+        longest_scan=_number(found, "maxscanlength", known.longest_scan, int),
+        bytes=fields,
+    )
+    if core.distribution not in _DRAWS:
+        raise Wrong(
+            f"requestdistribution is {shown(core.distribution)}; there are {', '.join(_DRAWS)}"
+        )
+    if not 1 <= core.records <= _MOST_RECORDS:
+        raise Wrong(f"recordcount is not 1 to {_MOST_RECORDS:,}")
+    if core.read + core.update + core.insert + core.scan + core.modify <= 0:
+        raise Wrong("all proportions are 0")
+    return core
+
+
+class _Deal:
+    """Draws one operation after the other."""
+
+    def __init__(self, core: Core, seed: int) -> None:
+        self._core = core
+        self._seed = seed
+        self._chance = random.Random(seed)
+        self._records = core.records
+        self._keys = _DRAWS[core.distribution](core.records)
+        deeds = (
+            (core.read, self._read),
+            (core.update, self._update),
+            (core.insert, self._insert),
+            (core.scan, self._scan),
+            (core.modify, self._modify),
+        )
+        self._deeds = [deed for _, deed in deeds]
+        self._weights = list(itertools.accumulate(share for share, _ in deeds))
+
+    def next(self) -> tuple[Operation, ...]:
+        """Return what one operation of YCSB comes to."""
+        (deed,) = self._chance.choices(self._deeds, cum_weights=self._weights)
+        return deed()
+
+    def _key(self) -> int:
+        return self._keys.draw(self._chance, self._records)
+
+    def _read(self) -> tuple[Operation, ...]:
+        return (get(_name(self._key())),)
+
+    def _update(self) -> tuple[Operation, ...]:
+        return (_write(self._key(), self._chance.getrandbits(32))(self._core.bytes),)
+
+    def _insert(self) -> tuple[Operation, ...]:
+        self._records += 1
+        return (_write(self._records - 1, self._seed)(self._core.bytes),)
+
+    def _scan(self) -> tuple[Operation, ...]:
+        first = self._key()
+        length = self._chance.randint(1, max(1, self._core.longest_scan))
+        last = min(self._records, first + length)
+        return tuple(get(_name(number)) for number in range(first, last))
+
+    def _modify(self) -> tuple[Operation, ...]:
+        number = self._key()
+        write = _write(number, self._chance.getrandbits(32))(self._core.bytes)
+        return (get(_name(number)), write)
+
+
+def _name(number: int) -> bytes:
+    return b"user%d" % number
+
+
+def _write(number: int, version: int) -> Callable[[int], Operation]:
+    key = _name(number)
+    return lambda size: put(key, made_up(b"%s %d" % (key, version), size))
+
+
+def _number(found: dict[str, str], name: str, usual: _Kind, kind: type[_Kind]) -> _Kind:
+    text = found.get(name)
+    if text is None:
+        return usual
+    try:
+        number = kind(text)
+    except ValueError:
+        raise Wrong(f"{name} is {shown(text)}, which is not a number") from None
+    if not 0 <= number <= _MOST_RECORDS * 10:
+        raise Wrong(f"{name} is {shown(text)}, which is out of range")
+    return number
