@@ -12,31 +12,28 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cachedesk import __version__
+from cachedesk.chosen import chosen_safeguards, chosen_settings
 from cachedesk.cli_compare import compare
 from cachedesk.cli_dead import dead
 from cachedesk.cli_replay import replay
+from cachedesk.cli_run import run
 from cachedesk.cli_serve import serve
 from cachedesk.cli_story import story
 from cachedesk.cli_torture import torture
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
-    Named,
     Positive,
     clients_option,
     config_option,
     data_option,
     desk_options,
-    fill_option,
     json_option,
     policy_option,
-    report_option,
     seed_option,
-    speed_option,
-    trace_options,
+    without_option,
 )
 from cachedesk.output import (
     forget_output,
-    has_bar,
     is_served,
     is_terminal,
     print_bytes,
@@ -48,7 +45,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from cachedesk.desk.look import Look
-    from cachedesk.engine.settings import Settings
 
 DESK_RATE = 300.0
 RUN_SECONDS = 10.0
@@ -85,6 +81,7 @@ class _Group(click.Group):
 )
 @seed_option
 @clients_option
+@without_option
 @desk_options
 @click.version_option(__version__, prog_name="cachedesk", message="%(prog)s %(version)s")
 @click.pass_context
@@ -98,6 +95,7 @@ def cli(
     rate: float,
     seed: int,
     clients: int | None,
+    without: tuple[str, ...],
     read_only: bool,
     theme: str,
     refresh: str | None,
@@ -119,131 +117,13 @@ def cli(
     ctx.exit(
         open_desk(
             data,
-            _settings(data, config, policies),
+            chosen_settings(data, config, policies),
             WorkloadTraffic(workload, seed),
             Load(clients or WORKLOAD_CLIENTS, rate),
             _look(data, config, theme, refresh, read_only=read_only),
+            safeguards=chosen_safeguards(without),
         )
     )
-
-
-@cli.command()
-@trace_options
-@speed_option
-@fill_option
-@click.option("--ops", type=click.IntRange(1), metavar="N", help="End after N operations.")
-@click.option(
-    "--seconds",
-    type=Positive(),
-    metavar="S",
-    help=f"End after S seconds.  [default for a workload without --ops: {RUN_SECONDS:g}]",
-)
-@click.option(
-    "--rate",
-    type=Positive(),
-    metavar="R",
-    help="Operations a second.  [default: as fast as it goes]",
-)
-@seed_option
-@clients_option
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="NAME@WHEN",
-    help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
-    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty,"
-    " redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full,"
-    " database.readonly, database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
-)
-@click.option(
-    "--record",
-    type=Named(path_type=Path),
-    metavar="FILE",
-    help='Record the run to a new file, for "cachedesk replay".',
-)
-@report_option
-@policy_option
-@json_option
-@click.option("--stat", is_flag=True, help="Print a line a second, as redis-cli --stat does.")
-@data_option
-@config_option
-@click.pass_context
-def run(
-    ctx: click.Context,
-    *,
-    workload: str | None,
-    keys: int | None,
-    trace: Path | None,
-    form: str | None,
-    skip_bad: bool,
-    writes: float,
-    speed: float | None,
-    fill: int | None,
-    ops: int | None,
-    seconds: float | None,
-    rate: float | None,
-    seed: int,
-    clients: int | None,
-    faults: tuple[str, ...],
-    record: Path | None,
-    report: Path | None,
-    policies: tuple[str, ...],
-    as_json: bool,
-    stat: bool,
-    data: Path,
-    config: Path | None,
-) -> None:
-    """Drive the stack without a screen, drain it, and judge what became of every write.
-
-    Exit status: 0 every promise was kept, 1 one was broken, 2 bad usage or bad files.
-    """
-    if trace and (workload or keys):
-        raise click.UsageError("--trace excludes --workload and --keys.")
-    if speed and (rate or not trace):
-        raise click.UsageError("--speed is for a trace, and excludes --rate.")
-    if as_json and stat:
-        raise click.UsageError("--json and --stat exclude each other.")
-    from cachedesk.lab import watch
-    from cachedesk.lab.driver import Load
-    from cachedesk.lab.runs import run_session
-    from cachedesk.lab.schedule import planned
-    from cachedesk.lab.trace import Ways, check
-    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
-
-    settings = _settings(data, config, policies)
-    plan = [planned(fault) for fault in faults]
-    expected = ops
-    if trace is not None:
-        # Read to its end before anything is opened, where it can be read twice.
-        checked = check(trace, Ways(form or "", skip_bad, writes, seed))
-        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked, speed or None, fill or 0)
-        expected = min(filter(None, (ops, checked.operations)), default=None)
-    else:
-        traffic = WorkloadTraffic(workload or "article", seed, keys, fill or 0)
-        seconds = seconds or (None if ops else RUN_SECONDS)
-    if report is not None:
-        from cachedesk.lab.publish.file import check_outside
-
-        check_outside(report, data)
-    load = Load(clients or (1 if trace else WORKLOAD_CLIENTS), rate, ops, seconds)
-    show: watch.Watch = watch.wait
-    if stat:
-        show = watch.stat
-    elif has_bar():
-        show = watch.bar(expected, seconds)
-    outcome = run_session(data, settings, traffic, load, faults=plan, watch=show, record=record)
-    if as_json:
-        print_json(outcome.report.as_json())
-    else:
-        print_text("\n".join(outcome.report.lines()))
-    if report is not None:
-        from cachedesk.lab.publish.file import publish
-        from cachedesk.lab.publish.origin import origin
-        from cachedesk.lab.publish.run import run_paper
-
-        publish(report, run_paper(outcome.report, origin(sys.argv[1:], seed)))
-    ctx.exit(outcome.exit_code)
 
 
 @cli.command()
@@ -293,7 +173,7 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
     """Flush the write-behind log of a data directory that is not in use to its database."""
     from cachedesk.lab.inspect import drain_directory
 
-    drained = drain_directory(data, _settings(data, config, ()))
+    drained = drain_directory(data, chosen_settings(data, config, ()))
     if as_json:
         print_json(drained.as_json())
     else:
@@ -304,6 +184,7 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
 cli.add_command(compare)
 cli.add_command(dead)
 cli.add_command(replay)
+cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(story)
 cli.add_command(torture)
@@ -344,12 +225,6 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _settings(data: Path, config: Path | None, policies: tuple[str, ...]) -> Settings:
-    from cachedesk.config import load, with_policies
-
-    return with_policies(load(data, config), policies)
-
-
 def _look(
     data: Path, config: Path | None, theme: str, refresh: str | None, *, read_only: bool
 ) -> Look:
@@ -366,8 +241,13 @@ def _look(
     )
 
 
+_DESK_OPTIONS = (
+    "policies", "workload", "rate", "seed", "clients", "without", "read_only", "refresh"
+)  # fmt: skip
+
+
 def _refuse_desk_options(ctx: click.Context) -> None:
-    for option in ("policies", "workload", "rate", "seed", "clients", "read_only", "refresh"):
+    for option in _DESK_OPTIONS:
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             flag = "policy" if option == "policies" else option.replace("_", "-")
             raise click.UsageError(

@@ -225,6 +225,18 @@ fill_option: Decorator = click.option(
     help="A key that a read does not find is set to a value of this size (1kb), as an application"
     " would from a source of its own.",
 )
+
+
+def without_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which safeguards are off from the start."""
+    return click.option(
+        "--without",
+        multiple=True,
+        type=click.Choice(["log", "read_repair", "effectively_once", "cold_restart"]),
+        help="Switch this safeguard off, to see what it is there for; repeatable.",
+    )(command)
+
+
 seed_option: Decorator = click.option(
     "--seed", type=int, default=1, show_default=True, help="What the workload is drawn from."
 )

@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
 from cachedesk.desk.pulling import Puller
+from cachedesk.desk.safeguard_knobs import LABELS, is_on, meaning
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
@@ -35,10 +36,12 @@ from cachedesk.engine.commands import (
     PauseWorker,
     Record,
     ResumeWorker,
+    SetSafeguard,
     StepWorker,
 )
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.inspection import Inspector
+from cachedesk.engine.safeguards import NAMES
 from cachedesk.engine.snapshot import Snapshot, Source
 
 USUAL_HZ = 2.0
@@ -123,6 +126,12 @@ class DeskApp(App[None]):
             if deed.name not in ("quit", "menu"):  # Textual brings its own; it is open already
                 act = partial(self.run_action, deed.action)
                 yield SystemCommand(deed.title, f"{deed.meaning} ({deed.shown_key})", act)
+        if self._control is not None and self.desk.latest is not None:
+            for name in NAMES:
+                on = not is_on(self.desk.latest, name)
+                title = f"Steer: safeguard {LABELS[name]} {'on' if on else 'off'}"
+                switch = partial(self.perform, SetSafeguard(name, on))
+                yield SystemCommand(title, meaning(name, on=on), switch)
         yield from super().get_system_commands(screen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

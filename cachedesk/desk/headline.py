@@ -9,6 +9,13 @@ from enum import StrEnum
 from cachedesk.desk.formats import number
 from cachedesk.engine.snapshot import Books, Health, Snapshot
 
+_WITHOUT = {
+    "log": "log off: fast writes are in Redis only",
+    "read_repair": "read repair off: a miss believes the row",
+    "effectively_once": "apply once off: a batch that comes again counts again",
+    "cold_restart": "cold restart off: an old Redis is believed",
+}
+
 NEARLY_FULL = 0.9
 """From this share of its limit on, the log is worth a warning."""
 
@@ -86,6 +93,15 @@ def _stores_down(snapshot: Snapshot) -> Headline | None:
     return None
 
 
+def _safeguards(snapshot: Snapshot) -> Headline | None:
+    off = snapshot.safeguards.off
+    if not off:
+        return None
+    if len(off) > 1:
+        return Headline(f"safeguards off: {', '.join(off)}", Tone.WARNING)
+    return Headline(f"{_WITHOUT[off[0]]}", Tone.WARNING)
+
+
 def _database_degraded(snapshot: Snapshot) -> Headline | None:
     if snapshot.database.health is not Health.DEGRADED:
         return None
@@ -136,6 +152,7 @@ _RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (
     _books,
     _starting,
     _stores_down,
+    _safeguards,
     _log_nearly_full,
     _database_degraded,
     _worker,

@@ -28,7 +28,9 @@ class Order(Enum):
 
 
 _WORST_FIRST = (
+    KeyState.LOST,
     KeyState.STALE,
+    KeyState.ONLY_REDIS,
     KeyState.DEAD_LETTER,
     KeyState.UNKNOWN,
     KeyState.ROW_UNKNOWN,

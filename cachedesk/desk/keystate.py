@@ -13,6 +13,8 @@ class KeyState(Enum):
     FRESH = "fresh"
     AHEAD = "ahead of SQLite"
     ONLY_LOG = "only in the log"
+    ONLY_REDIS = "only in Redis"
+    LOST = "lost with Redis"
     NEWER_IN_LOG = "newer in the log"
     EVICTED = "evicted"
     DELETE_PENDING = "delete pending"
@@ -44,6 +46,9 @@ def key_state(hot: HotKey, before: HotKey | None = None) -> KeyState:
 def _state(hot: HotKey, before: HotKey | None) -> KeyState:
     if not hot.cached_known and not hot.row_known and not hot.truth_known and not hot.pending:
         return KeyState.UNKNOWN
+    if hot.unlogged and hot.cached_known:
+        # In no log: what is in Redis is not a copy of anything.
+        return KeyState.LOST if hot.cached is None else KeyState.ONLY_REDIS
     if hot.cached is not None and hot.cached_known:
         return _in_redis(hot, before)
     if hot.pending:

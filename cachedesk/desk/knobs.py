@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from cachedesk.desk import amounts
 from cachedesk.desk.amounts import NotAnAmount
 from cachedesk.desk.formats import compact, number, size, span
-from cachedesk.engine.commands import Command, SetBatch, SetMemory, SetRate
+from cachedesk.engine.commands import Command, SetBatch, SetMemory, SetRate, SetSafeguard
 from cachedesk.engine.settings import EvictionPolicy, RedisSettings, WorkerSettings
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.lab.session import HIGHEST_RATE
@@ -65,6 +65,8 @@ def expected(snapshot: Snapshot, command: Command) -> Snapshot:
             return replace(snapshot, redis=redis)
         case SetRate(per_second):
             return replace(snapshot, rate=per_second)
+        case SetSafeguard(name, on):
+            return replace(snapshot, safeguards=snapshot.safeguards.switched(name, on))
     return snapshot
 
 

@@ -10,6 +10,7 @@ from cachedesk.desk.first_time import is_first_time
 from cachedesk.desk.look import Look
 from cachedesk.desk.notice import NoticeApp
 from cachedesk.engine.errors import CachedeskError
+from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
 from cachedesk.lab.driver import Load
 from cachedesk.lab.session import Session, Traffic
@@ -17,7 +18,15 @@ from cachedesk.lab.signals import Signals
 from cachedesk.output import is_served, short_path
 
 
-def open_desk(data: Path, settings: Settings, traffic: Traffic, load: Load, look: Look) -> int:
+def open_desk(
+    data: Path,
+    settings: Settings,
+    traffic: Traffic,
+    load: Load,
+    look: Look,
+    *,
+    safeguards: Safeguards = ALL_ON,
+) -> int:
     """Drive a stack in ``data`` and show it, until the user leaves.
 
     Args:
@@ -26,6 +35,7 @@ def open_desk(data: Path, settings: Settings, traffic: Traffic, load: Load, look
         traffic: what drives it.
         load: how much of it.
         look: how the desk looks.
+        safeguards: which are on from the start.
 
     Returns:
         The exit status: 0, or 128 and the number of the signal that ended it.
@@ -36,7 +46,7 @@ def open_desk(data: Path, settings: Settings, traffic: Traffic, load: Load, look
     """
     _end_with_the_server()
     try:
-        with Signals() as signals, Session(data, settings, traffic, load) as session:
+        with Signals() as signals, _opened(data, settings, traffic, load, safeguards) as session:
             session.start()
             app = DeskApp(
                 session,
@@ -57,6 +67,12 @@ def open_desk(data: Path, settings: Settings, traffic: Traffic, load: Load, look
         NoticeApp("The desk cannot be opened", str(error)).run()
         return 2
     return signals.exit_code or app.return_code or 0
+
+
+def _opened(
+    data: Path, settings: Settings, traffic: Traffic, load: Load, safeguards: Safeguards
+) -> Session:
+    return Session(data, settings, traffic, load, safeguards=safeguards)
 
 
 def _end_with_the_server() -> None:

@@ -71,6 +71,9 @@ def redis_view(snapshot: Snapshot) -> PartView:
 def log_view(snapshot: Snapshot) -> PartView:
     """Return the view of the write-behind log."""
     log = snapshot.log
+    if not snapshot.safeguards.log:
+        dirty = Fact("dirty", f"{compact(log.depth)} writes in Redis only")
+        return PartView("Log", log.health, log.word, dirty)
     limit = f"/{compact(log.limit_events)}" if log.limit_events else ""
     return PartView(
         "Log",

@@ -61,7 +61,7 @@ from cachedesk.engine.redis_server import RedisServer, executable
 from cachedesk.engine.repair import Reader
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
-from cachedesk.engine.snapshot import EventKind, Snapshot
+from cachedesk.engine.snapshot import EventKind, Health, Snapshot
 from cachedesk.engine.soundness import examine
 from cachedesk.engine.survey import Survey
 from cachedesk.engine.switchboard import Switchboard
@@ -264,7 +264,10 @@ class Stack:
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
         seen = self._survey.snapshot(self.workload)
-        return replace(seen, safeguards=self._switchboard.safeguards)
+        safeguards = self._switchboard.safeguards
+        if not safeguards.log:
+            seen = replace(seen, log=replace(seen.log, health=Health.DEGRADED, word="off"))
+        return replace(seen, safeguards=safeguards)
 
     def inspect(self, key: bytes) -> KeyReport:
         """Return everything that is known of one key now; a place that does not answer says so."""

@@ -23,6 +23,7 @@ class Report:
 
     ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
     did not end. ``trouble``: why the run ended before its load did, empty when it did not.
+    ``trace``: what was read of a trace. ``safeguards_off``: those that were off at the end.
     ``recorded``: what was recorded meanwhile. ``evidence``: what else was seen of the stack.
     """
 
@@ -36,6 +37,7 @@ class Report:
     trouble: str = ""
     recorded: Recorded | None = None
     trace: Count | None = None
+    safeguards_off: tuple[str, ...] = ()
     evidence: Evidence | None = None
 
     @property
@@ -73,24 +75,14 @@ class Report:
                 "retries": tally.retries,
                 "shed": tally.shed,
             },
-            "ledger": {
-                "accepted": verdict.accepted,
-                "applied": verdict.applied,
-                "pending": verdict.pending,
-                "dead": verdict.dead,
-                "lost": len(verdict.lost),
-                "duplicated": len(verdict.duplicated),
-                "phantoms": len(verdict.phantoms),
-                "wrong": len(verdict.wrong),
-                "unfounded": len(verdict.unfounded),
-                "uncertain": len(verdict.uncertain),
-            },
+            "ledger": _ledger(verdict),
             "ids": {
                 "lost": list(verdict.lost),
                 "duplicated": list(verdict.duplicated),
                 "phantoms": list(verdict.phantoms),
             },
             "judged": verdict.judged,
+            "safeguards_off": list(self.safeguards_off),
             "differences": {
                 "wrong": _as_json(verdict.wrong),
                 "unfounded": _as_json(verdict.unfounded),
@@ -123,10 +115,11 @@ class Report:
             f"  reads   {tally.gets:,}: {hit_percent}, {tally.overlay:,} from the overlay,"
             f" {tally.stale:,} stale, {tally.unavailable_reads:,} unavailable"
         )
-        yield (
-            f"  writes  {verdict.accepted:,} accepted = {verdict.applied:,} applied"
-            f" + {verdict.pending:,} pending + {verdict.dead:,} dead + {len(verdict.lost):,} lost"
+        came_to = (
+            f" = {verdict.applied:,} applied + {verdict.pending:,} pending + {verdict.dead:,} dead"
+            f" + {len(verdict.lost):,} lost"
         )
+        yield f"  writes  {verdict.accepted:,} accepted{came_to if verdict.judged else ''}"
         if tally.skipped or tally.unavailable_writes or tally.unknown_writes:
             yield (
                 f"          {tally.skipped:,} refused, {tally.unavailable_writes:,} unavailable,"
@@ -136,6 +129,8 @@ class Report:
             f"  log     lag p50 {self.lag.p50:.3f} s, p99 {self.lag.p99:.3f} s,"
             f" max {self.lag.max:.3f} s; at most {tally.depth_max:,} events waited"
         )
+        if self.safeguards_off:
+            yield f"  without {', '.join(self.safeguards_off)}: switched off"
         for fault in self.faults:
             at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
             yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"
@@ -185,6 +180,25 @@ class Report:
             yield f"Broken: {verdict.stale_reads:,} reads were STALE: {told}."
         if verdict.dirty_reads:
             yield f"Broken: {verdict.dirty_reads:,} reads rested on a write that was LOST later."
+
+
+def _ledger(verdict: Verdict) -> dict[str, int | None]:
+    if not verdict.judged:
+        # Zero would say that somebody had looked.
+        unknown = ("applied", "pending", "dead", "lost", "duplicated", "phantoms", "wrong")
+        return {"accepted": verdict.accepted, **dict.fromkeys(unknown)}
+    return {
+        "accepted": verdict.accepted,
+        "applied": verdict.applied,
+        "pending": verdict.pending,
+        "dead": verdict.dead,
+        "lost": len(verdict.lost),
+        "duplicated": len(verdict.duplicated),
+        "phantoms": len(verdict.phantoms),
+        "wrong": len(verdict.wrong),
+        "unfounded": len(verdict.unfounded),
+        "uncertain": len(verdict.uncertain),
+    }
 
 
 def _read(trace: Count) -> Iterator[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from cachedesk.engine.commands import Record
+from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
 from cachedesk.lab.driver import Load
 from cachedesk.lab.evidence import gathered
+from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.recording.recorder import check_apart, check_free
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault
@@ -36,6 +39,8 @@ def run_session(
     faults: Iterable[PlannedFault],
     watch: Watch,
     record: Path | None = None,
+    safeguards: Safeguards = ALL_ON,
+    ledger: Ledger | None = None,
 ) -> Outcome:
     """Run ``traffic`` through a stack in ``data``.
 
@@ -47,6 +52,8 @@ def run_session(
         faults: what breaks meanwhile.
         watch: waits for the end of the load and shows something meanwhile.
         record: the file to record every snapshot to, from the open stack to the end of the drain.
+        safeguards: which are on.
+        ledger: who judges; by default one that knows everything.
 
     Returns:
         The report, and 0 when every promise was kept, 1 when one was broken or the run could not
@@ -60,7 +67,8 @@ def run_session(
         check_apart(record, data)
         check_free(record)
     was_new = not data.is_dir() or not any(data.iterdir())
-    with Signals() as signals, Session(data, settings, traffic, load, faults) as session:
+    opened = partial(Session, safeguards=safeguards, ledger=ledger)
+    with Signals() as signals, opened(data, settings, traffic, load, faults) as session:
         signals.on_signal = session.driver.stop
         if record is not None:
             session.perform(Record(str(record)))

@@ -219,6 +219,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a defect too is judged, and said in the report
             tally, trouble = self.driver.tally(), _defect(error)
         faults = self._schedule.finish()
+        off = self.stack.snapshot().safeguards.off
         self._heal()
         drain_seconds = drain(self.stack.layer, DRAIN_SECONDS, stopping or threading.Event())
         lag = self.stack.metrics.lag(total=True)
@@ -235,6 +236,7 @@ class Session:
             trouble=trouble,
             recorded=self.recorded,
             trace=self._traffic.count,
+            safeguards_off=off,
         )
 
     def _set_rate(self, per_second: float | None) -> str:

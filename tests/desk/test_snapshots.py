@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from cachedesk.engine.safeguards import Safeguards
+from cachedesk.engine.snapshot import Health
+
 from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, desk
 from .scenes import FixedSource
@@ -13,6 +16,17 @@ from .scenes import FixedSource
 SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((60, 20), (80, 24), (120, 40))]
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
+LOG_OFF = replace(
+    scenes.UNBALANCED,
+    safeguards=Safeguards(log=False),
+    log=replace(scenes.HEALTHY.log, health=Health.DEGRADED, word="off"),
+    books=replace(scenes.HEALTHY.books, accepted=scenes.HEALTHY.books.accepted + 4),
+    unaccounted=(912, 913, 914, 915),
+    hot=tuple(
+        replace(key, unlogged=key.pending, pending=0) if key.pending else key
+        for key in scenes.HEALTHY.hot
+    ),
+)
 DESKS = {
     "healthy": (scenes.HEALTHY, []),
     "redis-down": (BROKEN, []),
@@ -21,6 +35,7 @@ DESKS = {
     "empty": (scenes.EMPTY, []),
     "huge": (scenes.HUGE, []),
     "odd-keys": (scenes.ODD_KEYS, []),
+    "log-off": (LOG_OFF, []),
     "unbalanced": (replace(scenes.UNBALANCED, unaccounted=(912, 913, 914)), []),
 }
 PANELS = {

@@ -17,12 +17,14 @@ from textual.widgets.option_list import Option
 
 from cachedesk.desk.amounts import NotAnAmount
 from cachedesk.desk.knobs import KNOBS, REFRESH_HERTZ, Knob, expected, policy_words
+from cachedesk.desk.safeguard_knobs import SAFEGUARD_KNOBS
 from cachedesk.desk.widgets.knob_effect import KnobEffect, traces
 from cachedesk.desk.widgets.knob_list import Act, KnobLine, KnobList
 from cachedesk.engine.commands import Command, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.engine.snapshot import Snapshot
 
 _WORKER, _REFRESH = "worker", "refresh"
+_ALL = (*KNOBS, *SAFEGUARD_KNOBS)
 _EFFECTS = {
     _WORKER: "A paused worker flushes nothing: write-behind fills the log. n flushes one batch.",
     _REFRESH: "How often the desk looks; the stack does not notice.",
@@ -172,7 +174,7 @@ class SteeringScreen(ModalScreen[None]):
 
     @property
     def _knob(self) -> Knob | None:
-        return next((knob for knob in KNOBS if knob.name == self.knobs.name_chosen), None)
+        return next((knob for knob in _ALL if knob.name == self.knobs.name_chosen), None)
 
     def _ask(self) -> None:
         """Let an exact value be typed, or chosen where there are few."""
@@ -229,7 +231,7 @@ class SteeringScreen(ModalScreen[None]):
                 KnobLine(
                     knob.name, knob.label, knob.now(now), knob.hint(now), turns=knob.there(now)
                 )
-                for knob in KNOBS
+                for knob in _ALL
             ),
             KnobLine(_REFRESH, "refresh", f"{self._refresh_hz:g} a second"),
         )

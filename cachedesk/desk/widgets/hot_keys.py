@@ -40,6 +40,8 @@ _LOOKS = {
     KeyState.DELETE_PENDING: "ahead",
     KeyState.BEING_WRITTEN: "ahead",
     KeyState.STALE: "stale",
+    KeyState.LOST: "stale",
+    KeyState.ONLY_REDIS: "ahead",
     KeyState.DEAD_LETTER: "stale",
     KeyState.ROW_UNKNOWN: "unknown",
     KeyState.CACHE_UNKNOWN: "unknown",

@@ -1,0 +1,164 @@
+"""The command ``cachedesk run``, as those of ``cli``: it reads its options, calls the lab, and
+prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cachedesk.chosen import chosen_safeguards, chosen_settings
+from cachedesk.options import (
+    WORKLOAD_CLIENTS,
+    Named,
+    Positive,
+    clients_option,
+    config_option,
+    data_option,
+    fill_option,
+    json_option,
+    policy_option,
+    report_option,
+    seed_option,
+    speed_option,
+    trace_options,
+    without_option,
+)
+from cachedesk.output import has_bar, print_json, print_text
+
+RUN_SECONDS = 10.0
+
+
+@click.command()
+@trace_options
+@speed_option
+@fill_option
+@click.option("--ops", type=click.IntRange(1), metavar="N", help="End after N operations.")
+@click.option(
+    "--seconds",
+    type=Positive(),
+    metavar="S",
+    help=f"End after S seconds.  [default for a workload without --ops: {RUN_SECONDS:g}]",
+)
+@click.option(
+    "--rate",
+    type=Positive(),
+    metavar="R",
+    help="Operations a second.  [default: as fast as it goes]",
+)
+@seed_option
+@clients_option
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME@WHEN",
+    help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
+    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty,"
+    " redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full,"
+    " database.readonly, database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
+)
+@click.option(
+    "--record",
+    type=Named(path_type=Path),
+    metavar="FILE",
+    help='Record the run to a new file, for "cachedesk replay".',
+)
+@report_option
+@without_option
+@click.option("--no-ledger", is_flag=True, help="Judge nothing, and have all of the machine.")
+@policy_option
+@json_option
+@click.option("--stat", is_flag=True, help="Print a line a second, as redis-cli --stat does.")
+@data_option
+@config_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    *,
+    workload: str | None,
+    keys: int | None,
+    trace: Path | None,
+    form: str | None,
+    skip_bad: bool,
+    writes: float,
+    speed: float | None,
+    fill: int | None,
+    ops: int | None,
+    seconds: float | None,
+    rate: float | None,
+    seed: int,
+    clients: int | None,
+    faults: tuple[str, ...],
+    record: Path | None,
+    report: Path | None,
+    without: tuple[str, ...],
+    no_ledger: bool,
+    policies: tuple[str, ...],
+    as_json: bool,
+    stat: bool,
+    data: Path,
+    config: Path | None,
+) -> None:
+    """Drive the stack without a screen, drain it, and judge what became of every write.
+
+    Exit status: 0 every promise was kept, 1 one was broken, 2 bad usage or bad files.
+    """
+    if trace and (workload or keys):
+        raise click.UsageError("--trace excludes --workload and --keys.")
+    if speed and (rate or not trace):
+        raise click.UsageError("--speed is for a trace, and excludes --rate.")
+    if as_json and stat:
+        raise click.UsageError("--json and --stat exclude each other.")
+    from cachedesk.lab import watch
+    from cachedesk.lab.driver import Load
+    from cachedesk.lab.runs import run_session
+    from cachedesk.lab.schedule import planned
+    from cachedesk.lab.trace import Ways, check
+    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
+    from cachedesk.lab.unjudged import NoLedger
+
+    settings = chosen_settings(data, config, policies)
+    plan = [planned(fault) for fault in faults]
+    expected = ops
+    if trace is not None:
+        # Read to its end before anything is opened, where it can be read twice.
+        checked = check(trace, Ways(form or "", skip_bad, writes, seed))
+        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked, speed or None, fill or 0)
+        expected = min(filter(None, (ops, checked.operations)), default=None)
+    else:
+        traffic = WorkloadTraffic(workload or "article", seed, keys, fill or 0)
+        seconds = seconds or (None if ops else RUN_SECONDS)
+    if report is not None:
+        from cachedesk.lab.publish.file import check_outside
+
+        check_outside(report, data)
+    load = Load(clients or (1 if trace else WORKLOAD_CLIENTS), rate, ops, seconds)
+    show: watch.Watch = watch.wait
+    if stat:
+        show = watch.stat
+    elif has_bar():
+        show = watch.bar(expected, seconds)
+    outcome = run_session(
+        data,
+        settings,
+        traffic,
+        load,
+        faults=plan,
+        watch=show,
+        record=record,
+        safeguards=chosen_safeguards(without),
+        ledger=NoLedger() if no_ledger else None,
+    )
+    if as_json:
+        print_json(outcome.report.as_json())
+    else:
+        print_text("\n".join(outcome.report.lines()))
+    if report is not None:
+        from cachedesk.lab.publish.file import publish
+        from cachedesk.lab.publish.origin import origin
+        from cachedesk.lab.publish.run import run_paper
+
+        publish(report, run_paper(outcome.report, origin(sys.argv[1:], seed)))
+    ctx.exit(outcome.exit_code)

@@ -1,0 +1,70 @@
+"""Safeguards on the desk: switched by keys, by the menu, and seen at once when one is off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from cachedesk.desk.app import DeskApp
+from cachedesk.desk.headline import Tone, headline
+from cachedesk.desk.keystate import KeyState, key_state
+from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.engine.safeguards import NAMES, Safeguards
+from cachedesk.engine.settings import Settings
+from cachedesk.engine.snapshot import HotKey
+from cachedesk.lab.driver import Load
+from cachedesk.lab.session import Session
+from cachedesk.lab.traffic import WorkloadTraffic
+
+from . import scenes
+from .piloting import drive, screen_text, until
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_that_is_off_is_the_headline(name: str) -> None:
+    said = headline(replace(scenes.HEALTHY, safeguards=Safeguards(**{name: False})))
+    assert said.tone is Tone.WARNING
+    assert " off: " in said.sentence
+
+
+def test_a_key_that_is_in_no_log_says_so() -> None:
+    key = HotKey(b"views:1", "write-behind", 3, cached=b"5", row=b"1", truth=b"1", unlogged=4)
+    assert key_state(key) is KeyState.ONLY_REDIS
+    assert key_state(replace(key, cached=None)) is KeyState.LOST
+
+
+def test_switched_on_the_desk_it_is_off_in_the_engine(tmp_path: Path) -> None:
+    traffic, load = WorkloadTraffic("article", 1), Load(2, rate=100.0)
+    with Session(tmp_path / "data", Settings(), traffic, load) as session:
+        session.start()
+        app = DeskApp(session, session, inspector=session, refresh_hz=4.0)
+
+        async def script(pilot: Pilot[None]) -> None:
+            await until(pilot, lambda: app.desk.latest is not None, "something is known")
+            app.simulate_key("s")
+            await until(pilot, lambda: isinstance(app.screen, SteeringScreen), "it is open")
+            await pilot.pause(0.05)
+            screen = app.screen
+            assert isinstance(screen, SteeringScreen)
+            while screen.knobs.name_chosen != "safeguard-log":
+                app.simulate_key("down")
+                await pilot.pause(0.02)
+            app.simulate_key("right")
+            off = lambda: session.stack.snapshot().safeguards.off  # noqa: E731
+            await until(pilot, lambda: off() == ("log",), "the log is off")
+            await until(pilot, lambda: "lost or old" in screen_text(app), "and seen to be")
+            app.simulate_key("right")
+            await until(pilot, lambda: off() == (), "the log is on again")
+            app.simulate_key("escape")
+            await until(pilot, lambda: app.screen is app.desk, "it is closed")
+            commands = {it.title: it for it in app.get_system_commands(app.screen)}
+            commands["Steer: safeguard read repair off"].callback()
+            await until(pilot, lambda: off() == ("read_repair",), "read repair is off")
+            await until(
+                pilot, lambda: "read repair off" in screen_text(app), "the headline says so"
+            )
+
+        drive(app, script, size=(120, 40))
