@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from cachedesk.desk.story import StoryApp
-from cachedesk.engine.snapshot import Snapshot
 from cachedesk.lab.story.performance import Performance
-from cachedesk.lab.story.scene import Outcome, Scene
 from cachedesk.lab.story.shelf import story
 
-from . import scenes
-from .piloting import RecordingControl, drive, screen_text, until
+from .piloting import drive, screen_text, until
+from .stories import END, FAILED, LOST, STEP, Fixed
 from .test_snapshots import SIZES
-
-LOST = replace(scenes.UNBALANCED, unaccounted=(1, 2, 3), workload="story the-gap")
-STEP = Scene(
-    story="the-gap",
-    title="The gap",
-    act="No log: dirty keys are remembered, and copied later",
-    act_number=1,
-    acts=2,
-    step=5,
-    steps=8,
-    say='Now, between "Redis updated" and "database updated", Redis is killed. Nobody has been told'
-    " yet that what was acknowledged a moment ago was nowhere else.",
-    doing="inject redis.kill",
-    came="Redis was killed (SIGKILL to pid 4242)",
-)
-CLAIMS = (
-    Outcome("Acknowledged views are lost", "lost > 0", True, "lost = 200"),
-    Outcome("No payment is lost", "lost_critical == 0", False, "lost_critical = 3"),
-)
-END = replace(STEP, act_number=2, step=8, ended=True, claims=CLAIMS)
-FAILED = replace(STEP, ended=True, failed="act gap, step 6: redis_up did not come true within 60 s")
-
-
-class Fixed(RecordingControl):
-    """A story that stands still."""
-
-    def __init__(self, scene: Scene, snapshot: Snapshot) -> None:
-        super().__init__()
-        self._scene, self._snapshot = scene, snapshot
-
-    def scene(self) -> Scene:
-        return self._scene
-
-    def snapshot(self) -> Snapshot:
-        return self._snapshot
-
-    def inspect(self, key):
-        raise AssertionError(key)
-
-    def advance(self) -> None:
-        raise AssertionError("it has not been asked for")
-
-    back = advance
 
 
 @pytest.mark.parametrize("size", SIZES)

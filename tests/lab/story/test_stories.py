@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.lab.story.account import play
+from cachedesk.lab.story.reading import parse
 from cachedesk.lab.story.shelf import NAMES, story
 
 RESTS = [(name, safeguard) for name in NAMES for safeguard in story(name).rests_on]
@@ -40,3 +41,14 @@ def test_every_story_that_needs_a_safeguard_off_or_on_says_so() -> None:
         told = story(name)
         off = {safeguard for act in told.act for safeguard in act.safeguards.off}
         assert off <= set(told.rests_on)
+
+
+def test_the_example_in_the_readme_holds_and_rests_on_what_it_says(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[3] / "README.md"
+    example = readme.read_text("utf-8").partition('```toml\ntitle = "A counter')[2]
+    text = f'title = "A counter{example.partition("```")[0]}'
+    mine = parse(text, "README.md", "mine")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert play(mine, tmp_path / "a").holds
+    assert not play(mine.flipped("log"), tmp_path / "b").holds
