@@ -43,6 +43,10 @@ class Told(Source, Control, Inspector, Protocol):
         """Go back by a step; may take seconds."""
         ...
 
+    def stop(self) -> None:
+        """Have the step that is being played end soon."""
+        ...
+
 
 def _deed(name: str, key: str, act: str, label: str, meaning: str) -> Deed:
     return Deed(f"story-{name}", key, act, label, label, Group.STEER, meaning, usual=True)
@@ -139,6 +143,8 @@ class StoryApp(DeskApp):
         """Leave; the exit status says whether the claims hold, if they are decided."""
         scene = self._told.scene()
         broken = bool(scene.failed) or any(claim.holds is False for claim in scene.claims)
+        # Who waits for what will not come must not keep the user here.
+        self._told.stop()
         self.exit(return_code=1 if scene.ended and broken else 0)
 
     def _look(self) -> None:
@@ -179,7 +185,12 @@ def play(told: Told, look: Look) -> int:
     """
     with Signals() as signals:
         app = StoryApp(told, refresh_hz=look.refresh_hz, theme=look.theme)
-        signals.on_signal = app.exit
+
+        def leave() -> None:
+            told.stop()
+            app.exit()
+
+        signals.on_signal = leave
         if not signals.received.is_set():
             app.run()
     return signals.exit_code or app.return_code or 0

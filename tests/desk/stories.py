@@ -62,3 +62,6 @@ class Fixed(RecordingControl):
         raise AssertionError("it has not been asked for")
 
     back = advance
+
+    def stop(self) -> None:
+        """Nothing is being played."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from textual.pilot import Pilot
 
 from cachedesk.desk.story import StoryApp
 from cachedesk.lab.story.performance import Performance
+from cachedesk.lab.story.reading import parse
 from cachedesk.lab.story.shelf import story
 
 from .piloting import drive, screen_text, until
@@ -77,3 +79,27 @@ def test_it_runs_by_itself_and_a_broken_claim_is_the_exit_status(tmp_path, monke
     drive(app, script, size=(120, 40))
     performance.close()
     assert app.return_code == 1
+
+
+def test_who_leaves_in_the_middle_of_a_step_does_not_wait_for_it(tmp_path):
+    waiting = parse(
+        'title = "t"\n[[act]]\nname = "a"\n[[act.step]]\nwait = "accepted > 5"\n'
+        '[[claim]]\nsays = "s"\nthat = "lost == 0"\n',
+        "test",
+        "waiting",
+    )
+    performance = Performance(waiting, tmp_path)
+    app = StoryApp(performance)
+
+    async def script(pilot: Pilot[None]) -> None:
+        app.simulate_key("right")
+        await until(pilot, lambda: performance.scene().busy, "it waits")
+        app.simulate_key("q")
+        await until(pilot, lambda: app.return_code is not None, "it leaves")
+
+    # Sixty seconds is what the step would wait.
+    began = time.monotonic()
+    drive(app, script, size=(120, 40))
+    performance.close()
+    assert time.monotonic() - began < 30
+    assert app.return_code == 0

@@ -142,9 +142,14 @@ class Performance:
                 self.failed = f"{self._where}: {error}"
                 self._end()
 
+    def stop(self) -> None:
+        """Have the step that is being played end soon; nothing more is played."""
+        self._closed = True
+        self._stage.stop()
+
     def close(self) -> None:
         """End it, wherever it is. Closing twice is harmless."""
-        self._closed = True
+        self.stop()
         self._stage.close()
 
     @property

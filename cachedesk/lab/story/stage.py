@@ -105,9 +105,13 @@ class Stage:
         policies = PolicyTable(self._settings.policies)
         return verdict, figures | judged(verdict, policies.of)
 
+    def stop(self) -> None:
+        """Have the step that is being played end soon."""
+        self._stopping.set()
+
     def close(self) -> None:
         """Close the stack, without a verdict. Closing twice is harmless."""
-        self._stopping.set()
+        self.stop()
         self.stack.close()
 
     def _play_set(self, step: Step) -> str:
