@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cachedesk.engine.snapshot import Mark, Snapshot, Tick
+from cachedesk.engine.snapshot import Mark, Tick
 from cachedesk.engine.stack import Stack
 
 MOST_TICKS = 1_200
@@ -43,14 +43,6 @@ class Timeline:
         while len(ticks) > 1 and _is_quiet(ticks[-1]) and _is_quiet(ticks[-2]):
             ticks.pop()
         return replace(self, ticks=tuple(ticks))
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> Timeline:
-        """Return what the history of ``snapshot`` tells: at most its last five minutes."""
-        step, ticks = snapshot.tick_seconds, snapshot.ticks
-        began_at = ticks[0].at - step if ticks else snapshot.at - snapshot.uptime_seconds
-        marks = tuple(mark for mark in snapshot.marks if (mark.end_at or began_at) >= began_at)
-        return cls(began_at, step, ticks, marks)
 
 
 def joined(ticks: Sequence[Tick]) -> Tick:

@@ -20,7 +20,6 @@ from cachedesk.engine.snapshot import (
     Mark,
     Percentiles,
     RedisState,
-    Snapshot,
     Tick,
 )
 from cachedesk.lab.evidence import Evidence
@@ -129,7 +128,7 @@ def told(*claims: Outcome) -> Account:
     story = Story(
         name="the-gap", title="The gap & what it costs", act=[act], claim=[Claim("x", "lost > 0")]
     )
-    played = PlayedAct(act, {"lost": 2.0}, BROKEN, Snapshot(BEGAN))
+    played = PlayedAct(act, {"lost": 2.0}, BROKEN, Timeline(BEGAN, 0.5))
     return Account(story, claims, (played,), "", 1.5)
 
 

@@ -26,7 +26,6 @@ from cachedesk.lab.story.performance import PlayedAct
 from cachedesk.lab.story.scene import Outcome
 from cachedesk.lab.story.script import Step
 from cachedesk.lab.story.telling import doing
-from cachedesk.lab.timeline import Timeline
 
 
 def story_paper(accounts: Sequence[Account], origin: Origin) -> Paper:
@@ -87,7 +86,7 @@ def _act(played: PlayedAct) -> Iterator[Block]:
     if told := tuple(filter(None, map(_told, played.act.step))):
         yield Listing(told, numbered=True)
     yield from books(played.verdict)
-    yield from course(Timeline.of(played.snapshot))
+    yield from course(played.timeline.settled())
 
 
 def _told(step: Step) -> str:
@@ -123,5 +122,5 @@ def _held(holds: bool | None) -> str:
 
 
 def _as_json(account: Account) -> dict[str, object]:
-    timelines = [as_json(Timeline.of(played.snapshot)) for played in account.acts]
+    timelines = [as_json(played.timeline.settled()) for played in account.acts]
     return account.as_json() | {"timelines": timelines}

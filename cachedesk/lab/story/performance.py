@@ -24,17 +24,18 @@ from cachedesk.lab.story.scene import Outcome, Scene
 from cachedesk.lab.story.script import Act, Claim, Story
 from cachedesk.lab.story.stage import Stage
 from cachedesk.lab.story.telling import doing
+from cachedesk.lab.timeline import Timeline
 from cachedesk.lab.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedAct:
-    """An act that was played to its end: its figures, its verdict, its last snapshot."""
+    """An act that was played to its end: its figures, its verdict, and how it went."""
 
     act: Act
     figures: Mapping[str, float]
     verdict: Verdict
-    snapshot: Snapshot
+    timeline: Timeline
 
 
 class Performance:
@@ -193,7 +194,7 @@ class Performance:
     def _judge(self) -> None:
         self._last = self._stage.stack.snapshot()
         verdict, figures = self._stage.finish()
-        self.played.append(PlayedAct(self._act, figures, verdict, self._last))
+        self.played.append(PlayedAct(self._act, figures, verdict, self._stage.timeline()))
 
     def _end(self) -> None:
         if not self.failed:

@@ -37,6 +37,7 @@ from cachedesk.lab.story.keys import named
 from cachedesk.lab.story.reading import faults_of
 from cachedesk.lab.story.script import Act, Keys, Step, Traffic
 from cachedesk.lab.tally import Tally, total
+from cachedesk.lab.timeline import Sampler, Timeline
 from cachedesk.lab.verdict import Verdict
 from cachedesk.lab.workload import workload
 
@@ -67,6 +68,8 @@ class Stage:
         self._stopping = threading.Event()
         self.stack = Stack(data, self._settings, self._ledger, act.safeguards)
         self.stack.workload = workload_title
+        self._sampler = Sampler(self.stack)
+        self._sampler.start()
 
     def figures(self) -> Figures:
         """Return the figures of this moment, and those that were noted."""
@@ -105,6 +108,10 @@ class Stage:
         policies = PolicyTable(self._settings.policies)
         return verdict, figures | judged(verdict, policies.of)
 
+    def timeline(self) -> Timeline:
+        """Return how the act went, once it was closed."""
+        return self._sampler.stop()
+
     def stop(self) -> None:
         """Have the step that is being played end soon."""
         self._stopping.set()
@@ -112,6 +119,7 @@ class Stage:
     def close(self) -> None:
         """Close the stack, without a verdict. Closing twice is harmless."""
         self.stop()
+        self._sampler.stop()
         self.stack.close()
 
     def _play_set(self, step: Step) -> str:
