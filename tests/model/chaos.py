@@ -80,7 +80,7 @@ class Chaos:
                 self.stack.layer._cache.save()
                 self.stack.faults  # noqa: B018 - what the desk does is the keeper's doing
                 keeper = self._keeper()
-                keeper.restart_with_old()
+                keeper.restart_with_old(0.5)
             except (Unavailable, AttributeError):
                 return
 
