@@ -178,7 +178,9 @@ def _redis(report: KeyReport) -> PlaceView:
     elif not report.ttl_known:
         expiry = "expiry unknown"
     glyph, word, look = _AGREEMENTS[report.agrees]
-    if report.agrees is False and report.moving:
+    if report.unlogged:
+        glyph, word, look = "◐", "in no log", Look.WARNING
+    elif report.agrees is False and report.moving:
         glyph, word, look = "◐", "changing", Look.WARNING
     return PlaceView("Redis", glyph, word, look, value_text(cached), (expiry, *_size_fact(cached)))
 
@@ -220,6 +222,9 @@ def _size_fact(held: Held) -> tuple[str, ...]:
 
 def _redis_answers(report: KeyReport) -> Verdict:
     holds = f"it holds {value_text(report.cached, VALUE_CELLS)}"
+    if report.unlogged:
+        why = f"{holds}; {number(report.unlogged)} writes of it are in no log, and go with Redis"
+        return Verdict("Redis answers", why, Look.WARNING)
     if report.agrees:
         return Verdict("Redis answers", f"{holds}, the same as the truth", Look.WELL)
     if report.agrees is None:

@@ -70,6 +70,7 @@ class KeyReport:
     ``agrees``: whether Redis's copy is the truth, ``None`` when there is no copy, or nothing to
     compare it with; ``moving``: the key changed while it was looked at. ``letters``: its newest
     dead letters. ``writes``: its newest writes by seq; from ``writes_since`` on none is missing.
+    ``unlogged``: how many writes of it are in Redis and in no log.
     """
 
     key: bytes
@@ -93,6 +94,7 @@ class KeyReport:
     letters: tuple[DeadLetter, ...] = ()
     writes: tuple[RecentWrite, ...] = ()
     writes_since: float = 0.0
+    unlogged: int = 0
 
 
 class Inspector(Protocol):

@@ -133,6 +133,7 @@ class StackInspector:
             letters=letters,
             writes=writes,
             writes_since=writes_since,
+            unlogged=self._pending.unlogged(key),
         )
 
     def _settled(self, key: bytes) -> tuple[_Look, bool]:

@@ -10,8 +10,10 @@ from textual.pilot import Pilot
 
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.headline import Tone, headline
+from cachedesk.desk.keyreport import places, verdict
 from cachedesk.desk.keystate import KeyState, key_state
 from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.engine.inspection import Winner
 from cachedesk.engine.safeguards import NAMES, Safeguards
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import HotKey
@@ -19,7 +21,7 @@ from cachedesk.lab.driver import Load
 from cachedesk.lab.session import Session
 from cachedesk.lab.traffic import WorkloadTraffic
 
-from . import scenes
+from . import reports, scenes
 from .piloting import drive, screen_text, until
 
 
@@ -34,6 +36,12 @@ def test_a_key_that_is_in_no_log_says_so() -> None:
     key = HotKey(b"views:1", "write-behind", 3, cached=b"5", row=b"1", truth=b"1", unlogged=4)
     assert key_state(key) is KeyState.ONLY_REDIS
     assert key_state(replace(key, cached=None)) is KeyState.LOST
+
+
+def test_the_inspector_says_what_goes_with_redis() -> None:
+    report = replace(reports.PENDING, unlogged=3, agrees=False, winner=Winner.REDIS)
+    assert "3 writes of it are in no log" in verdict(report).why
+    assert places(report)[0].word == "in no log"
 
 
 def test_switched_on_the_desk_it_is_off_in_the_engine(tmp_path: Path) -> None:

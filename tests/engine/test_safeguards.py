@@ -80,6 +80,7 @@ def test_without_the_log_what_redis_loses_is_lost_by_id(stack: Stack, judge: Jud
     assert {receipt.level for receipt in receipts} == {Level.CACHED}
     paid = stack.layer.set("payment:1", "paid")
     assert stack.layer.get("views:3") == b"5"
+    assert stack.inspect(b"views:3").unlogged == 1
     assert stack.snapshot().books.pending == 6
     kill_redis(stack)
     assert stack.layer.incr("views:0") == 1

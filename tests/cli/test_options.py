@@ -1,0 +1,18 @@
+"""What the options offer is what there is; they name it themselves, to be quick."""
+
+from __future__ import annotations
+
+from cachedesk.cli import cli
+from cachedesk.engine.safeguards import NAMES as SAFEGUARDS
+from cachedesk.lab.trace.formats import NAMES as FORMATS
+from cachedesk.lab.workload import WORKLOADS
+from cachedesk.options import TRACE_FORMATS
+
+
+def test_the_options_name_all_there_is() -> None:
+    assert set(TRACE_FORMATS) == set(FORMATS)
+    run = {option.name: option for option in cli.commands["run"].params}
+    assert list(run["without"].type.choices) == list(SAFEGUARDS)  # type: ignore[attr-defined]
+    text = str(run["workload"].help)  # type: ignore[attr-defined]
+    named = text.replace("ycsb-a to ycsb-f", "ycsb-a ycsb-b ycsb-c ycsb-d ycsb-e ycsb-f")
+    assert all(name in named for name in WORKLOADS)
