@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -47,11 +48,19 @@ class Served:
 
     def redis_servers(self) -> int:
         """How many redis-servers of ours run."""
-        return sum("redis-server" in child.name() for child in self._children())
+        return sum("redis-server" in name for name in self._names())
 
     def desks(self) -> int:
         """How many processes the server has started that run now."""
-        return len([child for child in self._children() if "python" in child.name()])
+        return sum("python" in name for name in self._names())
+
+    def _names(self) -> list[str]:
+        names: list[str] = []
+        for child in self._children():
+            # It may end while it is looked at.
+            with suppress(psutil.NoSuchProcess):
+                names.append(child.name())
+        return names
 
     def _children(self) -> list[psutil.Process]:
         try:
