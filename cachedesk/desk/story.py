@@ -169,8 +169,9 @@ class StoryApp(DeskApp):
         finally:
             self._quiet_since = time.monotonic()
             self._in_step = False
-        self.call_from_thread(self._look)
-        self.call_from_thread(self._puller.soon)
+        if self.return_code is None:
+            self.call_from_thread(self._look)
+            self.call_from_thread(self._puller.soon)
 
 
 def play(told: Told, look: Look) -> int:
