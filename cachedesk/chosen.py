@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cachedesk.engine.safeguards import Safeguards
     from cachedesk.engine.settings import Settings
+    from cachedesk.lab.session import Traffic
 
 
 def chosen_settings(data: Path, config: Path | None, policies: tuple[str, ...]) -> Settings:
@@ -23,3 +24,43 @@ def chosen_safeguards(without: tuple[str, ...]) -> Safeguards:
     from cachedesk.engine.safeguards import Safeguards
 
     return Safeguards(**dict.fromkeys(without, False))
+
+
+def chosen_traffic(
+    *,
+    workload: str | None,
+    keys: int | None,
+    trace: Path | None,
+    form: str | None,
+    skip_bad: bool,
+    writes: float,
+    speed: float | None,
+    fill: int | None,
+    ops: int | None,
+    seed: int,
+) -> tuple[Traffic, int | None]:
+    """Return the traffic, and how many operations it will be, if that is known.
+
+    A trace is read to its end here, where it can be read twice, before anything is opened;
+    errors as ``trace.check``.
+    """
+    from cachedesk.lab.trace import Ways, check
+    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
+
+    if trace is None:
+        return WorkloadTraffic(workload or "article", seed, keys, fill or 0), ops
+    checked = check(trace, Ways(form or "", skip_bad, writes, seed))
+    expected = min(filter(None, (ops, checked.operations)), default=None)
+    return TraceTraffic(checked, speed or None, fill or 0), expected
+
+
+def refuse_mixed_traffic(
+    *, workload: str | None, keys: int | None, trace: Path | None, speed: float | None, paced: bool
+) -> None:
+    """Raise ``UsageError`` where options name two kinds of traffic, or two paces."""
+    import click
+
+    if trace and (workload or keys):
+        raise click.UsageError("--trace excludes --workload and --keys.")
+    if speed and (paced or not trace):
+        raise click.UsageError("--speed is for a trace, and excludes --rate.")

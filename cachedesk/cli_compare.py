@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cachedesk.chosen import chosen_traffic, refuse_mixed_traffic
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
     Positive,
@@ -100,11 +101,8 @@ def compare(
     """
     if trace is not None and str(trace) == "-":
         raise click.UsageError("--trace: a comparison reads its traffic for each run; name a file.")
-    if trace and (workload or keys):
-        raise click.UsageError("--trace excludes --workload and --keys.")
     paced = rate or any(text.partition("=")[0].strip() == "rate" for text in varied)
-    if speed and (paced or not trace):
-        raise click.UsageError("--speed is for a trace, and excludes --rate.")
+    refuse_mixed_traffic(workload=workload, keys=keys, trace=trace, speed=speed, paced=bool(paced))
     from cachedesk.config import load, with_policies
     from cachedesk.engine.settings import Settings
     from cachedesk.lab import watch
@@ -114,8 +112,6 @@ def compare(
     from cachedesk.lab.compare.varying import variants
     from cachedesk.lab.driver import Load
     from cachedesk.lab.schedule import planned
-    from cachedesk.lab.trace import Ways, check
-    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
 
     settings = with_policies(load(Path(), config) if config else Settings(), policies)
     clients = clients or (1 if trace else WORKLOAD_CLIENTS)
@@ -123,13 +119,18 @@ def compare(
     if trace is None:
         ops = ops or WORKLOAD_OPS
     made = variants(varied, settings, Load(clients, rate, ops))
-    if trace is not None:
-        checked = check(trace, Ways(form or "", skip_bad, writes, seed))
-        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked, speed or None, fill or 0)
-        expected = min(filter(None, (ops, checked.operations)), default=None)
-    else:
-        traffic = WorkloadTraffic(workload or "article", seed, keys, fill or 0)
-        expected = ops
+    traffic, expected = chosen_traffic(
+        workload=workload,
+        keys=keys,
+        trace=trace,
+        form=form,
+        skip_bad=skip_bad,
+        writes=writes,
+        speed=speed,
+        fill=fill,
+        ops=ops,
+        seed=seed,
+    )
 
     def announce(title: str) -> watch.Watch:
         if not has_bar():

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 
-from cachedesk.chosen import chosen_safeguards, chosen_settings
+from cachedesk.chosen import (
+    chosen_safeguards,
+    chosen_settings,
+    chosen_traffic,
+    refuse_mixed_traffic,
+)
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
     Named,
@@ -105,31 +110,31 @@ def run(
 
     Exit status: 0 every promise was kept, 1 one was broken, 2 bad usage or bad files.
     """
-    if trace and (workload or keys):
-        raise click.UsageError("--trace excludes --workload and --keys.")
-    if speed and (rate or not trace):
-        raise click.UsageError("--speed is for a trace, and excludes --rate.")
+    refuse_mixed_traffic(workload=workload, keys=keys, trace=trace, speed=speed, paced=bool(rate))
     if as_json and stat:
         raise click.UsageError("--json and --stat exclude each other.")
     from cachedesk.lab import watch
     from cachedesk.lab.driver import Load
     from cachedesk.lab.runs import run_session
     from cachedesk.lab.schedule import planned
-    from cachedesk.lab.trace import Ways, check
-    from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
     from cachedesk.lab.unjudged import NoLedger
 
     settings = chosen_settings(data, config, policies)
     plan = [planned(fault) for fault in faults]
-    expected = ops
-    if trace is not None:
-        # Read to its end before anything is opened, where it can be read twice.
-        checked = check(trace, Ways(form or "", skip_bad, writes, seed))
-        traffic: TraceTraffic | WorkloadTraffic = TraceTraffic(checked, speed or None, fill or 0)
-        expected = min(filter(None, (ops, checked.operations)), default=None)
-    else:
-        traffic = WorkloadTraffic(workload or "article", seed, keys, fill or 0)
-        seconds = seconds or (None if ops else RUN_SECONDS)
+    traffic, expected = chosen_traffic(
+        workload=workload,
+        keys=keys,
+        trace=trace,
+        form=form,
+        skip_bad=skip_bad,
+        writes=writes,
+        speed=speed,
+        fill=fill,
+        ops=ops,
+        seed=seed,
+    )
+    if trace is None and not ops:
+        seconds = seconds or RUN_SECONDS
     if report is not None:
         from cachedesk.lab.publish.file import check_outside
 

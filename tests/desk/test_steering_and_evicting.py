@@ -19,6 +19,7 @@ from cachedesk.engine.commands import (
     SetMemory,
     SetRate,
 )
+from cachedesk.engine.safeguards import Safeguards
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import EMPTY, HEALTHY, FixedSource
@@ -204,3 +205,19 @@ def test_escape_evicts_nothing():
 
     drive(app, script)
     assert control.commands == []
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_what_an_eviction_costs_is_said_as_it_is(logged):
+    # HEALTHY with the log off: what only Redis holds, an eviction loses.
+    snapshot = replace(HEALTHY, safeguards=Safeguards(log=logged))
+    app = desk(RecordingControl(), FixedSource(snapshot))
+
+    async def script(pilot):
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(app.screen, EvictScreen), "open")
+        said = screen_text(app)
+        assert ("the truth keeps all" in said) == logged
+        assert ("dirty ones are lost" in said) != logged
+
+    drive(app, script)

@@ -25,8 +25,9 @@ from cachedesk.engine.stack import Stack
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, running, wait_until_admitted
 from .until import together, until
 
-DEADLINE_SECONDS = 0.25
-BOUND_SECONDS = 1.5
+# A disk that others use has been seen to take a quarter of a second for one commit.
+DEADLINE_SECONDS = 1.0
+BOUND_SECONDS = 3.0
 
 HASTY = Settings(
     database=DatabaseSettings(write_seconds=DEADLINE_SECONDS),

@@ -77,7 +77,7 @@ def test_a_full_log_degrades_to_write_through(open_stack: OpenStack) -> None:
 def test_with_the_database_locked_write_through_is_unavailable_at_its_deadline(
     open_stack: OpenStack,
 ) -> None:
-    stack = open_stack(Settings(database=DatabaseSettings(write_seconds=0.2)))
+    stack = open_stack(Settings(database=DatabaseSettings(write_seconds=1.0)))
     cache = stack.layer
     cache.set("order:1", b"old")
     stack.perform(Inject("database.lock"))

@@ -1,4 +1,4 @@
-"""Eviction: which keys are to leave Redis; the truth keeps every one of them."""
+"""Eviction: which keys are to leave Redis; with the log on, the truth keeps every one of them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,12 @@ class EvictScreen(ModalScreen[Command | None]):
 
     def _say(self) -> None:
         keys = self._snapshot.redis.keys
-        held = f"Redis holds {number(keys)} {'key' if keys == 1 else 'keys'}; the truth keeps all."
+        kept = (
+            "the truth keeps all."
+            if self._snapshot.safeguards.log
+            else "the log is off: dirty ones are lost."
+        )
+        held = f"Redis holds {number(keys)} {'key' if keys == 1 else 'keys'}; {kept}"
         if self.typed.display and self._asks_for_a_pattern and (text := self.typed.value.strip()):
             hot = self._snapshot.hot
             alike = sum(glob(text).match(one.key) is not None for one in hot)

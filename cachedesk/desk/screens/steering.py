@@ -26,7 +26,7 @@ from cachedesk.engine.snapshot import Snapshot
 _WORKER, _REFRESH = "worker", "refresh"
 _ALL = (*KNOBS, *SAFEGUARD_KNOBS)
 _EFFECTS = {
-    _WORKER: "A paused worker flushes nothing: write-behind fills the log. n flushes one batch.",
+    _WORKER: "A paused worker flushes nothing: what is written behind waits. n flushes one batch.",
     _REFRESH: "How often the desk looks; the stack does not notice.",
 }
 

@@ -6,14 +6,13 @@ Whether it can be written is asked before a run begins: nobody wants to learn it
 from __future__ import annotations
 
 import difflib
-import os
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from cachedesk.engine.errors import CachedeskError
+from cachedesk.lab.newfile import reason, why_not_beside, why_not_here
 from cachedesk.lab.publish.html import as_html
 from cachedesk.lab.publish.markdown import as_markdown
 from cachedesk.lab.publish.paper import Paper
@@ -54,40 +53,18 @@ def check_report(path: Path) -> None:
             made there.
     """
     _form(path)
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        folder = path.parent
-        if not folder.is_dir():
-            raise ReportError(f"{path} cannot be made: there is no folder {folder}") from None
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise ReportError(f"{path} cannot be made: {folder} is not writable") from None
-        return
-    except (OSError, ValueError) as error:
-        raise ReportError(f"{path} cannot be made: {_reason(error)}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise ReportError(f"{path} is not a file; report to a new one")
-    if found.st_size:
-        raise ReportError(f"{path} exists and is not overwritten; report to a new file")
-    if not os.access(path, os.W_OK):
-        raise ReportError(f"{path} is not writable")
+    if complaint := why_not_here(path, "report"):
+        raise ReportError(complaint)
 
 
 def check_outside(path: Path, data: Path) -> None:
-    """See that ``path`` is not in the data directory, where every file has its meaning.
+    """See that ``path`` is not in the data directory.
 
     Raises:
         ReportError: it is.
     """
-    try:
-        inside = path.resolve().is_relative_to(data.resolve())
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ReportError(f"{path} cannot be made: {_reason(error)}") from error
-    if inside:
-        raise ReportError(
-            f"{path} is in the data directory, which holds the stack's own files only; report"
-            " to somewhere else"
-        )
+    if complaint := why_not_beside(path, data, "report"):
+        raise ReportError(complaint)
 
 
 def publish(path: Path, paper: Paper) -> None:
@@ -104,7 +81,7 @@ def publish(path: Path, paper: Paper) -> None:
     except OSError as error:
         if is_new:
             path.unlink(missing_ok=True)
-        raise ReportError(f"{path} cannot be written: {_reason(error)}") from error
+        raise ReportError(f"{path} cannot be written: {reason(error)}") from error
 
 
 def _form(path: Path) -> Callable[[Paper], str]:
@@ -114,7 +91,3 @@ def _form(path: Path) -> Callable[[Paper], str]:
         hint = f"; did you mean {path.stem}{near[0]}?" if near else ""
         raise ReportError(f"{path}: a report ends in {', '.join(_FORMS)}{hint}")
     return _FORMS[ending]
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

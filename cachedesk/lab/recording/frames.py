@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cachedesk.engine.errors import CachedeskError
+from cachedesk.lab.newfile import reason
 
 FORMAT = 1
 MAGIC = b"cachedesk recording %03d\n" % FORMAT
@@ -95,11 +96,6 @@ def open_file(path: Path) -> BinaryIO:
         os.close(number)
         raise RecordingError(f"{path} is not a file")
     return os.fdopen(number, "rb")
-
-
-def reason(error: Exception) -> str:
-    """Return why a file cannot be used, in the system's own words."""
-    return str(getattr(error, "strerror", None) or error)
 
 
 def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +15,9 @@ import msgspec
 from cachedesk import __version__
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.snapshot import Snapshot
+from cachedesk.lab.newfile import reason, why_not_beside, why_not_here, why_not_into
 from cachedesk.lab.recording.delta import Packer
-from cachedesk.lab.recording.frames import MAGIC, Kind, RecordingError, frame_bytes, reason
+from cachedesk.lab.recording.frames import MAGIC, Kind, RecordingError, frame_bytes
 
 RECORDS_PER_SECOND = 2.0
 
@@ -61,40 +61,21 @@ def check_free(path: Path) -> None:
     Raises:
         RecordingError: there is something already, or nothing can be made there.
     """
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        folder = path.parent
-        if not folder.is_dir():
-            raise RecordingError(f"{path} cannot be made: there is no folder {folder}") from None
-        return
-    except (OSError, ValueError) as error:
-        raise RecordingError(f"{path} cannot be made: {reason(error)}") from error
-    _refuse(path, found)
+    _refuse(why_not_here(path, "record"))
 
 
 def check_apart(path: Path, data: Path) -> None:
-    """See that ``path`` is not in the data directory, where every file has its meaning.
+    """See that ``path`` is not in the data directory.
 
     Raises:
         RecordingError: it is.
     """
-    try:
-        inside = path.resolve().is_relative_to(data.resolve())
-    except (OSError, ValueError, RuntimeError) as error:
-        raise RecordingError(f"{path} cannot be made: {error}") from error
-    if inside:
-        raise RecordingError(
-            f"{path} is in the data directory, which holds the stack's own files only; record"
-            " to somewhere else"
-        )
+    _refuse(why_not_beside(path, data, "record"))
 
 
-def _refuse(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise RecordingError(f"{path} is not a file; record to a new one")
-    if found.st_size:
-        raise RecordingError(f"{path} exists and is not overwritten; record to a new file")
+def _refuse(complaint: str) -> None:
+    if complaint:
+        raise RecordingError(complaint)
 
 
 def _create(path: Path) -> tuple[int, bool]:
@@ -110,7 +91,7 @@ def _create(path: Path) -> tuple[int, bool]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Only now: another recorder may have begun meanwhile.
-        _refuse(path, os.fstat(file))
+        _refuse(why_not_into(path, os.fstat(file), "record"))
     except OSError as error:
         os.close(file)
         raise RecordingError(f"{path} is being recorded to by somebody else") from error

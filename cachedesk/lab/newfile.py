@@ -1,0 +1,61 @@
+"""A new file that the user names, for a recording or a report: nothing is ever overwritten.
+
+Each question answers in words, "" for yes: what is wrong is said by the error of whoever asks.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+def why_not_here(path: Path, verb: str) -> str:
+    """Return why a new file cannot be made at ``path``; nothing is changed.
+
+    Args:
+        path: where; a file without a byte is as good as none.
+        verb: what one does to it, like "record".
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        folder = path.parent
+        if not folder.is_dir():
+            return f"{path} cannot be made: there is no folder {folder}"
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return f"{path} cannot be made: {folder} is not writable"
+        return ""
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be made: {reason(error)}"
+    return why_not_into(path, found, verb) or (
+        "" if os.access(path, os.W_OK) else f"{path} is not writable"
+    )
+
+
+def why_not_into(path: Path, found: os.stat_result, verb: str) -> str:
+    """Return why what was ``found`` at ``path`` cannot be written to."""
+    if not stat.S_ISREG(found.st_mode):
+        return f"{path} is not a file; {verb} to a new one"
+    if found.st_size:
+        return f"{path} exists and is not overwritten; {verb} to a new file"
+    return ""
+
+
+def why_not_beside(path: Path, data: Path, verb: str) -> str:
+    """Return why ``path`` is not apart from the data directory, where all files have a meaning."""
+    try:
+        inside = path.resolve().is_relative_to(data.resolve())
+    except (OSError, ValueError, RuntimeError) as error:
+        return f"{path} cannot be made: {reason(error)}"
+    if inside:
+        return (
+            f"{path} is in the data directory, which holds the stack's own files only; {verb}"
+            " to somewhere else"
+        )
+    return ""
+
+
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, in the system's own words."""
+    return str(getattr(error, "strerror", None) or error)
