@@ -13,6 +13,7 @@ import click
 
 from cachedesk import __version__
 from cachedesk.chosen import chosen_safeguards, chosen_settings
+from cachedesk.cli_bench import bench
 from cachedesk.cli_compare import compare
 from cachedesk.cli_dead import dead
 from cachedesk.cli_replay import replay
@@ -188,6 +189,7 @@ cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(story)
 cli.add_command(torture)
+cli.add_command(bench)
 
 
 def main() -> NoReturn:

@@ -217,6 +217,7 @@ class Stack:
                 f"recovered {vault.recovered:,} pending events after {stop}, 0 lost,"
                 f" {vault.recovery_seconds:.2f} s",
             )
+        self.redis_socket = server.socket_path
         cache = Cache(server.socket_path, settings.redis.timeout_seconds)
         limits = MemoryLimits(settings.redis, server, cache)
         keeper = RedisKeeper(server, cache, announce, limits, lambda: vault.pending.kept)

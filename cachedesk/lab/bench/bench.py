@@ -1,0 +1,88 @@
+"""The bench itself: a scratch folder, all rivals in it, and one work after the other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachedesk.lab.bench import dead_one
+from cachedesk.lab.bench.contest import LIMIT, Rival, Row
+from cachedesk.lab.bench.engines import Engines
+from cachedesk.lab.bench.mixed import mixed
+from cachedesk.lab.bench.ours import Ours
+from cachedesk.lab.bench.peers import missing, open_peers
+from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy
+from cachedesk.lab.bench.rounds import Effort, contest, steps
+from cachedesk.lab.bench.works import MIXED, PENDING_AT_THE_KILL, WORKS
+
+BARE = "bare socket"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far the bench is: what is being done, and ``done`` of ``of`` laps."""
+
+    title: str
+    done: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What was measured. ``absent``: peers that are not installed."""
+
+    rows: tuple[Row, ...]
+    effort: Effort
+    absent: tuple[str, ...]
+
+
+def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
+    """Measure everything.
+
+    Args:
+        effort: how thoroughly.
+        announce: told before each lap.
+    """
+    with ExitStack() as leaving:
+        scratch = leaving.enter_context(tempfile.TemporaryDirectory(prefix="cachedesk-bench-"))
+        folder = Path(scratch)
+        announce(Step("killing a stack that has much pending", 0, 1))
+        dead = dead_one.make(folder, round(PENDING_AT_THE_KILL * effort.share))
+        leaving.callback(dead_one.clear_up, dead)
+        announce(Step("opening everybody", 0, 1))
+        rivals: list[Rival] = []
+
+        def close_all() -> None:
+            for rival in reversed(rivals):
+                rival.close()
+
+        leaving.callback(close_all)
+        ours = Ours(folder, effort, dead)
+        rivals.append(ours)
+        socket_path = ours.stack.redis_socket
+        for name, calls in ((LIMIT, ByRedisPy), (BARE, ByBareSocket)):
+            where = folder / name.replace(" ", "-")
+            rivals.append(Engines(name, where, calls(socket_path), effort, dead))
+        rivals += open_peers(folder, socket_path, effort.share)
+        laps = [rival.laps() for rival in rivals]
+        of = sum(steps(work, laps, effort) for work in WORKS) + 2 * effort.long_rounds
+        done = 0
+        rows: list[Row] = []
+        for work in (*WORKS, MIXED):
+
+            def stepped(title: str = work.title) -> None:
+                nonlocal done
+                done += 1
+                announce(Step(title, min(done, of), of))
+
+            announce(Step(work.title, done, of))
+            if work is MIXED:
+                close_all()
+                rivals.clear()
+                rows.append(mixed(folder, effort, stepped))
+            else:
+                rows.append(contest(work, rivals, effort, stepped))
+        return Bench(tuple(rows), effort, tuple(missing()))

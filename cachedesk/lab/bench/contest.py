@@ -1,0 +1,119 @@
+"""The contest: who does a work how, and what was measured of it. Plain values and arithmetic.
+
+All who do a work take turns, round by round, so that a noisy minute hits all of them; what is
+compared are medians of one run. (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
+2013, say why rounds matter more than long laps.)
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+OURS = "cachedesk"
+LIMIT = "limit"
+
+
+def nothing(_: int) -> None:
+    """Prepare nothing."""
+
+
+def nothing_more() -> None:
+    """Settle nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One way to do a work. ``run`` does so many operations and is timed; ``prepare``, before it
+    and for as many, and ``settle``, behind it, are not. ``fixed``: it is always this many, because
+    the work is one piece; ``most``: it cannot be more."""
+
+    run: Callable[[int], object]
+    prepare: Callable[[int], object] = nothing
+    settle: Callable[[], object] = nothing_more
+    fixed: int | None = None
+    most: int = 1_000_000
+
+
+class Rival(Protocol):
+    """Somebody who does some of the works."""
+
+    name: str
+
+    def laps(self) -> Mapping[str, Lap]:
+        """Return how it does each work that it can do, by the work's name."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A row of the table.
+
+    ``limit``: in words, what nobody can do without. ``aim``: how fast we mean to be, as a share of
+    the limit's speed. ``unit``: what an operation is.
+    """
+
+    name: str
+    title: str
+    limit: str
+    aim: float
+    unit: str = "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one rival took: seconds an operation, one for each round."""
+
+    name: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Seconds an operation."""
+        return statistics.median(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one work. The first result is ours, if we took part."""
+
+    work: Work
+    results: tuple[Result, ...]
+
+    def of(self, name: str) -> Result | None:
+        """Return the result of the rival of this name, if there is one."""
+        return next((result for result in self.results if result.name == name), None)
+
+    def times(self, name: str) -> float | None:
+        """Return how many times as fast as ``name`` we are, by medians."""
+        ours, theirs = self.of(OURS), self.of(name)
+        if ours is None or theirs is None:
+            return None
+        return theirs.median / ours.median
+
+    def spread(self, name: str) -> tuple[float, float] | None:
+        """Return the lowest and the highest of what ``times`` was in a single round."""
+        ours, theirs = self.of(OURS), self.of(name)
+        if ours is None or theirs is None:
+            return None
+        each = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=False)]
+        return min(each), max(each)
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether our aim was reached; ``None`` when it was not measured."""
+        found = self.times(LIMIT)
+        # Rounded as it is shown: nobody should read "0.90, aim 0.9, missed".
+        return None if found is None else round(found, 2) >= self.work.aim
+
+
+def by_turns(names: Sequence[str], round_number: int) -> list[str]:
+    """Return in which order all take their turns: each goes first now and then."""
+    start = round_number % len(names) if names else 0
+    return [*names[start:], *names[:start]]

@@ -1,0 +1,185 @@
+"""The limit: only the engine calls that nobody can do without, done as well as they can be.
+
+No promise is kept here: it knows no key's other writes, repairs nothing, and what is put into the
+queue is ready-made. One file for the rows, one for the queue, both at ``synchronous=FULL``, as
+ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from cachedesk.engine import record
+from cachedesk.engine.clock import wall_seconds
+from cachedesk.engine.durable_queue import DurableQueue, Verbatim
+from cachedesk.engine.events import Op, WriteEvent
+from cachedesk.engine.refusal import WRITE_ROW
+from cachedesk.engine.schema import prepare
+from cachedesk.lab.bench import dead_one
+from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.redis_calls import RedisCalls, dropped_in_parts
+from cachedesk.lab.bench.rounds import Effort
+from cachedesk.lab.bench.stuff import CALLERS, MANY, Stuff, drawn, each, in_hundreds
+from cachedesk.lab.bench.works import PENDING_TO_DRAIN
+
+_EVENTS_PER_RECORD = 1_000
+
+
+class Engines(Rival):
+    """Redis, a queue file and a database file, called directly."""
+
+    def __init__(
+        self, name: str, folder: Path, calls: RedisCalls, effort: Effort, dead: Path
+    ) -> None:
+        """Prepare in ``folder``; ``dead`` is the data directory of a stack that was killed."""
+        self.name = name
+        self._calls = calls
+        self._stuff = stuff = Stuff(name.encode())
+        self._dead_log = dead / "log"
+        folder.mkdir()
+        self._folder = folder
+        self._rows = _rows(folder / "rows.db")
+        self._queue = _queue(folder / "queue")
+        self._drained = drawn(stuff.drained, round(PENDING_TO_DRAIN * effort.share))
+        self._write_rows(stuff.read + stuff.cold)
+        for start in range(0, len(stuff.read), MANY):
+            calls.set_many(dict.fromkeys(stuff.read[start : start + MANY], stuff.value))
+        self._one = record.encode(1, [_event(stuff.counted[0])])
+        self._sixteen = record.encode(1, [_event(key) for key in stuff.counted[:CALLERS]])
+        self._hundred = record.encode(
+            1,
+            [WriteEvent(1, Op.SET, key, stuff.value, wall_seconds()) for key in stuff.fast[:MANY]],
+        )
+        self._coalesced: list[list[tuple[bytes, bytes, int, float]]] = []
+
+    def laps(self) -> Mapping[str, Lap]:
+        """Return the calls of each work."""
+        calls, stuff, queue = self._calls, self._stuff, self._queue
+        select = "SELECT value, seq FROM rows WHERE key=?"
+        rows = self._rows
+
+        def repair(operations: int) -> None:
+            for key in stuff.cold[:operations]:
+                value, _ = rows.execute(select, (key,)).fetchone()
+                calls.set(key, value)
+
+        def behind(key: bytes) -> None:
+            queue.put(self._one)
+            calls.incr(key)
+
+        sixteens = itertools.cycle(
+            [stuff.counted[start : start + CALLERS] for start in range(0, 992, CALLERS)]
+        )
+
+        def behind_16(operations: int) -> None:
+            for keys in itertools.islice(sixteens, max(1, operations // CALLERS)):
+                queue.put(self._sixteen)
+                calls.incr_many(keys)
+
+        def behind_100(keys: list[bytes]) -> None:
+            queue.put(self._hundred)
+            calls.set_many(dict.fromkeys(keys, stuff.value))
+
+        def through(key: bytes) -> None:
+            self._write_rows((key,))
+            calls.set(key, stuff.value)
+
+        def through_100(keys: list[bytes]) -> None:
+            self._write_rows(keys)
+            calls.set_many(dict.fromkeys(keys, stuff.value))
+
+        return {
+            "hit": Lap(each(calls.get, stuff.read)),
+            "hits": Lap(in_hundreds(calls.get_many, stuff.read)),
+            "repair": Lap(
+                repair,
+                prepare=lambda _: dropped_in_parts(calls, stuff.cold),
+                most=len(stuff.cold),
+            ),
+            "behind": Lap(each(behind, stuff.counted), settle=self._empty_queue),
+            "behind_16": Lap(behind_16, settle=self._empty_queue),
+            "behind_100": Lap(in_hundreds(behind_100, stuff.fast), settle=self._empty_queue),
+            "through": Lap(each(through, stuff.safe)),
+            "through_100": Lap(in_hundreds(through_100, stuff.safe)),
+            "drain": Lap(
+                lambda _: self._drain(), prepare=self._fill_queue, fixed=len(self._drained)
+            ),
+            "reopen": Lap(
+                lambda _: self._read_queue_file(), fixed=dead_one.pending_in(self._dead_log.parent)
+            ),
+        }
+
+    def close(self) -> None:
+        """Close both files and the connection."""
+        self._calls.close()
+        self._queue.close()
+        self._rows.close()
+        shutil.rmtree(self._folder)
+
+    def _write_rows(self, keys: Sequence[bytes]) -> None:
+        now, value = wall_seconds(), self._stuff.value
+        self._rows.execute("BEGIN IMMEDIATE")
+        self._rows.executemany(WRITE_ROW, [(key, value, 1, now) for key in keys])
+        self._rows.execute("COMMIT")
+
+    def _fill_queue(self, _: int) -> None:
+        now = wall_seconds()
+        self._coalesced = []
+        for keys in _parts(self._drained, _EVENTS_PER_RECORD):
+            self._queue.put(record.encode(1, [_event(key) for key in keys]))
+            self._coalesced.append([(key, b"1", 1, now) for key in dict.fromkeys(keys)])
+
+    def _drain(self) -> None:
+        for rows in self._coalesced:
+            self._queue.get(block=False, raw=True)
+            self._rows.execute("BEGIN IMMEDIATE")
+            self._rows.executemany(WRITE_ROW, rows)
+            self._rows.execute("COMMIT")
+            self._queue.task_done()
+
+    def _empty_queue(self) -> None:
+        while self._queue.size:
+            self._queue.get(block=False, raw=True)
+        self._queue.task_done()
+
+    def _read_queue_file(self) -> None:
+        file = sqlite3.connect(f"file:{self._dead_log / 'log.db'}?mode=ro", uri=True)
+        try:
+            for (data,) in file.execute("SELECT data FROM queue_events ORDER BY _id"):
+                record.decode(data)
+        finally:
+            file.close()
+
+
+def _rows(path: Path) -> sqlite3.Connection:
+    """Return a database with the same schema as ours."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    prepare(connection, path)
+    return connection
+
+
+def _queue(folder: Path) -> DurableQueue:
+    folder.mkdir()
+    return DurableQueue(
+        str(folder),
+        name="events",
+        multithreading=True,
+        auto_commit=False,
+        serializer=Verbatim,
+        db_file_name="queue.db",
+    )
+
+
+def _event(key: bytes) -> WriteEvent:
+    return WriteEvent(1, Op.INCR, key, 1, wall_seconds())
+
+
+def _parts(keys: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]

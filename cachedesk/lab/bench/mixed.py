@@ -1,0 +1,93 @@
+"""The mixed work: eight callers under the desk, and without it, each time in a process of its own.
+
+The desk is drawn into a real pseudo-terminal, and read from there, as a terminal would.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from cachedesk.lab.bench.contest import LIMIT, OURS, Result, Row, by_turns
+from cachedesk.lab.bench.rounds import Effort
+from cachedesk.lab.bench.works import MIXED
+
+_PROGRAM = "cachedesk.desk.underway"
+_SECONDS = 4.0
+_QUICK_SECONDS = 1.0
+_MOST_SECONDS = 60.0
+_ROWS, _COLUMNS = 40, 120
+
+
+def mixed(folder: Path, effort: Effort, stepped: Callable[[], object]) -> Row:
+    """Return the row: "ours" is with the desk open, the limit with it closed."""
+    seconds = _SECONDS if effort.share >= 1 else _QUICK_SECONDS
+    took: dict[str, list[float]] = {OURS: [], LIMIT: []}
+    for number in range(effort.long_rounds):
+        for name in by_turns(list(took), number):
+            data = folder / f"mixed-{number}-{name}"
+            took[name].append(1 / _throughput(data, seconds, is_open=name == OURS))
+            stepped()
+    return Row(MIXED, tuple(Result(name, tuple(each)) for name, each in took.items()))
+
+
+def _throughput(data: Path, seconds: float, *, is_open: bool) -> float:
+    """Return how many operations a second eight callers came to."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    told, tells = os.pipe()
+    watcher = threading.Thread(target=_look_at, args=(ours,), daemon=True)
+    try:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                _PROGRAM,
+                str(data),
+                str(seconds),
+                str(int(is_open)),
+                str(tells),
+            ],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            pass_fds=(tells,),
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        )
+        watcher.start()
+        try:
+            process.wait(_MOST_SECONDS + seconds)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    finally:
+        os.close(theirs)
+        os.close(tells)
+        with open(told, "rb") as said:
+            answer = said.read()
+        watcher.join(1)
+        os.close(ours)
+    if process.returncode or not answer:
+        raise RuntimeError(f"the mixed work ended with {process.returncode}")
+    return float(json.loads(answer))
+
+
+def _look_at(terminal: int) -> None:
+    """Read what is drawn until nobody draws any more."""
+    try:
+        while os.read(terminal, 65536):
+            pass
+    except OSError:
+        # How a pseudo-terminal says that its other side was closed.
+        return

@@ -1,0 +1,113 @@
+"""cachedesk itself, as a library has it: every promise kept, the worker flushing meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from cachedesk.engine.settings import Settings
+from cachedesk.engine.stack import Stack
+from cachedesk.lab.bench import dead_one
+from cachedesk.lab.bench.contest import OURS, Lap, Rival
+from cachedesk.lab.bench.rounds import Effort
+from cachedesk.lab.bench.stuff import Stuff, drawn, each, in_hundreds, together
+from cachedesk.lab.bench.works import PENDING_TO_DRAIN
+
+_EVENTS_PER_WRITE = 1_000
+_DRAIN_SECONDS = 300
+
+
+class Ours(Rival):
+    """The layer over a stack of its own."""
+
+    name = OURS
+
+    def __init__(self, folder: Path, effort: Effort, dead: Path) -> None:
+        """Open a stack in ``folder``; ``dead`` is the data directory of one that was killed."""
+        self._folder = folder
+        self._dead = dead
+        self._reopened: Stack | None = None
+        self._copies = 0
+        self.stack = Stack(folder / "ours", Settings())
+        self._cache = self.stack.layer
+        self._stuff = stuff = Stuff(b"ours")
+        self._pending = drawn(stuff.drained, round(PENDING_TO_DRAIN * effort.share))
+        self._cache.write_many([("set", key, stuff.value) for key in stuff.read + stuff.cold])
+        self._cache.drain(_DRAIN_SECONDS)
+        for start in range(0, len(stuff.read), _EVENTS_PER_WRITE):
+            self._cache.get_many(stuff.read[start : start + _EVENTS_PER_WRITE])
+
+    def laps(self) -> Mapping[str, Lap]:
+        """Return how we do each work."""
+        cache, stuff = self._cache, self._stuff
+
+        def set_one(key: bytes) -> None:
+            cache.set(key, stuff.value)
+
+        def set_many(keys: list[bytes]) -> None:
+            cache.write_many([("set", key, stuff.value) for key in keys])
+
+        def read_cold(operations: int) -> None:
+            for key in stuff.cold[:operations]:
+                cache.get(key)
+
+        drain = self._drain
+        return {
+            "hit": Lap(each(cache.get, stuff.read)),
+            "hits": Lap(in_hundreds(cache.get_many, stuff.read)),
+            "repair": Lap(read_cold, prepare=self._evict_cold, most=len(stuff.cold)),
+            "behind": Lap(each(cache.incr, stuff.counted), settle=drain),
+            "behind_16": Lap(together(cache.incr, stuff.counted), settle=drain),
+            "behind_100": Lap(in_hundreds(set_many, stuff.fast), settle=drain),
+            "through": Lap(each(set_one, stuff.safe)),
+            "through_100": Lap(in_hundreds(set_many, stuff.safe)),
+            "drain": Lap(
+                lambda _: drain(),
+                prepare=self._fill_log,
+                settle=self.stack.worker.resume,
+                fixed=len(self._pending),
+            ),
+            "reopen": Lap(
+                lambda _: self._reopen(),
+                prepare=lambda _: self._lay_out_the_dead(),
+                settle=self._close_reopened,
+                fixed=dead_one.pending_in(self._dead),
+            ),
+        }
+
+    def close(self) -> None:
+        """Close the stack."""
+        self._close_reopened()
+        self._cache.close()
+
+    def _drain(self) -> None:
+        self._cache.drain(_DRAIN_SECONDS)
+
+    def _evict_cold(self, operations: int) -> None:
+        self._cache.evict("views:ours:cold:*")
+
+    def _fill_log(self, operations: int) -> None:
+        self.stack.worker.pause()
+        for start in range(0, operations, _EVENTS_PER_WRITE):
+            keys = self._pending[start : start + _EVENTS_PER_WRITE]
+            self._cache.write_many([("incr", key, 1) for key in keys])
+
+    def _lay_out_the_dead(self) -> None:
+        self._copies += 1
+        shutil.copytree(self._dead, self._copy)
+
+    @property
+    def _copy(self) -> Path:
+        return self._folder / f"dead-{self._copies}"
+
+    def _reopen(self) -> None:
+        self._reopened = Stack(self._copy, Settings())
+        if self._reopened.layer.get(dead_one.KEYS[0]) is None:
+            raise AssertionError("what was acknowledged before the kill is not there")
+
+    def _close_reopened(self) -> None:
+        if self._reopened is not None:
+            self._reopened.layer.close()
+            self._reopened = None
+            shutil.rmtree(self._copy)

@@ -1,0 +1,51 @@
+"""The peers: what a Python developer would put together, or install, instead.
+
+Each does the same durable work, at ``synchronous=FULL``: an acknowledged write is on the disk.
+None of them promises what cachedesk does; that is said where they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from cachedesk.lab.bench.contest import Rival
+
+MODULES: Mapping[str, str] = {"huey": "huey", "diskcache": "diskcache"}
+"""What is to be installed for which peer: the extra ``bench``."""
+
+
+def missing() -> list[str]:
+    """Return the peers that cannot take part because they are not installed."""
+    return [name for name, module in MODULES.items() if find_spec(module) is None]
+
+
+def open_peers(folder: Path, socket_path: str, share: float) -> list[Rival]:
+    """Return the peers that are installed, each in a folder of its own below ``folder``."""
+    makers: dict[str, Callable[[Path], Rival]] = {}
+    from cachedesk.lab.bench.peers.ack_queue import AckQueue
+    from cachedesk.lab.bench.peers.by_hand import ByHand
+
+    makers["by hand"] = lambda where: ByHand(where, socket_path)
+    makers["ack queue"] = lambda where: AckQueue(where, socket_path, share)
+    absent = missing()
+    if "huey" not in absent:
+        from cachedesk.lab.bench.peers.huey_tasks import HueyTasks
+
+        makers["huey"] = lambda where: HueyTasks(where, socket_path, share)
+    if "diskcache" not in absent:
+        from cachedesk.lab.bench.peers.disk_cache import DiskCache
+
+        makers["diskcache"] = DiskCache
+    opened: list[Rival] = []
+    try:
+        for name, make in makers.items():
+            where = folder / name.replace(" ", "-")
+            where.mkdir()
+            opened.append(make(where))
+    except BaseException:
+        for peer in opened:
+            peer.close()
+        raise
+    return opened

@@ -1,0 +1,82 @@
+"""Redis and a persist-queue ``SQLiteAckQueue``: put and tell Redis; later get, apply, ack."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from persistqueue import SQLiteAckQueue
+
+from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.peers.plain_rows import PlainRows
+from cachedesk.lab.bench.redis_calls import ByRedisPy
+from cachedesk.lab.bench.stuff import Stuff, drawn, each, together
+
+_DRAINED = 1_000
+
+
+class _FullAckQueue(SQLiteAckQueue):  # type: ignore[misc]
+    def _new_db_connection(
+        self, path: str, multithreading: bool, timeout: float
+    ) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super()._new_db_connection(path, multithreading, timeout)
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+
+class AckQueue(Rival):
+    """A queue of writes, and a loop that applies them one by one."""
+
+    name = "ack queue"
+
+    def __init__(self, folder: Path, socket_path: str, share: float) -> None:
+        self._calls = ByRedisPy(socket_path)
+        self._rows = PlainRows(folder / "rows.db")
+        self._queue = _FullAckQueue(str(folder / "queue"), multithreading=True)
+        self._stuff = stuff = Stuff(b"ack-queue")
+        self._drained = drawn(stuff.drained, max(100, round(_DRAINED * share)))
+
+    def laps(self) -> Mapping[str, Lap]:
+        """Return how it does each work."""
+        calls, queue, stuff = self._calls, self._queue, self._stuff
+
+        def incr(key: bytes) -> None:
+            queue.put(("incr", key))
+            calls.incr(key)
+
+        def set_one(key: bytes) -> None:
+            queue.put(("set", key, stuff.value))
+            calls.set(key, stuff.value)
+
+        return {
+            "behind": Lap(each(incr, stuff.counted), settle=self._forget),
+            "behind_16": Lap(together(incr, stuff.counted), settle=self._forget),
+            "behind_100": Lap(each(set_one, stuff.fast), settle=self._forget),
+            "drain": Lap(
+                self._drain,
+                prepare=lambda _: [queue.put(("incr", key)) for key in self._drained],
+                settle=self._forget,
+                fixed=len(self._drained),
+            ),
+        }
+
+    def close(self) -> None:
+        """Close both files and the connection."""
+        self._calls.close()
+        self._queue.close()
+        self._rows.close()
+
+    def _drain(self, operations: int) -> None:
+        for _ in range(operations):
+            item = self._queue.get(block=False)
+            self._rows.incr(item[1])
+            self._queue.ack(item)
+
+    def _forget(self) -> None:
+        """Empty the queue without applying it: what waits is not measured."""
+        with self._queue.tran_lock:
+            self._queue._putter.execute("DELETE FROM ack_queue_default")
+            self._queue._putter.commit()
+        self._queue._unack_cache.clear()
+        self._queue.total = 0

@@ -1,0 +1,64 @@
+"""Redis and huey: each write is a task in huey's SQLite store, applied by a consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from huey import SqliteHuey
+
+from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.peers.plain_rows import PlainRows
+from cachedesk.lab.bench.redis_calls import ByRedisPy
+from cachedesk.lab.bench.stuff import Stuff, drawn, each, together
+
+_DRAINED = 1_000
+
+
+class HueyTasks(Rival):
+    """A task for each write; what its consumer does is done here on the caller's thread."""
+
+    name = "huey"
+
+    def __init__(self, folder: Path, socket_path: str, share: float) -> None:
+        self._calls = ByRedisPy(socket_path)
+        self._rows = rows = PlainRows(folder / "rows.db")
+        self._huey = huey = SqliteHuey(filename=str(folder / "huey.db"), fsync=True, results=False)
+        self._stuff = stuff = Stuff(b"huey")
+        self._drained = drawn(stuff.drained, max(100, round(_DRAINED * share)))
+        self._incr = huey.task(name="incr")(rows.incr)
+        self._set = huey.task(name="set")(rows.set)
+
+    def laps(self) -> Mapping[str, Lap]:
+        """Return how it does each work."""
+        calls, stuff = self._calls, self._stuff
+        enqueue_incr, enqueue_set = self._incr, self._set
+
+        def incr(key: bytes) -> None:
+            enqueue_incr(key)
+            calls.incr(key)
+
+        def set_one(key: bytes) -> None:
+            enqueue_set(key, stuff.value)
+            calls.set(key, stuff.value)
+
+        return {
+            "behind": Lap(each(incr, stuff.counted), settle=self._huey.flush),
+            "behind_16": Lap(together(incr, stuff.counted), settle=self._huey.flush),
+            "behind_100": Lap(each(set_one, stuff.fast), settle=self._huey.flush),
+            "drain": Lap(
+                self._drain,
+                prepare=lambda _: [enqueue_incr(key) for key in self._drained],
+                fixed=len(self._drained),
+            ),
+        }
+
+    def close(self) -> None:
+        """Close both files and the connection."""
+        self._calls.close()
+        self._huey.storage.close()
+        self._rows.close()
+
+    def _drain(self, operations: int) -> None:
+        for _ in range(operations):
+            self._huey.execute(self._huey.dequeue())

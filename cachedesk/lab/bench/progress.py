@@ -1,0 +1,42 @@
+"""How far the bench is, for whoever looks at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cachedesk.lab.bench.bench import Step
+
+Announce = Callable[[Step], object]
+
+
+@contextmanager
+def bar() -> Iterator[Announce]:
+    """Draw a bar on stderr, which goes away at the end."""
+    with Progress(
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        task = progress.add_task("")
+
+        def announce(step: Step) -> None:
+            progress.update(task, description=step.title, completed=step.done, total=step.of)
+
+        yield announce
+
+
+@contextmanager
+def silent() -> Iterator[Announce]:
+    """Show nothing."""
+
+    def announce(step: Step) -> None:
+        """Say nothing of ``step``."""
+
+    yield announce
