@@ -35,7 +35,7 @@ from cachedesk.engine.settling import commit, roll_back, settle, settle_at_open
 
 _FULL = 2
 _BUSY_LOOK_SECONDS = 0.004
-_KEYS_PER_SELECT = 500
+_KEYS_PER_SELECT = 512
 _ROWS_PER_PAGE = 2_000
 _BALLAST = Ballast("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -49,25 +49,29 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._live: set[bytes] = set()
+        self._found: dict[bytes, Row] = {}
 
     def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
         """Return the rows of ``keys``; a key without a row is not in the result."""
         rows = _select(self._connection, keys)
-        self._live.update(key for key, row in rows.items() if row.value is not None)
+        self._found |= rows
         return rows
 
     def write(self, rows: Mapping[bytes, Row]) -> None:
         """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
         number of live rows stays exact without counting them."""
         now = time.time()
-        change = sum((row.value is not None) - (key in self._live) for key, row in rows.items())
+        found = self._found
+        change = sum(
+            (row.value is not None) - (found.get(key, NO_ROW).value is not None)
+            for key, row in rows.items()
+        )
         if change:
             self._connection.execute(
                 "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
             )
         cursor = self._connection.executemany(
-            WRITE_ROW, ((key, row.value, row.seq, now) for key, row in rows.items())
+            WRITE_ROW, [(key, value, seq, now) for key, (value, seq) in rows.items()]
         )
         if rows and cursor.rowcount != len(rows):
             raise sqlite3.IntegrityError("a trigger of the database ignores the write")
@@ -387,10 +391,15 @@ class Database:
 def _select(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
     rows: dict[bytes, Row] = {}
     for start in range(0, len(keys), _KEYS_PER_SELECT):
-        some = keys[start : start + _KEYS_PER_SELECT]
-        marks = ",".join("?" * len(some))
-        for key, value, seq in connection.execute(
-            f"SELECT key, value, seq FROM rows WHERE key IN ({marks})", some
-        ):
+        some: Sequence[bytes | None] = keys[start : start + _KEYS_PER_SELECT]
+        # Filled up, so that there are few different statements: to compile one takes longer than
+        # to look for nothing.
+        places = 1 << (len(some) - 1).bit_length()
+        marks = ",".join("?" * places)
+        found = connection.execute(
+            f"SELECT key, value, seq FROM rows WHERE key IN ({marks})",
+            (*some, *[None] * (places - len(some))),
+        )
+        for key, value, seq in found:
             rows[key] = Row(value, seq)
     return rows

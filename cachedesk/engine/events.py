@@ -7,12 +7,12 @@ repair, ``dump``) folds events with the functions of this file, so they cannot d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from cachedesk.engine.errors import CounterOverflow, InvalidKey, InvalidValue, NotACounter
 
@@ -20,7 +20,7 @@ MAX_KEY_BYTES = 1024
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 COUNTER_MIN, COUNTER_MAX = -(2**63), 2**63 - 1
 
-_DECIMAL = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+_LONGEST_NUMBER = len(b"%d" % COUNTER_MIN)
 
 Argument = bytes | int | None
 
@@ -34,17 +34,18 @@ class Op(IntEnum):
 
 
 class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One accepted write. The field order is part of the log's format.
+    """One accepted write. The field order is part of the log's format; the bounds are checked when
+    it is read from there.
 
     ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
     amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is wall-clock seconds, for
     showing ages only, never for ordering.
     """
 
-    seq: int
+    seq: Annotated[int, Meta(gt=0, le=COUNTER_MAX)]
     op: Op
-    key: bytes
-    arg: Argument
+    key: Annotated[bytes, Meta(min_length=1, max_length=MAX_KEY_BYTES)]
+    arg: bytes | Annotated[int, Meta(ge=COUNTER_MIN, le=COUNTER_MAX)] | None
     at: float
 
 
@@ -147,17 +148,28 @@ def increment(value: bytes | None, amount: int) -> bytes:
             would print it (no sign, space or zero in front).
         CounterOverflow: the sum is out of range.
     """
-    if value is None:
-        total = amount
-    else:
-        if not _DECIMAL.fullmatch(value) or not COUNTER_MIN <= (number := int(value)) <= (
-            COUNTER_MAX
-        ):
-            raise NotACounter(f"the value {value[:40]!r} is not a 64-bit integer")
-        total = number + amount
+    return b"%d" % added(0 if value is None else as_number(value), amount)
+
+
+def as_number(value: bytes) -> int:
+    """Return the counter ``value`` as a number; ``NotACounter`` as for ``increment``."""
+    try:
+        # Longer is none, and would take long to find out.
+        number = int(value) if len(value) <= _LONGEST_NUMBER else None
+    except ValueError:
+        number = None
+    # Whatever else ``int`` takes is printed otherwise.
+    if number is None or b"%d" % number != value or not COUNTER_MIN <= number <= COUNTER_MAX:
+        raise NotACounter(f"the value {value[:40]!r} is not a 64-bit integer")
+    return number
+
+
+def added(number: int, amount: int) -> int:
+    """Return the sum; ``CounterOverflow`` as for ``increment``."""
+    total = number + amount
     if not COUNTER_MIN <= total <= COUNTER_MAX:
-        raise CounterOverflow(f"incrementing {value!r} by {amount} leaves the range of 64 bits")
-    return b"%d" % total
+        raise CounterOverflow(f"incrementing {number} by {amount} leaves the range of 64 bits")
+    return total
 
 
 def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
@@ -181,24 +193,55 @@ def coalesce(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesc
         rows: what the database holds; a missing key is an absent row.
         events: the batch, ascending in seq for each key.
     """
+    by_key: dict[bytes, list[WriteEvent]] = {}
+    batch = list(events)
+    for event in batch:
+        if (its := by_key.get(event.key)) is None:
+            by_key[event.key] = [event]
+        else:
+            its.append(event)
     changed: dict[bytes, Row] = {}
-    applied: list[WriteEvent] = []
     repeated: list[WriteEvent] = []
     refused: list[Refusal] = []
+    for key, its in by_key.items():
+        row = rows.get(key, NO_ROW)
+        new = its
+        if its[0].seq <= row.seq:
+            repeated += [event for event in its if event.seq <= row.seq]
+            new = [event for event in its if event.seq > row.seq]
+        if new:
+            changed[key] = Row(_worth(row.value, new, refused), new[-1].seq)
+    if not repeated and not refused:
+        return Coalesced(changed, batch, repeated, refused)
+    repeated.sort(key=_seq)
+    refused.sort(key=lambda refusal: refusal.event.seq)
+    left = {event.seq for event in repeated} | {event.seq for event, _ in refused}
+    return Coalesced(changed, [it for it in batch if it.seq not in left], repeated, refused)
+
+
+def _worth(
+    value: bytes | None, events: Iterable[WriteEvent], refused: list[Refusal]
+) -> bytes | None:
+    """Return what ``value`` comes to by ``events``; those that no value can take are put into
+    ``refused``. A counter is a number until the end: most of a batch are increments."""
+    number: int | None = None
     for event in events:
-        row = changed.get(event.key) or rows.get(event.key, NO_ROW)
-        if event.seq <= row.seq:
-            repeated.append(event)
+        if event.op is not Op.INCR:
+            value, number = event.arg, None  # type: ignore[assignment]
             continue
         try:
-            value = change(row.value, event.op, event.arg)
+            if number is None:
+                number = 0 if value is None else as_number(value)
+            number = added(number, event.arg)  # type: ignore[arg-type]
         except (NotACounter, CounterOverflow) as error:
             refused.append(Refusal(event, str(error)))
-            value = row.value
         else:
-            applied.append(event)
-        changed[event.key] = Row(value, event.seq)
-    return Coalesced(changed, applied, repeated, refused)
+            value = None
+    return value if number is None else b"%d" % number
+
+
+def _seq(event: WriteEvent) -> int:
+    return event.seq
 
 
 def fold(row: Row, events: Iterable[WriteEvent]) -> Row:

@@ -24,13 +24,15 @@ MOST_LOST = 20
 
 
 class _Queue:
-    """The pending events of one key, and the value they come to when it is known."""
+    """The pending events of one key, the memory they take, and the value they come to when it is
+    known."""
 
-    __slots__ = ("events", "head", "head_known", "overtaken")
+    __slots__ = ("bytes", "events", "head", "head_known", "overtaken")
 
     def __init__(self) -> None:
         # A list, though taken from at its front: an empty deque takes 600 bytes.
         self.events: list[WriteEvent] = []
+        self.bytes = KEY_OVERHEAD_BYTES
         self.head: bytes | None = None
         self.head_known = False
         # Whether the row may hold newer writes than these.
@@ -67,25 +69,31 @@ class Pending:
             heads: the value of each of their keys after them; ``None`` when not known (recovery).
             overtaken: whether their rows may hold newer writes already.
         """
-        added = 0
+        added = grown = 0
         with self._lock:
+            queues = self._queues
             for event in events:
-                queue = self._queues.get(event.key)
+                key = event.key
+                queue = queues.get(key)
                 if queue is None:
-                    queue = self._queues[event.key] = _Queue()
-                    self._bytes += KEY_OVERHEAD_BYTES
+                    queue = queues[key] = _Queue()
+                    grown += KEY_OVERHEAD_BYTES
                 elif queue.events and queue.events[-1].seq >= event.seq:
                     continue
-                added += 1
                 queue.events.append(event)
                 queue.head_known = False
-                queue.overtaken |= overtaken
-                self._bytes += _size(event)
+                size = _size(event)
+                queue.bytes += size
+                grown += size
+                added += 1
+                if overtaken:
+                    queue.overtaken = True
             for key, head in (heads or {}).items():
                 queue = self._queues[key]
                 queue.head, queue.head_known = head, True
             self._accepted += added
             self._pending += added
+            self._bytes += grown
 
     def events(self, key: bytes) -> tuple[WriteEvent, ...]:
         """Return the pending events of ``key``, oldest first."""
@@ -149,7 +157,7 @@ class Pending:
             return tuple(queue.events), queue.head_known, queue.head
 
     def settle(
-        self, events: Iterable[WriteEvent], dead: Collection[int] = (), through: int = 0
+        self, events: Sequence[WriteEvent], dead: Collection[int] = (), through: int = 0
     ) -> int:
         """Take ``events``, now part of their rows or buried, out of the index.
 
@@ -161,27 +169,32 @@ class Pending:
         Returns:
             How many were pending.
         """
-        newest: dict[bytes, int] = {}
-        for event in events:
-            newest[event.key] = event.seq
-        settled = buried = 0
+        newest = {event.key: event.seq for event in events}
+        # Most often the oldest of each key, and no others: then nothing is to be searched.
+        counts = Counter([event.key for event in events])
+        settled = buried = freed = 0
         with self._lock:
             for key, seq in newest.items():
                 queue = self._queues.get(key)
                 if queue is None:
                     continue
-                done = bisect_right(queue.events, seq, key=_seq)
-                for event in queue.events[:done]:
-                    self._bytes -= _size(event)
-                    if event.seq in dead:
-                        buried += 1
-                        # What the later ones come to was reckoned with it.
-                        queue.head_known = False
+                waiting, done = queue.events, counts[key]
+                if len(waiting) < done or waiting[done - 1].seq != seq:
+                    done = bisect_right(waiting, seq, key=_seq)
                 settled += done
-                del queue.events[:done]
-                if not queue.events:
+                if dead and (its := sum(event.seq in dead for event in waiting[:done])):
+                    buried += its
+                    # What the later ones come to was reckoned with it.
+                    queue.head_known = False
+                if done == len(waiting):
+                    freed += queue.bytes
                     del self._queues[key]
-                    self._bytes -= KEY_OVERHEAD_BYTES
+                    continue
+                size = sum(map(_size, waiting[:done]))
+                freed += size
+                queue.bytes -= size
+                del waiting[:done]
+            self._bytes -= freed
             self._pending -= settled
             self._dead += buried
             self._applied += settled - buried + through
@@ -233,8 +246,9 @@ class Pending:
             del self._queues[key]
         queues = self._queues.values()
         self._pending = sum(len(queue.events) for queue in queues)
-        self._bytes = sum(_size(event) for queue in queues for event in queue.events)
-        self._bytes += KEY_OVERHEAD_BYTES * len(self._queues)
+        for queue in queues:
+            queue.bytes = KEY_OVERHEAD_BYTES + sum(map(_size, queue.events))
+        self._bytes = sum(queue.bytes for queue in queues)
 
     def books(self) -> Books:
         """Return the books of this instant."""
@@ -307,5 +321,5 @@ def _seq(event: WriteEvent) -> int:
 
 
 def _size(event: WriteEvent) -> int:
-    value = event.arg
-    return EVENT_OVERHEAD_BYTES + len(event.key) + (len(value) if isinstance(value, bytes) else 8)
+    arg = event.arg
+    return EVENT_OVERHEAD_BYTES + len(event.key) + (len(arg) if type(arg) is bytes else 8)

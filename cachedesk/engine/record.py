@@ -14,7 +14,7 @@ from math import isfinite
 import msgspec
 
 from cachedesk.engine.errors import Damaged
-from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, Op, WriteEvent
+from cachedesk.engine.events import Op, WriteEvent
 
 VERSION = 1
 
@@ -61,15 +61,12 @@ def decode(data: bytes) -> Record:
         raise Damaged("it holds no events")
     before = 0
     for event in record.events:
-        seq, arg = event.seq, event.arg
-        # msgpack knows the types, but not which operation has which argument.
-        if not (
-            before < seq <= COUNTER_MAX
-            and type(arg) is _ARGUMENTS[event.op]
-            and 0 < len(event.key) <= MAX_KEY_BYTES
-            and (type(arg) is not int or COUNTER_MIN <= arg <= COUNTER_MAX)
-            and isfinite(event.at)
+        # msgpack knows the types and the bounds, but not which operation has which argument.
+        if (
+            type(event.arg) is not _ARGUMENTS[event.op]
+            or event.seq <= before
+            or not isfinite(event.at)
         ):
-            raise Damaged(f"its event {seq} is none that cachedesk writes")
-        before = seq
+            raise Damaged(f"its event {event.seq} is none that cachedesk writes")
+        before = event.seq
     return record

@@ -124,6 +124,8 @@ class Vault:
             return events
         dead = self.database.dead_between(events[0].seq, events[-1].seq)
         rows = self.database.read_many(list({event.key for event in events}))
+        if not rows and not dead:
+            return events
         return [
             event
             for event in events

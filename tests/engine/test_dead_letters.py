@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import cachedesk
-from cachedesk.engine import events, failpoints, isolation, repair
+from cachedesk.engine import events, failpoints, repair
 from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.engine.errors import (
     CounterOverflow,
@@ -23,7 +23,7 @@ from cachedesk.engine.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.engine.events import Argument, Op, change
+from cachedesk.engine.events import Op, added
 from cachedesk.engine.failpoints import ComponentCrash
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.snapshot import Books, Health
@@ -446,11 +446,10 @@ def test_an_error_that_nobody_thought_of_is_isolated_too(
 ) -> None:
     """A bug of ours that only one key meets; planted, as there is none that we know of."""
 
-    def stumble(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
-        return b"%d" % (1 // 0) if arg == 13 else change(value, op, arg)
+    def stumble(number: int, amount: int) -> int:
+        return 1 // 0 if amount == 13 else added(number, amount)
 
-    for module in (events, isolation):
-        monkeypatch.setattr(module, "change", stumble)
+    monkeypatch.setattr(events, "added", stumble)
     monkeypatch.setattr(repair, "fold", lambda row, pending: row)
     cache = stack.layer
     stack.perform(PauseWorker())
