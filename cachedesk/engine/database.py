@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,94 +26,19 @@ from cachedesk.engine.errors import (
     DatabaseUncertain,
     not_opened,
 )
-from cachedesk.engine.events import NO_ROW, Refusal, Row
+from cachedesk.engine.events import NO_ROW, Row
 from cachedesk.engine.failpoints import ComponentCrash
 from cachedesk.engine.hindrance import NOTHING, Ballast, fill_disk
-from cachedesk.engine.refusal import WRITE_ROW, explained
+from cachedesk.engine.refusal import explained
 from cachedesk.engine.schema import check_owner, prepare
 from cachedesk.engine.settling import commit, roll_back, settle, settle_at_open
+from cachedesk.engine.transaction import OLD_TOMBSTONES, Transaction, selected
 
 _FULL = 2
 _BUSY_LOOK_SECONDS = 0.004
-_KEYS_PER_SELECT = 512
 _ROWS_PER_PAGE = 2_000
 _BALLAST = Ballast("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-_ROWS_PER_TRIM = 1_000
-_OLD_TOMBSTONES = "SELECT rowid FROM rows WHERE value IS NULL AND seq <= ? LIMIT ?"
-
-
-class Transaction:
-    """What may be done inside one write transaction."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._found: dict[bytes, Row] = {}
-
-    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
-        """Return the rows of ``keys``; a key without a row is not in the result."""
-        rows = _select(self._connection, keys)
-        self._found |= rows
-        return rows
-
-    def write(self, rows: Mapping[bytes, Row]) -> None:
-        """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
-        number of live rows stays exact without counting them."""
-        now = time.time()
-        found = self._found
-        change = sum(
-            (row.value is not None) - (found.get(key, NO_ROW).value is not None)
-            for key, row in rows.items()
-        )
-        if change:
-            self._connection.execute(
-                "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
-            )
-        cursor = self._connection.executemany(
-            WRITE_ROW, [(key, value, seq, now) for key, (value, seq) in rows.items()]
-        )
-        if rows and cursor.rowcount != len(rows):
-            raise sqlite3.IntegrityError("a trigger of the database ignores the write")
-
-    def bury(self, refusals: Iterable[Refusal]) -> None:
-        """Keep events that cannot be applied as dead letters, with the reason."""
-        dead.bury(self._connection, refusals)
-
-    def attempts(self, seqs: Iterable[int]) -> dict[int, int]:
-        """Return how often each of these events was refused; not in it: never."""
-        return dead.attempts(self._connection, seqs)
-
-    def count_attempts(self, attempts: Mapping[int, int]) -> None:
-        """Keep how often events were refused."""
-        dead.count_attempts(self._connection, attempts)
-
-    def forget_attempts(self, through_seq: int) -> None:
-        """Forget the refusals of events up to ``through_seq``, which were all decided."""
-        dead.forget_attempts(self._connection, through_seq)
-
-    def remove_letter(self, seq: int) -> bool:
-        """Take the dead letter ``seq`` away; return whether there was one."""
-        return dead.remove(self._connection, seq)
-
-    def drop_tombstones(self, through_seq: int) -> int:
-        """Delete up to 1,000 tombstones whose seq is not above ``through_seq``."""
-        cursor = self._connection.execute(
-            f"DELETE FROM rows WHERE rowid IN ({_OLD_TOMBSTONES})", (through_seq, _ROWS_PER_TRIM)
-        )
-        return cursor.rowcount
-
-    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
-        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``."""
-        return dead.between(self._connection, first_seq, last_seq)
-
-    def note(self, name: str, number: int) -> None:
-        """Keep a number under ``name``, unless it was higher, as part of this transaction."""
-        self._connection.execute(
-            "INSERT INTO meta (name, number) VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET number=max(number, excluded.number)",
-            (name, number),
-        )
 
 
 class _Rehearsed(Exception):
@@ -170,7 +95,7 @@ class Database:
     def peek(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
         """As ``read_many``, for who only looks on: not slowed down by a hindrance."""
         with self._reader() as connection:
-            return _select(connection, keys)
+            return selected(connection, keys)
 
     def scan(self) -> Iterator[tuple[bytes, Row]]:
         """Yield all rows of one instant, tombstones included, sorted by the keys' bytes.
@@ -220,7 +145,7 @@ class Database:
         ``through_seq`` was acked, and a later one has a higher seq than any tombstone.
         """
         with self._reader() as connection:
-            if connection.execute(_OLD_TOMBSTONES, (through_seq, 1)).fetchone() is None:
+            if connection.execute(OLD_TOMBSTONES, (through_seq, 1)).fetchone() is None:
                 return 0
         with self.transaction(deadline) as transaction:
             return transaction.drop_tombstones(through_seq)
@@ -386,20 +311,3 @@ class Database:
             )
         except sqlite3.Error as error:
             raise DatabaseError(f"the database cannot be opened: {error}") from error
-
-
-def _select(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
-    rows: dict[bytes, Row] = {}
-    for start in range(0, len(keys), _KEYS_PER_SELECT):
-        some: Sequence[bytes | None] = keys[start : start + _KEYS_PER_SELECT]
-        # Filled up, so that there are few different statements: to compile one takes longer than
-        # to look for nothing.
-        places = 1 << (len(some) - 1).bit_length()
-        marks = ",".join("?" * places)
-        found = connection.execute(
-            f"SELECT key, value, seq FROM rows WHERE key IN ({marks})",
-            (*some, *[None] * (places - len(some))),
-        )
-        for key, value, seq in found:
-            rows[key] = Row(value, seq)
-    return rows

@@ -101,6 +101,13 @@ def as_key(key: bytes | str) -> bytes:
     return key
 
 
+def as_keys(keys: Iterable[bytes | str]) -> list[bytes]:
+    """Return all ``keys`` as bytes; as ``as_key``, quicker for many that are right as they are."""
+    return [
+        key if type(key) is bytes and 0 < len(key) <= MAX_KEY_BYTES else as_key(key) for key in keys
+    ]
+
+
 def as_value(value: bytes | str | int) -> bytes:
     """Return ``value`` as bytes: str as UTF-8, int as its decimal text.
 

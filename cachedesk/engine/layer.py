@@ -23,7 +23,7 @@ from cachedesk.engine.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.engine.events import NO_ROW, Op, Row, as_amount, as_key, as_value, fold
+from cachedesk.engine.events import NO_ROW, Op, Row, as_amount, as_key, as_keys, as_value, fold
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
@@ -100,7 +100,7 @@ class CacheLayer:
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
         """Return the values of ``keys``, in their order; errors as for ``get``."""
         with self._door:
-            return self._paths.reader.read_many([as_key(key) for key in keys])
+            return self._paths.reader.read_many(as_keys(keys))
 
     def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
         """Set ``key`` to ``value``.

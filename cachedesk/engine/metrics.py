@@ -22,6 +22,7 @@ HISTORY_TICKS = 600
 _WINDOW_TICKS = 10
 _HIGHEST_MICROSECONDS = 3_600_000_000
 _HOT_KEYS = 4096
+_MOST_NEW = 1_000
 
 
 class Path(StrEnum):
@@ -45,14 +46,19 @@ class Distribution:
     def __init__(self) -> None:
         self._window = deque([_histogram(), _histogram()])
         self._total = _histogram()
+        # A histogram is Python, and slow to add to: it is told of many at once, on the time of
+        # whoever looks rather than of a caller.
+        self._new: Counter[int] = Counter()
 
     def record(self, seconds: float, count: int = 1) -> None:
         """Add ``count`` measurements of ``seconds``."""
-        microseconds = min(max(1, int(seconds * 1e6)), _HIGHEST_MICROSECONDS)
-        self._window[0].record_value(microseconds, count)
+        self._new[int(seconds * 1e6)] += count
+        if len(self._new) > _MOST_NEW:
+            self._catch_up()
 
     def rotate(self) -> None:
         """Begin a new half of the window; the older half passes into the total."""
+        self._catch_up()
         oldest = self._window.pop()
         if oldest.get_total_count():
             self._total.add(oldest)
@@ -61,11 +67,18 @@ class Distribution:
 
     def recent(self) -> Percentiles:
         """Return the percentiles of the window."""
+        self._catch_up()
         return _percentiles(self._window)
 
     def total(self) -> Percentiles:
         """Return the percentiles of everything that was recorded."""
+        self._catch_up()
         return _percentiles((self._total, *self._window))
+
+    def _catch_up(self) -> None:
+        new, self._new = self._new, Counter()
+        for microseconds, count in new.items():
+            self._window[0].record_value(min(max(1, microseconds), _HIGHEST_MICROSECONDS), count)
 
 
 class HotKeys:
@@ -75,9 +88,13 @@ class HotKeys:
     def __init__(self) -> None:
         self._uses: Counter[bytes] = Counter()
 
-    def use(self, key: bytes) -> None:
-        """Count one use of ``key``."""
-        self._uses[key] += 1
+    def use(self, keys: Collection[bytes]) -> None:
+        """Count one use of each of ``keys``."""
+        if len(keys) == 1:
+            for key in keys:
+                self._uses[key] += 1
+        else:
+            self._uses.update(keys)
         if len(self._uses) > _HOT_KEYS:
             self._uses = Counter({key: uses // 2 for key, uses in self._uses.items() if uses > 1})
 
@@ -108,8 +125,7 @@ class Metrics:
         with self._lock:
             self._counts[path] += count
             self._times[path].record(seconds)
-            for key in keys:
-                self._hot.use(key)
+            self._hot.use(keys)
             if path is _HIT:
                 self._prefixes.hit(keys)
             elif path in _MISSES:

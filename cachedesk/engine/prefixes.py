@@ -7,6 +7,7 @@ a prefix that is read a lot is seen however many others came before it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from cachedesk.engine.snapshot import PrefixRate
@@ -52,16 +53,20 @@ class PrefixRates:
         return (*rates, *([PrefixRate(REST, *rest)] if rest else ()))
 
     def _count(self, keys: Iterable[bytes], place: int) -> None:
-        for key in keys:
-            # Not found is -1, so that it is the empty prefix.
-            prefix = key[: key.find(b":") + 1]
+        # Not found is -1, so that it is the empty prefix.
+        prefixes = [key[: key.find(b":") + 1] for key in keys]
+        for prefix, count in Counter(prefixes).items() if len(prefixes) > 1 else _once(prefixes):
             try:
-                self._now[prefix][place] += 1
+                self._now[prefix][place] += count
             except KeyError:
                 self._now[prefix] = [0, 0]
-                self._now[prefix][place] = 1
+                self._now[prefix][place] = count
                 if len(self._now) > _MOST_TRACKED:
                     _fold(self._now, _KEPT)
+
+
+def _once(prefixes: Iterable[bytes]) -> Iterable[tuple[bytes, int]]:
+    return [(prefix, 1) for prefix in prefixes]
 
 
 def _fold(counts: _Counts, kept: int) -> None:

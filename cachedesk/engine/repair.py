@@ -129,13 +129,14 @@ class Reader:
             values = self._cache.get_many(keys)
         except CacheError:
             values = [None] * len(keys)
+        if None not in values:
+            self._metrics.took(Path.HIT, time.perf_counter() - began, keys, len(keys))
+            return values
         hit = [key for key, value in zip(keys, values, strict=True) if value is not None]
         missed = [key for key, value in zip(keys, values, strict=True) if value is None]
         missing = list(set(missed))
         if hit:
             self._metrics.took(Path.HIT, time.perf_counter() - began, hit, len(hit))
-        if not missing:
-            return values
         try:
             found = self._load(missing)
         except Unavailable:

@@ -25,7 +25,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from cachedesk.engine.clock import wall_seconds
-from cachedesk.engine.database import Transaction
 from cachedesk.engine.errors import (
     CounterOverflow,
     DatabaseBusy,
@@ -42,6 +41,7 @@ from cachedesk.engine.events import NO_ROW, Row, WriteEvent, change, coalesce
 from cachedesk.engine.failpoints import reach
 from cachedesk.engine.group import GroupCommit
 from cachedesk.engine.parts import Parts
+from cachedesk.engine.transaction import Transaction
 from cachedesk.engine.writes import Change, Level, Receipt, WriteRequest
 
 _MOST_CALLERS = 256

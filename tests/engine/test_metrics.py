@@ -126,8 +126,8 @@ def test_the_history_is_a_ring() -> None:
 def test_hot_keys_are_bounded_and_the_hottest_stay() -> None:
     hot = HotKeys()
     for number in range(20_000):
-        hot.use(b"cold:%d" % number)
-        hot.use(b"hot:%d" % (number % 3))
+        hot.use([b"cold:%d" % number])
+        hot.use([b"hot:%d" % (number % 3)])
     assert len(hot._uses) <= 4_097
     top = hot.top(3)
     assert {key for key, _ in top} == {b"hot:0", b"hot:1", b"hot:2"}

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from persistqueue import SQLiteQueue
 
-from cachedesk.engine import cache, database, freshness, log, repair, worker
+from cachedesk.engine import cache, database, freshness, log, repair, transaction, worker
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.events import Coalesced, Refusal, Row, WriteEvent, coalesce
 from cachedesk.engine.fence import KeyFence
@@ -153,10 +153,10 @@ def any_server_is_believed(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:
-    def forget(self: database.Transaction, refusals: Iterable[Refusal]) -> None:
+    def forget(self: transaction.Transaction, refusals: Iterable[Refusal]) -> None:
         pass
 
-    patch.setattr(database.Transaction, "bury", forget)
+    patch.setattr(transaction.Transaction, "bury", forget)
 
 
 BUGS: list[tuple[Plant, Scenario]] = [

@@ -10,13 +10,14 @@ import pytest
 
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.commands import PauseWorker, ResumeWorker
-from cachedesk.engine.database import Database, Transaction
+from cachedesk.engine.database import Database
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.isolation import Isolation
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack, Vault
+from cachedesk.engine.transaction import Transaction
 
 from . import poison, scenarios
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, held_at, running

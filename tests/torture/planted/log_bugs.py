@@ -7,10 +7,10 @@ from contextlib import nullcontext
 
 from cachedesk.engine import behind as behind_module
 from cachedesk.engine import stack as stack_module
-from cachedesk.engine.database import Transaction
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.pending import Pending
+from cachedesk.engine.transaction import Transaction
 from tests.torture.planted.plant import Plant
 
 

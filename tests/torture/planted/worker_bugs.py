@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cachedesk.engine import worker as worker_module
-from cachedesk.engine.database import Transaction
 from cachedesk.engine.events import Op, Row, WriteEvent, coalesce
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.pending import Pending
+from cachedesk.engine.transaction import Transaction
 from cachedesk.engine.worker import FlushWorker
 from tests.torture.planted.plant import Plant, let_others_run
 

@@ -1,0 +1,106 @@
+"""A write transaction: what may be done inside it, and how rows are read, in it or outside."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from cachedesk.engine import dead
+from cachedesk.engine.events import NO_ROW, Refusal, Row
+from cachedesk.engine.refusal import WRITE_ROW
+
+OLD_TOMBSTONES = "SELECT rowid FROM rows WHERE value IS NULL AND seq <= ? LIMIT ?"
+
+_ROWS_PER_TRIM = 1_000
+_KEYS_PER_SELECT = 512
+
+
+class Transaction:
+    """What may be done inside one write transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._found: dict[bytes, Row] = {}
+
+    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """Return the rows of ``keys``; a key without a row is not in the result."""
+        rows = selected(self._connection, keys)
+        self._found |= rows
+        return rows
+
+    def write(self, rows: Mapping[bytes, Row]) -> None:
+        """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
+        number of live rows stays exact without counting them."""
+        now = time.time()
+        found = self._found
+        change = sum(
+            (row.value is not None) - (found.get(key, NO_ROW).value is not None)
+            for key, row in rows.items()
+        )
+        if change:
+            self._connection.execute(
+                "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
+            )
+        cursor = self._connection.executemany(
+            WRITE_ROW, [(key, value, seq, now) for key, (value, seq) in rows.items()]
+        )
+        if rows and cursor.rowcount != len(rows):
+            raise sqlite3.IntegrityError("a trigger of the database ignores the write")
+
+    def bury(self, refusals: Iterable[Refusal]) -> None:
+        """Keep events that cannot be applied as dead letters, with the reason."""
+        dead.bury(self._connection, refusals)
+
+    def attempts(self, seqs: Iterable[int]) -> dict[int, int]:
+        """Return how often each of these events was refused; not in it: never."""
+        return dead.attempts(self._connection, seqs)
+
+    def count_attempts(self, attempts: Mapping[int, int]) -> None:
+        """Keep how often events were refused."""
+        dead.count_attempts(self._connection, attempts)
+
+    def forget_attempts(self, through_seq: int) -> None:
+        """Forget the refusals of events up to ``through_seq``, which were all decided."""
+        dead.forget_attempts(self._connection, through_seq)
+
+    def remove_letter(self, seq: int) -> bool:
+        """Take the dead letter ``seq`` away; return whether there was one."""
+        return dead.remove(self._connection, seq)
+
+    def drop_tombstones(self, through_seq: int) -> int:
+        """Delete up to 1,000 tombstones whose seq is not above ``through_seq``."""
+        cursor = self._connection.execute(
+            f"DELETE FROM rows WHERE rowid IN ({OLD_TOMBSTONES})", (through_seq, _ROWS_PER_TRIM)
+        )
+        return cursor.rowcount
+
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``."""
+        return dead.between(self._connection, first_seq, last_seq)
+
+    def note(self, name: str, number: int) -> None:
+        """Keep a number under ``name``, unless it was higher, as part of this transaction."""
+        self._connection.execute(
+            "INSERT INTO meta (name, number) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET number=max(number, excluded.number)",
+            (name, number),
+        )
+
+
+def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    """Return the rows of ``keys``; a key without a row is not in the result."""
+    rows: dict[bytes, Row] = {}
+    for start in range(0, len(keys), _KEYS_PER_SELECT):
+        some: Sequence[bytes | None] = keys[start : start + _KEYS_PER_SELECT]
+        # Filled up, so that there are few different statements: to compile one takes longer than
+        # to look for nothing.
+        places = 1 << (len(some) - 1).bit_length()
+        marks = ",".join("?" * places)
+        found = connection.execute(
+            f"SELECT key, value, seq FROM rows WHERE key IN ({marks})",
+            (*some, *[None] * (places - len(some))),
+        )
+        for key, value, seq in found:
+            rows[key] = Row(value, seq)
+    return rows
