@@ -45,7 +45,7 @@ class Engines(Rival):
         self._rows = _rows(folder / "rows.db")
         self._queue = _queue(folder / "queue")
         self._drained = drawn(stuff.drained, round(PENDING_TO_DRAIN * effort.share))
-        self._write_rows(stuff.read + stuff.cold)
+        self._write_rows(stuff.read + stuff.cold, stuff.value)
         for start in range(0, len(stuff.read), MANY):
             calls.set_many(dict.fromkeys(stuff.read[start : start + MANY], stuff.value))
         self._one = record.encode(1, [_event(stuff.counted[0])])
@@ -82,15 +82,17 @@ class Engines(Rival):
 
         def behind_100(keys: list[bytes]) -> None:
             queue.put(self._hundred)
-            calls.set_many(dict.fromkeys(keys, stuff.value))
+            calls.set_many(dict.fromkeys(keys, stuff.fresh()))
 
         def through(key: bytes) -> None:
-            self._write_rows((key,))
-            calls.set(key, stuff.value)
+            value = stuff.fresh()
+            self._write_rows((key,), value)
+            calls.set(key, value)
 
         def through_100(keys: list[bytes]) -> None:
-            self._write_rows(keys)
-            calls.set_many(dict.fromkeys(keys, stuff.value))
+            value = stuff.fresh()
+            self._write_rows(keys, value)
+            calls.set_many(dict.fromkeys(keys, value))
 
         return {
             "hit": Lap(each(calls.get, stuff.read)),
@@ -120,8 +122,8 @@ class Engines(Rival):
         self._rows.close()
         shutil.rmtree(self._folder)
 
-    def _write_rows(self, keys: Sequence[bytes]) -> None:
-        now, value = wall_seconds(), self._stuff.value
+    def _write_rows(self, keys: Sequence[bytes], value: bytes) -> None:
+        now = wall_seconds()
         self._rows.execute("BEGIN IMMEDIATE")
         self._rows.executemany(WRITE_ROW, [(key, value, 1, now) for key in keys])
         self._rows.execute("COMMIT")

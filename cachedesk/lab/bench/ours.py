@@ -43,10 +43,11 @@ class Ours(Rival):
         cache, stuff = self._cache, self._stuff
 
         def set_one(key: bytes) -> None:
-            cache.set(key, stuff.value)
+            cache.set(key, stuff.fresh())
 
         def set_many(keys: list[bytes]) -> None:
-            cache.write_many([("set", key, stuff.value) for key in keys])
+            value = stuff.fresh()
+            cache.write_many([("set", key, value) for key in keys])
 
         def read_cold(operations: int) -> None:
             for key in stuff.cold[:operations]:

@@ -46,8 +46,9 @@ class AckQueue(Rival):
             calls.incr(key)
 
         def set_one(key: bytes) -> None:
-            queue.put(("set", key, stuff.value))
-            calls.set(key, stuff.value)
+            value = stuff.fresh()
+            queue.put(("set", key, value))
+            calls.set(key, value)
 
         return {
             "behind": Lap(each(incr, stuff.counted), settle=self._forget),

@@ -38,8 +38,9 @@ class ByHand(Rival):
             calls.incr(key)
 
         def set_one(key: bytes) -> None:
-            rows.set(key, stuff.value)
-            calls.set(key, stuff.value)
+            value = stuff.fresh()
+            rows.set(key, value)
+            calls.set(key, value)
 
         def read_cold(operations: int) -> None:
             for key in stuff.cold[:operations]:

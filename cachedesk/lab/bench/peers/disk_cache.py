@@ -34,12 +34,12 @@ class DiskCache(Rival):
             return [cache.get(key) for key in keys]
 
         def set_one(key: bytes) -> None:
-            cache.set(key, stuff.value)
+            cache.set(key, stuff.fresh())
 
         def set_many(keys: list[bytes]) -> None:
             with cache.transact():
                 for key in keys:
-                    cache.set(key, stuff.value)
+                    cache.set(key, stuff.fresh())
 
         return {
             "hit": Lap(each(cache.get, stuff.read)),

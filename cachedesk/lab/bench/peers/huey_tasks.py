@@ -39,8 +39,9 @@ class HueyTasks(Rival):
             calls.incr(key)
 
         def set_one(key: bytes) -> None:
-            enqueue_set(key, stuff.value)
-            calls.set(key, stuff.value)
+            value = stuff.fresh()
+            enqueue_set(key, value)
+            calls.set(key, value)
 
         return {
             "behind": Lap(each(incr, stuff.counted), settle=self._huey.flush),
