@@ -33,6 +33,12 @@ class Stuff:
         self.drained = [b"views:%s:drain:%05d" % (prefix, number) for number in range(DRAIN_KEYS)]
         self.value = chance.randbytes(VALUE_BYTES)
         self.values = dict.fromkeys(self.read, self.value)
+        self._numbers = itertools.count()
+
+    def fresh(self) -> bytes:
+        """Return a value that was not set before: to set the same one again, SQLite writes
+        nothing, and commits without a sync."""
+        return b"%0*d" % (VALUE_BYTES, next(self._numbers))
 
 
 def drawn(keys: Sequence[bytes], count: int) -> list[bytes]:
