@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from persistqueue import Empty
 
 from cachedesk.engine.bell import Bell
@@ -49,10 +50,10 @@ _CERTAIN = (
 )
 
 
-class _Unacked(NamedTuple):
+class _Unacked(msgspec.Struct, frozen=True, gc=False):
     """A record that was not acked: its number, its first and last seq, how many events it has,
     how many there are up to its end since the last time that there were none, and when it was
-    accepted."""
+    accepted. (Nothing for the garbage collector to go through: there may be a million.)"""
 
     number: int
     first_seq: int

@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import msgspec
+
 from cachedesk.engine.events import WriteEvent, is_absolute
 from cachedesk.engine.snapshot import Books
 
@@ -22,21 +24,35 @@ KEY_OVERHEAD_BYTES = 350
 
 MOST_LOST = 20
 
+# So many events of one key are copied for one more.
+_FEW = 8
 
-class _Queue:
-    """The pending events of one key, the memory they take, and the value they come to when it is
-    known."""
+Value = bytes | None
 
-    __slots__ = ("bytes", "events", "head", "head_known", "overtaken")
 
-    def __init__(self) -> None:
-        # A list, though taken from at its front: an empty deque takes 600 bytes.
-        self.events: list[WriteEvent] = []
-        self.bytes = KEY_OVERHEAD_BYTES
-        self.head: bytes | None = None
-        self.head_known = False
-        # Whether the row may hold newer writes than these.
-        self.overtaken = False
+class _Queue(msgspec.Struct, gc=False):
+    """The pending events of one key, the memory they take, the value they come to when it is
+    known, and whether the row may hold newer writes than these.
+
+    There may be a million of them, and whatever the garbage collector knows of it goes through
+    again and again while a caller waits (measured: 200 ms). So it does not know these, and it
+    forgets a tuple of events when it first sees it; only many events of one key are a list.
+    """
+
+    events: tuple[WriteEvent, ...] | list[WriteEvent] = ()
+    bytes: int = KEY_OVERHEAD_BYTES
+    head: Value = None
+    head_known: bool = False
+    overtaken: bool = False
+
+    def append(self, event: WriteEvent) -> None:
+        """Put ``event`` behind the others."""
+        if type(self.events) is list:
+            self.events.append(event)
+        elif len(self.events) < _FEW:
+            self.events = (*self.events, event)
+        else:
+            self.events = [*self.events, event]
 
 
 class Pending:
@@ -80,7 +96,7 @@ class Pending:
                     grown += KEY_OVERHEAD_BYTES
                 elif queue.events and queue.events[-1].seq >= event.seq:
                     continue
-                queue.events.append(event)
+                queue.append(event)
                 queue.head_known = False
                 size = _size(event)
                 queue.bytes += size
@@ -193,7 +209,11 @@ class Pending:
                 size = sum(map(_size, waiting[:done]))
                 freed += size
                 queue.bytes -= size
-                del waiting[:done]
+                if type(waiting) is list:
+                    # To copy what stays would take longer the more it is.
+                    del waiting[:done]
+                else:
+                    queue.events = waiting[done:]
             self._bytes -= freed
             self._pending -= settled
             self._dead += buried

@@ -32,7 +32,13 @@ from cachedesk.lab.bench.redis_calls import (
     dropped_in_parts,
 )
 from cachedesk.lab.bench.rounds import Effort
-from cachedesk.lab.bench.stuff import CALLERS, MANY, VALUE_BYTES, Stuff, drawn, each, in_hundreds, together
+from cachedesk.lab.bench.stuff import (
+    CALLERS,
+    MANY,
+    VALUE_BYTES,
+    Stuff,
+    drawn,
+)
 from cachedesk.lab.bench.works import WORKS
 
 BARE = "bare socket"
@@ -189,7 +195,7 @@ def total(values: dict[bytes, Any]) -> int:
 def test_everybody_does_the_works_that_it_can(arena: Arena) -> None:
     found = {name: set(place.rival.laps()) for name, place in arena.places.items()}
     assert found == DOES
-    assert list(found)[0] == OURS
+    assert next(iter(found)) == OURS
 
 
 @pytest.mark.parametrize(("name", "work"), who_do("hit", "hits"))
