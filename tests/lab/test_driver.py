@@ -250,7 +250,9 @@ def test_a_new_rate_wakes_a_driver_that_would_have_slept_for_hours() -> None:
     driver.set_rate(5000.0)
     assert driver.rate == 5000.0
     assert driver.wait(10)
-    assert driver.finish().done == 300
+    tally = driver.finish()
+    # On a busy machine it may be late, and then it sheds: that is counted too.
+    assert tally.done + tally.shed == 300
     assert driver.seconds >= 300 / 5000
 
 
