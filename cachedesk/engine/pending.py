@@ -27,8 +27,6 @@ MOST_LOST = 20
 # So many events of one key are copied for one more.
 _FEW = 8
 
-Value = bytes | None
-
 
 class _Queue(msgspec.Struct, gc=False):
     """The pending events of one key, the memory they take, the value they come to when it is
@@ -40,8 +38,8 @@ class _Queue(msgspec.Struct, gc=False):
     """
 
     events: tuple[WriteEvent, ...] | list[WriteEvent] = ()
-    bytes: int = KEY_OVERHEAD_BYTES
-    head: Value = None
+    size: int = KEY_OVERHEAD_BYTES
+    head: bytes | None = None
     head_known: bool = False
     overtaken: bool = False
 
@@ -99,7 +97,7 @@ class Pending:
                 queue.append(event)
                 queue.head_known = False
                 size = _size(event)
-                queue.bytes += size
+                queue.size += size
                 grown += size
                 added += 1
                 if overtaken:
@@ -203,12 +201,12 @@ class Pending:
                     # What the later ones come to was reckoned with it.
                     queue.head_known = False
                 if done == len(waiting):
-                    freed += queue.bytes
+                    freed += queue.size
                     del self._queues[key]
                     continue
                 size = sum(map(_size, waiting[:done]))
                 freed += size
-                queue.bytes -= size
+                queue.size -= size
                 if type(waiting) is list:
                     # To copy what stays would take longer the more it is.
                     del waiting[:done]
@@ -267,8 +265,8 @@ class Pending:
         queues = self._queues.values()
         self._pending = sum(len(queue.events) for queue in queues)
         for queue in queues:
-            queue.bytes = KEY_OVERHEAD_BYTES + sum(map(_size, queue.events))
-        self._bytes = sum(queue.bytes for queue in queues)
+            queue.size = KEY_OVERHEAD_BYTES + sum(map(_size, queue.events))
+        self._bytes = sum(queue.size for queue in queues)
 
     def books(self) -> Books:
         """Return the books of this instant."""

@@ -35,6 +35,7 @@ _PAUSED_SECONDS = 3600.0
 _BATCHES_PER_TRIM = 50
 _BATCHES_AHEAD = 16
 _BATCHES_IN_A_HURRY = 8
+_MOST_IN_A_HURRY = 8_000
 _MOST_LETTERS_TOLD = 5
 _NEVER = 2**63 - 1
 
@@ -137,7 +138,7 @@ class FlushWorker(Steered):
 
     def _work(self) -> None:
         while self._wait_for_batch():
-            batch = self._log.read(self.batch_events * self._batches_at_once())
+            batch = self._log.read(self._most_at_once())
             if not batch.events or self._batches % _BATCHES_PER_TRIM == 0:
                 self._trim(batch)
             if not batch.events and self._log.failed and self._log.waiting:
@@ -155,10 +156,14 @@ class FlushWorker(Steered):
             # Not before: after a flush that failed it is urgent still.
             self._pending.urgent = False
 
-    def _batches_at_once(self) -> int:
-        """Who waits for everything is served sooner by few large commits, in which a key is
-        written once. (Not too large: a write-through waits for the commit in hand.)"""
-        return max(self._batches_ahead, _BATCHES_IN_A_HURRY if self._hurry else 1)
+    def _most_at_once(self) -> int:
+        """Return how many events are flushed together: a batch, or as far as it looks ahead; more
+        if somebody waits for all of them, who is served sooner by few large commits, in which a
+        key is written once. (Not too many: a write-through waits for the commit in hand.)"""
+        usual = self.batch_events * self._batches_ahead
+        if not self._hurry:
+            return usual
+        return max(usual, min(self.batch_events * _BATCHES_IN_A_HURRY, _MOST_IN_A_HURRY))
 
     def _wait_for_batch(self) -> bool:
         """Wait until a batch is due; return False when the worker is to end."""

@@ -9,8 +9,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,8 @@ from cachedesk.engine import record
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.bench import dead_one
-from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Rival
+from cachedesk.lab.bench.contest import LIMIT, OURS, Rival
 from cachedesk.lab.bench.engines import Engines
-from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import MODULES, open_peers
 from cachedesk.lab.bench.redis_calls import (
     ByBareSocket,
@@ -31,36 +29,16 @@ from cachedesk.lab.bench.redis_calls import (
     RedisCalls,
     dropped_in_parts,
 )
-from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.stuff import (
     CALLERS,
     MANY,
     VALUE_BYTES,
-    Stuff,
     drawn,
 )
-from cachedesk.lab.bench.works import WORKS
+from tests.lab.arena import BARE, DOES, EFFORT, EVENTS, LATER, Arena, Place, opened
 
-BARE = "bare socket"
-EFFORT = Effort(share=0.005)
-EVENTS = 700
 FULL = 2
 NEVER = Settings(worker=WorkerSettings(batch_events=1_000_000, batch_age_seconds=3600))
-
-READS = {"hit", "hits"}
-BEHIND = {"behind", "behind_16", "behind_100"}
-THROUGH = {"through", "through_100"}
-DOES = {
-    OURS: {work.name for work in WORKS},
-    LIMIT: {work.name for work in WORKS},
-    BARE: {work.name for work in WORKS},
-    "by hand": READS | {"repair"} | BEHIND | THROUGH,
-    "ack queue": BEHIND | {"drain"},
-    "huey": BEHIND | {"drain"},
-    "diskcache": READS | BEHIND | THROUGH,
-}
-LATER = {LIMIT, BARE, "ack queue", "huey"}
-"""Who puts a write-behind into a queue, and forgets it there when the lap is over."""
 
 
 def who_do(*works: str) -> list[tuple[str, str]]:
@@ -68,107 +46,10 @@ def who_do(*works: str) -> list[tuple[str, str]]:
     return [(name, work) for work in works for name, theirs in DOES.items() if work in theirs]
 
 
-@dataclass
-class Place:
-    """A rival, and the files where what it did is found, whoever looks."""
-
-    rival: Any
-    stuff: Stuff
-    database: Path
-    table: str
-    queue: Path | None
-    queued: str
-    redis: ByRedisPy
-
-    def lap(self, work: str) -> Lap:
-        return self.rival.laps()[work]  # type: ignore[no-any-return]
-
-    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
-        """Return which of ``keys`` have a row, with its value, as another process would see it."""
-        wanted = set(keys)
-        with closing(sqlite3.connect(self.database)) as file:
-            every = file.execute(f"SELECT key, value FROM {self.table} WHERE value IS NOT NULL")
-            return {bytes(key): value for key, value in every if key in wanted}
-
-    def cached(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return what Redis has of ``keys``."""
-        found = zip(keys, self.redis.get_many(keys), strict=True)
-        return {key: value for key, value in found if value is not None}
-
-    def waiting(self) -> int:
-        """Return how many items are in the file of its queue."""
-        if self.queue is None:
-            return 0
-        with closing(sqlite3.connect(self.queue)) as file:
-            return int(file.execute(f"SELECT count(*) FROM {self.queued}").fetchone()[0])
-
-    def forget(self, keys: Sequence[bytes]) -> None:
-        """Make ``keys`` unknown to Redis and to the database."""
-        if self.rival.name == OURS:
-            self.rival.stack.layer.write_many([("delete", key) for key in keys])
-            self.rival.stack.layer.drain(60)
-        else:
-            with closing(sqlite3.connect(self.database)) as file, file:
-                gone = [(key,) for key in keys]
-                file.executemany(f"DELETE FROM {self.table} WHERE key=?", gone)
-        dropped_in_parts(self.redis, keys)
-
-
-@dataclass
-class Arena:
-    """All rivals on one Redis."""
-
-    folder: Path
-    socket: str
-    dead: Path
-    places: dict[str, Place]
-
-    def __getitem__(self, name: str) -> Place:
-        return self.places[name]
-
-
-def place(rival: Rival, folder: Path, redis: ByRedisPy) -> Place:
-    """Return where ``rival`` keeps what it did."""
-    where = folder / rival.name.replace(" ", "-")
-    queue, queued, database, table = {
-        OURS: (folder / "ours/log/log.db", "queue_events", folder / "ours/cachedesk.db", "rows"),
-        LIMIT: (where / "queue/queue.db", "queue_events", where / "rows.db", "rows"),
-        BARE: (where / "queue/queue.db", "queue_events", where / "rows.db", "rows"),
-        "by hand": (None, "", where / "rows.db", "rows"),
-        "ack queue": (where / "queue/data.db", "ack_queue_default", where / "rows.db", "rows"),
-        "huey": (where / "huey.db", "task", where / "rows.db", "rows"),
-        "diskcache": (None, "", where / "cache.db", "Cache"),
-    }[rival.name]
-    prefix = {OURS: b"ours"}.get(rival.name, rival.name.encode())
-    if rival.name not in (LIMIT, BARE):
-        prefix = prefix.replace(b" ", b"-")
-    return Place(rival, Stuff(prefix), database, table, queue, queued, redis)
-
-
 @pytest.fixture(scope="module")
 def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    """Everybody, opened as the bench opens them."""
-    folder = tmp_path_factory.mktemp("bench")
-    with ExitStack() as leaving:
-        dead = dead_one.make(folder, EVENTS)
-        leaving.callback(dead_one.clear_up, dead)
-        ours = Ours(folder, EFFORT, dead)
-        leaving.callback(ours.close)
-        # It takes the others' keys for mistakes of our own cache, and evicts them.
-        ours.stack.auditor.close()
-        socket = ours.stack.redis_socket
-        rivals: list[Rival] = [ours]
-        for name, calls in ((LIMIT, ByRedisPy), (BARE, ByBareSocket)):
-            where = folder / name.replace(" ", "-")
-            rivals.append(Engines(name, where, calls(socket), EFFORT, dead))
-            leaving.callback(rivals[-1].close)
-        for peer in open_peers(folder, socket, EFFORT.share):
-            rivals.append(peer)
-            leaving.callback(peer.close)
-        redis = ByRedisPy(socket)
-        leaving.callback(redis.close)
-        places = {rival.name: place(rival, folder, redis) for rival in rivals}
-        yield Arena(folder, socket, dead, places)
+    with opened(tmp_path_factory.mktemp("bench")) as arena:
+        yield arena
 
 
 def hits_and_misses(redis: ByRedisPy) -> tuple[int, int]:
