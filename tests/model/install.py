@@ -25,12 +25,14 @@ _REAL_LOCKS = ("metrics", "chronicle", "failpoints")
 
 def install() -> None:
     """Instrument, import and patch the engine."""
+    instrument.check_names(_REAL_LOCKS)
     instrument.install()
     engine = importlib.import_module("cachedesk.engine")
     modules = [
         importlib.import_module(found.name)
         for found in pkgutil.walk_packages(engine.__path__, "cachedesk.engine.")
     ]
+    instrument.check_examined()
     from tests.model import stores
 
     replaced = _replacements()
