@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.snapshot import Event, EventKind, Mark
 
 _MOST_EVENTS = 200
@@ -23,17 +23,17 @@ class Chronicle:
     def say(self, kind: EventKind, text: str) -> None:
         """Add an event that happens now."""
         with self._lock:
-            self._events.append(Event(time.time(), kind, text))
+            self._events.append(Event(wall_seconds(), kind, text))
 
     def begin(self, name: str, *, lasting: bool) -> None:
         """Mark that the fault ``name`` begins now; one that is not ``lasting`` ends at once."""
-        now = time.time()
+        now = wall_seconds()
         with self._lock:
             self._marks.append(Mark(name, now, None if lasting else now))
 
     def end(self, name: str) -> None:
         """Mark that the fault ``name`` ends now."""
-        now = time.time()
+        now = wall_seconds()
         with self._lock:
             for place, mark in enumerate(self._marks):
                 if mark.name == name and mark.end_at is None:

@@ -1,8 +1,8 @@
-"""The clock: wall time that nobody can set back or forward while the process lives.
+"""The clock: wall time that cannot be set back or forward while the process lives.
 
-An event's ``at`` is compared with a later ``now`` of the same process, for its lag and its age. If
-the machine's clock is set between the two, by a second or by ten years, the difference must not
-be counted as lag.
+Times that one process compares come from here: an event's ``at`` and a later ``now``, the axis of
+a chart and a mark on it. If the machine's clock is set between the two, by a second or by ten
+years, the difference must not be counted. ``time.time`` is only for labels.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from cachedesk.engine import failpoints
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.commands import (
     Command,
     EvictAll,
@@ -388,7 +389,7 @@ class _Ticker:
         while not self._closing.wait(TICK_SECONDS):
             depth = self._pending.depth
             lag_seconds = self._log.oldest_seconds if depth else 0.0
-            self._metrics.tick(time.time(), depth, lag_seconds)
+            self._metrics.tick(wall_seconds(), depth, lag_seconds)
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()

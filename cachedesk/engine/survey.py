@@ -7,6 +7,7 @@ import time
 from cachedesk.engine import failpoints
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import CacheFigures
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import CacheError, DatabaseError
 from cachedesk.engine.faults import FaultDesk
 from cachedesk.engine.hot import HotView
@@ -55,7 +56,7 @@ class Survey:
         """Return how everything is; ``workload`` says what drives the stack."""
         books = self._pending.books()
         return Snapshot(
-            at=time.time(),
+            at=wall_seconds(),
             uptime_seconds=time.monotonic() - self._opened,
             redis=self._redis(),
             log=self._log_state(books.pending),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from cachedesk.engine import dead
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.events import NO_ROW, Refusal, Row
 from cachedesk.engine.refusal import WRITE_ROW
 
@@ -32,7 +32,7 @@ class Transaction:
     def write(self, rows: Mapping[bytes, Row]) -> None:
         """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
         number of live rows stays exact without counting them."""
-        now = time.time()
+        now = wall_seconds()
         found = self._found
         change = sum(
             (row.value is not None) - (found.get(key, NO_ROW).value is not None)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.snapshot import Mark, Tick
 from cachedesk.engine.stack import Stack
 
@@ -81,7 +82,7 @@ class Sampler:
         self._most_ticks = most_ticks
         self._ticks: list[Tick] = []
         self._marks: dict[tuple[str, float], Mark] = {}
-        self._began_at = time.time()
+        self._began_at = wall_seconds()
         self._before: dict[str, int] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="sampler", daemon=True)
@@ -93,7 +94,7 @@ class Sampler:
 
     def start(self) -> None:
         """Begin."""
-        self._began_at = time.time()
+        self._began_at = wall_seconds()
         self._before = self._counts()
         self._thread.start()
 
@@ -126,7 +127,7 @@ class Sampler:
         passed = {name: now[name] - self._before[name] for name in now}
         self._before = now
         lag_seconds = self._stack.log.oldest_seconds if pending else 0.0
-        self._ticks.append(Tick(time.time(), depth=pending, lag_seconds=lag_seconds, **passed))
+        self._ticks.append(Tick(wall_seconds(), depth=pending, lag_seconds=lag_seconds, **passed))
         if len(self._ticks) >= self._most_ticks:
             self._ticks = halved(self._ticks)
             self._step_seconds *= 2

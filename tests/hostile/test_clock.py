@@ -12,9 +12,18 @@ import pytest
 from engine.scenarios import PATIENT, THROUGH, copy_as_after_a_kill, running
 from engine.until import until
 
+import cachedesk
 from cachedesk.engine import clock
+from cachedesk.engine.commands import Heal, Inject
+from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.engine.stack import Stack
+from cachedesk.lab.driver import Load
+from cachedesk.lab.report import Report
+from cachedesk.lab.runs import run_session
+from cachedesk.lab.schedule import planned
+from cachedesk.lab.session import Session
+from cachedesk.lab.traffic import WorkloadTraffic
 
 from .cases import truth
 from .conftest import Good
@@ -136,3 +145,62 @@ def test_waits_are_not_of_the_clock(tmp_path: Path, set_clock: Jump) -> None:
             stack.layer.evict("*")
             assert stack.layer.get("views:1") is not None
         assert time.monotonic() - began < SOON
+
+
+def test_a_run_under_a_clock_that_steps_has_its_true_course(
+    tmp_path: Path, set_clock: Jump
+) -> None:
+    """Axes, marks and events are of one clock, whatever the wall clock does meanwhile."""
+
+    def stepping(session: Session) -> None:
+        for number, jump in enumerate((-3_600.0, 86_400.0, TEN_YEARS), start=1):
+            until(lambda number=number: session.driver.tally().done >= 300 * number, 60)  # type: ignore[misc]
+            set_clock(jump)
+            if number == 1:
+                session.perform(Inject("redis.down"))
+            elif number == 2:
+                session.perform(Heal())
+        session.driver.wait()
+
+    began = time.monotonic()
+    outcome = run_session(
+        tmp_path / "data",
+        Settings(),
+        WorkloadTraffic("article", 1),
+        Load(clients=2, rate=1_000, ops=1_500),
+        faults=[planned("worker.crash@200ops")],
+        watch=stepping,
+    )
+    passed = time.monotonic() - began
+    assert outcome.report.verdict.sound
+    assert all(0 <= at <= passed for at in _course(outcome.report))
+    assert outcome.report.lag.max < passed
+
+
+def _course(report: Report) -> list[float]:
+    """Return the times of everything that a report puts on an axis, from its beginning."""
+    assert report.evidence is not None
+    timeline = report.evidence.timeline
+    ticks = [tick.at for tick in timeline.ticks]
+    assert ticks == sorted(ticks)
+    marks = [at for mark in timeline.marks for at in (mark.start_at, mark.end_at) if at is not None]
+    assert len({mark.name for mark in timeline.marks}) == 2
+    events = [event.at for event in report.evidence.events if "opened" not in event.text]
+    # What was said while it opened comes before the beginning.
+    said = [at for at in events if at >= timeline.began_at - SOON]
+    assert len(said) == len(events)
+    return [max(0.0, at - timeline.began_at) for at in (*ticks, *marks, *events)]
+
+
+# Where the wall clock itself is meant: a label, or a time that strace wrote.
+WALL = {"engine/clock.py", "lab/publish/origin.py", "lab/torture/script.py"}
+
+
+def test_the_wall_clock_is_read_in_one_place() -> None:
+    root = Path(cachedesk.__file__).parent
+    found = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        if "time.time()" in path.read_text() or "datetime.now(" in path.read_text()
+    }
+    assert found == WALL

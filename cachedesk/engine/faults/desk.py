@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from cachedesk.engine.chronicle import Chronicle
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.engine.faults.aftermath import Figures, aftermath
 from cachedesk.engine.faults.catalogue import parsed
@@ -43,7 +44,7 @@ class FaultDesk:
         """Return how each fault is."""
         self._look()
         since, deadlines = self._since, self._deadlines
-        now, clock = time.time(), time.monotonic()
+        now, clock = wall_seconds(), time.monotonic()
         return tuple(
             FaultState(
                 name=fault.name,
@@ -85,7 +86,7 @@ class FaultDesk:
                 if seconds is not None:
                     self._deadlines = {**self._deadlines, name: time.monotonic() + seconds}
                     sentence = f"{sentence} (for {seconds:g} s)"
-                self._since = {**self._since, name: time.time()}
+                self._since = {**self._since, name: wall_seconds()}
             self._chronicle.begin(name, lasting=fault.lasting)
             self._chronicle.say(EventKind.FAULT, sentence)
         return sentence

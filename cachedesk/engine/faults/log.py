@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import Unavailable
 from cachedesk.engine.events import Op, WriteEvent
 from cachedesk.engine.faults.database import locked
@@ -72,6 +72,6 @@ class LogPoison(Fault):
 
     def _write(self, op: Op, arg: bytes | int, policy: Policy) -> int:
         receipt = self._layer.write((op.name.lower(), POISON_KEY, arg), policy=policy)
-        event = WriteEvent(receipt.seq, op, POISON_KEY, arg, time.time())
+        event = WriteEvent(receipt.seq, op, POISON_KEY, arg, wall_seconds())
         self._observer.injected((event,))
         return receipt.seq

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cachedesk import __version__
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.lab.newfile import reason, why_not_beside, why_not_here, why_not_into
@@ -192,7 +193,7 @@ class Recorder:
             self.path.unlink(missing_ok=True)
 
     def _introduce(self, first: Snapshot) -> None:
-        header = Header(__version__, time.time(), first.tick_seconds)
+        header = Header(__version__, wall_seconds(), first.tick_seconds)
         frame = frame_bytes(Kind.HEADER, 0.0, msgspec.json.encode(header))
         self._write(MAGIC + frame)
 
