@@ -6,13 +6,13 @@ import os
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import psutil
 import pytest
+from engine.until import unhurried, until
 
 from cachedesk.engine import failpoints
 from cachedesk.engine.layer import CacheLayer
@@ -43,13 +43,12 @@ def _clean_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["TMPDIR"]
     else:
         os.environ["TMPDIR"] = usual_variable
-    left = _left_behind(ours, threads_before)
-    deadline = time.monotonic() + 5
-    while left and time.monotonic() < deadline:
-        time.sleep(0.05)
-        left = _left_behind(ours, threads_before)
-    shutil.rmtree(ours)
-    assert not left
+    try:
+        until(lambda: not _left_behind(ours, threads_before))
+    except AssertionError:
+        pytest.fail("\n".join(("left behind:", *_left_behind(ours, threads_before))))
+    finally:
+        shutil.rmtree(ours)
 
 
 def _left_behind(folder: Path, threads_before: set[threading.Thread]) -> list[str]:
@@ -81,7 +80,7 @@ def open_stack(tmp_path: Path) -> Iterator[OpenStack]:
     def open_one(
         settings: Settings | None = None, path: Path | None = None, **more: object
     ) -> Stack:
-        stack = Stack(path or tmp_path / "data", settings, **more)  # type: ignore[arg-type]
+        stack = Stack(path or tmp_path / "data", unhurried(settings), **more)  # type: ignore[arg-type]
         opened.append(stack)
         return stack
 

@@ -40,7 +40,7 @@ def test_the_example() -> None:
             (b"views:article:1", b"1"),
             (b"views:article:123", b"10483"),
         ]
-        cache.drain(timeout=5)
+        cache.drain(timeout=60)
         assert cache.snapshot().books.balanced
     with cachedesk.open("data") as cache:
         assert cache.get("views:article:123") == b"10483"

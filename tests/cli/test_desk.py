@@ -28,7 +28,7 @@ class Terminal:
         fcntl.ioctl(self._screen, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         self.shown = b""
 
-    def wait_for(self, text: bytes, seconds: float = 20.0) -> None:
+    def wait_for(self, text: bytes, seconds: float = 60.0) -> None:
         """Wait until ``text`` was shown."""
         deadline = time.monotonic() + seconds
         while text not in self.shown:

@@ -60,10 +60,10 @@ def test_a_run_that_is_killed_leaves_a_readable_recording(
         except RecordingError:
             return 0
 
-    until(lambda: records() >= 4, seconds=30)
+    until(lambda: records() >= 4)
     killed_at = time.time()
     running.send_signal(signal.SIGKILL)
-    assert running.wait(20) == -signal.SIGKILL
+    assert running.wait(60) == -signal.SIGKILL
     with Tape(path) as tape:
         last = tape.at(len(tape) - 1)
     assert killed_at - 1.5 < last.at <= time.time()

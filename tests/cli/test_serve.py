@@ -70,7 +70,7 @@ class Served:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=120)
         return self.process.returncode
 
 
@@ -209,7 +209,7 @@ def test_a_folder_in_use_is_told_in_the_browser(serve: Start, tmp_path: Path) ->
         browse(served, visit)
     finally:
         holder.terminate()
-        holder.communicate(timeout=20)
+        holder.communicate(timeout=120)
 
 
 def test_a_port_in_use_and_a_wrong_file_are_one_clear_line(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_port_in_use_and_a_wrong_file_are_one_clear_line(tmp_path: Path) -> No
                 [*COMMAND, "serve", "--data", tmp_path / "d", *options],
                 capture_output=True,
                 text=True,
-                timeout=20,
+                timeout=120,
                 env=os.environ | {"TERM": "dumb"},
             )
             assert done.returncode == 2, done
@@ -252,7 +252,7 @@ def test_a_recording_may_be_watched_by_many(serve: Start, tmp_path: Path) -> Non
         ],
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=120,
     )
     served = serve("--replay", str(recording))
 

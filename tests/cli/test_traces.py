@@ -122,13 +122,13 @@ def test_standard_input_packed_with_bad_lines(quick_path: Path) -> None:
     data = quick_path / "data"
     command = [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--json", "--data", data]
     skipped = subprocess.run(
-        [*command, "--skip-bad"], input=gzip.compress(MONITOR), capture_output=True, timeout=60
+        [*command, "--skip-bad"], input=gzip.compress(MONITOR), capture_output=True, timeout=120
     )
     assert skipped.returncode == 0, skipped.stderr
     trace = json.loads(skipped.stdout)["trace"]
     assert (trace["format"], trace["lines"], trace["bad"]) == ("redis-monitor", 4, 1)
     assert trace["skipped"] == {"HSET": 1}
-    refused = subprocess.run(command, input=MONITOR, capture_output=True, timeout=60)
+    refused = subprocess.run(command, input=MONITOR, capture_output=True, timeout=120)
     assert refused.returncode == 2
     assert b"standard input line 3: it is no line of MONITOR" in refused.stderr
     assert refused.stderr.count(b"\n") == 1
@@ -143,7 +143,7 @@ def test_a_pipe_that_is_silent_can_be_left(quick_path: Path) -> None:
         stdin=reader, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         os.close(reader)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     os.close(writer)
     assert process.returncode == 0
     assert json.loads(out)["ledger"]["applied"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -76,12 +77,11 @@ def drive(
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:
-    """Let the app run until ``condition`` holds; fail after about five seconds without it."""
-    for _ in range(500):
-        if condition():
-            return
+    """Let the app run until ``condition`` holds; fail when it never does."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
         await pilot.pause(0.01)
-    raise AssertionError(f"waited in vain until {what}")
 
 
 def screen_text(app: DeskApp) -> str:

@@ -165,7 +165,7 @@ def test_a_slow_command_blocks_neither_the_desk_nor_the_next_command():
         def perform(self, command):
             said = super().perform(command)
             if isinstance(command, Heal):
-                release.wait(10)
+                release.wait(60)
             return said
 
     control = Slow()

@@ -453,7 +453,7 @@ def test_one_pull_at_a_time():
 
     def slow():
         report = fetch()
-        gate.wait(5)
+        gate.wait(60)
         return report
 
     async def script(app, pilot, screen):
@@ -488,7 +488,7 @@ def test_escape_while_a_pull_is_under_way():
 
     async def play():
         async with app.run_test() as pilot:
-            screen = InspectorScreen(reports.KEY, lambda: (gate.wait(5), PENDING)[1])
+            screen = InspectorScreen(reports.KEY, lambda: (gate.wait(60), PENDING)[1])
             await app.push_screen(screen)
             await pilot.press("escape")
             assert app.screen is not screen

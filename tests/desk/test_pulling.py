@@ -65,7 +65,7 @@ class SlowSource:
             self.pulls += 1
             self.most_inside = max(self.most_inside, self.inside)
             self.threads.append(threading.current_thread())
-        self.release.wait(10)
+        self.release.wait(60)
         with self._lock:
             self.inside -= 1
         return HEALTHY

@@ -19,12 +19,12 @@ from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
 from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker
-from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import Health, Snapshot
 from cachedesk.lab.driver import Load
 from cachedesk.lab.recording.tape import Tape
 from cachedesk.lab.session import Session
 from cachedesk.lab.traffic import WorkloadTraffic
+from tests.engine.until import unhurried
 from tests.engine.until import until as settled
 
 from .piloting import drive, until
@@ -38,7 +38,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A stack under a light workload."""
     data = tmp_path_factory.mktemp("live") / "data"
     load = Load(4, 200.0)
-    with Session(data, Settings(), WorkloadTraffic("article", 1), load) as running:
+    with Session(data, unhurried(), WorkloadTraffic("article", 1), load) as running:
         running.start()
         for _ in range(300):
             running.stack.layer.set(MINE, b"41")

@@ -15,11 +15,11 @@ from cachedesk.desk.keystate import KeyState, key_state
 from cachedesk.desk.screens.steering import SteeringScreen
 from cachedesk.engine.inspection import Winner
 from cachedesk.engine.safeguards import NAMES, Safeguards
-from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import HotKey
 from cachedesk.lab.driver import Load
 from cachedesk.lab.session import Session
 from cachedesk.lab.traffic import WorkloadTraffic
+from tests.engine.until import unhurried
 
 from . import reports, scenes
 from .piloting import drive, screen_text, until
@@ -46,7 +46,7 @@ def test_the_inspector_says_what_goes_with_redis() -> None:
 
 def test_switched_on_the_desk_it_is_off_in_the_engine(tmp_path: Path) -> None:
     traffic, load = WorkloadTraffic("article", 1), Load(2, rate=100.0)
-    with Session(tmp_path / "data", Settings(), traffic, load) as session:
+    with Session(tmp_path / "data", unhurried(), traffic, load) as session:
         session.start()
         app = DeskApp(session, session, inspector=session, refresh_hz=4.0)
 

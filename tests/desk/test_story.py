@@ -83,7 +83,7 @@ def test_it_runs_by_itself_and_a_broken_claim_is_the_exit_status(tmp_path, monke
 
 def test_who_leaves_in_the_middle_of_a_step_does_not_wait_for_it(tmp_path):
     waiting = parse(
-        'title = "t"\n[[act]]\nname = "a"\n[[act.step]]\nwait = "accepted > 5"\n'
+        'title = "t"\n[[act]]\nname = "a"\n[[act.step]]\nwait = "accepted > 5"\nwithin = 600\n'
         '[[claim]]\nsays = "s"\nthat = "lost == 0"\n',
         "test",
         "waiting",
@@ -97,9 +97,8 @@ def test_who_leaves_in_the_middle_of_a_step_does_not_wait_for_it(tmp_path):
         app.simulate_key("q")
         await until(pilot, lambda: app.return_code is not None, "it leaves")
 
-    # Sixty seconds is what the step would wait.
     began = time.monotonic()
     drive(app, script, size=(120, 40))
     performance.close()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300, "the step would wait for 600"
     assert app.return_code == 0

@@ -92,7 +92,7 @@ def main(folder: Path, seed: int) -> None:
             assert writer.write("write-behind")
         for _ in range(2):
             fill(ballast)
-            ends = time.monotonic() + 20
+            ends = time.monotonic() + 60
             while min(writer.refused.values()) < 20 and time.monotonic() < ends:
                 writer.write("write-through")
                 writer.write("write-behind")
@@ -107,7 +107,7 @@ def main(folder: Path, seed: int) -> None:
             writer.check()
             print(f"refused {writer.refused}, unknown {len(writer.unknown)}", flush=True)
             writer.refused = dict.fromkeys(writer.refused, 0)
-        stack.layer.drain(10)
+        stack.layer.drain(60)
         assert stack.snapshot().books.balanced
         assert stack.snapshot().books.dead == 0
         told = dict(stack.layer.items())

@@ -31,7 +31,8 @@ from cachedesk.engine.redis_wire import RedisWire
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 
-from .until import Task, until
+from . import until as waiting
+from .until import Task, unhurried, until
 
 THROUGH, BEHIND = "write-through", "write-behind"
 PATIENT = msgspec.structs.replace(
@@ -43,7 +44,7 @@ PATIENT = msgspec.structs.replace(
 @contextmanager
 def running(directory: Path, settings: Settings | None = None) -> Iterator[Stack]:
     """Run a stack in ``directory`` and close it, whatever fails."""
-    stack = Stack(directory, settings)
+    stack = Stack(directory, unhurried(settings))
     try:
         yield stack
     finally:
@@ -75,7 +76,7 @@ def interrupted(call: Callable[..., Any], *arguments: Any, at: str) -> None:
 
 def soon() -> float:
     """Return a deadline that nothing here reaches."""
-    return time.monotonic() + 10
+    return time.monotonic() + 600
 
 
 def wait_until_admitted(stack: Stack) -> None:
@@ -134,7 +135,7 @@ def replayed_batch_changes_nothing(directory: Path) -> None:
         for _ in range(5):
             stack.layer.incr("views:1")
         failpoints.arm("worker.apply.after_commit", "1*crash")
-        stack.layer.drain(timeout=10)
+        stack.layer.drain(waiting.PATIENCE_SECONDS)
         stack.layer.evict("*")
         assert stack.layer.get("views:1") == b"5"
         until(lambda: stack.snapshot().worker.redelivered == 5)
@@ -145,7 +146,7 @@ def crash_before_the_commit_loses_nothing(directory: Path) -> None:
     with running(directory) as stack:
         stack.layer.set("session:1", b"kept")
         failpoints.arm("worker.apply.before_commit", "1*crash")
-        stack.layer.drain(timeout=2)
+        stack.layer.drain(waiting.PATIENCE_SECONDS)
         stack.layer.evict("*")
         assert stack.layer.get("session:1") == b"kept"
 
@@ -167,7 +168,7 @@ def log_events_are_known_by_their_seq(directory: Path) -> None:
         for _ in range(3):
             stack.layer.incr("mixed", policy=THROUGH)
         stack.layer.incr("mixed", policy=BEHIND)
-        stack.layer.drain(timeout=2)
+        stack.layer.drain(waiting.PATIENCE_SECONDS)
         stack.layer.evict("*")
         assert stack.layer.get("mixed") == b"4"
 
@@ -227,7 +228,7 @@ def write_through_absorbs_what_is_pending(directory: Path) -> None:
         assert cache.incr("mixed", policy=THROUGH) == 6
         cache.set("word", b"old", policy=BEHIND)
         cache.set("word", b"new", policy=THROUGH)
-        cache.drain(timeout=5)
+        cache.drain(waiting.PATIENCE_SECONDS)
         cache.evict("*")
         assert cache.get_many(["mixed", "word"]) == [b"6", b"new"]
 
@@ -243,7 +244,7 @@ def the_paths_do_not_overtake_each_other(directory: Path) -> None:
             until(lambda: not through.is_alive() or fence._queue)
         behind.result()
         through.result()
-        cache.drain(timeout=5)
+        cache.drain(waiting.PATIENCE_SECONDS)
         cache.evict("*")
         assert cache.get("mixed") == b"11"
 
@@ -258,7 +259,7 @@ def flush_between_the_two_reads(directory: Path) -> None:
         cache.set("session:1", b"here")
         stack.perform(EvictKey(b"session:1"))
         with held_at("repair.overlay.after", cache.get, "session:1") as reader:
-            cache.drain(timeout=5)
+            cache.drain(waiting.PATIENCE_SECONDS)
         assert reader.result() == b"here"
 
 
@@ -382,7 +383,7 @@ def poison_becomes_a_dead_letter(directory: Path) -> None:
         with sqlite3.connect(directory / "cachedesk.db") as other:
             other.execute("UPDATE rows SET value=? WHERE key=?", (b"text", b"views:bad"))
         other.close()
-        cache.drain(timeout=2)
+        cache.drain(waiting.PATIENCE_SECONDS)
         books = stack.snapshot().books
         assert (books.dead, books.pending, books.balanced) == (1, 0, True)
         assert cache._database.count()[1] == 1

@@ -88,7 +88,7 @@ def test_what_was_found_stays_until_the_books_balance(stack: Stack) -> None:
     write(stack)
     forgotten = forget(stack, b"views:1")
     stack.auditor.look()
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     stack.auditor.look()
     assert stack.snapshot().unaccounted == tuple(forgotten)
     stack.pending._applied += len(forgotten)

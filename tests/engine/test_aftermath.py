@@ -146,7 +146,7 @@ def test_a_crashed_worker_says_what_was_delivered_again(
     stack.worker.step()
     until(lambda: stack.snapshot().worker.restarts)
     stack.layer.write_many([("incr", "views:1", 1)] * 30)
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert said(stack, "delivered again") == [
         f"after the worker's crash at {point}: 500 events delivered again,"
         f" {already} of them part of their rows already"
@@ -160,7 +160,7 @@ def test_what_was_acked_is_not_delivered_again(open_stack: OpenStack) -> None:
     stack.worker.step()
     until(lambda: stack.snapshot().worker.restarts)
     stack.layer.incr("views:1")
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert said(stack, r"worker\.ack\.after: 0 events delivered again, 0 of them")
 
 
@@ -172,5 +172,5 @@ def test_a_smaller_batch_counts_them_once(open_stack: OpenStack) -> None:
     stack.worker.step()
     until(lambda: stack.snapshot().worker.restarts)
     stack.worker.set_batch(events=100)
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert said(stack, r"ack\.before: 400 events delivered again, 400 of them part of their rows")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -212,10 +211,8 @@ def test_it_pauses_while_a_part_is_down(stack: Stack, fault: str) -> None:
 def test_a_slow_database_holds_no_key_up(stack: Stack) -> None:
     stack.layer.set("order:1", b"x")
     write_into_redis(stack, "order:1", b"wrong")
-    stack.perform(Inject("database.slow:2s"))
-    began = time.monotonic()
-    stack.auditor.look()
-    assert time.monotonic() - began < 1
+    stack.perform(Inject("database.slow:600s"))
+    Task(stack.auditor.look).result()
     assert stack.snapshot().audit.divergent == 1
 
 

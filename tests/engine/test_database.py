@@ -249,7 +249,7 @@ def test_closing_ends_the_wait_for_a_lock(path: Path) -> None:
     until(database._writing.locked)
     database.close()
     with pytest.raises(DatabaseError, match="closed"):
-        waiting.result(5)
+        waiting.result()
     other.close()
 
 

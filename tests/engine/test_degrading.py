@@ -27,7 +27,7 @@ from .until import together, until
 
 # A disk that others use has been seen to take a quarter of a second for one commit.
 DEADLINE_SECONDS = 1.0
-BOUND_SECONDS = 3.0
+BOUND_SECONDS = 60.0
 
 HASTY = Settings(
     database=DatabaseSettings(write_seconds=DEADLINE_SECONDS),
@@ -109,7 +109,7 @@ def begin(stack: Stack) -> Model:
     for name in ("cold:counter", "w:incr", "b:unknown"):
         model.write("incr", name, 7, THROUGH)
     model.write("incr", "b:known", 1, BEHIND)
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     for pattern in ("cold:*", "b:unknown"):
         stack.layer.evict(pattern)
     return model
@@ -171,7 +171,7 @@ def test_the_table(tmp_path: Path, fault: str) -> None:
         for call in calls(model, 3).values():
             call()
         wait_until_admitted(stack)
-        stack.layer.drain(5)
+        stack.layer.drain(60)
         truth = {key.encode(): value for key, value in model.truth.items()}
         assert dict(stack.layer.items()) == truth
         assert stack.layer.get_many(list(truth)) == list(truth.values())
@@ -217,14 +217,15 @@ def test_with_the_database_failing_write_behind_goes_on_to_the_limit_of_the_log(
             stack.layer.set("session:1", b"one too many")
         assert stack.layer.get("session:1") == b"49"
         stack.perform(Heal())
-        stack.layer.drain(5)
+        stack.layer.drain(60)
         stack.layer.set("session:1", b"there is room")
         assert stack.layer.get("session:1") == b"there is room"
 
 
-@pytest.mark.parametrize("fault", ["database.lock", "database.slow:30s", "database.gone"])
+@pytest.mark.parametrize("fault", ["database.lock", "database.slow:600s", "database.gone"])
 def test_many_callers_each_get_their_answer_by_their_deadline(tmp_path: Path, fault: str) -> None:
-    """Nobody waits for the deadline of those before: 16 callers share one deadline's time."""
+    """No caller waits for the deadline of those before: one after the other, 128 deadlines would
+    take two minutes."""
     with running(tmp_path, HASTY) as stack:
         begin(stack)
         stack.perform(Inject(fault))
@@ -232,8 +233,8 @@ def test_many_callers_each_get_their_answer_by_their_deadline(tmp_path: Path, fa
         def write(number: int) -> str:
             return outcome(lambda: stack.layer.set(f"order:{number % 4}", b"x"))
 
-        answers = together([lambda number=number: write(number) for number in range(16)])
-        assert answers == ["U"] * 16
+        answers = together([lambda number=number: write(number) for number in range(128)])
+        assert answers == ["U"] * 128
         stack.perform(Heal())
         stack.layer.set("order:1", b"y")
         assert stack.layer.get_many([f"order:{n}" for n in range(4)]) == [None, b"y", None, None]
@@ -253,7 +254,7 @@ def test_a_write_through_of_the_second_choice_meets_the_full_database_too(tmp_pa
             stack.layer.set("session:1", b"refused by both")
         assert stack.layer.get("session:1") == b"logged"
         stack.perform(Heal())
-        stack.layer.drain(5)
+        stack.layer.drain(60)
         assert list(stack.layer.items()) == [(b"session:1", b"logged")]
 
 
@@ -262,7 +263,7 @@ def test_the_worker_says_why_it_cannot_flush_and_buries_nothing(tmp_path: Path) 
     fault of the events."""
     with running(tmp_path, HASTY) as stack:
         stack.layer.write_many([("incr", f"views:{n}") for n in range(50)], policy=BEHIND)
-        stack.layer.drain(5)
+        stack.layer.drain(60)
         for fault in ("database.full", "database.readonly", "database.gone"):
             stack.worker.pause()
             stack.layer.write_many([("incr", f"views:{n}") for n in range(50)], policy=BEHIND)
@@ -274,7 +275,7 @@ def test_the_worker_says_why_it_cannot_flush_and_buries_nothing(tmp_path: Path) 
             assert (worker.health, worker.word) == (Health.DEGRADED, "retrying")
             assert worker.last_error
             stack.perform(Heal())
-            stack.layer.drain(5)
+            stack.layer.drain(60)
         assert {value for _, value in stack.layer.items()} == {b"4"}
         assert stack.snapshot().books.dead == 0
 

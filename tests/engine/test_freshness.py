@@ -47,7 +47,7 @@ def test_a_write_waits_for_a_fill_that_has_begun() -> None:
 
     def put(keys: list[bytes]) -> None:
         entered.set()
-        assert go.wait(10)
+        assert go.wait(60)
 
     fill = Task(versions.fill, noted(versions, b"a"), put)
     until(entered.is_set)

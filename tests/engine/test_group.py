@@ -33,7 +33,7 @@ class Committer:
     def __call__(self, group: list[Request]) -> None:
         self.groups.append(list(group))
         self.entered.release()
-        assert self.go.acquire(timeout=10)
+        assert self.go.acquire(timeout=120)
         self.decide(group)
 
 
@@ -45,7 +45,7 @@ def test_many_who_wait_share_one_commit() -> None:
     commit = Committer()
     group = GroupCommit(commit, 100)
     first = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     others = [Task(group.submit, Request()) for _ in range(20)]
     waiting(group, 20)
     commit.go.release(2)
@@ -58,7 +58,7 @@ def test_a_group_has_a_limit_and_keeps_the_order() -> None:
     commit = Committer()
     group = GroupCommit(commit, 3)
     first = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     requests = [Request() for _ in range(7)]
     tasks = []
     for number, request in enumerate(requests, 1):
@@ -110,7 +110,7 @@ def test_each_gets_its_own_error() -> None:
     commit.decide = decide
     group = GroupCommit(commit, 100)
     first = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     tasks = []
     for number in range(1, 5):
         tasks.append(Task(group.submit, Request()))
@@ -133,7 +133,7 @@ def test_an_error_of_the_commit_is_everybodys() -> None:
 
     group = GroupCommit(commit, 100)
     first = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     others = [Task(group.submit, Request()) for _ in range(3)]
     waiting(group, 3)
     commit.decide = decide
@@ -159,12 +159,12 @@ def test_a_leader_that_dies_tells_the_others_that_the_outcome_is_unknown() -> No
 
     group = GroupCommit(commit, 100)
     first = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     others = [Task(group.submit, Request()) for _ in range(3)]
     waiting(group, 3)
     commit.go.release()
     first.result()
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     commit.decide = die
     commit.go.release()
     ends = []
@@ -208,7 +208,7 @@ def test_a_caller_interrupted_while_it_waits_is_not_committed_afterwards() -> No
     commit = Committer()
     group = GroupCommit(commit, 100)
     first = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     interrupted = Request()
     strike = strike_when(lambda: len(group._queue) == 1)
     with pytest.raises(Interrupt):
@@ -229,13 +229,13 @@ def test_a_caller_interrupted_while_another_commits_it_leaves_after_that_commit(
     commit.decide = lambda group: None
     group = GroupCommit(commit, 100)
     leader = Task(group.submit, Request())
-    assert commit.entered.acquire(timeout=10)
+    assert commit.entered.acquire(timeout=120)
     mine, left = Request(), threading.Event()
 
     def strike_while_mine_is_committed() -> None:
         waiting(group, 1)
         commit.go.release()
-        assert commit.entered.acquire(timeout=10)
+        assert commit.entered.acquire(timeout=120)
         assert mine in commit.groups[-1]
         signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)  # type: ignore[arg-type]
         assert not left.wait(0.1), "the caller left before its request was decided"

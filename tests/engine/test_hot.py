@@ -20,14 +20,14 @@ def hot(stack: Stack, key: bytes) -> HotKey:
 
 def test_what_waits_is_told_apart_from_what_is_in_the_row(stack: Stack) -> None:
     stack.layer.incr("views:a", 5)
-    stack.layer.drain(timeout=10)
+    stack.layer.drain(timeout=60)
     stack.perform(PauseWorker())
     stack.layer.write_many([("incr", "views:a", 1)] * 3)
     stack.perform(EvictKey(b"views:a"))
     key = hot(stack, b"views:a")
     assert (key.row, key.pending, key.truth, key.cached) == (b"5", 3, b"8", None)
     stack.perform(ResumeWorker())
-    stack.layer.drain(timeout=10)
+    stack.layer.drain(timeout=60)
     key = hot(stack, b"views:a")
     assert (key.row, key.pending, key.truth) == (b"8", 0, b"8")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from cachedesk.engine.stack import Stack
 
 from . import poison
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, soon, wait_until_admitted
-from .until import until
+from .until import Task, until
 
 OpenStack = Callable[..., Stack]
 VIEWS = b"views:1"
@@ -126,7 +125,7 @@ def test_a_pending_delete(slow: Stack) -> None:
     assert (report.steps[0].op, values(report)) == (Op.DELETE, [None])
     assert (report.truth.value, report.truth.known) == (None, True)
     assert report.winner is Winner.OVERLAY
-    slow.layer.drain(5)
+    slow.layer.drain(60)
     gone = slow.inspect(b"session:1")
     assert (gone.row.value, gone.row.known, gone.winner) == (None, True, Winner.DATABASE)
 
@@ -140,7 +139,7 @@ def test_the_worker_paused_stepped_and_resumed(open_stack: OpenStack) -> None:
     until(lambda: stack.inspect(VIEWS).pending == 0)
     stack.layer.incr(VIEWS)
     stack.perform(ResumeWorker())
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     report = stack.inspect(VIEWS)
     assert (report.row.value, report.truth.value, report.winner) == (b"10483",) * 2 + (
         Winner.REDIS,
@@ -279,7 +278,7 @@ def test_a_flush_just_before_or_after_the_row_is_read_hides_nothing(
 
     def peek_and_flush(self: Database, keys: Sequence[bytes]) -> dict[bytes, Row]:
         early = peek(self, keys)
-        slow.layer.drain(5)
+        slow.layer.drain(60)
         return early if when == "after" else peek(self, keys)
 
     monkeypatch.setattr(Database, "peek", peek_and_flush)
@@ -301,7 +300,7 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
     def peek_after_a_trim(self: Database, keys: Sequence[bytes]) -> dict[bytes, Row]:
         if slow.layer._pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
-            slow.layer.drain(5)
+            slow.layer.drain(60)
             self.trim(slow.layer._log.acked_through, soon())
         return peek(self, keys)
 
@@ -365,11 +364,9 @@ def test_a_closed_stack_says_that_nothing_answers(tmp_path: Path) -> None:
 
 def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
     counted(slow, 1)
-    for fault in ("database.lock", "database.slow:2s"):
+    for fault in ("database.lock", "database.slow:600s"):
         slow.perform(Inject(fault))
-        began = time.monotonic()
-        assert slow.inspect(VIEWS).row.value == b"10480"
-        assert time.monotonic() - began < 1.0
+        assert Task(slow.inspect, VIEWS).result().row.value == b"10480"
         slow.perform(Heal())
 
 
@@ -406,7 +403,7 @@ def test_the_fold_comes_to_what_a_read_returns(
         if name == "evict":
             evict(slow, key)
         elif name == "flush":
-            slow.layer.drain(5)
+            slow.layer.drain(60)
         else:
             operation = ("set", key, 1) if name == "through" else (name, key, arg)
             policy = THROUGH if name == "through" else BEHIND

@@ -18,6 +18,7 @@ from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 
 from .scenarios import BEHIND, THROUGH, wait_until_admitted
+from .until import unhurried
 
 keys = st.sampled_from([b"a", b"b", b"views:1", b"order:1", b"\xff\x00"])
 policies = st.sampled_from([THROUGH, BEHIND])
@@ -42,7 +43,7 @@ class Machine(RuleBasedStateMachine):
 
     def open(self) -> None:
         worker = WorkerSettings(batch_events=3, batch_age_seconds=0.02, retry_seconds=0.01)
-        self.stack = Stack(self.folder, Settings(worker=worker))
+        self.stack = Stack(self.folder, unhurried(Settings(worker=worker)))
         self.cache = self.stack.layer
 
     def teardown(self) -> None:
@@ -113,7 +114,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def drain(self) -> None:
-        self.cache.drain(20)
+        self.cache.drain(60)
         assert self.stack.snapshot().books.pending == 0
         rows = {key: row.value for key, row in self.cache._database.scan()}
         assert {key: it for key, it in rows.items() if it is not None} == self.model

@@ -57,7 +57,7 @@ def test_a_write_is_refused_while_the_disk_fails_and_taken_again_after(
     reached = stack.layer.incr(key)
     assert reached in {11, 12}
     assert stack.layer.get(key) == b"%d" % reached
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert stack.snapshot().books.balanced
 
 
@@ -85,7 +85,7 @@ def test_what_a_failed_commit_may_have_left_is_adopted_once(
         stack.layer.incr(key)
     assert int(stack.layer.get(key) or 0) in {110, 111}
     stack.worker.resume()
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     stack.layer.evict("*")
     assert int(stack.layer.get(key) or 0) in {110, 111}
     books = stack.snapshot().books
@@ -98,7 +98,7 @@ def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) ->
     that failed may have left the set in the log."""
     path = stack.directory.path / "log" / "log.db-wal"
     stack.layer.incr("views:other")
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
         stack.layer.set("views:1", b"x" * 5000)
     deleted = stack.layer.delete("views:1", policy="write-through").seq
@@ -135,7 +135,7 @@ def test_the_worker_goes_on_while_the_log_cannot_be_mended(stack: Stack) -> None
         reader.execute("SELECT count(*) FROM queue_events").fetchone()
         with pytest.raises(Unavailable):
             stack.layer.incr("views:1")
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert stack.layer.get("views:1") == b"10"
 
 
@@ -154,7 +154,7 @@ def test_an_ack_that_failed_and_happened_is_found_out_without_another_write(
 
     monkeypatch.setattr(DurableQueue, "task_done", done_and_failed)
     stack.layer.incr("views:1")
-    stack.layer.drain(10)
+    stack.layer.drain(60)
     assert times
     assert not stack.layer._log.failed
     assert stack.layer._log.waiting == 0

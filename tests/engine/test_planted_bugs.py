@@ -24,7 +24,7 @@ from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.witness import Witness
 
-from . import scenarios
+from . import scenarios, until
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Scenario = Callable[[Path], None]
@@ -190,6 +190,8 @@ def test_a_planted_bug_is_caught(
     plant: Plant, scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
+    # What the bug prevents is not waited for as long as what is merely slow.
+    monkeypatch.setattr(until, "PATIENCE_SECONDS", 5.0)
     with pytest.raises(scenarios.FAILURES):
         scenario(tmp_path)
 

@@ -53,7 +53,7 @@ def attempts_survive_a_restart(directory: Path) -> None:
         with running(directory, trying(3, retry_seconds=3600)) as stack:
             if not opening:
                 seq = buried(stack, directory)
-            until(lambda stack=stack: stack.worker._failures or stack.layer.dead_letters(), 2)
+            until(lambda stack=stack: stack.worker._failures or stack.layer.dead_letters())
     assert [dead[0] for dead in poison.execute(directory, "SELECT seq FROM dead")] == [seq]
 
 
@@ -108,7 +108,7 @@ def the_dead_stay_dead_after_a_kill(directory: Path) -> None:
     poison.allow(directory / "copy")
     with running(directory / "copy", trying(1)) as stack:
         stack.layer.incr("views:1", 1, policy=THROUGH)
-        stack.layer.drain(5)
+        stack.layer.drain(60)
         assert stack.layer.get("views:1") == b"6"
         assert stack.snapshot().books.dead == 1
 
@@ -126,7 +126,7 @@ def what_is_dropped_does_not_come_again(directory: Path) -> None:
         copy_as_after_a_kill(directory, directory / "copy")
     poison.allow(directory / "copy")
     with running(directory / "copy", trying(1)) as stack:
-        stack.layer.drain(5)
+        stack.layer.drain(60)
         stack.layer.evict("*")
         assert stack.layer.get("views:1") == b"5"
 

@@ -172,7 +172,7 @@ def test_an_orphan_of_this_directory_is_stopped(tmp_path: Path) -> None:
     server = RedisServer(tmp_path, RedisSettings())
     try:
         assert server.stopped_orphan
-        process.wait(5)
+        process.wait(60)
         assert not folder.exists()
     finally:
         server.close()
@@ -181,7 +181,7 @@ def test_an_orphan_of_this_directory_is_stopped(tmp_path: Path) -> None:
 def test_an_orphan_is_told_of_by_the_stack(tmp_path: Path) -> None:
     process = orphan(tmp_path, Path(tempfile.mkdtemp(prefix="cachedesk-")))
     with running(tmp_path) as stack:
-        process.wait(5)
+        process.wait(60)
         assert any("left behind" in event.text for event in stack.snapshot().events)
         assert stack.layer.get("key") is None
 
@@ -314,7 +314,7 @@ def test_without_a_server_the_stack_works(tmp_path: Path, monkeypatch: pytest.Mo
         assert stack.layer.get_many(["views:1", "order:1"]) == [b"1", b"x"]
         assert stack.snapshot().redis.word != "up"
         said = "Redis dies soon after each start"
-        until(lambda: any(said in event.text for event in stack.snapshot().events), 20)
+        until(lambda: any(said in event.text for event in stack.snapshot().events))
         assert len(stack.snapshot().events) < 30, "it is not said again and again"
 
 

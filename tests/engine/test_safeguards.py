@@ -84,7 +84,7 @@ def test_without_the_log_what_redis_loses_is_lost_by_id(stack: Stack, judge: Jud
     assert stack.snapshot().books.pending == 6
     kill_redis(stack)
     assert stack.layer.incr("views:0") == 1
-    stack.layer.drain(5)
+    stack.layer.drain(60)
 
     assert dict(stack.layer.items()) == {b"payment:1": b"paid", b"views:0": b"1"}
     assert judge.ids == [paid.seq, paid.seq + 1]
@@ -131,7 +131,7 @@ def test_the_log_cannot_be_switched_while_the_database_is_locked(
     assert stack.snapshot().safeguards.log
     stack.perform(Inject("redis.kill"))
     stack.faults.heal()
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert dict(stack.layer.items()) == {b"views:1": b"1"}
 
 
@@ -146,15 +146,15 @@ def test_writers_meanwhile_lose_nothing_when_the_log_is_switched(stack: Stack) -
     for on in (False, True, False, True):
         stack.perform(SetSafeguard("log", on))
     for task in tasks:
-        task.result(30)
-    stack.layer.drain(10)
+        task.result()
+    stack.layer.drain(60)
     assert dict(stack.layer.items()) == {b"views:1": b"450"}
     assert stack.snapshot().books.balanced
 
 
 def test_without_read_repair_a_miss_believes_the_row(stack: Stack) -> None:
     stack.layer.incr("views:1", 10)
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     stack.layer.incr("views:1")
     stack.perform(SetSafeguard("read_repair", False))
     stack.perform(EvictKey(b"views:1"))
@@ -173,7 +173,7 @@ def test_effectively_once(stack: Stack, judge: Judge, on: bool, total: bytes) ->
     stack.perform(SetSafeguard("effectively_once", on))
     stack.perform(Inject("worker.crash:worker.ack.before"))
     stack.layer.incr("views:1", 3)
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     until(lambda: not stack.layer._log.waiting)
     assert dict(stack.layer.items()) == {b"views:1": total}
     assert judge.ids == [1] * (1 if on else 2)

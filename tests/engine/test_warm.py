@@ -140,7 +140,7 @@ def test_what_was_written_while_redis_was_elsewhere_counts(open_stack: OpenStack
     filled(open_stack(WARM)).close()
     cold = open_stack()
     cold.layer.set("views:7", b"newer")
-    cold.layer.drain(5)
+    cold.layer.drain(60)
     cold.close()
     again = open_stack(WARM)
     until(lambda: said(again, "299 keys are as the truth, 1 were dropped"))
@@ -162,7 +162,7 @@ def test_a_killed_process_finds_its_snapshot_again(open_stack: OpenStack, tmp_pa
         [sys.executable, "-c", script, str(tmp_path / "data")],
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(root)},
-        timeout=60,
+        timeout=120,
     )
     assert victim.returncode == -9
     again = open_stack(WARM)
@@ -186,7 +186,7 @@ def test_a_snapshot_that_does_not_load_costs_nothing_but_itself(
 
 
 def test_what_cannot_be_compared_is_not_believed(snapshotted: Stack) -> None:
-    snapshotted.layer.drain(5)
+    snapshotted.layer.drain(60)
     failpoints.arm("redis.verify.mid", "1*raise(DatabaseError)")
     snapshotted.faults.inject("redis.kill")
     until(lambda: restarted(snapshotted))

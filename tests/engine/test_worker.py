@@ -83,13 +83,13 @@ def test_a_batch_that_can_never_be_flushed_is_refused(stack: Stack, command: Set
     with pytest.raises(CachedeskError):
         stack.perform(command)
     stack.layer.incr("views:1")
-    stack.layer.drain(2)
+    stack.layer.drain(60)
 
 
 def test_events_of_a_key_are_coalesced_into_one_row_write(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
     stack.layer.write_many([("incr", f"views:{n % 4}") for n in range(400)])
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     worker = stack.snapshot().worker
     assert (worker.events, worker.rows, worker.redelivered) == (400, 4, 0)
 
@@ -122,11 +122,11 @@ def test_drain_flushes_even_while_paused(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
     stack.perform(PauseWorker())
     stack.layer.incr("views:1")
-    stack.layer.drain(5)
+    stack.layer.drain(60)
     assert stack.snapshot().books.applied == 1
     assert stack.snapshot().worker.word == "paused"
     stack.layer.incr("views:1")
-    stack.layer.drain(5)
+    stack.layer.drain(60)
 
 
 def test_drain_of_nothing_returns_and_a_drain_that_cannot_is_unavailable(stack: Stack) -> None:
@@ -136,7 +136,7 @@ def test_drain_of_nothing_returns_and_a_drain_that_cannot_is_unavailable(stack: 
     with pytest.raises(Unavailable, match="1 events are still pending"):
         stack.layer.drain(0.02)
     stack.perform(Heal())
-    stack.layer.drain(5)
+    stack.layer.drain(60)
 
 
 def test_a_record_larger_than_a_batch_is_flushed_whole(open_stack: OpenStack) -> None:
@@ -154,11 +154,11 @@ def test_it_dies_anywhere_and_nothing_is_lost_or_doubled(open_stack: OpenStack, 
     failpoints.arm(point, "1*crash")
     cache.write_many([("incr", f"views:{n % 5}") for n in range(40)])
     cache.delete("session:gone")
-    cache.drain(10)
+    cache.drain(60)
     stack.perform(StepWorker())
     until(lambda: stack.snapshot().worker.restarts == 1)
     cache.write_many([("incr", f"views:{n % 5}") for n in range(10)])
-    cache.drain(10)
+    cache.drain(60)
     until(lambda: settled(stack))
     cache.evict("*")
     assert dict(cache.items()) == {b"views:%d" % n: b"10" for n in range(5)}
@@ -233,7 +233,7 @@ def test_a_poison_event_becomes_a_dead_letter_and_the_others_go_on(
     first = cache.write(("incr", "views:bad", 5))
     cache.incr("views:good", 7)
     poison(tmp_path / "data", b"views:bad")
-    cache.drain(5)
+    cache.drain(60)
     ((seq, op, key, arg, reason),) = dead_letters(tmp_path / "data")
     assert (seq, op, key, arg) == (first.seq, "incr", b"views:bad", b"5")
     assert "not a 64-bit integer" in str(reason)
@@ -252,7 +252,7 @@ def test_a_later_write_supersedes_a_poison_event(open_stack: OpenStack, tmp_path
     cache.set("views:bad", 100)
     cache.incr("views:bad")
     poison(tmp_path / "data", b"views:bad")
-    cache.drain(5)
+    cache.drain(60)
     until(lambda: settled(stack))
     scenarios.wait_until_admitted(stack)
     cache.evict("*")
@@ -270,7 +270,7 @@ def test_a_dead_letter_is_counted_once_and_its_key_is_right_when_the_batch_comes
     cache.incr("views:bad", 5)
     poison(tmp_path / "data", b"views:bad")
     failpoints.arm("worker.apply.after_commit", "1*crash")
-    cache.drain(5)
+    cache.drain(60)
     until(lambda: settled(stack))
     books = stack.snapshot().books
     assert (books.accepted, books.applied, books.dead) == (2, 1, 1)
@@ -292,7 +292,7 @@ def test_a_write_through_buries_the_poison_that_it_absorbs(
     poison(tmp_path / "data", b"views:bad")
     cache.set("views:bad", b"mended", policy=THROUGH)
     assert len(dead_letters(tmp_path / "data")) == 1
-    cache.drain(5)
+    cache.drain(60)
     assert cache.get("views:bad") == b"mended"
     books = stack.snapshot().books
     assert (books.accepted, books.applied, books.dead, books.pending) == (3, 2, 1, 0)
@@ -307,7 +307,7 @@ def test_many_poison_events_do_not_stop_a_large_batch(
     cache.write_many([("incr", f"views:{n % 100}") for n in range(1_000)])
     for n in range(0, 100, 10):
         poison(tmp_path / "data", b"views:%d" % n)
-    cache.drain(5)
+    cache.drain(60)
     books = stack.snapshot().books
     assert (books.dead, books.applied, books.balanced) == (100, 1_000, True)
     truth = dict(cache.items())
@@ -342,7 +342,7 @@ def test_a_tombstone_that_a_pending_event_needs_is_kept(open_stack: OpenStack) -
     cache.delete("views:1", policy=THROUGH)
     cache._database.trim(cache._paths.logged._log.acked_through, scenarios.soon())
     cache.incr("views:2")
-    cache.drain(5)
+    cache.drain(60)
     until(lambda: settled(stack))
     cache.evict("*")
     assert cache.get("views:1") is None

@@ -86,7 +86,7 @@ def test_values_come_back_as_bytes(shared: CacheLayer, policy: str, value: Any) 
     assert shared.get(key) == expected
     shared.evict("bytes:*")
     assert shared.get(key) == expected
-    shared.drain(5)
+    shared.drain(60)
     shared.evict("bytes:*")
     assert shared.get(key) == expected
 
@@ -173,7 +173,7 @@ def test_a_refused_increment_changes_nothing(
 def test_counters_reach_both_edges_of_64_bits(shared: CacheLayer, policy: str) -> None:
     assert shared.incr(f"edge:up:{policy}", MOST, policy=policy) == MOST
     assert shared.incr(f"edge:down:{policy}", LEAST, policy=policy) == LEAST
-    shared.drain(5)
+    shared.drain(60)
     shared.evict("*")
     assert shared.get_many([f"edge:up:{policy}", f"edge:down:{policy}"]) == [
         b"%d" % MOST,
@@ -245,7 +245,7 @@ def test_write_many_may_be_an_iterator_of_thousands(shared: CacheLayer) -> None:
     receipts = shared.write_many(("incr", f"views:m{n % 7}", 1) for n in range(3_500))
     assert len({receipt.seq for receipt in receipts}) == 3_500
     assert shared.get("views:m0") == b"500"
-    shared.drain(10)
+    shared.drain(60)
     shared.evict("*")
     assert shared.get("views:m6") == b"500"
 
@@ -275,7 +275,7 @@ def test_any_mix_of_paths_is_a_dictionary(
         if operation == "evict":
             shared.evict(f"{prefix}*")
         elif operation == "drain":
-            shared.drain(5)
+            shared.drain(60)
         elif operation == "incr" and model.get(key) == b"text":
             with pytest.raises(NotACounter):
                 shared.incr(key, number, policy=policy)
@@ -318,7 +318,7 @@ def test_absorbed_events_are_counted_once(open_stack: OpenStack) -> None:
     books = stack.snapshot().books
     assert (books.accepted, books.applied, books.pending) == (5, 5, 0)
     cache.incr("views:2")
-    cache.drain(5)
+    cache.drain(60)
     until(lambda: stack.snapshot().log.in_flight == 0)
     assert stack.snapshot().books.applied == 6
     assert cache.get("views:1") == b"5"
@@ -370,7 +370,7 @@ def test_an_observer_is_told_of_every_event_once(open_stack: OpenStack) -> None:
     cache = open_stack(PATIENT, observer=judge).layer
     receipts = cache.write_many([("incr", f"views:{n % 3}") for n in range(20)])
     receipts += cache.write_many([("incr", f"views:{n % 3}") for n in range(5)], policy=THROUGH)
-    cache.drain(5)
+    cache.drain(60)
     assert sorted(judge.seqs) == [receipt.seq for receipt in receipts]
 
 

@@ -15,7 +15,7 @@ from engine.scenarios import PATIENT, THROUGH, copy_as_after_a_kill, running
 
 from cachedesk.engine.stack import Stack
 
-LIMIT_SECONDS = 20
+LIMIT_SECONDS = 120
 
 Pairs = dict[bytes, bytes]
 
@@ -58,14 +58,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
         _log(stack, logged)
     shutil.copytree(home / "data", home / "backup")
     with running(home / "data", PATIENT) as stack:
-        stack.layer.drain(10)
+        stack.layer.drain(60)
         stack.layer.set("order:000", b"sent", policy=THROUGH)
         _log(stack, dict.fromkeys(list(logged)[:30], b"later " * 40))
         copy_as_after_a_kill(home / "data", home / "killed")
         truth = dict(stack.layer.items())
     shutil.copytree(home / "data", home / "drained")
     with running(home / "drained") as stack:
-        stack.layer.drain(10)
+        stack.layer.drain(60)
     with running(home / "other", PATIENT) as stack:
         for _ in range(3):
             stack.layer.set("order:1", b"another's")

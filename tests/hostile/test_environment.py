@@ -104,7 +104,7 @@ def test_the_command_in_an_odd_environment(case: Shell, now: Path, tmp_path: Pat
             "LONG": str(long),
             "HOME": str(tmp_path / "home"),
         },
-        timeout=15,
+        timeout=120,
     )
     said = done.stderr.decode()
     assert done.returncode == case.status, said
@@ -123,7 +123,7 @@ def test_nothing_was_harmed_by_too_few_descriptors(now: Path, good: Good) -> Non
     """Wherever the last one is taken: after it, all is there."""
     for limit in range(5, 24, 2):
         script = f"ulimit -n {limit}; {COMMAND} get order:000 --data {quote(str(now))}"
-        done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, timeout=15)
+        done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, timeout=120)
         assert done.returncode in (0, 2)
         assert b"Traceback" not in done.stderr
         assert done.stdout == (VALUE if done.returncode == 0 else b"")

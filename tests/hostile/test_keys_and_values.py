@@ -111,7 +111,7 @@ def test_a_key(case: Thing, policy: str, cache: CacheLayer) -> None:
     before = cache.snapshot().books.accepted
     if isinstance(case.comes_to, bytes):
         cache.set(case.given, policy, policy=policy)
-        cache.drain(5)
+        cache.drain(60)
         assert cache.get(case.comes_to) == cache.get(case.given) == policy.encode()
         assert cache.incr(b"n" + case.comes_to[1:], policy=policy) > 0
         cache.evict("*")
@@ -144,7 +144,7 @@ def test_a_value(case: Thing, policy: str, cache: CacheLayer) -> None:
     if isinstance(case.comes_to, bytes):
         cache.set("value", case.given, policy=policy)
         assert cache.get("value") == case.comes_to
-        cache.drain(5)
+        cache.drain(60)
         cache.evict("*")
         assert cache.get("value") == case.comes_to
         assert type(cache.get("value")) is bytes
@@ -171,7 +171,7 @@ def test_64_mebibytes_and_not_a_byte_more(policy: str, tmp_path: Path) -> None:
         assert stack.layer.get("large") is None
         stack.layer.set("large", most, policy=policy)
         assert stack.layer.get("large") == most
-        stack.layer.drain(10)
+        stack.layer.drain(60)
     with running(tmp_path) as stack:
         assert stack.layer.get("large") == most
 

@@ -296,10 +296,9 @@ def killed_with(events: int) -> list[bytes]:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, which is empty."""
-    folder = tmp_path / "t"
-    folder.mkdir()
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, which is empty. Its path has room for that of a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="s-"))
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     monkeypatch.setenv("TMPDIR", str(folder))
     return folder

@@ -91,7 +91,7 @@ def test_a_silent_write_of_a_key_whose_tombstone_was_dropped_is_not_called_lost(
 def test_a_run_whose_process_is_killed_leaves_what_was_acknowledged(tmp_path: Path) -> None:
     def cachedesk(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "cachedesk", *arguments, "--data", str(tmp_path / "data")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
     killed = cachedesk("run", "--ops", "100000", "--fault", "process.kill@2000ops")
     assert killed.returncode == -signal.SIGKILL

@@ -19,6 +19,7 @@ from cachedesk.lab.schedule import planned
 from cachedesk.lab.session import Session
 from cachedesk.lab.trace import check
 from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
+from tests.engine.until import unhurried
 
 _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
 
@@ -26,7 +27,7 @@ _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_sec
 def _run(data: Path, *faults: str, ops: int = 3000, settings: Settings | None = None) -> Report:
     with Session(
         data,
-        settings or Settings(),
+        unhurried(settings),
         WorkloadTraffic("article", 1),
         Load(clients=4, ops=ops),
         [planned(fault) for fault in faults],
@@ -45,7 +46,7 @@ def test_a_run_is_sound_and_its_books_balance(tmp_path: Path) -> None:
     assert verdict.accepted == verdict.applied == tally.sets + tally.incrs + tally.deletes
     assert verdict.pending == verdict.dead == 0
     assert tally.gets == tally.hits + tally.misses
-    assert 0 < report.lag.p50 <= report.lag.p99 <= report.lag.max < 10
+    assert 0 < report.lag.p50 <= report.lag.p99 <= report.lag.max < 60
     assert tally.depth_max > 0
 
 
@@ -94,7 +95,7 @@ def test_a_trace_that_is_stuck_behind_a_fault_heals_it_and_ends_exactly(
 
 
 def test_a_session_that_is_left_is_closed(tmp_path: Path) -> None:
-    with Session(tmp_path, Settings(), WorkloadTraffic("article", 1), Load(rate=50)) as session:
+    with Session(tmp_path, unhurried(), WorkloadTraffic("article", 1), Load(rate=50)) as session:
         session.start()
     assert session.driver.wait(0)
     assert not (tmp_path / "redis.state").exists()

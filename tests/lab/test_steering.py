@@ -10,7 +10,6 @@ import pytest
 
 from cachedesk.engine.commands import EvictAll, Inject, PauseWorker, Record, SetRate
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
-from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import EventKind
 from cachedesk.lab.driver import Load
 from cachedesk.lab.recording.frames import RecordingError
@@ -18,14 +17,14 @@ from cachedesk.lab.recording.recorder import Recorder
 from cachedesk.lab.recording.tape import Tape
 from cachedesk.lab.session import Session
 from cachedesk.lab.traffic import WorkloadTraffic
-from tests.engine.until import until
+from tests.engine.until import unhurried, until
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     """A session at 200 operations a second that does not end by itself."""
     traffic = WorkloadTraffic("article", 1)
-    with Session(tmp_path / "data", Settings(), traffic, Load(4, 200.0)) as running:
+    with Session(tmp_path / "data", unhurried(), traffic, Load(4, 200.0)) as running:
         running.start()
         yield running
 

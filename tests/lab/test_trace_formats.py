@@ -219,7 +219,7 @@ def test_a_capture_of_a_real_redis_ends_in_its_own_state(tmp_path: Path) -> None
     server = RedisServer(tmp_path / "data", RedisSettings())
     server.start()
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not _answers(server.socket_path):
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -279,7 +279,7 @@ def _captured(path: str, wire: RedisWire) -> bytes:
         ]
         wire.call(*chance.choice(commands))
     wire.call(b"ECHO", b"end")
-    task.join(10)
+    task.join(60)
     assert not task.is_alive()
     watcher.close()
     return b"".join(line[1:] + b"\n" for line in bytes(raw).split(b"\r\n") if line)

@@ -144,7 +144,7 @@ def test_ctrl_c_leaves_nothing_behind(mode: str, own_tmpdir: Path) -> None:
     if mode == "syscalls" and command.poll() == 2:
         pytest.skip(command.communicate()[1])
     os.killpg(command.pid, signal.SIGINT)
-    out, err = command.communicate(timeout=30)
+    out, err = command.communicate(timeout=120)
     assert command.returncode == 130, out + err
     assert "Traceback" not in err
     assert "stopped by Ctrl-C" in out
