@@ -39,6 +39,11 @@ _BUSY_LOOK_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
 _BALLAST = Ballast("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# Tells a -wal file that continues the database file from one that does not (see ``soundness``).
+_COUNT_COMMIT = (
+    "INSERT INTO meta (name, number) VALUES ('commits', 1)"
+    " ON CONFLICT (name) DO UPDATE SET number=number+1"
+)
 
 
 class _Rehearsed(Exception):
@@ -184,7 +189,10 @@ class Database:
             self._drop_writer_of_another_hindrance()
             connection = self._begin(deadline)
             try:
+                changes = connection.total_changes
                 yield Transaction(connection)
+                if connection.total_changes != changes:
+                    connection.execute(_COUNT_COMMIT)
                 commit(connection)
             except ComponentCrash:
                 # As death would: the files are let go of, nothing is rolled back or committed.

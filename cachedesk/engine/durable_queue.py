@@ -15,6 +15,18 @@ from cachedesk.engine.settling import settle, settle_at_open
 _FULL = 2
 _BALLAST = Ballast("queue_events", "data, timestamp", ":blob, -1", "timestamp = -1")
 
+MARKS = "cachedesk_marks"
+"""The table that says up to which seq the log was acked (``acked_seq``), and how often."""
+
+_MAKE_MARKS = (
+    f"CREATE TABLE IF NOT EXISTS {MARKS} (name TEXT PRIMARY KEY, number INTEGER NOT NULL)",
+    f"INSERT OR IGNORE INTO {MARKS} (name, number) VALUES ('acked_seq', 0), ('acks', 0)",
+)
+_MARK = (
+    f"UPDATE {MARKS} SET number = CASE name WHEN 'acked_seq' THEN max(number, ?)"
+    " ELSE number + 1 END WHERE name IN ('acked_seq', 'acks')"
+)
+
 
 class Verbatim:
     """A serializer that stores our records as they are: we encode and check them ourselves."""
@@ -38,6 +50,9 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
     def _init(self) -> None:
         super()._init()
         settle_at_open(self._conn)
+        with self._conn:
+            for statement in _MAKE_MARKS:
+                self._conn.execute(statement)
         # Rung by every put; as an Event, a Ctrl-C inside it would block all puts for ever.
         self.put_event = Bell()
 
@@ -51,6 +66,13 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
         if self.disk_is_full:
             fill_disk(connection, _BALLAST)
         return connection
+
+    def ack(self, seq: int) -> None:
+        """Delete what was got, and note in the same transaction that it reaches up to ``seq``: of a
+        copy that was made meanwhile, the log then tells which database it takes."""
+        with self.tran_lock, self._putter as transaction:
+            transaction.execute(f"DELETE FROM {self._table_name} WHERE _id <= ?", (self.cursor,))
+            transaction.execute(_MARK, (seq,))
 
     def set_disk_full(self, full: bool) -> None:
         """See ``WriteBehindLog.set_disk_full``."""

@@ -316,7 +316,7 @@ class WriteBehindLog:
             Unavailable: the log cannot be written; the batch will be delivered again.
         """
         try:
-            self._queue.task_done()
+            self._queue.ack(batch.events[-1].seq)
         except sqlite3.Error as error:
             if not _is_certain(error):
                 # What is appended after it would be lost with it.

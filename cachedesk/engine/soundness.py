@@ -11,12 +11,13 @@ log the database belongs to, and how often both were opened together.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from cachedesk.engine.continuity import check_continuity
 from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.errors import Damaged, DataDirectoryError
+from cachedesk.engine.durable_queue import MARKS
+from cachedesk.engine.errors import Damaged
+from cachedesk.engine.read_only import ADVICE, has_wal, looking_at
 from cachedesk.engine.record import decode
 from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
 from cachedesk.engine.witness import Testimony, testimony
@@ -24,10 +25,9 @@ from cachedesk.engine.witness import Testimony, testimony
 _LOG_TABLE = "queue_events"
 _LOG_COLUMNS = {"_id", "data", "timestamp"}
 _NUMBERS = {"newest_seq", "log_seq", "log_epoch", "live_rows"}
-_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_LOCKED_SECONDS = 0.5
-_SMALLEST_PAGE_BYTES = 512
-_ADVICE = "restore the whole data directory from one backup"
+_DATABASE_STEPS = {"meta": {"commits": 1, "openings": 1, "log_epoch": None}}
+# A put on a disk that was full for a fault's sake may have counted twice.
+_LOG_STEPS = {"sqlite_sequence": {_LOG_TABLE: 2}, MARKS: {"acks": 1}}
 
 Columns = dict[str, tuple[str, int]]
 
@@ -47,10 +47,9 @@ def examine(directory: DataDirectory) -> None:
         if witness.exists() and _has_a_past(testimony(witness)):
             raise strangers(directory)
         return
-    with _looking_at(directory.database) as connection:
+    check_continuity(directory.database, _DATABASE_STEPS)
+    with looking_at(directory.database) as connection:
         numbers = _numbers(connection, directory.database)
-    if _has_wal(directory.database):
-        _see_that_the_wal_fits(numbers, directory)
     if not (log.exists() and witness.exists()):
         if numbers["log_epoch"]:
             raise strangers(directory)
@@ -59,13 +58,21 @@ def examine(directory: DataDirectory) -> None:
     _compare(numbers, said, directory)
     newest = 0
     if not _is_empty(log):
-        with _looking_at(log) as connection:
+        check_continuity(log, _LOG_STEPS)
+        with looking_at(log) as connection:
             newest = _newest_event(connection, log, said.epoch)
+            acked = _acked_seq(connection)
+        if acked > numbers["log_seq"]:
+            raise Damaged(
+                f"the database {directory.database} is older than the write-behind log, which has"
+                f" let go of writes up to {acked} (it ends at {numbers['log_seq']}): they were"
+                f" copied one after the other while they were in use; {ADVICE}"
+            )
     newest = max(newest, numbers["log_seq"])
     if newest < said.log_seq:
         raise Damaged(
             f"the write-behind log {log} has lost events {newest + 1} to {said.log_seq}: its file"
-            f" was emptied, replaced or restored without the rest; {_ADVICE}"
+            f" was emptied, replaced or restored without the rest; {ADVICE}"
         )
 
 
@@ -73,7 +80,7 @@ def strangers(directory: DataDirectory) -> Damaged:
     """Return the error that says that the files are not of one another."""
     return Damaged(
         f"the database and the write-behind log in {directory.path} do not belong together"
-        f" (one of them is missing, new, or from another backup); {_ADVICE}"
+        f" (one of them is missing, new, or from another backup); {ADVICE}"
     )
 
 
@@ -86,26 +93,10 @@ def _compare(numbers: dict[str, int], said: Testimony, directory: DataDirectory)
             raise Damaged(
                 f"the database {directory.database} has lost writes up to {kept} (it"
                 f" ends at {numbers[newest]}): it was replaced, or its -wal file was deleted;"
-                f" {_ADVICE}"
+                f" {ADVICE}"
             )
     # The witness notes an opening first, and the process may have died before the database did.
     if said.openings - numbers.get("openings", 0) not in (0, 1):
-        raise strangers(directory)
-
-
-def _see_that_the_wal_fits(numbers: dict[str, int], directory: DataDirectory) -> None:
-    """See that the ``-wal`` file was not left beside a database file from a backup: SQLite would
-    mix the two. Each opening begins with an empty one, so the file alone is at most one behind."""
-    try:
-        with _looking_at(directory.database, wal=False) as connection:
-            alone = dict(connection.execute("SELECT name, number FROM meta"))
-    except DataDirectoryError:
-        # It is new, or a move into it was cut short.
-        return
-    behind = numbers.get("openings", 0) - alone.get("openings", 0)
-    if alone.get("log_epoch") and (
-        alone["log_epoch"] != numbers["log_epoch"] or behind not in (0, 1)
-    ):
         raise strangers(directory)
 
 
@@ -121,44 +112,9 @@ def _is_empty(path: Path) -> bool:
     """
     if path.exists() and path.stat().st_size:
         return False
-    if _has_wal(path):
-        raise Damaged(f"{path} was emptied: what was in it is lost; {_ADVICE}")
+    if has_wal(path):
+        raise Damaged(f"{path} was emptied: what was in it is lost; {ADVICE}")
     return True
-
-
-def _has_wal(path: Path) -> bool:
-    """Whether the newest of the file is in its ``-wal`` file, which is where a link leads."""
-    wal = path.resolve().with_name(f"{path.resolve().name}-wal")
-    return wal.exists() and wal.stat().st_size > 0
-
-
-@contextmanager
-def _looking_at(path: Path, *, wal: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open ``path``, with or without what is in its ``-wal`` file, so that not even a side file
-    of SQLite's appears or goes away."""
-    immutable = ""
-    if not (wal and _has_wal(path)):
-        immutable = "&immutable=1"
-        if wal and path.stat().st_size % _SMALLEST_PAGE_BYTES:
-            # SQLite would read zeros for what is missing of the last page.
-            raise Damaged(f"{path} cannot be read: its end is missing; {_ADVICE}")
-    try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro{immutable}", uri=True, timeout=_LOCKED_SECONDS
-        )
-        try:
-            yield connection
-        finally:
-            connection.close()
-    except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _LOCKED:
-            raise DataDirectoryError(
-                f"{path} is locked by another program; close it there and try again"
-            ) from error
-        if code == sqlite3.SQLITE_CANTOPEN:
-            raise DataDirectoryError(f"{path} cannot be opened: {error}") from error
-        raise Damaged(f"{path} cannot be read: {error}; {_ADVICE}") from error
 
 
 def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
@@ -175,17 +131,17 @@ def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
             " upgrade cachedesk"
         )
     if version < 1:
-        raise Damaged(f"the database {path} says that it is of version {version}; {_ADVICE}")
+        raise Damaged(f"the database {path} says that it is of version {version}; {ADVICE}")
     for table, columns in _expected(version).items():
         # More than ours is the user's own affair.
         if not columns.items() <= _columns(connection, table).items():
             raise Damaged(
-                f"the table {table} of the database {path} is missing or was altered; {_ADVICE}"
+                f"the table {table} of the database {path} is missing or was altered; {ADVICE}"
             )
     numbers = dict(connection.execute("SELECT name, number FROM meta"))
     if not numbers.keys() >= _NUMBERS:
         missing = ", ".join(sorted(_NUMBERS - numbers.keys()))
-        raise Damaged(f"the table meta of the database {path} lacks {missing}; {_ADVICE}")
+        raise Damaged(f"the table meta of the database {path} lacks {missing}; {ADVICE}")
     return numbers
 
 
@@ -218,10 +174,10 @@ def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int
     if not columns:
         ((others,),) = connection.execute("SELECT count(*) FROM sqlite_master")
         if others:
-            raise Damaged(f"the file {path} is not the log of this data directory; {_ADVICE}")
+            raise Damaged(f"the file {path} is not the log of this data directory; {ADVICE}")
         return 0
     if not columns >= _LOG_COLUMNS:
-        raise Damaged(f"the table {_LOG_TABLE} of {path} was altered; {_ADVICE}")
+        raise Damaged(f"the table {_LOG_TABLE} of {path} was altered; {ADVICE}")
     newest = 0
     for number, data in connection.execute(f"SELECT _id, data FROM {_LOG_TABLE} ORDER BY _id"):
         try:
@@ -229,11 +185,20 @@ def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int
         except Damaged as error:
             raise Damaged(
                 f"the write-behind log {path} is damaged at record {number} ({error}); nothing was"
-                f" changed: {_ADVICE}"
+                f" changed: {ADVICE}"
             ) from None
         if record.epoch != epoch:
             raise Damaged(
-                f"the write-behind log {path} and its witness are of different logs; {_ADVICE}"
+                f"the write-behind log {path} and its witness are of different logs; {ADVICE}"
             )
         newest = record.events[-1].seq
     return newest
+
+
+def _acked_seq(connection: sqlite3.Connection) -> int:
+    """Return up to which seq the log was acked, as it says itself; 0 if it does not."""
+    if not _columns(connection, MARKS):
+        # An earlier cachedesk made it.
+        return 0
+    rows = connection.execute(f"SELECT number FROM {MARKS} WHERE name='acked_seq'")
+    return max((int(number) for (number,) in rows), default=0)
