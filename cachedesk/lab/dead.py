@@ -10,6 +10,7 @@ from pathlib import Path
 from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.errors import CachedeskError, NoDeadLetter
 from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.printable import safe
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.inspect import opened
@@ -168,17 +169,6 @@ def page(letter: DeadLetter) -> Iterator[str]:
     yield f"reason    {safe(letter.reason, _WHOLE)}"
     yield f"attempts  {letter.attempts}"
     yield f"accepted  {_utc(letter.at)} UTC"
-
-
-def safe(raw: bytes | str, most: int) -> str:
-    """Return what a terminal may be sent: anything that is no printable character is escaped,
-    and more than ``most`` characters are cut."""
-    text = raw[: 4 * most].decode(errors="backslashreplace") if isinstance(raw, bytes) else raw
-    escaped = "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
-        for sign in text[: most + 1]
-    )
-    return escaped if len(escaped) <= most else f"{escaped[:most]}…"
 
 
 def _do(
