@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from rich.cells import cell_len, set_cell_size
 
-ABSENT = "\N{EN DASH}"
+from cachedesk.engine.wording import NOTHING
+
+ABSENT = NOTHING
 UNKNOWN = "?"
 CUT_MARK = "…"
 
@@ -44,19 +46,6 @@ def size_of(part: int, whole: int) -> str:
     scaled, unit = _scaled(float(whole), 1024.0, _SIZE_UNITS)
     in_that_unit = part / float(1024 ** _SIZE_UNITS.index(unit))
     return f"{_three_digits(in_that_unit)}/{_three_digits(scaled)} {unit}"
-
-
-def percent(part: float, whole: float) -> str:
-    """Return a share as ``98.3 %``, rounded down, so that 100 % means all of it.
-
-    Returns an en dash when there is no whole to take a share of.
-    """
-    if whole <= 0:
-        return ABSENT
-    share = 100.0 * part / whole
-    if share >= 100.0 or share == 0.0:
-        return f"{share:.0f} %"
-    return f"{int(share * 10) / 10:.1f} %"
 
 
 def span(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cachedesk.desk.formats import ABSENT, compact, data_text, number, percent, span
+from cachedesk.desk.formats import ABSENT, compact, data_text, number, span
 from cachedesk.desk.titles import (
     EVENTS,
     FLOW,
@@ -18,6 +18,7 @@ from cachedesk.desk.titles import (
     TITLES,
 )
 from cachedesk.engine.snapshot import Percentiles, Snapshot, Tick
+from cachedesk.engine.wording import percent
 
 Notes = tuple[tuple[str, ...], ...]
 """Lines of notes, the most important first, each of pieces that are joined as widely as there is

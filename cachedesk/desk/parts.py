@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cachedesk.desk.formats import compact, percent, size, size_of, span
+from cachedesk.desk.formats import compact, size, size_of, span
 from cachedesk.desk.headline import Tone
 from cachedesk.engine.snapshot import Health, Snapshot
+from cachedesk.engine.wording import TIMES, percent
 
 STARTING = "starting"
 
@@ -64,6 +65,7 @@ def redis_view(snapshot: Snapshot) -> PartView:
             Fact("keys", compact(redis.keys)),
             Fact("evicted", compact(redis.evicted)),
             Fact("restarts", compact(redis.restarts)),
+            *((Fact("bypassed", f"{compact(redis.bypasses)}{TIMES}"),) if redis.bypasses else ()),
         ),
     )
 

@@ -8,6 +8,7 @@ from typing import cast
 from cachedesk.engine.errors import DatabaseError
 from cachedesk.engine.redis_wire import RedisWire
 from cachedesk.engine.verify import Progress, Truths, verify
+from cachedesk.engine.wording import count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,15 @@ class Admission:
 
     def __str__(self) -> str:
         if self.trusted:
-            return f"what it holds is believed, {self.dropped:,} doubtful keys dropped"
+            return f"what it holds is believed, {self._dropped}"
         if self.verified is not None:
-            return f"{self.verified:,} keys are as the truth, {self.dropped:,} were dropped"
-        return "empty" if self.emptied else f"{self.dropped:,} doubtful keys dropped"
+            agree = "key agrees" if self.verified == 1 else "keys agree"
+            return f"{self.verified:,} {agree} with the truth, {self._dropped}"
+        return "empty" if self.emptied else self._dropped
+
+    @property
+    def _dropped(self) -> str:
+        return f"{count_of(self.dropped, 'key')} dropped"
 
 
 def ignore(share: float) -> None:

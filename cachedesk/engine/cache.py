@@ -77,6 +77,9 @@ class Cache:
         self._idle: deque[RedisWire] = deque()
         self._keys_seen, self._keys_seen_at = 0, time.monotonic()
         self.reason = "starting"
+        """Why Redis is bypassed, or was last."""
+        self.suspended_at = time.monotonic()
+        """Since when, in monotonic seconds."""
         self.clear = clear
 
     @property
@@ -235,6 +238,7 @@ class Cache:
             if self._admitted is not None:
                 self._admitted = None
                 self.reason = reason
+                self.suspended_at = time.monotonic()
                 self.suspicion.set()
         # Not "while there is one": two threads may doubt at once.
         with suppress(IndexError):

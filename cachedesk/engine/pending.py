@@ -16,6 +16,7 @@ import msgspec
 
 from cachedesk.engine.events import WriteEvent, is_absolute
 from cachedesk.engine.snapshot import Books
+from cachedesk.engine.wording import count_of
 
 # What one pending event costs beside its key and value (the event, its seq and time, its slot),
 # and what the first event of a key costs beside that (the key's queue), as measured.
@@ -303,8 +304,9 @@ class Pending:
     def kept(self) -> str:
         """What becomes of keys that Redis loses, in words."""
         if not self._unlogged_events:
-            return "the truth keeps them"
-        return f"the truth keeps them without {self._unlogged_events:,} writes that are in no log"
+            return "the truth is complete"
+        unlogged = self._unlogged_events
+        return f"the truth lacks {count_of(unlogged, 'write')} that were never logged"
 
     def unlogged(self, key: bytes) -> int:
         """Return how many events of ``key`` are in Redis and in no log."""

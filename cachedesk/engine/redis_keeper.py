@@ -13,18 +13,21 @@ from collections.abc import Callable
 
 from cachedesk.engine.admission import Admission
 from cachedesk.engine.cache import Cache
+from cachedesk.engine.chronicle import Announce
 from cachedesk.engine.errors import CacheError, CacheLoading
 from cachedesk.engine.failpoints import ComponentCrash, reach
 from cachedesk.engine.limits import MemoryLimits
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.snapshot import EventKind
 from cachedesk.engine.verify import Truths
+from cachedesk.engine.wording import span
 
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
 _HANG_SECONDS = 1.0
 _FAILED_SECONDS = 0.2
 _JUST_BEFORE_SECONDS = 0.25
+_WORTH_A_LINE_SECONDS = 0.1
 _BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
 
 
@@ -35,7 +38,7 @@ class RedisKeeper:
         self,
         server: RedisServer,
         cache: Cache,
-        announce: Callable[[EventKind, str], None],
+        announce: Announce,
         limits: MemoryLimits,
         kept: Callable[[], str],
     ) -> None:
@@ -56,6 +59,8 @@ class RedisKeeper:
         self._thread = threading.Thread(target=self._keep, name="redis-keeper", daemon=True)
         self._closing = False
         self._held: str | None = None
+        self._died_by_hand = False
+        self._bypasses = 0
         self._starts = 0
         self._short_lives = 0
         self._served = self._admitted_before = False
@@ -72,6 +77,11 @@ class RedisKeeper:
     def restarts(self) -> int:
         """How often the server was started again."""
         return max(0, self._starts - 1)
+
+    @property
+    def bypasses(self) -> int:
+        """How often Redis was bypassed for a moment, because it did not answer in time."""
+        return self._bypasses
 
     @property
     def pid(self) -> int | None:
@@ -120,7 +130,7 @@ class RedisKeeper:
 
     def hold_down(self) -> None:
         """Kill the server and keep it dead until ``release``."""
-        self._held = "held down"
+        self._held, self._died_by_hand = "held down", True
         self._server.signal(signal.SIGKILL)
         self._cache.suspicion.set()
 
@@ -188,7 +198,11 @@ class RedisKeeper:
             self._short_lives = min(self._short_lives + 1, len(_BACKOFF_SECONDS) - 1)
         else:
             self._short_lives, self._gave_warning = 0, False
-        if self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
+        by_hand, self._died_by_hand = self._died_by_hand, False
+        if by_hand and self._starts:
+            # The fault said that Redis died, when it did; this is its end.
+            pass
+        elif self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
             self._announce(EventKind.ERROR, f"Redis died; {self._successor()} is started")
         elif self._starts and not self._gave_warning:
             self._gave_warning = True
@@ -212,6 +226,7 @@ class RedisKeeper:
         try:
             reach("redis.admit.before")
             held = self._held_keys()
+            doubt = self._cache.suspended_at, self._cache.reason
             admission = self._cache.admit(self._truths, self._progress)
             reach("redis.admit.after")
             self.limits.tell_again()
@@ -221,18 +236,40 @@ class RedisKeeper:
             return _LOOK_SECONDS
         except CacheError:
             return self._silent()
-        seconds = time.monotonic() - (self._gone_since or self._silent_since or self._started_at)
+        was_gone = self._gone_since is not None
         self._gone_since = self._silent_since = None
         self._served = True
-        if not self._admitted_before and admission.verified is not None:
-            text = f"Redis starts warm after {seconds:.2f} s: {admission}"
-            self._announce(EventKind.RECOVERY, text)
-        elif self._admitted_before or self._tried.is_set():
-            text = f"Redis is back after {seconds:.2f} s: {admission}{self._lost(held, admission)}"
-            self._announce(EventKind.HEALED, text)
+        self._tell_admission(admission, held, doubt, was_gone=was_gone)
         self._admitted_before = True
         self._tried.set()
         return _LOOK_SECONDS
+
+    def _tell_admission(
+        self,
+        admission: Admission,
+        held: tuple[int, str],
+        doubt: tuple[float, str],
+        *,
+        was_gone: bool,
+    ) -> None:
+        since, reason = doubt
+        seconds = time.monotonic() - since
+        lost = self._lost(held, admission)
+        if not self._admitted_before:
+            how = "starts warm" if admission.verified is not None else "has started"
+            # A start in good time, without a snapshot, is what is expected.
+            if admission.verified is not None or self._tried.is_set():
+                text = f"Redis {how} after {span(seconds)}: {admission}{lost}"
+                self._announce(EventKind.RECOVERY, text)
+        elif was_gone or admission.verified is not None:
+            text = f"Redis is back after {span(seconds)}: {admission}{lost}"
+            self._announce(EventKind.HEALED, text)
+        else:
+            # It was there all the time: nothing was wrong but one answer.
+            self._bypasses += 1
+            if seconds >= _WORTH_A_LINE_SECONDS or admission.emptied:
+                text = f"{reason}; it was bypassed for {span(seconds)} ({admission}{lost})"
+                self._announce(EventKind.INFO, text, topic="bypass")
 
     def _held_keys(self) -> tuple[int, str]:
         """Return how many keys Redis held when it went, and how sure that is."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import hiredis
 
 from cachedesk.engine.errors import CacheError
+from cachedesk.engine.wording import span
 
 Reply = bytes | int | list[object] | None
 Command = Sequence[bytes | int]
@@ -27,7 +28,7 @@ class RedisWire:
     """A connected unix socket. Not thread-safe; after an exception other than
     ``RedisReplyError`` the outcome of what was sent is unknown and the wire must be closed."""
 
-    __slots__ = ("_reader", "_socket", "generation")
+    __slots__ = ("_reader", "_socket", "_timeout_seconds", "generation")
 
     def __init__(self, path: str, timeout_seconds: float, generation: int = 0) -> None:
         """Connect to the server at ``path``.
@@ -41,6 +42,7 @@ class RedisWire:
             CacheError: nobody listens there.
         """
         self.generation = generation
+        self._timeout_seconds = timeout_seconds
         self._reader = hiredis.Reader()
         try:
             # Without a free descriptor there is not even a socket.
@@ -89,18 +91,23 @@ class RedisWire:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise CacheError(f"Redis did not take a command: {error}") from error
+            raise self._failed(error, "did not take a command") from error
 
     def _receive(self) -> object:
         while (reply := self._parsed()) is False:
             try:
                 data = self._socket.recv(_CHUNK_BYTES)
             except OSError as error:
-                raise CacheError(f"Redis did not answer: {error}") from error
+                raise self._failed(error, "did not answer") from error
             if not data:
                 raise CacheError("Redis closed the connection")
             self._reader.feed(data)
         return reply
+
+    def _failed(self, error: OSError, what: str) -> CacheError:
+        if isinstance(error, TimeoutError):
+            return CacheError(f"Redis {what} within {span(self._timeout_seconds)}")
+        return CacheError(f"Redis {what}: {error}")
 
     def _parsed(self) -> object:
         try:

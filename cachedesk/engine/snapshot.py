@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
+from cachedesk.engine.wording import TIMES
 
 
 class Health(StrEnum):
@@ -36,7 +37,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedisState:
-    """The cache. ``word`` is its state in one or two words, for a screen."""
+    """The cache. ``word`` is its state in one or two words, for a screen.
+
+    ``bypasses``: how often it was bypassed for a moment because it did not answer in time. The
+    memory and the keys mean something only while it is ``known``.
+    """
 
     health: Health = Health.DOWN
     word: str = "starting"
@@ -47,6 +52,12 @@ class RedisState:
     evicted: int = 0
     restarts: int = 0
     pid: int | None = None
+    bypasses: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether Redis could be asked what it holds."""
+        return self.health is not Health.DOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +271,25 @@ class HotKey:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A rare fact: Redis died, a fault was injected, recovery is done."""
+    """A rare fact: Redis died, a fault was injected, recovery is done.
+
+    What happened ``times`` in short order is one event, ``at`` the last of these times; the
+    first was at ``first_at`` (``None``: it happened once). ``topic`` names what may repeat itself.
+    """
 
     at: float
     kind: EventKind
     text: str
+    times: int = 1
+    first_at: float | None = None
+    topic: str = ""
+
+    @property
+    def told(self) -> str:
+        """What happened, and how often."""
+        if self.first_at is None:
+            return self.text
+        return f"{TIMES}{self.times:,} in {max(0.0, self.at - self.first_at):.0f} s: {self.text}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class Survey:
             evicted=figures.evicted,
             restarts=self._keeper.restarts,
             pid=self._keeper.pid,
+            bypasses=self._keeper.bypasses,
         )
 
     def _log_state(self, depth: int) -> LogState:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cachedesk.desk import formats
+from cachedesk.engine.wording import percent
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_size_of(part, whole, text):
     ],
 )
 def test_percent_is_all_only_when_it_is_all(part, whole, text):
-    assert formats.percent(part, whole) == text
+    assert percent(part, whole) == text
 
 
 @pytest.mark.parametrize(

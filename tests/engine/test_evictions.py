@@ -27,7 +27,7 @@ def test_a_pattern_evicts_what_a_policy_would_match(stack: Stack) -> None:
     stack.layer.set("order:1", b"x")
     said = stack.perform(EvictMatching("session:1*"))
     assert (
-        said == "1,111 keys that match 'session:1*' were evicted from Redis; the truth keeps them"
+        said == "1,111 keys that match 'session:1*' were evicted from Redis; the truth is complete"
     )
     assert stack.snapshot().events[-1].text == said
     assert keys_in_redis(stack) == 3_501 - 1_111

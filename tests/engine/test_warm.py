@@ -61,7 +61,7 @@ def snapshotted(open_stack: OpenStack) -> Stack:
 def test_what_is_still_true_is_served_from_redis_after_it_was_killed(snapshotted: Stack) -> None:
     snapshotted.faults.inject("redis.kill")
     until(lambda: restarted(snapshotted))
-    until(lambda: said(snapshotted, "300 keys are as the truth, 0 were dropped"))
+    until(lambda: said(snapshotted, "300 keys agree with the truth, 0 keys dropped"))
     assert sources(snapshotted) == {ReadSource.REDIS}
 
 
@@ -78,7 +78,7 @@ def change_and_restart(stack: Stack) -> None:
 
 def test_what_changed_since_the_snapshot_is_dropped(snapshotted: Stack) -> None:
     change_and_restart(snapshotted)
-    until(lambda: said(snapshotted, "297 keys are as the truth, 3 were dropped"))
+    until(lambda: said(snapshotted, "297 keys agree with the truth, 3 keys dropped"))
 
 
 def a_snapshot_is_believed(*_: object) -> tuple[int, int]:
@@ -143,7 +143,7 @@ def test_what_was_written_while_redis_was_elsewhere_counts(open_stack: OpenStack
     cold.layer.drain(60)
     cold.close()
     again = open_stack(WARM)
-    until(lambda: said(again, "299 keys are as the truth, 1 were dropped"))
+    until(lambda: said(again, "299 keys agree with the truth, 1 key dropped"))
     assert again.layer.get("views:7") == b"newer"
 
 
@@ -166,7 +166,7 @@ def test_a_killed_process_finds_its_snapshot_again(open_stack: OpenStack, tmp_pa
     )
     assert victim.returncode == -9
     again = open_stack(WARM)
-    until(lambda: said(again, "299 keys are as the truth, 1 were dropped"))
+    until(lambda: said(again, "299 keys agree with the truth, 1 key dropped"))
     assert again.layer.get("views:5") == b"newer"
 
 

@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.formats import ABSENT, compact, left, percent, right, span
+from cachedesk.desk.formats import ABSENT, compact, left, right, span
 from cachedesk.desk.scales import bar, step_up
 from cachedesk.engine.snapshot import Snapshot
+from cachedesk.engine.wording import percent
 
 _LABEL, _FIGURE, _SCALE = 9, 24, 8
 _RECENT_TICKS = 5

@@ -112,7 +112,7 @@ class FaultDesk:
                 if self._forget(fault.name):
                     healed.append(fault.name)
             if healed:
-                self._chronicle.say(EventKind.HEALED, f"healed: {', '.join(healed)}")
+                self._chronicle.say(EventKind.HEALED, ", ".join(healed))
                 self._tell_aftermath(healed)
         if only is not None:
             if failed:
@@ -133,7 +133,7 @@ class FaultDesk:
                 except CachedeskError:
                     continue
                 if self._forget(name):
-                    self._chronicle.say(EventKind.HEALED, f"healed: {name}, its time was up")
+                    self._chronicle.say(EventKind.HEALED, f"{name}, its time was up")
                     self._tell_aftermath((name,))
 
     def _look(self) -> None:

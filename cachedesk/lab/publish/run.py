@@ -215,7 +215,7 @@ def happenings(evidence: Evidence, known: Container[str] = ()) -> Table | None:
     ``None`` when there are none."""
     began_at = evidence.timeline.began_at
     rows = tuple(
-        (span(max(0.0, event.at - began_at)), _KINDS[event.kind], visible(event.text))
+        (span(max(0.0, event.at - began_at)), _KINDS[event.kind], visible(event.told))
         for event in evidence.events
         if event.kind in _KINDS and event.text not in known
     )

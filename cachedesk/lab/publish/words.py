@@ -4,40 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-NOTHING = "\N{EN DASH}"
+from cachedesk.engine.wording import NOTHING, count_of, number, percent, span, three_digits
+
+__all__ = ["NOTHING", "count_of", "ids", "number", "percent", "shown", "size", "span", "visible"]
 
 _MOST_STRETCHES = 200
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def number(count: float) -> str:
-    """Return a count in full, with thousands apart: ``12,345``."""
-    return f"{count:,.0f}"
-
-
-def percent(part: float, whole: float) -> str:
-    """Return a share as ``98.3 %``, rounded down, so that 100 % means all of it; an en dash when
-    there is no whole to take a share of."""
-    if whole <= 0:
-        return NOTHING
-    share = 100.0 * part / whole
-    return f"{share:.0f} %" if share in (0.0, 100.0) else f"{int(share * 10) / 10:.1f} %"
-
-
-def span(seconds: float) -> str:
-    """Return a span of time in the unit that suits it: ``130 µs``, ``4.2 ms``, ``12.0 s``."""
-    if seconds <= 0:
-        return "0 s"
-    if seconds < 0.0009995:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.9995:
-        return f"{_three_digits(seconds * 1e3)} ms"
-    if seconds < 599.5:
-        return f"{_three_digits(seconds)} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def size(count: float) -> str:
@@ -45,22 +17,17 @@ def size(count: float) -> str:
     unit = 0
     while count >= 1023.5 and unit < len(_SIZES) - 1:
         count, unit = count / 1024, unit + 1
-    return f"{count:,.0f} B" if unit == 0 else f"{_three_digits(count)} {_SIZES[unit]}"
-
-
-def count_of(count: int, noun: str) -> str:
-    """Return ``1 fault`` or ``3 faults``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,.0f} B" if unit == 0 else f"{three_digits(count)} {_SIZES[unit]}"
 
 
 def ids(numbers: Iterable[int]) -> str:
     """Return ids in order, those that follow each other as one: ``id 7``, ``ids 1 to 200, 203``."""
     stretches: list[tuple[int, int]] = []
-    for number in sorted(set(numbers)):
-        if stretches and stretches[-1][1] == number - 1:
-            stretches[-1] = (stretches[-1][0], number)
+    for each in sorted(set(numbers)):
+        if stretches and stretches[-1][1] == each - 1:
+            stretches[-1] = (stretches[-1][0], each)
         else:
-            stretches.append((number, number))
+            stretches.append((each, each))
     told = [str(first) if first == last else f"{first} to {last}" for first, last in stretches]
     more = len(told) - _MOST_STRETCHES
     rest = f" and {more:,} more stretches" if more > 0 else ""
@@ -94,8 +61,3 @@ def _escaped(code: int) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _three_digits(value: float) -> str:
-    places = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:,.{places}f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from cachedesk.engine.snapshot import Event, Mark
+from cachedesk.engine.snapshot import Event, EventKind, Mark
 from cachedesk.lab.recording.recorder import shown
 from cachedesk.lab.recording.tape import Tape
 
@@ -16,11 +16,11 @@ def summary(tape: Tape) -> dict[str, object]:
         RecordingError: a record holds what it may not.
     """
     faults: dict[tuple[str, float], Mark] = {}
-    events: dict[Event, None] = {}
+    events: dict[tuple[float, EventKind, str], Event] = {}
     for snapshot in tape.snapshots():
         # The rings forget what is old; a mark is seen again when it has ended.
         faults |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
-        events |= dict.fromkeys(snapshot.events)
+        events |= {_identity(event): event for event in snapshot.events}
     first, last = tape.at(0), tape.at(len(tape) - 1)
     return {
         "recording": shown(tape.path),
@@ -33,5 +33,11 @@ def summary(tape: Tape) -> dict[str, object]:
         "reads": asdict(last.reads),
         "writes": asdict(last.writes),
         "faults": [asdict(mark) for mark in faults.values()],
-        "events": [asdict(event) for event in events],
+        "events": [asdict(event) for event in events.values()],
     }
+
+
+def _identity(event: Event) -> tuple[float, EventKind, str]:
+    """What repeats itself is one event, seen again with a higher count."""
+    first_at = event.at if event.first_at is None else event.first_at
+    return first_at, event.kind, event.topic or event.text
