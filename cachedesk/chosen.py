@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,19 @@ def chosen_settings(data: Path, config: Path | None, policies: tuple[str, ...]) 
     from cachedesk.config import load, with_policies
 
     return with_policies(load(data, config), policies)
+
+
+def chosen_failpoints() -> str:
+    """Return the failpoints that ``CACHEDESK_FAILPOINTS`` arms, as ``point=terms;…``.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    from cachedesk.engine.failpoints import Failpoints
+
+    text = os.environ.get("CACHEDESK_FAILPOINTS", "")
+    Failpoints(text)
+    return text
 
 
 def chosen_safeguards(without: tuple[str, ...]) -> Safeguards:

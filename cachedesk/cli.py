@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cachedesk import __version__
-from cachedesk.chosen import chosen_safeguards, chosen_settings
+from cachedesk.chosen import chosen_failpoints, chosen_safeguards, chosen_settings
 from cachedesk.cli_bench import bench
 from cachedesk.cli_compare import compare
 from cachedesk.cli_dead import dead
@@ -123,6 +123,7 @@ def cli(
             Load(clients or WORKLOAD_CLIENTS, rate),
             _look(data, config, theme, refresh, read_only=read_only),
             safeguards=chosen_safeguards(without),
+            failpoints=chosen_failpoints(),
         )
     )
 
@@ -174,7 +175,8 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
     """Flush the write-behind log of a data directory that is not in use to its database."""
     from cachedesk.lab.inspect import drain_directory
 
-    drained = drain_directory(data, chosen_settings(data, config, ()))
+    settings = chosen_settings(data, config, ())
+    drained = drain_directory(data, settings, failpoints=chosen_failpoints())
     if as_json:
         print_json(drained.as_json())
     else:

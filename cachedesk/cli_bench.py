@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cachedesk.chosen import chosen_failpoints
 from cachedesk.options import json_option, report_option
 from cachedesk.output import has_bar, print_json, print_text
 
@@ -24,6 +25,8 @@ def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
 
     Exit status: 0 also where an aim was missed; the table says so.
     """
+    if chosen_failpoints():
+        raise click.UsageError("CACHEDESK_FAILPOINTS is set; it has no place in a measurement.")
     from cachedesk.lab.bench.bench import bench as measure
     from cachedesk.lab.bench.machine import in_a_line, machine, warning
     from cachedesk.lab.bench.progress import bar, silent

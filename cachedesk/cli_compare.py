@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cachedesk.chosen import chosen_traffic, refuse_mixed_traffic
+from cachedesk.chosen import chosen_failpoints, chosen_traffic, refuse_mixed_traffic
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
     Positive,
@@ -138,7 +138,7 @@ def compare(
         click.echo(title, err=True)
         return watch.bar(expected, None)
 
-    found = run_all(made, traffic, plan, announce, rounds=rounds)
+    found = run_all(made, traffic, plan, announce, rounds=rounds, failpoints=chosen_failpoints())
     if as_json:
         print_json(as_object(found))
     else:

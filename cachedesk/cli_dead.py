@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cachedesk.chosen import chosen_failpoints
 from cachedesk.options import config_option, data_option, json_option
 from cachedesk.output import print_json, print_text
 
@@ -93,7 +94,11 @@ def replay(
     from cachedesk.config import load
     from cachedesk.lab.dead import replay
 
-    _tell(ctx, replay(data, load(data, config), _chosen(seqs, everything)), as_json)
+    _tell(
+        ctx,
+        replay(data, load(data, config), _chosen(seqs, everything), chosen_failpoints()),
+        as_json,
+    )
 
 
 @dead.command()
@@ -119,7 +124,9 @@ def drop(
     from cachedesk.config import load
     from cachedesk.lab.dead import drop
 
-    _tell(ctx, drop(data, load(data, config), _chosen(seqs, everything)), as_json)
+    _tell(
+        ctx, drop(data, load(data, config), _chosen(seqs, everything), chosen_failpoints()), as_json
+    )
 
 
 def _chosen(seqs: tuple[int, ...], everything: bool) -> tuple[int, ...] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cachedesk.chosen import (
+    chosen_failpoints,
     chosen_safeguards,
     chosen_settings,
     chosen_traffic,
@@ -155,6 +156,7 @@ def run(
         record=record,
         safeguards=chosen_safeguards(without),
         ledger=NoLedger() if no_ledger else None,
+        failpoints=chosen_failpoints(),
     )
     if as_json:
         print_json(outcome.report.as_json())

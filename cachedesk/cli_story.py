@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cachedesk.chosen import chosen_failpoints
 from cachedesk.options import Named, json_option, report_option, usual_data
 from cachedesk.output import has_bar, is_served, is_terminal, print_json, print_text
 
@@ -114,8 +115,9 @@ def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
         hint=False,
         read_only=False,
     )
+    failpoints = chosen_failpoints()
     with folder_for(story.name, data) as folder:
-        performance = Performance(story, folder)
+        performance = Performance(story, folder, failpoints)
         try:
             return play(performance, shown)
         finally:
@@ -181,5 +183,6 @@ def _played(story: Story, data: Path | None, *, told: bool) -> Account:
             print_text("\n".join(lines))
         before = scene
 
+    failpoints = chosen_failpoints()
     with folder_for(story.name, data) as folder:
-        return play(story, folder, tell if told else lambda scene: None)
+        return play(story, folder, tell if told else lambda scene: None, failpoints)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cachedesk.chosen import chosen_failpoints
 from cachedesk.options import json_option, report_option, seed_option
 from cachedesk.output import print_json, print_text
 
@@ -70,7 +71,7 @@ def torture(
     if replay is not None:
         found, status = play_again(replay, cycles)
     else:
-        found, status = play(mode, cycles, seed, boots=boots)
+        found, status = play(mode, cycles, seed, boots=boots, failpoints=chosen_failpoints())
     if as_json:
         print_json(found)
     else:

@@ -14,7 +14,6 @@ import psutil
 import pytest
 from engine.until import unhurried, until
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.stack import Stack
@@ -65,13 +64,6 @@ def _left_behind(folder: Path, threads_before: set[threading.Thread]) -> list[st
     return [*servers, *threads, *(str(path) for path in folder.glob("cachedesk-*"))]
 
 
-@pytest.fixture(autouse=True)
-def _disarmed() -> Iterator[None]:
-    """No failpoint stays armed after its test; whoever pauses at one goes on."""
-    yield
-    failpoints.disarm()
-
-
 @pytest.fixture
 def open_stack(tmp_path: Path) -> Iterator[OpenStack]:
     """Open stacks that are closed after the test: ``open_stack(settings=…, path=…)``."""
@@ -85,7 +77,9 @@ def open_stack(tmp_path: Path) -> Iterator[OpenStack]:
         return stack
 
     yield open_one
-    failpoints.disarm()
+    for stack in opened:
+        # A thread that pauses at one goes on.
+        stack.failpoints.disarm()
     for stack in reversed(opened):
         stack.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from cachedesk.desk.app import DeskApp
@@ -26,6 +27,7 @@ def open_desk(
     look: Look,
     *,
     safeguards: Safeguards = ALL_ON,
+    failpoints: str = "",
 ) -> int:
     """Drive a stack in ``data`` and show it, until the user leaves.
 
@@ -36,6 +38,7 @@ def open_desk(
         load: how much of it.
         look: how the desk looks.
         safeguards: which are on from the start.
+        failpoints: armed before the stack opens, as ``point=terms;…``.
 
     Returns:
         The exit status: 0, or 128 and the number of the signal that ended it.
@@ -45,8 +48,9 @@ def open_desk(
             would see it in a terminal.
     """
     _end_with_the_server()
+    opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
     try:
-        with Signals() as signals, _opened(data, settings, traffic, load, safeguards) as session:
+        with Signals() as signals, opened(data, settings, traffic, load) as session:
             session.start()
             app = DeskApp(
                 session,
@@ -67,12 +71,6 @@ def open_desk(
         NoticeApp("The desk cannot be opened", str(error)).run()
         return 2
     return signals.exit_code or app.return_code or 0
-
-
-def _opened(
-    data: Path, settings: Settings, traffic: Traffic, load: Load, safeguards: Safeguards
-) -> Session:
-    return Session(data, settings, traffic, load, safeguards=safeguards)
 
 
 def _end_with_the_server() -> None:

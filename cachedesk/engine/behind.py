@@ -26,7 +26,6 @@ from cachedesk.engine.errors import (
     Unavailable,
 )
 from cachedesk.engine.events import Op, WriteEvent, change
-from cachedesk.engine.failpoints import reach
 from cachedesk.engine.group import GroupCommit
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.repair import Reader
@@ -70,6 +69,7 @@ class WriteBehind:
         self._seqs = parts.seqs
         self._journal = parts.journal
         self._settings = parts.settings.log
+        self._reach = parts.failpoints.reach
         self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
     def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
@@ -185,17 +185,17 @@ class WriteBehind:
             for request in staged:
                 request.done()
             return
-        reach("log.append.before")
+        self._reach("log.append.before")
         try:
             self._log.append(events)
             durable_at = wall_seconds()
             self._pending.add(events, heads)
             self._log.publish(events)
             self._versions.bump(heads)
-            reach("log.append.after")
-            reach("behind.cache.before")
+            self._reach("log.append.after")
+            self._reach("behind.cache.before")
             self._journal.accepted(events, durable_at, self._cache.put(heads))
-            reach("behind.cache.after")
+            self._reach("behind.cache.after")
         except Unavailable:
             raise
         except BaseException:
@@ -206,7 +206,7 @@ class WriteBehind:
             self._versions.bump(heads)
             self._cache.doubt(heads, "a write-behind was interrupted")
             raise
-        reach("behind.receipt.before")
+        self._reach("behind.receipt.before")
         for request in staged:
             request.done()
 

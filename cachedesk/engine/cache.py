@@ -29,7 +29,7 @@ from cachedesk.engine.admission import Admission, clear, fields, ignore, is_load
 from cachedesk.engine.bell import Bell
 from cachedesk.engine.errors import CacheError, CacheLoading, Unavailable
 from cachedesk.engine.eviction import Choice, matching, sweep
-from cachedesk.engine.failpoints import reach
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.redis_wire import RedisReplyError, RedisWire, Reply
 from cachedesk.engine.verify import Progress, Truths
 
@@ -58,15 +58,19 @@ class CacheFigures:
 class Cache:
     """Redis behind one socket. Thread-safe; no call waits longer than about one timeout."""
 
-    def __init__(self, socket_path: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, socket_path: str, timeout_seconds: float, failpoints: Failpoints | None = None
+    ) -> None:
         """Prepare; the cache is suspended until the first ``admit``.
 
         Args:
             socket_path: where the server listens, or will.
             timeout_seconds: how long a call may wait for it.
+            failpoints: of the stack; by default nothing can be armed.
         """
         self.suspicion = Bell()
         self._path = socket_path
+        self._reach = (failpoints or Failpoints()).reach
         self._timeout_seconds = timeout_seconds
         self._lock = threading.Lock()
         self._admitted: int | None = None
@@ -147,7 +151,7 @@ class Cache:
         keys = list(values)
         try:
             replies = wire.pipeline(_store(key, values[key]) for key in keys)
-            reach("redis.reply.lost")
+            self._reach("redis.reply.lost")
             refused = [
                 key
                 for key, reply in zip(keys, replies, strict=True)

@@ -1,8 +1,9 @@
 """Failpoints: named places where a test, a story or a user can make a component fail.
 
-A point sits before or after each durable step. While nothing is armed it costs one falsy check.
-Terms follow the grammar of fail-rs (https://docs.rs/fail): ``[p%][n*]action[(arg)]`` joined by
-``->``, where a term is used ``n`` times before the next one takes over. Actions: ``off``,
+Each stack has its own, so what is armed in one never strikes another in the same process. A point
+sits before or after each durable step. While nothing is armed it costs one falsy check. Terms
+follow the grammar of fail-rs (https://docs.rs/fail): ``[p%][n*]action[(arg)]`` joined by ``->``,
+where a term is used ``n`` times before the next one takes over. Actions: ``off``,
 ``raise(Name)``, ``sleep(milliseconds)``, ``pause``, ``crash``, ``kill``.
 """
 
@@ -148,29 +149,94 @@ class _Armed:
         return all(times == 0 for _, times in self._left)
 
 
-_armed: dict[str, _Armed] = {}
-_tally = Tally()
-_disarmed = threading.Condition()
+class Failpoints:
+    """The failpoints of one stack. Thread-safe."""
 
+    def __init__(self, text: str = "") -> None:
+        """Arm what ``text`` says, as ``arm_from``; by default nothing."""
+        self._armed: dict[str, _Armed] = {}
+        self._tally = Tally()
+        self._disarmed = threading.Condition()
+        self.arm_from(text)
 
-def reach(point: str) -> None:
-    """Say that ``point`` is reached; fails there if it is armed."""
-    if _armed and (armed := _armed.get(point)) is not None:
-        term = armed.draw()
-        _tally.add(point)
-        if term is not None and term.action != "off":
-            _act(point, term)
+    def reach(self, point: str) -> None:
+        """Say that ``point`` is reached; fails there if it is armed."""
+        if self._armed and (armed := self._armed.get(point)) is not None:
+            term = armed.draw()
+            self._tally.add(point)
+            if term is not None and term.action != "off":
+                self._act(point, term)
 
+    def arm(self, point: str, terms: str) -> object:
+        """Arm ``point`` with ``terms``, e.g. ``1*crash`` or ``10%sleep(50)->off``; return a token
+        of this arming.
 
-def arm(point: str, terms: str) -> object:
-    """Arm ``point`` with ``terms``, e.g. ``1*crash`` or ``10%sleep(50)->off``; return a token of
-    this arming.
+        Raises:
+            ConfigError: there is no such point (the nearest is named), or a term is malformed.
+        """
+        armed = self._armed[point] = _armed_with(point, terms)
+        return armed
 
-    Raises:
-        ConfigError: there is no such point (the nearest is named), or a term is malformed.
-    """
-    armed = _armed[point] = _armed_with(point, terms)
-    return armed
+    def arm_from(self, text: str) -> None:
+        """Arm from the form of ``CACHEDESK_FAILPOINTS``: ``point=terms`` joined by ``;``.
+
+        Raises:
+            ConfigError: as for ``arm``; nothing is armed.
+        """
+        wanted: dict[str, _Armed] = {}
+        for part in filter(None, (part.strip() for part in text.split(";"))):
+            point, equals, terms = part.partition("=")
+            if not equals:
+                raise ConfigError(f"write a failpoint as point=terms, not {part!r}")
+            wanted[point.strip()] = _armed_with(point.strip(), terms.strip())
+        self._armed.update(wanted)
+
+    def disarm(self, point: str | None = None, token: object = None) -> None:
+        """Disarm ``point`` (if it is armed as ``token`` says, when one is given), or all points;
+        a thread that pauses there goes on."""
+        with self._disarmed:
+            if point is not None and token is not None and self._armed.get(point) is not token:
+                return
+            if point is None:
+                self._armed.clear()
+            else:
+                self._armed.pop(point, None)
+            self._disarmed.notify_all()
+
+    def armed(self) -> tuple[str, ...]:
+        """Return the names of the armed points."""
+        return tuple(self._armed)
+
+    def waiting(self) -> tuple[str, ...]:
+        """Return the names of the armed points whose terms are not used up."""
+        return tuple(point for point, armed in tuple(self._armed.items()) if not armed.spent)
+
+    def spent(self, point: str) -> bool:
+        """Return whether ``point`` is armed with terms that are all used up."""
+        armed = self._armed.get(point)
+        return armed is not None and armed.spent
+
+    def hits(self) -> Mapping[str, int]:
+        """Return how often each point was reached while armed."""
+        return self._tally.counts()
+
+    def count_in(self, path: Path) -> None:
+        """Count in a mapped file from now on, so that the counts survive the process's death."""
+        self._tally.move_to(path)
+
+    def _act(self, point: str, term: _Term) -> None:
+        if term.action == "raise":
+            error = _exception(term.argument)
+            raise error(f"failpoint {point}") if error else AssertionError(term)
+        if term.action == "sleep":
+            time.sleep(int(term.argument) / 1000)
+        elif term.action == "pause":
+            with self._disarmed:
+                self._disarmed.wait_for(lambda: point not in self._armed)
+        elif term.action == "crash":
+            raise ComponentCrash(point)
+        elif term.action == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _armed_with(point: str, terms: str) -> _Armed:
@@ -179,56 +245,6 @@ def _armed_with(point: str, terms: str) -> _Armed:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"there is no failpoint {point!r}{hint}")
     return _Armed(tuple(_parse(point, term) for term in terms.split("->")))
-
-
-def disarm(point: str | None = None, token: object = None) -> None:
-    """Disarm ``point`` (if it is armed as ``token`` says, when one is given), or all points;
-    whoever pauses there goes on."""
-    with _disarmed:
-        if point is not None and token is not None and _armed.get(point) is not token:
-            return
-        if point is None:
-            _armed.clear()
-        else:
-            _armed.pop(point, None)
-        _disarmed.notify_all()
-
-
-def armed() -> tuple[str, ...]:
-    """Return the names of the armed points."""
-    return tuple(_armed)
-
-
-def spent(point: str) -> bool:
-    """Return whether ``point`` is armed with terms that are all used up."""
-    armed = _armed.get(point)
-    return armed is not None and armed.spent
-
-
-def hits() -> Mapping[str, int]:
-    """Return how often each armed point was reached since the process began, or since
-    ``count_in``."""
-    return _tally.counts()
-
-
-def count_in(path: Path) -> None:
-    """Count in a mapped file from now on, so that the counts survive the process's death."""
-    _tally.move_to(path)
-
-
-def arm_from(text: str) -> None:
-    """Arm from the form of ``CACHEDESK_FAILPOINTS``: ``point=terms`` joined by ``;``.
-
-    Raises:
-        ConfigError: as for ``arm``; nothing is armed.
-    """
-    wanted: dict[str, _Armed] = {}
-    for part in filter(None, (part.strip() for part in text.split(";"))):
-        point, equals, terms = part.partition("=")
-        if not equals:
-            raise ConfigError(f"write a failpoint as point=terms, not {part!r}")
-        wanted[point.strip()] = _armed_with(point.strip(), terms.strip())
-    _armed.update(wanted)
 
 
 def _parse(point: str, text: str) -> _Term:
@@ -250,18 +266,3 @@ def _parse(point: str, text: str) -> _Term:
 def _exception(name: str) -> type[Exception] | None:
     found = getattr(errors, name, None) or {"OSError": OSError, "CacheError": CacheError}.get(name)
     return found if isinstance(found, type) and issubclass(found, Exception) else None
-
-
-def _act(point: str, term: _Term) -> None:
-    if term.action == "raise":
-        error = _exception(term.argument)
-        raise error(f"failpoint {point}") if error else AssertionError(term)
-    if term.action == "sleep":
-        time.sleep(int(term.argument) / 1000)
-    elif term.action == "pause":
-        with _disarmed:
-            _disarmed.wait_for(lambda: point not in _armed)
-    elif term.action == "crash":
-        raise ComponentCrash(point)
-    elif term.action == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -26,7 +26,6 @@ from enum import Enum, auto
 
 from cachedesk.engine.errors import CounterOverflow, NotACounter
 from cachedesk.engine.events import NO_ROW, Coalesced, Refusal, Row, WriteEvent, change
-from cachedesk.engine.failpoints import reach
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.refusal import is_refusal, reason_of
 
@@ -103,6 +102,7 @@ class Isolation:
         self._fence = parts.fence
         self._versions = parts.versions
         self._cache = parts.cache
+        self._reach = parts.failpoints.reach
         self._most_attempts = parts.settings.worker.max_attempts
         self._apply = apply
         self._settle = settle
@@ -202,22 +202,22 @@ class Isolation:
         deadline = time.monotonic() + LOCK_SECONDS
         with self._fence.alone({key}, deadline):
             with self._database.transaction(deadline) as transaction:
-                reach("worker.apply.begin")
+                self._reach("worker.apply.begin")
                 if transaction.rows([key]).get(key, NO_ROW) != before:
                     return None
                 refused = [trial.event.seq for trial in trials if trial.fate is _Fate.REFUSED]
                 ruling = self._rule(before, trials, transaction.attempts(refused))
-                reach("worker.coalesce.after")
+                self._reach("worker.coalesce.after")
                 transaction.count_attempts(ruling.counted)
                 rows = {key: ruling.row} if ruling.row is not before else {}
                 transaction.write(rows)
-                reach("worker.apply.mid_batch")
+                self._reach("worker.apply.mid_batch")
                 transaction.bury(ruling.buried)
-                reach("worker.apply.before_commit")
-            reach("worker.apply.after_commit")
+                self._reach("worker.apply.before_commit")
+            self._reach("worker.apply.after_commit")
             dead |= {event.seq for event, _ in ruling.buried}
             self._settle_key(key, rows, ruling, dead, time.monotonic() - began)
-        reach("worker.settle.after")
+        self._reach("worker.settle.after")
         return ruling
 
     def _try(

@@ -31,7 +31,7 @@ from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.durable_queue import DurableQueue, Verbatim
 from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable, not_opened
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
-from cachedesk.engine.failpoints import reach
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.record import Record, decode, encode
 from cachedesk.engine.witness import Witness
 
@@ -78,13 +78,18 @@ class WriteBehindLog:
     other; the two do not wait for each other beyond SQLite's own lock.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, failpoints: Failpoints | None = None) -> None:
         """Open the log in ``folder``, or create it.
+
+        Args:
+            folder: where its files are.
+            failpoints: of the stack; by default nothing can be armed.
 
         Raises:
             Damaged: a record or the witness is damaged, or they do not belong together.
         """
         self.path = folder / _FILE
+        self._reach = (failpoints or Failpoints()).reach
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._queue = DurableQueue(
@@ -108,11 +113,6 @@ class WriteBehindLog:
         self._counting = threading.Lock()
         self.grown = Bell()
         self.grown_at = 1
-
-    @staticmethod
-    def is_whole(folder: Path) -> bool:
-        """Return whether both files of a log are in ``folder``; nothing is opened or made."""
-        return (folder / _FILE).exists() and (folder / _WITNESS).exists()
 
     @property
     def epoch(self) -> int:
@@ -168,7 +168,7 @@ class WriteBehindLog:
         records = self._records_after(0)
         for place, (number, record) in enumerate(records):
             if place == len(records) // 2:
-                reach("boot.index.mid")
+                self._reach("boot.index.mid")
             events += record.events
             self._appended_record = number
             age = max(0.0, wall_seconds() - record.events[0].at)
@@ -180,11 +180,11 @@ class WriteBehindLog:
                 f" {self.witness.log_seq}: its file was emptied, replaced or restored without"
                 " the rest; restore the whole data directory from one backup"
             )
-        reach("boot.witness.before")
+        self._reach("boot.witness.before")
         if newest > self.witness.log_seq:
             # The process died between the commit and the note.
             self.witness.note_log(newest)
-        reach("boot.witness.after")
+        self._reach("boot.witness.after")
         self.rewind()
         return events
 
@@ -199,7 +199,7 @@ class WriteBehindLog:
         if self._failure:
             raise self._refusal(self._failure)
         data = encode(self.epoch, events)
-        reach("log.append.before_commit")
+        self._reach("log.append.before_commit")
         try:
             self._appended_record = self._queue.put(data)
         except sqlite3.ProgrammingError as error:
@@ -209,7 +209,7 @@ class WriteBehindLog:
                 raise Unavailable(f"the write-behind log cannot be written: {error}") from error
             self._fail(error)
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
-        reach("log.append.after_commit")
+        self._reach("log.append.after_commit")
         self.witness.note_log(events[-1].seq)
 
     def set_disk_full(self, full: bool) -> None:
@@ -364,9 +364,9 @@ class WriteBehindLog:
     def close(self) -> None:
         """Close the files; the witness remembers that it was done in order."""
         self._queue.close()
-        reach("close.witness.before")
+        self._reach("close.witness.before")
         self.witness.close()
-        reach("close.witness.after")
+        self._reach("close.witness.after")
 
     def _records_after(self, number: int) -> list[tuple[int, Record]]:
         """Return the records after the one of this number, each with its number."""

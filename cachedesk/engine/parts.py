@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.database import Database
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.freshness import Versions
 from cachedesk.engine.journal import Journal
@@ -39,3 +40,4 @@ class Parts:
     chronicle: Chronicle
     observer: Observer
     journal: Journal
+    failpoints: Failpoints

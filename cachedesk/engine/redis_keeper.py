@@ -9,13 +9,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from cachedesk.engine.admission import Admission
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Announce
 from cachedesk.engine.errors import CacheError, CacheLoading
-from cachedesk.engine.failpoints import ComponentCrash, reach
+from cachedesk.engine.failpoints import ComponentCrash, Failpoints
 from cachedesk.engine.limits import MemoryLimits
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.snapshot import EventKind
@@ -41,6 +41,8 @@ class RedisKeeper:
         announce: Announce,
         limits: MemoryLimits,
         kept: Callable[[], str],
+        *,
+        failpoints: Failpoints,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -50,12 +52,14 @@ class RedisKeeper:
             announce: told in one sentence when something rare happens.
             limits: what is asked of a server that comes back.
             kept: says what becomes of the keys that the server loses.
+            failpoints: of the stack.
         """
         self.limits = limits
         self._server = server
         self._cache = cache
         self._announce = announce
         self._kept = kept
+        self._reach = failpoints.reach
         self._thread = threading.Thread(target=self._keep, name="redis-keeper", daemon=True)
         self._closing = False
         self._held: str | None = None
@@ -215,7 +219,7 @@ class RedisKeeper:
             self._server.forget_snapshot()
         old, self._old_at = self._old_at is not None, None
         self._server.start(old=old)
-        reach("redis.start.after")
+        self._reach("redis.start.after")
         self._starts += 1
         self._served = False
         self._started_at = time.monotonic()
@@ -224,11 +228,12 @@ class RedisKeeper:
 
     def _admit(self) -> float:
         try:
-            reach("redis.admit.before")
+            self._reach("redis.admit.before")
             held = self._held_keys()
             doubt = self._cache.suspended_at, self._cache.reason
-            admission = self._cache.admit(self._truths, self._progress)
-            reach("redis.admit.after")
+            truths = self._compared if self._truths is not None else None
+            admission = self._cache.admit(truths, self._progress)
+            self._reach("redis.admit.after")
             self.limits.tell_again()
             self._share = None
         except CacheLoading:
@@ -270,6 +275,12 @@ class RedisKeeper:
             if seconds >= _WORTH_A_LINE_SECONDS or admission.emptied:
                 text = f"{reason}; it was bypassed for {span(seconds)} ({admission}{lost})"
                 self._announce(EventKind.INFO, text, topic="bypass")
+
+    def _compared(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return what some keys of a snapshot are compared with."""
+        self._reach("redis.verify.mid")
+        assert self._truths is not None
+        return self._truths(keys)
 
     def _held_keys(self) -> tuple[int, str]:
         """Return how many keys Redis held when it went, and how sure that is."""

@@ -19,7 +19,6 @@ from typing import Protocol
 
 from cachedesk.engine.errors import CacheError, DatabaseError, Unavailable
 from cachedesk.engine.events import NO_ROW, Row, WriteEvent, fold
-from cachedesk.engine.failpoints import reach
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
 
@@ -96,6 +95,7 @@ class Reader:
         self._database = parts.database
         self._versions = parts.versions
         self._metrics = parts.metrics
+        self._reach = parts.failpoints.reach
         self._flights: dict[bytes, _Flight] = {}
         self._boarding = threading.Lock()
 
@@ -158,7 +158,7 @@ class Reader:
         """
         while True:
             events = self._pending.events(key)
-            reach("repair.overlay.after")
+            self._reach("repair.overlay.after")
             try:
                 row = self._database.read(key)
             except DatabaseError:
@@ -230,22 +230,22 @@ class Reader:
 
     def _try_to_load(self, keys: Sequence[bytes]) -> dict[bytes, Read] | None:
         versions = {key: self._versions.of(key) for key in keys}
-        reach("repair.miss.after")
+        self._reach("repair.miss.after")
         overlays = {key: self._pending.events(key) for key in keys}
-        reach("repair.overlay.after")
+        self._reach("repair.overlay.after")
         self._metrics.count("loads")
         rows = self._rows(overlays)
-        reach("repair.row.after")
+        self._reach("repair.row.after")
         if self._has_moved(overlays, rows):
             return None
         reads = {key: _read(rows.get(key, NO_ROW), events) for key, events in overlays.items()}
         found = {key: versions[key] for key, read in reads.items() if read.value is not None}
         if found and self._cache.admitted:
-            reach("repair.fill.before")
+            self._reach("repair.fill.before")
             self._versions.fill(
                 found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})
             )
-            reach("repair.fill.after")
+            self._reach("repair.fill.after")
         return reads
 
     def _rows(self, overlays: dict[bytes, tuple[WriteEvent, ...]]) -> dict[bytes, Row]:

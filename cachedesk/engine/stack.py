@@ -5,17 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import reprlib
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
-from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.commands import (
     Command,
     EvictAll,
@@ -34,14 +30,13 @@ from cachedesk.engine.commands import (
 from cachedesk.engine.database import Database
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.errors import (
-    CachedeskError,
     DatabaseError,
     DataDirectoryError,
     Unavailable,
 )
 from cachedesk.engine.events import NO_ROW, WriteEvent
 from cachedesk.engine.eviction import matching_command, share_of_all
-from cachedesk.engine.failpoints import reach
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.faults import FaultDesk, catalogue
 from cachedesk.engine.faults.aftermath import figures
 from cachedesk.engine.fence import KeyFence
@@ -52,7 +47,7 @@ from cachedesk.engine.journal import Journal
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.limits import MemoryLimits
 from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.metrics import TICK_SECONDS, Metrics
+from cachedesk.engine.metrics import Metrics
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.paths import usual
 from cachedesk.engine.pending import Pending
@@ -66,6 +61,7 @@ from cachedesk.engine.snapshot import EventKind, Health, Snapshot
 from cachedesk.engine.soundness import examine
 from cachedesk.engine.survey import Survey
 from cachedesk.engine.switchboard import Switchboard
+from cachedesk.engine.ticker import Ticker
 from cachedesk.engine.worker import FlushWorker
 from cachedesk.engine.writes import NoObserver, Observer
 
@@ -77,13 +73,19 @@ class Vault:
     """What is on disk: the database, the log and the pending events rebuilt from it. Enough to
     tell the truth; ``Stack`` adds Redis and the worker."""
 
-    def __init__(self, directory: DataDirectory) -> None:
+    def __init__(self, directory: DataDirectory, failpoints: Failpoints | None = None) -> None:
         """Open both files and see that they belong together.
+
+        Args:
+            directory: where they are.
+            failpoints: of the stack; by default nothing can be armed.
 
         Raises:
             Damaged: a file is damaged, lost events, or is from another backup than the other.
             DataDirectoryError: a file is locked by another program, or cannot be opened.
         """
+        self._failpoints = failpoints or Failpoints()
+        self._reach = self._failpoints.reach
         began = time.monotonic()
         examine(directory)
         try:
@@ -95,13 +97,13 @@ class Vault:
     def _open(self, directory: DataDirectory) -> None:
         self.database = Database(directory.database)
         try:
-            reach("boot.database.after")
-            self.log = WriteBehindLog(directory.log)
+            self._reach("boot.database.after")
+            self.log = WriteBehindLog(directory.log, self._failpoints)
         except BaseException:
             self.database.close()
             raise
         try:
-            reach("boot.log.after")
+            self._reach("boot.log.after")
             numbers = self.database.numbers()
             self._introduce(numbers["log_epoch"])
             events = self._undecided(self.log.recover(numbers["log_seq"]))
@@ -137,7 +139,7 @@ class Vault:
         """Tell a new database which log is its own."""
         if known != self.log.epoch:
             with self.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
-                reach("boot.epoch.before")
+                self._reach("boot.epoch.before")
                 transaction.note("log_epoch", self.log.epoch)
 
     def _catch_up(self, newest_seq: int) -> None:
@@ -174,6 +176,7 @@ class Stack:
         settings: Settings | None = None,
         observer: Observer | None = None,
         safeguards: Safeguards = ALL_ON,
+        failpoints: Failpoints | None = None,
     ) -> None:
         """Open the data directory at ``path``, recover, and start everything.
 
@@ -182,19 +185,21 @@ class Stack:
             settings: how; the defaults are documented in ``Settings``.
             observer: told what becomes part of a row, for a judge.
             safeguards: which are on; to switch one off is for the lab and the desk.
+            failpoints: those of this stack, some armed before it opens; by default none is.
 
         Raises:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
             ConfigError: a setting is wrong.
         """
-        failpoints.arm_from(os.environ.get("CACHEDESK_FAILPOINTS", ""))
+        self.failpoints = failpoints or Failpoints()
+        self._reach = self.failpoints.reach
         settings = settings or Settings()
         policies = PolicyTable(settings.policies)
         # Before anything is made on the disk.
         executable()
         self.directory = DataDirectory(path)
         self._undo = [self.directory.close]
-        reach("boot.lock.after")
+        self._reach("boot.lock.after")
         self.workload = ""
         try:
             self._build(settings, policies, observer or NoObserver())
@@ -206,12 +211,14 @@ class Stack:
     def _build(self, settings: Settings, policies: PolicyTable, observer: Observer) -> None:
         self.chronicle = Chronicle()
         announce = self.chronicle.say
+        if armed := self.failpoints.armed():
+            announce(EventKind.FAULT, f"failpoints are armed: {', '.join(armed)}")
         server = RedisServer(self.directory.path, settings.redis)
         self._undo.append(server.close)
         if server.stopped_orphan:
             announce(EventKind.RECOVERY, "a redis-server that was left behind was stopped")
-        reach("boot.orphan.after")
-        vault = Vault(self.directory)
+        self._reach("boot.orphan.after")
+        vault = Vault(self.directory, self.failpoints)
         self._undo.append(vault.close)
         if vault.recovered or vault.was_open:
             stop = "an unclean stop" if vault.was_open else "the last stop"
@@ -221,9 +228,16 @@ class Stack:
                 f" {vault.recovery_seconds:.2f} s",
             )
         self.redis_socket = server.socket_path
-        cache = Cache(server.socket_path, settings.redis.timeout_seconds)
+        cache = Cache(server.socket_path, settings.redis.timeout_seconds, self.failpoints)
         limits = MemoryLimits(settings.redis, server, cache)
-        keeper = RedisKeeper(server, cache, announce, limits, lambda: vault.pending.kept)
+        keeper = RedisKeeper(
+            server,
+            cache,
+            announce,
+            limits,
+            lambda: vault.pending.kept,
+            failpoints=self.failpoints,
+        )
         parts = Parts(
             settings=settings,
             policies=policies,
@@ -239,6 +253,7 @@ class Stack:
             chronicle=self.chronicle,
             observer=observer,
             journal=Journal(),
+            failpoints=self.failpoints,
         )
         self.worker = FlushWorker(parts)
         self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
@@ -254,12 +269,12 @@ class Stack:
         self._undo.append(keeper.close)
         keeper.start(Reader(parts).truths)
         keeper.wait_until_tried()
-        reach("boot.serve.before")
+        self._reach("boot.serve.before")
         self.worker.start()
         self._undo.append(self._close_worker)
         self._undo.append(self._switchboard.close)
         self._undo.append(self._heal_quietly)
-        ticker = _Ticker(parts, self.layer.mend, self.faults.tend)
+        ticker = Ticker(parts, self.layer.mend, self.faults.tend)
         ticker.start()
         self._undo.append(ticker.close)
         self.auditor.start()
@@ -358,39 +373,6 @@ class Stack:
             raise first
 
     def _close_worker(self) -> None:
-        reach("close.worker.before")
+        self._reach("close.worker.before")
         self.worker.close()
-        reach("close.worker.after")
-
-
-class _Ticker:
-    """Ends an interval of the history every half second, has what failed tried again, and has
-    faults healed whose time is up."""
-
-    def __init__(
-        self, parts: Parts, mend: Callable[[], None], tend_faults: Callable[[], None]
-    ) -> None:
-        self._mend = mend
-        self._tend_faults = tend_faults
-        self._log = parts.log
-        self._pending = parts.pending
-        self._metrics = parts.metrics
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._tick, name="ticker", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join()
-
-    def _tick(self) -> None:
-        while not self._closing.wait(TICK_SECONDS):
-            depth = self._pending.depth
-            lag_seconds = self._log.oldest_seconds if depth else 0.0
-            self._metrics.tick(wall_seconds(), depth, lag_seconds)
-            if self._log.failed:
-                with suppress(CachedeskError):
-                    self._mend()
-            self._tend_faults()
+        self._reach("close.worker.after")

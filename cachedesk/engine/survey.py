@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.cache import CacheFigures
 from cachedesk.engine.clock import wall_seconds
@@ -44,6 +43,7 @@ class Survey:
         self._pending = parts.pending
         self._metrics = parts.metrics
         self._chronicle = parts.chronicle
+        self._failpoints = parts.failpoints
         self._log_settings = parts.settings.log
         self._worker = worker
         self._faults = faults
@@ -72,7 +72,7 @@ class Survey:
             marks=self._chronicle.marks(),
             faults=self._faults.active,
             catalogue=self._faults.states(),
-            armed=tuple(point for point in failpoints.armed() if not failpoints.spent(point)),
+            armed=self._failpoints.waiting(),
             hot=self._hot.keys(books.dead),
             events=self._chronicle.events(),
             prefixes=self._metrics.prefixes(_PREFIXES),

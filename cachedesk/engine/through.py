@@ -38,7 +38,6 @@ from cachedesk.engine.errors import (
     WriteRefused,
 )
 from cachedesk.engine.events import NO_ROW, Row, WriteEvent, change, coalesce
-from cachedesk.engine.failpoints import reach
 from cachedesk.engine.group import GroupCommit
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.transaction import Transaction
@@ -60,6 +59,7 @@ class WriteThrough:
         self._observer = parts.observer
         self._journal = parts.journal
         self._log = parts.log
+        self._reach = parts.failpoints.reach
         self._group: GroupCommit[WriteRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
@@ -88,7 +88,7 @@ class WriteThrough:
         return receipt
 
     def _submit(self, request: WriteRequest) -> list[Receipt]:
-        reach("through.fence.before")
+        self._reach("through.fence.before")
         with self._fence.alone({change.key for change in request.changes}, request.deadline):
             try:
                 self._group.submit(request)
@@ -182,7 +182,7 @@ class WriteThrough:
         for request in group:
             # An earlier attempt may have come as far as here, and was taken back.
             request.receipts.clear()
-        reach("through.begin.before")
+        self._reach("through.begin.before")
         with self._database.transaction(min(request.deadline for request in group)) as transaction:
             # Not before: the worker might apply them and trim what says so.
             pending = self._pending.events_of(keys)
@@ -205,14 +205,14 @@ class WriteThrough:
                     rows[event.key] = changed[event.key] = Row(value, event.seq)
                     events.append(event)
                     request.receipts.append(Receipt(event.seq, Level.APPLIED, value))
-            reach("through.apply.mid")
+            self._reach("through.apply.mid")
             transaction.write(changed)
             transaction.bury(absorbed.refused)
             if events:
                 transaction.note("newest_seq", events[-1].seq)
             _check_time(group)
-            reach("through.commit.before")
-        reach("through.commit.after")
+            self._reach("through.commit.before")
+        self._reach("through.commit.after")
         if events:
             self._log.witness.note_row(events[-1].seq)
         durable_at = wall_seconds()
@@ -224,11 +224,11 @@ class WriteThrough:
             request.letter_taken = False
             self._pending.revive()
         self._versions.bump(keys)
-        reach("through.cache.before")
+        self._reach("through.cache.before")
         missed = self._cache.put({key: row.value for key, row in changed.items()})
         self._journal.written_through(events, durable_at, missed)
-        reach("through.cache.after")
-        reach("through.receipt.before")
+        self._reach("through.cache.after")
+        self._reach("through.receipt.before")
         for request, refusal in refused:
             request.fail(refusal)
         for request in group:

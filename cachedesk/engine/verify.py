@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from cachedesk.engine.failpoints import reach
 from cachedesk.engine.redis_wire import RedisWire
 
 Truths = Callable[[Sequence[bytes]], Mapping[bytes, bytes | None]]
@@ -60,7 +59,6 @@ def _wrong(wire: RedisWire, keys: Sequence[bytes], truths: Truths) -> list[bytes
     for start in range(0, len(keys), _KEYS_PER_READ):
         some = keys[start : start + _KEYS_PER_READ]
         values = wire.pipeline((b"GET", key) for key in some)
-        reach("redis.verify.mid")
         true = truths(some)
         # What is no string of ours comes back as an error, which is never equal to a value.
         wrong += [key for key, value in zip(some, values, strict=True) if value != true[key]]

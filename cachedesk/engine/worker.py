@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import DatabaseRefused, Unavailable
 from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
-from cachedesk.engine.failpoints import ComponentCrash, reach
+from cachedesk.engine.failpoints import ComponentCrash
 from cachedesk.engine.isolation import LOCK_SECONDS, Isolation, Suspicious, Trouble
 from cachedesk.engine.log import Batch
 from cachedesk.engine.metrics import runs
@@ -48,6 +48,7 @@ class FlushWorker(Steered):
         self._log = parts.log
         self._pending = parts.pending
         self._database = parts.database
+        self._reach = parts.failpoints.reach
         self._isolation = Isolation(parts, self._apply, self._settle, lambda: self._closing)
         self._metrics = parts.metrics
         self._settings = parts.settings.worker
@@ -212,7 +213,7 @@ class FlushWorker(Steered):
     def _flush(self, batch: Batch) -> None:
         self._in_flight_through = batch.events[-1].seq
         self._in_flight = len(batch.events)
-        reach("worker.read.after")
+        self._reach("worker.read.after")
         if self._trouble is None:
             try:
                 self._apply(batch.events, through_seq=batch.events[-1].seq)
@@ -255,29 +256,29 @@ class FlushWorker(Steered):
         began = time.monotonic()
         keys = list({event.key for event in events})
         with self._database.transaction(began + LOCK_SECONDS) as transaction:
-            reach("worker.apply.begin")
+            self._reach("worker.apply.begin")
             coalesced = self.coalesce(transaction.rows(keys), events)
             dead = transaction.dead_between(events[0].seq, events[-1].seq)
             if suspects := {event.key for event, _ in coalesced.refused} | {
                 event.key for event in events if event.seq in dead
             }:
                 raise Suspicious(suspects)
-            reach("worker.coalesce.after")
+            self._reach("worker.coalesce.after")
             first, second = _halves(coalesced.rows)
             transaction.write(first)
-            reach("worker.apply.mid_batch")
+            self._reach("worker.apply.mid_batch")
             transaction.write(second)
             if through_seq is not None:
                 transaction.note("log_seq", through_seq)
-            reach("worker.apply.before_commit")
-        reach("worker.apply.after_commit")
+            self._reach("worker.apply.before_commit")
+        self._reach("worker.apply.after_commit")
         self._settle(events, coalesced, set(), time.monotonic() - began)
-        reach("worker.settle.after")
+        self._reach("worker.settle.after")
 
     def _ack(self, batch: Batch) -> None:
-        reach("worker.ack.before")
+        self._reach("worker.ack.before")
         self._log.ack(batch)
-        reach("worker.ack.after")
+        self._reach("worker.ack.after")
         self._in_flight = 0
 
     def _ack_decided(self, batch: Batch) -> None:
@@ -315,7 +316,7 @@ class FlushWorker(Steered):
         if batch.events:
             # The log may have let go of it meanwhile: an ack that had failed may have happened.
             through_seq = min(through_seq, batch.events[0].seq - 1)
-        reach("worker.trim.before")
+        self._reach("worker.trim.before")
         try:
             self._database.trim(through_seq, time.monotonic() + LOCK_SECONDS)
         except DatabaseRefused as error:
@@ -323,7 +324,7 @@ class FlushWorker(Steered):
             if self._cannot_trim != str(error):
                 self._announce(EventKind.ERROR, f"deleted keys cannot be trimmed: {error}")
             self._cannot_trim = str(error)
-        reach("worker.trim.after")
+        self._reach("worker.trim.after")
 
     def _settle(
         self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float

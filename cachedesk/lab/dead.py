@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.errors import CachedeskError, NoDeadLetter
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.printable import safe
 from cachedesk.engine.settings import Settings
@@ -95,13 +96,16 @@ def found(data: Path, seq: int) -> DeadLetter:
     raise NoDeadLetter(f"there is no dead letter {seq}")
 
 
-def replay(data: Path, settings: Settings, seqs: Sequence[int] | None) -> Deeds:
+def replay(
+    data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = ""
+) -> Deeds:
     """Apply letters as new writes, each in a transaction of its own, in the order of their seqs.
 
     Args:
         data: a data directory that nobody uses.
         settings: how to open it.
         seqs: which; ``None``: all that are there now.
+        failpoints: armed before the stack opens, as ``point=terms;…``.
 
     Raises:
         DataDirectoryError: as for ``listed``.
@@ -110,17 +114,17 @@ def replay(data: Path, settings: Settings, seqs: Sequence[int] | None) -> Deeds:
     def replay_one(layer: CacheLayer, seq: int) -> Deed:
         return Deed(seq, layer.replay_dead(seq).seq)
 
-    return _do("replayed", replay_one, data, settings, seqs)
+    return _do("replayed", replay_one, data, settings, seqs, failpoints=failpoints)
 
 
-def drop(data: Path, settings: Settings, seqs: Sequence[int] | None) -> Deeds:
+def drop(data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = "") -> Deeds:
     """Remove letters for good; arguments and errors as for ``replay``."""
 
     def drop_one(layer: CacheLayer, seq: int) -> Deed:
         layer.drop_dead(seq)
         return Deed(seq)
 
-    return _do("dropped", drop_one, data, settings, seqs)
+    return _do("dropped", drop_one, data, settings, seqs, failpoints=failpoints)
 
 
 def letter_as_json(letter: DeadLetter) -> dict[str, object]:
@@ -177,13 +181,15 @@ def _do(
     data: Path,
     settings: Settings,
     seqs: Sequence[int] | None,
+    *,
+    failpoints: str,
 ) -> Deeds:
     with opened(data) as vault:
         # Not what becomes a letter from now on: nobody has seen it yet.
         seqs = [*_all(vault.database.letters)] if seqs is None else sorted(set(seqs))
     deeds: list[Deed] = []
     with Signals() as signals:
-        stack = Stack(data, settings) if seqs else None
+        stack = Stack(data, settings, failpoints=Failpoints(failpoints)) if seqs else None
         try:
             for seq in seqs:
                 if signals.received.is_set() or stack is None:

@@ -11,6 +11,7 @@ import msgspec
 
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.events import fold
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.layer import truth
 from cachedesk.engine.repair import Read, ReadSource
 from cachedesk.engine.settings import Settings
@@ -108,8 +109,11 @@ class Drained:
         return self.interrupted_by or (1 if self.pending else 0)
 
 
-def drain_directory(data: Path, settings: Settings, seconds: float = 60.0) -> Drained:
-    """Flush the log in ``data`` to the database, for at most ``seconds``.
+def drain_directory(
+    data: Path, settings: Settings, seconds: float = 60.0, failpoints: str = ""
+) -> Drained:
+    """Flush the log in ``data`` to the database, for at most ``seconds``, with ``failpoints`` armed
+    (``point=terms;…``).
 
     Raises:
         DataDirectoryError: as for ``opened``.
@@ -117,7 +121,7 @@ def drain_directory(data: Path, settings: Settings, seconds: float = 60.0) -> Dr
     with opened(data) as vault:
         dead_before = vault.database.count()[1]
     with Signals() as signals:
-        stack = Stack(data, settings)
+        stack = Stack(data, settings, failpoints=Failpoints(failpoints))
         try:
             waiting = stack.pending.books().accepted
             took = drain(stack.layer, seconds, signals.received)

@@ -41,6 +41,7 @@ def run_session(
     record: Path | None = None,
     safeguards: Safeguards = ALL_ON,
     ledger: Ledger | None = None,
+    failpoints: str = "",
 ) -> Outcome:
     """Run ``traffic`` through a stack in ``data``.
 
@@ -54,6 +55,7 @@ def run_session(
         record: the file to record every snapshot to, from the open stack to the end of the drain.
         safeguards: which are on.
         ledger: who judges; by default one that knows everything.
+        failpoints: armed before the stack opens, as ``point=terms;…``.
 
     Returns:
         The report, and 0 when every promise was kept, 1 when one was broken or the run could not
@@ -67,7 +69,7 @@ def run_session(
         check_apart(record, data)
         check_free(record)
     was_new = not data.is_dir() or not any(data.iterdir())
-    opened = partial(Session, safeguards=safeguards, ledger=ledger)
+    opened = partial(Session, safeguards=safeguards, ledger=ledger, failpoints=failpoints)
     with Signals() as signals, opened(data, settings, traffic, load, faults) as session:
         signals.on_signal = session.driver.stop
         if record is not None:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from cachedesk.engine.commands import Command, Heal, Inject, Record, SetRate
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.inspection import KeyReport
 from cachedesk.engine.layer import truth
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
@@ -97,6 +98,7 @@ class Session:
         *,
         safeguards: Safeguards = ALL_ON,
         ledger: Ledger | None = None,
+        failpoints: str = "",
     ) -> None:
         """Open the stack in ``data`` and prepare to drive it.
 
@@ -108,6 +110,7 @@ class Session:
             faults: what breaks meanwhile.
             safeguards: which are on.
             ledger: who judges; by default one that knows everything.
+            failpoints: armed before the stack opens, as ``point=terms;…``.
 
         Raises:
             CachedeskError: as ``Stack``.
@@ -117,7 +120,8 @@ class Session:
         self._ledger = ledger or Ledger()
         self._recorder: Recorder | None = None
         self._recording = threading.Lock()
-        self.stack = Stack(data, settings, self._ledger, safeguards)
+        armed = Failpoints(failpoints)
+        self.stack = Stack(data, settings, self._ledger, safeguards, armed)
         try:
             self._ledger.begin(self.stack.layer.items())
             self._schedule = Schedule(faults, lambda name: self.stack.perform(Inject(name)))

@@ -19,11 +19,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.commands import EvictKey, Heal, Inject
 from cachedesk.engine.errors import CachedeskError, CacheError, Damaged, InUse
-from cachedesk.engine.failpoints import ComponentCrash
+from cachedesk.engine.failpoints import ComponentCrash, Failpoints
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.redis_server import executable
@@ -42,20 +41,24 @@ PATIENT = msgspec.structs.replace(
 
 
 @contextmanager
-def running(directory: Path, settings: Settings | None = None) -> Iterator[Stack]:
+def running(
+    directory: Path, settings: Settings | None = None, failpoints: Failpoints | None = None
+) -> Iterator[Stack]:
     """Run a stack in ``directory`` and close it, whatever fails."""
-    stack = Stack(directory, unhurried(settings))
+    stack = Stack(directory, unhurried(settings), failpoints=failpoints)
     try:
         yield stack
     finally:
-        failpoints.disarm()
+        stack.failpoints.disarm()
         stack.close()
 
 
 @contextmanager
-def held_at(point: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> Iterator[Task]:
-    """Run ``call`` on a thread; the block begins once it pauses at ``point``, and at its end it
-    goes on."""
+def held_at(
+    failpoints: Failpoints, point: str, call: Callable[..., Any], *arguments: Any, **named: Any
+) -> Iterator[Task]:
+    """Run ``call`` on a thread; the block begins once it pauses at ``point`` of ``failpoints``, and
+    at its end it goes on."""
     before = failpoints.hits().get(point, 0)
     failpoints.arm(point, "1*pause")
     try:
@@ -66,7 +69,7 @@ def held_at(point: str, call: Callable[..., Any], *arguments: Any, **named: Any)
         failpoints.disarm(point)
 
 
-def interrupted(call: Callable[..., Any], *arguments: Any, at: str) -> None:
+def interrupted(failpoints: Failpoints, call: Callable[..., Any], *arguments: Any, at: str) -> None:
     """Run ``call`` and have it die at the failpoint ``at``, as an interrupt would."""
     failpoints.arm(at, "1*crash")
     with pytest.raises(ComponentCrash):
@@ -134,7 +137,7 @@ def replayed_batch_changes_nothing(directory: Path) -> None:
         stack.worker.pause()
         for _ in range(5):
             stack.layer.incr("views:1")
-        failpoints.arm("worker.apply.after_commit", "1*crash")
+        stack.failpoints.arm("worker.apply.after_commit", "1*crash")
         stack.layer.drain(waiting.PATIENCE_SECONDS)
         stack.layer.evict("*")
         assert stack.layer.get("views:1") == b"5"
@@ -145,7 +148,7 @@ def crash_before_the_commit_loses_nothing(directory: Path) -> None:
     """The worker dies after it has read a batch and before its transaction is committed."""
     with running(directory) as stack:
         stack.layer.set("session:1", b"kept")
-        failpoints.arm("worker.apply.before_commit", "1*crash")
+        stack.failpoints.arm("worker.apply.before_commit", "1*crash")
         stack.layer.drain(waiting.PATIENCE_SECONDS)
         stack.layer.evict("*")
         assert stack.layer.get("session:1") == b"kept"
@@ -238,7 +241,9 @@ def the_paths_do_not_overtake_each_other(directory: Path) -> None:
     comes: it must not be overtaken, or its seq would be below its row's."""
     with running(directory) as stack:
         cache = stack.layer
-        with held_at("log.append.before", cache.incr, "mixed", 1, policy=BEHIND) as behind:
+        with held_at(
+            stack.failpoints, "log.append.before", cache.incr, "mixed", 1, policy=BEHIND
+        ) as behind:
             through = Task(cache.incr, "mixed", 10, policy=THROUGH)
             fence = cache._through._fence
             until(lambda: not through.is_alive() or fence._queue)
@@ -258,7 +263,7 @@ def flush_between_the_two_reads(directory: Path) -> None:
         cache = stack.layer
         cache.set("session:1", b"here")
         stack.perform(EvictKey(b"session:1"))
-        with held_at("repair.overlay.after", cache.get, "session:1") as reader:
+        with held_at(stack.failpoints, "repair.overlay.after", cache.get, "session:1") as reader:
             cache.drain(waiting.PATIENCE_SECONDS)
         assert reader.result() == b"here"
 
@@ -269,7 +274,7 @@ def write_between_row_and_fill(directory: Path) -> None:
         cache = stack.layer
         cache.set("order:1", b"old")
         stack.perform(EvictKey(b"order:1"))
-        with held_at("repair.fill.before", cache.get, "order:1") as reader:
+        with held_at(stack.failpoints, "repair.fill.before", cache.get, "order:1") as reader:
             cache.set("order:1", b"new")
         assert reader.result() in (b"old", b"new")
         assert cache.get("order:1") == b"new"
@@ -281,7 +286,7 @@ def joined_flight_is_new_enough(directory: Path) -> None:
         cache = stack.layer
         cache.set("order:1", b"old")
         stack.perform(EvictKey(b"order:1"))
-        with held_at("repair.row.after", cache.get, "order:1") as first:
+        with held_at(stack.failpoints, "repair.row.after", cache.get, "order:1") as first:
             cache.set("order:1", b"new")
             stack.perform(EvictKey(b"order:1"))
             second = Task(cache.get, "order:1")
@@ -331,7 +336,7 @@ def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
     with running(directory) as stack:
         cache = stack.layer
         cache.set("order:1", b"old")
-        failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
+        stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
         cache.set("order:1", b"new")
         assert b"order:1" in cache._cache._doubtful or cache._cache.admitted
         assert cache.get("order:1") == b"new"

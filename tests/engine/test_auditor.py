@@ -113,7 +113,9 @@ _MOMENTS = [
 def test_a_write_in_flight_is_not_divergent(stack: Stack, policy: str, moment: str) -> None:
     """At these moments Redis holds what is not true any more, and the write is not acknowledged."""
     stack.layer.set("order:1", b"old")
-    with held_at(moment, stack.layer.set, "order:1", b"new", policy=policy) as write:
+    with held_at(
+        stack.failpoints, moment, stack.layer.set, "order:1", b"new", policy=policy
+    ) as write:
         looking = Task(stack.auditor.look)
         looking.join(0.1)
         assert stack.snapshot().audit.divergent == 0

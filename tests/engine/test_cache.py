@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.cache import CACHEABLE_BYTES, Cache
 from cachedesk.engine.commands import EvictAll, Heal, Inject
 from cachedesk.engine.errors import CacheError, InvalidKey, Unavailable
@@ -241,7 +240,7 @@ def test_a_lost_reply_costs_the_key_and_nothing_else(stack: Stack) -> None:
     layer = stack.layer
     layer.set("order:1", b"x")
     layer.set("order:2", b"x")
-    failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
+    stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
     layer.set("order:1", b"y")
     wait_until_admitted(stack)
     assert layer.read("order:2").source == "redis"

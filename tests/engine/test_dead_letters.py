@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import cachedesk
-from cachedesk.engine import events, failpoints, repair
+from cachedesk.engine import events, repair
 from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.engine.errors import (
     CounterOverflow,
@@ -157,7 +157,7 @@ def test_redis_and_the_heads_do_not_keep_what_was_buried(stack: Stack, data: Pat
     assert cache.incr("views:1", 20) == 110
     assert cache.incr("views:1", 1) == 111
     assert cache.read("views:1").source == "redis"
-    with held_at("worker.ack.before", stack.perform, ResumeWorker()):
+    with held_at(stack.failpoints, "worker.ack.before", stack.perform, ResumeWorker()):
         # The one is buried, the other applied; nobody has read anything since.
         assert cache.read("views:1").value == b"91"
         assert cache.incr("views:1") == 92
@@ -173,7 +173,7 @@ def test_a_fill_that_set_out_before_the_burial_is_not_kept(stack: Stack, data: P
     stack.perform(PauseWorker())
     cache.incr("views:1", 20)
     cache.evict("*")
-    with held_at("repair.fill.before", cache.get, "views:1") as reader:
+    with held_at(stack.failpoints, "repair.fill.before", cache.get, "views:1") as reader:
         stack.perform(ResumeWorker())
         until(lambda: decided(stack))
     reader.result()
@@ -249,10 +249,10 @@ def test_a_transient_error_is_retried_and_buries_nothing(
     open_stack: OpenStack, data: Path, error: str
 ) -> None:
     stack = open_stack(trying(1))
-    failpoints.arm("worker.apply.mid_batch", f"3*raise({error})")
+    stack.failpoints.arm("worker.apply.mid_batch", f"3*raise({error})")
     written_at_once(stack, ("incr", "views:1"), ("incr", "views:2"))
     until(lambda: decided(stack))
-    assert failpoints.hits()["worker.apply.mid_batch"] >= 3
+    assert stack.failpoints.hits()["worker.apply.mid_batch"] >= 3
     assert stack.snapshot().books == Books(2, 2, 0, 0)
     assert poison.attempts(data) == {}
 
@@ -294,7 +294,7 @@ def test_a_crash_is_no_attempt(open_stack: OpenStack, data: Path, point: str) ->
     poison.forbid(data, b"views:1")
     stack.perform(PauseWorker())
     stack.layer.incr("views:1")
-    failpoints.arm(point, "5*crash->off")
+    stack.failpoints.arm(point, "5*crash->off")
     stack.perform(ResumeWorker())
     until(lambda: stack.snapshot().worker.restarts == 5)
     assert stack.layer.dead_letters() == []
@@ -340,15 +340,14 @@ def test_attempts_are_counted_across_restarts(open_stack: OpenStack, data: Path)
 
 _VICTIM = """
 import sys, threading
-from cachedesk.engine import events, failpoints, isolation, repair
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 data, points, what = sys.argv[1:]
-if what == "flush":
-    failpoints.arm_from(points)
 worker = WorkerSettings(batch_age_seconds=0.0, max_attempts=3, retry_seconds=0.01)
-stack = Stack(data, Settings(worker=worker))
-failpoints.arm_from(points)
+boot = Failpoints(points if what == "flush" else "")
+stack = Stack(data, Settings(worker=worker), failpoints=boot)
+stack.failpoints.arm_from(points)
 if what == "replay":
     stack.layer.replay_dead(stack.layer.dead_letters()[0].seq)
 threading.Event().wait(60)
@@ -406,7 +405,7 @@ def test_a_worker_that_dies_behind_the_burial_leaves_nothing_to_absorb(
     cache = stack.layer
     cache.set("views:1", 5, policy=THROUGH)
     poison.forbid(data, b"views:1")
-    failpoints.arm("worker.apply.after_commit", "1*crash")
+    stack.failpoints.arm("worker.apply.after_commit", "1*crash")
     cache.incr("views:1")
     until(lambda: stack.snapshot().worker.word == "crashed")
     poison.allow(data)
@@ -503,7 +502,7 @@ def test_a_write_through_that_is_refused_says_why_and_changes_nothing(
 def test_it_fails_nobody_who_shares_its_commit(open_stack: OpenStack, data: Path) -> None:
     cache = open_stack(PATIENT).layer
     poison.limit(data)
-    with held_at("through.begin.before", cache.set, "order:0", 0) as first:
+    with held_at(stack.failpoints, "through.begin.before", cache.set, "order:0", 0) as first:
         tasks = [Task(cache.write, ("incr", f"order:{n}", n * 30)) for n in range(1, 7)]
         until(lambda: len(cache._through._group._queue) == 6)
     first.result()
@@ -683,7 +682,7 @@ def test_a_letter_stays_while_the_log_may_deliver_its_event_again(
     cache = stack.layer
     cache.set("views:1", 5, policy=THROUGH)
     poison.forbid(data, b"views:1")
-    with held_at("worker.ack.before", cache.incr, "views:1", 20) as write:
+    with held_at(stack.failpoints, "worker.ack.before", cache.incr, "views:1", 20) as write:
         write.result()
         poison.allow(data)
         (letter,) = cache.dead_letters()
@@ -702,7 +701,7 @@ def test_an_interrupted_replay_leaves_the_letter_or_the_write_and_true_books(
 ) -> None:
     seq = buried(stack, data)
     poison.allow(data)
-    failpoints.arm(point, "1*crash")
+    stack.failpoints.arm(point, "1*crash")
     with pytest.raises(ComponentCrash):
         stack.layer.replay_dead(seq)
     done = point == "through.commit.after"

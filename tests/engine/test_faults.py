@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from cachedesk.cli import run
-from cachedesk.engine import failpoints
 from cachedesk.engine.commands import Heal, Inject
 from cachedesk.engine.errors import ConfigError, Unavailable
 from cachedesk.engine.faults import NAMES, known, parsed
@@ -151,7 +150,7 @@ def test_everything_at_once_heals_at_once(stack: Stack) -> None:
     wait_until_admitted(stack)
     assert stack.snapshot().faults == ()
     assert stack.snapshot().redis.maxmemory_bytes == usual
-    assert failpoints.armed() == ()
+    assert stack.failpoints.armed() == ()
     stack.layer.set("order:1", b"through")
     stack.layer.set("session:1", b"behind")
     stack.layer.drain(60)
@@ -163,7 +162,7 @@ def test_closing_heals(tmp_path: Path) -> None:
         stack.layer.set("session:1", b"x")
         for name in (*LASTING[2:], "redis.hang", "worker.crash"):
             stack.perform(Inject(name))
-    assert failpoints.armed() == ()
+    assert stack.failpoints.armed() == ()
     with running(tmp_path) as stack:
         assert list(stack.layer.items()) == [(b"session:1", b"x")]
 
@@ -211,17 +210,17 @@ def test_the_worker_crashes_where_it_is_told_to_and_again(stack: Stack) -> None:
 
 
 def test_healing_disarms_only_what_the_fault_armed(stack: Stack) -> None:
-    failpoints.arm("worker.ack.after", "off")
+    stack.failpoints.arm("worker.ack.after", "off")
     with pytest.raises(Unavailable, match="armed already"):
         stack.perform(Inject("worker.crash:worker.ack.after"))
     stack.worker.pause()
     stack.perform(Inject("worker.crash"))
     stack.perform(Inject("worker.crash:worker.ack.before"))
-    failpoints.arm("worker.ack.before", "off")
+    stack.failpoints.arm("worker.ack.before", "off")
     stack.perform(Heal("worker.crash"))
-    assert set(failpoints.armed()) == {"worker.ack.after", "worker.ack.before"}
+    assert set(stack.failpoints.armed()) == {"worker.ack.after", "worker.ack.before"}
     stack.perform(Heal())
-    assert set(failpoints.armed()) == {"worker.ack.after", "worker.ack.before"}
+    assert set(stack.failpoints.armed()) == {"worker.ack.after", "worker.ack.before"}
 
 
 # -- the process -----------------------------------------------------------------------------------

@@ -153,13 +153,13 @@ def test_the_worker_paused_stepped_and_resumed(open_stack: OpenStack) -> None:
 def test_what_is_in_flight_and_what_the_row_has_already(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
     counted(stack, 1)
-    with held_at("worker.apply.before_commit", stack.perform, StepWorker()):
+    with held_at(stack.failpoints, "worker.apply.before_commit", stack.perform, StepWorker()):
         until(lambda: stack.inspect(VIEWS).steps[0].in_flight)
         stack.layer.incr(VIEWS)
         first, second = stack.inspect(VIEWS).steps
         assert (first.in_flight, second.in_flight, first.in_row) == (True, False, False)
     until(lambda: stack.inspect(VIEWS).pending == 1)
-    with held_at("worker.apply.after_commit", stack.perform, StepWorker()):
+    with held_at(stack.failpoints, "worker.apply.after_commit", stack.perform, StepWorker()):
         until(lambda: stack.inspect(VIEWS).row.value == b"10482")
         report = stack.inspect(VIEWS)
         assert [step.in_row for step in report.steps] == [True]
@@ -262,7 +262,7 @@ def test_an_old_copy_that_stands_still_is_called_different(slow: Stack) -> None:
 def test_a_key_that_is_just_being_written_is_not_called_different(slow: Stack) -> None:
     """Between the log and Redis its copy is old for a moment; a second look sees the end."""
     counted(slow)
-    with held_at("behind.cache.before", slow.layer.incr, VIEWS) as writer:
+    with held_at(slow.failpoints, "behind.cache.before", slow.layer.incr, VIEWS) as writer:
         assert slow.inspect(VIEWS).agrees is False
     writer.result()
     assert slow.inspect(VIEWS).agrees is True

@@ -30,7 +30,7 @@ def test_an_append_that_died_after_its_commit_is_applied_once_or_not_at_all(
     """The caller never heard of it; whatever became of it, all places agree from then on."""
     stack = open_stack(PATIENT)
     cache = stack.layer
-    scenarios.interrupted(cache.incr, "views:1", at="log.append.after_commit")
+    scenarios.interrupted(stack.failpoints, cache.incr, "views:1", at="log.append.after_commit")
     value = cache.incr("views:1", 10)
     assert value in (10, 11)
     cache.drain(60)
@@ -44,7 +44,7 @@ def test_an_append_that_died_after_its_commit_never_undoes_a_later_delete(
 ) -> None:
     stack = open_stack(PATIENT)
     cache = stack.layer
-    scenarios.interrupted(cache.incr, "views:1", at="log.append.after_commit")
+    scenarios.interrupted(stack.failpoints, cache.incr, "views:1", at="log.append.after_commit")
     cache.delete("views:1", policy=THROUGH)
     stack.worker.step()
     until(lambda: not stack.worker._steps)
@@ -60,7 +60,7 @@ def test_an_append_that_died_after_its_commit_never_undoes_a_later_delete(
 def test_a_write_through_that_died_leaves_no_old_value_in_redis(stack: Stack, point: str) -> None:
     cache = stack.layer
     cache.set("order:1", b"old")
-    scenarios.interrupted(cache.set, "order:1", b"new", at=point)
+    scenarios.interrupted(stack.failpoints, cache.set, "order:1", b"new", at=point)
     expected = b"old" if point == "through.commit.before" else b"new"
     assert cache.get("order:1") == expected
     assert dict(cache.items()) == {b"order:1": expected}
@@ -106,7 +106,7 @@ def test_a_write_under_way_when_the_stack_is_closed(
     with scenarios.running(tmp_path) as stack:
         cache = stack.layer
         cache.set("key", 5, policy=policy)
-        with held_at(point, cache.incr, "key", policy=policy) as task:
+        with held_at(stack.failpoints, point, cache.incr, "key", policy=policy) as task:
             closing = Task(cache.close)
             closing.join(0.05)
         closing.result()
@@ -127,7 +127,7 @@ def test_a_read_under_way_when_the_stack_is_closed(tmp_path: Path, point: str) -
         cache = stack.layer
         cache.set("key", b"x")
         cache.evict("*")
-        with held_at(point, cache.get, "key") as task:
+        with held_at(stack.failpoints, point, cache.get, "key") as task:
             closing = Task(cache.close)
             closing.join(0.05)
         closing.result()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cachedesk.engine.errors import Closed, Unavailable
 from cachedesk.engine.events import Op, WriteEvent
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.log import Batch, WriteBehindLog
 
 from . import scenarios
@@ -35,8 +36,13 @@ def seqs(batch: Batch) -> list[int]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[WriteBehindLog]:
-    log = WriteBehindLog(tmp_path / "log")
+def failpoints() -> Failpoints:
+    return Failpoints()
+
+
+@pytest.fixture
+def log(tmp_path: Path, failpoints: Failpoints) -> Iterator[WriteBehindLog]:
+    log = WriteBehindLog(tmp_path / "log", failpoints)
     assert log.recover(0) == []
     yield log
     log.close()
@@ -127,9 +133,11 @@ def test_an_event_is_delivered_only_once_it_is_published(log: WriteBehindLog) ->
     assert seqs(log.read(10)) == [1]
 
 
-def test_what_an_interrupted_append_left_is_found(log: WriteBehindLog) -> None:
+def test_what_an_interrupted_append_left_is_found(
+    log: WriteBehindLog, failpoints: Failpoints
+) -> None:
     append(log, 1)
-    scenarios.interrupted(log.append, [incr(2), incr(3)], at="log.append.after_commit")
+    scenarios.interrupted(failpoints, log.append, [incr(2), incr(3)], at="log.append.after_commit")
     strays = log.strays()
     assert [event.seq for event in strays] == [2, 3]
     log.publish(strays)

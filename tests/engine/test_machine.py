@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.engine.errors import NotACounter, Unavailable
+from cachedesk.engine.failpoints import POINTS
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 
@@ -24,9 +24,7 @@ keys = st.sampled_from([b"a", b"b", b"views:1", b"order:1", b"\xff\x00"])
 policies = st.sampled_from([THROUGH, BEHIND])
 values = st.sampled_from([b"", b"0", b"7", b"-3", b"text", b"9223372036854775000"])
 WORKER_POINTS = [
-    point
-    for point in failpoints.POINTS
-    if point.startswith("worker.") and not point.startswith("worker.trim")
+    point for point in POINTS if point.startswith("worker.") and not point.startswith("worker.trim")
 ]
 
 
@@ -47,7 +45,7 @@ class Machine(RuleBasedStateMachine):
         self.cache = self.stack.layer
 
     def teardown(self) -> None:
-        failpoints.disarm()
+        self.stack.failpoints.disarm()
         self.stack.close()
         shutil.rmtree(self.folder)
 
@@ -125,11 +123,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(point=st.sampled_from(WORKER_POINTS))
     def crash_the_worker(self, point: str) -> None:
-        failpoints.arm(point, "1*crash")
+        self.stack.failpoints.arm(point, "1*crash")
 
     @rule()
     def lose_a_reply(self) -> None:
-        failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
+        self.stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
 
     @precondition(lambda self: not self.redis_is_down)
     @rule()
@@ -154,7 +152,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def close_and_open(self) -> None:
-        failpoints.disarm()
+        self.stack.failpoints.disarm()
         self.stack.close()
         self.redis_is_down = False
         self.open()

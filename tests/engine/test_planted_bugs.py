@@ -121,7 +121,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 def row_read_before_the_overlay(patch: pytest.MonkeyPatch) -> None:
     def load(self: repair.Reader, keys: Sequence[bytes]) -> dict[bytes, repair.Read]:
         rows = self._database.read_many(keys)
-        repair.reach("repair.overlay.after")
+        self._reach("repair.overlay.after")
         overlays = {key: self._pending.events(key) for key in keys}
         return {
             key: repair._read(rows.get(key, repair.NO_ROW), events)

@@ -76,7 +76,7 @@ def a_fill_does_not_bring_it_back(directory: Path) -> None:
         stack.perform(PauseWorker())
         buried(stack, directory)
         stack.layer.evict("*")
-        with held_at("repair.fill.before", stack.layer.get, "views:1") as reader:
+        with held_at(stack.failpoints, "repair.fill.before", stack.layer.get, "views:1") as reader:
             stack.perform(ResumeWorker())
             until(lambda: stack.layer._log.waiting == 0)
         reader.result()
@@ -91,9 +91,9 @@ def what_follows_is_not_reckoned_with_it(directory: Path) -> None:
         cache.set("views:1", 90, policy=THROUGH)
         stack.perform(PauseWorker())
         cache.write_many([("incr", "views:1", 20)], policy=BEHIND)
-        with held_at("worker.read.after", stack.perform, ResumeWorker()):
+        with held_at(stack.failpoints, "worker.read.after", stack.perform, ResumeWorker()):
             cache.incr("views:1")
-        with held_at("worker.ack.before", cache.get, "views:2"):
+        with held_at(stack.failpoints, "worker.ack.before", cache.get, "views:2"):
             assert cache.incr("views:1") == 92
 
 
@@ -101,7 +101,7 @@ def the_dead_stay_dead_after_a_kill(directory: Path) -> None:
     """The process dies between the burial and the ack; the log delivers the event again."""
     with (
         running(directory, trying(1)) as stack,
-        held_at("worker.ack.before", buried, stack, directory) as burial,
+        held_at(stack.failpoints, "worker.ack.before", buried, stack, directory) as burial,
     ):
         burial.result()
         copy_as_after_a_kill(directory, directory / "copy")
@@ -117,7 +117,7 @@ def what_is_dropped_does_not_come_again(directory: Path) -> None:
     """It is dropped before its batch is acked, and the process dies before it is."""
     with (
         running(directory, trying(1)) as stack,
-        held_at("worker.ack.before", buried, stack, directory) as burial,
+        held_at(stack.failpoints, "worker.ack.before", buried, stack, directory) as burial,
     ):
         try:
             stack.layer.drop_dead(burial.result())
@@ -137,7 +137,9 @@ def a_replay_is_the_letter_or_the_write(directory: Path) -> None:
         seq = buried(stack, directory)
         until(lambda: stack.layer._log.waiting == 0)
         poison.allow(directory)
-        with held_at("through.commit.before", stack.layer.replay_dead, seq) as replay:
+        with held_at(
+            stack.failpoints, "through.commit.before", stack.layer.replay_dead, seq
+        ) as replay:
             copy_as_after_a_kill(directory, directory / "copy")
         replay.result()
     with running(directory / "copy", trying(1)) as stack:

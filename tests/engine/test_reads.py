@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import cachedesk
-from cachedesk.engine import failpoints
 from cachedesk.engine.commands import EvictKey, Inject
 from cachedesk.engine.errors import InvalidKey, Unavailable
 from cachedesk.engine.layer import CacheLayer
@@ -122,14 +121,14 @@ def test_of_many_readers_that_miss_one_key_one_goes_to_the_database(
 ) -> None:
     cache.set("order:1", b"paid")
     evict(stack, b"order:1")
-    loads = failpoints.hits().get("repair.miss.after", 0)
-    failpoints.arm("repair.miss.after", "off")
-    with held_at("repair.row.after", cache.read, "order:1") as leader:
+    loads = stack.failpoints.hits().get("repair.miss.after", 0)
+    stack.failpoints.arm("repair.miss.after", "off")
+    with held_at(stack.failpoints, "repair.row.after", cache.read, "order:1") as leader:
         others = [Task(cache.read, "order:1") for _ in range(12)]
         until(lambda: waiting_readers(cache) == 12)
     reads = [task.result() for task in (leader, *others)]
     assert {read.value for read in reads} == {b"paid"}
-    assert failpoints.hits()["repair.miss.after"] == loads + 1
+    assert stack.failpoints.hits()["repair.miss.after"] == loads + 1
     assert stack.snapshot().reads.database == 13
 
 
@@ -139,7 +138,7 @@ def test_readers_of_different_keys_do_not_wait_for_each_other(
     for key in ("order:1", "order:2"):
         cache.set(key, key)
         evict(stack, key.encode())
-    with held_at("repair.row.after", cache.get, "order:1") as held:
+    with held_at(stack.failpoints, "repair.row.after", cache.get, "order:1") as held:
         assert Task(cache.get, "order:2").result() == b"order:2"
         assert held.is_alive()
     assert held.result() == b"order:1"
@@ -159,7 +158,7 @@ def test_a_write_during_a_repair_prevents_the_old_fill(
     cache = slow.layer
     cache.set("key", b"old", policy=THROUGH)
     evict(slow, b"key")
-    with held_at(point, cache.get, "key") as reader:
+    with held_at(slow.failpoints, point, cache.get, "key") as reader:
         cache.set("key", b"new", policy=policy)
     assert reader.result() in (b"old", b"new")
     assert cache.get("key") == b"new"
@@ -170,7 +169,9 @@ def test_a_write_during_a_repair_prevents_the_old_fill(
 def test_an_old_fill_cannot_bring_a_deleted_key_back(cache: CacheLayer, stack: Stack) -> None:
     cache.set("order:1", b"old")
     evict(stack, b"order:1")
-    with held_at("repair.fill.before", cache.get_many, ["order:1", "order:2"]) as reader:
+    with held_at(
+        stack.failpoints, "repair.fill.before", cache.get_many, ["order:1", "order:2"]
+    ) as reader:
         cache.delete("order:1")
     reader.result()
     assert cache.get("order:1") is None
@@ -185,8 +186,8 @@ def test_a_failed_flight_fails_those_who_waited_and_no_one_after(
 ) -> None:
     cache.set("order:1", b"paid")
     evict(stack, b"order:1")
-    failpoints.arm("repair.row.after", "1*raise(Unavailable)")
-    with held_at("repair.miss.after", cache.get, "order:1") as leader:
+    stack.failpoints.arm("repair.row.after", "1*raise(Unavailable)")
+    with held_at(stack.failpoints, "repair.miss.after", cache.get, "order:1") as leader:
         others = [Task(cache.get, "order:1") for _ in range(3)]
         until(lambda: waiting_readers(cache) == 3)
     for task in (leader, *others):
@@ -250,7 +251,7 @@ def test_every_reader_that_found_nothing_is_counted(slow: Stack, tmp_path: Path)
     cache.set("order:1", b"x")
     evict(slow, b"order:1")
     mend = unreadable(tmp_path / "data")
-    with held_at("repair.miss.after", cache.get, "order:1") as leader:
+    with held_at(slow.failpoints, "repair.miss.after", cache.get, "order:1") as leader:
         others = [Task(cache.get, "order:1") for _ in range(3)]
         until(lambda: waiting_readers(cache) == 3)
     for task in (leader, *others):

@@ -41,9 +41,8 @@ class Victim:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, victim.__file__, str(folder / "data"), str(self._account)),
-                *(str(seed), failpoints),
+                *(str(seed), failpoints, boot),
             ],
-            env={**os.environ, "CACHEDESK_FAILPOINTS": boot},
             stderr=subprocess.PIPE,
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import admission, failpoints
+from cachedesk.engine import admission
 from cachedesk.engine.repair import ReadSource
 from cachedesk.engine.settings import RedisSettings, Settings
 from cachedesk.engine.stack import Stack
@@ -38,12 +38,12 @@ def restarted(stack: Stack, restarts: int = 1) -> bool:
     return redis.restarts >= restarts and redis.word == "up"
 
 
-def hold_comparison() -> Callable[[], bool]:
+def hold_comparison(stack: Stack) -> Callable[[], bool]:
     """Have the next comparison wait in its middle; return whether it does."""
     point = "redis.verify.mid"
-    before = failpoints.hits().get(point, 0)
-    failpoints.arm(point, "1*pause")
-    return lambda: failpoints.hits().get(point, 0) > before
+    before = stack.failpoints.hits().get(point, 0)
+    stack.failpoints.arm(point, "1*pause")
+    return lambda: stack.failpoints.hits().get(point, 0) > before
 
 
 def sources(stack: Stack) -> set[ReadSource]:
@@ -98,13 +98,13 @@ def test_a_snapshot_that_is_believed_is_found_out(
 def test_a_write_during_the_comparison_is_never_hidden_by_the_snapshot(
     snapshotted: Stack, policy: str
 ) -> None:
-    comparing = hold_comparison()
+    comparing = hold_comparison(snapshotted)
     snapshotted.faults.inject("redis.kill")
     until(comparing)
     assert snapshotted.snapshot().redis.word.startswith("being verified")
     for number in range(0, 300, 7):
         snapshotted.layer.set(f"views:{number}", b"new", policy=policy)
-    failpoints.disarm()
+    snapshotted.failpoints.disarm()
     until(lambda: restarted(snapshotted))
     for number, key in enumerate(KEYS):
         assert snapshotted.layer.get(key) == (b"old" if number % 7 else b"new")
@@ -187,7 +187,7 @@ def test_a_snapshot_that_does_not_load_costs_nothing_but_itself(
 
 def test_what_cannot_be_compared_is_not_believed(snapshotted: Stack) -> None:
     snapshotted.layer.drain(60)
-    failpoints.arm("redis.verify.mid", "1*raise(DatabaseError)")
+    snapshotted.failpoints.arm("redis.verify.mid", "1*raise(DatabaseError)")
     snapshotted.faults.inject("redis.kill")
     until(lambda: restarted(snapshotted))
     until(lambda: said(snapshotted, "s: empty"))
@@ -199,18 +199,18 @@ def test_a_comparison_that_dies_leaves_the_doubt(snapshotted: Stack) -> None:
     snapshotted.faults.inject("redis.hang")
     keys = [f"views:{number}" for number in range(10_500)]
     snapshotted.layer.write_many([("set", key, b"new") for key in keys])
-    failpoints.arm("redis.verify.mid", "1*crash")
+    snapshotted.failpoints.arm("redis.verify.mid", "1*crash")
     snapshotted.faults.heal()
     until(lambda: snapshotted.snapshot().redis.word == "up")
     assert snapshotted.layer.get_many(keys) == [b"new"] * len(keys)
 
 
 def test_the_keeper_closes_while_it_compares(snapshotted: Stack) -> None:
-    comparing = hold_comparison()
+    comparing = hold_comparison(snapshotted)
     snapshotted.faults.inject("redis.kill")
     until(comparing)
     closing = Task(snapshotted.close)
-    failpoints.disarm()
+    snapshotted.failpoints.disarm()
     closing.result()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.commands import (
     Heal,
     Inject,
@@ -151,7 +150,7 @@ def test_it_dies_anywhere_and_nothing_is_lost_or_doubled(open_stack: OpenStack, 
     stack = open_stack(batching(1_000, 3600))
     cache = stack.layer
     cache.set("session:gone", b"x", policy=THROUGH)
-    failpoints.arm(point, "1*crash")
+    stack.failpoints.arm(point, "1*crash")
     cache.write_many([("incr", f"views:{n % 5}") for n in range(40)])
     cache.delete("session:gone")
     cache.drain(60)
@@ -171,7 +170,7 @@ def test_it_dies_anywhere_and_nothing_is_lost_or_doubled(open_stack: OpenStack, 
 
 def test_a_crash_in_a_transaction_holds_no_lock(open_stack: OpenStack, tmp_path: Path) -> None:
     stack = open_stack(batching(1, 0, retry_seconds=5))
-    failpoints.arm("worker.apply.before_commit", "1*crash")
+    stack.failpoints.arm("worker.apply.before_commit", "1*crash")
     stack.layer.incr("views:1")
     until(lambda: stack.snapshot().worker.word == "crashed")
     assert stack.snapshot().worker.health is Health.DOWN
@@ -182,7 +181,7 @@ def test_a_crash_in_a_transaction_holds_no_lock(open_stack: OpenStack, tmp_path:
 
 def test_an_error_is_retried_and_healed(open_stack: OpenStack) -> None:
     stack = open_stack(batching(1, 0))
-    failpoints.arm("worker.apply.mid_batch", "3*raise(OSError)")
+    stack.failpoints.arm("worker.apply.mid_batch", "3*raise(OSError)")
     stack.layer.incr("views:1")
     until(lambda: settled(stack))
     until(lambda: any("flushes again" in event.text for event in stack.snapshot().events))
@@ -269,7 +268,7 @@ def test_a_dead_letter_is_counted_once_and_its_key_is_right_when_the_batch_comes
     cache.set("views:bad", 1, policy=THROUGH)
     cache.incr("views:bad", 5)
     poison(tmp_path / "data", b"views:bad")
-    failpoints.arm("worker.apply.after_commit", "1*crash")
+    stack.failpoints.arm("worker.apply.after_commit", "1*crash")
     cache.drain(60)
     until(lambda: settled(stack))
     books = stack.snapshot().books
@@ -321,10 +320,10 @@ def test_old_tombstones_are_dropped_and_stay_deleted(open_stack: OpenStack, tmp_
     cache = stack.layer
     cache.write_many([("set", f"order:{n}", n) for n in range(50)])
     cache.write_many([("delete", f"order:{n}") for n in range(50)])
-    before = failpoints.hits().get("worker.trim.after", 0)
-    failpoints.arm("worker.trim.after", "off")
+    before = stack.failpoints.hits().get("worker.trim.after", 0)
+    stack.failpoints.arm("worker.trim.after", "off")
     stack.perform(StepWorker())
-    until(lambda: failpoints.hits().get("worker.trim.after", 0) > before)
+    until(lambda: stack.failpoints.hits().get("worker.trim.after", 0) > before)
     with sqlite3.connect(tmp_path / "data" / "cachedesk.db") as other:
         assert other.execute("SELECT count(*) FROM rows").fetchone() == (0,)
     other.close()
@@ -350,14 +349,14 @@ def test_a_tombstone_that_a_pending_event_needs_is_kept(open_stack: OpenStack) -
 
 def test_closing_ends_the_batch_in_hand_and_keeps_the_rest(tmp_path: Path) -> None:
     with scenarios.running(tmp_path, batching(1, 0)) as stack:
-        before = failpoints.hits().get("worker.apply.mid_batch", 0)
-        failpoints.arm("worker.apply.mid_batch", "1*pause")
+        before = stack.failpoints.hits().get("worker.apply.mid_batch", 0)
+        stack.failpoints.arm("worker.apply.mid_batch", "1*pause")
         stack.layer.incr("views:1")
-        until(lambda: failpoints.hits().get("worker.apply.mid_batch", 0) > before)
+        until(lambda: stack.failpoints.hits().get("worker.apply.mid_batch", 0) > before)
         stack.layer.incr("views:1")
         closing = Task(stack.close)
         until(lambda: stack.worker._closing)
-        failpoints.disarm()
+        stack.failpoints.disarm()
         closing.result()
     with scenarios.running(tmp_path, PATIENT) as stack:
         assert stack.layer.read("views:1").value == b"2"

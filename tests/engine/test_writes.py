@@ -387,7 +387,7 @@ def test_a_row_is_what_sqlite_shows(open_stack: OpenStack, tmp_path: Path) -> No
 def test_a_group_of_callers_shares_one_append(stack: Stack) -> None:
     """While one append is held, the others gather and go with the next one."""
     cache = stack.layer
-    with held_at("log.append.before", cache.incr, "views:0") as first:
+    with held_at(stack.failpoints, "log.append.before", cache.incr, "views:0") as first:
         others = [Task(cache.incr, f"views:{n}") for n in range(1, 9)]
         until(lambda: len(cache._paths.logged._group._queue) == 8)
     assert [task.result() for task in (first, *others)] == [1] * 9

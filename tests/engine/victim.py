@@ -1,6 +1,8 @@
 """A process that writes, keeps its own account of what was acknowledged, and is killed.
 
-    python victim.py DATA ACCOUNT SEED FAILPOINTS
+    python victim.py DATA ACCOUNT SEED FAILPOINTS BOOT
+
+FAILPOINTS are armed once the stack is open, and those of BOOT before.
 
 The account is a mapped file, so that it survives the SIGKILL of its process: for each of two
 threads, how many calls were begun and how many returned. What a call does follows from SEED,
@@ -53,16 +55,16 @@ def work(cache: object, account: mmap.mmap, seed: int, thread: int) -> None:
 
 def main() -> None:
     """Open the stack, arm, and write until the end comes."""
-    from cachedesk.engine import failpoints
+    from cachedesk.engine.failpoints import Failpoints
     from cachedesk.engine.settings import Settings, WorkerSettings
     from cachedesk.engine.stack import Stack
 
-    data, account_path, seed, points = sys.argv[1:]
+    data, account_path, seed, points, boot = sys.argv[1:]
     with Path(account_path).open("r+b") as file:
         account = mmap.mmap(file.fileno(), SIZE)
     settings = Settings(worker=WorkerSettings(batch_events=16, batch_age_seconds=0.005))
-    stack = Stack(data, settings)
-    failpoints.arm_from(points)
+    stack = Stack(data, settings, failpoints=Failpoints(boot))
+    stack.failpoints.arm_from(points)
     account[READY] = 1
     threads = [
         threading.Thread(target=work, args=(stack.layer, account, int(seed), thread))

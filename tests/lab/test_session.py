@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cachedesk.engine import failpoints, worker
+from cachedesk.engine import worker
 from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
 from cachedesk.engine.freshness import Versions
 from cachedesk.engine.settings import DatabaseSettings, Settings
@@ -24,17 +24,23 @@ from tests.engine.until import unhurried
 _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
 
 
-def _run(data: Path, *faults: str, ops: int = 3000, settings: Settings | None = None) -> Report:
+def _run(
+    data: Path, *faults: str, ops: int = 3000, settings: Settings | None = None, armed: str = ""
+) -> Report:
     with Session(
         data,
         unhurried(settings),
         WorkloadTraffic("article", 1),
         Load(clients=4, ops=ops),
         [planned(fault) for fault in faults],
+        failpoints=armed,
     ) as session:
         session.start()
         assert session.driver.wait(60)
-        return session.finish()
+        report = session.finish()
+    for point in session.stack.failpoints.armed():
+        assert session.stack.failpoints.spent(point), f"{point} was not reached often enough"
+    return report
 
 
 def test_a_run_is_sound_and_its_books_balance(tmp_path: Path) -> None:
@@ -102,8 +108,7 @@ def test_a_session_that_is_left_is_closed(tmp_path: Path) -> None:
 
 
 def test_an_error_that_the_layer_must_not_raise_ends_the_run_and_is_said(tmp_path: Path) -> None:
-    failpoints.arm("behind.cache.after", "1*raise(OSError)")
-    report = _run(tmp_path)
+    report = _run(tmp_path, armed="behind.cache.after=1*raise(OSError)")
     assert "a client met an unexpected OSError: failpoint behind.cache.after" in report.trouble
     assert not report.complete
     assert report.verdict.sound
@@ -112,9 +117,7 @@ def test_an_error_that_the_layer_must_not_raise_ends_the_run_and_is_said(tmp_pat
 
 @pytest.mark.parametrize("point", ["worker.apply.after_commit", "through.commit.after"])
 def test_a_commit_whose_maker_died_before_saying_so_is_not_lost(tmp_path: Path, point: str) -> None:
-    failpoints.arm(point, "3*crash")
-    report = _run(tmp_path)
-    assert failpoints.hits()[point] >= 3
+    report = _run(tmp_path, armed=f"{point}=3*crash")
     assert report.verdict.sound
     assert report.complete
 

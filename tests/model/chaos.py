@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.errors import Unavailable
+from cachedesk.engine.failpoints import POINTS, Failpoints
 from cachedesk.engine.stack import Stack
 from tests.model.disk import Disk, Outcome
 from tests.model.redis import Server
 from tests.model.scheduler import Scheduler
 
-_WORKER_POINTS = [
-    point for point in failpoints.POINTS if point.startswith(("worker.", "behind.mend"))
-]
+_WORKER_POINTS = [point for point in POINTS if point.startswith(("worker.", "behind.mend"))]
 _KEEPER_POINTS = ["redis.start.after", "redis.admit.before", "redis.admit.after"]
 _MOST_STEPS_A_FAULT_LASTS = 400
 
@@ -28,6 +26,7 @@ class Chaos:
         self._disk = disk
         self._server = server
         self.stack: Stack | None = None
+        self.failpoints = Failpoints()
         self.disk_was_sick = False
 
     def strike(self, fault: str) -> None:
@@ -41,7 +40,7 @@ class Chaos:
 
     def heal(self) -> None:
         """End everything at once."""
-        failpoints.disarm()
+        self.failpoints.disarm()
         self._disk.heal()
         if self._server.process is not None:
             self._server.process.stopped = self._server.process.full = False
@@ -108,18 +107,18 @@ class Chaos:
             self._server.process.data.clear()
 
     def _redis_reply_lost(self) -> None:
-        failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
+        self.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
 
     def _worker_crash(self) -> None:
         point = self._draw.choice(_WORKER_POINTS)
         if point == "worker.apply.after_commit" and self._disk.refusing:
             # A burial that only the files know of: what is reckoned meanwhile reckons with it.
             return
-        failpoints.arm(point, "1*crash")
+        self.failpoints.arm(point, "1*crash")
 
     def _keeper_crash(self) -> None:
         action = self._draw.choice(("1*crash", "1*raise(CacheError)"))
-        failpoints.arm(self._draw.choice(_KEEPER_POINTS), action)
+        self.failpoints.arm(self._draw.choice(_KEEPER_POINTS), action)
 
     def _database_lock(self) -> Callable[[], None]:
         self._disk.locked = True

@@ -44,11 +44,11 @@ def install() -> None:
                     setattr(module, name, model)
             if _is_the_queue(value):
                 setattr(module, name, stores.ModelQueue)
+    _turn_at_failpoints()
     _make_small()
 
 
 def _replacements() -> list[tuple[Any, Any]]:
-    from cachedesk.engine import failpoints
     from cachedesk.engine.database import Database
     from cachedesk.engine.directory import DataDirectory
     from cachedesk.engine.faults import catalogue
@@ -58,18 +58,11 @@ def _replacements() -> list[tuple[Any, Any]]:
     from cachedesk.engine.witness import Witness
     from tests.model import redis, stores
 
-    real_reach = failpoints.reach
-
-    def reach(point: str) -> None:
-        primitives.turn(point)
-        real_reach(point)
-
     return [
         (threading, primitives.Threading),
         (time, primitives.Time),
         (random, primitives.Chance),
         (queue.SimpleQueue, primitives.SimpleQueue),
-        (real_reach, reach),
         (RedisWire, redis.ModelWire),
         (RedisServer, redis.ModelRedisServer),
         (Database, stores.ModelDatabase),
@@ -78,6 +71,18 @@ def _replacements() -> list[tuple[Any, Any]]:
         (examine, stores.no_examination),
         (catalogue, lambda *_: ()),
     ]
+
+
+def _turn_at_failpoints() -> None:
+    from cachedesk.engine.failpoints import Failpoints
+
+    real_reach = Failpoints.reach
+
+    def reach(self: Failpoints, point: str) -> None:
+        primitives.turn(point)
+        real_reach(self, point)
+
+    Failpoints.reach = reach  # type: ignore[method-assign]
 
 
 def _make_small() -> None:

@@ -27,7 +27,8 @@ MODULES = frozenset(
 
 LEFT_OUT = frozenset(
     {"auditor", "chronicle", "database", "durable_queue", "failpoints", "journal", "limits"}
-    | {"metrics", "stack", "steering", "switchboard", "careless.dirty", "faults.desk"}
+    | {"metrics", "stack", "steering", "switchboard", "ticker", "careless.dirty"}
+    | {"faults.desk"}
 )
 """What uses ``threading`` too and gets no turns: the model replaces it, a real lock is enough
 there, or it takes no part in a history."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.errors import CachedeskError, Damaged, DataDirectoryError
 from cachedesk.engine.events import WriteEvent
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.stack import Stack
 from tests.model import primitives, redis, stores
 from tests.model.chaos import Chaos
@@ -88,12 +88,13 @@ class World:
         finally:
             self.scheduler.fine_rate = 0.0
             self.scheduler.drop_everybody()
-            failpoints.disarm()
+            self.chaos.failpoints.disarm()
 
     def _one_life(self) -> str:
         scheduler = self.scheduler
         self.lives += 1
         self.judge.reborn()
+        self.chaos.failpoints = Failpoints()
         scheduler.fine_rate = self.plan.fine_rate
         if self.plan.refusing:
             self.disk.refusing = True
@@ -105,7 +106,7 @@ class World:
             scheduler.spawn("death", self._die)
         ended = str(scheduler.run())
         scheduler.drop_everybody()
-        failpoints.disarm()
+        self.chaos.failpoints.disarm()
         self.disk.heal()
         for client in self._clients:
             client.die()
@@ -127,7 +128,12 @@ class World:
     def _main(self) -> None:
         scheduler = self.scheduler
         try:
-            stack = Stack("data", self.plan.settings, _Told(self.judge))
+            stack = Stack(
+                "data",
+                self.plan.settings,
+                _Told(self.judge),
+                failpoints=self.chaos.failpoints,
+            )
         except DataDirectoryError as error:
             unreadable = "cannot be read" in str(error)
             if not self.chaos.disk_was_sick or (isinstance(error, Damaged) and not unreadable):

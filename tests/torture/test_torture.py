@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cachedesk.engine import failpoints
+from cachedesk.engine.failpoints import POINTS
 from cachedesk.lab.torture.cycles import Torture, load
 from cachedesk.lab.torture.points import DEEDS, Points
 from cachedesk.lab.torture.report import Report
@@ -72,11 +72,11 @@ def test_every_failpoint_is_reached_and_survived(tmp_path: Path) -> None:
             assert_all_promises_kept(report)
         report = torture.finish()
     assert_all_promises_kept(report)
-    assert set(failpoints.POINTS) == set(report.points)
+    assert set(POINTS) == set(report.points)
 
 
 def test_a_second_kill_during_the_boot_is_survived(tmp_path: Path) -> None:
-    boots = [point for point in failpoints.POINTS if point.startswith("boot.")]
+    boots = [point for point in POINTS if point.startswith("boot.")]
     with Torture(tmp_path, seed=3, mode="failpoints") as torture:
         for report in Points(torture).failpoints(1, boots=True, points=TWICE_KILLED):
             assert_all_promises_kept(report)

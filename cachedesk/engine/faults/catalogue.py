@@ -60,7 +60,7 @@ def catalogue(parts: Parts, layer: CacheLayer) -> tuple[Fault, ...]:
         RedisEmpty(cache, parts.pending),
         RedisOldSnapshot(keeper, cache),
         RedisSqueeze(keeper, cache),
-        WorkerCrash(),
+        WorkerCrash(parts.failpoints),
         DatabaseLock(database),
         DatabaseFull(database),
         DatabaseReadonly(database),

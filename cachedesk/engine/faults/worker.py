@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.failpoints import POINTS, Failpoints
 from cachedesk.engine.faults.fault import Fault
 
-WORKER_POINTS = tuple(point for point in failpoints.POINTS if point.startswith("worker."))
+WORKER_POINTS = tuple(point for point in POINTS if point.startswith("worker."))
 
 
 class WorkerCrash(Fault):
@@ -18,7 +18,8 @@ class WorkerCrash(Fault):
     argument, choices = "a failpoint of the worker", WORKER_POINTS
     usual = "worker.apply.mid_batch"
 
-    def __init__(self) -> None:
+    def __init__(self, failpoints: Failpoints) -> None:
+        self._failpoints = failpoints
         self._armed: dict[str, object] = {}
 
     @classmethod
@@ -30,17 +31,17 @@ class WorkerCrash(Fault):
 
     def obstacle(self, argument: str = "") -> str:
         point = argument or self.usual
-        if point in failpoints.armed() and not failpoints.spent(point):
+        if point in self._failpoints.armed() and not self._failpoints.spent(point):
             return f"the failpoint {point} is armed already"
         return ""
 
     def inject(self, argument: str = "") -> str:
         point = argument or self.usual
-        self._armed[point] = failpoints.arm(point, "1*crash")
+        self._armed[point] = self._failpoints.arm(point, "1*crash")
         where = f"at {point}" if argument else "in the middle of its next batch"
         return f"the worker will crash {where}"
 
     def heal(self) -> None:
         while self._armed:
             # What somebody else has armed there since stays armed.
-            failpoints.disarm(*self._armed.popitem())
+            self._failpoints.disarm(*self._armed.popitem())

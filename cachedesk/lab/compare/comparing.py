@@ -78,6 +78,7 @@ def compare(
     announce: Announce,
     *,
     rounds: int = 1,
+    failpoints: str = "",
 ) -> Comparison:
     """Run ``traffic`` under each variant, and all of them again for each round.
 
@@ -87,6 +88,7 @@ def compare(
         faults: what breaks in each run, at the same times.
         announce: told of each run.
         rounds: how often; with more than one the rounds are interleaved.
+        failpoints: armed before each stack opens, as ``point=terms;…``.
 
     Raises:
         ConfigError: a fault would kill this process, and the comparison with it.
@@ -111,6 +113,7 @@ def compare(
                     variant.load,
                     faults=faults,
                     watch=watch,
+                    failpoints=failpoints,
                 )
             runs.append(ComparedRun(variant, turn, outcome.report))
             if outcome.exit_code > 1:

@@ -71,18 +71,24 @@ class Account:
             yield f"Broken: {broken} of {len(self.claims)} claims of {self.story.name}."
 
 
-def play(story: Story, folder: Path, told: Callable[[Scene], None] = lambda scene: None) -> Account:
+def play(
+    story: Story,
+    folder: Path,
+    told: Callable[[Scene], None] = lambda scene: None,
+    failpoints: str = "",
+) -> Account:
     """Play ``story`` from its beginning to its end, without a screen.
 
     Args:
         story: what to play.
         folder: where each act has its data directory.
         told: told where the story is, after each step.
+        failpoints: armed before the stack of each act opens, as ``point=terms;…``.
 
     Raises:
         CachedeskError: the first act cannot be opened.
     """
-    performance = Performance(story, folder)
+    performance = Performance(story, folder, failpoints)
     try:
         told(performance.scene())
         while not performance.ended:

@@ -42,12 +42,13 @@ class Performance:
     """One performance. ``advance`` and ``back`` are called by one thread at a time; everything
     else by any."""
 
-    def __init__(self, story: Story, folder: Path) -> None:
+    def __init__(self, story: Story, folder: Path, failpoints: str = "") -> None:
         """Open the first act.
 
         Args:
             story: what to play.
             folder: where each act has its data directory; it must exist.
+            failpoints: armed before the stack of each act opens, as ``point=terms;…``.
 
         Raises:
             CachedeskError: as ``Stack``.
@@ -57,6 +58,7 @@ class Performance:
         self.claims = _open_claims(story)
         self.failed = ""
         self._folder = folder
+        self._failpoints = failpoints
         self._began = time.monotonic()
         self._turn = threading.Lock()
         self._closed = False
@@ -220,7 +222,7 @@ class Performance:
         data = self._folder / act.name
         # Of an earlier time that this act was played.
         shutil.rmtree(data, ignore_errors=True)
-        return Stage(act, data, f"story {self.story.name}")
+        return Stage(act, data, f"story {self.story.name}", self._failpoints)
 
     def _first_scene(self, say: str) -> Scene:
         number = self._scene.act_number - 1 if hasattr(self, "_scene") else 0

@@ -22,6 +22,7 @@ from cachedesk.engine.commands import (
     StepWorker,
 )
 from cachedesk.engine.errors import CachedeskError
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.policy import PolicyTable
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.client import Client, Site
@@ -57,8 +58,9 @@ class StoryFailed(CachedeskError):
 class Stage:
     """One act. Its steps are played by one thread; snapshots may be taken by any."""
 
-    def __init__(self, act: Act, data: Path, workload_title: str) -> None:
-        """Open a stack for ``act`` in the new folder ``data``; errors as ``Stack``."""
+    def __init__(self, act: Act, data: Path, workload_title: str, failpoints: str = "") -> None:
+        """Open a stack for ``act`` in the new folder ``data``, with ``failpoints`` armed
+        (``point=terms;…``); errors as ``Stack``."""
         self._act = act
         self._data = data
         self._settings = from_tables(act.settings)
@@ -66,7 +68,8 @@ class Stage:
         self._tallies: list[Tally] = []
         self._noted: Figures = {}
         self._stopping = threading.Event()
-        self.stack = Stack(data, self._settings, self._ledger, act.safeguards)
+        armed = Failpoints(failpoints)
+        self.stack = Stack(data, self._settings, self._ledger, act.safeguards, armed)
         self.stack.workload = workload_title
         self._sampler = Sampler(self.stack)
         self._sampler.start()

@@ -45,14 +45,22 @@ class Stopped(Exception):
 class Torture:
     """A series of cycles on one data directory. Close it, or use ``with``."""
 
-    def __init__(self, folder: Path, seed: int, mode: str) -> None:
-        """Prepare in an empty ``folder``: the data directory and the judge's files beside it."""
+    def __init__(self, folder: Path, seed: int, mode: str, failpoints: str = "") -> None:
+        """Prepare in an empty ``folder``: the data directory and the judge's files beside it.
+
+        Args:
+            folder: where.
+            seed: decides what is written, when it is killed and which faults strike.
+            mode: named in the report.
+            failpoints: armed in every process under test, as ``point=terms;…``.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.place = Place(folder, Path(tempfile.mkdtemp(prefix="cachedesk-")))
         self.judge = Judge(seed, self.place)
         self.report = Report(seed, mode)
         self._began = time.monotonic()
         self._number = 0
+        self._failpoints = failpoints
         self._counted_writes = 0
         self._last: Cycle | None = None
         self._pid: int | None = None
@@ -118,6 +126,9 @@ class Torture:
         self._number += 1
         if self._number % _DRAIN_EVERY == 0:
             orders = msgspec.structs.replace(orders, drain_seed=orders.cycle_seed)
+        if self._failpoints:
+            armed = ";".join(filter(None, (self._failpoints, orders.failpoints)))
+            orders = msgspec.structs.replace(orders, failpoints=armed)
         return self.repeat(orders)
 
     def repeat(self, orders: Orders) -> End:

@@ -24,7 +24,9 @@ _Series = tuple[Iterator[Report], Callable[[], float]]
 """The reports after each cycle, and what tells which share of 1 is done."""
 
 
-def play(mode: str, cycles: int | None, seed: int, *, boots: bool = False) -> tuple[Report, int]:
+def play(
+    mode: str, cycles: int | None, seed: int, *, boots: bool = False, failpoints: str = ""
+) -> tuple[Report, int]:
     """Torture a new data directory in a temporary folder until the first broken promise.
 
     Args:
@@ -33,6 +35,7 @@ def play(mode: str, cycles: int | None, seed: int, *, boots: bool = False) -> tu
             at how many calls of each kind (default: all).
         seed: decides what is written, when it is killed and which faults strike.
         boots: in the mode failpoints, kill a second time at each point of the next boot.
+        failpoints: armed in every process under test, as ``point=terms;…``.
 
     Returns:
         The report, and the exit status. When the report names a broken promise, it names the
@@ -54,7 +57,7 @@ def play(mode: str, cycles: int | None, seed: int, *, boots: bool = False) -> tu
             return points.syscalls(cycles), lambda: points.share
         return points.failpoints(cycles, boots=boots), lambda: points.share
 
-    return _play(mode, seed, series)
+    return _play(mode, seed, series, failpoints)
 
 
 def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
@@ -76,12 +79,14 @@ def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
     return _play("replay", cycle.seed, series)
 
 
-def _play(mode: str, seed: int, series: Callable[[Torture], _Series]) -> tuple[Report, int]:
+def _play(
+    mode: str, seed: int, series: Callable[[Torture], _Series], failpoints: str = ""
+) -> tuple[Report, int]:
     with Signals() as signals:
         folder = Path(tempfile.mkdtemp(prefix="cachedesk-torture-"))
         report = Report(seed, mode)
         try:
-            with Torture(folder, seed, mode) as torture:
+            with Torture(folder, seed, mode, failpoints) as torture:
                 signals.on_signal = torture.stop
                 report = torture.report
                 _run(torture, series)

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from cachedesk.engine import failpoints
+from cachedesk.engine.failpoints import POINTS
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Torture
 from cachedesk.lab.torture.orders import Injection, Orders, State
@@ -58,7 +58,7 @@ class Points:
         most_hits: int | None = None,
         *,
         boots: bool = False,
-        points: Sequence[str] = failpoints.POINTS,
+        points: Sequence[str] = POINTS,
     ) -> Iterator[Report]:
         """Kill at each failpoint, at its first hit, its second, … until it is no longer reached.
 
@@ -119,7 +119,7 @@ class Points:
     def _kill_boots(self) -> Iterator[Report]:
         """Kill the next process too, at each point of its boot."""
         state = self._torture.save("killed")
-        for boot in failpoints.POINTS:
+        for boot in POINTS:
             if boot.startswith("boot.") and boot not in FRESH_ONLY:
                 self._torture.restore(state)
                 if self._torture.cycle(self._orders("boot", f"{boot}=1*kill")).killed:
@@ -135,7 +135,7 @@ class Points:
 
     def _hits(self, point: str) -> int:
         hits = self._torture.place.hits.read_bytes()
-        return int(_COUNT.unpack_from(hits, _COUNT.size * failpoints.POINTS.index(point))[0])
+        return int(_COUNT.unpack_from(hits, _COUNT.size * POINTS.index(point))[0])
 
     def _orders(
         self,

@@ -15,9 +15,9 @@ import threading
 import traceback
 from typing import NoReturn
 
-from cachedesk.engine import failpoints
 from cachedesk.engine.commands import Heal
 from cachedesk.engine.errors import CachedeskError, Unavailable
+from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.torture import plan
 from cachedesk.lab.torture.chance import random_settings, strike
@@ -64,9 +64,6 @@ def _live(place: Place, orders: Orders, base: Base, talk: Talk) -> NoReturn:
     status = 0
     try:
         tempfile.tempdir = str(place.sockets)
-        if orders.failpoints:
-            failpoints.count_in(place.hits)
-            failpoints.arm_from(orders.failpoints)
         _work(place, orders, base, talk)
     except BaseException:  # noqa: BLE001 - the judge must hear of anything
         talk.accuse(traceback.format_exc())
@@ -83,10 +80,13 @@ def _work(place: Place, orders: Orders, base: Base, talk: Talk) -> None:
         let_anybody_trace()
         if struck.thread == "main":
             talk.halt(threading.get_native_id())
+    failpoints = Failpoints(orders.failpoints)
+    if orders.failpoints:
+        failpoints.count_in(place.hits)
     free = orders.work == "free"
     settings = random_settings(orders.cycle_seed) if free else script_settings()
     try:
-        stack = Stack(place.data, settings)
+        stack = Stack(place.data, settings, failpoints=failpoints)
     except CachedeskError:
         if struck and struck.action != "kill":
             # On a disk that fails, an error is what opening may come to.

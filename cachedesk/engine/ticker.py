@@ -1,0 +1,47 @@
+"""The ticker: what a stack does every half second."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from cachedesk.engine.clock import wall_seconds
+from cachedesk.engine.errors import CachedeskError
+from cachedesk.engine.metrics import TICK_SECONDS
+from cachedesk.engine.parts import Parts
+
+
+class Ticker:
+    """Ends an interval of the history every half second, has what failed tried again, and has
+    faults healed whose time is up."""
+
+    def __init__(
+        self, parts: Parts, mend: Callable[[], None], tend_faults: Callable[[], None]
+    ) -> None:
+        self._mend = mend
+        self._tend_faults = tend_faults
+        self._log = parts.log
+        self._pending = parts.pending
+        self._metrics = parts.metrics
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End."""
+        self._closing.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        while not self._closing.wait(TICK_SECONDS):
+            depth = self._pending.depth
+            lag_seconds = self._log.oldest_seconds if depth else 0.0
+            self._metrics.tick(wall_seconds(), depth, lag_seconds)
+            if self._log.failed:
+                with suppress(CachedeskError):
+                    self._mend()
+            self._tend_faults()
