@@ -22,11 +22,12 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from cachedesk.engine.admission import Admission, clear, fields, ignore, is_loading
 from cachedesk.engine.bell import Bell
+from cachedesk.engine.cache_figures import CacheFigures
 from cachedesk.engine.errors import CacheError, CacheLoading, Unavailable
 from cachedesk.engine.eviction import Choice, matching, sweep
 from cachedesk.engine.failpoints import Failpoints
@@ -42,17 +43,6 @@ _ADMIT_TIMEOUT_SECONDS = 0.25
 _DOUBT_SECONDS = 0.25
 _LOOK_SECONDS = 0.002
 _KEYS_PER_MGET = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class CacheFigures:
-    """What Redis says of itself."""
-
-    memory_bytes: int
-    maxmemory_bytes: int
-    eviction_policy: str
-    keys: int
-    evicted: int
 
 
 class Cache:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cachedesk.engine.auditor import Auditor
-from cachedesk.engine.cache import CacheFigures
+from cachedesk.engine.cache_figures import CacheFigures
 from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import CacheError, DatabaseError
 from cachedesk.engine.faults import FaultDesk
