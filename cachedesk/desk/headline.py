@@ -110,7 +110,7 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
 
 def _worker(snapshot: Snapshot) -> Headline | None:
     worker = snapshot.worker
-    waiting = f"{_events(snapshot.log.depth)} pending in the log"
+    waiting = f"{_events(snapshot.log.depth)} in the log"
     if worker.paused:
         return Headline(f"worker paused: {waiting}", Tone.WARNING)
     if worker.health is Health.DOWN:

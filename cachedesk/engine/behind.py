@@ -69,6 +69,7 @@ class WriteBehind:
         self._seqs = parts.seqs
         self._journal = parts.journal
         self._settings = parts.settings.log
+        self._backlog = parts.backlog
         self._reach = parts.failpoints.reach
         self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
@@ -128,16 +129,8 @@ class WriteBehind:
         # In the queue, because whoever mends must be alone with the log.
         self._group.submit(_BehindRequest((), deadline, {}))
 
-    def _has_room(self, events: int) -> bool:
-        settings = self._settings
-        # What waits in the log, not only what is pending: a write-through may have absorbed it.
-        return (
-            self._log.waiting + events <= settings.limit_events
-            and self._pending.bytes < settings.limit_bytes
-        )
-
     def _wait_for_room(self, events: int, give_up: float) -> None:
-        while not self._has_room(events) and time.monotonic() < give_up:
+        while not self._backlog.has_room(events) and time.monotonic() < give_up:
             time.sleep(_ROOM_LOOK_SECONDS)
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, bytes | None]]:
@@ -167,8 +160,8 @@ class WriteBehind:
             if request.deadline <= now:
                 request.fail(Unavailable("the write-behind log did not take the write in time"))
                 continue
-            if not self._has_room(len(events) + len(request.changes)):
-                request.fail(self._full())
+            if not self._backlog.has_room(len(events) + len(request.changes)):
+                request.fail(self._backlog.refusal())
                 continue
             room -= request.size
             if room < 0 and staged:
@@ -209,12 +202,6 @@ class WriteBehind:
         self._reach("behind.receipt.before")
         for request in staged:
             request.done()
-
-    def _full(self) -> LogFull:
-        return LogFull(
-            f"the write-behind log is full ({self._log.waiting:,} events wait); the write was"
-            " refused: let the worker catch up, or raise limit_events or limit_bytes"
-        )
 
     def _mend(self) -> None:
         if self._log.failed:

@@ -66,6 +66,7 @@ class CacheLayer:
         self._cache = parts.cache
         self._pending = parts.pending
         self._log = parts.log
+        self._backlog = parts.backlog
         self._database = parts.database
         self._metrics = parts.metrics
         self._settings = parts.settings
@@ -214,10 +215,8 @@ class CacheLayer:
             while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
                 if self._door.shut:
                     raise Closed("the cache layer was closed while it drained")
-                if time.monotonic() >= deadline:
-                    raise Unavailable(
-                        f"{self._pending.depth:,} events are still pending after {timeout} s"
-                    )
+                if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
+                    raise Unavailable(left)
                 time.sleep(_ACK_LOOK_SECONDS)
 
     def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:

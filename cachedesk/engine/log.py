@@ -33,21 +33,12 @@ from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.record import Record, decode, encode
+from cachedesk.engine.unwritten import DISK_FULL, is_certain, word_of
 from cachedesk.engine.witness import Witness
 
 _FILE = "log.db"
 _WITNESS = "witness"
 _LOCKED_SECONDS = 0.5
-
-# After these, SQLite has certainly written nothing.
-_CERTAIN = (
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_TOOBIG,
-)
 
 
 class _Unacked(msgspec.Struct, frozen=True, gc=False):
@@ -105,6 +96,8 @@ class WriteBehindLog:
         except (sqlite3.DatabaseError, OSError) as error:
             raise not_opened(f"the write-behind log {self.path}", error) from error
         self._failure = ""
+        self.trouble = ""
+        """Why the last append was refused, in a word or two; empty when it was not."""
         self._failures = 0
         self._appended_record = self._published_record = 0
         self._acked = 0
@@ -205,10 +198,12 @@ class WriteBehindLog:
         except sqlite3.ProgrammingError as error:
             raise Closed("the write-behind log was closed") from error
         except sqlite3.Error as error:
-            if _is_certain(error):
+            if is_certain(error):
+                self.trouble = word_of(error)
                 raise Unavailable(f"the write-behind log cannot be written: {error}") from error
             self._fail(error)
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
+        self.trouble = ""
         self._reach("log.append.after_commit")
         self.witness.note_log(events[-1].seq)
 
@@ -220,6 +215,7 @@ class WriteBehindLog:
         """
         try:
             self._queue.set_disk_full(full)
+            self.trouble = DISK_FULL if full else ""
         except sqlite3.Error as error:
             raise Unavailable(f"the write-behind log does not answer: {error}") from error
 
@@ -318,7 +314,7 @@ class WriteBehindLog:
         try:
             self._queue.ack(batch.events[-1].seq)
         except sqlite3.Error as error:
-            if not _is_certain(error):
+            if not is_certain(error):
                 # What is appended after it would be lost with it.
                 self._fail(error)
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
@@ -390,8 +386,3 @@ class WriteBehindLog:
                 " restore the whole data directory from one backup"
             )
         return record
-
-
-def _is_certain(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that it has written nothing."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CERTAIN

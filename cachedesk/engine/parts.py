@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.database import Database
@@ -32,6 +33,7 @@ class Parts:
     keeper: RedisKeeper
     log: WriteBehindLog
     pending: Pending
+    backlog: Backlog
     database: Database
     seqs: itertools.count[int]
     fence: KeyFence

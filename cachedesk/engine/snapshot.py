@@ -62,7 +62,12 @@ class RedisState:
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The write-behind log: ``depth`` events wait, ``in_flight`` of them in a batch just now."""
+    """The write-behind log: ``depth`` events wait, ``in_flight`` of them in a batch just now.
+
+    What waits was not acked: everything pending, and what a write-through has absorbed since.
+    ``word`` and ``health`` are about writes: ``full`` (degraded) when its limits hold them back,
+    and why it takes none when it is down.
+    """
 
     health: Health = Health.DOWN
     word: str = "starting"

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from cachedesk.engine.auditor import Auditor
+from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.commands import (
@@ -245,6 +246,7 @@ class Stack:
             keeper=keeper,
             log=vault.log,
             pending=vault.pending,
+            backlog=Backlog(vault.log, vault.pending, settings.log),
             database=vault.database,
             seqs=vault.seqs,
             fence=KeyFence(),
@@ -257,6 +259,7 @@ class Stack:
         )
         self.worker = FlushWorker(parts)
         self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
+        self.backlog = parts.backlog
         self._cache, self._limits = cache, limits
         paths = usual(parts)
         self.layer = CacheLayer(parts, self.worker, paths, self.snapshot, self._close)

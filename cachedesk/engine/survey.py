@@ -44,7 +44,8 @@ class Survey:
         self._metrics = parts.metrics
         self._chronicle = parts.chronicle
         self._failpoints = parts.failpoints
-        self._log_settings = parts.settings.log
+        self._backlog = parts.backlog
+        self._limit_events = parts.settings.log.limit_events
         self._worker = worker
         self._faults = faults
         self._auditor = auditor
@@ -59,7 +60,7 @@ class Survey:
             at=wall_seconds(),
             uptime_seconds=time.monotonic() - self._opened,
             redis=self._redis(),
-            log=self._log_state(books.pending),
+            log=self._log_state(),
             worker=self._worker.state(),
             database=self._database_state(),
             reads=self._metrics.reads(),
@@ -104,17 +105,21 @@ class Survey:
             bypasses=self._keeper.bypasses,
         )
 
-    def _log_state(self, depth: int) -> LogState:
-        full = depth >= self._log_settings.limit_events or (
-            self._pending.bytes >= self._log_settings.limit_bytes
-        )
+    def _log_state(self) -> LogState:
+        health, word = Health.UP, "up"
+        if self._log.failed:
+            health, word = Health.DOWN, "failed"
+        elif self._log.trouble:
+            health, word = Health.DOWN, self._log.trouble
+        elif self._backlog.full:
+            health, word = Health.DEGRADED, "full"
         return LogState(
-            health=Health.DEGRADED if full else Health.UP,
-            word="full" if full else "up",
-            depth=depth,
-            limit_events=self._log_settings.limit_events,
+            health=health,
+            word=word,
+            depth=self._backlog.depth,
+            limit_events=self._limit_events,
             in_flight=self._worker.in_flight,
-            oldest_seconds=self._log.oldest_seconds if depth else 0.0,
+            oldest_seconds=self._log.oldest_seconds,
             bytes=self._log.bytes,
         )
 

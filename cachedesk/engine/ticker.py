@@ -23,6 +23,7 @@ class Ticker:
         self._tend_faults = tend_faults
         self._log = parts.log
         self._pending = parts.pending
+        self._backlog = parts.backlog
         self._metrics = parts.metrics
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="ticker", daemon=True)
@@ -38,9 +39,9 @@ class Ticker:
 
     def _tick(self) -> None:
         while not self._closing.wait(TICK_SECONDS):
-            depth = self._pending.depth
-            lag_seconds = self._log.oldest_seconds if depth else 0.0
-            self._metrics.tick(wall_seconds(), depth, lag_seconds)
+            # What a write-through absorbed waits for its ack, and lags behind nothing.
+            lag_seconds = self._log.oldest_seconds if self._pending.depth else 0.0
+            self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()

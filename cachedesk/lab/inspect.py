@@ -91,7 +91,7 @@ class Drained:
         if self.dead:
             said += f"; {self.dead:,} became dead letters"
         if self.pending:
-            said += f"; {self.pending:,} are still pending, safe in the log"
+            said += f"; {self.pending:,} are still in the log, and safe"
         return said
 
     def as_json(self) -> dict[str, object]:
@@ -125,13 +125,13 @@ def drain_directory(
         try:
             waiting = stack.pending.books().accepted
             took = drain(stack.layer, seconds, signals.received)
-            books = stack.pending.books()
+            books, left = stack.pending.books(), stack.backlog.depth
         finally:
             stack.close()
     return Drained(
         events=waiting - books.pending - books.dead,
         dead=books.dead - dead_before,
-        pending=books.pending,
+        pending=left,
         seconds=seconds if took is None else took,
-        interrupted_by=signals.exit_code if books.pending else None,
+        interrupted_by=signals.exit_code if left else None,
     )

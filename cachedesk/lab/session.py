@@ -292,7 +292,7 @@ class Session:
             ledger=self._ledger,
             patience_seconds=PATIENCE_SECONDS if self._traffic.exact else 0.0,
             fill_bytes=self._traffic.fill_bytes,
-            depth=lambda: self.stack.pending.depth,
+            depth=lambda: self.stack.backlog.depth,
             on_stale=lambda: self.stack.metrics.count("stale"),
             on_stuck=self._heal,
             on_failure=self._announce_failure,

@@ -35,8 +35,8 @@ def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
         ),
         (ALL_DOWN, "everything is down: calls are refused", Tone.BROKEN),
         (down("log", "disk full"), "log disk full: write-behind is refused", Tone.BROKEN),
-        (down("worker", "crashed"), "worker crashed: 344 events pending in the log", Tone.BROKEN),
-        (paused(HEALTHY), "worker paused: 344 events pending in the log", Tone.WARNING),
+        (down("worker", "crashed"), "worker crashed: 344 events in the log", Tone.BROKEN),
+        (paused(HEALTHY), "worker paused: 344 events in the log", Tone.WARNING),
         (
             down("database", "locked", health=Health.DEGRADED),
             "database locked: write-behind goes on",

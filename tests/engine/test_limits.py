@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject
+from cachedesk.engine.commands import Heal, Inject, StepWorker
 from cachedesk.engine.errors import (
     LogFull,
     Unavailable,
@@ -19,9 +19,10 @@ from cachedesk.engine.settings import (
     Settings,
     WorkerSettings,
 )
+from cachedesk.engine.snapshot import Health
 from cachedesk.engine.stack import Stack
 
-from .scenarios import PATIENT, THROUGH
+from .scenarios import PATIENT, THROUGH, held_at
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -55,12 +56,67 @@ def test_a_full_log_rejects_at_once(open_stack: OpenStack, limit: dict[str, int]
     stack = open_stack(limited(when_full="reject", **limit))
     stack.layer.set("session:1", b"x" * 600)
     stack.layer.set("session:2", b"x" * 600)
-    with pytest.raises(LogFull):
+    assert stack.snapshot().log.word == "full"
+    with pytest.raises(LogFull, match=r"2 events of 2 wait|of 2,048 bytes are pending"):
         stack.layer.set("session:3", b"x")
     assert stack.layer.get("session:3") is None
     stack.layer.set("order:1", b"another path")
     stack.layer.drain(60)
     stack.layer.set("session:3", b"x")
+
+
+def test_what_was_absorbed_fills_the_log_and_everything_says_so(open_stack: OpenStack) -> None:
+    """A write-through took ten pending events into its row; until they are acked they are in the
+    log, and write-behind is refused."""
+    stack = open_stack(limited(limit_events=10, when_full="reject"))
+    cache = stack.layer
+    stack.worker.pause()
+    cache.write_many([("incr", "views:a")] * 10)
+    cache.incr("views:a", policy=THROUGH)
+    seen = stack.snapshot()
+    assert (seen.books.pending, seen.log.depth) == (0, 10)
+    assert (seen.log.health, seen.log.word) == (Health.DEGRADED, "full")
+    assert seen.log.oldest_seconds > 0
+    with pytest.raises(LogFull, match=r"is full \(10 events of 10 wait\)"):
+        cache.incr("views:b")
+    with (
+        held_at(stack.failpoints, "worker.ack.before", stack.perform, StepWorker()),
+        pytest.raises(Unavailable, match=r"^10 applied events still in the log after 0 s"),
+    ):
+        cache.drain(0)
+    cache.drain(60)
+    log = stack.snapshot().log
+    assert (log.depth, log.health, log.word) == (0, Health.UP, "up")
+    assert cache.incr("views:b") == 1
+
+
+def test_a_drain_that_has_no_time_says_how_much_is_left_or_that_nothing_is(
+    open_stack: OpenStack,
+) -> None:
+    stack = open_stack(limited())
+    stack.layer.drain(0)
+    stack.layer.write_many([("incr", f"views:{number}") for number in range(3)])
+    with (
+        held_at(stack.failpoints, "worker.read.after", stack.perform, StepWorker()),
+        pytest.raises(Unavailable, match=r"^3 events still pending after 0 s$"),
+    ):
+        stack.layer.drain(0)
+
+
+def test_a_disk_that_is_full_is_said_until_the_log_takes_a_write(stack: Stack) -> None:
+    stack.perform(Inject("log.full"))
+    log = stack.snapshot().log
+    assert (log.health, log.word) == (Health.DOWN, "disk full")
+    stack.perform(Heal())
+    assert stack.snapshot().log.word == "up"
+    # As a disk is full that no fault has filled: only the refused append tells.
+    stack.log._queue.set_disk_full(True)
+    with pytest.raises(Unavailable, match="database or disk is full"):
+        stack.layer.incr("views:1")
+    assert stack.snapshot().log.word == "disk full"
+    stack.log._queue.set_disk_full(False)
+    stack.layer.incr("views:1")
+    assert stack.snapshot().log.word == "up"
 
 
 def test_a_full_log_degrades_to_write_through(open_stack: OpenStack) -> None:

@@ -53,12 +53,15 @@ def test_a_write_is_refused_while_the_disk_fails_and_taken_again_after(
         for _ in range(3):
             with pytest.raises(Unavailable):
                 stack.layer.incr(key)
+        log = stack.snapshot().log
+        assert log.word == ("failed" if key == KEYS["log/log.db-wal"] else "up")
         assert int(stack.layer.get(key) or 0) in {10, 11}
     reached = stack.layer.incr(key)
     assert reached in {11, 12}
     assert stack.layer.get(key) == b"%d" % reached
     stack.layer.drain(60)
     assert stack.snapshot().books.balanced
+    assert stack.snapshot().log.word == "up"
 
 
 def test_the_files_are_settled_before_the_next_write(

@@ -132,7 +132,7 @@ def test_drain_of_nothing_returns_and_a_drain_that_cannot_is_unavailable(stack: 
     stack.layer.drain(0.001)
     stack.perform(Inject("database.lock"))
     stack.layer.incr("views:1")
-    with pytest.raises(Unavailable, match="1 events are still pending"):
+    with pytest.raises(Unavailable, match="1 event still pending"):
         stack.layer.drain(0.02)
     stack.perform(Heal())
     stack.layer.drain(60)

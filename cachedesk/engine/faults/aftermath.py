@@ -12,7 +12,7 @@ from cachedesk.engine.parts import Parts
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a fault may change: how many calls were ``unavailable`` or ``refused`` so far, how many
-    events are pending, and how many keys a Redis (``redis_pid``) has evicted by itself."""
+    events wait in the log, and how many keys a Redis (``redis_pid``) has evicted by itself."""
 
     at: float
     unavailable: int
@@ -35,7 +35,7 @@ def figures(parts: Parts) -> Figures:
         at=time.monotonic(),
         unavailable=counted("unavailable") + counted("writes_unavailable"),
         refused=counted("refused"),
-        depth=parts.pending.depth,
+        depth=parts.backlog.depth,
         evicted=evicted,
         redis_pid=pid,
     )

@@ -226,7 +226,7 @@ class Stage:
         return Site(
             layer=self.stack.layer,
             ledger=self._ledger,
-            depth=lambda: self.stack.pending.depth,
+            depth=lambda: self.stack.backlog.depth,
             on_stale=lambda: self.stack.metrics.count("stale"),
         )
 
