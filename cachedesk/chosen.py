@@ -78,3 +78,21 @@ def refuse_mixed_traffic(
         raise click.UsageError("--trace excludes --workload and --keys.")
     if speed and (paced or not trace):
         raise click.UsageError("--speed is for a trace, and excludes --rate.")
+
+
+def announce_format(traffic: Traffic, *, quiet: bool) -> None:
+    """Print which format a trace has, before the run, so that a wrong one is seen at once. With
+    ``quiet`` only a terminal is told: standard output is for the result alone."""
+    from cachedesk.lab.trace.telling import form_line
+    from cachedesk.lab.traffic import TraceTraffic
+    from cachedesk.output import has_bar, print_text
+
+    if not isinstance(traffic, TraceTraffic) or not traffic.trace.format:
+        return
+    line = form_line(traffic.trace.path.name, traffic.trace.format, sure=traffic.trace.sure)
+    if not quiet:
+        print_text(line)
+    elif has_bar():
+        import click
+
+        click.echo(line, err=True)

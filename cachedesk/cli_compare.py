@@ -7,7 +7,12 @@ from pathlib import Path
 
 import click
 
-from cachedesk.chosen import chosen_failpoints, chosen_traffic, refuse_mixed_traffic
+from cachedesk.chosen import (
+    announce_format,
+    chosen_failpoints,
+    chosen_traffic,
+    refuse_mixed_traffic,
+)
 from cachedesk.options import (
     WORKLOAD_CLIENTS,
     Positive,
@@ -97,7 +102,8 @@ def compare(
 
     Each run has a fresh data directory, which is removed afterwards.
 
-    Exit status: 0 every run kept every promise, 1 one broke one, 2 bad usage or bad files.
+    Exit status: 0 every run kept every promise and was complete, 1 one was not, 2 bad usage or bad
+    files, a trace too that could not be read to its end.
     """
     if trace is not None and str(trace) == "-":
         raise click.UsageError("--trace: a comparison reads its traffic for each run; name a file.")
@@ -138,6 +144,7 @@ def compare(
         click.echo(title, err=True)
         return watch.bar(expected, None)
 
+    announce_format(traffic, quiet=as_json)
     found = run_all(made, traffic, plan, announce, rounds=rounds, failpoints=chosen_failpoints())
     if as_json:
         print_json(as_object(found))

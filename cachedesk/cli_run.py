@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cachedesk.chosen import (
+    announce_format,
     chosen_failpoints,
     chosen_safeguards,
     chosen_settings,
@@ -31,7 +32,7 @@ from cachedesk.options import (
     trace_options,
     without_option,
 )
-from cachedesk.output import has_bar, print_json, print_text
+from cachedesk.output import has_bar, print_incomplete, print_json, print_text
 
 RUN_SECONDS = 10.0
 
@@ -109,7 +110,9 @@ def run(
 ) -> None:
     """Drive the stack without a screen, drain it, and judge what became of every write.
 
-    Exit status: 0 every promise was kept, 1 one was broken, 2 bad usage or bad files.
+    Exit status: 0 every promise was kept and all was done, 1 a promise was broken or the run is
+    incomplete (a fault did not strike), 2 bad usage or bad files, a trace too that could not be
+    read to its end.
     """
     refuse_mixed_traffic(workload=workload, keys=keys, trace=trace, speed=speed, paced=bool(rate))
     if as_json and stat:
@@ -146,6 +149,7 @@ def run(
         show = watch.stat
     elif has_bar():
         show = watch.bar(expected, seconds)
+    announce_format(traffic, quiet=as_json)
     outcome = run_session(
         data,
         settings,
@@ -162,6 +166,7 @@ def run(
         print_json(outcome.report.as_json())
     else:
         print_text("\n".join(outcome.report.lines()))
+    print_incomplete(outcome.report.missing)
     if report is not None:
         from cachedesk.lab.publish.file import publish
         from cachedesk.lab.publish.origin import origin

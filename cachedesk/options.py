@@ -165,7 +165,9 @@ class Size(click.ParamType[int]):
         return size
 
 
-TRACE_FORMATS = ("csv", "jsonl", "redis-monitor", "twitter", "access-log", "keys", "ycsb")
+TRACE_FORMATS = (
+    "csv", "jsonl", "redis-monitor", "twitter", "access-log", "keys", "dump", "ycsb"
+)  # fmt: skip
 
 
 def trace_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,15 +187,16 @@ def trace_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--format",
             "form",
             type=click.Choice(TRACE_FORMATS),
-            help="What the trace is.  [default: as its content says]",
+            help="What the trace is; keys is any list of keys, dump what dump printed."
+            "  [default: as its content says]",
         ),
         click.option(
             "--trace",
             type=Named(path_type=Path, allow_dash=True),
             metavar="FILE",
-            help="Recorded traffic, plain, gzip or xz; - is standard input. It ends with the file."
-            " CSV (op,key,value), JSON lines, what redis-cli MONITOR prints, Twitter's traces, an"
-            " access log, keys one a line, or a workload of YCSB.",
+            help="Recorded traffic, plain, gzip, bzip2 or xz; - is standard input. It ends with the"
+            " file. CSV (op,key,value), JSON lines, what redis-cli MONITOR prints, Twitter's"
+            " traces, an access log, keys one a line, or a workload of YCSB.",
         ),
         click.option(
             "--keys",
@@ -216,7 +219,8 @@ speed_option: Decorator = click.option(
     "--speed",
     type=Speed(),
     metavar="SPEED",
-    help="Replay a trace by its own times: real, or 10x.  [default: max, as fast as it goes]",
+    help="Replay a trace by its own times: real, or 10x; a pause over a minute is cut to one."
+    "  [default: max, as fast as it goes]",
 )
 fill_option: Decorator = click.option(
     "--fill",

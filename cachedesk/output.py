@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -26,6 +27,14 @@ def print_bytes(raw: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(raw)
         sys.stdout.buffer.flush()
+
+
+def print_incomplete(missing: Sequence[str]) -> None:
+    """Say on our standard error what was not done that was asked, a line each."""
+    import click
+
+    for what in missing:
+        click.echo(f"cachedesk: incomplete: {' '.join(what.split())}", err=True)
 
 
 def is_terminal() -> bool:

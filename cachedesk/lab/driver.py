@@ -24,6 +24,7 @@ from cachedesk.lab.operations import Operation
 from cachedesk.lab.pace import Pace
 from cachedesk.lab.tally import Tally, total
 from cachedesk.lab.timetable import Timetable
+from cachedesk.lab.trace.record import TraceError
 
 _BURST = 64
 _WAITING_BURSTS = 2
@@ -164,6 +165,9 @@ class Driver:
     def _run(self) -> None:
         try:
             self._deal()
+        except TraceError as error:
+            # What was read until then is done.
+            self._note(error)
         except Exception as error:  # noqa: BLE001 - raised again by ``finish``
             self._fail(error)
         for queue in self._queues:
@@ -204,14 +208,16 @@ class Driver:
     def _deal_burst(self, size: int) -> int:
         bursts: list[list[Operation]] = [[] for _ in self._clients]
         dealt = 0
-        for operation in itertools.islice(self._operations, size):
-            bursts[self._client_of(operation.key)].append(operation)
-            dealt += 1
-        for queue, burst in zip(self._queues, bursts, strict=True):
-            if burst and self._may_shed and queue.full():
-                self._shed.shed += len(burst)
-            elif burst:
-                queue.put(burst)
+        try:
+            for operation in itertools.islice(self._operations, size):
+                bursts[self._client_of(operation.key)].append(operation)
+                dealt += 1
+        finally:
+            for queue, burst in zip(self._queues, bursts, strict=True):
+                if burst and self._may_shed and queue.full():
+                    self._shed.shed += len(burst)
+                elif burst:
+                    queue.put(burst)
         return dealt
 
     def _client_of(self, key: bytes) -> int:
@@ -242,7 +248,10 @@ class Driver:
                     self._on_count(next(self._count))
 
     def _fail(self, error: BaseException) -> None:
+        self._note(error)
+        self.stop()
+
+    def _note(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
             self._site.on_failure(error)
-        self.stop()

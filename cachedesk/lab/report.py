@@ -6,12 +6,14 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from cachedesk.engine.printable import safe
 from cachedesk.engine.snapshot import Percentiles
 from cachedesk.lab.evidence import Evidence
 from cachedesk.lab.recording.recorder import Recorded
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
 from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.telling import counted, read_lines
 from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
 _MOST_SHOWN = 5
@@ -21,9 +23,13 @@ _MOST_SHOWN = 5
 class Report:
     """What a run did and what came of it.
 
+    It is sound when every promise was kept, and all was done that was asked: the input read to its
+    end, every fault struck, everything flushed.
+
     ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
-    did not end. ``trouble``: why the run ended before its load did, empty when it did not.
-    ``trace``: what was read of a trace. ``safeguards_off``: those that were off at the end.
+    did not end. ``trouble``: why the run ended before its load did, empty when it did not;
+    ``unread``: why the trace could not be read on. ``trace``: what was read of a trace; ``pauses``:
+    how many pauses of it were cut short. ``safeguards_off``: those that were off at the end.
     ``recorded``: what was recorded meanwhile. ``evidence``: what else was seen of the stack.
     """
 
@@ -35,6 +41,8 @@ class Report:
     drain_seconds: float | None
     faults: Sequence[InjectedFault] = ()
     trouble: str = ""
+    unread: str = ""
+    pauses: int = 0
     recorded: Recorded | None = None
     trace: Count | None = None
     safeguards_off: tuple[str, ...] = ()
@@ -45,14 +53,33 @@ class Report:
         """True when the load came to its end and everything was flushed."""
         return self.drain_seconds is not None and not self.trouble
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What was asked for and was not done, in sentences without a full stop."""
+        return (*_missing_input(self), *_missing_faults(self.faults))
+
+    @property
+    def sound(self) -> bool:
+        """True when every promise was kept and all was done that was asked."""
+        return self.verdict.sound and self.complete and not self.missing
+
+    @property
+    def exit_code(self) -> int:
+        """0 when it is sound, 2 when every promise was kept but the input is bad, 1 otherwise."""
+        if self.sound:
+            return 0
+        return 2 if self.verdict.sound and tuple(_missing_input(self)) else 1
+
     def as_json(self) -> dict[str, object]:
         """Return the object that ``run --json`` prints (the design, section 5, and more)."""
         tally, verdict = self.tally, self.verdict
         seen = {} if self.evidence is None else self.evidence.as_json()
         return {
             "run": self.title,
-            "sound": self.verdict.sound if verdict.judged else None,
-            "complete": self.complete,
+            "sound": self.sound if verdict.judged else None,
+            "kept": verdict.sound if verdict.judged else None,
+            "complete": self.complete and not self.missing,
+            "incomplete": list(self.missing),
             "trouble": self.trouble or None,
             "ops": {
                 "get": tally.gets,
@@ -95,7 +122,9 @@ class Report:
             "lag_seconds": {"p50": self.lag.p50, "p99": self.lag.p99, "max": self.lag.max},
             "faults": [asdict(fault) for fault in self.faults],
             "recording": None if self.recorded is None else asdict(self.recorded),
-            "trace": None if self.trace is None else self.trace.as_json(),
+            "trace": None
+            if self.trace is None
+            else {**self.trace.as_json(), "pauses_cut": self.pauses},
             "seconds": round(self.seconds, 3),
             "drain_seconds": None if self.drain_seconds is None else round(self.drain_seconds, 3),
             "ops_per_second": round(tally.done / self.seconds) if self.seconds else 0,
@@ -135,16 +164,33 @@ class Report:
             at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
             yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"
         if self.trace is not None:
-            yield from _read(self.trace)
+            yield from read_lines(self.trace, self.pauses)
         if self.recorded is not None:
             yield f"  record  {self.recorded}"
         yield from self.judgement()
+
+    def _kept(self) -> str:
+        """Return what is said when every promise was kept."""
+        buried = f" ({self.verdict.dead:,} as dead letters)" if self.verdict.dead else ""
+        kept = (
+            f"very one of the {self.verdict.accepted:,} acknowledged writes was kept{buried}"
+            ", each applied once, and no read was stale."
+        )
+        if self.missing:
+            return f"Not all was done that was asked. Of what was done, e{kept}"
+        if not self.complete:
+            return f"Sound, as far as it went: e{kept}"
+        if self.trace is not None and self.trace.differing:
+            return f"Sound, for what was replayed: e{kept}"
+        return f"Sound: e{kept}"
 
     def judgement(self) -> Iterator[str]:
         """Yield the verdict in sentences."""
         verdict = self.verdict
         if self.trouble:
             yield f"Ended early: {self.trouble}."
+        for what in self.missing:
+            yield f"Incomplete: {what}."
         if self.drain_seconds is None:
             yield f"Not drained: {verdict.pending:,} events are pending; they are safe in the log."
         if verdict.uncertain:
@@ -153,14 +199,11 @@ class Report:
                 " each is unknown."
             )
         if not verdict.judged:
-            yield "Not judged: nobody kept a ledger."
+            yield "Not judged: there was no ledger."
             return
+        yield from _left_out(self.trace)
         if verdict.sound:
-            buried = f" ({verdict.dead:,} as dead letters)" if verdict.dead else ""
-            yield (
-                f"Sound: every one of the {verdict.accepted:,} acknowledged writes was kept{buried}"
-                ", each applied once, and no read was stale."
-            )
+            yield self._kept()
             return
         for count, what in (
             (verdict.lost, "acknowledged writes are LOST: ids"),
@@ -182,9 +225,38 @@ class Report:
             yield f"Broken: {verdict.dirty_reads:,} reads rested on a write that was LOST later."
 
 
+def _missing_input(report: Report) -> Iterator[str]:
+    if report.unread:
+        yield f"the trace could not be read on: {report.unread}"
+    trace = report.trace
+    if trace is None:
+        return
+    if trace.cut:
+        yield f"{trace.cut}, after line {trace.lines:,}"
+    if not report.tally.done and not report.unread and not report.trouble:
+        yield "there was no operation in the trace"
+
+
+def _missing_faults(faults: Iterable[InjectedFault]) -> Iterator[str]:
+    for fault in faults:
+        if not fault.injected:
+            yield f"{fault.name}@{fault.when} did not strike: {fault.said}"
+
+
+def _left_out(trace: Count | None) -> Iterator[str]:
+    """Yield what of a trace was not replayed and might be missed, in sentences."""
+    if trace is None:
+        return
+    if trace.differing:
+        told = counted(trace.differing, len(trace.differing))
+        yield f"Left out, so the end state differs from the source's: {told}."
+    if trace.unfinished is not None:
+        yield f"Left out: line {trace.unfinished[0]:,}, the last, is unfinished."
+
+
 def _ledger(verdict: Verdict) -> dict[str, int | None]:
     if not verdict.judged:
-        # Zero would say that somebody had looked.
+        # Zero would say that it was counted.
         unknown = ("applied", "pending", "dead", "lost", "duplicated", "phantoms", "wrong")
         return {"accepted": verdict.accepted, **dict.fromkeys(unknown)}
     return {
@@ -199,21 +271,6 @@ def _ledger(verdict: Verdict) -> dict[str, int | None]:
         "unfounded": len(verdict.unfounded),
         "uncertain": len(verdict.uncertain),
     }
-
-
-def _read(trace: Count) -> Iterator[str]:
-    yield f"  trace   {trace.lines:,} lines of {trace.format}"
-    if trace.bad:
-        shown = "; ".join(f"line {number}: {what}" for number, what in trace.examples)
-        more = trace.bad - len(trace.examples)
-        rest = f"; and {more:,} more" if more > 0 else ""
-        yield f"          {trace.bad:,} malformed lines were skipped: {shown}{rest}"
-    if trace.skipped:
-        most = trace.skipped.most_common(_MOST_SHOWN)
-        shown = ", ".join(f"{name} {count:,}" for name, count in most)
-        more = len(trace.skipped) - len(most)
-        rest = f" and {more:,} other kinds" if more > 0 else ""
-        yield f"          no meaning here, so left out: {shown}{rest}"
 
 
 def _how_stale(stale: Sequence[StaleRead]) -> str:
@@ -244,8 +301,7 @@ def _as_json(differences: Iterable[Difference]) -> list[dict[str, object]]:
 
 def _some(things: Sequence[int] | Sequence[bytes]) -> str:
     shown = ", ".join(
-        thing.decode(errors="replace") if isinstance(thing, bytes) else str(thing)
-        for thing in things[:_MOST_SHOWN]
+        safe(thing) if isinstance(thing, bytes) else str(thing) for thing in things[:_MOST_SHOWN]
     )
     more = len(things) - _MOST_SHOWN
     return f"{shown} and {more:,} more" if more > 0 else shown
@@ -253,7 +309,7 @@ def _some(things: Sequence[int] | Sequence[bytes]) -> str:
 
 def _told(differences: Sequence[Difference]) -> str:
     shown = "; ".join(
-        f"{each.key.decode(errors='replace')} is {_brief(each.found)}, not {_brief(each.expected)}"
+        f"{safe(each.key)} is {_brief(each.found)}, not {_brief(each.expected)}"
         for each in differences[:_MOST_SHOWN]
     )
     more = len(differences) - _MOST_SHOWN
@@ -261,4 +317,4 @@ def _told(differences: Sequence[Difference]) -> str:
 
 
 def _brief(value: bytes | None) -> str:
-    return "absent" if value is None else repr(value[:40].decode(errors="replace"))
+    return "absent" if value is None else f"'{safe(value, 40)}'"

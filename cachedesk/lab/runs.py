@@ -58,8 +58,9 @@ def run_session(
         failpoints: armed before the stack opens, as ``point=terms;…``.
 
     Returns:
-        The report, and 0 when every promise was kept, 1 when one was broken or the run could not
-        be completed, or 128 and the number of the signal that ended it early.
+        The report, and 0 when every promise was kept and all was done, 1 when a promise was broken
+        or the run could not be completed, 2 when the trace could not be read to its end, or 128 and
+        the number of the signal that ended it early.
 
     Raises:
         CachedeskError: the stack cannot be opened, or the traffic cannot be read on; or nothing
@@ -91,4 +92,4 @@ def run_session(
         report = replace(report, evidence=evidence)
     if signals.exit_code is not None:
         return Outcome(report, signals.exit_code)
-    return Outcome(report, 0 if report.verdict.sound and report.complete else 1)
+    return Outcome(report, report.exit_code)

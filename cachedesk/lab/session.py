@@ -38,6 +38,7 @@ from cachedesk.lab.recording.recorder import Recorded, Recorder, check_apart, sh
 from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import PlannedFault, Schedule
 from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.record import TraceError
 from cachedesk.lab.verdict import Verdict
 
 PATIENCE_SECONDS = 30.0
@@ -73,7 +74,12 @@ class Traffic(Protocol):
 
     @property
     def share(self) -> float | None:
-        """How much of it was done, 0 to 1; ``None`` when nobody knows."""
+        """How much of it was done, 0 to 1; ``None`` when that is not known."""
+        ...
+
+    @property
+    def pauses(self) -> int:
+        """How many pauses of a trace were cut short."""
         ...
 
     def operations(self) -> Iterable[Operation]:
@@ -212,12 +218,16 @@ class Session:
             trouble: why the load was ended early, for the report.
 
         Raises:
-            CachedeskError: the operations could not be read on, or the files are damaged.
+            CachedeskError: the files are damaged.
         """
+        unread = ""
         try:
             tally = self.driver.finish()
         except GaveUp as error:
             tally, trouble = self.driver.tally(), str(error)
+        except TraceError as error:
+            # What was done until then is judged like any other run.
+            tally, unread = self.driver.tally(), str(error)
         except CachedeskError:
             raise
         except Exception as error:  # noqa: BLE001 - a defect too is judged, and said in the report
@@ -238,6 +248,8 @@ class Session:
             drain_seconds=drain_seconds,
             faults=faults,
             trouble=trouble,
+            unread=unread,
+            pauses=self._traffic.pauses,
             recorded=self.recorded,
             trace=self._traffic.count,
             safeguards_off=off,

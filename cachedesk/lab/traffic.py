@@ -27,6 +27,7 @@ class WorkloadTraffic:
     exact = False
     count = None
     share = None
+    pauses = 0
 
     def __post_init__(self) -> None:
         # So that a misspelt name is found before anything is opened.
@@ -58,6 +59,7 @@ class TraceTraffic:
     fill_bytes: int = 0
     exact: bool = field(default=True, init=False)
     _reading: Reading | None = field(default=None, init=False)
+    _table: Timetable | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.speed is not None and not self.trace.timed:
@@ -82,6 +84,11 @@ class TraceTraffic:
         """How much of it was read, 0 to 1; ``None`` when nobody knows."""
         return None if self._reading is None else self._reading.share
 
+    @property
+    def pauses(self) -> int:
+        """How many pauses of it were so long that they were cut short."""
+        return 0 if self._table is None else self._table.pauses
+
     def operations(self) -> Iterator[Operation]:
         """Return the operations, from the first."""
         self._reading = self.trace.reading()
@@ -89,7 +96,8 @@ class TraceTraffic:
             return self._reading.operations()
         if not self._reading.timed:
             raise TraceError(f"{self.trace.path}: its lines do not say when they were written")
-        return Timetable(self._reading.records(), self.speed)
+        self._table = Timetable(self._reading.records(), self.speed)
+        return self._table
 
     def stop(self) -> None:
         """Wait for no more of it."""

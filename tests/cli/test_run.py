@@ -30,10 +30,16 @@ def test_a_run_says_its_verdict_in_words(cachedesk: Command, tmp_path: Path) -> 
         "--data", tmp_path,
     )  # fmt: skip
     said = done.stdout.decode()
-    assert done.returncode == 0
+    # A fault that did not strike was asked for: the run is not what it was to be.
+    assert done.returncode == 1
     assert "fault   redis.kill@500ops at" in said
     assert "fault   redis.kill@99m never: the run ended before it" in said
-    assert said.splitlines()[-1].startswith("Sound: every one of the ")
+    assert "Incomplete: redis.kill@99m did not strike: the run ended before it." in said
+    assert said.splitlines()[-1].startswith("Not all was done that was asked. Of what was done, ")
+    assert done.stderr.count(b"\n") == 1
+    done = cachedesk("run", "--ops", 100, "--data", tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.decode().splitlines()[-1].startswith("Sound: every one of the ")
 
 
 def test_stat_prints_a_header_and_a_line_a_second(cachedesk: Command, tmp_path: Path) -> None:

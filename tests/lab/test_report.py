@@ -59,7 +59,7 @@ def test_a_sound_run_says_so_last() -> None:
         (replace(SOUND, unfounded=(Difference(b"k", b"2", b"1"),)), "receipts or refusals"),
         (
             replace(SOUND, stale_reads=1, stale=(StaleRead(b"\xff", b"2", b"1", 3, 0.25),)),
-            "1 reads were STALE: \ufffd is '1', not '2'; at worst 3 versions and 0.250 s behind",
+            "1 reads were STALE: \\xff is '1', not '2'; at worst 3 versions and 0.250 s behind",
         ),
         (
             replace(SOUND, lost=tuple(range(100))),

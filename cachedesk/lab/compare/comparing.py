@@ -18,6 +18,7 @@ from cachedesk.lab.signals import Signals
 from cachedesk.lab.watch import Watch
 
 _PREFIX = "cachedesk-compare-"
+_SIGNALLED = 128
 
 Announce = Callable[[str], Watch]
 """Told what runs next, as ``2 of 4: maxmemory=8mb``; returns what watches it."""
@@ -43,9 +44,9 @@ class ComparedVariant:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What came of all variants. ``traffic``: its title. ``faults``: as they were planned.
-    ``planned``: how many runs there should have been. ``exit_code``: 0 when every run kept every
-    promise and came to its end, 1 when one did not, or 128 and the number of the signal that ended
-    it early."""
+    ``planned``: how many runs there should have been. ``exit_code``: 0 when every run was sound, 1
+    when one was not, 2 when the trace could not be read to its end, or 128 and the number of the
+    signal that ended it early."""
 
     traffic: str
     faults: tuple[PlannedFault, ...]
@@ -69,6 +70,11 @@ class Comparison:
     def broken(self) -> tuple[ComparedRun, ...]:
         """The runs that broke a promise."""
         return tuple(run for run in self.runs if not run.report.verdict.sound)
+
+    @property
+    def sound(self) -> bool:
+        """Whether all runs were made, and each was sound."""
+        return len(self.runs) == self.planned and all(run.report.sound for run in self.runs)
 
 
 def compare(
@@ -116,10 +122,13 @@ def compare(
                     failpoints=failpoints,
                 )
             runs.append(ComparedRun(variant, turn, outcome.report))
-            if outcome.exit_code > 1:
+            if outcome.exit_code >= _SIGNALLED:
                 exit_code = outcome.exit_code
                 break
-            exit_code = exit_code or outcome.exit_code
+            # A broken promise weighs more than a bad file.
+            exit_code = (
+                1 if 1 in (exit_code, outcome.exit_code) else max(exit_code, outcome.exit_code)
+            )
     return Comparison(
         traffic.title,
         tuple(faults),

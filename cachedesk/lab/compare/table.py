@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from cachedesk.engine.snapshot import Percentiles
-from cachedesk.lab.compare.comparing import ComparedVariant, Comparison
+from cachedesk.lab.compare.comparing import ComparedRun, ComparedVariant, Comparison
 from cachedesk.lab.compare.figures import Figures
 from cachedesk.lab.compare.varying import varied_names
+from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.telling import counted, read_lines
 
 NOTHING = "\N{EN DASH}"
 
@@ -90,6 +92,9 @@ def lines(comparison: Comparison) -> Iterator[str]:
             )
             yield "  ".join(padded).rstrip()
         yield "Times are p50/p99 in milliseconds; keys are those in Redis when the load ended."
+    trace = _trace(comparison)
+    if trace is not None:
+        yield from read_lines(trace, comparison.runs[0].report.pauses)
     yield from verdict(comparison)
 
 
@@ -99,18 +104,45 @@ def verdict(comparison: Comparison) -> Iterator[str]:
         where = f" (round {run.round})" if comparison.rounds > 1 else ""
         for sentence in run.report.judgement():
             yield f"{run.variant.title}{where}: {sentence}"
-    for run in comparison.runs:
-        if not run.report.complete and run.report.verdict.sound:
-            why = run.report.trouble or "not everything was flushed"
-            yield f"Not complete: {run.variant.title}: {why}."
+    for what, runs in _incomplete(comparison).items():
+        everywhere = len(runs) == len(comparison.runs)
+        where = "" if everywhere else f"{', '.join(run.variant.title for run in runs)}: "
+        yield f"Incomplete: {where}{what}."
     if len(comparison.runs) < comparison.planned:
         yield f"Ended early: {len(comparison.runs)} of {comparison.planned} runs were made."
+    trace = _trace(comparison)
+    differing = counted(trace.differing, len(trace.differing)) if trace is not None else ""
+    if differing:
+        yield f"Left out, so the end state differs from the source's: {differing}."
     if not comparison.broken:
         writes = sum(run.report.verdict.accepted for run in comparison.runs)
-        yield (
-            f"Sound: in {len(comparison.runs)} runs every one of the {writes:,} acknowledged"
-            " writes was kept, each applied once, and no read was stale."
+        kept = (
+            f"n {len(comparison.runs)} runs every one of the {writes:,} acknowledged writes was"
+            " kept, each applied once, and no read was stale."
         )
+        if not comparison.sound:
+            yield f"Not all was done that was asked. Of what was done, i{kept}"
+        else:
+            yield f"Sound{', for what was replayed' if differing else ''}: i{kept}"
+
+
+def _incomplete(comparison: Comparison) -> dict[str, list[ComparedRun]]:
+    """Return what was asked for and not done, each with the runs that lack it."""
+    found: dict[str, list[ComparedRun]] = {}
+    for run in comparison.runs:
+        report = run.report
+        told = [*report.missing]
+        if not report.complete:
+            told.append(report.trouble or "not everything was flushed")
+        if report.verdict.sound:
+            for what in told:
+                found.setdefault(what, []).append(run)
+    return found
+
+
+def _trace(comparison: Comparison) -> Count | None:
+    """Return what was read of the trace; it is the same for all runs."""
+    return comparison.runs[0].report.trace if comparison.runs else None
 
 
 def as_json(comparison: Comparison) -> dict[str, object]:
@@ -120,7 +152,7 @@ def as_json(comparison: Comparison) -> dict[str, object]:
         "faults": [f"{fault.name}@{fault.when}" for fault in comparison.faults],
         "rounds": comparison.rounds,
         "planned": comparison.planned,
-        "sound": not comparison.broken,
+        "sound": comparison.sound,
         "table": [
             {"settings": dict(one.variant.chosen), **_figures(one.figures)}
             for one in comparison.compared

@@ -26,6 +26,7 @@ from cachedesk.lab.publish.chart import Chart, Series, scale
 from cachedesk.lab.publish.paper import Finding, Origin, Paper, Prose, Section, Table, Tone
 from cachedesk.lab.publish.settings import settings_table
 from cachedesk.lab.publish.words import count_of, percent, visible
+from cachedesk.lab.trace.telling import sentences
 
 _MOST_LINES = 6
 _FAR = 6.0
@@ -122,11 +123,9 @@ def _finding(comparison: Comparison) -> Finding:
     sentences = tuple(visible(sentence) for sentence in verdict(comparison))
     if comparison.broken:
         return Finding(Tone.BROKEN, "Broken", sentences)
-    complete = comparison.exit_code == 0
-    word = "Sound" if complete else "Sound, but not complete"
     return Finding(
-        Tone.KEPT if complete else Tone.OPEN,
-        word,
+        Tone.KEPT if comparison.sound else Tone.OPEN,
+        "Sound" if comparison.sound else "Incomplete",
         tuple(
             sentence.removeprefix("Sound: ")[:1].upper() + sentence.removeprefix("Sound: ")[1:]
             for sentence in sentences
@@ -158,5 +157,7 @@ def _traffic(comparison: Comparison) -> list[Prose]:
         )
     if comparison.faults:
         faults = ", ".join(f"{fault.name}@{fault.when}" for fault in comparison.faults)
-        said.append(Prose(f"In each run these faults struck: {faults}."))
+        said.append(Prose(f"These faults were planned for each run: {faults}."))
+    if comparison.runs and (trace := comparison.runs[0].report.trace) is not None:
+        said += map(Prose, map(visible, sentences(trace, comparison.runs[0].report.pauses)))
     return said

@@ -36,6 +36,7 @@ from cachedesk.lab.publish.words import (
 from cachedesk.lab.report import Report
 from cachedesk.lab.tally import Tally
 from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.telling import sentences
 
 _WAYS = {
     Way.HIT: "read: hit in Redis",
@@ -69,7 +70,7 @@ def run_paper(report: Report, origin: Origin) -> Paper:
     if told := tuple(_faults(report)):
         sections.append(Section("Faults, and what they caused", told))
     if report.trace is not None:
-        sections.append(Section("The trace", tuple(_trace(report.trace))))
+        sections.append(Section("The trace", tuple(trace_blocks(report.trace, report.pauses))))
     sections.append(Section("Reads and writes", tuple(_operations(report))))
     if evidence is not None:
         sections.append(Section("How long a caller waited", (latencies(evidence.latencies),)))
@@ -80,8 +81,7 @@ def run_paper(report: Report, origin: Origin) -> Paper:
 def finding(report: Report) -> Finding:
     """Return the verdict on a run in a word, and the sentences that ``run`` prints."""
     verdict = report.verdict
-    word = "Sound" if report.complete else "Sound, but not complete"
-    tone = Tone.KEPT if report.complete else Tone.OPEN
+    word, tone = ("Sound", Tone.KEPT) if report.sound else ("Incomplete", Tone.OPEN)
     if not verdict.judged:
         word, tone = "Not judged", Tone.OPEN
     elif not verdict.sound:
@@ -111,14 +111,17 @@ def _times(found: Latencies, way: Way) -> Percentiles:
     return times
 
 
-def _trace(trace: Count) -> Iterator[Block]:
+def trace_blocks(trace: Count, pauses: int = 0) -> Iterator[Block]:
+    """Yield what was read of a trace."""
     yield Prose(f"{number(trace.lines)} lines of the format {trace.format} were read.")
+    if told := tuple(sentences(trace, pauses)):
+        yield Listing(told)
     if trace.bad:
         lines = (f"line {number}: {visible(what)}" for number, what in trace.examples)
-        yield Prose(f"{count_of(trace.bad, 'malformed line')} left out; the first:")
+        yield Prose("The first malformed lines:")
         yield Listing(tuple(lines))
     if trace.skipped:
-        yield Prose("What has no meaning here was left out:")
+        yield Prose("What was left out:")
         most = trace.skipped.most_common(MOST_ROWS)
         rows = tuple((visible(name), number(count)) for name, count in most)
         yield Table(("command", "times"), rows)

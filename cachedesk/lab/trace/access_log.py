@@ -2,7 +2,8 @@
 
 Each request for a path adds one to ``views:<path>`` and its bytes to ``analytics:bytes:<path>``,
 which are write-behind unless configured otherwise. The query is left out: it would make a key of
-each search. (https://httpd.apache.org/docs/current/logs.html#accesslog)
+each search. A request that is for no path (``CONNECT``, ``OPTIONS *``, a TLS greeting that was sent
+in the clear) is counted and left out. (https://httpd.apache.org/docs/current/logs.html#accesslog)
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from functools import lru_cache
 from cachedesk.lab.trace.record import NOTHING, Record, Wrong, add, record
 
 LINE = re.compile(
-    rb'\S+ \S+ .*?\[(?P<time>[^\]]{20,30})\] "(?P<request>(?:[^"\\]|\\.)*)" \d{3} (?P<size>\d+|-)'
+    rb'\S+ \S+ .*?\[(?P<time>[^\]]{20,30})\] "(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)"'
+    rb" \d{3} (?P<size>\d+|-)"
 )
 
+_REQUEST = re.compile(rb"\s*([A-Za-z]{1,20})\s+(\S+)")
+_PATH = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]{0,30}://")
 _TIME = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def says(line: bytes) -> bool:
+    """Whether ``line`` is one of an access log."""
+    match = LINE.match(line)
+    return match is not None and _TIME.fullmatch(match["time"].decode(errors="replace")) is not None
 
 
 def parse(line: bytes) -> Record:
@@ -29,10 +39,14 @@ def parse(line: bytes) -> Record:
     if match is None:
         raise Wrong('it is no line of an access log: host, user, [time], "request", status, bytes')
     at = _seconds(match["time"].decode(errors="replace"))
-    parts = match["request"].split()
-    if len(parts) < 2:
+    request = _REQUEST.match(match["request"])
+    if request is None:
         return Record((), at, "(a request without a path)")
-    path = parts[1].partition(b"?")[0].partition(b"#")[0]
+    method, target = request.groups()
+    if not _PATH.match(target):
+        name = method.upper().decode()
+        return Record((), at, f"{name} *" if target == b"*" else name)
+    path = target.partition(b"?")[0].partition(b"#")[0]
     hit = add(b"views:" + path, 1)
     if match["size"] in (b"-", b"0"):
         return record(at, hit)

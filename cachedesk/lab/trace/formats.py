@@ -1,14 +1,13 @@
-"""The formats, by name, and which one a trace has: its content says so, never its file's name."""
+"""The formats of traces, by name, and how each is read."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cachedesk.lab.trace import access_log, keylist, monitor, native, twitter
-from cachedesk.lab.trace.record import Record, TraceError
+from cachedesk.lab.trace.record import Record
 from cachedesk.lab.trace.stream import Lines
 
 
@@ -43,11 +42,14 @@ class LineUnits:
 @dataclass(frozen=True, slots=True)
 class Format:
     """How one format is read. ``timed``: its lines say when they were written. ``parser`` is
-    called with the share of writes and the seed, for those that have none of their own."""
+    called with the share of writes and the seed, for those that have none of their own. ``ours``:
+    it is written for cachedesk, so that a wrong line is a mistake; what other programs write has
+    lines that mean something else."""
 
     name: str
     parser: Callable[[float, int], Callable[[Any], Record]]
     timed: bool = False
+    ours: bool = False
     units: Callable[[Lines], Any] = LineUnits
 
 
@@ -56,68 +58,19 @@ def _plain(parse: Callable[[Any], Record]) -> Callable[[float, int], Callable[[A
 
 
 YCSB = "ycsb"
+CSV, JSONL, MONITOR, TWITTER, ACCESS_LOG, KEYS, DUMP = (
+    "csv", "jsonl", "redis-monitor", "twitter", "access-log", "keys", "dump"
+)  # fmt: skip
 FORMATS = {
     it.name: it
     for it in (
-        Format("csv", _plain(native.from_csv), units=native.CsvRows),
-        Format("jsonl", _plain(native.from_json)),
-        Format("redis-monitor", _plain(monitor.parse), timed=True),
-        Format("twitter", _plain(twitter.parse), timed=True),
-        Format("access-log", _plain(access_log.parse), timed=True),
-        Format("keys", keylist.parser),
+        Format(CSV, _plain(native.from_csv), ours=True, units=native.CsvRows),
+        Format(JSONL, _plain(native.from_json), ours=True),
+        Format(MONITOR, monitor.parser, timed=True),
+        Format(TWITTER, _plain(twitter.parse), timed=True),
+        Format(ACCESS_LOG, _plain(access_log.parse), timed=True),
+        Format(KEYS, keylist.parser),
+        Format(DUMP, _plain(native.from_dump), ours=True),
     )
 }
 NAMES = (*FORMATS, YCSB)
-
-_YCSB = re.compile(rb"(?m)^\s*(recordcount|operationcount|readproportion|workload)\s*[=:]")
-_TWITTER = re.compile(
-    rb"\d+(?:\.\d+)?,.+,\d+,\d+,[^,\n]*,(?:%s),\d+\s*$" % b"|".join(twitter.OPERATIONS)
-)
-_MOST_LINES = 20
-
-
-def detected(lines: Lines) -> str:
-    """Return the name of the format of what is to be read.
-
-    Raises:
-        TraceError: it is empty, or it looks like several or like none; the message says how to
-            force one.
-    """
-    start = lines.start.removeprefix(b"\xef\xbb\xbf")
-    whole = start.splitlines()[:_MOST_LINES]
-    if not start.strip():
-        raise TraceError(f"{lines.name}: it is empty; a trace begins with op,key,value")
-    first = next(line for line in whole if line.strip())
-    if b"\0" not in first:
-        for name, looks_so in _SIGNS:
-            if looks_so(first, whole, start):
-                return name
-    raise TraceError(
-        f"{lines.name} line 1: cannot tell what it is; the header op,key,value is missing, and it"
-        f" is none of {', '.join(NAMES)} by its looks (--format forces one)"
-    )
-
-
-def _looks_like_keys(first: bytes, whole: list[bytes], start: bytes) -> bool:
-    # One word a line. What has commas or blanks is rather a table that is wrong somewhere.
-    body = whole[:-1] if len(whole) > 1 else whole
-    words = [line.strip() for line in body if line.strip()]
-    return bool(words) and not any(re.search(rb'[\0-\x20,"{}=]', word) for word in words)
-
-
-_Sign = Callable[[bytes, list[bytes], bytes], bool]
-_SIGNS: tuple[tuple[str, _Sign], ...] = (
-    ("csv", lambda first, whole, start: first.strip().replace(b'"', b"") == b"op,key,value"),
-    ("jsonl", lambda first, whole, start: first.lstrip().startswith(b"[")),
-    ("redis-monitor", lambda first, whole, start: _is_monitor(first, whole)),
-    ("access-log", lambda first, whole, start: access_log.LINE.match(first) is not None),
-    ("twitter", lambda first, whole, start: _TWITTER.match(first) is not None),
-    (YCSB, lambda first, whole, start: _YCSB.search(start) is not None),
-    ("keys", _looks_like_keys),
-)
-
-
-def _is_monitor(first: bytes, whole: list[bytes]) -> bool:
-    if first.strip() == b"OK" and len(whole) > 1:
-        first = whole[1]
-    return monitor.LINE.match(first) is not None

@@ -2,10 +2,10 @@
 
     1339518083.107412 [0 127.0.0.1:60866] "incr" "views:article:1"
 
-(https://redis.io/docs/latest/commands/monitor/.) A command of a script is there too, with ``lua``
-for its client, and is taken; the script itself is not. Nothing expires here, so ``EXPIRE`` has no
-meaning and ``SETEX`` is a set. Whether a conditional write (``SETNX``, ``SET … NX``) was done is
-not in the trace, so it is skipped. Keys of a database other than 0 begin with ``db1:`` and so on.
+(https://redis.io/docs/latest/commands/monitor/.) Redis 2.4 wrote ``(db 0)`` or nothing for the
+client. A command of a script is there too, with ``lua`` for its client, and is taken; the script
+itself is not. What stands before the time (``ts``, ``docker logs``) is not looked at. Nothing
+expires here: expiries are counted. Keys of a database other than 0 begin with ``db1:`` and so on.
 """
 
 from __future__ import annotations
@@ -13,48 +13,132 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from cachedesk.lab.operations import Operation
-from cachedesk.lab.trace.record import (
-    NOTHING,
-    Record,
-    Wrong,
-    add,
-    amount_of,
-    delete,
-    get,
-    put,
-    record,
-    shown,
+from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.trace.commands import Sent, Taken, taken
+from cachedesk.lab.trace.record import NOTHING, Record, Wrong, record, shown
+
+MOST_LIVE = 1_000_000
+"""How many written keys are remembered; with more, what FLUSHALL deletes is not known."""
+
+_MOST_ARGUMENTS = 1024 * 1024
+"""What Redis takes of one command."""
+
+_HEAD = (
+    rb"(?P<at>\d{1,12}\.\d{1,9})"
+    rb"(?: \[(?P<db>\d{1,6}) (?P<client>.*?)\]| \(db (?P<old>\d{1,6})\))?"
+    rb' (?P<args>".*)'
 )
+LINE = re.compile(_HEAD)
+PREFIXED = re.compile(rb'(?:[^"\n]{0,300}?[^"\n\d.])??' + _HEAD)
 
-LINE = re.compile(rb'(?P<at>\d{1,12}\.\d{1,9}) \[(?P<db>\d{1,6}) (?P<client>.*?)\] (?P<args>".*)')
-
-_ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"')
-_ARGUMENTS = re.compile(rb'(?:"(?:[^"\\]|\\.)*" ?)+')
+_OK = re.compile(rb"\+?OK")
+_OTHERS = re.compile(
+    rb"Warning: |AUTH failed|-?\(error\) |Error: |Could not connect|Unrecognized option"
+    rb"|\(\d+\.\d+s\)$|(?:not connected|\S{1,255}:\d{1,5}(?:\[\d+\])?)> "
+)
+_ARGUMENT = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+_ARGUMENTS = re.compile(rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+" ?+)++')
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)")
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}
 
 
+def says(line: bytes) -> bool:
+    """Whether ``line`` is one of MONITOR; with its client, it may be cut off."""
+    match = PREFIXED.match(line)
+    if match is None:
+        return False
+    return match["db"] is not None or _ARGUMENTS.fullmatch(match["args"].rstrip()) is not None
+
+
+def is_reply(line: bytes) -> bool:
+    """Whether ``line`` is the reply to MONITOR, or an empty one."""
+    text = line.strip()
+    return not text or _OK.fullmatch(text) is not None
+
+
 def parse(line: bytes) -> Record:
-    """Return what one line says."""
-    line = line.rstrip(b"\r\n")
-    if not line or line == b"OK":
-        return NOTHING
-    match = LINE.fullmatch(line)
-    if match is None or not _ARGUMENTS.fullmatch(match["args"]):
-        raise Wrong(
-            'it is no line of MONITOR, like 1339518083.107412 [0 127.0.0.1:60866] "get" "a"'
-        )
-    name, *arguments = (_unescaped(found) for found in _ARGUMENT.findall(match["args"]))
-    at, command = float(match["at"]), name.upper().decode(errors="replace")
-    take = _COMMANDS.get(command)
-    operations = take(arguments) if take is not None else None
-    if operations is None:
-        return Record((), at, _named(command, arguments))
-    if match["db"] != b"0":
-        prefix = b"db%s:" % match["db"]
-        operations = [operation._replace(key=prefix + operation.key) for operation in operations]
-    return record(at, *operations)
+    """Return what one line says, as the first of a capture."""
+    return Capture()(line)
+
+
+def parser(share: float, seed: int) -> Callable[[bytes], Record]:
+    """Return what reads the lines of one capture, in order."""
+    return Capture()
+
+
+class Capture:
+    """Reads one capture. It remembers the keys that were written, so that ``FLUSHALL`` is what it
+    was: a delete of each."""
+
+    def __init__(self) -> None:
+        # By database; a dict keeps the order in which they came.
+        self._live: dict[bytes, dict[bytes, None]] | None = {}
+        self._count = 0
+
+    def __call__(self, line: bytes) -> Record:
+        """Return what the next line says.
+
+        Raises:
+            Wrong: it is none of MONITOR.
+        """
+        line = line.rstrip(b"\r\n")
+        if is_reply(line):
+            return NOTHING
+        match = LINE.fullmatch(line) or PREFIXED.fullmatch(line)
+        if match is None or not _ARGUMENTS.fullmatch(match["args"]):
+            if _OTHERS.match(line):
+                return Record(skipped="(words of redis-cli)")
+            raise Wrong(
+                'it is no line of MONITOR, like 1339518083.107412 [0 127.0.0.1:60866] "get" "a"'
+            )
+        at = float(match["at"])
+        if match["args"].count(b'" "') >= _MOST_ARGUMENTS:
+            return Record((), at, "(a command with over 1,048,576 arguments)", differs=True)
+        name, *arguments = (_unescaped(found) for found in _ARGUMENT.findall(match["args"]))
+        return self._said(match["db"] or match["old"] or b"0", name, arguments, at)
+
+    def _said(self, db: bytes, name: bytes, arguments: Sequence[bytes], at: float) -> Record:
+        live = None if self._live is None else self._live.get(db, {})
+        command = name.upper().decode(errors="replace")
+        # Whole milliseconds are what Redis compares.
+        sent = Sent(command, arguments, at * 1000 // 1, live, self._everywhere)
+        found = taken(sent)
+        called = _named(command, found)
+        if not found.operations and not found.expires:
+            return Record((), at, called, differs=found.differs)
+        operations = found.operations
+        if command == "FLUSHALL":
+            self._live, self._count = {} if self._live is not None else None, 0
+        else:
+            for operation in operations:
+                self._note(db, operation)
+            operations = [each._replace(key=_prefix(db) + each.key) for each in operations]
+        made = record(at, *operations, expiry=called if found.expires else "")
+        if found.differs:
+            return made._replace(skipped=called, times=1, differs=True)
+        return made
+
+    def _everywhere(self) -> Sequence[bytes] | None:
+        if self._live is None:
+            return None
+        return [_prefix(db) + key for db, keys in self._live.items() for key in keys]
+
+    def _note(self, db: bytes, operation: Operation) -> None:
+        if self._live is None or operation.op is Verb.GET:
+            return
+        keys = self._live.setdefault(db, {})
+        before = len(keys)
+        if operation.op is Verb.DELETE:
+            keys.pop(operation.key, None)
+        else:
+            keys[operation.key] = None
+        self._count += len(keys) - before
+        if self._count > MOST_LIVE:
+            self._live = None
+
+
+def _prefix(db: bytes) -> bytes:
+    return b"" if db == b"0" else b"db%s:" % db
 
 
 def _unescaped(text: bytes) -> bytes:
@@ -70,74 +154,9 @@ def _unescaped(text: bytes) -> bytes:
     )
 
 
-def _named(command: str, arguments: Sequence[bytes]) -> str:
-    """Return what a command that is skipped is counted as."""
-    if command == "SET":
-        return "SET NX/XX"
-    return command if command.isalnum() and len(command) <= 30 else shown(command)
-
-
-Taken = Sequence[Operation] | None
-
-
-Take = Callable[[Sequence[bytes]], Taken]
-
-
-def _needs(count: int, take: Take) -> Take:
-    def checked(arguments: Sequence[bytes]) -> Taken:
-        if len(arguments) < count:
-            # Redis shows what it was sent, wrong or not.
-            return None
-        return take(arguments)
-
-    return checked
-
-
-def _set(arguments: Sequence[bytes]) -> Taken:
-    key, value, *options = arguments
-    words = {option.upper() for option in options}
-    if words & {b"NX", b"XX"}:
-        return None
-    return [get(key), put(key, value)] if b"GET" in words else [put(key, value)]
-
-
-def _mset(arguments: Sequence[bytes]) -> Taken:
-    if len(arguments) % 2:
-        return None
-    return [put(key, value) for key, value in zip(arguments[::2], arguments[1::2], strict=True)]
-
-
-def _expire(arguments: Sequence[bytes]) -> Taken:
-    # At once is a delete; later has no meaning here.
-    return [delete(arguments[0])] if arguments[1].startswith((b"-", b"0")) else None
-
-
-_get = _needs(1, lambda arguments: [get(arguments[0])])
-_get_all = _needs(1, lambda arguments: [get(key) for key in arguments])
-_delete = _needs(1, lambda arguments: [delete(key) for key in arguments])
-_setex = _needs(3, lambda arguments: [put(arguments[0], arguments[2])])
-
-_COMMANDS: dict[str, Callable[[Sequence[bytes]], Taken]] = {
-    "GET": _get,
-    "GETRANGE": _get,
-    "SUBSTR": _get,
-    "STRLEN": _get,
-    "GETEX": _get,
-    "MGET": _get_all,
-    "EXISTS": _get_all,
-    "SET": _needs(2, _set),
-    "SETEX": _setex,
-    "PSETEX": _setex,
-    "GETSET": _needs(2, lambda arguments: [get(arguments[0]), put(arguments[0], arguments[1])]),
-    "GETDEL": _needs(1, lambda arguments: [get(arguments[0]), delete(arguments[0])]),
-    "MSET": _needs(2, _mset),
-    "INCR": _needs(1, lambda arguments: [add(arguments[0], 1)]),
-    "DECR": _needs(1, lambda arguments: [add(arguments[0], -1)]),
-    "INCRBY": _needs(2, lambda arguments: [add(arguments[0], amount_of(arguments[1]))]),
-    "DECRBY": _needs(2, lambda arguments: [add(arguments[0], amount_of(b"-" + arguments[1]))]),
-    "DEL": _delete,
-    "UNLINK": _delete,
-    "EXPIRE": _needs(2, _expire),
-    "PEXPIRE": _needs(2, _expire),
-}
-"""What the commands come to here; any other is skipped, and counted by its name."""
+def _named(command: str, found: Taken) -> str:
+    """Return what a command is counted as."""
+    name = command if len(command) <= 30 and command.isprintable() else shown(command)
+    if found.refused:
+        return f"{name} that Redis refused"
+    return "SET NX/XX" if command == "SET" and found.differs else name

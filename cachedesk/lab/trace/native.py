@@ -1,5 +1,6 @@
 """cachedesk's own traces: CSV with the header ``op,key,value`` (UTF-8, RFC 4180), and JSON lines
-such as ``["incr","views:article:1",1]``. The verbs are those of the library."""
+such as ``["incr","views:article:1",1]`` or ``{"op":"incr","key":"views:article:1","value":1}``. The
+verbs are those of the library. What ``dump`` printed is read back as a set of each key."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import difflib
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -18,6 +20,14 @@ from cachedesk.lab.trace.record import NOTHING, Record, Wrong, shown
 from cachedesk.lab.trace.stream import Lines, text_of
 
 HEADER = ["op", "key", "value"]
+
+_MOST_FREE = 64 * 1024
+# Any JSON may take two hundred times its own size in memory: of a long line only what an operation
+# may be is parsed.
+_Field = str | int | float | bool | dict[Literal["base64"], str] | None
+_SHAPE = msgspec.json.Decoder(
+    list[_Field] | dict[Literal["op", "key", "value"], str | int | float | bool | None]
+)
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _VERBS = {str(verb): verb for verb in Verb}
@@ -32,9 +42,9 @@ class CsvRows:
         csv.field_size_limit(MAX_VALUE_BYTES)
         self._lines = lines
         self._rows = csv.reader(map(text_of, lines), strict=True)
-        self._ended = 0
+        self._ended = lines.number
         self._headed = False
-        self.line = 0
+        self.line = lines.number
         """The first line of the row that was read last, or the one that is wrong."""
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -81,6 +91,18 @@ def from_json(line: bytes) -> Record:
     return Record((_from_json(text),)) if text.strip() else NOTHING
 
 
+def from_dump(line: bytes) -> Record:
+    """Return what one line of ``cachedesk dump`` says."""
+    text = text_of(line)
+    if not text.strip():
+        return NOTHING
+    fields = _decoded(text)
+    if not isinstance(fields, list) or len(fields) != 2:
+        raise Wrong('it is no line of a dump, like ["order:17","paid"]')
+    key, value = _text("the key", fields[0]), _text("the value", fields[1])
+    return Record((Operation(Verb.SET, _key(key), _value(value)),))
+
+
 def _from_csv(fields: Sequence[str]) -> Operation:
     if len(fields) != len(HEADER):
         raise Wrong(f"{_count(len(fields), 'field')} instead of {len(HEADER)}: {','.join(HEADER)}")
@@ -97,14 +119,38 @@ def _from_csv(fields: Sequence[str]) -> Operation:
     return Operation(verb, _key(key.encode()))
 
 
-def _from_json(line: str) -> Operation:
+def _decoded(line: str) -> object:
+    """Return the JSON of ``line``: any if it is short, or what an operation may be."""
     try:
-        fields = msgspec.json.decode(line)
+        if len(line) > _MOST_FREE:
+            _SHAPE.decode(line)
+        return msgspec.json.decode(line)
+    except msgspec.ValidationError as error:
+        raise Wrong(f"it is not JSON of an operation: {error}") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise Wrong(f"it is not JSON: {error}") from None
-    if not isinstance(fields, list):
-        raise Wrong('it is not an array such as ["incr","views:article:1",1]')
-    verb = _verb(fields[0] if fields else None)
+
+
+def _listed(found: object) -> list[object]:
+    """Return the fields of an operation that is an array, or an object with names."""
+    if isinstance(found, list):
+        return found
+    if isinstance(found, dict) and {"op", "key"} <= found.keys() <= {"op", "key", "value"}:
+        return [found[name] for name in ("op", "key", "value") if name in found]
+    raise Wrong(
+        'it is not an array such as ["incr","views:article:1",1], nor an object with op, key, value'
+    )
+
+
+def _from_json(line: str) -> Operation:
+    found = _decoded(line)
+    fields = _listed(found)
+    try:
+        verb = _verb(fields[0] if fields else None)
+    except Wrong as wrong:
+        if len(fields) != 2 or not isinstance(found, list):
+            raise
+        raise Wrong(f"{wrong}; if it is what dump printed, use --format dump") from None
     wanted = (3,) if verb in _TAKES_VALUE else (2, 3)
     if len(fields) not in wanted:
         raise Wrong(f"{_count(len(fields), 'field')} instead of {wanted[0]} for {verb}")

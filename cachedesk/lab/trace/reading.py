@@ -1,4 +1,8 @@
-"""Reading a trace: line by line, with what is wrong or meaningless counted or refused."""
+"""Reading a trace: line by line, with what is wrong or meaningless counted or refused.
+
+Every line of a trace is one of these: operations, a counted skip, a malformed line that was to be
+skipped, a line before the first that is of the format, or the unfinished last one.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from pathlib import Path
 
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.trace import ycsb
-from cachedesk.lab.trace.formats import FORMATS, YCSB, Format, detected
-from cachedesk.lab.trace.record import Record, TraceError, Wrong
+from cachedesk.lab.trace.detecting import detected, forced
+from cachedesk.lab.trace.formats import CSV, FORMATS, YCSB, Format
+from cachedesk.lab.trace.record import TOO_LONG, Record, TooLong, TraceError, Wrong
 from cachedesk.lab.trace.stream import STDIN, Lines
 
 MOST_CHECKED_BYTES = 256 * 1024 * 1024
@@ -36,14 +41,36 @@ USUAL = Ways()
 
 @dataclass(slots=True)
 class Count:
-    """What was read. ``bad``: malformed lines, of which some are in ``examples`` with their
-    numbers; ``skipped``: how often each command had no meaning here."""
+    """What was read.
+
+    ``sure``: the format was named, or has a sign of its own. ``bad``: malformed lines, of which
+    some are in ``examples`` with their numbers. ``before``: lines before the first that is of the
+    format. ``skipped``: how often each command was left out; ``differing``: those of them for which
+    the end state differs from the source's; ``expiries``: how often a write had an expiry, which
+    was dropped. ``unfinished``: the last line, without a line break, and what
+    is wrong with it. ``cut``: why it could not be read to its end; empty if it was.
+    """
 
     format: str = ""
+    sure: bool = True
     lines: int = 0
     bad: int = 0
+    before: int = 0
     examples: list[tuple[int, str]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    differing: Counter[str] = field(default_factory=Counter)
+    expiries: Counter[str] = field(default_factory=Counter)
+    unfinished: tuple[int, str] | None = None
+    cut: str = ""
+
+    def note(self, record: Record) -> None:
+        """Count what ``record`` does not come to."""
+        if record.skipped:
+            self.skipped[record.skipped] += record.times
+            if record.differs:
+                self.differing[record.skipped] += record.times
+        if record.expiry:
+            self.expiries[record.expiry] += 1
 
     def as_json(self) -> dict[str, object]:
         """Return it as an object."""
@@ -52,7 +79,12 @@ class Count:
             "lines": self.lines,
             "bad": self.bad,
             "bad_lines": [list(example) for example in self.examples],
+            "before": self.before,
             "skipped": dict(self.skipped.most_common()),
+            "differing": dict(self.differing.most_common()),
+            "expiries": dict(self.expiries.most_common()),
+            "unfinished": None if self.unfinished is None else list(self.unfinished),
+            "cut": self.cut or None,
         }
 
 
@@ -69,11 +101,13 @@ class Reading:
         self._ways = ways
         self._lines = Lines(path)
         try:
-            self.count = Count(ways.format or detected(self._lines))
+            found = forced(self._lines, ways.format) if ways.format else detected(self._lines)
         except BaseException:
             self._lines.close()
             raise
-        self._format = FORMATS.get(self.count.format)
+        self.count = Count(found.name, found.sure)
+        self._before = found.before
+        self._format = FORMATS.get(found.name)
 
     @property
     def timed(self) -> bool:
@@ -98,7 +132,7 @@ class Reading:
             yield from record.operations
 
     def records(self) -> Iterator[Record]:
-        """Yield what each line says.
+        """Yield what each line says. What cannot be read on ends it; ``count.cut`` says why.
 
         Raises:
             TraceError: a line is malformed, and was not to be skipped.
@@ -120,29 +154,59 @@ class Reading:
         self._lines.close()
 
     def _read(self, form: Format) -> Iterator[Record]:
+        count = self.count
+        self._pass(form)
         units = form.units(self._lines)
         parse = form.parser(self._ways.writes, self._ways.seed)
+        begun = False
         while True:
             try:
-                record = parse(next(units))
+                unit = next(units)
+                if isinstance(unit, bytes) and unit[:1] == b"\0" and not form.ours:
+                    # A log that was rotated under its writer begins with a run of these.
+                    unit = unit.lstrip(b"\0")
+                record = parse(unit)
             except StopIteration:
+                count.cut = self._lines.cut
                 return
+            except TooLong as error:
+                if form.ours:
+                    self._is_bad(units.line, str(error))
+                else:
+                    count.note(Record(skipped=TOO_LONG, differs=True))
+                continue
             except Wrong as error:
-                self._is_bad(units.line, str(error))
+                if begun and self._lines.unfinished and units.line == self._lines.number:
+                    count.unfinished = (units.line, str(error))
+                else:
+                    self._is_bad(units.line, str(error))
                 continue
             finally:
-                self.count.lines = self._lines.number
-            if record.skipped:
-                self.count.skipped[record.skipped] += 1
+                count.lines = self._lines.number
+            count.note(record)
             if record.operations:
+                begun = True
                 yield record
+
+    def _pass(self, form: Format) -> None:
+        """Pass over what stands before the first line of the format."""
+        if form.ours and form.name != CSV:
+            return
+        for number in range(1, self._before + 1):
+            line = next(self._lines)
+            if not line.strip(b" \t\r\n\0"):
+                continue
+            if form.ours:
+                self._is_bad(number, "it stands before the header op,key,value (--skip-bad)")
+            else:
+                self.count.before += 1
 
     def _generated(self) -> Iterator[Record]:
         try:
             core = ycsb.properties(self._lines)
         except Wrong as error:
             raise TraceError(f"{self._lines.name}: {error}") from None
-        self.count.lines = self._lines.number
+        self.count.lines, self.count.cut = self._lines.number, self._lines.cut
         for operation in ycsb.operations(core, self._ways.seed):
             yield Record((operation,))
 
@@ -160,6 +224,7 @@ class Trace:
 
     ``operations`` and ``verbs``: how many there are of all and of each, when it was read to its
     end once and found good; ``None`` when it is too long for that, or can be read once only.
+    ``format``: what it is, empty when that is seen only when it is read; ``sure``: as in ``Count``.
     """
 
     path: Path
@@ -167,6 +232,8 @@ class Trace:
     verbs: dict[Verb, int] | None
     ways: Ways = USUAL
     timed: bool = False
+    format: str = ""
+    sure: bool = True
 
     def __iter__(self) -> Iterator[Operation]:
         return read(self.path, self.ways)
@@ -187,15 +254,18 @@ def check(path: Path, ways: Ways = USUAL) -> Trace:
     if path == STDIN:
         if ways.format and ways.format not in FORMATS and ways.format != YCSB:
             raise TraceError(f"there is no format {ways.format!r}")
-        return Trace(path, None, None, ways, timed=_may_be_timed(ways.format))
+        return Trace(path, None, None, ways, _may_be_timed(ways.format), ways.format)
     reading = Reading(path, ways)
+    known = (ways, reading.timed, reading.count.format, reading.count.sure)
     if not reading.repeatable:
         reading.close()
-        return Trace(path, None, None, ways, reading.timed)
+        return Trace(path, None, None, *known)
     verbs = Counter(operation.op for operation in reading.operations())
+    if reading.count.cut:
+        raise TraceError(f"{path}: {reading.count.cut}")
     if not verbs:
         raise TraceError(f"{path}: there are no operations in it")
-    return Trace(path, verbs.total(), dict(verbs), ways, reading.timed)
+    return Trace(path, verbs.total(), dict(verbs), *known)
 
 
 def read(path: Path, ways: Ways = USUAL) -> Iterator[Operation]:

@@ -6,7 +6,7 @@ import binascii
 from typing import NamedTuple
 
 from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
+from cachedesk.engine.events import MAX_KEY_BYTES, MAX_VALUE_BYTES
 from cachedesk.lab.operations import Operation, Verb
 
 
@@ -18,42 +18,38 @@ class Wrong(Exception):
     """What is wrong with one line."""
 
 
+class TooLong(Wrong):
+    """A line is longer than any that is read."""
+
+
 class Record(NamedTuple):
     """One line. ``at``: when, in seconds of any clock (``None``: it does not say).
 
-    ``skipped``: the name of what has no meaning here (a command, most often), empty if it has.
+    ``skipped``: the name of what was left out (a command, most often), empty if nothing was;
+    ``times``: how often. ``differs``: the end state differs from the source's for it. ``expiry``:
+    the name of a command whose expiry was dropped, empty if it had none.
     """
 
-    operations: tuple[Operation, ...]
+    operations: tuple[Operation, ...] = ()
     at: float | None = None
     skipped: str = ""
+    times: int = 1
+    differs: bool = False
+    expiry: str = ""
 
 
-NOTHING = Record(())
+NOTHING = Record()
 
-_UNUSABLE = "(a key that is empty or over 1,024 bytes)"
-
-
-def record(at: float | None, *operations: Operation) -> Record:
-    """Return a record of somebody else's keys: those that cannot be used here are skipped."""
-    if all(1 <= len(operation.key) <= MAX_KEY_BYTES for operation in operations):
-        return Record(operations, at)
-    return Record((), at, _UNUSABLE)
+UNUSABLE = "(a key that is empty or over 1,024 bytes)"
+TOO_LONG = "(a line that is too long)"
 
 
-def amount_of(text: bytes) -> int:
-    """Return the number that ``text`` is.
-
-    Raises:
-        Wrong: it is none of 64 bits.
-    """
-    try:
-        number = int(text[:30])
-    except ValueError:
-        raise Wrong(f"{shown(text)} is not a whole number") from None
-    if not COUNTER_MIN <= number <= COUNTER_MAX:
-        raise Wrong(f"{shown(text)} is out of the range of 64 bits")
-    return number
+def record(at: float | None, *operations: Operation, expiry: str = "") -> Record:
+    """Return a record of another program's keys: those that cannot be used here are left out."""
+    good = tuple(each for each in operations if 1 <= len(each.key) <= MAX_KEY_BYTES)
+    if len(good) == len(operations):
+        return Record(operations, at, expiry=expiry)
+    return Record(good, at, UNUSABLE, len(operations) - len(good), expiry=expiry)
 
 
 def made_up(key: bytes, size: int) -> bytes:

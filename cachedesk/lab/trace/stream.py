@@ -1,11 +1,13 @@
-"""Where a trace comes from: a file or standard input, plain, gzip or xz, read once, forwards.
+"""Where a trace comes from: a file or standard input, plain or packed, read once, forwards.
 
-Nothing is held but the line in hand, so a trace may be as long as it likes. How far it was read is
-told in bytes of the file itself, compressed or not, so that a progress bar is right for both.
+Nothing is held but the lines that are looked at and the one in hand, so a trace may be as long as
+it likes. How far it was read is told in bytes of the file itself, packed or not, so that a progress
+bar is right for both. What cannot be read on ends the trace; ``cut`` says why.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import lzma
@@ -14,20 +16,28 @@ import select
 import stat
 import sys
 import zlib
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cachedesk.engine.events import MAX_VALUE_BYTES
-from cachedesk.lab.trace.record import TraceError, Wrong
+from cachedesk.lab.trace import foreign
+from cachedesk.lab.trace.record import TooLong, TraceError, Wrong
 
 STDIN = Path("-")
-LINE_BYTES = 2 * MAX_VALUE_BYTES
+LINE_BYTES = 16 * 1024 * 1024
+"""No line is longer: what one line is parsed to must fit into memory."""
 
 _LOOK_SECONDS = 0.2
 _BOM = b"\xef\xbb\xbf"
 _START_BYTES = 64 * 1024
-_GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\0"
+_MOST_LAYERS = 4
 _BAD_DATA = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+_PACKED: tuple[tuple[str, tuple[bytes, ...], Any], ...] = (
+    ("gzip", (b"\x1f\x8b",), lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
+    ("xz", (b"\xfd7zXZ\0", b"\x5d\0\0"), lzma.LZMAFile),
+    ("bzip2", tuple(b"BZh%d1AY&SY" % level for level in range(1, 10)), bz2.BZ2File),
+)
 
 
 class _Raw(io.RawIOBase):
@@ -65,58 +75,104 @@ class Lines:
         """Open it; ``-`` is standard input.
 
         Raises:
-            TraceError: it cannot be opened, or is not a file.
+            TraceError: it cannot be opened, is not a file, or is known to be no trace.
         """
         self.path = path
         self.number = 0
+        """The number of the line that was read last."""
+        self.cut = ""
+        """Why it ended before its end; empty if it did not."""
+        self.unfinished = False
+        """Whether the line that was read last has no line break."""
         self.name = "standard input" if path == STDIN else str(path)
         self.bytes: int | None = None
+        self._packed = ""
+        self._head: deque[bytes | TooLong] = deque()
         self._raw = self._open()
         self._stream: io.BufferedReader = io.BufferedReader(self._raw, _START_BYTES)
         try:
-            self.compressed = self._unpack()
-            self.start = self._stream.peek(_START_BYTES)
+            self._unpack()
         except _BAD_DATA as error:
             self.close()
             raise TraceError(f"{self.name}: it cannot be unpacked: {error}") from error
         except OSError as error:
             self.close()
-            raise TraceError(f"{self.name}: it cannot be read: {error.strerror}") from error
+            raise TraceError(f"{self.name}: it cannot be read: {_said(error)}") from error
+        except TraceError:
+            self.close()
+            raise
 
-    def __iter__(self) -> Lines:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            line = self._stream.readline(LINE_BYTES)
-        except _BAD_DATA as error:
-            raise TraceError(f"{self.name}: it cannot be unpacked: {error}") from error
-        except OSError as error:
-            raise TraceError(f"{self.name}: it cannot be read: {error.strerror}") from error
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if self.number == 1:
-            line = line.removeprefix(_BOM)
-        if len(line) >= LINE_BYTES:
-            while len(line) >= LINE_BYTES and not line.endswith(b"\n"):
-                line = self._stream.readline(LINE_BYTES)
-            raise Wrong(f"it is over {LINE_BYTES:,} bytes long")
-        return line
+    @property
+    def compressed(self) -> bool:
+        """Whether it is packed."""
+        return bool(self._packed)
 
     @property
     def done(self) -> int:
         """How many bytes of the file were read."""
         return self._raw.done
 
+    def __iter__(self) -> Lines:
+        return self
+
+    def __next__(self) -> bytes:
+        line = self._head.popleft() if self._head else self._read()
+        if line is None:
+            raise StopIteration
+        self.number += 1
+        if isinstance(line, TooLong):
+            self.unfinished = False
+            raise line
+        self.unfinished = not line.endswith(b"\n")
+        return line.removeprefix(_BOM) if self.number == 1 else line
+
+    def ahead(self) -> Iterator[bytes]:
+        """Yield the lines that come next without taking them; one that is too long is empty. A
+        line of a pipe is waited for only when it is asked for."""
+        place = 0
+        while True:
+            if place == len(self._head):
+                line = self._read()
+                if line is None:
+                    return
+                self._head.append(line)
+            found = self._head[place]
+            if isinstance(found, TooLong):
+                found = b""
+            yield found.removeprefix(_BOM) if self.number + place == 0 else found
+            place += 1
+
     def give_up(self) -> None:
-        """End it, even if somebody waits for a pipe. May be called by any thread."""
+        """End it, even if a pipe is waited for. May be called by any thread."""
         self._raw.given_up = True
 
     def close(self) -> None:
         """Close the file. Standard input itself stays open."""
         self._stream.close()
         self._raw.close()
+
+    def _read(self) -> bytes | TooLong | None:
+        """Return the next line; ``None`` at the end."""
+        try:
+            line = self._stream.readline(LINE_BYTES)
+            if len(line) >= LINE_BYTES and not line.endswith(b"\n"):
+                while line and not line.endswith(b"\n"):
+                    line = self._stream.readline(LINE_BYTES)
+                return TooLong(f"it is over {LINE_BYTES:,} bytes long")
+        except EOFError:
+            why = f"its {self._packed} data ends in the middle"
+        except _BAD_DATA as error:
+            why = f"its {self._packed} data is damaged: {error}"
+        except OSError as error:
+            why = f"it cannot be read on: {_said(error)}"
+        else:
+            if self._raw.given_up and not line.endswith(b"\n"):
+                return None
+            return line or None
+        # A pipe that was given up ends in the middle too, and is not to blame for it.
+        if not self._raw.given_up:
+            self.cut = why
+        return None
 
     def _open(self) -> _Raw:
         if self.path == STDIN:
@@ -130,22 +186,29 @@ class Lines:
             self.bytes = status.st_size
             return _Raw(os.open(self.path, os.O_RDONLY), waits=False, owned=True)
         except OSError as error:
-            raise TraceError(f"{self.path}: it cannot be read: {error.strerror}") from error
+            raise TraceError(f"{self.path}: it cannot be read: {_said(error)}") from error
         except ValueError as error:
             if isinstance(error, TraceError):
                 raise
             raise TraceError(f"{str(self.path)!r}: it cannot be read: {error}") from error
 
-    def _unpack(self) -> bool:
-        start = self._stream.peek(len(_XZ))
-        if start.startswith(_GZIP):
-            unpacked: Any = gzip.GzipFile(fileobj=self._stream)
-        elif start.startswith(_XZ):
-            unpacked = lzma.LZMAFile(self._stream)  # noqa: SIM115 - closed by ``close``
-        else:
-            return False
-        self._stream = io.BufferedReader(unpacked)
-        return True
+    def _unpack(self) -> None:
+        for _ in range(_MOST_LAYERS):
+            start = self._stream.peek(_START_BYTES)
+            for name, signs, unpacked in _PACKED:
+                if start.startswith(signs):
+                    self._packed = name
+                    self._stream = io.BufferedReader(unpacked(self._stream), _START_BYTES)
+                    break
+            else:
+                if what := foreign.named(start):
+                    raise TraceError(f"{self.name}: {what}")
+                return
+        raise TraceError(f"{self.name}: it is packed more than {_MOST_LAYERS - 1} times")
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def text_of(line: bytes) -> str:

@@ -2,10 +2,14 @@
 
 The keys are made anonymous, and of values there are the sizes: a value is made up from them.
 (Yang, Yue and Rashmi, "A large scale analysis of hundreds of in-memory cache clusters at Twitter",
-OSDI 2020; https://github.com/twitter/cache-trace.) Nothing expires here.
+OSDI 2020; https://github.com/twitter/cache-trace.) Nothing expires here: writes with a TTL are
+counted.
 """
 
 from __future__ import annotations
+
+import math
+import re
 
 from cachedesk.lab.trace.record import (
     NOTHING,
@@ -23,6 +27,9 @@ READS = (b"get", b"gets")
 STORES = (b"set", b"add", b"replace", b"cas")
 OTHERS = (b"append", b"prepend", b"delete", b"incr", b"decr")
 OPERATIONS = (*READS, *STORES, *OTHERS)
+
+LINE = re.compile(rb"\d+(?:\.\d+)?,.+,\d+,\d+,[^,\n]*,(?:%s),\d+\s*$" % b"|".join(OPERATIONS))
+"""What a good line looks like."""
 
 _FIELDS = 7
 
@@ -44,15 +51,18 @@ def parse(line: bytes) -> Record:
         at, size = float(fields[0]), int(fields[-4])
     except ValueError:
         raise Wrong("the timestamp or the value size is not a number") from None
+    if not math.isfinite(at):
+        raise Wrong("the timestamp is not a finite number")
     operation = fields[-2]
+    expiry = "" if fields[-1].strip() in (b"", b"0") else operation.decode(errors="replace")
     if operation in READS:
         return record(at, get(key))
     if operation in STORES:
-        return record(at, put(key, made_up(key, max(0, size))))
+        return record(at, put(key, made_up(key, max(0, size))), expiry=expiry)
     if operation == b"delete":
         return record(at, delete(key))
     if operation in (b"incr", b"decr"):
-        return record(at, add(key, 1 if operation == b"incr" else -1))
+        return record(at, add(key, 1 if operation == b"incr" else -1), expiry=expiry)
     if operation in OPERATIONS:
-        return Record((), at, operation.decode())
+        return Record((), at, operation.decode(), differs=True)
     raise Wrong(f"there is no operation {operation.decode(errors='replace')!r}")

@@ -18,6 +18,15 @@ from cachedesk.lab.operations import Operation
 from cachedesk.lab.skew import Draw, Latest, Uniform, Zipfian
 from cachedesk.lab.trace.record import Wrong, get, made_up, put, shown
 
+NAMES = frozenset(
+    {
+        "fieldcount", "fieldlength", "recordcount", "operationcount", "readproportion",
+        "updateproportion", "insertproportion", "scanproportion", "readmodifywriteproportion",
+        "requestdistribution", "maxscanlength",
+    }
+)  # fmt: skip
+"""The properties that count here."""
+
 _MOST_RECORDS = 100_000_000
 _Kind = TypeVar("_Kind", int, float)
 _DRAWS: dict[str, Callable[[int], Draw]] = {
@@ -68,7 +77,8 @@ def properties(lines: Iterable[bytes]) -> Core:
         text = line.decode("latin-1").strip()
         if text and text[0] not in "#!":
             name, _, value = text.partition("=" if "=" in text else ":")
-            found[name.strip()] = value.strip()
+            if name.strip() in NAMES:
+                found[name.strip()] = value.strip()
     known = Core()
     fields = _number(found, "fieldcount", 10, int) * _number(found, "fieldlength", 100, int)
     core = Core(

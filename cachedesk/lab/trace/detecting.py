@@ -1,0 +1,183 @@
+"""Which format a trace has: its first lines say so, never its file's name.
+
+The first line that is one of a format tells, or, where other lines stand before it, two of them. A
+list of keys has no sign of its own, so it is one only if every line that is looked at can be
+nothing else. What is none of these is named as unknown: a guess would replay something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from cachedesk.lab.trace import access_log, monitor, twitter, ycsb
+from cachedesk.lab.trace.formats import (
+    ACCESS_LOG,
+    CSV,
+    FORMATS,
+    JSONL,
+    KEYS,
+    MONITOR,
+    NAMES,
+    TWITTER,
+    YCSB,
+)
+from cachedesk.lab.trace.record import TraceError, shown
+from cachedesk.lab.trace.stream import Lines
+
+MOST_LINES = 20
+"""How many lines are looked at, but for empty ones and comments."""
+
+_MOST_BYTES = 256 * 1024
+_AGREE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The format of a trace. ``before``: how many lines stand before the first that is of it.
+    ``sure``: it has a sign of its own."""
+
+    name: str
+    before: int = 0
+    sure: bool = True
+
+
+def detected(lines: Lines) -> Found:
+    """Return the format of what is to be read.
+
+    Raises:
+        TraceError: it is empty, or none of the formats; the message says what to do.
+    """
+    looked: list[bytes] = []
+    votes: Counter[str] = Counter()
+    firsts: dict[str, int] = {}
+    strangers = 0
+    for place, line in enumerate(_sample(lines)):
+        looked.append(line)
+        name = sign_of(line)
+        if name:
+            votes[name] += 1
+            firsts.setdefault(name, place)
+            if votes[name] >= (_AGREE if strangers else 1):
+                return Found(name, firsts[name])
+        elif line.strip(_BLANK) and not monitor.is_reply(line):
+            strangers += 1
+    if _is_ycsb(looked):
+        return Found(YCSB)
+    if len(votes) == 1 and sum(votes.values()) == 1 and strangers <= _AGREE:
+        # One line of a short file, under a warning or a comment.
+        ((name, place),) = firsts.items()
+        return Found(name, place)
+    if not votes and _are_keys(looked):
+        return Found(KEYS, sure=False)
+    raise _unknown(lines.name, looked)
+
+
+def forced(lines: Lines, name: str) -> Found:
+    """Return the format ``name`` with what stands before its first line."""
+    form = FORMATS.get(name)
+    if form is not None and not form.ours and name != KEYS:
+        places = [place for place, line in enumerate(_sample(lines)) if sign_of(line) == name]
+        if len(places) >= _AGREE:
+            return Found(name, places[0])
+    return Found(name)
+
+
+def sign_of(line: bytes) -> str:
+    """Return the name of the format that ``line`` alone tells; empty if it tells none."""
+    line = line.lstrip(b"\0")
+    return next((name for name, fits in _SIGNS if fits(line)), "")
+
+
+_BLANK = b" \t\r\n\0\v\f"
+_JSON = re.compile(rb"\s*(?:\[\s*(?:[\"\[{\]]|$)|\{(?=[^\n]{0,200}\"op\"\s*:))")
+_VERBS = rb"(?:get|set|incr|delete)"
+
+
+def _is_header(line: bytes) -> bool:
+    return line.strip().replace(b'"', b"") == b"op,key,value"
+
+
+_SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+    (CSV, _is_header),
+    (JSONL, lambda line: _JSON.match(line) is not None),
+    (MONITOR, monitor.says),
+    (ACCESS_LOG, access_log.says),
+    (TWITTER, lambda line: twitter.LINE.match(line) is not None),
+)
+
+
+def _sample(lines: Lines) -> Iterator[bytes]:
+    """Yield the first lines, as many as say something."""
+    told = read = 0
+    for line in lines.ahead():
+        yield line
+        text, read = line.strip(_BLANK), read + len(line)
+        told += bool(text) and text[:1] not in (b"#", b"!")
+        if told >= MOST_LINES or read > _MOST_BYTES:
+            return
+
+
+_PROPERTY = re.compile(rb"\s*([A-Za-z][\w.-]{0,60})\s*[=:]")
+
+
+def _is_ycsb(looked: list[bytes]) -> bool:
+    """Whether it is a file of properties, one of which YCSB has."""
+    texts = [line for line in looked if line.strip() and line.lstrip()[:1] not in (b"#", b"!")]
+    matches = [_PROPERTY.match(text) for text in texts]
+    known = {name.encode() for name in (*ycsb.NAMES, "workload")}
+    return all(matches) and any(match[1] in known for match in matches if match)
+
+
+# Printable, and nothing that a table, a log or a program has between its words.
+_KEY = re.compile(rb"[^\0-\x20\x7f,;|\"'`{}\[\]()<>=?&\\#]{1,1024}")
+
+
+def _are_keys(looked: list[bytes]) -> bool:
+    words = [line.strip() for line in looked if line.strip()]
+    return len(words) >= _AGREE and all(map(_is_key, words))
+
+
+def _is_key(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return _KEY.fullmatch(word) is not None and not re.fullmatch(rb"op\Wkey\Wvalue", word)
+
+
+_HEADER = re.compile(rb"op\s*([;\t|:/ ]|, | ,)\s*key\s*\1\s*value", re.IGNORECASE)
+_ROW = re.compile(_VERBS + rb"([,;\t|])", re.IGNORECASE)
+_MISSING = "the header op,key,value is missing"
+
+
+def _unknown(name: str, looked: list[bytes]) -> TraceError:
+    numbers = [number for number, line in enumerate(looked, 1) if line.strip(_BLANK)]
+    if not numbers and sum(map(len, looked)) > _MOST_BYTES:
+        return TraceError(f"{name}: its first {_MOST_BYTES:,} bytes are blank")
+    if not numbers:
+        return TraceError(f"{name}: it is empty; a trace begins with op,key,value")
+    number = numbers[0]
+    first = looked[number - 1].strip(b"\xef\xbb\xbf" + _BLANK)
+    where = f"{name} line {number}"
+    unquoted = first.replace(b'"', b"").replace(b"'", b"")
+    if header := _HEADER.fullmatch(unquoted):
+        return TraceError(
+            f"{where}: the header is op,key,value with commas, not with {shown(header[1])}"
+        )
+    if unquoted.lower() == b"op,key,value":
+        return TraceError(f"{where}: the header is op,key,value, not {shown(first)}")
+    if unquoted.lower().startswith(b"op,") or _ROW.match(unquoted):
+        return TraceError(f"{where}: {_MISSING} (op, key and value with commas between them)")
+    if first.startswith(b"{"):
+        return TraceError(
+            f'{where}: cannot tell what it is; JSON lines are ["incr","views:1",1] or'
+            ' {"op":"incr","key":"views:1","value":1}'
+        )
+    looks = "its first line is" if len(numbers) == 1 else f"its first {len(numbers)} lines are"
+    return TraceError(
+        f"{where}: cannot tell what it is; {_MISSING}, and {looks} of none of"
+        f" {', '.join(NAMES)} (--format forces one): {shown(first)}"
+    )
