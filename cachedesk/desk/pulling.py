@@ -50,15 +50,21 @@ class Puller:
     def soon(self) -> None:
         """Pull, unless a pull is under way; complain when that takes too long."""
         if self._since is None:
-            self._app.run_worker(self.once(), group="pull")
+            # Marked here and not where it begins: a second call may come before that.
+            self._since = time.monotonic()
+            self._app.run_worker(self._pull(), group="pull")
             return
         waited = time.monotonic() - self._since
         if waited >= PATIENCE_SECONDS and self._app.is_running:
             self._lose(f"no answer for {waited:.0f} s")
 
     async def once(self) -> None:
-        """Pull and show what comes."""
-        self._since = time.monotonic()
+        """Pull and show what comes, unless a pull is under way."""
+        if self._since is None:
+            self._since = time.monotonic()
+            await self._pull()
+
+    async def _pull(self) -> None:
         try:
             snapshot = await in_background(self._source.snapshot)
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen says so and goes on
