@@ -9,13 +9,14 @@ from functools import partial
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
 from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
+from cachedesk.desk.parts import STARTING
 from cachedesk.desk.pulling import Puller
 from cachedesk.desk.safeguard_knobs import LABELS, is_on, meaning
 from cachedesk.desk.screens.desk import DeskScreen
@@ -24,6 +25,7 @@ from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.terminal_app import TerminalApp
 from cachedesk.desk.themes import PAPER, chosen
 from cachedesk.desk.widgets.chart import Chart
 from cachedesk.desk.widgets.hot_keys import HotKeys
@@ -42,12 +44,13 @@ from cachedesk.engine.commands import (
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.inspection import Inspector
 from cachedesk.engine.safeguards import NAMES
-from cachedesk.engine.snapshot import Snapshot, Source
+from cachedesk.engine.snapshot import EventKind, Snapshot, Source
 
 USUAL_HZ = 2.0
+_TOLD_SECONDS = 15.0
 
 
-class DeskApp(App[None]):
+class DeskApp(TerminalApp):
     """The desk over any source of snapshots.
 
     Args:
@@ -59,6 +62,7 @@ class DeskApp(App[None]):
         deeds: what can be done here, with the keys it is done with.
         theme: the colours, by name; empty: the usual, or what the environment names.
         greeting: greet who is new here, until the first key.
+        said: what happened to the desk before this one, told together with what was recovered.
     """
 
     TITLE = "cachedesk"
@@ -80,8 +84,10 @@ class DeskApp(App[None]):
         deeds: tuple[Deed, ...] = DEEDS,
         theme: str = "",
         greeting: bool = False,
+        said: str = "",
     ) -> None:
         super().__init__()
+        self._said = said
         self.register_theme(PAPER)
         self.theme = chosen(theme, os.environ)
         self._control = control
@@ -249,6 +255,10 @@ class DeskApp(App[None]):
 
     def _show(self, snapshot: Snapshot) -> None:
         self.desk.apply(snapshot)
+        if self._said and snapshot.redis.word != STARTING:
+            told = " ".join((self._said, *recovered(snapshot)))
+            self.notify(told, title="Killed, and back", timeout=_TOLD_SECONDS, markup=False)
+            self._said = ""
         if isinstance(self.screen, FaultsScreen | SteeringScreen | EvictScreen):
             self.screen.apply(snapshot)
         elif isinstance(self.screen, InspectorScreen):
@@ -282,3 +292,9 @@ class DeskApp(App[None]):
         else:
             # What was done is an event, or to be seen; a toast would only cover it.
             self.call_from_thread(self._puller.soon)
+
+
+def recovered(snapshot: Snapshot) -> list[str]:
+    """Return what was recovered when the stack was opened, in sentences."""
+    texts = (event.text for event in snapshot.events if event.kind is EventKind.RECOVERY)
+    return [f"{text[0].upper()}{text[1:]}." for text in texts if text]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from typing import ClassVar
 
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
 from textual.widgets import Static
+
+from cachedesk.desk.terminal_app import TerminalApp
 
 OCCUPIED = (
     "This desk is open in another tab",
@@ -16,7 +18,7 @@ OCCUPIED = (
 )
 
 
-class NoticeApp(App[None]):
+class NoticeApp(TerminalApp):
     """Shows a title and a text until it is closed.
 
     Args:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 
 from cachedesk.desk.app import DeskApp
@@ -69,11 +70,29 @@ def drive(
     """Run ``app`` without a terminal and ``script`` on it."""
 
     async def play() -> None:
+        eager = getattr(asyncio, "eager_task_factory", None)
+        if eager is not None:
+            # As ``App.run`` has it, and ``run_test`` has not.
+            asyncio.get_running_loop().set_task_factory(eager)
         async with app.run_test(size=size, notifications=True) as pilot:
             await pilot.pause()
             await script(pilot)
 
     asyncio.run(play())
+
+
+def write(app: DeskApp, text: str) -> None:
+    """Send ``text`` to the app in one piece, as a terminal does: keys, or a mouse's reports."""
+    assert app._driver is not None
+    parser = XTermParser()
+    for event in (*parser.feed(text), *parser.tick()):
+        app._driver.process_message(event)
+
+
+def click(column: int, row: int) -> str:
+    """Return what a terminal sends for a click on this cell, counted from 0."""
+    at = f"0;{column + 1};{row + 1}"
+    return f"\x1b[<{at}M\x1b[<{at}m"
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) -> None:

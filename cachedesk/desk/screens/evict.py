@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cachedesk.desk.amounts import NotAnAmount, share
 from cachedesk.desk.formats import cut, data_text, number
 from cachedesk.desk.keylist import filtered, pattern_of
+from cachedesk.desk.modal import Modal
 from cachedesk.engine.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
 from cachedesk.engine.policy import glob
 from cachedesk.engine.snapshot import Snapshot
@@ -24,7 +24,7 @@ from cachedesk.engine.snapshot import Snapshot
 _SHOWN_CELLS = 40
 
 
-class EvictScreen(ModalScreen[Command | None]):
+class EvictScreen(Modal[Command | None]):
     """Lets the user choose what to evict; it is dismissed with the command, or ``None``.
 
     Args:

@@ -10,16 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cachedesk.desk.faultlines import USUAL, countdown, state_of
+from cachedesk.desk.modal import Modal
 from cachedesk.engine.commands import Heal, Inject
 from cachedesk.engine.snapshot import FaultState, Snapshot
 
 
-class FaultsScreen(ModalScreen[Inject | Heal | None]):
+class FaultsScreen(Modal[Inject | Heal | None]):
     """Lets the user choose a fault, where it strikes and for how long; Enter breaks or heals.
 
     It is dismissed with the command that was chosen, or ``None``.

@@ -8,14 +8,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from cachedesk.desk.deeds import Deed, Group
+from cachedesk.desk.modal import Modal
 from cachedesk.desk.panels import MEANINGS
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """Explains the desk; Escape, ``?`` and ``q`` close it.
 
     Args:

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -18,6 +17,7 @@ from cachedesk.desk.background import in_background
 from cachedesk.desk.formats import data_text
 from cachedesk.desk.keyreport import equations, places, policy_line, verdict
 from cachedesk.desk.lanes import window_seconds
+from cachedesk.desk.modal import Modal
 from cachedesk.desk.widgets.fold import Fold
 from cachedesk.desk.widgets.key_lanes import KeyBars, KeyLanes
 from cachedesk.desk.widgets.place_card import LOOKS, PlaceCard
@@ -31,7 +31,7 @@ _LEGENDS = (
 )
 
 
-class InspectorScreen(ModalScreen[None]):
+class InspectorScreen(Modal[None]):
     """Explains one key, and goes on explaining it while it changes; Escape closes.
 
     Args:

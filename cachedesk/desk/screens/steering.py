@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
 from textual.content import Content
 from textual.getters import query_one
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cachedesk.desk.amounts import NotAnAmount
 from cachedesk.desk.knobs import KNOBS, REFRESH_HERTZ, Knob, expected, policy_words
+from cachedesk.desk.modal import Modal
 from cachedesk.desk.safeguard_knobs import SAFEGUARD_KNOBS
 from cachedesk.desk.widgets.knob_effect import KnobEffect, traces
 from cachedesk.desk.widgets.knob_list import Act, KnobLine, KnobList
@@ -31,7 +31,7 @@ _EFFECTS = {
 }
 
 
-class SteeringScreen(ModalScreen[None]):
+class SteeringScreen(Modal[None]):
     """Lists the knobs; left and right turn one, Enter lets an exact value be typed or chosen.
 
     It stays open while things change, so that the effect is seen. Escape closes.

@@ -166,7 +166,8 @@ class Chart(Widget):
         room = self.parent
         if not isinstance(room, Widget):
             return self.size.width
-        return max(1, min(chart.size.width for chart in room.query(Chart) if chart.display))
+        shown = (chart.size.width for chart in room.query(Chart) if chart.display)
+        return max(1, min(shown, default=self.size.width))
 
     def notify_style_update(self) -> None:
         """Forget the drawing: its colours may be those of another theme."""
@@ -179,7 +180,9 @@ class Chart(Widget):
         if self._drawn != drawn:
             self._lines = self._draw(self._shared_width, self.size.height)
             self._drawn = drawn
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        if y < len(self._lines):
+            return self._lines[y]
+        return Strip.blank(self.size.width, self.rich_style)
 
     def _look(self, name: str) -> Style:
         return self.get_component_rich_style(f"chart--{name}")

@@ -78,7 +78,9 @@ class Picture(Widget):
         if self._drawn != (self.board, self.size):
             self._lines = self._draw()
             self._drawn = self.board, self.size
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        if y < len(self._lines):
+            return self._lines[y]
+        return Strip.blank(self.size.width, self.rich_style)
 
     def _draw(self) -> list[Strip]:
         width, height = self.size

@@ -64,7 +64,8 @@ class KeyFilter(HorizontalGroup):
     def start(self) -> None:
         """Let the user type."""
         self.add_class("-used")
-        self.typed.focus()
+        # At once: what is typed next is meant for it.
+        self.screen.set_focus(self.typed)
 
     def watch_found(self, found: tuple[int, int]) -> None:
         """Say how many keys are listed."""
