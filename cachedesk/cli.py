@@ -31,6 +31,7 @@ from cachedesk.options import (
     json_option,
     policy_option,
     seed_option,
+    usual_data,
     without_option,
 )
 from cachedesk.output import (
@@ -89,7 +90,7 @@ class _Group(click.Group):
 def cli(
     ctx: click.Context,
     *,
-    data: Path,
+    data: Path | None,
     config: Path | None,
     policies: tuple[str, ...],
     workload: str,
@@ -111,21 +112,29 @@ def cli(
         return
     if not (is_terminal() or is_served()):
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
-    from cachedesk.desk.opening import open_desk
-    from cachedesk.lab.driver import Load
-    from cachedesk.lab.traffic import WorkloadTraffic
+    data = data or usual_data()
 
-    ctx.exit(
-        open_desk(
+    def show(said: str) -> int:
+        from cachedesk.desk.opening import open_desk
+        from cachedesk.lab.driver import Load
+        from cachedesk.lab.traffic import WorkloadTraffic
+
+        return open_desk(
             data,
             chosen_settings(data, config, policies),
             WorkloadTraffic(workload, seed),
             Load(clients or WORKLOAD_CLIENTS, rate),
             _look(data, config, theme, refresh, read_only=read_only),
             safeguards=chosen_safeguards(without),
-            failpoints=chosen_failpoints(),
+            # Armed once: what they did to the first desk is over.
+            failpoints="" if said else chosen_failpoints(),
+            said=said,
         )
-    )
+
+    from cachedesk.desk.parent import run_under_parent
+
+    # A served desk has its web server for a parent.
+    ctx.exit(show("") if is_served() else run_under_parent(show, again=True))
 
 
 @cli.command()

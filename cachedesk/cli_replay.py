@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cachedesk.options import Named, Positive, json_option
+from cachedesk.options import Named, Positive, json_option, user_folder
 from cachedesk.output import is_served, is_terminal, print_json, short_path
 
 
@@ -45,12 +45,13 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
 
             print_json(summary(tape))
             return
+        from cachedesk.desk.leaving import Deadline
         from cachedesk.desk.replay import ReplayApp
+        from cachedesk.desk.running import run_app
         from cachedesk.lab.signals import Signals
 
         with Signals() as signals:
             app = ReplayApp(Player(tape, speed=speed), data_label=short_path(file))
-            signals.on_signal = app.exit
-            if not signals.received.is_set():
-                app.run()
-    ctx.exit(signals.exit_code or app.return_code or 0)
+            with Deadline(lambda: None, lambda: signals.exit_code or 1) as deadline:
+                status = run_app(app, signals, deadline, user_folder())
+    ctx.exit(status)

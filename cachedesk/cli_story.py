@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cachedesk.chosen import chosen_failpoints
-from cachedesk.options import Named, json_option, report_option, usual_data
+from cachedesk.options import Named, json_option, report_option, user_folder
 from cachedesk.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
@@ -101,13 +101,26 @@ def _list(stories: list[Story], as_json: bool) -> None:
 
 
 def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
-    from cachedesk.config import load_desk
+    from cachedesk.desk.parent import run_under_parent
+    from cachedesk.lab.story.account import folder_for
+
+    with folder_for(story.name, data) as folder:
+
+        def show(said: str) -> int:
+            return _shown(story, folder, theme)
+
+        # A story that was killed is not told on: its folder is removed here.
+        return show("") if is_served() else run_under_parent(show, again=False)
+
+
+def _shown(story: Story, folder: Path, theme: str) -> int:
+    from cachedesk.config import DeskSettings, load_desk
     from cachedesk.desk.look import look
     from cachedesk.desk.story import play
-    from cachedesk.lab.story.account import folder_for
     from cachedesk.lab.story.performance import Performance
 
-    chosen = load_desk(usual_data())
+    own = user_folder()
+    chosen = load_desk(own) if own else DeskSettings()
     shown = look(
         theme=theme or chosen.theme,
         refresh_hz=float(chosen.refresh_hz),
@@ -115,13 +128,11 @@ def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
         hint=False,
         read_only=False,
     )
-    failpoints = chosen_failpoints()
-    with folder_for(story.name, data) as folder:
-        performance = Performance(story, folder, failpoints)
-        try:
-            return play(performance, shown)
-        finally:
-            performance.close()
+    performance = Performance(story, folder, chosen_failpoints())
+    try:
+        return play(performance, shown, performance.close, own)
+    finally:
+        performance.close()
 
 
 def _headless(

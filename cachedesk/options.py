@@ -62,15 +62,37 @@ def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> 
     return value
 
 
-def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path:
-    return _inherit(ctx, param, value) or usual_data()
+def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    named = _inherit(ctx, param, value)
+    if named is None and ctx.parent is not None:
+        return usual_data()
+    # Before the command's name it is known only whether one was named: the command, which may
+    # name another, asks for the usual one.
+    return named
 
 
 def usual_data() -> Path:
-    """Return the data directory that is used where none is named."""
+    """Return the data directory that is used where none is named.
+
+    Raises:
+        click.UsageError: this user has no home directory.
+    """
+    found = user_folder()
+    if found is None:
+        raise click.UsageError("This user has no home directory; name a directory with --data.")
+    return found
+
+
+def user_folder() -> Path | None:
+    """Return this user's data folder of cachedesk; ``None`` without a home directory."""
     from platformdirs import user_data_path
 
-    return user_data_path("cachedesk", appauthor=False)
+    try:
+        found = user_data_path("cachedesk", appauthor=False)
+    except RuntimeError:
+        return None
+    # Where there is no home, a tilde stays as it is.
+    return found if found.is_absolute() else None
 
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -11,12 +11,19 @@ from platformdirs import user_state_path
 def is_first_time(folder: Path | None = None) -> bool:
     """Return whether the desk was never opened before by this user, and remember that it was.
 
-    A folder that cannot be written is no error: then one is greeted again.
+    A folder that cannot be written is no error: then the greeting is shown again. A user without
+    a home directory has no such folder, and is not greeted.
 
     Args:
         folder: where to remember it; by default where the platform wants it.
     """
-    folder = user_state_path("cachedesk", appauthor=False) if folder is None else folder
+    if folder is None:
+        try:
+            folder = user_state_path("cachedesk", appauthor=False)
+        except RuntimeError:
+            return False
+        if not folder.is_absolute():
+            return False
     marker = folder / "greeted"
     with suppress(OSError):
         if marker.exists():

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.first_time import is_first_time
+from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
 from cachedesk.desk.notice import NoticeApp
+from cachedesk.desk.parent import end_with_parent
+from cachedesk.desk.running import run_app
+from cachedesk.desk.starting import StartingSession
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
@@ -17,6 +21,9 @@ from cachedesk.lab.driver import Load
 from cachedesk.lab.session import Session, Traffic
 from cachedesk.lab.signals import Signals
 from cachedesk.output import is_served, short_path
+
+PARENT_VARIABLE = "CACHEDESK_PARENT"
+"""In the environment of a served desk: the pid of its web server."""
 
 
 def open_desk(
@@ -28,6 +35,7 @@ def open_desk(
     *,
     safeguards: Safeguards = ALL_ON,
     failpoints: str = "",
+    said: str = "",
 ) -> int:
     """Drive a stack in ``data`` and show it, until the user leaves.
 
@@ -39,9 +47,11 @@ def open_desk(
         look: how the desk looks.
         safeguards: which are on from the start.
         failpoints: armed before the stack opens, as ``point=terms;…``.
+        said: what happened to the desk before this one, to be told with what was recovered.
 
     Returns:
-        The exit status: 0, or 128 and the number of the signal that ended it.
+        The exit status: 0, or 128 and the number of the signal that ended it, or 70 after a
+        defect of the desk.
 
     Raises:
         CachedeskError: the stack cannot be opened. In a browser that is shown instead, for nobody
@@ -49,9 +59,9 @@ def open_desk(
     """
     _end_with_the_server()
     opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
+    session = StartingSession(partial(opened, data, settings, traffic, load))
     try:
-        with Signals() as signals, opened(data, settings, traffic, load) as session:
-            session.start()
+        with Signals() as signals:
             app = DeskApp(
                 session,
                 None if look.read_only else session,
@@ -61,27 +71,23 @@ def open_desk(
                 deeds=look.deeds,
                 theme=look.theme,
                 greeting=look.hint and is_first_time(),
+                said=said,
             )
-            signals.on_signal = app.exit
-            if not signals.received.is_set():
-                app.run()
+            with Deadline(session.close, lambda: signals.exit_code or 1) as deadline:
+                try:
+                    session.start(on_error=app.exit)
+                    status = run_app(app, signals, deadline, data)
+                finally:
+                    session.close()
     except CachedeskError as error:
         if not is_served():
             raise
         NoticeApp("The desk cannot be opened", str(error)).run()
         return 2
-    return signals.exit_code or app.return_code or 0
+    return status
 
 
 def _end_with_the_server() -> None:
     """A desk in a browser ends when its web server is killed: nobody could see it any more."""
     if is_served():
-        import ctypes
-        import signal
-
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
-        if os.getppid() == 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-_SET_PARENT_DEATH_SIGNAL = 1
+        end_with_parent(int(os.environ.get(PARENT_VARIABLE) or os.getppid()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -13,7 +14,9 @@ from textual.widgets import Input
 
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.deeds import DEEDS, Deed, Group
+from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
+from cachedesk.desk.running import run_app
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
 from cachedesk.desk.widgets.top_line import TopLine
@@ -174,24 +177,24 @@ class StoryApp(DeskApp):
             self.call_from_thread(self._puller.soon)
 
 
-def play(told: Told, look: Look) -> int:
+def play(told: Told, look: Look, close: Callable[[], None], crash_folder: Path | None) -> int:
     """Show a story on the desk until its user leaves.
 
     Args:
         told: the performance.
         look: how the desk looks.
+        close: closes the performance when the desk does not leave in time after a signal.
+        crash_folder: where the traceback of a defect is kept.
 
     Returns:
-        The exit status: 0, or 1 when a claim is broken, or 128 and the number of a signal.
+        The exit status: 0, or 1 when a claim is broken, or 128 and the number of a signal, or 70
+        after a defect of the desk.
     """
-    with Signals() as signals:
+    with Signals() as signals, Deadline(close, lambda: signals.exit_code or 1) as deadline:
         app = StoryApp(told, refresh_hz=look.refresh_hz, theme=look.theme)
 
         def leave() -> None:
             told.stop()
             app.exit()
 
-        signals.on_signal = leave
-        if not signals.received.is_set():
-            app.run()
-    return signals.exit_code or app.return_code or 0
+        return run_app(app, signals, deadline, crash_folder, leave)

@@ -1,62 +1,46 @@
-"""``cachedesk`` without a command, on a real terminal (a pty)."""
+"""``cachedesk`` without a command, on a real terminal (a pty): how it ends, and comes back."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
 import sys
-import termios
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.engine.until import until
 
-class Terminal:
-    """A desk in a pseudo-terminal."""
+from .terminal import Terminal
 
-    def __init__(self, *arguments: str) -> None:
-        self.pid, self._screen = pty.fork()
-        if self.pid == 0:
-            os.environ["TERM"] = "xterm-256color"
-            os.execv(sys.executable, [sys.executable, "-m", "cachedesk", *arguments])
-        fcntl.ioctl(self._screen, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        self.shown = b""
+FAULTS_LAST = b"\x1b[F"  # End: process.kill is the last of the list
+ALTERNATE, PRIMARY = b"\x1b[?1049h", b"\x1b[?1049l"
 
-    def wait_for(self, text: bytes, seconds: float = 60.0) -> None:
-        """Wait until ``text`` was shown."""
-        deadline = time.monotonic() + seconds
-        while text not in self.shown:
-            assert time.monotonic() < deadline, self.shown[-2000:]
-            self._take(0.1)
 
-    def type(self, keys: bytes) -> None:
-        """Press ``keys``."""
-        os.write(self._screen, keys)
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Start desks that are ended after the test."""
+    started: list[Terminal] = []
 
-    def end(self) -> int:
-        """Wait for the end and return the exit status."""
-        while self._take(20.0):
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self._screen)
-        return os.waitstatus_to_exitcode(status)
+    def start_one(*line: str, **more: bool) -> Terminal:
+        line = line or ("--data", str(tmp_path), "--rate", "100")
+        started.append(Terminal(*line, **more, size=(120, 40)))
+        return started[-1]
 
-    def _take(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self._screen], [], [], seconds)
-        if not ready:
-            return False
-        try:
-            taken = os.read(self._screen, 65536)
-        except OSError:
-            return False
-        self.shown += taken
-        return bool(taken)
+    yield start_one
+    for terminal in started:
+        if terminal.status is None:
+            with suppress(ProcessLookupError):
+                os.kill(terminal.pid, signal.SIGKILL)
+            terminal.end()
+
+
+def shown_by(terminal: Terminal) -> int:
+    """Return the pid of the process that draws: the child of the small parent."""
+    return psutil.Process(terminal.pid).children()[0].pid
 
 
 @pytest.mark.parametrize(
@@ -64,17 +48,115 @@ class Terminal:
     [
         (lambda desk: desk.type(b"q"), 0),
         (lambda desk: os.kill(desk.pid, signal.SIGTERM), 143),
-        (lambda desk: os.kill(desk.pid, signal.SIGHUP), 129),
+        (lambda desk: os.kill(shown_by(desk), signal.SIGHUP), 129),
     ],
     ids=["q", "SIGTERM", "SIGHUP"],
 )
 def test_the_desk_opens_and_leaves_nothing_behind(
-    tmp_path: Path, leave: Callable[[Terminal], None], status: int
+    tmp_path: Path,
+    start: Callable[..., Terminal],
+    leave: Callable[[Terminal], None],
+    status: int,
 ) -> None:
-    desk = Terminal("--data", str(tmp_path), "--rate", "100")
-    desk.wait_for(b"accepted")
+    desk = start()
+    desk.wait_for(b"balanced")
     leave(desk)
     assert desk.end() == status
     assert not (tmp_path / "redis.state").exists()
     # The terminal is given back: Textual leaves the alternate screen.
-    assert b"\x1b[?1049l" in desk.shown
+    assert PRIMARY in desk.shown
+
+
+def test_the_desk_ends_with_its_terminal(tmp_path: Path, start: Callable[..., Terminal]) -> None:
+    desk = start()
+    desk.wait_for(b"balanced")
+    family = psutil.Process(desk.pid).children(recursive=True)
+    assert any("redis-server" in process.name() for process in family)
+    desk.hang_up()
+    desk.end()
+    until(lambda: not any(process.is_running() for process in family))
+    assert not (tmp_path / "redis.state").exists()
+
+
+def test_a_writer_that_waits_for_a_dead_terminal_does_not_keep_the_desk(
+    tmp_path: Path, start: Callable[..., Terminal]
+) -> None:
+    stuck = (
+        "import sys, threading\n"
+        "from cachedesk.desk import leaving\n"
+        "from textual.drivers._writer_thread import WriterThread\n"
+        "leaving.GRACE_SECONDS = 1.0\n"
+        "WriterThread.stop = lambda self: threading.Event().wait()\n"
+        "from cachedesk.cli import main\n"
+        "main()\n"
+    )
+    desk = start(sys.executable, "-c", stuck, "--data", str(tmp_path), command=True)
+    desk.wait_for(b"balanced")
+    family = psutil.Process(desk.pid).children(recursive=True)
+    os.kill(desk.pid, signal.SIGTERM)
+    assert desk.end() == 143
+    until(lambda: not any(process.is_running() for process in family))
+    assert not (tmp_path / "redis.state").exists(), "the stack was closed"
+
+
+def test_a_killed_desk_gives_the_terminal_back_and_opens_on_the_recovery(
+    start: Callable[..., Terminal],
+) -> None:
+    desk = start()
+    desk.wait_for(b"balanced")
+    first = shown_by(desk)
+    # A desk that is killed sooner than that is not opened again.
+    until(lambda: psutil.time.time() - psutil.Process(first).create_time() > 4)  # type: ignore[attr-defined]
+    begin = len(desk.shown)
+    desk.type(b"f" + FAULTS_LAST + b"\r")
+    desk.wait_for(b"Opening it again", begin)
+    said = desk.shown[begin:]
+    mouse_off = said.rindex(b"\x1b[?1003l")
+    assert said.rindex(PRIMARY) < said.rindex(b"ended by SIGKILL at")
+    assert mouse_off < said.rindex(b"ended by SIGKILL at")
+    desk.wait_for(b"Recovered", begin)
+    desk.wait_for(b"balanced", begin)
+    assert shown_by(desk) != first
+    desk.type(b"q")
+    assert desk.end() == 0
+
+
+def test_a_shell_stops_and_continues_the_desk(
+    tmp_path: Path, start: Callable[..., Terminal]
+) -> None:
+    shell = start("sh", "-i", command=True)
+    shell.wait_for(b"$ " if os.getuid() else b"# ")
+    shell.type(f"{sys.executable} -m cachedesk --data {tmp_path}\n".encode())
+    at = shell.wait_for(b"balanced")
+    shell.type(b"\x1a")
+    shell.wait_for(PRIMARY, at)
+    at = shell.wait_for(b"Stopped", at)
+    shell.type(b"fg; echo ended $?\n")
+    shell.wait_for(ALTERNATE, at)
+    at = shell.wait_for(b"balanced", at)
+    shell.type(b"q")
+    shell.wait_for(b"ended 0", at)
+    shell.type(b"exit\n")
+    shell.end()
+
+
+def test_a_defect_ends_in_a_sentence_and_a_file(
+    tmp_path: Path, start: Callable[..., Terminal]
+) -> None:
+    broken = (
+        "from cachedesk.desk.app import DeskApp\n"
+        "def fail(self): raise ValueError('the \\x1b[31mdefect')\n"
+        "DeskApp.action_sort = fail\n"
+        "from cachedesk.cli import main\n"
+        "main()\n"
+    )
+    desk = start(sys.executable, "-c", broken, "--data", str(tmp_path), command=True)
+    desk.wait_for(b"balanced")
+    desk.type(b"o")
+    assert desk.end() == 70
+    words = desk.shown[desk.shown.rindex(PRIMARY) :]
+    (file,) = tmp_path.glob("crash-*.txt")
+    assert str(file).encode() in words
+    assert b"Traceback" not in desk.shown
+    assert b"\x1b[31m" not in words
+    assert "in fail" in file.read_text()
