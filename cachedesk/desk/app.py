@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
-from cachedesk.desk.parts import STARTING
+from cachedesk.desk.headline import is_starting
 from cachedesk.desk.pulling import Puller
 from cachedesk.desk.safeguard_knobs import LABELS, is_on, meaning
 from cachedesk.desk.screens.desk import DeskScreen
@@ -255,7 +255,7 @@ class DeskApp(TerminalApp):
 
     def _show(self, snapshot: Snapshot) -> None:
         self.desk.apply(snapshot)
-        if self._said and snapshot.redis.word != STARTING:
+        if self._said and not is_starting(snapshot):
             told = " ".join((self._said, *recovered(snapshot)))
             self.notify(told, title="Killed, and back", timeout=_TOLD_SECONDS, markup=False)
             self._said = ""
@@ -266,9 +266,11 @@ class DeskApp(TerminalApp):
 
     def _known(self) -> Snapshot | None:
         """Return the newest snapshot; say so when there is none yet."""
-        if self.desk.latest is None:
-            self._say("Nothing is known of the stack yet.")
-        return self.desk.latest
+        latest = self.desk.latest
+        if latest is None or is_starting(latest):
+            self._say("The stack is still starting.")
+            return None
+        return latest
 
     def _selected(self) -> bytes | None:
         """Return the selected key; say so when there is none."""

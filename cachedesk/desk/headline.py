@@ -23,6 +23,7 @@ NEARLY_FULL = 0.9
 class Tone(StrEnum):
     """How bad a sentence is; the value is the name its style goes by."""
 
+    IDLE = "idle"
     WELL = "well"
     WARNING = "warning"
     BROKEN = "broken"
@@ -36,7 +37,7 @@ class Headline:
     tone: Tone
 
 
-STARTING = Headline("starting", Tone.WARNING)
+STARTING = Headline("starting Redis …", Tone.WARNING)
 """What there is to say before anything is known."""
 
 
@@ -65,11 +66,14 @@ def _books(snapshot: Snapshot) -> Headline | None:
     return Headline(f"the books {verdict(snapshot.books)}{first}", Tone.BROKEN)
 
 
-def _starting(snapshot: Snapshot) -> Headline | None:
+def is_starting(snapshot: Snapshot) -> bool:
+    """Return whether nothing of the stack is there yet."""
     parts = (snapshot.redis, snapshot.log, snapshot.worker, snapshot.database)
-    if all(part.word == "starting" for part in parts):
-        return STARTING
-    return None
+    return all(part.word == "starting" for part in parts)
+
+
+def _starting(snapshot: Snapshot) -> Headline | None:
+    return STARTING if is_starting(snapshot) else None
 
 
 def _stores_down(snapshot: Snapshot) -> Headline | None:

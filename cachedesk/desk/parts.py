@@ -23,7 +23,7 @@ def mark(health: Health, word: str) -> tuple[str, Tone]:
 
     A part that is starting is down, and no bad news.
     """
-    return ("◌", Tone.WARNING) if word == STARTING else _MARKS[health]
+    return ("◌", Tone.IDLE) if word == STARTING else _MARKS[health]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class PartView:
 def redis_view(snapshot: Snapshot) -> PartView:
     """Return the view of the cache."""
     redis = snapshot.redis
+    if redis.word == STARTING:
+        return PartView("Redis")
     return PartView(
         "Redis",
         redis.health,
@@ -73,6 +75,8 @@ def redis_view(snapshot: Snapshot) -> PartView:
 def log_view(snapshot: Snapshot) -> PartView:
     """Return the view of the write-behind log."""
     log = snapshot.log
+    if log.word == STARTING:
+        return PartView("Log")
     if not snapshot.safeguards.log:
         dirty = Fact("dirty", f"{compact(log.depth)} writes in Redis only")
         return PartView("Log", log.health, log.word, dirty)
@@ -94,6 +98,8 @@ def log_view(snapshot: Snapshot) -> PartView:
 def worker_view(snapshot: Snapshot) -> PartView:
     """Return the view of the flush worker."""
     worker = snapshot.worker
+    if worker.word == STARTING:
+        return PartView("Worker")
     return PartView(
         "Worker",
         worker.health,
@@ -113,6 +119,8 @@ def worker_view(snapshot: Snapshot) -> PartView:
 def database_view(snapshot: Snapshot) -> PartView:
     """Return the view of the system of record."""
     database = snapshot.database
+    if database.word == STARTING:
+        return PartView("SQLite")
     return PartView(
         "SQLite",
         database.health,

@@ -37,6 +37,7 @@ _UPRIGHT = {
     Flowing.HELD: "╎",
 }
 _FRAMES = {
+    Tone.IDLE: ("╭─╮│╰─╯", "idle"),
     Tone.WELL: ("╭─╮│╰─╯", "frame"),
     Tone.WARNING: ("╭─╮│╰─╯", "lit"),
     Tone.BROKEN: ("┏╍┓╏┗╍┛", "blocked"),

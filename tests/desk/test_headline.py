@@ -20,7 +20,7 @@ def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
     ("scene", "sentence", "tone"),
     [
         (HEALTHY, "all well", Tone.WELL),
-        (EMPTY, "starting", Tone.WARNING),
+        (EMPTY, "starting Redis …", Tone.WARNING),
         (REDIS_DOWN, "Redis is down: reads come from the database", Tone.BROKEN),
         (down("database", "locked"), "database locked: write-behind goes on", Tone.BROKEN),
         (

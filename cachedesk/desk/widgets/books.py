@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from cachedesk.desk.formats import compact, number
-from cachedesk.desk.headline import verdict
+from cachedesk.desk.headline import is_starting, verdict
 from cachedesk.engine.snapshot import Books, Snapshot
 
 _LABEL = "$foreground 75%"
@@ -29,21 +29,25 @@ class BooksLine(Widget):
     }
     """
 
-    books: reactive[Books] = reactive(Books())
+    books: reactive[Books | None] = reactive(None)
+    """The books; ``None`` while nothing is known of them."""
+
     unaccounted: reactive[tuple[int, ...]] = reactive(())
     """Ids of events that are the reason why the books do not balance, as far as known."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the books of this snapshot."""
-        self.books = snapshot.books
+        self.books = None if is_starting(snapshot) else snapshot.books
         self.unaccounted = snapshot.unaccounted
 
-    def watch_books(self, books: Books) -> None:
+    def watch_books(self, books: Books | None) -> None:
         """Mark the line when the books do not balance."""
-        self.set_class(not books.balanced, "-broken")
+        self.set_class(books is not None and not books.balanced, "-broken")
 
     def render(self) -> Content:
         """Return the equation and what it says, in the widest form that fits."""
+        if self.books is None:
+            return Content.styled("accepted = applied + pending + dead", _LABEL)
         forms = forms_of(self.books, self.unaccounted)
         return next((form for form in forms if form.cell_length <= self.size.width), forms[-1])
 

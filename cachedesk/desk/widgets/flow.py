@@ -122,8 +122,9 @@ class Flow(Container, can_focus=True):
             yield Part(id=name)
 
     def on_mount(self) -> None:
-        """Name the frame."""
+        """Name the frame, and draw the parts as they are before anything is known."""
         self.border_title = f"{FLOW} {TITLES[FLOW]}"
+        self.show(Snapshot(at=0.0))
 
     def on_resize(self) -> None:
         """Choose the form that fits."""

@@ -20,6 +20,7 @@ _WIDEST_FACT_CELLS = 22
 _MOST_FACTS = 4
 
 _LOOKS = {
+    Tone.IDLE: "$foreground 60%",
     Tone.WELL: "$text-success",
     Tone.WARNING: "bold $text-warning",
     Tone.BROKEN: "bold $text-error",

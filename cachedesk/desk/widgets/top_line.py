@@ -15,6 +15,7 @@ from cachedesk.desk.headline import STARTING, Headline, Tone
 NAME = "cachedesk"
 
 _LOOKS = {
+    Tone.IDLE: ("◌", "$foreground 60%"),
     Tone.WELL: ("●", "$text-success"),
     Tone.WARNING: ("◐", "bold $text-warning"),
     Tone.BROKEN: ("✗", "bold $text-error"),
