@@ -134,12 +134,14 @@ def test_standard_input_packed_with_bad_lines(quick_path: Path) -> None:
     assert refused.stderr.count(b"\n") == 1
 
 
-def test_a_pipe_that_is_silent_can_be_left(quick_path: Path) -> None:
+@pytest.mark.parametrize("form", ["redis-monitor", ""])
+def test_a_pipe_that_is_silent_can_be_left(quick_path: Path, form: str) -> None:
     reader, writer = os.pipe()
-    os.write(writer, b'["incr","views:1",1]\n')
+    # The first line is enough, and half a line is not waited for.
+    os.write(writer, b'OK\n1.0 [0 x] "incr" "views:1"\n1.1 [0 x] "incr')
     with subprocess.Popen(
         [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--json", "--data",
-         quick_path / "data", "--seconds", "0.5"],
+         quick_path / "data", "--seconds", "0.5", *(["--format", form] if form else [])],
         stdin=reader, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
         os.close(reader)

@@ -61,15 +61,15 @@ def detected(lines: Lines) -> Found:
             votes[name] += 1
             firsts.setdefault(name, place)
             if votes[name] >= (_AGREE if strangers else 1):
-                return Found(name, firsts[name])
-        elif line.strip(_BLANK) and not monitor.is_reply(line):
-            strangers += 1
+                return Found(name, _before(name, looked[: firsts[name]]))
+        else:
+            strangers += _is_strange(line)
     if _is_ycsb(looked):
         return Found(YCSB)
     if len(votes) == 1 and sum(votes.values()) == 1 and strangers <= _AGREE:
         # One line of a short file, under a warning or a comment.
         ((name, place),) = firsts.items()
-        return Found(name, place)
+        return Found(name, _before(name, looked[:place]))
     if not votes and _are_keys(looked):
         return Found(KEYS, sure=False)
     raise _unknown(lines.name, looked)
@@ -79,10 +79,25 @@ def forced(lines: Lines, name: str) -> Found:
     """Return the format ``name`` with what stands before its first line."""
     form = FORMATS.get(name)
     if form is not None and not form.ours and name != KEYS:
-        places = [place for place, line in enumerate(_sample(lines)) if sign_of(line) == name]
-        if len(places) >= _AGREE:
-            return Found(name, places[0])
+        above: list[bytes] = []
+        found = False
+        for line in _sample(lines):
+            if sign_of(line) == name:
+                if found or not any(map(_is_strange, above)):
+                    return Found(name, _before(name, above))
+                found = True
+            elif not found:
+                above.append(line)
     return Found(name)
+
+
+def _is_strange(line: bytes) -> bool:
+    return bool(line.strip(_BLANK)) and not monitor.is_reply(line)
+
+
+def _before(name: str, above: list[bytes]) -> int:
+    """Return how many of the lines ``above`` the first one of a format are to be passed over."""
+    return len(above) if name == CSV or any(map(_is_strange, above)) else 0
 
 
 def sign_of(line: bytes) -> str:
