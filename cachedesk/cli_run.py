@@ -117,6 +117,7 @@ def run(
     refuse_mixed_traffic(workload=workload, keys=keys, trace=trace, speed=speed, paced=bool(rate))
     if as_json and stat:
         raise click.UsageError("--json and --stat exclude each other.")
+    from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
     from cachedesk.lab import watch
     from cachedesk.lab.driver import Load
     from cachedesk.lab.runs import run_session
@@ -124,6 +125,8 @@ def run(
     from cachedesk.lab.unjudged import NoLedger
 
     settings = chosen_settings(data, config, policies)
+    if settings.redis.eviction_policy == "noeviction":
+        click.echo(f"cachedesk: {NOEVICTION_WARNING}", err=True)
     plan = [planned(fault) for fault in faults]
     traffic, expected = chosen_traffic(
         workload=workload,

@@ -19,6 +19,7 @@ from typing import Literal, get_args, get_type_hints
 import msgspec
 
 from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.eviction_policies import why_not_offered
 from cachedesk.engine.policy import PolicyTable, as_policy
 from cachedesk.engine.settings import PolicyName, Settings
 
@@ -267,6 +268,8 @@ def _explain(complaint: str, tables: Mapping[str, object]) -> str:
     value: object = tables
     for part in place.split("."):
         value = value.get(part) if isinstance(value, dict) else None
+    if place == "redis.eviction_policy" and isinstance(value, str):
+        return f"{place}: {_one_line(why_not_offered(value))}"
     what = _one_line(text.partition(", got ")[0].replace("`", "").replace("object", "a table"))
     if what.startswith("Invalid enum value"):
         what = f"expected one of {', '.join(map(str, _choices(place)))}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from cachedesk.desk import amounts
 from cachedesk.desk.amounts import NotAnAmount
 from cachedesk.desk.formats import compact, number, size, span
 from cachedesk.engine.commands import Command, SetBatch, SetMemory, SetRate, SetSafeguard
-from cachedesk.engine.settings import EvictionPolicy, RedisSettings, WorkerSettings
+from cachedesk.engine.eviction_policies import EVICTION_POLICIES, why_not_offered
+from cachedesk.engine.settings import RedisSettings, WorkerSettings
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.lab.session import HIGHEST_RATE
 
-EVICTION_POLICIES: tuple[str, ...] = get_args(EvictionPolicy)
 REFRESH_HERTZ = (1.0, 2.0, 4.0)
 
 _LEAST_AGE_STEP = 0.001
@@ -22,8 +22,6 @@ _POLICY_WORDS = {
     "allkeys-lru": "the longest unused go first",
     "allkeys-lfu": "the least often used go first",
     "allkeys-random": "any key may go",
-    "volatile-lru": "only keys with a TTL may go",
-    "volatile-ttl": "the soonest to expire go first",
     "noeviction": "a full Redis stores no more",
 }
 
@@ -155,6 +153,8 @@ def _memory_stepped(snapshot: Snapshot, direction: int) -> Command | None:
 def _policy_typed(text: str) -> Command:
     wanted = text.strip().lower()
     if wanted not in EVICTION_POLICIES:
+        if wanted.startswith("volatile-"):
+            raise NotAnAmount(why_not_offered(wanted))
         raise NotAnAmount(f"type one of {', '.join(EVICTION_POLICIES)}")
     return SetMemory(eviction_policy=wanted)
 

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import get_args, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import CacheError, ConfigError, Unavailable
+from cachedesk.engine.eviction_policies import (
+    EVICTION_POLICIES,
+    NOEVICTION_WARNING,
+    why_not_offered,
+)
 from cachedesk.engine.redis_server import RedisServer
 from cachedesk.engine.redis_wire import Reply
-from cachedesk.engine.settings import MEBIBYTE, EvictionPolicy, RedisSettings
+from cachedesk.engine.settings import MEBIBYTE, RedisSettings
 
 _TRIES = 5
-_POLICIES = get_args(EvictionPolicy)
 (_BOUNDS,) = get_type_hints(RedisSettings, include_extras=True)["maxmemory_bytes"].__metadata__
 
 
@@ -43,10 +47,8 @@ def changed(
             )
         settings = msgspec.structs.replace(settings, maxmemory_bytes=maxmemory_bytes)
     if eviction_policy is not None:
-        if eviction_policy not in _POLICIES:
-            raise ConfigError(
-                f"there is no eviction policy {eviction_policy!r}; there are {', '.join(_POLICIES)}"
-            )
+        if eviction_policy not in EVICTION_POLICIES:
+            raise ConfigError(why_not_offered(eviction_policy))
         settings = msgspec.structs.replace(settings, eviction_policy=eviction_policy)
     return settings
 
@@ -93,6 +95,8 @@ class MemoryLimits:
             self._settings = changed(self._settings, maxmemory_bytes, eviction_policy)
             self._server.use(self._settings)
             said = f"Redis may use {_size(self.usual_bytes)} and evicts by {self.eviction_policy}"
+            if eviction_policy == "noeviction":
+                said = f"{said}; {NOEVICTION_WARNING}"
             # First: whoever admits the cache meanwhile sees this, or is seen here.
             self.unsure = True
             if not self._cache.admitted:

@@ -11,12 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cachedesk.engine.eviction_policies import EvictionPolicy
+
 MEBIBYTE = 1024 * 1024
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
-EvictionPolicy = Literal[
-    "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-ttl", "noeviction"
-]
 PolicyName = Literal["write-through", "write-behind"]
 
 DEFAULT_POLICIES: dict[str, PolicyName] = {
@@ -34,7 +33,8 @@ DEFAULT_POLICIES: dict[str, PolicyName] = {
 class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The cache.
 
-    ``maxmemory_bytes``: where Redis begins to evict. ``eviction_policy``: how it chooses.
+    ``maxmemory_bytes``: where Redis begins to evict. ``eviction_policy``: how it chooses
+    (``noeviction``: it refuses new keys instead).
     ``timeout_seconds``: how long one call may wait for Redis before the cache is bypassed.
     ``restart``: how Redis comes back after a restart: ``"empty"``, or ``"warm"``: it takes a
     snapshot every ``snapshot_seconds``, and each key of it is compared with the truth before it

@@ -37,6 +37,7 @@ from cachedesk.engine.errors import (
 )
 from cachedesk.engine.events import NO_ROW, WriteEvent
 from cachedesk.engine.eviction import matching_command, share_of_all
+from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.faults import FaultDesk, catalogue
 from cachedesk.engine.faults.aftermath import figures
@@ -214,6 +215,8 @@ class Stack:
         announce = self.chronicle.say
         if armed := self.failpoints.armed():
             announce(EventKind.FAULT, f"failpoints are armed: {', '.join(armed)}")
+        if settings.redis.eviction_policy == "noeviction":
+            announce(EventKind.INFO, NOEVICTION_WARNING)
         server = RedisServer(self.directory.path, settings.redis)
         self._undo.append(server.close)
         if server.stopped_orphan:

@@ -32,6 +32,19 @@ def test_a_trace_is_compared_under_two_settings(cachedesk: Command, tmp_path: Pa
     assert found["table"][1]["rows"] < found["table"][0]["rows"] == 80
 
 
+def test_a_comparison_and_a_run_warn_of_noeviction(cachedesk: Command, tmp_path: Path) -> None:
+    words = "with noeviction a full Redis refuses new keys"
+    vary = ("compare", "--ops", 20, "--vary", "eviction=allkeys-lru,noeviction")
+    done = cachedesk(*vary)
+    assert (done.returncode, done.stdout.decode().count(words)) == (0, 1)
+    (warning,) = json.loads(cachedesk(*vary, "--json").stdout)["warnings"]
+    assert words in warning
+    (tmp_path / "cachedesk.toml").write_text("[redis]\neviction_policy = 'noeviction'")
+    done = cachedesk("run", "--ops", 20, "--json", "--data", tmp_path)
+    assert (done.returncode, done.stderr.decode().count(words)) == (0, 1)
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_a_workload_is_compared_in_one_table_and_a_report(
     cachedesk: Command, tmp_path: Path
 ) -> None:

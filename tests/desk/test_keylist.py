@@ -132,3 +132,5 @@ def test_knobs_make_commands_of_what_is_typed_and_of_steps():
     )
     with pytest.raises(amounts.NotAnAmount, match="allkeys-lru"):
         by_name["eviction-policy"].typed("sometimes")
+    with pytest.raises(amounts.NotAnAmount, match="no key expires here"):
+        by_name["eviction-policy"].typed("volatile-lru")

@@ -8,6 +8,7 @@ import pytest
 
 from cachedesk.engine.commands import Heal, Inject, SetMemory
 from cachedesk.engine.errors import ConfigError
+from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
 from cachedesk.engine.settings import MEBIBYTE, RedisSettings, Settings
 from cachedesk.engine.snapshot import RedisState
 from cachedesk.engine.stack import Stack
@@ -41,10 +42,15 @@ def test_the_limits_change_at_once(stack: Stack) -> None:
         "Redis may use 3,000,000 bytes and evicts by allkeys-lfu"
     )
     assert stack.perform(SetMemory(eviction_policy="noeviction")) == (
-        "Redis may use 3,000,000 bytes and evicts by noeviction"
+        f"Redis may use 3,000,000 bytes and evicts by noeviction; {NOEVICTION_WARNING}"
     )
     assert told(stack) == (b"3000000", b"noeviction")
     assert stack.perform(SetMemory()) == "Redis may use 3,000,000 bytes and evicts by noeviction"
+
+
+def test_a_stack_that_opens_with_noeviction_says_what_that_means(open_stack: OpenStack) -> None:
+    stack = open_stack(Settings(redis=RedisSettings(eviction_policy="noeviction")))
+    assert NOEVICTION_WARNING in [event.text for event in stack.snapshot().events]
 
 
 def test_less_memory_makes_redis_evict(stack: Stack) -> None:
@@ -64,6 +70,7 @@ def test_less_memory_makes_redis_evict(stack: Stack) -> None:
         (SetMemory(64e6), "not 64000000.0"),  # type: ignore[arg-type]
         (SetMemory("64mb"), "not '64mb'"),  # type: ignore[arg-type]
         (SetMemory(eviction_policy="lru"), "no eviction policy 'lru'; there are allkeys-lru, "),
+        (SetMemory(eviction_policy="volatile-lru"), "no key expires here"),
         (SetMemory(32 * MEBIBYTE, ""), "no eviction policy ''"),
     ],
     ids=repr,

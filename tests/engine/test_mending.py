@@ -145,17 +145,17 @@ def test_the_worker_goes_on_while_the_log_cannot_be_mended(stack: Stack) -> None
 def test_an_ack_that_failed_and_happened_is_found_out_without_another_write(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done, times = DurableQueue.task_done, []
+    done, times = DurableQueue.ack, []
 
-    def done_and_failed(self: DurableQueue) -> None:
-        done(self)
+    def done_and_failed(self: DurableQueue, seq: int) -> None:
+        done(self, seq)
         times.append(1)
         if len(times) == 1:
             error = sqlite3.OperationalError("disk I/O error")
             error.sqlite_errorcode = sqlite3.SQLITE_IOERR
             raise error
 
-    monkeypatch.setattr(DurableQueue, "task_done", done_and_failed)
+    monkeypatch.setattr(DurableQueue, "ack", done_and_failed)
     stack.layer.incr("views:1")
     stack.layer.drain(60)
     assert times

@@ -111,14 +111,14 @@ def test_it_saves_nothing_however_it_stops(server: RedisServer, number: signal.S
 
 def test_limits_reach_the_server(tmp_path: Path) -> None:
     server = RedisServer(
-        tmp_path, RedisSettings(maxmemory_bytes=3_000_000, eviction_policy="volatile-ttl")
+        tmp_path, RedisSettings(maxmemory_bytes=3_000_000, eviction_policy="allkeys-lfu")
     )
     try:
         server.start()
         wire = connect(server)
         assert wire.call(b"CONFIG", b"GET", b"maxmemory") == [b"maxmemory", b"3000000"]
         policy = wire.call(b"CONFIG", b"GET", b"maxmemory-policy")
-        assert policy == [b"maxmemory-policy", b"volatile-ttl"]
+        assert policy == [b"maxmemory-policy", b"allkeys-lfu"]
         wire.close()
     finally:
         server.close()

@@ -59,6 +59,13 @@ FILES = [
     refused("a list", toml("[log]\nlimit_events = [1]"), ConfigError, "expected int"),
     refused("a nested table", toml("[redis.more]\nx=1"), ConfigError, "redis.more: there is no"),
     refused("minus infinity", toml("[log]\nblock_seconds = -inf"), ConfigError, "block_seconds"),
+    refused(
+        "only keys that expire",
+        toml("[redis]\neviction_policy = 'volatile-lru'"),
+        ConfigError,
+        "evicts only keys that expire, and no key expires here",
+        "choose one of allkeys-lru, ",
+    ),
     refused("zero", toml("[log]\nlimit_events = 0"), ConfigError, "expected int >= 1, not 0"),
     refused("far too much", toml("[redis]\nmaxmemory_bytes = '9999999gb'"), ConfigError, "int <="),
     refused("a negative size", toml("[redis]\nmaxmemory_bytes = '-5mb'"), ConfigError, "a size"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
 from cachedesk.engine.snapshot import Percentiles
 from cachedesk.lab.compare.comparing import ComparedRun, ComparedVariant, Comparison
 from cachedesk.lab.compare.figures import Figures
@@ -108,6 +109,7 @@ def verdict(comparison: Comparison) -> Iterator[str]:
         everywhere = len(runs) == len(comparison.runs)
         where = "" if everywhere else f"{', '.join(run.variant.title for run in runs)}: "
         yield f"Incomplete: {where}{what}."
+    yield from warnings(comparison)
     if len(comparison.runs) < comparison.planned:
         yield f"Ended early: {len(comparison.runs)} of {comparison.planned} runs were made."
     trace = _trace(comparison)
@@ -145,6 +147,12 @@ def _trace(comparison: Comparison) -> Count | None:
     return comparison.runs[0].report.trace if comparison.runs else None
 
 
+def warnings(comparison: Comparison) -> tuple[str, ...]:
+    """Return what a reader of the figures must know of the settings."""
+    policies = {run.variant.settings.redis.eviction_policy for run in comparison.runs}
+    return (f"Note: {NOEVICTION_WARNING}.",) if "noeviction" in policies else ()
+
+
 def as_json(comparison: Comparison) -> dict[str, object]:
     """Return the object that ``compare --json`` prints."""
     return {
@@ -153,6 +161,7 @@ def as_json(comparison: Comparison) -> dict[str, object]:
         "rounds": comparison.rounds,
         "planned": comparison.planned,
         "sound": comparison.sound,
+        "warnings": list(warnings(comparison)),
         "table": [
             {"settings": dict(one.variant.chosen), **_figures(one.figures)}
             for one in comparison.compared
