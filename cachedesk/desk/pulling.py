@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.app import App
 from textual.timer import Timer
+from textual.worker import Worker
 
 from cachedesk.desk.background import in_background
 from cachedesk.engine.snapshot import Snapshot, Source
@@ -52,7 +53,8 @@ class Puller:
         if self._since is None:
             # Marked here and not where it begins: a second call may come before that.
             self._since = time.monotonic()
-            self._app.run_worker(self._pull(), group="pull")
+            # The function, not its coroutine: that of an app that ends first was never awaited.
+            _pulling: Worker[None] = self._app.run_worker(self._pull, group="pull")
             return
         waited = time.monotonic() - self._since
         if waited >= PATIENCE_SECONDS and self._app.is_running:

@@ -17,6 +17,8 @@ from cachedesk.lab.bench.works import MIXED, WORKS
 
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
+
 BARE, HAND, QUEUE, HUEY, DISK = "bare socket", "by hand", "ack queue", "huey", "diskcache"
 WRITERS = {BARE, HAND, QUEUE, HUEY, DISK}
 TAKES_PART = {

@@ -16,6 +16,8 @@ from cachedesk.engine.stack import Stack
 
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
+
 _ONE_ATTEMPT = Settings(worker=WorkerSettings(batch_age_seconds=0.0, max_attempts=1))
 HOSTILE = b"views:\xff\x1b[31m\n\x00"
 

@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import Command, Start
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_prints_one_json_object_and_nothing_else(cachedesk: Command, tmp_path: Path) -> None:
     done = cachedesk("run", "--ops", 2000, "--seed", 3, "--json", "--data", tmp_path)

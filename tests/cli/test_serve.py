@@ -18,6 +18,8 @@ import pytest
 
 from tests.engine.until import until
 
+pytestmark = pytest.mark.slow
+
 COMMAND = (sys.executable, "-m", "cachedesk")
 Start = Callable[..., "Served"]
 

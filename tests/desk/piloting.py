@@ -100,7 +100,8 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) ->
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.01)
+    await pilot.pause()
 
 
 def screen_text(app: DeskApp) -> str:

@@ -32,18 +32,28 @@ BROKEN = replace(
 
 def choose(scene, *keys, size=(80, 24)):
     """Open the catalogue over ``scene``, press ``keys``, and return what was commanded."""
+    (commands,) = choose_each(scene, [keys], size)
+    return commands
+
+
+def choose_each(scene, choices, size=(80, 24)):
+    """For each of ``choices`` open the catalogue and press its keys; return what each commanded."""
     control = RecordingControl()
     app = desk(control, FixedSource(scene))
+    commanded = []
 
     async def script(pilot):
-        await pilot.press("f")
-        await until(pilot, lambda: isinstance(app.screen, FaultsScreen), "the catalogue is open")
-        await pilot.press(*keys)
-        await until(pilot, lambda: app.screen is app.desk, "the catalogue is closed")
-        await app.workers.wait_for_complete()
+        for keys in choices:
+            await pilot.press("f")
+            await until(pilot, lambda: isinstance(app.screen, FaultsScreen), "it is open")
+            await pilot.press(*keys)
+            await until(pilot, lambda: app.screen is app.desk, "it is closed")
+            await app.workers.wait_for_complete()
+            commanded.append(control.commands)
+            control.commands = []
 
     drive(app, script, size)
-    return control.commands
+    return commanded
 
 
 def down_to(name):
@@ -51,10 +61,10 @@ def down_to(name):
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
-@pytest.mark.parametrize("name", AVAILABLE)
-def test_enter_injects_each_fault(name, size):
-    enters = ["enter"] * (2 if name == "worker.crash" else 1)
-    assert choose(HEALTHY, *down_to(name), *enters, size=size) == [Inject(name)]
+def test_enter_injects_each_fault(size):
+    enters = {name: ["enter"] * (2 if name == "worker.crash" else 1) for name in AVAILABLE}
+    choices = [[*down_to(name), *enters[name]] for name in AVAILABLE]
+    assert choose_each(HEALTHY, choices, size) == [[Inject(name)] for name in AVAILABLE]
 
 
 def test_a_crash_may_be_sent_to_a_failpoint():

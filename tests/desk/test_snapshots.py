@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,12 @@ from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, desk
 from .scenes import FixedSource
 
-SIZES = [pytest.param(size, id=f"{size[0]}x{size[1]}") for size in ((60, 20), (80, 24), (120, 40))]
+pytestmark = pytest.mark.slow
+
+SIZES = ((60, 20), (80, 24), (120, 40))
+USUAL = (80, 24)
+AT_EVERY_SIZE = {"healthy", "redis-down", "log-off", "help", "faults", "steering", "PENDING"}
+"""What is drawn at every size; the rest adds nothing there that these do not show."""
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
 LOG_OFF = replace(
@@ -55,35 +61,52 @@ MODALS = {
     "evict-typing": (scenes.ALL_DOWN, ["E", *["down"] * 4, "enter"]),
 }
 
+REPORTS = ("PENDING", "NOTHING_ANSWERS", "ODD")
+
+
+def pictures(names):
+    """Return the cases ``(name, size)`` of these scenes."""
+    return [
+        pytest.param(name, size, id=f"{name}-{size[0]}x{size[1]}")
+        for name in names
+        for size in SIZES
+        if size == USUAL or name in AT_EVERY_SIZE
+    ]
+
 
 def shown(scene, *, control=True):
     inspector = FixedInspector(reports.PENDING)
     return desk(RecordingControl() if control else None, FixedSource(scene), inspector=inspector)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", DESKS)
+def test_every_picture_is_compared():
+    groups = {"desk": DESKS, "expanded": PANELS, "modal": MODALS, "inspector": REPORTS}
+    compared = {f"test_{name}" for name in ("read_only", "vast", "greeting", "light")}
+    for group, names in groups.items():
+        compared |= {f"test_{group}[{case.id}]" for case in pictures(names)}
+    kept = Path(__file__).parent / "__snapshots__" / "test_snapshots"
+    assert {path.stem for path in kept.iterdir()} == compared
+
+
+@pytest.mark.parametrize(("name", "size"), pictures(DESKS))
 def test_desk(snap_compare, name, size):
     scene, keys = DESKS[name]
     assert snap_compare(shown(scene), terminal_size=size, press=keys)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", PANELS)
+@pytest.mark.parametrize(("name", "size"), pictures(PANELS))
 def test_expanded(snap_compare, name, size):
     scene, keys = PANELS[name]
     assert snap_compare(shown(scene), terminal_size=size, press=keys)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", MODALS)
+@pytest.mark.parametrize(("name", "size"), pictures(MODALS))
 def test_modal(snap_compare, name, size):
     scene, keys = MODALS[name]
     assert snap_compare(shown(scene), terminal_size=size, press=keys)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("report", ["PENDING", "NOTHING_ANSWERS", "ODD"])
+@pytest.mark.parametrize(("report", "size"), pictures(REPORTS))
 def test_inspector(snap_compare, report, size):
     inspector = FixedInspector(getattr(reports, report))
     app = desk(RecordingControl(), FixedSource(scenes.HEALTHY), inspector=inspector)

@@ -15,10 +15,9 @@ from cachedesk.lab.story.shelf import story
 
 from .piloting import drive, screen_text, until
 from .stories import END, FAILED, LOST, STEP, Fixed
-from .test_snapshots import SIZES
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids="{0[0]}x{0[1]}".format)
 @pytest.mark.parametrize("scene", [STEP, END, FAILED], ids=["step", "end", "failed"])
 def test_story(snap_compare, scene, size):
     app = StoryApp(Fixed(scene, LOST), refresh_hz=None, follows=False)

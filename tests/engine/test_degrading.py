@@ -25,6 +25,8 @@ from cachedesk.engine.stack import Stack
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, running, wait_until_admitted
 from .until import together, until
 
+pytestmark = pytest.mark.slow
+
 # A disk that others use has been seen to take a quarter of a second for one commit.
 DEADLINE_SECONDS = 1.0
 BOUND_SECONDS = 60.0

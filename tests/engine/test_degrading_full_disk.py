@@ -12,6 +12,8 @@ import pytest
 
 from . import full_disk
 
+pytestmark = pytest.mark.slow
+
 PRIVATE = ["unshare", "--user", "--map-root-user", "--mount"]
 
 

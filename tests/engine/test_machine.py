@@ -20,6 +20,8 @@ from cachedesk.engine.stack import Stack
 from .scenarios import BEHIND, THROUGH, wait_until_admitted
 from .until import unhurried
 
+pytestmark = pytest.mark.slow
+
 keys = st.sampled_from([b"a", b"b", b"views:1", b"order:1", b"\xff\x00"])
 policies = st.sampled_from([THROUGH, BEHIND])
 values = st.sampled_from([b"", b"0", b"7", b"-3", b"text", b"9223372036854775000"])

@@ -24,6 +24,8 @@ from . import scenarios, victim
 from .scenarios import PATIENT, running
 from .until import Task, until
 
+pytestmark = pytest.mark.slow
+
 ENOUGH = 5
 """A cycle counts only if so many calls were acknowledged before the kill."""
 

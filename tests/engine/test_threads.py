@@ -30,6 +30,8 @@ from cachedesk.engine.stack import Stack
 from .scenarios import BEHIND, THROUGH, running, wait_until_admitted
 from .until import Task, until
 
+pytestmark = pytest.mark.slow
+
 THREADS = 8
 SHARED = [b"shared:%d" % number for number in range(4)]
 FAULTS: list[Command] = [

@@ -37,6 +37,8 @@ from cachedesk.lab.bench.stuff import (
 )
 from tests.lab.arena import BARE, DOES, EFFORT, EVENTS, LATER, Arena, Place, opened
 
+pytestmark = pytest.mark.slow
+
 FULL = 2
 NEVER = Settings(worker=WorkerSettings(batch_events=1_000_000, batch_age_seconds=3600))
 

@@ -11,12 +11,16 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import pytest
+
 from cachedesk.engine.settings import Settings
 from cachedesk.lab.compare.comparing import compare
 from cachedesk.lab.compare.varying import variants
 from cachedesk.lab.driver import Load
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.watch import wait
+
+pytestmark = pytest.mark.slow
 
 KEYS, READS = 4_000, 12_000
 VALUE = b"v" * 1000

@@ -21,6 +21,8 @@ from cachedesk.lab.runs import Outcome, run_session
 from cachedesk.lab.schedule import planned
 from cachedesk.lab.traffic import WorkloadTraffic
 
+pytestmark = pytest.mark.slow
+
 _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
 
 

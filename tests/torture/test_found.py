@@ -15,6 +15,8 @@ from cachedesk.lab.torture.orders import Injection
 from cachedesk.lab.torture.points import Points
 from cachedesk.lab.torture.strace import StraceError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def points(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Points]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,40 +13,20 @@ from cachedesk.lab.torture.points import Points
 from cachedesk.lab.torture.strace import StraceError
 from tests.torture import planted
 
-Hunt = Callable[[str], "subprocess.CompletedProcess[str]"]
+pytestmark = pytest.mark.slow
 
-AT_A_TIME = 2
-SECONDS = 300
+SECONDS = 1_800
 
 
-@pytest.fixture(scope="module")
-def hunt(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Hunt]:
-    """Hunts for the bugs of the tests that were chosen, two at a time, each in a process of its
-    own, so that the bug stays in it."""
-    folder = tmp_path_factory.mktemp("hunts")
-
-    def start(bug: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tests.torture.hunt", bug, str(folder / bug)],
-            cwd=Path(__file__).resolve().parents[2],
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        hunts: dict[str, Future[subprocess.CompletedProcess[str]]] = {
-            item.callspec.params["bug"]: pool.submit(start, item.callspec.params["bug"])
-            for item in request.session.items
-            if isinstance(item, pytest.Function)
-            and item.path == request.path
-            and hasattr(item, "callspec")
-        }
-        yield lambda bug: hunts[bug].result()
-        for waiting in hunts.values():
-            waiting.cancel()
+def hunt(bug: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Hunt for ``bug`` in a process of its own, so that it stays there."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.torture.hunt", bug, str(folder / bug)],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +40,13 @@ def may_trace(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.mark.parametrize("bug", [bug.__name__ for bug in planted.BUGS])
-def test_a_planted_bug_is_found(bug: str, hunt: Hunt) -> None:
-    found = hunt(bug)
+def test_a_planted_bug_is_found(bug: str, tmp_path: Path) -> None:
+    found = hunt(bug, tmp_path)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
 @pytest.mark.usefixtures("may_trace")
 @pytest.mark.parametrize("bug", [bug.__name__ for bug in planted.ON_DISK])
-def test_a_planted_bug_of_a_failing_disk_is_found(bug: str, hunt: Hunt) -> None:
-    found = hunt(bug)
+def test_a_planted_bug_of_a_failing_disk_is_found(bug: str, tmp_path: Path) -> None:
+    found = hunt(bug, tmp_path)
     assert found.returncode == 0, found.stdout + found.stderr

@@ -24,7 +24,9 @@ from tests.torture.planted.worker_bugs import mark_outside_transaction
 
 RANDOM_CYCLES = 150
 TWICE_KILLED = ("log.append.after_commit", "through.commit.after", "worker.apply.after_commit")
-SECONDS = 300
+pytestmark = pytest.mark.slow
+
+SECONDS = 1_800
 
 
 def assert_all_promises_kept(report: Report) -> None:

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.getters import query_one
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import Worker
 
 from cachedesk.desk.background import in_background
 from cachedesk.desk.formats import data_text
@@ -100,7 +101,7 @@ class InspectorScreen(Modal[None]):
         """Ask for a new report, unless one is on its way."""
         if not self._pulling:
             self._pulling = True
-            self.run_worker(self._pull(), group="inspect")
+            _inspecting: Worker[None] = self.run_worker(self._pull, group="inspect")
 
     def apply(self, report: KeyReport) -> None:
         """Show this report."""

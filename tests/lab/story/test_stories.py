@@ -10,6 +10,8 @@ from cachedesk.lab.story.account import play
 from cachedesk.lab.story.reading import parse
 from cachedesk.lab.story.shelf import NAMES, story
 
+pytestmark = pytest.mark.slow
+
 RESTS = [(name, safeguard) for name in NAMES for safeguard in story(name).rests_on]
 
 

@@ -1,0 +1,56 @@
+"""When an app has settled: what a pilot waits for after a key, a click or a pause.
+
+Textual's own pilot takes a process that used no CPU for 20 ms for one that has nothing left to do.
+Beside other programs a process also uses none while it waits for its turn, and the test goes on too
+early; and one with busy threads never seems idle, so that each key costs a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import AbstractEventLoop
+
+import textual.app
+import textual.pilot
+from textual._context import active_app
+
+_SOON_SECONDS = 0.02
+_QUIET_TURNS = 3
+
+
+async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Return once the event loop has nothing to run, now and in the next moment, and no worker of
+    the app is under way; after ``max_sleep`` seconds, workers are not waited for any longer."""
+    loop = asyncio.get_running_loop()
+    gives_up_at = time.monotonic() + max_sleep
+    quiet = 0
+    while quiet < _QUIET_TURNS:
+        patient = time.monotonic() < gives_up_at
+        if patient and _workers_run():
+            quiet = 0
+            await asyncio.sleep(0.002)
+        elif patient and (wait := _next_timer(loop)) < _SOON_SECONDS:
+            quiet = 0
+            await asyncio.sleep(wait)
+        else:
+            await asyncio.sleep(0)
+            quiet = 0 if loop._ready else quiet + 1  # type: ignore[attr-defined]
+
+
+def _next_timer(loop: AbstractEventLoop) -> float:
+    """Return in how many seconds the next timer is due."""
+    due = [timer.when() for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
+    return max(0.0, min(due) - loop.time()) if due else float("inf")
+
+
+def _workers_run() -> bool:
+    app = active_app.get(None)
+    return app is not None and any(not worker.is_finished for worker in app.workers)
+
+
+def install() -> None:
+    """Let every pilot wait for this, and for a screen as long as for any condition."""
+    textual.app.wait_for_idle = settled
+    textual.pilot.wait_for_idle = settled
+    textual.pilot.Pilot._wait_for_screen.__defaults__ = (60.0,)
