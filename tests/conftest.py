@@ -43,6 +43,7 @@ def _clean_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     tmp_path_factory.getbasetemp()
     threads_before = set(threading.enumerate())
     ours = Path(tempfile.mkdtemp(prefix="cdt-", dir="/tmp"))
+    os.environ.pop("XDG_RUNTIME_DIR", None)
     usual, usual_variable = tempfile.tempdir, os.environ.get("TMPDIR")
     tempfile.tempdir = os.environ["TMPDIR"] = str(ours)
     yield

@@ -61,6 +61,7 @@ class Cache:
         self.suspicion = Bell()
         self._path = socket_path
         self._reach = (failpoints or Failpoints()).reach
+        self._server_pid: int | None = None
         self._timeout_seconds = timeout_seconds
         self._lock = threading.Lock()
         self._admitted: int | None = None
@@ -75,6 +76,10 @@ class Cache:
         self.suspended_at = time.monotonic()
         """Since when, in monotonic seconds."""
         self.clear = clear
+
+    def listens_at(self, socket_path: str, server_pid: int | None) -> None:
+        """Say where a new server listens and which process it is: no other is talked to."""
+        self._path, self._server_pid = socket_path, server_pid
 
     @property
     def admitted(self) -> bool:
@@ -251,7 +256,7 @@ class Cache:
             CacheLoading: the server still reads its snapshot.
             CacheError: the server does not answer; the cache stays suspended.
         """
-        wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS)
+        wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
             run_id = _run_id(wire)
             if truths is not None and is_loading(wire):
@@ -292,7 +297,7 @@ class Cache:
         Raises:
             CacheError: there is none.
         """
-        wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS)
+        wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
             return wire.call(*command)
         finally:
@@ -346,7 +351,7 @@ class Cache:
 
     def _connect(self, generation: int) -> RedisWire:
         try:
-            wire = RedisWire(self._path, self._timeout_seconds, generation)
+            wire = RedisWire(self._path, self._timeout_seconds, generation, self._server_pid)
         except CacheError as error:
             self._suspend(generation, str(error))
             raise

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cachedesk.engine import dead
 from cachedesk.engine.dead import DeadLetter
+from cachedesk.engine.directory import make_private
 from cachedesk.engine.errors import (
     Damaged,
     DatabaseBusy,
@@ -68,13 +69,14 @@ class Database:
         self._uncertain = False
         self._closed = threading.Event()
         try:
+            make_private(path)
             check_owner(path)
             self._writer = self._open_writer()
             settle_at_open(self._writer)
             prepare(self._writer, path)
             # From now on a file that goes away must not be replaced by an empty one.
             self._mode = "rw"
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             self.close()
             raise not_opened(f"the database {path}", error) from error
         except Damaged:

@@ -1,4 +1,7 @@
-"""The data directory: its files, and the lock that gives it to one process at a time."""
+"""The data directory: its files, and the locks that give it to one process at a time.
+
+It is locked twice: the file ``lock`` says who has it, but a user may delete that; the directory
+itself cannot be deleted by mistake."""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import fcntl
 import os
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
 from cachedesk.engine.errors import DataDirectoryError, InUse
+from cachedesk.engine.read_only import wal_of
 
 _FILES = (
     "lock",
@@ -20,6 +26,7 @@ _FILES = (
 )
 # SQLite takes 512 bytes, of which it needs some for the names of its own files.
 _MOST_PATH_BYTES = 512 - len("/cachedesk.db") - len("-journal")
+_EFFECTIVE = os.access in os.supports_effective_ids
 _LAST_BREATH_SECONDS = 1.0
 _LOOK_SECONDS = 0.005
 
@@ -51,7 +58,7 @@ class DataDirectory:
             raise DataDirectoryError(
                 f"the data directory {os.fspath(path)!r} cannot be used: {_reason(error)}"
             ) from error
-        self._lock = self._take_lock()
+        self._locks = self._take_locks()
 
     def _prepare(self, create: bool) -> None:
         if len(os.fsencode(os.path.realpath(self.path))) > _MOST_PATH_BYTES:
@@ -66,7 +73,7 @@ class DataDirectory:
                 raise DataDirectoryError(f"the data directory {self.path} is a link to nowhere")
             if not create:
                 raise DataDirectoryError(f"there is no data directory {self.path}")
-            self.path.mkdir(parents=True)
+            self.path.mkdir(mode=0o700, parents=True)
         elif not create and not self.database.exists():
             raise DataDirectoryError(f"{self.path} is not a data directory of cachedesk")
         for folder in (self.log, self.path / "redis"):
@@ -74,6 +81,22 @@ class DataDirectory:
                 raise DataDirectoryError(f"{folder} is no folder; move it away")
         for name in _FILES:
             _see_that_it_is_a_file(self.path / name)
+        if (self.path / "lock").is_symlink():
+            raise DataDirectoryError(f"{self.path / 'lock'} is a link; it must be a file")
+        self._see_that_it_can_be_written()
+
+    def _see_that_it_can_be_written(self) -> None:
+        """SQLite opens what it may only read, and leaves side files behind that others then may
+        not write either."""
+        folders = [self.path, self.log, self.path / "redis"]
+        files = [self.path / name for name in _FILES]
+        files += [wal_of(file) for file in (self.database, self.log / "log.db")]
+        for path in (*folders, *files):
+            needed = os.R_OK | os.W_OK | (os.X_OK if path in folders else 0)
+            if path.exists() and not os.access(path, needed, effective_ids=_EFFECTIVE):
+                raise DataDirectoryError(
+                    f"{path} cannot be written by this user; change its owner or mode"
+                )
 
     @property
     def database(self) -> Path:
@@ -87,36 +110,57 @@ class DataDirectory:
 
     def close(self) -> None:
         """Let the next process have the directory."""
-        os.close(self._lock)
-
-    def _take_lock(self) -> int:
-        try:
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DataDirectoryError(
-                f"the data directory {self.path} cannot be written: {error.strerror}"
-            ) from error
-        deadline = time.monotonic() + _LAST_BREATH_SECONDS
-        while not _flock(lock):
-            owner = "".join(filter(str.isdigit, os.pread(lock, 32, 0).decode("ascii", "ignore")))
-            if _is_dead(owner) and time.monotonic() < deadline:
-                # What it was just starting still holds the lock, until it begins or ends itself.
-                time.sleep(_LOOK_SECONDS)
-                continue
+        for lock in self._locks:
             os.close(lock)
-            raise InUse(
-                f"the data directory {self.path} is in use by process {owner or 'unknown'}; stop"
-                " it, or choose another directory"
-            )
+
+    def _take_locks(self) -> tuple[int, int]:
+        lock = home = -1
         try:
+            lock = _opened(self.path / "lock", os.O_RDWR | os.O_CREAT)
+            home = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._wait_for_locks(lock, home)
             os.ftruncate(lock, 0)
             os.write(lock, b"%d\n" % os.getpid())
-        except OSError as error:
-            os.close(lock)
-            raise DataDirectoryError(
-                f"the data directory {self.path} cannot be written: {error.strerror}"
-            ) from error
-        return lock
+        except BaseException as error:
+            for each in (lock, home):
+                if each >= 0:
+                    os.close(each)
+            if isinstance(error, OSError):
+                raise DataDirectoryError(
+                    f"the data directory {self.path} cannot be written: {error.strerror}"
+                ) from error
+            raise
+        return lock, home
+
+    def _wait_for_locks(self, lock: int, home: int) -> None:
+        deadline = time.monotonic() + _LAST_BREATH_SECONDS
+        while not (_flock(lock) and _flock(home)):
+            owner = "".join(filter(str.isdigit, os.pread(lock, 32, 0).decode("ascii", "ignore")))
+            if not (_is_dead(owner) and time.monotonic() < deadline):
+                raise InUse(
+                    f"the data directory {self.path} is in use by process {owner or 'unknown'};"
+                    " stop it, or choose another directory"
+                )
+            # What it was just starting still holds the locks, until it begins or ends itself.
+            time.sleep(_LOOK_SECONDS)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only this user may read, unless there is one: SQLite would make it
+    readable for everybody, and gives its side files the same mode."""
+    with suppress(FileExistsError):
+        os.close(_opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+
+
+def new_private(path: Path) -> BinaryIO:
+    """Return a new file, to be written, that only this user may read, in the place of any old one.
+    A link of that name is replaced, not followed."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(_opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
+
+
+def _opened(path: Path, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _flock(descriptor: int) -> bool:
@@ -124,6 +168,10 @@ def _flock(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise
+        # Some network file systems cannot lock a directory; the file is locked all the same.
     return True
 
 
@@ -141,7 +189,10 @@ def _see_that_it_is_a_file(path: Path) -> None:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    named = f" ({os.fspath(error.filename)})" if isinstance(error.filename, (str, Path)) else ""
+    return error.strerror + named
 
 
 def _is_dead(owner: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 
 from persistqueue import SQLiteQueue
 
 from cachedesk.engine.bell import Bell
+from cachedesk.engine.directory import make_private
 from cachedesk.engine.errors import Damaged
 from cachedesk.engine.hindrance import Ballast, fill_disk, free_disk
 from cachedesk.engine.settling import settle, settle_at_open
@@ -48,6 +50,7 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
     disk_is_full = False
 
     def _init(self) -> None:
+        make_private(Path(self.path, self.db_file_name))
         super()._init()
         settle_at_open(self._conn)
         with self._conn:

@@ -18,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class WriteBehindLog:
         self.path = folder / _FILE
         self._reach = (failpoints or Failpoints()).reach
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._queue = DurableQueue(
                 str(folder),
                 name="events",
@@ -142,11 +142,12 @@ class WriteBehindLog:
     @property
     def bytes(self) -> int:
         """The size of the log's files."""
-        return sum(
-            path.stat().st_size
-            for path in (self.path, self.path.with_name(_FILE + "-wal"))
-            if path.exists()
-        )
+        size = 0
+        for path in (self.path, self.path.with_name(_FILE + "-wal")):
+            # It may be gone, or where this user may look no longer.
+            with suppress(OSError):
+                size += path.stat().st_size
+        return size
 
     def recover(self, applied_through: int) -> list[WriteEvent]:
         """Return all events in the log, oldest first, and prepare to read them again.

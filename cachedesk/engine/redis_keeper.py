@@ -219,6 +219,7 @@ class RedisKeeper:
             self._server.forget_snapshot()
         old, self._old_at = self._old_at is not None, None
         self._server.start(old=old)
+        self._cache.listens_at(self._server.socket_path, self._server.pid)
         self._reach("redis.start.after")
         self._starts += 1
         self._served = False

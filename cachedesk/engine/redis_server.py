@@ -12,24 +12,27 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import psutil
 
+from cachedesk.engine.directory import new_private
 from cachedesk.engine.errors import DataDirectoryError
 from cachedesk.engine.settings import RedisSettings
+from cachedesk.engine.socket_folder import (
+    PREFIX,
+    SOCKET_NAME,
+    SocketFolder,
+    remove_abandoned,
+    remove_private,
+)
 
-# A unix socket's path may have at most 107 bytes; TMPDIR can be longer than that by itself.
-_SOCKET_PATH_BYTES = 107
-_SOCKET_NAME = "redis.sock"
 _SNAPSHOT_NAME = "snapshot.rdb"
 _STATE_BYTES = 65_536
 _PROGRAM = "redis-server"
@@ -87,18 +90,17 @@ class RedisServer:
         self._settings = settings
         self._executable = executable()
         self._process: subprocess.Popen[bytes] | None = None
-        self.stopped_orphan = self._clear_leftovers()
-        self._folder = self._make_folder()
-        self._old = self._folder / "old.rdb"
         self._warm = settings.restart == "warm"
         self._kept = data / "redis"
-        self._snapshots = self._kept if self._warm else self._folder
+        self.stopped_orphan = self._clear_leftovers()
+        self._folder = self._make_folder()
+        remove_abandoned(self._folder)
         self._clear_half_written()
 
     @property
     def socket_path(self) -> str:
         """Where the server listens."""
-        return str(self._folder / _SOCKET_NAME)
+        return self._folder.socket_path
 
     @property
     def pid(self) -> int | None:
@@ -133,11 +135,12 @@ class RedisServer:
         Args:
             old: with the snapshot that was kept by ``keep_as_old``.
         """
-        # A cleaner of temporary files may have taken the folder.
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._folder.is_ours:
+            self._folder.remove()
+            self._folder = self._make_folder()
         self._snapshots.mkdir(mode=0o700, exist_ok=True)
         Path(self.socket_path).unlink(missing_ok=True)
-        if old:
+        if old and self._old.exists():
             self._old.replace(self._snapshots / _SNAPSHOT_NAME)
         elif not self._warm:
             self.forget_snapshot()
@@ -146,11 +149,11 @@ class RedisServer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=self._folder,
+            cwd=self._folder.path,
             # Ctrl-C in the terminal is for cachedesk, which then stops the server in order.
             start_new_session=True,
         )
-        self._write_state(self._process.pid)
+        self._write_state(self._folder.path, self._process.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Send the running server a signal; without one nothing happens."""
@@ -180,7 +183,7 @@ class RedisServer:
         """Stop the server and leave nothing behind but a snapshot, if it takes any."""
         self.stop()
         self._clear_half_written()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.remove()
         with suppress(OSError):
             # On a disk that fails it stays, and the next process clears what it names.
             self._state_path.unlink(missing_ok=True)
@@ -217,31 +220,36 @@ class RedisServer:
             for path in self._kept.glob("temp-*.rdb"):
                 path.unlink(missing_ok=True)
 
-    def _make_folder(self) -> Path:
-        """Make a private folder whose path is short enough for a socket. The state names it
-        before it exists: a process that is killed leaves none that the next one cannot find."""
-        parents = ["/tmp", "/var/tmp", "/dev/shm"]
-        with suppress(OSError):
-            parents.insert(0, tempfile.gettempdir())
-        for parent in parents:
-            self._folder = Path(parent, f"cachedesk-{secrets.token_hex(4)}")
-            if len(os.fsencode(self.socket_path)) <= _SOCKET_PATH_BYTES:
-                self._write_state(None)
-                with suppress(OSError):
-                    self._folder.mkdir(mode=0o700)
-                    return self._folder
-        self._state_path.unlink(missing_ok=True)
-        raise DataDirectoryError("no short temporary folder for Redis's socket; set TMPDIR=/tmp")
+    @property
+    def _old(self) -> Path:
+        return self._folder.path / "old.rdb"
 
-    def _write_state(self, pid: int | None) -> None:
-        state = _State(self._home, str(self._folder), pid)
+    @property
+    def _snapshots(self) -> Path:
+        return self._kept if self._warm else self._folder.path
+
+    def _make_folder(self) -> SocketFolder:
+        try:
+            return SocketFolder(self._note_folder)
+        except DataDirectoryError:
+            self._state_path.unlink(missing_ok=True)
+            raise
+
+    def _note_folder(self, folder: Path) -> None:
+        self._write_state(folder, None)
+
+    def _write_state(self, folder: Path, pid: int | None) -> None:
+        state = _State(self._home, str(folder), pid)
         new = self._state_path.with_suffix(".new")
         try:
             # Replaced as a whole: half a state file would hide a leftover for ever.
-            new.write_bytes(msgspec.json.encode(state))
+            with new_private(new) as file:
+                file.write(msgspec.json.encode(state))
             new.replace(self._state_path)
         except OSError as error:
-            raise DataDirectoryError(f"{self._state_path} cannot be written: {error}") from error
+            raise DataDirectoryError(
+                f"{self._state_path} cannot be written: {error.strerror}"
+            ) from error
 
     def _clear_leftovers(self) -> bool:
         try:
@@ -249,20 +257,11 @@ class RedisServer:
                 state = msgspec.json.decode(file.read(_STATE_BYTES), type=_State)
         except (OSError, msgspec.MsgspecError):
             return False
-        if state.home != self._home or not Path(state.folder).name.startswith("cachedesk-"):
+        if state.home != self._home or not Path(state.folder).name.startswith(PREFIX):
             return False
         stopped = state.pid is not None and _stop_orphan(state.pid, state.folder)
-        _remove_private(state.folder)
+        remove_private(Path(state.folder))
         return stopped
-
-
-def _remove_private(folder: str) -> None:
-    """Remove the folder of an earlier server, and nothing that is not a server's: the file that
-    names it may say anything."""
-    with suppress(OSError, ValueError):
-        for path in (Path(folder, _SOCKET_NAME), *Path(folder).glob("*.rdb")):
-            path.unlink(missing_ok=True)
-        Path(folder).rmdir()
 
 
 def _stop_orphan(pid: int, folder: str) -> bool:
@@ -271,7 +270,7 @@ def _stop_orphan(pid: int, folder: str) -> bool:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE or not process.name().startswith(_PROGRAM):
             return False
-        if str(Path(folder, _SOCKET_NAME)) not in " ".join(process.cmdline()):
+        if str(Path(folder, SOCKET_NAME)) not in " ".join(process.cmdline()):
             return False
         process.kill()
         process.wait(timeout=5)

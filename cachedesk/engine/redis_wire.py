@@ -6,7 +6,9 @@ the caller, who alone knows what it means. The protocol itself is hiredis's work
 
 from __future__ import annotations
 
+import os
 import socket
+import struct
 from collections.abc import Iterable, Sequence
 
 import hiredis
@@ -18,6 +20,7 @@ Reply = bytes | int | list[object] | None
 Command = Sequence[bytes | int]
 
 _CHUNK_BYTES = 65536
+_CREDENTIALS = struct.Struct("3i")
 
 
 class RedisReplyError(CacheError):
@@ -30,16 +33,23 @@ class RedisWire:
 
     __slots__ = ("_reader", "_socket", "_timeout_seconds", "generation")
 
-    def __init__(self, path: str, timeout_seconds: float, generation: int = 0) -> None:
+    def __init__(
+        self,
+        path: str,
+        timeout_seconds: float,
+        generation: int = 0,
+        server_pid: int | None = None,
+    ) -> None:
         """Connect to the server at ``path``.
 
         Args:
             path: the unix socket.
             timeout_seconds: how long each wait for the server may take.
             generation: a number of the owner's, to tell old connections from new ones.
+            server_pid: the process that must listen there; ``None``: any of this user.
 
         Raises:
-            CacheError: nobody listens there.
+            CacheError: nothing listens there, or another program does.
         """
         self.generation = generation
         self._timeout_seconds = timeout_seconds
@@ -52,9 +62,13 @@ class RedisWire:
         try:
             self._socket.settimeout(timeout_seconds)
             self._socket.connect(path)
+            _check_server(self._socket, server_pid)
         except OSError as error:
             self._socket.close()
             raise CacheError(f"cannot connect to Redis: {error}") from error
+        except CacheError:
+            self._socket.close()
+            raise
 
     def call(self, *command: bytes | int) -> Reply:
         """Send one command and return its reply.
@@ -120,3 +134,14 @@ class RedisWire:
         if isinstance(reply, hiredis.HiredisError):
             raise RedisReplyError(str(reply))
         return reply  # type: ignore[return-value]
+
+
+def _check_server(connected: socket.socket, server_pid: int | None) -> None:
+    """See that our server listens, where the kernel can tell: whoever may make files in the folder
+    of temporary files may listen at a path that was ours."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return
+    said = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _ = _CREDENTIALS.unpack(said)
+    if user != os.geteuid() or server_pid not in (None, pid):
+        raise CacheError(f"another program (process {pid}, user {user}) answers in Redis's place")

@@ -16,7 +16,7 @@ from pathlib import Path
 from cachedesk.engine.continuity import check_continuity
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.durable_queue import MARKS
-from cachedesk.engine.errors import Damaged
+from cachedesk.engine.errors import Damaged, not_opened
 from cachedesk.engine.read_only import ADVICE, has_wal, looking_at
 from cachedesk.engine.record import decode
 from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
@@ -39,6 +39,13 @@ def examine(directory: DataDirectory) -> None:
         Damaged: it is not; nothing was changed.
         DataDirectoryError: a file is locked or cannot be opened.
     """
+    try:
+        _examine(directory)
+    except OSError as error:
+        raise not_opened(f"the data directory {directory.path}", error) from error
+
+
+def _examine(directory: DataDirectory) -> None:
     log = directory.log / "log.db"
     witness = directory.log / "witness"
     if directory.log.exists() and not directory.database.exists():

@@ -21,6 +21,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
+from cachedesk.engine.directory import new_private
 from cachedesk.engine.errors import Damaged
 
 _MAGIC = b"cdwitns1"
@@ -149,7 +150,7 @@ def _create(path: Path) -> None:
     """Make the file appear whole and durable, or not at all: what is noted in it later is only
     worth something if the file itself survives a power cut."""
     new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
+    with new_private(new) as file:
         file.write(_FORM.pack(_MAGIC, secrets.randbits(63), *[0] * 5))
         file.flush()
         os.fsync(file.fileno())

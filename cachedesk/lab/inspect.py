@@ -15,7 +15,8 @@ from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.layer import truth
 from cachedesk.engine.repair import Read, ReadSource
 from cachedesk.engine.settings import Settings
-from cachedesk.engine.stack import Stack, Vault
+from cachedesk.engine.stack import Stack
+from cachedesk.engine.vault import Vault
 from cachedesk.lab.draining import drain
 from cachedesk.lab.report import as_text
 from cachedesk.lab.signals import Signals

@@ -16,8 +16,9 @@ from cachedesk.engine.isolation import Isolation
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack, Vault
+from cachedesk.engine.stack import Stack
 from cachedesk.engine.transaction import Transaction
+from cachedesk.engine.vault import Vault
 
 from . import poison, scenarios
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, held_at, running

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cachedesk.engine import cache, repair, stack, through
+from cachedesk.engine import cache, repair, through, vault
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.errors import Unavailable
 from cachedesk.engine.fence import KeyFence
@@ -143,7 +143,7 @@ def recovered_though_applied(plant: Planter) -> None:
         dead = self.database.dead_between(0, 2**63 - 1)
         return [event for event in events if event.seq not in dead]
 
-    plant.setattr(stack.Vault, "_undecided", bad)
+    plant.setattr(vault.Vault, "_undecided", bad)
 
 
 def interrupted_call_stays_queued(plant: Planter) -> None:

@@ -162,7 +162,9 @@ def use(server: Server) -> None:
 class ModelWire:
     """In the place of ``RedisWire``."""
 
-    def __init__(self, path: str, timeout_seconds: float, generation: int = 0) -> None:
+    def __init__(
+        self, path: str, timeout_seconds: float, generation: int = 0, server_pid: int | None = None
+    ) -> None:
         self.generation = generation
         self._timeout_seconds = timeout_seconds
         primitives.turn("redis.connect")

@@ -258,7 +258,7 @@ class ModelQueue:
         self.cursor = number
         return {"pqid": number, "data": _disk.records[number]}
 
-    def task_done(self) -> None:
+    def ack(self, seq: int) -> None:
         primitives.turn("log.trim")
         _disk.trim_log(self.cursor)
         primitives.turn("log.trim.done")

@@ -9,7 +9,8 @@ from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.events import Row
 from cachedesk.engine.layer import CacheLayer, truth
-from cachedesk.engine.stack import Stack, Vault
+from cachedesk.engine.stack import Stack
+from cachedesk.engine.vault import Vault
 from cachedesk.lab.torture import house, plan
 from cachedesk.lab.torture.chance import random_settings
 from cachedesk.lab.torture.expected import Expected

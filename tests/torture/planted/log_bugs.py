@@ -6,11 +6,11 @@ import itertools
 from contextlib import nullcontext
 
 from cachedesk.engine import behind as behind_module
-from cachedesk.engine import stack as stack_module
 from cachedesk.engine.fence import KeyFence
 from cachedesk.engine.log import WriteBehindLog
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.transaction import Transaction
+from cachedesk.engine.vault import Vault
 from tests.torture.planted.plant import Plant
 
 
@@ -33,24 +33,24 @@ def pending_not_rebuilt(plant: Plant) -> None:
 
 def seq_starts_again(plant: Plant) -> None:
     """After a restart, seqs start at 1, as the row ids of a new file do."""
-    init = stack_module.Vault.__init__
+    init = Vault.__init__
 
     def bad(self, directory):
         init(self, directory)
         self.seqs = itertools.count(1)
 
-    plant.setattr(stack_module.Vault, "__init__", bad)
+    plant.setattr(Vault, "__init__", bad)
 
 
 def seq_of_the_log_only(plant: Plant) -> None:
     """After a restart, seqs go on from the log's newest one and forget the written-through."""
-    init = stack_module.Vault.__init__
+    init = Vault.__init__
 
     def bad(self, directory):
         init(self, directory)
         self.seqs = itertools.count(self.log.witness.log_seq + 1)
 
-    plant.setattr(stack_module.Vault, "__init__", bad)
+    plant.setattr(Vault, "__init__", bad)
 
 
 def heads_kept_after_failure(plant: Plant) -> None:
