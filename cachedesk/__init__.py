@@ -18,54 +18,39 @@ if TYPE_CHECKING:
     from cachedesk.engine.dead import DeadLetter as DeadLetter
     from cachedesk.engine.errors import (
         CachedeskError as CachedeskError,
-    )
-    from cachedesk.engine.errors import (
         Closed as Closed,
-    )
-    from cachedesk.engine.errors import (
         ConfigError as ConfigError,
-    )
-    from cachedesk.engine.errors import (
         CounterOverflow as CounterOverflow,
-    )
-    from cachedesk.engine.errors import (
         Damaged as Damaged,
-    )
-    from cachedesk.engine.errors import (
         DataDirectoryError as DataDirectoryError,
-    )
-    from cachedesk.engine.errors import (
         InUse as InUse,
-    )
-    from cachedesk.engine.errors import (
         InvalidKey as InvalidKey,
-    )
-    from cachedesk.engine.errors import (
         InvalidValue as InvalidValue,
-    )
-    from cachedesk.engine.errors import (
         LogFull as LogFull,
-    )
-    from cachedesk.engine.errors import (
         NoDeadLetter as NoDeadLetter,
-    )
-    from cachedesk.engine.errors import (
         NotACounter as NotACounter,
-    )
-    from cachedesk.engine.errors import (
         OutcomeUnknown as OutcomeUnknown,
-    )
-    from cachedesk.engine.errors import (
         Unavailable as Unavailable,
-    )
-    from cachedesk.engine.errors import (
         WriteRefused as WriteRefused,
     )
     from cachedesk.engine.layer import CacheLayer as CacheLayer
     from cachedesk.engine.policy import Policy as Policy
-    from cachedesk.engine.repair import Read as Read
-    from cachedesk.engine.settings import Settings as Settings
-    from cachedesk.engine.writes import Receipt as Receipt
+    from cachedesk.engine.repair import Read as Read, ReadSource as ReadSource
+    from cachedesk.engine.settings import (
+        DatabaseSettings as DatabaseSettings,
+        LogSettings as LogSettings,
+        RedisSettings as RedisSettings,
+        Settings as Settings,
+        WorkerSettings as WorkerSettings,
+    )
+    from cachedesk.engine.snapshot import (
+        Books as Books,
+        Event as Event,
+        EventKind as EventKind,
+        Health as Health,
+        Snapshot as Snapshot,
+    )
+    from cachedesk.engine.writes import Level as Level, Receipt as Receipt
 
 __version__ = "0.1.0"
 
@@ -73,9 +58,13 @@ _HOMES = {
     "CacheLayer": "layer",
     "DeadLetter": "dead",
     "Policy": "policy",
-    "Read": "repair",
-    "Receipt": "writes",
-    "Settings": "settings",
+    **dict.fromkeys(("Read", "ReadSource"), "repair"),
+    **dict.fromkeys(("Level", "Receipt"), "writes"),
+    **dict.fromkeys(("Books", "Event", "EventKind", "Health", "Snapshot"), "snapshot"),
+    **dict.fromkeys(
+        ("DatabaseSettings", "LogSettings", "RedisSettings", "Settings", "WorkerSettings"),
+        "settings",
+    ),
     **dict.fromkeys(
         (
             "CachedeskError",
@@ -98,7 +87,8 @@ _HOMES = {
     ),
 }
 
-__all__ = ["open", *sorted(_HOMES)]
+# Without "open": a star must not replace the builtin.
+__all__ = [*sorted(_HOMES)]
 
 
 def open(
@@ -112,8 +102,11 @@ def open(
     Args:
         path: the data directory; made if it does not exist. One process at a time.
         policies: key pattern to ``"write-through"`` or ``"write-behind"``; the first match
-            wins, and a key that none matches is written through. Default: see ``Settings``.
-        settings: everything else.
+            wins, and a key that none matches is written through. They replace those of the
+            settings. Default: see ``Settings``.
+        settings: everything else; sizes may be text, ``"64mb"``. By default what
+            ``cachedesk.toml`` in the data directory says, if it is there; with ``settings`` it
+            is not read.
 
     Returns:
         A thread-safe ``CacheLayer``; close it, or use it with ``with``.
@@ -121,18 +114,23 @@ def open(
     Raises:
         InUse: another process has the directory; the message names it.
         DataDirectoryError: the directory cannot be used, or a file in it is damaged.
-        ConfigError: a policy or a setting is wrong.
+        ConfigError: a policy or a setting is wrong; the message names the file, if it is in one.
     """
+    from pathlib import Path
+
     import msgspec
 
-    from cachedesk.config import as_policies, checked
-    from cachedesk.engine.settings import Settings
+    from cachedesk.config import as_policies, checked, load
     from cachedesk.engine.stack import Stack
 
-    settings = Settings() if settings is None else checked(settings)
+    settings = load(Path(path)) if settings is None else checked(settings)
     if policies is not None:
         settings = msgspec.structs.replace(settings, policies=as_policies(policies))
     return Stack(path, settings).layer
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
 
 
 def __getattr__(name: str) -> object:

@@ -168,7 +168,8 @@ def as_policies(policies: object) -> dict[str, PolicyName]:
 
 
 def checked(settings: object) -> Settings:
-    """Return ``settings`` if every value in it is one that a file might have, too.
+    """Return ``settings`` if every value in it is one that a file might have, too; a size that is
+    text is made a number.
 
     Raises:
         ConfigError: it is no ``Settings``, or a setting is of the wrong type, out of range or
@@ -180,7 +181,7 @@ def checked(settings: object) -> Settings:
         name: table if isinstance(table, dict) else _fields(name, table)
         for name, table in msgspec.structs.asdict(settings).items()
     }
-    return _converted(tables)
+    return from_tables(tables)
 
 
 def with_field(settings: Settings, place: str, text: str) -> Settings:

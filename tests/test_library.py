@@ -67,6 +67,52 @@ def test_settings_and_policies_go_together(tmp_path: Path) -> None:
         assert cache.set("a", b"x").level == "applied"
 
 
+def test_the_file_in_the_directory_holds_and_arguments_win(tmp_path: Path) -> None:
+    (tmp_path / "cachedesk.toml").write_text(
+        '[policies]\n"views:*" = "write-through"\n[redis]\n'
+        'maxmemory_bytes = "16mb"\neviction_policy = "allkeys-lfu"\n[desk]\ntheme = "paper"'
+    )
+    with cachedesk.open(tmp_path) as cache:
+        assert cache.set("views:1", b"x").level == "applied"
+        redis = cache.snapshot().redis
+        assert (redis.maxmemory_bytes, redis.eviction_policy) == (16 * 2**20, "allkeys-lfu")
+    with cachedesk.open(tmp_path, policies={"views:*": "write-behind"}) as cache:
+        assert cache.set("views:1", b"x").level == "durable"
+        assert cache.snapshot().redis.eviction_policy == "allkeys-lfu"
+    settings = cachedesk.Settings(redis=cachedesk.RedisSettings(maxmemory_bytes="8 MB"))  # type: ignore[arg-type]
+    with cachedesk.open(tmp_path, settings=settings) as cache:
+        assert cache.set("views:1", b"x").level == "durable"
+        redis = cache.snapshot().redis
+        assert (redis.maxmemory_bytes, redis.eviction_policy) == (8 * 2**20, "allkeys-lru")
+
+
+def test_a_wrong_file_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "cachedesk.toml").write_text("[redis]\nmaxmemory = 5")
+    with pytest.raises(cachedesk.ConfigError, match=r"cachedesk\.toml: redis\.maxmemory: there is"):
+        cachedesk.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["cachedesk.toml"]
+
+
+def test_a_size_that_is_none_is_refused(tmp_path: Path) -> None:
+    settings = cachedesk.Settings(log=cachedesk.LogSettings(limit_bytes="much"))  # type: ignore[arg-type]
+    with pytest.raises(cachedesk.ConfigError, match=r"log\.limit_bytes: 'much' is not a size"):
+        cachedesk.open(tmp_path / "data", settings=settings)
+
+
+def test_a_star_leaves_the_builtin_open_alone_and_dir_lists_all() -> None:
+    names: dict[str, object] = {}
+    exec("from cachedesk import *", names)
+    assert "open" not in names
+    assert {"Settings", "RedisSettings", "Snapshot", "LogFull"} <= names.keys()
+    assert {*cachedesk.__all__, "open", "__version__"} <= set(dir(cachedesk))
+
+
+def test_a_cache_says_where_it_is_and_whether_it_is_open(tmp_path: Path) -> None:
+    with cachedesk.open(tmp_path) as cache:
+        assert repr(cache) == f"<CacheLayer {str(tmp_path)!r}, open>"
+    assert repr(cache) == f"<CacheLayer {str(tmp_path)!r}, closed>"
+
+
 def test_errors_are_of_one_family() -> None:
     names = ("Unavailable", "LogFull", "Closed", "InvalidKey", "NotACounter", "Damaged", "InUse")
     for name in names:

@@ -76,6 +76,10 @@ class CacheLayer:
         self._door = Door()
         self._closing = threading.Lock()
 
+    def __repr__(self) -> str:
+        state = "closed" if self._door.shut else "open"
+        return f"<CacheLayer {str(self._database.path.parent)!r}, {state}>"
+
     def __enter__(self) -> CacheLayer:
         return self
 
