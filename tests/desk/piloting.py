@@ -55,11 +55,23 @@ class FixedInspector:
 
 
 def desk(
-    control: Any = None, source: Any = None, *, hz: float | None = None, inspector: Any = None
+    control: Any = None,
+    source: Any = None,
+    *,
+    hz: float | None = None,
+    inspector: Any = None,
+    greeting: bool = False,
 ) -> DeskApp:
     """Return an app over a healthy stack, unless told otherwise."""
     source = source or FixedSource(HEALTHY)
-    return DeskApp(source, control, inspector=inspector, refresh_hz=hz, data_label="~/data")
+    return DeskApp(
+        source,
+        control,
+        inspector=inspector,
+        refresh_hz=hz,
+        data_label="~/data",
+        greeting=greeting,
+    )
 
 
 def drive(

@@ -263,8 +263,7 @@ def test_help_begins_with_what_has_the_focus():
 
 
 def test_whoever_is_new_is_greeted_until_the_first_key():
-    app = desk(RecordingControl())
-    app.desk.greeting = True
+    app = desk(RecordingControl(), greeting=True)
 
     async def script(pilot):
         assert "New here?" in screen_text(app)

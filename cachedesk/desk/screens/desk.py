@@ -34,6 +34,9 @@ from cachedesk.desk.widgets.top_line import TopLine, TopView
 from cachedesk.engine.snapshot import Snapshot
 
 GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
+_ROOMY_ROWS = 40
+"""From so many rows on there is room for framed charts of full height and the picture."""
+
 _CHARTS = {LATENCY, *(panel.number for panel in PANELS)}
 
 
@@ -67,6 +70,7 @@ class DeskScreen(Screen[None]):
         (29, "-high"),
         (36, "-tall"),
         (48, "-towering"),
+        (64, "-lofty"),
     ]
 
     frozen: var[bool] = var(False, toggle_class="-frozen")
@@ -103,6 +107,7 @@ class DeskScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.set_reactive(DeskScreen.greeting, greeting)
+        self.set_class(greeting, "-greeting")
         self._deeds = deeds
         self._read_only = read_only
         self._data_label = data_label
@@ -136,6 +141,7 @@ class DeskScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Show the panels that are usual at this size."""
+        self.set_class(self.app.size.height < _ROOMY_ROWS, "-tight")
         self._arrange()
 
     def apply(self, snapshot: Snapshot) -> None:

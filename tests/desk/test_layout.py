@@ -1,0 +1,49 @@
+"""At every size of a terminal the panels fit: three keys at least, and every frame closed."""
+
+from __future__ import annotations
+
+import random
+
+from . import scenes
+from .piloting import RecordingControl, desk, drive
+from .scenes import FixedSource
+
+COLUMNS = (60, 75, 76, 111, 112, 120, 160, 179, 180, 250)
+ROWS = (20, 22, 23, 26, 28, 29, 32, 35, 36, 40, 44, 47, 48, 50, 55, 61, 63, 64, 72, 80)
+
+
+def misfits(app) -> list[str]:
+    """Return what does not fit at the present size, in words."""
+    found = []
+    screen = app.desk
+    for number, panel in screen._panels().items():
+        if not panel.display:
+            continue
+        place = screen.find_widget(panel)
+        if place.visible_region != place.region or place.region.height < 1:
+            found.append(f"panel {number}: {place.visible_region} of {place.region}")
+    keys = screen.hot_keys
+    if keys.display and keys.size.height - 1 < 3:
+        found.append(f"{keys.size.height - 1} keys")
+    bar = screen.find_widget(screen.action_bar)
+    if bar.visible_region != bar.region:
+        found.append(f"the buttons: {bar.visible_region} of {bar.region}")
+    return found
+
+
+def test_the_panels_fit_whatever_the_size():
+    app = desk(RecordingControl(), FixedSource(scenes.REDIS_DOWN))
+    draw = random.Random(3)
+    sizes = [(draw.choice((draw.randint(60, 250), draw.choice(COLUMNS))), rows) for rows in ROWS]
+    sizes += [(draw.choice(COLUMNS), draw.randint(20, 80)) for _ in range(10)]
+    found = {}
+
+    async def script(pilot):
+        for size in sizes:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            if words := misfits(app):
+                found[size] = words
+
+    drive(app, script, (80, 24))
+    assert not found, found
