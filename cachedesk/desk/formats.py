@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from rich.cells import cell_len, set_cell_size
 
@@ -112,10 +111,6 @@ def right(text: str, width: int) -> str:
     """Return ``text`` cut and padded on its left to exactly ``width`` cells."""
     shown = cut(text, width)
     return " " * (width - cell_len(shown)) + shown
-
-
-Align = Callable[[str, int], str]
-"""Either ``left`` or ``right``."""
 
 
 def _scaled(value: float, base: float, units: tuple[str, ...]) -> tuple[float, str]:

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from cachedesk.desk.formats import ABSENT, UNKNOWN, data_text, left, right
+from cachedesk.desk.formats import ABSENT, UNKNOWN, left, right
 from cachedesk.desk.keylist import Order, filtered
 from cachedesk.desk.keyrows import (
     COLUMNS,
@@ -304,8 +304,3 @@ class HotKeys(ScrollView, can_focus=True):
                 dim = quiet if shown in (ABSENT, UNKNOWN) else look
                 segments += [Segment(align(shown, room), dim), Segment(" " * GAP, base)]
         return Strip(segments).adjust_cell_length(width, base)
-
-    @property
-    def selected_text(self) -> str:
-        """The selected key as text; empty when there is none."""
-        return "" if self.selected is None else data_text(self.selected)

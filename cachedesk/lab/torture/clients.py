@@ -113,10 +113,6 @@ class Client:
         """Choose one of the client's own keys: often its hot one, which the others read most."""
         return self._keys[0] if self._random.random() < 0.4 else self._random.choice(self._keys)
 
-    def owns(self, index: int) -> bool:
-        """Return whether the key is its own, and the outcome of every write to it certain."""
-        return index in self._keys
-
     def write(self, index: int) -> bool:
         """Do the next planned write of a key of its own, and check the receipt.
 
