@@ -145,6 +145,11 @@ class Database:
         with self._reader() as connection:
             return dead.between(connection, first_seq, last_seq)
 
+    def dead_among(self, seqs: Sequence[int]) -> set[int]:
+        """Return which of ``seqs`` are dead letters; errors as for ``read``."""
+        with self._reader() as connection:
+            return dead.among(connection, seqs)
+
     def trim(self, through_seq: int, deadline: float) -> int:
         """Drop up to 1,000 tombstones whose seq is not above ``through_seq``; return how many.
 
@@ -159,9 +164,15 @@ class Database:
 
     def rehearse(self, rows: Mapping[bytes, Row], deadline: float) -> None:
         """Write ``rows`` and take it back; raises what ``transaction`` would."""
-        with suppress(_Rehearsed), self.transaction(deadline) as transaction:
+        with self.rehearsal(deadline) as transaction:
             transaction.rows(list(rows))
             transaction.write(rows)
+
+    @contextmanager
+    def rehearsal(self, deadline: float) -> Iterator[Transaction]:
+        """As ``transaction``, but nothing is committed: the end of the block takes it all back."""
+        with suppress(_Rehearsed), self.transaction(deadline) as transaction:
+            yield transaction
             raise _Rehearsed
 
     @property

@@ -8,7 +8,7 @@ event was refused before it became a letter is kept beside it, and so survives a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cachedesk.engine.events import Argument, Op, Refusal
@@ -24,6 +24,8 @@ _LETTERS = (
 _LETTERS_OF = (
     "SELECT seq, op, reason, attempts, at FROM dead WHERE key = ? ORDER BY seq DESC LIMIT ?"
 )
+
+_SEQS_PER_SELECT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +48,19 @@ class DeadLetter:
 
 def bury(connection: sqlite3.Connection, refusals: Iterable[Refusal]) -> None:
     """Keep events as dead letters, with the reason and the attempts that were counted."""
-    for event, reason in refusals:
-        arg = b"%d" % event.arg if isinstance(event.arg, int) else event.arg
-        letter = {
+    letters = [
+        {
             "seq": event.seq,
             "op": event.op.name.lower(),
             "key": event.key,
-            "arg": arg,
+            "arg": b"%d" % event.arg if isinstance(event.arg, int) else event.arg,
             "reason": reason,
             "at": event.at,
         }
-        connection.execute(_BURY, letter)
-        connection.execute("DELETE FROM attempts WHERE seq = ?", (event.seq,))
+        for event, reason in refusals
+    ]
+    connection.executemany(_BURY, letters)
+    connection.executemany("DELETE FROM attempts WHERE seq = :seq", letters)
 
 
 def letters(connection: sqlite3.Connection, limit: int, after_seq: int) -> list[DeadLetter]:
@@ -89,13 +92,14 @@ def remove(connection: sqlite3.Connection, seq: int) -> bool:
     return connection.execute("DELETE FROM dead WHERE seq = ?", (seq,)).rowcount > 0
 
 
-def attempts(connection: sqlite3.Connection, seqs: Iterable[int]) -> dict[int, int]:
+def among(connection: sqlite3.Connection, seqs: Sequence[int]) -> set[int]:
+    """Return which of ``seqs`` are letters."""
+    return {seq for seq, _ in _of_each(connection, "SELECT seq, attempts FROM dead", seqs)}
+
+
+def attempts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, int]:
     """Return how often each of these events was refused, of those that were."""
-    found: dict[int, int] = {}
-    for seq in seqs:
-        for (count,) in connection.execute("SELECT attempts FROM attempts WHERE seq = ?", (seq,)):
-            found[seq] = count
-    return found
+    return dict(_of_each(connection, "SELECT seq, attempts FROM attempts", seqs))
 
 
 def count_attempts(connection: sqlite3.Connection, counted: Mapping[int, int]) -> None:
@@ -112,3 +116,11 @@ def _argument(op: str, arg: bytes | None) -> Argument:
     if op == Op.INCR.name.lower() and arg is not None and arg.removeprefix(b"-").isdigit():
         return int(arg)
     return arg
+
+
+def _of_each(
+    connection: sqlite3.Connection, select: str, seqs: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    for start in range(0, len(seqs), _SEQS_PER_SELECT):
+        some = seqs[start : start + _SEQS_PER_SELECT]
+        yield from connection.execute(f"{select} WHERE seq IN ({','.join('?' * len(some))})", some)

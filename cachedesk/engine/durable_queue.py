@@ -70,11 +70,11 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
             fill_disk(connection, _BALLAST)
         return connection
 
-    def ack(self, seq: int) -> None:
-        """Delete what was got, and note in the same transaction that it reaches up to ``seq``: of a
-        copy that was made meanwhile, the log then tells which database it takes."""
+    def ack(self, number: int, seq: int) -> None:
+        """Delete the items up to ``number``, and note in the same transaction that they reach up to
+        ``seq``: of a copy that was made meanwhile, the log then tells which database it takes."""
         with self.tran_lock, self._putter as transaction:
-            transaction.execute(f"DELETE FROM {self._table_name} WHERE _id <= ?", (self.cursor,))
+            transaction.execute(f"DELETE FROM {self._table_name} WHERE _id <= ?", (number,))
             transaction.execute(_MARK, (seq,))
 
     def set_disk_full(self, full: bool) -> None:

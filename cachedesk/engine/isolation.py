@@ -1,287 +1,276 @@
 """Isolation: of a batch that is refused as a whole, all that is healthy is applied at once and
 only the culprits stay behind, until each is decided (promise 7).
 
-The batch is halved by key until the keys that are refused stand alone. Of such a key the events
-are tried one by one: those before the first refused one are applied, those behind it wait, and
-each refusal is counted in the database, so that neither a restart nor a SIGKILL begins the count
-again, and neither adds to it. After ``max_attempts`` refusals an event is buried.
+The rows of such a batch are written one by one in one transaction, and a key whose row is refused
+is *blocked*: its events, these and later ones, wait in what is pending, while everything else that
+the log delivers goes on past them, however many they are. What was applied ahead of them holds its
+seq in its row, so that a log which delivers it again changes nothing.
 
-A refused event is one whose row the database would not take in the place of the row that is there.
-So a whole run of them is decided together; but one that was refused behind an event that would be
-taken says nothing, because the database was asked for a leap over both: what is taken is committed
-first, and then it is asked again. An event that no value can take (an increment of a text) is
-buried at once.
-
-What is buried was already part of what readers saw. It is taken away while the key is held
-alone, so that no writer reckons with it meanwhile: first from what is pending, then the version
-of the key is raised, so that no older fill comes, then the key is dropped from Redis.
+What is blocked is tried again and again, until it is applied or buried (see ``decisions``).
 """
 
 from __future__ import annotations
 
+import itertools
+import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from cachedesk.engine.errors import CounterOverflow, NotACounter
-from cachedesk.engine.events import NO_ROW, Coalesced, Refusal, Row, WriteEvent, change
+from cachedesk.engine.blocked import BlockedKeys, Trouble
+from cachedesk.engine.decisions import LOCK_SECONDS, MOST_REHEARSED, Decisions, Held, Queues, Settle
+from cachedesk.engine.events import Coalesced, Row, WriteEvent
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.refusal import is_refusal, reason_of
+from cachedesk.engine.settings import WorkerSettings
+from cachedesk.engine.transaction import Transaction, Undone
 
-LOCK_SECONDS = 1.0
-_MOST_TRIALS_PER_KEY = 5_000
-_KEY_SECONDS = 0.5
-
-
-class Suspicious(Exception):
-    """Some events of a batch are refused or dead already; nothing was changed."""
-
-    def __init__(self, keys: Collection[bytes]) -> None:
-        super().__init__(f"{len(keys)} keys have events that cannot be applied")
-        self.keys = frozenset(keys)
+_MOST_KEYS = 500
+_MOST_EVENTS = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What a pass left undecided: from ``seq`` on, because of ``reason``, after ``attempts``."""
-
-    seq: int
-    attempts: int
-    reason: str
+def retry_seconds(settings: WorkerSettings, failures: int) -> float:
+    """Return how long to wait after so many failures in a row: doubled with each."""
+    seconds = settings.retry_seconds * 2.0 ** min(failures - 1, 20) if failures else 0.0
+    return min(seconds, settings.retry_max_seconds)
 
 
-class _Fate(Enum):
-    SETTLED = auto()
-    TAKEN = auto()
-    HOPELESS = auto()
-    REFUSED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """What came of trying one event: the row after it, or why not."""
-
-    event: WriteEvent
-    fate: _Fate
-    row: Row = NO_ROW
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class _Ruling:
-    """What is decided about the events of one key, and what is not yet."""
-
-    row: Row
-    decided: list[_Trial]
-    buried: list[Refusal]
-    counted: dict[int, int]
-    trouble: Trouble | None = None
+def jitter() -> float:
+    """Return a factor for a time to wait, so as not to beat in step."""
+    return random.uniform(0.75, 1.25)
 
 
 class Isolation:
-    """Decides batches that cannot be applied as a whole. Used by the worker alone."""
+    """Applies batches that cannot be applied as a whole, and decides what keeps them from it.
+    Used by the worker's thread alone."""
 
     def __init__(
         self,
         parts: Parts,
-        apply: Callable[[Sequence[WriteEvent]], None],
-        settle: Callable[[Sequence[WriteEvent], Coalesced, set[int], float], None],
-        closing: Callable[[], bool] = lambda: False,
+        coalesce: Callable[[Mapping[bytes, Row], Sequence[WriteEvent]], Coalesced],
+        settle: Settle,
+        closing: Callable[[], bool],
     ) -> None:
         """Prepare.
 
         Args:
             parts: the stack.
-            apply: applies events in one transaction and settles them; raises ``Suspicious`` or
-                what ``is_refusal`` knows when they cannot be.
+            coalesce: folds events into the rows they meet.
             settle: says that events are committed.
             closing: whether to leave the rest undecided.
         """
         self._database = parts.database
-        self._fence = parts.fence
-        self._versions = parts.versions
-        self._cache = parts.cache
         self._reach = parts.failpoints.reach
-        self._most_attempts = parts.settings.worker.max_attempts
-        self._apply = apply
+        self._pending = parts.pending
+        self._settings = parts.settings.worker
+        self._coalesce = coalesce
         self._settle = settle
         self._closing = closing
-        self._done: set[int] = set()
-        self._troubles: dict[bytes, Trouble] = {}
+        self._decisions = Decisions(parts, settle)
+        self._blocked = BlockedKeys()
+        self.delivered_through = 0
+        """The seq of the newest event that the log has delivered."""
+        self.deciding = 0
+        """How many events are being decided just now."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no key is blocked."""
+        return not self._blocked
 
     def forget(self) -> None:
         """Know nothing, as after a crash; the files know what was decided."""
-        self._done.clear()
-        self._troubles.clear()
+        self._blocked.clear()
+        self.deciding = 0
 
-    def acked(self, through_seq: int) -> None:
-        """Forget what the log will not deliver again."""
-        self._done = {seq for seq in self._done if seq > through_seq}
+    def hasten(self) -> None:
+        """Let every blocked key be tried now."""
+        self._blocked.hasten()
 
-    def decide(self, events: Sequence[WriteEvent]) -> Trouble | None:
-        """Apply what can be, try again what was refused, bury what has no attempts left, and
-        return what is not decided yet.
+    def due_in(self) -> float | None:
+        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        due_at = self._blocked.next_due_at()
+        return None if due_at is None else due_at - time.monotonic()
 
-        Args:
-            events: everything that the log delivers from its head on, in order.
+    def trouble(self) -> Trouble | None:
+        """Return what keeps the oldest delivered event that is not decided, ``None`` when all
+        are: up to it the log can be acked."""
+        return self._blocked.oldest(self._pending.first_seq, self.delivered_through)
+
+    def apply(self, events: Sequence[WriteEvent]) -> None:
+        """Apply what can be applied of a batch that was just delivered, and block the rest.
 
         Raises:
-            DatabaseError, Unavailable: not now; what was decided so far is committed.
+            DatabaseError, Unavailable: not now; what was applied so far is committed.
         """
-        known, self._troubles = self._troubles.keys(), {}
-        return self._work_through(events, known)
-
-    def pass_by(self, events: Sequence[WriteEvent]) -> Trouble | None:
-        """As ``decide``, but let the keys that were refused wait for their next attempt."""
-        return self._work_through([it for it in events if it.key not in self._troubles], ())
-
-    def _work_through(
-        self, events: Sequence[WriteEvent], known: Collection[bytes]
-    ) -> Trouble | None:
-        waiting = [event for event in events if event.seq not in self._done]
-        suspects = {event.key for event in waiting if event.key in known}
-        suspects |= self._apply_all_but_suspects(
-            [event for event in waiting if event.key not in suspects]
-        )
-        queues: dict[bytes, list[WriteEvent]] = {}
-        for event in waiting:
-            if event.key in suspects:
-                queues.setdefault(event.key, []).append(event)
-        for key, queue in queues.items():
-            if trouble := self._decide_key(key, queue):
-                self._troubles[key] = trouble
-        if not self._troubles:
-            return None
-        first = min(self._troubles.values(), key=lambda trouble: trouble.seq)
-        soonest = min(trouble.attempts for trouble in self._troubles.values())
-        return Trouble(first.seq, soonest, first.reason)
-
-    def _apply_all_but_suspects(self, events: list[WriteEvent]) -> set[bytes]:
-        """Apply what can be applied, key by key if need be; return the keys that cannot."""
         suspects: set[bytes] = set()
-        groups = [events] if events else []
+        groups = [[event for event in events if event.key not in self._blocked]]
         while groups:
             group = groups.pop()
             try:
-                self._apply(group)
-            except Suspicious as found:
-                suspects |= found.keys
-                groups += _split(group, found.keys)[1:]
+                suspects |= self._apply_all_but_refused(group) if group else set()
             except Exception as error:
                 if not is_refusal(error):
                     raise
                 keys = list(dict.fromkeys(event.key for event in group))
                 if len(keys) == 1:
                     suspects.add(keys[0])
+                elif isinstance(error, Undone) and (refused := self._refused_alone(group)):
+                    suspects |= refused
+                    groups.append(_split(group, refused)[1])
                 else:
+                    # It cannot be told whose fault it is: by halves, until a key stands alone.
                     groups += _split(group, frozenset(keys[: len(keys) // 2]))
-            else:
-                self._done.update(event.seq for event in group)
-        return suspects
-
-    def _decide_key(self, key: bytes, queue: list[WriteEvent]) -> Trouble | None:
-        until = time.monotonic() + _KEY_SECONDS
-        while queue:
-            if self._closing() or time.monotonic() > until:
-                return Trouble(queue[0].seq, 0, "more of the key's events are to be tried")
-            ruling = self._decide_run(key, queue[:_MOST_TRIALS_PER_KEY])
-            if ruling is None:
-                return Trouble(queue[0].seq, 0, "the row was changed meanwhile")
-            if ruling.trouble is not None:
-                return ruling.trouble
-            queue = queue[len(ruling.decided) :]
-        return None
-
-    def _decide_run(self, key: bytes, events: Sequence[WriteEvent]) -> _Ruling | None:
-        """Decide the first of a key's ``events``; ``None`` when somebody else was faster."""
-        began = time.monotonic()
-        dead = self._database.dead_between(events[0].seq, events[-1].seq)
-        before = self._database.read(key)
-        trials = list(self._try(before, events, dead))
-        deadline = time.monotonic() + LOCK_SECONDS
-        with self._fence.alone({key}, deadline):
-            with self._database.transaction(deadline) as transaction:
-                self._reach("worker.apply.begin")
-                if transaction.rows([key]).get(key, NO_ROW) != before:
-                    return None
-                refused = [trial.event.seq for trial in trials if trial.fate is _Fate.REFUSED]
-                ruling = self._rule(before, trials, transaction.attempts(refused))
-                self._reach("worker.coalesce.after")
-                transaction.count_attempts(ruling.counted)
-                rows = {key: ruling.row} if ruling.row is not before else {}
-                transaction.write(rows)
-                self._reach("worker.apply.mid_batch")
-                transaction.bury(ruling.buried)
-                self._reach("worker.apply.before_commit")
-            self._reach("worker.apply.after_commit")
-            dead |= {event.seq for event, _ in ruling.buried}
-            self._settle_key(key, rows, ruling, dead, time.monotonic() - began)
-        self._reach("worker.settle.after")
-        return ruling
-
-    def _try(
-        self, row: Row, events: Sequence[WriteEvent], dead: Collection[int]
-    ) -> Iterator[_Trial]:
-        """Try each event on the row that those before it come to, up to the first that is refused
-        as a leap."""
-        taken = False
+        now = time.monotonic()
         for event in events:
-            if event.seq in dead or event.seq <= row.seq:
-                yield _Trial(event, _Fate.SETTLED)
-                continue
-            try:
-                after = Row(change(row.value, event.op, event.arg), event.seq)
-                self._database.rehearse({event.key: after}, time.monotonic() + LOCK_SECONDS)
-            except (NotACounter, CounterOverflow) as error:
-                yield _Trial(event, _Fate.HOPELESS, reason=str(error))
-            except Exception as error:
-                if not is_refusal(error):
-                    raise
-                if taken:
-                    return
-                yield _Trial(event, _Fate.REFUSED, reason=reason_of(error))
+            if event.key in suspects and event.key not in self._blocked:
+                self._blocked.block(event.key, Trouble(event.seq, 0, "it is to be tried"), now)
+
+    def decide(self, until: float) -> None:
+        """Try what is due: apply what can be, bury what has no attempts left, and let the rest
+        wait for its next attempt.
+
+        Args:
+            until: ``time.monotonic()`` seconds after which to begin nothing more.
+
+        Raises:
+            DatabaseError, Unavailable: not now; what was decided so far is committed.
+        """
+        while not self._closing() and (queues := self._due()):
+            groups = [queues]
+            while groups:
+                group = groups.pop()
+                if not self._decide_group(group):
+                    half = dict(itertools.islice(group.items(), len(group) // 2))
+                    groups += [{key: group[key] for key in group if key not in half}, half]
+            self.deciding = 0
+            if time.monotonic() >= until:
+                return
+
+    def _apply_all_but_refused(self, events: Sequence[WriteEvent]) -> set[bytes]:
+        """Apply ``events`` in one transaction, without the keys that it returns: of these some are
+        refused, or dead already."""
+        began = time.monotonic()
+        with self._database.transaction(began + LOCK_SECONDS) as transaction:
+            self._reach("worker.apply.begin")
+            rows = transaction.rows(list({event.key for event in events}))
+            coalesced = self._coalesce(rows, events)
+            left_out = {event.key for event, _ in coalesced.refused}
+            dead = transaction.dead_between(events[0].seq, events[-1].seq)
+            left_out |= {event.key for event in events if event.seq in dead}
+            self._reach("worker.coalesce.after")
+            wanted = {key: row for key, row in coalesced.rows.items() if key not in left_out}
+            left_out |= _write_each(transaction, wanted)
+            settled = [event for event in events if event.key not in left_out]
+            if not settled:
+                return left_out
+            self._reach("worker.apply.mid_batch")
+            self._reach("worker.apply.before_commit")
+        self._reach("worker.apply.after_commit")
+        applied = Coalesced(
+            {key: row for key, row in wanted.items() if key not in left_out},
+            [event for event in coalesced.applied if event.key not in left_out],
+            [event for event in coalesced.repeated if event.key not in left_out],
+            [],
+        )
+        self._settle(settled, applied, set(), time.monotonic() - began)
+        self._reach("worker.settle.after")
+        return left_out
+
+    def _refused_alone(self, events: Sequence[WriteEvent]) -> set[bytes]:
+        """Return the keys of ``events`` whose row is refused when nothing else is written."""
+        refused: set[bytes] = set()
+        rows = self._database.read_many(list({event.key for event in events}))
+        wanted = list(self._coalesce(rows, events).rows.items())
+        for start in range(0, len(wanted), MOST_REHEARSED):
+            with self._database.rehearsal(time.monotonic() + LOCK_SECONDS) as transaction:
+                for key, row in wanted[start : start + MOST_REHEARSED]:
+                    try:
+                        transaction.rehearse_one(key, row)
+                    except Exception as error:
+                        if not is_refusal(error):
+                            raise
+                        refused.add(key)
+        return refused
+
+    def _due(self) -> Queues:
+        """Take keys that are due, each with the oldest of its events that were delivered."""
+        queues: Queues = {}
+        now, room = time.monotonic(), _MOST_EVENTS
+        while room > 0 and len(queues) < _MOST_KEYS:
+            key = self._blocked.take_due(now)
+            if key is None:
+                break
+            oldest = self._pending.oldest(key, room)
+            queue = [event for event in oldest if event.seq <= self.delivered_through]
+            if queue:
+                queues[key] = queue
+                room -= len(queue)
             else:
-                row, taken = after, True
-                yield _Trial(event, _Fate.TAKEN, row)
+                self._blocked.free(key)
+        self.deciding = _MOST_EVENTS - room
+        return queues
 
-    def _rule(self, before: Row, trials: Sequence[_Trial], attempts: Mapping[int, int]) -> _Ruling:
-        """Decide in order, up to the first refused event that has attempts left."""
-        ruling = _Ruling(before, [], [], {})
-        for trial in trials:
-            seq = trial.event.seq
-            if trial.fate is _Fate.REFUSED:
-                count = ruling.counted[seq] = attempts.get(seq, 0) + 1
-                if ruling.trouble is None and count < self._most_attempts:
-                    ruling.trouble = Trouble(seq, count, trial.reason)
-            if ruling.trouble is not None:
-                continue
-            ruling.decided.append(trial)
-            if trial.fate is _Fate.TAKEN:
-                ruling.row = trial.row
-            elif trial.fate is not _Fate.SETTLED:
-                ruling.buried.append(Refusal(trial.event, trial.reason))
-        return ruling
+    def _decide_group(self, queues: Queues) -> bool:
+        """Decide the events of some keys; return False when only fewer of them can be."""
+        alone = len(queues) == 1
+        try:
+            rulings = self._decisions.take(queues)
+        except Held:
+            if alone:
+                self._wait(queues, "another write to the key is under way")
+            return alone
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            if alone:
+                self._wait(queues, reason_of(error))
+            return alone
+        now = time.monotonic()
+        factor = jitter()
+        ruled = {ruling.key: ruling for ruling in rulings}
+        for key, queue in queues.items():
+            ruling = ruled.get(key)
+            if ruling is None:
+                self._blocked.block(key, Trouble(queue[0].seq, 0, "its row was changed"), now)
+            elif (trouble := ruling.trouble) is not None:
+                seconds = retry_seconds(self._settings, trouble.attempts) * factor
+                self._blocked.block(key, trouble, now + seconds)
+            else:
+                self._look_for_more(key, now)
+        return True
 
-    def _settle_key(
-        self, key: bytes, rows: dict[bytes, Row], ruling: _Ruling, dead: set[int], seconds: float
-    ) -> None:
-        if not ruling.decided:
-            return
-        fates: dict[_Fate, list[WriteEvent]] = {fate: [] for fate in _Fate}
-        for trial in ruling.decided:
-            fates[trial.fate].append(trial.event)
-        decided = [trial.event for trial in ruling.decided]
-        repeated = [event for event in fates[_Fate.SETTLED] if event.seq not in dead]
-        coalesced = Coalesced(rows, fates[_Fate.TAKEN], repeated, ruling.buried)
-        self._settle(decided, coalesced, dead, seconds)
-        if dead:
-            self._versions.bump([key])
-            self._cache.put({key: None})
-        self._done.update(event.seq for event in decided)
+    def _look_for_more(self, key: bytes, now: float) -> None:
+        """All that was tried of ``key`` is decided: go on with the next events, if there are."""
+        first = self._pending.first_seq(key)
+        if first is None or first > self.delivered_through:
+            self._blocked.free(key)
+        else:
+            self._blocked.block(key, Trouble(first, 0, "it is to be tried"), now)
+
+    def _wait(self, queues: Queues, reason: str) -> None:
+        due_at = time.monotonic() + retry_seconds(self._settings, 1)
+        for key, queue in queues.items():
+            self._blocked.block(key, Trouble(queue[0].seq, 0, reason), due_at)
+
+
+def _write_each(transaction: Transaction, rows: Mapping[bytes, Row]) -> set[bytes]:
+    """Write what can be written of ``rows``; return the keys that are refused."""
+    refused: set[bytes] = set()
+    for key, row in rows.items():
+        try:
+            transaction.write_one(key, row)
+        except Undone:
+            raise
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            refused.add(key)
+    return refused
 
 
 def _split(events: Sequence[WriteEvent], keys: Collection[bytes]) -> list[list[WriteEvent]]:
-    """Return the events of ``keys``, and then the others, if there are any."""
-    others = [event for event in events if event.key not in keys]
-    return [[event for event in events if event.key in keys], *filter(None, [others])]
+    """Return the events of ``keys``, and then the others."""
+    return [
+        [event for event in events if event.key in keys],
+        [event for event in events if event.key not in keys],
+    ]

@@ -16,14 +16,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from persistqueue import Empty
 
 from cachedesk.engine.bell import Bell
@@ -33,33 +30,13 @@ from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.record import Record, decode, encode
+from cachedesk.engine.unacked import Unacked
 from cachedesk.engine.unwritten import DISK_FULL, is_certain, word_of
 from cachedesk.engine.witness import Witness
 
 _FILE = "log.db"
 _WITNESS = "witness"
 _LOCKED_SECONDS = 0.5
-
-
-class _Unacked(msgspec.Struct, frozen=True, gc=False):
-    """A record that was not acked: its number, its first and last seq, how many events it has,
-    how many there are up to its end since the last time that there were none, and when it was
-    accepted. (Nothing for the garbage collector to go through: there may be a million.)"""
-
-    number: int
-    first_seq: int
-    last_seq: int
-    events: int
-    through: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Events read from the log, in seq order, and the position to ack once they are applied."""
-
-    events: tuple[WriteEvent, ...]
-    position: int
 
 
 class WriteBehindLog:
@@ -100,10 +77,9 @@ class WriteBehindLog:
         """Why the last append was refused, in a word or two; empty when it was not."""
         self._failures = 0
         self._appended_record = self._published_record = 0
-        self._acked = 0
-        self._unacked: deque[_Unacked] = deque()
-        self._published = 0
+        self._acked = self._read = 0
         self._counting = threading.Lock()
+        self._unacked = Unacked(self._counting)
         self.grown = Bell()
         self.grown_at = 1
 
@@ -116,28 +92,31 @@ class WriteBehindLog:
     def waiting(self) -> int:
         """How many events are in the log and not acked. When an append makes them reach
         ``grown_at``, the event ``grown`` is set."""
-        try:
-            first, last = self._unacked[0], self._unacked[-1]
-        except IndexError:
-            return 0
-        return last.through - first.through + first.events
+        return self._unacked.events
+
+    @property
+    def unread(self) -> int:
+        """How many of the ``waiting`` events ``read`` has not delivered yet."""
+        return max(0, self.waiting - self._read)
+
+    def ring_at(self, unread: int) -> None:
+        """Have an append set ``grown`` when it makes ``unread`` reach this number."""
+        self.grown_at = self._read + unread
 
     @property
     def oldest_seconds(self) -> float:
         """The age of the oldest event that was not acked; 0 when there is none."""
-        try:
-            return max(0.0, time.monotonic() - self._unacked[0].at)
-        except IndexError:
-            return 0.0
+        return self._unacked.oldest_seconds
 
     @property
     def acked_through(self) -> int:
         """The seq up to which no event can be delivered again. (An event that is appended later
         is of a key that nothing above its seq has changed: see ``fence``.)"""
         with self._counting:
-            newest = self._unacked[0].first_seq - 1 if self._unacked else COUNTER_MAX
+            first_seq = self._unacked.first_seq
+            newest = COUNTER_MAX if first_seq is None else first_seq - 1
             # What a commit that failed may have left comes behind all that was published.
-            return min(newest, self._published) if self._failure else newest
+            return min(newest, self._unacked.published_seq) if self._failure else newest
 
     @property
     def bytes(self) -> int:
@@ -239,7 +218,7 @@ class WriteBehindLog:
             oldest = self._queue.head()
         except (sqlite3.Error, Damaged) as error:
             raise self._refusal(str(error)) from error
-        self._forget(lambda record: oldest is None or record.number < oldest)
+        self._unacked.forget_below(oldest)
         yield
         with self._counting:
             if failures == self._failures:
@@ -275,16 +254,16 @@ class WriteBehindLog:
         Raises:
             Unavailable: the log cannot be read.
         """
-        through = self._published
+        through = self._unacked.published_seq
         try:
             records = self._records_after(0)
         except Damaged as error:
             raise Unavailable(str(error)) from error
         return [it for _, record in records for it in record.events if it.seq <= through]
 
-    def read(self, most_events: int) -> Batch:
-        """Return the next published records, at least one if there is one, until they hold
-        ``most_events``.
+    def read(self, most_events: int) -> tuple[WriteEvent, ...]:
+        """Return the events of the next published records, at least one record if there is one,
+        until they are ``most_events``.
 
         Raises:
             Damaged: a record is damaged.
@@ -300,57 +279,57 @@ class WriteBehindLog:
             except sqlite3.Error as error:
                 raise Unavailable(f"the write-behind log cannot be read: {error}") from error
             found = decode(item["data"]).events
-            if found[-1].seq > self._published:
+            if found[-1].seq > self._unacked.published_seq:
                 self._queue.cursor = before
                 break
             events += found
-        return Batch(tuple(events), self._queue.cursor)
+        self._read += len(events)
+        return tuple(events)
 
-    def ack(self, batch: Batch) -> None:
-        """Forget the events of ``batch`` and all before it; they are applied.
+    def ackable(self, through_seq: int) -> int:
+        """Return the last seq that ``ack`` would forget: records are acked whole. 0: none."""
+        return self._unacked.until(through_seq).last_seq
+
+    def ack(self, through_seq: int) -> None:
+        """Forget the records of which every event is decided; what was read behind them stays
+        read.
+
+        Args:
+            through_seq: the seq up to which every event is applied or a dead letter.
 
         Raises:
-            Unavailable: the log cannot be written; the batch will be delivered again.
+            Unavailable: the log cannot be written; they will be delivered again.
         """
+        number, last_seq, events = self._unacked.until(through_seq)
+        if not number:
+            return
         try:
-            self._queue.ack(batch.events[-1].seq)
+            self._queue.ack(number, last_seq)
         except sqlite3.Error as error:
             if not is_certain(error):
                 # What is appended after it would be lost with it.
                 self._fail(error)
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
-        self.witness.note_acked(batch.events[-1].seq)
-        self._acked = batch.position
-        self._forget(lambda record: record.last_seq <= batch.events[-1].seq)
+        self._queue.cursor = max(self._queue.cursor, number)
+        self.witness.note_acked(last_seq)
+        self._acked = number
+        self._read = max(0, self._read - events)
+        self._unacked.forget_until(last_seq)
 
     def rewind(self) -> None:
         """Deliver again everything that was not acked: the reader died, or its batch failed."""
         self._queue.cursor = self._acked
+        self._read = 0
 
     def _deliver(self, events: Sequence[WriteEvent], at: float) -> None:
         """Each step may be the last before an interrupt: then all of it is done again."""
-        with self._counting:
-            last = self._unacked[-1] if self._unacked else None
-            known = last.last_seq if last else self._published
-            new = [event for event in events if event.seq > known]
-            if new:
-                through = (last.through if last else 0) + len(new)
-                record = self._appended_record
-                self._unacked.append(
-                    _Unacked(record, new[0].seq, new[-1].seq, len(new), through, at)
-                )
-            self._published = events[-1].seq
+        self._unacked.add(events, self._appended_record, at)
         self._published_record = self._appended_record
 
     def _fail(self, error: Exception) -> None:
         with self._counting:
             self._failure = str(error)
             self._failures += 1
-
-    def _forget(self, acked: Callable[[_Unacked], bool]) -> None:
-        with self._counting:
-            while self._unacked and acked(self._unacked[0]):
-                self._unacked.popleft()
 
     def _refusal(self, reason: str) -> Unavailable:
         return Unavailable(

@@ -116,6 +116,12 @@ class Pending:
             queue = self._queues.get(key)
             return tuple(queue.events) if queue is not None else ()
 
+    def oldest(self, key: bytes, most: int) -> tuple[WriteEvent, ...]:
+        """Return the ``most`` oldest pending events of ``key``."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return tuple(queue.events[:most]) if queue is not None else ()
+
     def first_seq(self, key: bytes) -> int | None:
         """Return the seq of the oldest pending event of ``key``, ``None`` when there is none."""
         with self._lock:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from cachedesk.engine import dead
 from cachedesk.engine.clock import wall_seconds
+from cachedesk.engine.errors import DatabaseRefused
 from cachedesk.engine.events import NO_ROW, Refusal, Row
-from cachedesk.engine.refusal import WRITE_ROW
+from cachedesk.engine.refusal import WRITE_ROW, explained
 
 OLD_TOMBSTONES = "SELECT rowid FROM rows WHERE value IS NULL AND seq <= ? LIMIT ?"
 
 _ROWS_PER_TRIM = 1_000
 _KEYS_PER_SELECT = 512
+_SAVEPOINT = "one_row"
+
+
+class Undone(DatabaseRefused):
+    """The database refuses a row and has taken back the whole transaction with it."""
 
 
 class Transaction:
@@ -48,11 +55,58 @@ class Transaction:
         if rows and cursor.rowcount != len(rows):
             raise sqlite3.IntegrityError("a trigger of the database ignores the write")
 
+    def write_one(self, key: bytes, row: Row) -> None:
+        """As ``write`` for one row; when it fails, the rest of the transaction stays.
+
+        Raises:
+            DatabaseRefused: the database refuses this row.
+            Undone: it refuses it, and took back the whole transaction.
+        """
+        with self._savepoint():
+            self.write({key: row})
+        self._connection.execute(f"RELEASE {_SAVEPOINT}")
+
+    def rehearse_one(self, key: bytes, row: Row) -> None:
+        """Write a row and take it back, in a transaction that is never committed.
+
+        Raises:
+            DatabaseRefused: the database refuses this row.
+        """
+        try:
+            with self._savepoint():
+                self.write({key: row})
+            self._take_back()
+        except Undone:
+            self._connection.execute("BEGIN IMMEDIATE")
+            raise
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        connection = self._connection
+        connection.execute(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            yield
+        except sqlite3.Error as error:
+            said = explained(error, connection)
+            if connection.in_transaction:
+                self._take_back()
+            elif isinstance(said, DatabaseRefused):
+                # Whatever is written from here on would be committed by itself.
+                raise Undone(str(said)) from error
+            raise said from error
+        except Exception:
+            self._take_back()
+            raise
+
+    def _take_back(self) -> None:
+        self._connection.execute(f"ROLLBACK TO {_SAVEPOINT}")
+        self._connection.execute(f"RELEASE {_SAVEPOINT}")
+
     def bury(self, refusals: Iterable[Refusal]) -> None:
         """Keep events that cannot be applied as dead letters, with the reason."""
         dead.bury(self._connection, refusals)
 
-    def attempts(self, seqs: Iterable[int]) -> dict[int, int]:
+    def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
         """Return how often each of these events was refused; not in it: never."""
         return dead.attempts(self._connection, seqs)
 

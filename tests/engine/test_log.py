@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from cachedesk.engine.errors import Closed, Unavailable
 from cachedesk.engine.events import Op, WriteEvent
 from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.log import Batch, WriteBehindLog
+from cachedesk.engine.log import WriteBehindLog
 
 from . import scenarios
 from .until import Task, until
@@ -31,8 +32,8 @@ def append(log: WriteBehindLog, *seqs: int) -> None:
     log.publish(events)
 
 
-def seqs(batch: Batch) -> list[int]:
-    return [event.seq for event in batch.events]
+def seqs(events: Sequence[WriteEvent]) -> list[int]:
+    return [event.seq for event in events]
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_what_was_appended_is_read_in_order(log: WriteBehindLog) -> None:
     append(log, 5, 9)
     assert log.waiting == 5
     assert seqs(log.read(100)) == [1, 2, 3, 5, 9]
-    assert log.read(100).events == ()
+    assert log.read(100) == ()
 
 
 def test_a_batch_ends_with_a_record(log: WriteBehindLog) -> None:
@@ -94,7 +95,7 @@ def test_rewind_delivers_again_what_was_not_acked(log: WriteBehindLog) -> None:
     for seq in (1, 2, 3, 4):
         append(log, seq)
     first = log.read(2)
-    log.ack(first)
+    log.ack(first[-1].seq)
     assert seqs(log.read(1)) == [3]
     log.rewind()
     assert seqs(log.read(10)) == [3, 4]
@@ -107,7 +108,7 @@ def test_ack_removes_from_the_file(tmp_path: Path) -> None:
     log = WriteBehindLog(tmp_path)
     for seq in (1, 2, 3):
         append(log, seq)
-    log.ack(log.read(2))
+    log.ack(log.read(2)[-1].seq)
     assert (log.waiting, log.acked_through) == (1, 2)
     log.close()
     again = WriteBehindLog(tmp_path)
@@ -115,11 +116,28 @@ def test_ack_removes_from_the_file(tmp_path: Path) -> None:
     again.close()
 
 
+def test_records_are_acked_whole_and_what_was_read_behind_them_stays_read(
+    log: WriteBehindLog,
+) -> None:
+    append(log, 1, 2)
+    append(log, 3, 4)
+    append(log, 5)
+    assert seqs(log.read(4)) == [1, 2, 3, 4]
+    assert (log.ackable(1), log.ackable(2), log.ackable(3)) == (0, 2, 2)
+    log.ack(1)
+    assert (log.waiting, log.unread) == (5, 1)
+    log.ack(3)
+    assert (log.waiting, log.unread, log.acked_through) == (3, 1, 2)
+    assert seqs(log.read(10)) == [5]
+    log.rewind()
+    assert seqs(log.read(10)) == [3, 4, 5]
+
+
 def test_an_append_while_a_batch_is_out_is_not_acked_with_it(log: WriteBehindLog) -> None:
     append(log, 1)
     batch = log.read(10)
     append(log, 2)
-    log.ack(batch)
+    log.ack(batch[-1].seq)
     assert log.waiting == 1
     assert seqs(log.read(10)) == [2]
 
@@ -127,7 +145,7 @@ def test_an_append_while_a_batch_is_out_is_not_acked_with_it(log: WriteBehindLog
 def test_an_event_is_delivered_only_once_it_is_published(log: WriteBehindLog) -> None:
     events = [incr(1)]
     log.append(events)
-    assert log.read(10).events == ()
+    assert log.read(10) == ()
     assert log.waiting == 0
     log.publish(events)
     assert seqs(log.read(10)) == [1]
@@ -160,7 +178,7 @@ def test_the_age_of_the_oldest(log: WriteBehindLog) -> None:
     until(lambda: log.oldest_seconds > 0.01)
     append(log, 2)
     assert log.oldest_seconds > 0.01
-    log.ack(log.read(10))
+    log.ack(log.read(10)[-1].seq)
     assert log.oldest_seconds == 0
 
 
@@ -224,9 +242,9 @@ def test_one_thread_appends_while_another_reads_and_acks(log: WriteBehindLog) ->
     got: list[int] = []
     while len(got) < 300:
         batch = log.read(17)
-        if batch.events:
+        if batch:
             got += seqs(batch)
-            log.ack(batch)
+            log.ack(batch[-1].seq)
         else:
             assert writer.is_alive() or log.waiting
     writer.result()
@@ -247,7 +265,7 @@ def test_any_order_delivers_each_event_until_it_is_acked(
     log.recover(0)
     unacked: list[int] = []
     place = newest = acked = 0
-    out: list[Batch] = []
+    draw = random.Random(len(script))
     for step in script:
         if step == "append":
             append(log, newest + 1)
@@ -256,22 +274,23 @@ def test_any_order_delivers_each_event_until_it_is_acked(
         elif step == "read":
             batch = log.read(2)
             assert seqs(batch) == unacked[place : place + 2]
-            place += len(batch.events)
-            if batch.events:
-                out.append(batch)
-        elif step == "ack" and out:
-            log.ack(out[-1])
-            acked = out[-1].events[-1].seq
-            unacked, place, out = unacked[place:], 0, []
+            place += len(batch)
+        elif step == "ack" and place:
+            # A prefix of what was read; the rest of it stays read.
+            count = draw.randint(1, place)
+            acked = unacked[count - 1]
+            assert log.ackable(acked) == acked
+            log.ack(acked)
+            unacked, place = unacked[count:], place - count
         elif step == "rewind":
             log.rewind()
-            place, out = 0, []
+            place = 0
         elif step == "reopen":
             log.close()
             log = WriteBehindLog(folder)
             assert [event.seq for event in log.recover(acked)] == unacked
-            place, out = 0, []
-        assert log.waiting == len(unacked)
+            place = 0
+        assert (log.waiting, log.unread) == (len(unacked), len(unacked) - place)
     log.close()
 
 

@@ -147,8 +147,8 @@ def test_an_ack_that_failed_and_happened_is_found_out_without_another_write(
 ) -> None:
     done, times = DurableQueue.ack, []
 
-    def done_and_failed(self: DurableQueue, seq: int) -> None:
-        done(self, seq)
+    def done_and_failed(self: DurableQueue, number: int, seq: int) -> None:
+        done(self, number, seq)
         times.append(1)
         if len(times) == 1:
             error = sqlite3.OperationalError("disk I/O error")

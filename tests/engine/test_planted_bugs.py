@@ -40,11 +40,11 @@ def coalesce_ignores_seq(patch: pytest.MonkeyPatch) -> None:
 def ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     read = log.WriteBehindLog.read
 
-    def read_and_ack(self: log.WriteBehindLog, most_events: int) -> log.Batch:
-        batch = read(self, most_events)
-        if batch.events:
-            self.ack(batch)
-        return batch
+    def read_and_ack(self: log.WriteBehindLog, most_events: int) -> tuple[WriteEvent, ...]:
+        events = read(self, most_events)
+        if events:
+            self.ack(events[-1].seq)
+        return events
 
     patch.setattr(log.WriteBehindLog, "read", read_and_ack)
     patch.setattr(log.WriteBehindLog, "rewind", lambda self: None)
@@ -66,13 +66,11 @@ def row_id_as_event_id(patch: pytest.MonkeyPatch) -> None:
     read = log.WriteBehindLog.read
     row_ids = itertools.count(1)
 
-    def read_numbered(self: log.WriteBehindLog, most_events: int) -> log.Batch:
-        batch = read(self, most_events)
-        events = [
+    def read_numbered(self: log.WriteBehindLog, most_events: int) -> tuple[WriteEvent, ...]:
+        return tuple(
             WriteEvent(next(row_ids), event.op, event.key, event.arg, event.at)
-            for event in batch.events
-        ]
-        return log.Batch(tuple(events), batch.position)
+            for event in read(self, most_events)
+        )
 
     patch.setattr(log.WriteBehindLog, "read", read_numbered)
 

@@ -11,8 +11,8 @@ import pytest
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.commands import PauseWorker, ResumeWorker
 from cachedesk.engine.database import Database
+from cachedesk.engine.decisions import Decisions
 from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.isolation import Isolation
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.pending import Pending
 from cachedesk.engine.settings import Settings, WorkerSettings
@@ -174,14 +174,14 @@ def buried_but_left_in_redis(patch: pytest.MonkeyPatch) -> None:
 
 
 def buried_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
-    settle = Isolation._settle_key
+    settle = Decisions._settle_group
 
-    def settle_quietly(self: Isolation, *arguments: Any) -> None:
+    def settle_quietly(self: Decisions, *arguments: Any) -> None:
         versions, self._versions = self._versions, type("No", (), {"bump": lambda *_: None})()
         settle(self, *arguments)
         self._versions = versions
 
-    patch.setattr(Isolation, "_settle_key", settle_quietly)
+    patch.setattr(Decisions, "_settle_group", settle_quietly)
 
 
 def heads_keep_what_was_buried(patch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,9 @@ from tests.model import primitives
 
 PACKAGE = "cachedesk.engine."
 MODULES = frozenset(
-    {"behind", "bell", "cache", "door", "fence", "freshness", "group", "isolation", "layer"}
-    | {"letters", "log", "pending", "redis_keeper", "repair", "through", "verify", "worker"}
+    {"behind", "bell", "blocked", "cache", "decisions", "door", "fence", "freshness", "group"}
+    | {"isolation", "layer", "letters", "log", "pending", "redis_keeper", "repair", "through"}
+    | {"unacked", "verify", "worker"}
 )
 """Where threads meet. (Not where a real lock is held: the chronicle, the metrics.)"""
 

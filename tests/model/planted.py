@@ -47,9 +47,9 @@ def settled_before_commit(plant: Planter) -> None:
     """The worker takes events out of the index before their rows are committed."""
     flush = FlushWorker._flush
 
-    def bad(self, batch):
-        self._pending.settle(batch.events)
-        flush(self, batch)
+    def bad(self, events):
+        self._pending.settle(events)
+        flush(self, events)
 
     plant.setattr(FlushWorker, "_flush", bad)
 

@@ -94,6 +94,13 @@ class ModelTransaction:
         assert self._seen.issuperset(rows), "a row was written that was not read before"
         self.changes.rows.update(rows)
 
+    def write_one(self, key: bytes, row: Row) -> None:
+        self.write({key: row})
+
+    def rehearse_one(self, key: bytes, row: Row) -> None:
+        if _disk.refusing and row.value in REFUSED:
+            raise DatabaseRefused("the value is refused by a trigger")
+
     def bury(self, refusals: Iterable[Refusal]) -> None:
         for event, reason in refusals:
             letter = DeadLetter(
@@ -181,6 +188,10 @@ class ModelDatabase(Database):
         self._look()
         return {seq for seq in _disk.dead if first_seq <= seq <= last_seq}
 
+    def dead_among(self, seqs: Sequence[int]) -> set[int]:
+        self._look()
+        return {seq for seq in seqs if seq in _disk.dead}
+
     def trim(self, through_seq: int, deadline: float) -> int:
         self._look()
         if not any(row.value is None and row.seq <= through_seq for row in _disk.rows.values()):
@@ -258,9 +269,9 @@ class ModelQueue:
         self.cursor = number
         return {"pqid": number, "data": _disk.records[number]}
 
-    def ack(self, seq: int) -> None:
+    def ack(self, number: int, seq: int) -> None:
         primitives.turn("log.trim")
-        _disk.trim_log(self.cursor)
+        _disk.trim_log(number)
         primitives.turn("log.trim.done")
 
     def queue(self) -> list[dict[str, Any]]:

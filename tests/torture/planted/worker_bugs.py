@@ -15,9 +15,9 @@ def ack_before_commit(plant: Plant) -> None:
     """The worker acks a batch before the rows are committed."""
     flush = FlushWorker._flush
 
-    def bad(self, batch):
-        self._log.ack(batch)
-        flush(self, batch)
+    def bad(self, events):
+        self._log.ack(events[-1].seq)
+        flush(self, events)
 
     plant.setattr(FlushWorker, "_flush", bad)
 
@@ -74,7 +74,7 @@ def cursor_kept_after_crash(plant: Plant) -> None:
 def tombstones_dropped_early(plant: Plant) -> None:
     """A deleted key's seq is forgotten while its events can still be delivered again."""
 
-    def bad(self, batch):
+    def bad(self, events):
         self._database.trim(2**63 - 1, worker_module.time.monotonic() + 1)
 
     plant.setattr(FlushWorker, "_trim", bad)
