@@ -500,7 +500,8 @@ def test_a_write_through_that_is_refused_says_why_and_changes_nothing(
 
 
 def test_it_fails_nobody_who_shares_its_commit(open_stack: OpenStack, data: Path) -> None:
-    cache = open_stack(PATIENT).layer
+    stack = open_stack(PATIENT)
+    cache = stack.layer
     poison.limit(data)
     with held_at(stack.failpoints, "through.begin.before", cache.set, "order:0", 0) as first:
         tasks = [Task(cache.write, ("incr", f"order:{n}", n * 30)) for n in range(1, 7)]
