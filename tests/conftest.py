@@ -96,8 +96,10 @@ def open_stack(tmp_path: Path) -> Iterator[OpenStack]:
 
 @pytest.fixture
 def stack(open_stack: OpenStack) -> Stack:
-    """A running stack on an empty data directory."""
-    return open_stack()
+    """A running stack on an empty data directory, with Redis in use."""
+    stack = open_stack()
+    until(lambda: stack.snapshot().redis.word == "up")
+    return stack
 
 
 @pytest.fixture

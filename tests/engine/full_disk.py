@@ -22,7 +22,7 @@ from cachedesk.engine.stack import Stack
 MEBIBYTES = 8
 KEYS = 40
 SETTINGS = Settings(
-    database=DatabaseSettings(write_seconds=0.3),
+    database=DatabaseSettings(write_seconds=5.0),
     worker=WorkerSettings(batch_age_seconds=0.01, retry_seconds=0.01, retry_max_seconds=0.05),
 )
 

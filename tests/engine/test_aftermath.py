@@ -47,7 +47,7 @@ def test_the_sentence_says_only_what_happened() -> None:
 
 
 def test_a_locked_database_says_what_it_cost(open_stack: OpenStack) -> None:
-    stack = open_stack(Settings(database=DatabaseSettings(write_seconds=0.2)))
+    stack = open_stack(Settings(database=DatabaseSettings(write_seconds=5.0)))
     stack.worker.pause()
     stack.layer.write_many([("incr", "views:1", 1)] * 12)
     stack.perform(Inject("database.lock"))
@@ -55,7 +55,7 @@ def test_a_locked_database_says_what_it_cost(open_stack: OpenStack) -> None:
     with pytest.raises(Unavailable):
         stack.layer.write(("set", "order:1", b"x"))
     stack.perform(Heal("database.lock"))
-    assert said(stack, r"^database\.lock lasted [0-4]\.\d s: 1 call unavailable, the log grew from")
+    assert said(stack, r"^database\.lock lasted \d+\.\d s: 1 call unavailable, the log grew from")
     assert said(stack, r"grew from 12 to 1,512 events$")
 
 
@@ -66,7 +66,7 @@ def test_each_says_how_long_it_lasted(stack: Stack, name: str) -> None:
         wait_until_admitted(stack)
         stack.perform(Inject(name))
         stack.perform(Heal())
-    assert len(said(stack, rf"^{re.escape(name)} lasted 0\.\d s: ")) == 2
+    assert len(said(stack, rf"^{re.escape(name)} lasted \d+\.\d s: ")) == 2
 
 
 def test_one_whose_time_is_up_says_it_too(stack: Stack) -> None:

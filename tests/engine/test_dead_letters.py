@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import cachedesk
 from cachedesk.engine import events, repair
@@ -25,7 +26,7 @@ from cachedesk.engine.errors import (
 )
 from cachedesk.engine.events import Op, added
 from cachedesk.engine.failpoints import ComponentCrash
-from cachedesk.engine.settings import Settings, WorkerSettings
+from cachedesk.engine.settings import DatabaseSettings, Settings, WorkerSettings
 from cachedesk.engine.snapshot import Books, Health
 from cachedesk.engine.stack import Stack
 
@@ -679,7 +680,7 @@ def test_a_letter_stays_while_the_log_may_deliver_its_event_again(
     open_stack: OpenStack, data: Path, deed: str
 ) -> None:
     """Were it gone before the ack, the event would be applied when it comes again."""
-    stack = open_stack(trying(1))
+    stack = open_stack(replace(trying(1), database=DatabaseSettings(write_seconds=2.5)))
     cache = stack.layer
     cache.set("views:1", 5, policy=THROUGH)
     poison.forbid(data, b"views:1")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cachedesk.engine.cache import Cache
 from cachedesk.engine.commands import PauseWorker, ResumeWorker
@@ -15,7 +16,7 @@ from cachedesk.engine.decisions import Decisions
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.pending import Pending
-from cachedesk.engine.settings import Settings, WorkerSettings
+from cachedesk.engine.settings import DatabaseSettings, Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 from cachedesk.engine.transaction import Transaction
 from cachedesk.engine.vault import Vault
@@ -23,6 +24,8 @@ from cachedesk.engine.vault import Vault
 from . import poison, scenarios
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, held_at, running
 from .until import until
+
+_HASTY = DatabaseSettings(write_seconds=2.5)
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Scenario = Callable[[Path], None]
@@ -117,7 +120,7 @@ def the_dead_stay_dead_after_a_kill(directory: Path) -> None:
 def what_is_dropped_does_not_come_again(directory: Path) -> None:
     """It is dropped before its batch is acked, and the process dies before it is."""
     with (
-        running(directory, trying(1)) as stack,
+        running(directory, replace(trying(1), database=_HASTY)) as stack,
         held_at(stack.failpoints, "worker.ack.before", buried, stack, directory) as burial,
     ):
         try:

@@ -15,6 +15,7 @@ from cachedesk.engine.repair import ReadSource
 from cachedesk.engine.settings import RedisSettings, Settings
 from cachedesk.engine.stack import Stack
 
+from .scenarios import wait_until_admitted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -25,6 +26,7 @@ KEYS = [f"views:{number}" for number in range(300)]
 
 
 def filled(stack: Stack) -> Stack:
+    wait_until_admitted(stack)
     stack.layer.write_many([("set", key, b"old") for key in KEYS])
     return stack
 

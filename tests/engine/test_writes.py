@@ -22,10 +22,6 @@ from cachedesk.engine.errors import (
     NotACounter,
 )
 from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.settings import (
-    DatabaseSettings,
-    Settings,
-)
 from cachedesk.engine.stack import Stack
 
 from . import scenarios
@@ -337,7 +333,7 @@ def test_threads_on_one_counter_lose_nothing(shared: CacheLayer, policy: str) ->
 
 def test_a_stream_of_write_throughs_keeps_nobody_out(open_stack: OpenStack) -> None:
     """Six threads never let go of a key; who comes later still gets it before its deadline."""
-    cache = open_stack(Settings(database=DatabaseSettings(write_seconds=1.0))).layer
+    cache = open_stack().layer
     ended = threading.Event()
 
     def stream() -> int:

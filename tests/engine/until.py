@@ -9,22 +9,25 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cachedesk.engine.settings import RedisSettings, Settings
+from cachedesk.engine.settings import DatabaseSettings, RedisSettings, Settings
 
 PATIENCE_SECONDS = 60.0
 """How long a condition is waited for: a limit for what never comes, not for what is slow."""
 
 
 def unhurried(settings: Settings | None = None) -> Settings:
-    """Give Redis a second to answer where ``settings`` do not say how long it has.
+    """Give Redis a second and a write twenty where ``settings`` do not say how long they have.
 
-    On a busy machine a process waits longer for its turn than the 0.05 s that are the default;
-    the cache would be bypassed, which is right, and not what a test of something else is about.
+    On a busy machine a process waits longer for its turn than the 0.05 s that Redis has by
+    default; the cache would be bypassed, which is right, and not what a test of something else is
+    about.
     """
     settings = settings or Settings()
-    if settings.redis.timeout_seconds != RedisSettings().timeout_seconds:
-        return settings
-    return replace(settings, redis=replace(settings.redis, timeout_seconds=1.0))
+    if settings.redis.timeout_seconds == RedisSettings().timeout_seconds:
+        settings = replace(settings, redis=replace(settings.redis, timeout_seconds=1.0))
+    if settings.database == DatabaseSettings():
+        settings = replace(settings, database=DatabaseSettings(write_seconds=20.0))
+    return settings
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -284,7 +284,7 @@ def test_a_file_that_another_program_has_for_itself_is_refused(now: Path, file: 
 
 
 def test_a_lock_for_long_stops_only_write_through(now: Path, good: Good) -> None:
-    settings = Settings(database=DatabaseSettings(write_seconds=0.2))
+    settings = Settings(database=DatabaseSettings(write_seconds=2.0))
     with (
         held_by_another_process(now / DB, "BEGIN IMMEDIATE"),
         cachedesk.open(now, settings=settings) as cache,

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from cachedesk.engine.settings import Settings
 from cachedesk.lab.compare.comparing import compare
 from cachedesk.lab.compare.varying import variants
 from cachedesk.lab.driver import Load
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.watch import wait
+from tests.engine.until import unhurried
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +37,7 @@ class LoadThenRead:
     fill_bytes = 0
     count = None
     share = None
+    pauses = 0
 
     def operations(self) -> Iterator[Operation]:
         for key in range(KEYS):
@@ -68,7 +69,7 @@ def lru_hit_rate(reads: Sequence[int], capacity: int) -> float:
 def test_hit_rates_over_memory_are_those_of_an_lru() -> None:
     chance = random.Random(11)
     reads = [int(KEYS * chance.random() ** 2) for _ in range(READS)]
-    made = variants(["maxmemory=2mb,3mb,64mb"], Settings(), Load(clients=4))
+    made = variants(["maxmemory=2mb,3mb,64mb"], unhurried(), Load(clients=4))
     compared = compare(made, LoadThenRead(reads), (), lambda title: wait).compared
     found = [(one.figures.keys, one.figures.hit_rate or 0.0) for one in compared]
     assert found[-1] == (KEYS, 1.0)
