@@ -1,4 +1,4 @@
-"""The arena: all rivals of the bench on one Redis, and the files where what they did is found."""
+"""The arena: all rivals of the bench, and the files where what they did is found."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import open_peers
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy, dropped_in_parts
 from cachedesk.lab.bench.rounds import Effort
+from cachedesk.lab.bench.server import RivalsServer
 from cachedesk.lab.bench.stuff import Stuff
 from cachedesk.lab.bench.works import WORKS
 
@@ -87,7 +88,7 @@ class Place:
 
 @dataclass
 class Arena:
-    """All rivals on one Redis."""
+    """All rivals. ``socket``: of the Redis that all but ours use."""
 
     folder: Path
     socket: str
@@ -124,9 +125,11 @@ def opened(folder: Path) -> Iterator[Arena]:
         leaving.callback(dead_one.clear_up, dead)
         ours = Ours(folder, EFFORT, dead)
         leaving.callback(ours.close)
-        # It takes the others' keys for mistakes of our own cache, and evicts them.
+        # It reads the cache too, and its reads would be counted.
         ours.stack.auditor.close()
-        socket = ours.stack.redis_socket
+        server = RivalsServer(folder / "redis")
+        leaving.callback(server.close)
+        socket = server.socket_path
         rivals: list[Rival] = [ours]
         for name, calls in ((LIMIT, ByRedisPy), (BARE, ByBareSocket)):
             where = folder / name.replace(" ", "-")
@@ -135,7 +138,10 @@ def opened(folder: Path) -> Iterator[Arena]:
         for peer in open_peers(folder, socket, EFFORT.share):
             rivals.append(peer)
             leaving.callback(peer.close)
-        redis = ByRedisPy(socket)
+        own, redis = ByRedisPy(ours.stack.redis_socket), ByRedisPy(socket)
+        leaving.callback(own.close)
         leaving.callback(redis.close)
-        places = {rival.name: place(rival, folder, redis) for rival in rivals}
+        places = {
+            rival.name: place(rival, folder, own if rival is ours else redis) for rival in rivals
+        }
         yield Arena(folder, socket, dead, places)

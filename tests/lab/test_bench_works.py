@@ -9,14 +9,17 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from engine.until import until
 
 from cachedesk.engine import record
+from cachedesk.engine.commands import Heal, Inject
+from cachedesk.engine.errors import CacheError, Unavailable
 from cachedesk.engine.settings import Settings, WorkerSettings
 from cachedesk.engine.stack import Stack
 from cachedesk.lab.bench import dead_one
@@ -374,3 +377,28 @@ def test_a_peer_that_is_not_installed_is_left_out(
     assert [peer.name for peer in peers] == ["by hand", "ack queue"]
     for peer in peers:
         peer.close()
+
+
+def test_a_rival_keeps_its_connections_when_ours_are_cut(arena: Arena) -> None:
+    """After a timeout our keeper cuts every connection to its server, and admits it again."""
+    stack = arena[OURS].rival.stack
+    with (
+        closing(ByBareSocket(arena.socket)) as theirs,
+        closing(ByBareSocket(stack.redis_socket)) as within,
+    ):
+        stack.perform(Inject("redis.hang"))
+        with suppress(Unavailable):
+            stack.layer.get(b"views:ours:none")
+        stack.perform(Heal())
+        until(lambda: cut(within))
+        assert theirs.get(b"nothing") is None
+        assert arena["by hand"].redis.get(b"nothing") is None
+
+
+def cut(calls: ByBareSocket) -> bool:
+    """Return whether the connection was cut."""
+    try:
+        calls.get(b"nothing")
+    except CacheError:
+        return True
+    return False

@@ -16,6 +16,7 @@ from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import missing, open_peers
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy
 from cachedesk.lab.bench.rounds import Effort, contest, steps
+from cachedesk.lab.bench.server import RivalsServer
 from cachedesk.lab.bench.works import MIXED, PENDING_AT_THE_KILL, WORKS
 
 BARE = "bare socket"
@@ -56,13 +57,17 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
         rivals: list[Rival] = []
 
         def close_all() -> None:
-            for rival in reversed(rivals):
-                rival.close()
+            while rivals:
+                rivals.pop().close()
 
         leaving.callback(close_all)
         ours = Ours(folder, effort, dead)
         rivals.append(ours)
-        socket_path = ours.stack.redis_socket
+        server = RivalsServer(folder / "redis")
+        # They are closed before it: what is left last is entered first.
+        leaving.callback(server.close)
+        leaving.callback(close_all)
+        socket_path = server.socket_path
         for name, calls in ((LIMIT, ByRedisPy), (BARE, ByBareSocket)):
             where = folder / name.replace(" ", "-")
             rivals.append(Engines(name, where, calls(socket_path), effort, dead))
@@ -81,7 +86,6 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
             announce(Step(work.title, done, of))
             if work is MIXED:
                 close_all()
-                rivals.clear()
                 rows.append(mixed(folder, effort, stepped))
             else:
                 rows.append(contest(work, rivals, effort, stepped))

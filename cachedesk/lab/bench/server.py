@@ -1,0 +1,59 @@
+"""The Redis of the rivals: the same server as ours, with the same settings, for them alone.
+
+Our keeper cuts all connections to a server that it cannot believe any more, after a timeout on a
+busy machine for one. Connections of others to that server would be cut too.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from cachedesk.engine.errors import CacheError, Unavailable
+from cachedesk.engine.redis_server import RedisServer
+from cachedesk.engine.redis_wire import RedisWire
+from cachedesk.engine.settings import RedisSettings
+
+_START_SECONDS = 60.0
+_LOOK_SECONDS = 0.01
+
+
+class RivalsServer:
+    """A Redis server that runs from its making to its ``close``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it and wait until it answers; ``folder``, which is made, is its own.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        folder.mkdir()
+        self._server = RedisServer(folder, RedisSettings())
+        self.socket_path = self._server.socket_path
+        try:
+            self._server.start()
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop it. Closing twice is harmless."""
+        self._server.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while (why := self._silence()) and self._server.alive and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        if why:
+            raise Unavailable(f"the Redis of the rivals does not answer: {why}")
+
+    def _silence(self) -> str:
+        """Return why the server does not answer; empty when it does."""
+        try:
+            wire = RedisWire(self.socket_path, _START_SECONDS)
+            wire.call(b"PING")
+            wire.close()
+        except CacheError as error:
+            return str(error)
+        return ""
