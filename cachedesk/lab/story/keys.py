@@ -17,15 +17,16 @@ def named(text: str) -> Sequence[bytes]:
     Raises:
         ConfigError: it has more than one range, or one that runs backwards or too far.
     """
-    found = _RANGE.findall(text)
+    found = list(_RANGE.finditer(text))
     if not found:
         if "{" in text or "}" in text:
             raise ConfigError(f"cannot read the keys {text!r}; write a range like {{1..50}}")
         return [text.encode()]
     if len(found) > 1:
         raise ConfigError(f"there is more than one range in {text!r}")
-    first, last = map(int, found[0])
+    (only,) = found
+    first, last = map(int, only.groups())
     if not first <= last < first + _MOST_KEYS:
         raise ConfigError(f"the range in {text!r} has not 1 to {_MOST_KEYS:,} numbers")
-    before, after = _RANGE.sub("\0", text).split("\0")
-    return [f"{before}{number}{after}".encode() for number in range(first, last + 1)]
+    before, after = text[: only.start()].encode(), text[only.end() :].encode()
+    return [b"%s%d%s" % (before, number, after) for number in range(first, last + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import keyword
 import re
+import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from cachedesk.lab.story.script import Act, Claim, Keys, Step, Story, Traffic
 from cachedesk.lab.workload import workload
 
 _MOST_BYTES = 1024 * 1024
+_MOST_OPERATIONS = 10_000_000
 _COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `(?P<place>\$[^`]*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _TABLES: dict[str, type[msgspec.Struct]] = {
@@ -53,7 +55,11 @@ def read(path: Path, name: str = "") -> Story:
         StoryError: it cannot be read, or something in it is wrong.
     """
     try:
-        raw = path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            # A pipe without a writer would be waited for for ever, and a device has no end.
+            raise StoryError(f"{path}: it is not a regular file")
+        with path.open("rb") as stream:
+            raw = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         raise StoryError(f"{path}: it cannot be read: {error.strerror}") from error
     if len(raw) > _MOST_BYTES:
@@ -154,13 +160,16 @@ def _check_step(step: Step, at: Place) -> None:
         if keys is None:
             continue
         with _at(*at, verb):
-            if any(len(key) > MAX_KEY_BYTES for key in named(keys.keys)):
+            all_keys = named(keys.keys)
+            if any(len(key) > MAX_KEY_BYTES for key in all_keys):
                 raise ConfigError(f"a key is at most {MAX_KEY_BYTES:,} bytes long")
+            if len(all_keys) * keys.times > _MOST_OPERATIONS:
+                raise ConfigError(f"one step does at most {_MOST_OPERATIONS:,} operations")
             if keys.callers > 1 and verb != "get":
                 raise ConfigError("only reads have several callers: writes are judged in order")
     checks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("load", lambda: _check_load(step.load)),
-        ("inject", lambda: [known_fault(fault) for fault in faults_of(step)]),
+        ("inject", lambda: [_check_fault(fault) for fault in faults_of(step)]),
         ("heal", lambda: step.heal in (None, "all") or known_fault(str(step.heal))),
         ("memory", lambda: step.memory is None or as_size("memory", step.memory)),
         ("safeguard", lambda: [known_safeguard(name) for name in step.safeguard or ()]),
@@ -178,7 +187,15 @@ def faults_of(step: Step) -> tuple[str, ...]:
 
 
 def _check_load(load: Traffic | None) -> object:
-    return load and [workload(load.workload), *map(planned, load.faults)]
+    if load is None:
+        return None
+    return [workload(load.workload), *(_check_fault(planned(it).name) for it in load.faults)]
+
+
+def _check_fault(text: str) -> object:
+    if text.startswith("process."):
+        raise ConfigError(f"{text} would end the process that plays the story; use it with run")
+    return known_fault(text)
 
 
 @contextmanager

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
 
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Amount = Annotated[int, Meta(ge=COUNTER_MIN, le=COUNTER_MAX)]
 Callers = Annotated[int, Meta(ge=1, le=256)]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -30,7 +32,7 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: Text
     times: Count = 1
     callers: Callers = 1
-    by: int = 1
+    by: Amount = 1
     value: str = "{n}"
     bytes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 

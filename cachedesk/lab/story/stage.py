@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -202,12 +202,11 @@ class Stage:
     def _operate(self, verb: Verb, keys: Keys | None) -> str:
         assert keys is not None
         clients = [Client(self._site()) for _ in range(keys.callers)]
-        operations = _operations(verb, keys)
         gate = threading.Barrier(len(clients))
 
         def run(client: Client) -> None:
             gate.wait()
-            for operation in operations:
+            for operation in _operations(verb, keys):
                 if self._stopping.is_set():
                     return
                 client.do(operation)
@@ -235,18 +234,16 @@ class Stage:
             self.stack.perform(Heal())
 
 
-def _operations(verb: Verb, keys: Keys) -> Sequence[Operation]:
-    operations: list[Operation] = []
-    for _ in range(keys.times):
-        for key in named(keys.keys):
-            value: bytes | int | None = None
-            if verb is Verb.SET:
-                text = keys.value.replace("{n}", str(len(operations) + 1)).encode()
-                value = text.ljust(keys.bytes, b".")
-            elif verb is Verb.INCR:
-                value = keys.by
-            operations.append(Operation(verb, key, value))
-    return operations
+def _operations(verb: Verb, keys: Keys) -> Iterator[Operation]:
+    names = named(keys.keys)
+    numbered = enumerate((key for _ in range(keys.times) for key in names), start=1)
+    for number, key in numbered:
+        value: bytes | int | None = None
+        if verb is Verb.SET:
+            value = keys.value.replace("{n}", str(number)).encode().ljust(keys.bytes, b".")
+        elif verb is Verb.INCR:
+            value = keys.by
+        yield Operation(verb, key, value)
 
 
 def _told(tally: Tally) -> str:

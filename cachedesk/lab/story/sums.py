@@ -13,6 +13,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from cachedesk.engine.errors import ConfigError
 
+_LARGEST = 10**15
+_LONGEST = 500
+
 Number = float | int | bool
 
 _BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
@@ -62,6 +65,9 @@ def value(text: str, figures: Mapping[str, Number]) -> Number:
 
 
 def _parsed(text: str) -> ast.expr:
+    if len(text) > _LONGEST:
+        # Each sign may be a level of nesting.
+        raise ConfigError(f"a condition has at most {_LONGEST} characters, not {len(text):,}")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -73,7 +79,10 @@ def _parsed(text: str) -> ast.expr:
 def _walk(node: ast.expr, look_up: Callable[[str], Number]) -> Number:
     match node:
         case ast.Constant(value=bool() | int() | float() as number):
-            return number
+            if not -_LARGEST <= number <= _LARGEST:
+                raise ConfigError(f"a number in a condition is at most {_LARGEST:,}")
+            # Products of whole numbers would grow without end; these grow to infinity at most.
+            return number if isinstance(number, bool) else float(number)
         case ast.Name(id=name):
             return look_up(name)
         case ast.Attribute(value=ast.Name(id=act), attr=name):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from cachedesk.engine.errors import ConfigError
 from cachedesk.lab.story import sums
+from cachedesk.lab.story.figures import written
 from cachedesk.lab.story.keys import named
-from cachedesk.lab.story.reading import StoryError, parse
+from cachedesk.lab.story.reading import StoryError, parse, read
 
 GOOD = """title = "A story"
 rests_on = ["log"]
@@ -70,6 +73,25 @@ def test_a_good_file_is_read() -> None:
         ('wait = "pending == 0"', "set = { keys = 'a', callers = 4 }", 14, "only reads"),
         ('wait = "pending == 0"', "note = { lost = 'hits' }", 14, "no new name"),
         ('title = "A story"', "", 1, "required field title"),
+        ('"pending == 0"', f'"pending == {"9" * 4000}"', 14, "at most 500 characters"),
+        ('"pending == 0"', f'"pending == {"9" * 400}"', 14, "at most 1,000,000,000,000,000"),
+        ('"pending == 0"', '"pending == 1e999"', 14, "at most 1,000,000,000,000,000"),
+        ('"pending == 0"', f'"pending == {"+1" * 9000}"', 14, "at most 500 characters"),
+        ('wait = "pending == 0"', f"note = {{ x = '{'9' * 400}' }}", 14, "at most 1,000,000"),
+        ('wait = "pending == 0"', "incr = { keys = 'a', by = 9223372036854775808 }", 14, "by"),
+        ('wait = "pending == 0"', "get = { keys = 'a{1..9999}', times = 9999 }", 14, "one step"),
+        (
+            'wait = "pending == 0"',
+            'inject = "process.kill"',
+            14,
+            "would end the process that plays",
+        ),
+        (
+            'wait = "pending == 0"',
+            "load = { ops = 5, faults = ['redis.kill@1ops', 'process.kill@2ops'] }",
+            14,
+            "would end the process that plays",
+        ),
     ],
 )
 def test_a_bad_file_names_the_line_and_the_field(old: str, new: str, line: int, says: str) -> None:
@@ -102,6 +124,21 @@ def test_nothing_else_can_be_computed(text: str) -> None:
         sums.check(text, ["a", "b", "c"])
 
 
+def test_products_grow_to_infinity_and_no_further() -> None:
+    text = " * ".join(["999999999999999"] * 25)
+    assert sums.value(text, {}) == math.inf
+    assert written(float(sums.value(text, {}))) == "inf"
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe", "."])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "story.toml").symlink_to(target)
+    with pytest.raises(StoryError, match="it is not a regular file"):
+        read(tmp_path / "story.toml")
+
+
 def test_ranges_of_keys() -> None:
+    assert named("a\0{1..2}") == [b"a\x001", b"a\x002"]
     assert named("a") == [b"a"]
     assert named("v:{9..11}:x") == [b"v:9:x", b"v:10:x", b"v:11:x"]
