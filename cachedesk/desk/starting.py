@@ -4,9 +4,9 @@ there."""
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.commands import Command
 from cachedesk.engine.errors import Unavailable
 from cachedesk.engine.inspection import KeyReport
@@ -54,7 +54,7 @@ class StartingSession:
 
     def snapshot(self) -> Snapshot:
         """Return how everything is; before the session is there, that all is starting."""
-        return self._session.snapshot() if self._session else Snapshot(at=time.time())
+        return self._session.snapshot() if self._session else Snapshot(at=wall_seconds())
 
     def perform(self, command: Command) -> str:
         """Carry out a command, as ``Session.perform``.
