@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -45,7 +46,8 @@ def serve(
 ) -> None:
     """Show the desk in a browser: one stack, one viewer at a time, on this machine only.
 
-    Whoever reaches another --host can break this stack; give --read-only then.
+    It prints an address with a token; without that the desk is not to be had. On another --host
+    the token travels unencrypted; give --read-only there.
     """
     try:
         from cachedesk.desk.serving import LOOPBACK, DeskServer
@@ -53,6 +55,7 @@ def serve(
         raise click.UsageError(f"For this, textual-serve is needed: {_INSTALL}") from None
     from cachedesk.config import load, load_desk
     from cachedesk.desk.look import look
+    from cachedesk.desk.parent import PARENT_VARIABLE
 
     # Checked here, where its user sees what is wrong, and not in the browser.
     load(data, config)
@@ -70,10 +73,11 @@ def serve(
         words += ["--refresh", refresh] if refresh else []
     notice = shlex.join([sys.executable, "-m", "cachedesk.desk.notice"])
     if host not in LOOPBACK and not (read_only or replay):
-        said = f"Whoever reaches {host}:{port} can break this stack; --read-only lets them watch."
+        said = "Anyone who has the address can break this stack; --read-only lets them watch."
         click.echo(f"cachedesk: {said}", err=True)
     # The shell becomes the desk, so that a signal to the one is a signal to the other.
-    server = DeskServer(f"exec {shlex.join(words)}", "" if replay else f"exec {notice}", host, port)
+    desk = shlex.join(["env", f"{PARENT_VARIABLE}={os.getpid()}", *words])
+    server = DeskServer(f"exec {desk}", "" if replay else f"exec {notice}", host, port)
     try:
         server.serve()
     except OSError as error:

@@ -14,7 +14,7 @@ from cachedesk.desk.terminal_app import TerminalApp
 
 OCCUPIED = (
     "This desk is open in another tab",
-    "One stack has one desk. Close the other tab, then reload this one.",
+    "One stack has one desk. It opens here as soon as the other tab is closed.",
 )
 
 

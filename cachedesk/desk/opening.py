@@ -11,7 +11,7 @@ from cachedesk.desk.first_time import is_first_time
 from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
 from cachedesk.desk.notice import NoticeApp
-from cachedesk.desk.parent import end_with_parent
+from cachedesk.desk.parent import PARENT_VARIABLE, end_with_parent
 from cachedesk.desk.running import run_app
 from cachedesk.desk.starting import StartingSession
 from cachedesk.engine.errors import CachedeskError
@@ -21,9 +21,6 @@ from cachedesk.lab.driver import Load
 from cachedesk.lab.session import Session, Traffic
 from cachedesk.lab.signals import Signals
 from cachedesk.output import is_served, short_path
-
-PARENT_VARIABLE = "CACHEDESK_PARENT"
-"""In the environment of a served desk: the pid of its web server."""
 
 
 def open_desk(

@@ -14,6 +14,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+PARENT_VARIABLE = "CACHEDESK_PARENT"
+"""In the environment of a served desk: the pid of its web server."""
+
 LEAST_LIFE_SECONDS = 3.0
 """A desk that was killed sooner is not started again: the next one would be killed as well."""
 

@@ -1,28 +1,33 @@
 """The desk in a browser: one web server, one stack, one viewer at a time.
 
 ``textual-serve`` starts a process for every visitor. A second stack on the same data must not be,
-so whoever comes while the desk is open gets a notice instead, from a process of its own. Whoever
-left has taken the stack with them: the next one opens it again.
+so a second tab gets a notice, from a process of its own, until the desk is free. A tab that is
+closed takes its stack with it: the next one opens it again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
+import aiohttp_jinja2
 from aiohttp import web
 from aiohttp.web_runner import GracefulExit
 from textual_serve.app_service import AppService
 from textual_serve.server import Server, to_int
 
+_TOKEN_BYTES = 16
+_RELOAD_SECONDS = 2.0
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class DeskServer(Server):
-    """Serves a desk.
+    """Serves a desk, to those who have the token in the address that it prints.
 
     Args:
         command: the shell command of the desk.
@@ -35,7 +40,9 @@ class DeskServer(Server):
     def __init__(self, command: str, notice: str, host: str, port: int) -> None:
         super().__init__(command, host, port, title="cachedesk")
         self._notice = notice
-        self._viewer: AppService | None = None
+        self._viewer: _Tab | None = None
+        self._free = asyncio.Event()
+        self._token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._services: set[AppService] = set()
         self.ended_by: int | None = None
 
@@ -69,7 +76,8 @@ class DeskServer(Server):
 
     def _announce(self, usual: str) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        print(f"The desk is at http://{host}:{self.port}  (Ctrl+C ends it)", flush=True)
+        url = f"http://{host}:{self.port}/?token={self._token}"
+        print(f"The desk is at {url}  (Ctrl+C ends it)", flush=True)
 
     async def on_shutdown(self, app: web.Application) -> None:
         """End every desk and notice."""
@@ -79,59 +87,141 @@ class DeskServer(Server):
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """Serve the page; its socket is where the page came from."""
-        self._check(request)
+        self._check(request, request.query.get("token", ""))
         self.public_url = f"http://{request.host}"
-        page = await super().handle_index(request)
-        assert isinstance(page, web.StreamResponse)
-        return page
+        context = await Server.handle_index.__wrapped__(self, request)  # type: ignore[attr-defined]
+        context["app_websocket_url"] += f"/{self._token}"
+        return aiohttp_jinja2.render_template("app_index.html", request, context)
+
+    async def _make_app(self) -> web.Application:
+        app = await super()._make_app()
+        # The page adds its own query to the socket's address, so the token is part of the path.
+        app.router.add_get("/ws/{token}", self.handle_websocket)
+        return app
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Start a process for whoever connects, and end it when they leave."""
-        self._check(request)
-        socket = web.WebSocketResponse(heartbeat=15)
+        """Show a desk to whoever connects, or a notice until the desk is free; end it when they
+        leave."""
+        self._check(request, request.match_info.get("token", ""))
+        if request.headers.get("Origin") != f"http://{request.host}":
+            raise web.HTTPForbidden(text="This desk answers its own page only.")
+        socket = web.WebSocketResponse(heartbeat=30)
         await socket.prepare(request)
-        occupied = bool(self._notice) and self._viewer is not None
-        service = AppService(
-            self._notice if occupied else self.command,
-            write_bytes=socket.send_bytes,
-            write_str=socket.send_str,
-            close=partial(_close, socket),
-            download_manager=self.download_manager,
-        )
-        if not occupied:
-            self._viewer = service
-        self._services.add(service)
+        width, height = (to_int(request.query.get(name, ""), 0) for name in ("width", "height"))
+        tab = _Tab(socket, width or 80, height or 24)
+        showing = asyncio.create_task(self._show(tab))
         try:
-            size = (to_int(request.query.get(name, ""), 0) for name in ("width", "height"))
-            await service.start(
-                *(number or usual for number, usual in zip(size, (80, 24), strict=True))
-            )
-            await self._process_messages(socket, service)
+            await self._process_messages(socket, tab)  # type: ignore[arg-type]
         finally:
-            try:
-                await service.stop()
-            finally:
-                # Only when the process has ended is the data directory free again.
-                if service._process is not None:
-                    await service._process.wait()
-                self._services.discard(service)
-                if self._viewer is service:
-                    self._viewer = None
+            tab.left = True
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
+            await self._end_service(tab)
         return socket
 
-    def _check(self, request: web.Request) -> None:
-        """Refuse other sites: a page somewhere must not press keys on the desk of who reads it.
+    async def _show(self, tab: _Tab) -> None:
+        """Start the desk in ``tab``, and until it is free the notice."""
+        if self._notice and self._viewer is not None:
+            # A tab that is loaded anew is followed by itself: its old desk is just ending.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._free.wait(), _RELOAD_SECONDS)
+            if self._viewer is not None:
+                await self._start(tab, self._notice)
+        while self._notice and self._viewer is not None:
+            await self._free.wait()
+        if self._notice:
+            self._viewer = tab
+            self._free.clear()
+        await self._end_service(tab)
+        await self._start(tab, self.command)
+
+    async def _start(self, tab: _Tab, command: str) -> None:
+        async def close() -> None:
+            # A notice ends when the desk takes its place; the tab stays.
+            if tab.service is service:
+                await tab.socket.close()
+
+        service = AppService(
+            command,
+            write_bytes=tab.socket.send_bytes,
+            write_str=tab.socket.send_str,
+            close=close,
+            download_manager=self.download_manager,
+        )
+        self._services.add(service)
+        tab.service = service
+        await service.start(tab.width, tab.height)
+        # The tab may have been made larger meanwhile.
+        await service.set_terminal_size(tab.width, tab.height)
+
+    async def _end_service(self, tab: _Tab) -> None:
+        """End what runs in ``tab``; when the tab has left, let the next one have the desk."""
+        service, tab.service = tab.service, None
+        try:
+            if service is not None:
+                await service.stop()
+        finally:
+            # Only when the process has ended is the data directory free again.
+            if service is not None and service._process is not None:
+                await service._process.wait()
+            if service is not None:
+                self._services.discard(service)
+            if tab.left and self._viewer is tab:
+                self._viewer = None
+                self._free.set()
+
+    def _check(self, request: web.Request, token: str) -> None:
+        """Refuse who does not have the token, and other sites: a page somewhere must not press
+        keys on the desk of who reads it.
 
         Raises:
-            HTTPForbidden: the request came by another name, or from another site's page.
+            HTTPForbidden: the token is another one, or the request came by another name, or from
+                another site's page.
         """
         named = urlsplit(f"//{request.host}").hostname or ""
         if self.host in LOOPBACK and named not in LOOPBACK:
             raise web.HTTPForbidden(text="This desk answers on this machine only.")
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if request.headers.get("Origin") not in (None, f"http://{request.host}"):
             raise web.HTTPForbidden(text="This desk answers its own page only.")
+        if not secrets.compare_digest(token.encode(), self._token.encode()):
+            raise web.HTTPForbidden(
+                text='Open the whole address that "cachedesk serve" printed; it ends in ?token=…'
+            )
 
 
-async def _close(socket: web.WebSocketResponse) -> None:
-    await socket.close()
+class _Tab:
+    """One tab of a browser, as a service to ``Server``: messages go to what runs in it now."""
+
+    def __init__(self, socket: web.WebSocketResponse, width: int, height: int) -> None:
+        self.socket = socket
+        self.width, self.height = width, height
+        self.service: AppService | None = None
+        self.left = False
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send keys."""
+        if self._runs is not None:
+            await self._runs.send_bytes(data)
+
+    async def set_terminal_size(self, width: int, height: int) -> None:
+        """Note the size, and send it."""
+        self.width, self.height = width, height
+        if self._runs is not None:
+            await self._runs.set_terminal_size(width, height)
+
+    async def blur(self) -> None:
+        """Say that the tab has lost the focus."""
+        if self._runs is not None:
+            await self._runs.blur()
+
+    async def focus(self) -> None:
+        """Say that the tab has the focus."""
+        if self._runs is not None:
+            await self._runs.focus()
+
+    @property
+    def _runs(self) -> AppService | None:
+        """The service, once its process takes messages."""
+        service = self.service
+        return service if service is not None and service._stdin is not None else None

@@ -47,6 +47,19 @@ class Served:
         )
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline()
+        self.token = self.said.partition(b"?token=")[2].split()[0].decode()
+
+    @property
+    def page(self) -> str:
+        """The path of the page."""
+        return f"/?token={self.token}"
+
+    def connect(
+        self, browser: aiohttp.ClientSession, query: str = ""
+    ) -> aiohttp.client._WSRequestContextManager:
+        """Open a socket as the page does."""
+        headers = {"Origin": f"http://127.0.0.1:{self.port}"}
+        return browser.ws_connect(f"/ws/{self.token}{query}", headers=headers)
 
     def redis_servers(self) -> int:
         """How many redis-servers of ours run."""
@@ -110,7 +123,7 @@ class Tab:
     async def see(self, text: bytes) -> None:
         """Wait until ``text`` was sent."""
         while text not in self.shown:
-            message = await asyncio.wait_for(self.socket.receive(), 15)
+            message = await asyncio.wait_for(self.socket.receive(), 60)
             assert message.type is aiohttp.WSMsgType.BINARY, (message, self.shown[-500:])
             self.shown += message.data
 
@@ -128,18 +141,19 @@ def test_one_tab_has_the_desk_and_the_next_one_a_notice(serve: Start) -> None:
     assert f"http://127.0.0.1:{served.port}".encode() in served.said
 
     async def visit(browser: aiohttp.ClientSession) -> None:
-        page = await browser.get("/")
-        assert f"ws://127.0.0.1:{served.port}/ws" in await page.text()
-        async with browser.ws_connect("/ws?width=100&height=30") as first:
-            await Tab(first).see(b"accepted")
+        page = await browser.get(served.page)
+        assert f"ws://127.0.0.1:{served.port}/ws/{served.token}" in await page.text()
+        async with served.connect(browser, "?width=100&height=30") as first:
+            await Tab(first).see(b"balanced")
             assert served.redis_servers() == 1
-            async with browser.ws_connect("/ws") as second:
-                await Tab(second).see(b"open in another tab")
+            async with served.connect(browser) as second:
+                waiting = Tab(second)
+                await waiting.see(b"open in another tab")
                 assert served.redis_servers() == 1, "no second stack"
-        # Whoever left has taken the stack with them.
-        await asyncio.to_thread(until, lambda: served.desks() == served.redis_servers() == 0)
-        async with browser.ws_connect("/ws") as third:
-            await Tab(third).see(b"accepted")
+                await first.close()
+                # A tab that is closed takes its stack along; the next one opens it again.
+                await waiting.see(b"balanced")
+                assert served.redis_servers() == 1
 
     browse(served, visit)
 
@@ -148,26 +162,58 @@ def test_keys_reach_the_stack(serve: Start) -> None:
     served = serve()
 
     async def visit(browser: aiohttp.ClientSession) -> None:
-        async with browser.ws_connect("/ws?width=120&height=40") as socket:
+        async with served.connect(browser, "?width=120&height=40") as socket:
             tab = Tab(socket)
-            await tab.see(b"accepted")
+            await tab.see(b"balanced")
             await socket.send_json(["stdin", "d"])
             await tab.see(b"held down")
 
     browse(served, visit)
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example:80"}], ids=str
-)
-@pytest.mark.parametrize("path", ["/", "/ws"])
-def test_other_sites_are_refused(serve: Start, path: str, headers: dict[str, str]) -> None:
+def test_a_tab_that_is_loaded_anew_gets_its_desk_back(serve: Start) -> None:
     served = serve()
 
     async def visit(browser: aiohttp.ClientSession) -> None:
-        answer = await browser.get(path, headers=headers)
-        assert answer.status == 403
+        for _ in range(2):
+            socket = await served.connect(browser)
+            await Tab(socket).see(b"balanced")
+            # A browser closes the old socket and opens the new one at once.
+            loaded = asyncio.create_task(socket.close())
+            socket = await served.connect(browser)
+            await Tab(socket).see(b"balanced")
+            await loaded
+            await socket.close()
+            await asyncio.to_thread(until, lambda: served.desks() == 0)
+
+    browse(served, visit)
+
+
+def test_there_is_no_desk_without_its_token_or_from_another_page(serve: Start) -> None:
+    served = serve()
+    own = f"http://127.0.0.1:{served.port}"
+    socket = f"/ws/{served.token}"
+    refused = (
+        ("/", {}),
+        ("/?token=guess", {}),
+        ("/ws", {"Origin": own}),
+        ("/ws/guess", {"Origin": own}),
+        (socket, {}),
+        (socket, {"Origin": own.replace("http", "https")}),
+        (socket, {"Origin": "null"}),
+        *(
+            (path, headers)
+            for path in (served.page, socket)
+            for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example:80"})
+        ),
+    )
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        for path, headers in refused:
+            answer = await browser.get(path, headers=headers)
+            assert answer.status == 403, (path, headers)
         assert served.desks() == 0
+        assert (await browser.get(served.page)).status == 200
 
     browse(served, visit)
 
@@ -179,8 +225,8 @@ def test_the_end_of_the_server_is_the_end_of_all(serve: Start, number: signal.Si
     served = serve()
 
     async def visit(browser: aiohttp.ClientSession) -> None:
-        async with browser.ws_connect("/ws") as socket:
-            await Tab(socket).see(b"accepted")
+        async with served.connect(browser) as socket:
+            await Tab(socket).see(b"balanced")
             children = served._children()
             assert children
             status = await asyncio.to_thread(served.end, number)
@@ -204,7 +250,7 @@ def test_a_folder_in_use_is_told_in_the_browser(serve: Start, tmp_path: Path) ->
     served = serve(data=data)
 
     async def visit(browser: aiohttp.ClientSession) -> None:
-        async with browser.ws_connect("/ws") as socket:
+        async with served.connect(browser) as socket:
             await Tab(socket).see(b"cannot be opened")
 
     try:
@@ -259,7 +305,7 @@ def test_a_recording_may_be_watched_by_many(serve: Start, tmp_path: Path) -> Non
     served = serve("--replay", str(recording))
 
     async def visit(browser: aiohttp.ClientSession) -> None:
-        async with browser.ws_connect("/ws") as first, browser.ws_connect("/ws") as second:
+        async with served.connect(browser) as first, served.connect(browser) as second:
             await Tab(first).see(b"REPLAY")
             await Tab(second).see(b"REPLAY")
             assert served.redis_servers() == 0
