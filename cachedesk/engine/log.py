@@ -77,7 +77,7 @@ class WriteBehindLog:
         """Why the last append was refused, in a word or two; empty when it was not."""
         self._failures = 0
         self._appended_record = self._published_record = 0
-        self._acked = self._read = 0
+        self._acked = self._read_seq = 0
         self._counting = threading.Lock()
         self._unacked = Unacked(self._counting)
         self.grown = Bell()
@@ -97,11 +97,11 @@ class WriteBehindLog:
     @property
     def unread(self) -> int:
         """How many of the ``waiting`` events ``read`` has not delivered yet."""
-        return max(0, self.waiting - self._read)
+        return self._unacked.behind(self._read_seq)
 
     def ring_at(self, unread: int) -> None:
         """Have an append set ``grown`` when it makes ``unread`` reach this number."""
-        self.grown_at = self._read + unread
+        self.grown_at = self.waiting - self.unread + unread
 
     @property
     def oldest_seconds(self) -> float:
@@ -283,7 +283,7 @@ class WriteBehindLog:
                 self._queue.cursor = before
                 break
             events += found
-        self._read += len(events)
+            self._read_seq = found[-1].seq
         return tuple(events)
 
     def ackable(self, through_seq: int) -> int:
@@ -300,7 +300,7 @@ class WriteBehindLog:
         Raises:
             Unavailable: the log cannot be written; they will be delivered again.
         """
-        number, last_seq, events = self._unacked.until(through_seq)
+        number, last_seq = self._unacked.until(through_seq)
         if not number:
             return
         try:
@@ -313,13 +313,12 @@ class WriteBehindLog:
         self._queue.cursor = max(self._queue.cursor, number)
         self.witness.note_acked(last_seq)
         self._acked = number
-        self._read = max(0, self._read - events)
         self._unacked.forget_until(last_seq)
 
     def rewind(self) -> None:
         """Deliver again everything that was not acked: the reader died, or its batch failed."""
         self._queue.cursor = self._acked
-        self._read = 0
+        self._read_seq = 0
 
     def _deliver(self, events: Sequence[WriteEvent], at: float) -> None:
         """Each step may be the last before an interrupt: then all of it is done again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -28,12 +29,11 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Prefix(NamedTuple):
-    """The oldest records together: the number and the last seq of the last one, and how many
-    events they hold; all 0 when there are none."""
+    """The oldest records together: the number and the last seq of the last one; 0 when there are
+    none."""
 
     number: int
     last_seq: int
-    events: int
 
 
 class Unacked:
@@ -54,6 +54,16 @@ class Unacked:
         except IndexError:
             return 0
         return last.through - first.through + first.events
+
+    def behind(self, seq: int) -> int:
+        """Return how many events are in the records that begin behind ``seq``."""
+        with self._lock:
+            records = self._records
+            place = bisect_right(records, seq, key=lambda record: record.last_seq)
+            if place == len(records):
+                return 0
+            first = records[place]
+            return records[-1].through - first.through + first.events
 
     @property
     def oldest_seconds(self) -> float:
@@ -83,14 +93,13 @@ class Unacked:
 
     def until(self, through_seq: int) -> Prefix:
         """Return the records that end at ``through_seq`` or before."""
-        number = last_seq = events = 0
+        number = last_seq = 0
         with self._lock:
             for record in self._records:
                 if record.last_seq > through_seq:
                     break
                 number, last_seq = record.number, record.last_seq
-                events += record.events
-        return Prefix(number, last_seq, events)
+        return Prefix(number, last_seq)
 
     def forget_until(self, through_seq: int) -> None:
         """Forget the records that end at ``through_seq`` or before."""

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachedesk.engine.durable_queue import DurableQueue
 from cachedesk.engine.errors import Closed, Unavailable
 from cachedesk.engine.events import Op, WriteEvent
 from cachedesk.engine.failpoints import Failpoints
@@ -131,6 +132,34 @@ def test_records_are_acked_whole_and_what_was_read_behind_them_stays_read(
     assert seqs(log.read(10)) == [5]
     log.rewind()
     assert seqs(log.read(10)) == [3, 4, 5]
+
+
+def test_an_ack_that_failed_and_shows_after_the_mending_hides_nothing_that_is_unread(
+    log: WriteBehindLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, 1)
+    append(log, 2)
+    append(log, 3)
+    log.read(10)
+
+    def fail(self: DurableQueue, number: int, seq: int) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DurableQueue, "ack", fail)
+        with pytest.raises(Unavailable):
+            log.ack(2)
+    log.rewind()
+    assert seqs(log.read(10)) == [1, 2, 3]
+    log._queue.ack(2, 2)
+    with log.mending():
+        pass
+    append(log, 4)
+    assert (log.waiting, log.unread) == (2, 1)
+    assert seqs(log.read(10)) == [4]
+    assert log.unread == 0
 
 
 def test_an_append_while_a_batch_is_out_is_not_acked_with_it(log: WriteBehindLog) -> None:

@@ -210,7 +210,7 @@ def no_further_than_sixteen_batches(patch: pytest.MonkeyPatch) -> None:
     read = WriteBehindLog.read
 
     def read_near(self: WriteBehindLog, most: int) -> tuple[WriteEvent, ...]:
-        return () if self._read >= 16 * 5 else read(self, most)
+        return () if self.waiting - self.unread >= 16 * 5 else read(self, most)
 
     patch.setattr(WriteBehindLog, "read", read_near)
 
