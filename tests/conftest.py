@@ -25,7 +25,15 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-_OUR_THREADS = ("flush-worker", "redis-keeper", "ticker", "auditor", "copier", "sampler")
+_OUR_THREADS = (
+    "call-thread",
+    "flush-worker",
+    "redis-keeper",
+    "ticker",
+    "auditor",
+    "copier",
+    "sampler",
+)
 
 
 def pytest_collection_finish() -> None:

@@ -62,3 +62,8 @@ def fields(reply: object) -> dict[bytes, bytes]:
     """Return the fields of what ``INFO`` replies."""
     lines = cast("bytes", reply).split(b"\r\n")
     return dict(line.split(b":", 1) for line in lines if b":" in line)
+
+
+def run_id_of(wire: RedisWire) -> bytes:
+    """Return what tells the server at ``wire`` from any other; errors as for a command."""
+    return fields(wire.call(b"INFO", b"server"))[b"run_id"]

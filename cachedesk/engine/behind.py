@@ -14,7 +14,7 @@ counted is what was not acked, not only what is pending, because that is what is
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from cachedesk.engine.clock import wall_seconds
@@ -59,8 +59,12 @@ class _BehindRequest(WriteRequest):
 class WriteBehind:
     """The path of fast data. Thread-safe."""
 
-    def __init__(self, parts: Parts, reader: Reader) -> None:
+    def __init__(
+        self, parts: Parts, reader: Reader, is_abandoned: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Prepare; ``is_abandoned`` says whether a call that waits for room has lost its caller."""
         self._reader = reader
+        self._is_abandoned = is_abandoned
         self._fence = parts.fence
         self._log = parts.log
         self._pending = parts.pending
@@ -112,7 +116,7 @@ class WriteBehind:
                     request = _BehindRequest(changes, deadline, self._bases(changes))
                     self._group.submit(request)
             except LogFull:
-                if time.monotonic() >= give_up:
+                if time.monotonic() >= give_up or self._is_abandoned():
                     raise
                 self._wait_for_room(len(changes), give_up)
                 deadline = max(deadline, time.monotonic() + _AFTER_WAIT_SECONDS)
@@ -131,6 +135,8 @@ class WriteBehind:
 
     def _wait_for_room(self, events: int, give_up: float) -> None:
         while not self._backlog.has_room(events) and time.monotonic() < give_up:
+            if self._is_abandoned():
+                return
             time.sleep(_ROOM_LOOK_SECONDS)
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, bytes | None]]:

@@ -19,23 +19,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from cachedesk.engine.admission import Admission, clear, fields, ignore, is_loading
+from cachedesk.engine.admission import Admission, clear, ignore, is_loading, run_id_of
 from cachedesk.engine.bell import Bell
-from cachedesk.engine.cache_figures import CacheFigures
+from cachedesk.engine.cache_figures import CacheFigures, asked
+from cachedesk.engine.cacheable import as_command
 from cachedesk.engine.errors import CacheError, CacheLoading, Unavailable
 from cachedesk.engine.eviction import Choice, matching, sweep
 from cachedesk.engine.failpoints import Failpoints
+from cachedesk.engine.idle_wires import IdleWires
 from cachedesk.engine.redis_wire import RedisReplyError, RedisWire, Reply
 from cachedesk.engine.verify import Progress, Truths
-
-# A longer value is served by the database: moving it would take most of the timeout.
-CACHEABLE_BYTES = 1024 * 1024
 
 # With more doubtful keys than this it is cheaper, and bounded, to empty the cache.
 _MOST_DOUBTFUL_KEYS = 10_000
@@ -49,15 +46,19 @@ class Cache:
     """Redis behind one socket. Thread-safe; no call waits longer than about one timeout."""
 
     def __init__(
-        self, socket_path: str, timeout_seconds: float, failpoints: Failpoints | None = None
+        self,
+        socket_path: str,
+        timeout_seconds: float,
+        failpoints: Failpoints | None = None,
+        run: Callable[..., object] = lambda function, *arguments: function(*arguments),
     ) -> None:
-        """Prepare; the cache is suspended until the first ``admit``.
+        """Prepare to use the server that listens, or will, at ``socket_path``; suspended until
+        the first ``admit``.
 
-        Args:
-            socket_path: where the server listens, or will.
-            timeout_seconds: how long a call may wait for it.
-            failpoints: of the stack; by default nothing can be armed.
+        ``timeout_seconds``: how long a call may wait for it. ``failpoints``: of the stack; by
+        default nothing can be armed. ``run``: see ``CallThread.run``.
         """
+        self._run = run
         self.suspicion = Bell()
         self._path = socket_path
         self._reach = (failpoints or Failpoints()).reach
@@ -69,7 +70,7 @@ class Cache:
         self._run_id: bytes | None = None
         self._doubtful: set[bytes] = set()
         self._doubt_all = True
-        self._idle: deque[RedisWire] = deque()
+        self._idle = IdleWires()
         self._keys_seen, self._keys_seen_at = 0, time.monotonic()
         self.reason = "starting"
         """Why Redis is bypassed, or was last."""
@@ -115,6 +116,24 @@ class Cache:
         self._checkin(wire)
         return cast("bytes | None", reply)
 
+    def get_at_once(self, *keys: bytes) -> list[bytes | None]:
+        """Return the cached values of ``keys``, over a connection that is open already.
+
+        Safe where a signal handler may raise: no lock is taken, and a connection that is torn out
+        of a call is never used again. ``CacheError``: no certain answer, or no idle connection.
+        """
+        wire = self._idle_wire()
+        try:
+            reply = wire.call(b"MGET", *keys) if len(keys) > 1 else [wire.call(b"GET", *keys)]
+        except RedisReplyError:
+            self._checkin(wire)
+            raise
+        except CacheError as error:
+            self._run(self._broken, wire, (), str(error))
+            raise
+        self._checkin(wire)
+        return cast("list[bytes | None]", reply)
+
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the cached values of ``keys`` in their order; errors as for ``get``."""
         if not keys:
@@ -145,13 +164,10 @@ class Cache:
             return values.keys()
         keys = list(values)
         try:
-            replies = wire.pipeline(_store(key, values[key]) for key in keys)
+            replies = wire.pipeline(as_command(key, values[key]) for key in keys)
             self._reach("redis.reply.lost")
-            refused = [
-                key
-                for key, reply in zip(keys, replies, strict=True)
-                if isinstance(reply, RedisReplyError)
-            ]
+            answers = zip(keys, replies, strict=True)
+            refused = [key for key, reply in answers if isinstance(reply, RedisReplyError)]
             if refused:
                 wire.call(b"UNLINK", *refused)
         except CacheError as error:
@@ -211,21 +227,13 @@ class Cache:
         """
         wire = self._checkout()
         try:
-            info = fields(wire.call(b"INFO", b"memory"))
-            stats = fields(wire.call(b"INFO", b"stats"))
-            keys = cast("int", wire.call(b"DBSIZE"))
+            figures = asked(wire)
         except CacheError as error:
             self._broken(wire, (), str(error))
             raise
         self._checkin(wire)
-        self._count_keys(keys)
-        return CacheFigures(
-            memory_bytes=int(info[b"used_memory"]),
-            maxmemory_bytes=int(info[b"maxmemory"]),
-            eviction_policy=info[b"maxmemory_policy"].decode(),
-            keys=keys,
-            evicted=int(stats[b"evicted_keys"]),
-        )
+        self._count_keys(figures.keys)
+        return figures
 
     def doubt(self, keys: Iterable[bytes], reason: str) -> None:
         """Do not believe what Redis holds of ``keys`` until it was dropped; suspends the cache."""
@@ -239,10 +247,7 @@ class Cache:
                 self.reason = reason
                 self.suspended_at = time.monotonic()
                 self.suspicion.set()
-        # Not "while there is one": two threads may doubt at once.
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        self._idle.close()
 
     def admit(self, truths: Truths | None = None, progress: Progress = ignore) -> Admission:
         """Let callers back to Redis after making sure that nothing old can be read from it.
@@ -258,7 +263,7 @@ class Cache:
         """
         wire = RedisWire(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
-            run_id = _run_id(wire)
+            run_id = run_id_of(wire)
             if truths is not None and is_loading(wire):
                 raise CacheLoading("Redis reads its snapshot")
             # Commands of earlier connections may still sit unread in their sockets: cut them.
@@ -311,6 +316,11 @@ class Cache:
         """Suspend for good and close all idle connections."""
         self.doubt((), "closed")
 
+    def forked(self) -> None:
+        """Let go of the connections, which belong to the parent process."""
+        self._admitted = None
+        self._idle.forked()
+
     def _count_keys(self, reply: object) -> None:
         if isinstance(reply, int):
             self._keys_seen, self._keys_seen_at = reply, time.monotonic()
@@ -329,14 +339,14 @@ class Cache:
         generation = self._admitted
         if generation is None:
             raise CacheError(self.reason)
-        while True:
-            try:
-                wire = self._idle.pop()
-            except IndexError:
-                return self._connect(generation)
-            if wire.generation == generation:
-                return wire
-            wire.close()
+        return self._idle.take(generation) or self._connect(generation)
+
+    def _idle_wire(self) -> RedisWire:
+        generation = self._admitted
+        wire = None if generation is None else self._idle.take(generation)
+        if wire is None:
+            raise CacheError("no connection is idle")
+        return wire
 
     def _checkout_or_unavailable(self) -> RedisWire:
         # Unlike a read, an eviction has no other way: a doubt is most often over in milliseconds.
@@ -356,7 +366,7 @@ class Cache:
             self._suspend(generation, str(error))
             raise
         try:
-            run_id = _run_id(wire)
+            run_id = run_id_of(wire)
         except CacheError as error:
             self._broken(wire, (), str(error))
             raise
@@ -368,7 +378,7 @@ class Cache:
 
     def _checkin(self, wire: RedisWire) -> None:
         if wire.generation == self._admitted:
-            self._idle.append(wire)
+            self._idle.give(wire)
         else:
             wire.close()
 
@@ -384,13 +394,3 @@ class Cache:
         """Suspend after a failed read, unless the connection was already one of the past."""
         if generation == self._admitted:
             self.doubt((), reason)
-
-
-def _store(key: bytes, value: bytes | None) -> tuple[bytes, ...]:
-    if value is None or len(value) > CACHEABLE_BYTES:
-        return (b"UNLINK", key)
-    return (b"SET", key, value)
-
-
-def _run_id(wire: RedisWire) -> bytes:
-    return fields(wire.call(b"INFO", b"server"))[b"run_id"]

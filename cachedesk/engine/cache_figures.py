@@ -1,8 +1,12 @@
-"""The figures of the cache."""
+"""The figures of the cache: what Redis says of itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
+
+from cachedesk.engine.admission import fields
+from cachedesk.engine.redis_wire import RedisWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +18,20 @@ class CacheFigures:
     eviction_policy: str
     keys: int
     evicted: int
+
+
+def asked(wire: RedisWire) -> CacheFigures:
+    """Ask the server at ``wire`` and return its figures.
+
+    Raises:
+        CacheError: there is no answer.
+    """
+    memory = fields(wire.call(b"INFO", b"memory"))
+    stats = fields(wire.call(b"INFO", b"stats"))
+    return CacheFigures(
+        memory_bytes=int(memory[b"used_memory"]),
+        maxmemory_bytes=int(memory[b"maxmemory"]),
+        eviction_policy=memory[b"maxmemory_policy"].decode(),
+        keys=cast("int", wire.call(b"DBSIZE")),
+        evicted=int(stats[b"evicted_keys"]),
+    )

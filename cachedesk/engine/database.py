@@ -29,6 +29,7 @@ from cachedesk.engine.errors import (
 )
 from cachedesk.engine.events import NO_ROW, Row
 from cachedesk.engine.failpoints import ComponentCrash
+from cachedesk.engine.forking import leave_open
 from cachedesk.engine.hindrance import NOTHING, Ballast, fill_disk
 from cachedesk.engine.refusal import explained
 from cachedesk.engine.schema import check_owner, prepare
@@ -117,6 +118,16 @@ class Database:
                 for key, value, seq in page:
                     yield key, Row(value, seq)
             connection.execute("COMMIT")
+
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        """Return up to ``most`` keys of rows above ``key``, in order; errors as for ``read``."""
+        with self._reader() as connection:
+            page = "SELECT key FROM rows WHERE key>? ORDER BY key LIMIT ?"
+            return [found for (found,) in connection.execute(page, (key, most))]
+
+    def forked(self) -> None:
+        """Leave the connections open, which belong to the parent process."""
+        leave_open((self._writer, *self._readers))
 
     def numbers(self) -> dict[str, int]:
         """Return the numbers kept by ``Transaction.note``; errors as for ``read``."""

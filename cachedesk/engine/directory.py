@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import psutil
 
+from cachedesk.engine import forking
 from cachedesk.engine.errors import DataDirectoryError, InUse
 from cachedesk.engine.read_only import wal_of
 
@@ -46,6 +47,7 @@ class DataDirectory:
             DataDirectoryError: it is missing, a file, or not writable, or something else has
                 the name of one of our files; nothing was changed.
             InUse: another process has it; the message names its pid.
+            Forked: it was open when this process was forked.
         """
         if not os.fspath(path):
             # As a path it would be the current directory, which nobody named.
@@ -58,6 +60,7 @@ class DataDirectory:
             raise DataDirectoryError(
                 f"the data directory {os.fspath(path)!r} cannot be used: {_reason(error)}"
             ) from error
+        forking.check(self.path)
         self._locks = self._take_locks()
 
     def _prepare(self, create: bool) -> None:

@@ -42,6 +42,10 @@ class Door:
         """Whether nobody may go in any more."""
         return self._shut
 
+    def shut_at_once(self) -> None:
+        """Let no call in from now on; wait for none."""
+        self._shut = True
+
     def close(self) -> bool:
         """Let nobody in any more and wait until all other threads are out. (The thread that
         closes may be inside itself: in a signal handler.) Returns whether it was open."""

@@ -11,6 +11,7 @@ from persistqueue import SQLiteQueue
 from cachedesk.engine.bell import Bell
 from cachedesk.engine.directory import make_private
 from cachedesk.engine.errors import Damaged
+from cachedesk.engine.forking import leave_open
 from cachedesk.engine.hindrance import Ballast, fill_disk, free_disk
 from cachedesk.engine.settling import settle, settle_at_open
 
@@ -103,6 +104,10 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
                 setattr(self, role, connection)
             self._conn = self._getter
             settle(self._getter)
+
+    def forked(self) -> None:
+        """Leave the connections open, which belong to the parent process."""
+        leave_open((self._getter, self._putter))
 
     def head(self) -> int | None:
         """Return the number of the oldest item, ``None`` when there is none."""

@@ -34,6 +34,10 @@ class Closed(CachedeskError):
     """The stack was closed."""
 
 
+class Forked(Closed):
+    """The stack was opened by a process of which this one is a fork."""
+
+
 class InvalidKey(CachedeskError, ValueError):
     """A key is not 1 to 1,024 bytes, or a str that is not valid Unicode."""
 

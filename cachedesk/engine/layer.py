@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 import reprlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
-from cachedesk.engine.database import Database
+from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.door import Door
 from cachedesk.engine.errors import (
+    CacheError,
     Closed,
     CounterOverflow,
-    DatabaseError,
     InvalidValue,
     LogFull,
     NotACounter,
     Unavailable,
     WriteRefused,
 )
-from cachedesk.engine.events import NO_ROW, Op, Row, as_amount, as_key, as_keys, as_value, fold
+from cachedesk.engine.events import Op, as_amount, as_key, as_keys, as_value
 from cachedesk.engine.letters import Letters
+from cachedesk.engine.listing import Listing, Page
 from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.paths import Paths
-from cachedesk.engine.pending import Pending
 from cachedesk.engine.policy import Policy, as_policy
-from cachedesk.engine.repair import Read
+from cachedesk.engine.repair import Read, Reader
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.engine.through import WriteThrough
 from cachedesk.engine.worker import FlushWorker
@@ -39,9 +38,11 @@ from cachedesk.engine.writes import Change, Receipt, Switched
 _LOOK_SECONDS = 0.05
 _MEND_SECONDS = 1.0
 _ACK_LOOK_SECONDS = 0.001
+_KEYS_AT_ONCE = 1_000
 
 Key = bytes | str
 Value = bytes | str | int
+T = TypeVar("T")
 
 
 class CacheLayer:
@@ -49,6 +50,11 @@ class CacheLayer:
 
     Keys are 1 to 1,024 bytes; a str is taken as UTF-8. Values are bytes; a str is taken as
     UTF-8, an int as its decimal text. Counters are signed 64-bit integers, as in Redis.
+
+    An exception that a signal handler raises in the middle of a call (Ctrl-C, a time limit) ends
+    the call at once; a write under way is then completed or refused, in the background, before the
+    next call of the same thread begins. In a forked child every call but ``close`` raises
+    ``Forked``, and ``close`` does nothing.
     """
 
     def __init__(
@@ -58,6 +64,8 @@ class CacheLayer:
         paths: Paths,
         snapshot: Callable[[], Snapshot],
         close: Callable[[], None],
+        *,
+        calls: CallThread,
     ) -> None:
         self._policies = parts.policies
         self._through = WriteThrough(parts)
@@ -68,11 +76,13 @@ class CacheLayer:
         self._log = parts.log
         self._backlog = parts.backlog
         self._database = parts.database
+        self._truths = Reader(parts).truths
         self._metrics = parts.metrics
         self._settings = parts.settings
         self._worker = worker
         self._snapshot = snapshot
         self._close = close
+        self._calls = calls
         self._door = Door()
         self._closing = threading.Lock()
 
@@ -99,13 +109,27 @@ class CacheLayer:
 
     def read(self, key: Key) -> Read:
         """As ``get``, and say where the value came from and what is pending."""
-        with self._door:
-            return self._paths.reader.read(as_key(key))
+        key, reader = as_key(key), self._paths.reader
+        began = time.perf_counter()
+        try:
+            found = None if self._door.shut else reader.hit(key, began)
+        except CacheError:
+            return self._call(reader.read, key)
+        return found or self._call(reader.repair, key, began)
 
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
         """Return the values of ``keys``, in their order; errors as for ``get``."""
-        with self._door:
-            return self._paths.reader.read_many(as_keys(keys))
+        wanted, reader = as_keys(keys), self._paths.reader
+        if not 0 < len(wanted) <= _KEYS_AT_ONCE or self._door.shut:
+            return self._call(reader.read_many, wanted)
+        began = time.perf_counter()
+        try:
+            values = reader.hits(wanted, began)
+        except CacheError:
+            return self._call(reader.read_many, wanted)
+        if None not in values:
+            return values
+        return self._call(reader.repair_many, wanted, values, began)
 
     def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
         """Set ``key`` to ``value``.
@@ -165,14 +189,7 @@ class CacheLayer:
         changes = [_change(operation) for operation in operations]
         chosen = None if policy is None else as_policy(policy)
         paths = [chosen or self._policies.of(change.key) for change in changes]
-        receipts: dict[int, Receipt] = {}
-        with self._door:
-            for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
-                places = [place for place, its in enumerate(paths) if its is path]
-                if places:
-                    written = self._write([changes[place] for place in places], path)
-                    receipts.update(zip(places, written, strict=True))
-        return [receipts[place] for place in range(len(changes))]
+        return self._call(self._write_all, changes, paths)
 
     def policy(self, key: Key) -> Policy:
         """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``."""
@@ -187,17 +204,19 @@ class CacheLayer:
         Raises:
             Unavailable: Redis does not answer (and is not read from, either).
         """
-        with self._door:
-            return self._cache.evict(pattern)
+        return self._call(self._cache.evict, pattern)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the truth: every key with its value, sorted by the keys' bytes.
 
+        It is read 2,000 keys at a time: of writes made meanwhile, those to keys further on are
+        seen.
+
         Raises:
             Unavailable: the database cannot be read.
+            Closed: the stack was closed meanwhile.
         """
-        with self._door:
-            return truth(self._pending, self._database, self._paths.reader.truth)
+        return self._pages(self._call(Listing, self._pending, self._database, self._truths))
 
     def drain(self, timeout: float | None = None) -> None:
         """Flush until nothing is pending, even if the worker was paused.
@@ -213,15 +232,7 @@ class CacheLayer:
         if timeout is not None and math.isnan(timeout):
             # It would never pass.
             raise InvalidValue("a timeout is a number of seconds or None, not NaN")
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        with self._door, self._worker.hurrying():
-            # Nothing pending, and what a write-through absorbed acked as well.
-            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
-                if self._door.shut:
-                    raise Closed("the cache layer was closed while it drained")
-                if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
-                    raise Unavailable(left)
-                time.sleep(_ACK_LOOK_SECONDS)
+        self._call(self._drain, timeout)
 
     def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
         """Return the accepted writes that could not be applied, oldest first.
@@ -233,8 +244,7 @@ class CacheLayer:
         Raises:
             Unavailable: the database cannot be read.
         """
-        with self._door:
-            return self._letters.oldest(limit, after_seq)
+        return self._call(self._letters.oldest, limit, after_seq)
 
     def replay_dead(self, seq: int) -> Receipt:
         """Apply a dead letter after all, as a new write with a seq of its own.
@@ -247,8 +257,7 @@ class CacheLayer:
             NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
             Unavailable: it could not be done in time; nothing was changed.
         """
-        with self._door:
-            return self._letters.replay(seq, self._write_deadline())
+        return self._call(self._letters.replay, seq, self._write_deadline())
 
     def drop_dead(self, seq: int) -> None:
         """Remove a dead letter for good: the write it was is lost, because you say so.
@@ -257,8 +266,7 @@ class CacheLayer:
             NoDeadLetter: there is no letter ``seq``.
             Unavailable: it could not be done in time; nothing was changed.
         """
-        with self._door:
-            self._letters.drop(seq, self._write_deadline())
+        self._call(self._letters.drop, seq, self._write_deadline())
 
     def mend(self) -> None:
         """Try again what a failed disk has stopped; called now and then by the stack.
@@ -271,16 +279,59 @@ class CacheLayer:
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
-        with self._door:
-            return self._snapshot()
+        return self._call(self._snapshot)
 
     def close(self) -> None:
         """Close the stack, once the calls under way have ended. What is pending stays in the log
         and is flushed after the next open. Closing twice is harmless."""
+        if not self._calls.refusing:
+            self._calls.run(self._close_all)
+
+    def forked(self) -> None:
+        """Let no call in any more, in a child of the process that opened the stack."""
+        self._door.shut_at_once()
+
+    def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        return cast("T", self._calls.run(self._go_in, function, *arguments))
+
+    def _go_in(self, function: Callable[..., T], *arguments: Any) -> T:
+        with self._door:
+            return function(*arguments)
+
+    def _close_all(self) -> None:
         with self._closing:
             self._door.close()
             # Again, if it was interrupted: it goes on with what is not closed yet.
             self._close()
+
+    def _pages(self, listing: Listing) -> Iterator[tuple[bytes, bytes]]:
+        after: bytes | None = b""
+        while after is not None:
+            page: Page = self._call(listing.page, after)
+            yield from page.items
+            after = page.last
+
+    def _drain(self, timeout: float | None) -> None:
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        with self._worker.hurrying():
+            # Nothing pending, and what a write-through absorbed acked as well.
+            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
+                if self._door.shut:
+                    raise Closed("the cache layer was closed while it drained")
+                if self._calls.abandoned:
+                    raise Unavailable("the drain was interrupted")
+                if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
+                    raise Unavailable(left)
+                time.sleep(_ACK_LOOK_SECONDS)
+
+    def _write_all(self, changes: list[Change], paths: list[Policy]) -> list[Receipt]:
+        receipts: dict[int, Receipt] = {}
+        for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
+            places = [place for place, its in enumerate(paths) if its is path]
+            if places:
+                written = self._write([changes[place] for place in places], path)
+                receipts.update(zip(places, written, strict=True))
+        return [receipts[place] for place in range(len(changes))]
 
     def _write_deadline(self) -> float:
         return time.monotonic() + self._settings.database.write_seconds
@@ -325,50 +376,6 @@ class CacheLayer:
                     raise
                 receipts += self._through.write(part, deadline)
         return receipts
-
-
-def truth(
-    pending: Pending, database: Database, look_up: Callable[[bytes], Row] | None = None
-) -> Iterator[tuple[bytes, bytes]]:
-    """Yield every key with its value, rows with pending events folded in, sorted by bytes.
-
-    Args:
-        pending: what is in the log.
-        database: the rows; read as of one instant, for as long as the iteration lasts.
-        look_up: the truth of one key, for a stack that is in use: a key that is only in the log
-            may since have got a row, and even have lost it again. Default: nobody writes.
-
-    Raises:
-        Unavailable: the database cannot be read.
-    """
-    # First the pending events, then the rows: see ``repair``.
-    waiting = pending.all()
-    try:
-        scan = database.scan()
-        started = list(itertools.islice(scan, 1))
-        # What was flushed before the rows' instant has a row, or had one that was trimmed.
-        moved = {key for key, events in waiting.items() if pending.first_seq(key) != events[0].seq}
-        rows = (
-            (key, fold(row, waiting.get(key, ()))) for key, row in itertools.chain(started, scan)
-        )
-        # heapq.merge is stable: of a key in both places, the row comes first and is taken.
-        only_logged = ((key, None) for key in sorted(waiting))
-        last: bytes | None = None
-        for key, found in heapq.merge(rows, only_logged, key=_first):
-            if key != last:
-                row = found
-                if row is None:
-                    again = look_up if key in moved else None
-                    row = again(key) if again else fold(NO_ROW, waiting[key])
-                if row.value is not None:
-                    yield key, row.value
-            last = key
-    except DatabaseError as error:
-        raise Unavailable(f"the truth cannot be listed: {error}") from error
-
-
-def _first(item: tuple[bytes, Row | None]) -> bytes:
-    return item[0]
 
 
 def _change(operation: Sequence[object]) -> Change:

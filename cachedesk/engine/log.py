@@ -336,6 +336,10 @@ class WriteBehindLog:
             " it is tried again with each write"
         )
 
+    def forked(self) -> None:
+        """Leave the files to the parent process."""
+        self._queue.forked()
+
     def close(self) -> None:
         """Close the files; the witness remembers that it was done in order."""
         self._queue.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cachedesk.engine.behind import WriteBehind
@@ -21,8 +22,9 @@ class Paths:
     fast: FastPath
 
 
-def usual(parts: Parts) -> Paths:
-    """Return the paths of a stack whose safeguards are all on."""
+def usual(parts: Parts, is_abandoned: Callable[[], bool]) -> Paths:
+    """Return the paths of a stack whose safeguards are all on; ``is_abandoned``: see
+    ``WriteBehind``."""
     reader = Reader(parts)
-    logged = WriteBehind(parts, reader)
+    logged = WriteBehind(parts, reader, is_abandoned)
     return Paths(logged, reader, logged)

@@ -121,6 +121,12 @@ class RedisServer:
         """Start servers with other limits from now on; the one that runs keeps its own."""
         self._settings = settings
 
+    def forked(self) -> None:
+        """Leave the server to the parent process, whose child it is."""
+        if self._process is not None:
+            # As ended: at its exit this process would wait for it, or warn that it still runs.
+            self._process.returncode = 0
+
     def keep_as_old(self) -> None:
         """Keep the snapshot that the server has just taken, for ``start(old=True)``."""
         shutil.copyfile(self._snapshots / _SNAPSHOT_NAME, self._old)

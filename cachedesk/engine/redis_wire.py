@@ -101,6 +101,10 @@ class RedisWire:
         """Close the socket."""
         self._socket.close()
 
+    def let_go(self) -> None:
+        """Close the descriptor and nothing else: the connection is another process's."""
+        os.close(self._socket.detach())
+
     def _send(self, data: bytes) -> None:
         try:
             self._socket.sendall(data)

@@ -99,6 +99,28 @@ class Reader:
         self._flights: dict[bytes, _Flight] = {}
         self._boarding = threading.Lock()
 
+    def hit(self, key: bytes, began: float) -> Read | None:
+        """Return the value of ``key`` from Redis at once, or ``None`` on a certain miss, of which
+        the rest is ``repair``'s. Safe where a signal handler may raise.
+
+        Args:
+            key: the key.
+            began: when its caller began, in ``time.perf_counter()`` seconds.
+
+        Raises:
+            CacheError: there is no certain answer at once; ``read`` may have one.
+        """
+        (value,) = self._cache.get_at_once(key)
+        return None if value is None else self._hit(key, value, began)
+
+    def hits(self, keys: Sequence[bytes], began: float) -> list[bytes | None]:
+        """Return the values of ``keys`` that are in Redis, ``None`` for a certain miss; arguments
+        and errors as for ``hit``. With a miss among them, the rest is ``repair_many``'s."""
+        values = self._cache.get_at_once(*keys)
+        if None not in values:
+            self._metrics.took(Path.HIT, time.perf_counter() - began, keys, len(keys))
+        return values
+
     def read(self, key: bytes) -> Read:
         """Return the value of ``key``, at least as new as the last acknowledged write.
 
@@ -110,10 +132,11 @@ class Reader:
             value = self._cache.get(key)
         except CacheError:
             value = None
-        if value is not None:
-            found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
-            self._metrics.took(Path.HIT, time.perf_counter() - began, (key,))
-            return found
+        return self.repair(key, began) if value is None else self._hit(key, value, began)
+
+    def repair(self, key: bytes, began: float) -> Read:
+        """Return the truth of ``key``, which Redis does not have, and put it there; arguments as
+        for ``hit``, errors as for ``read``."""
         try:
             found = self._repair(key)
         except Unavailable:
@@ -132,6 +155,13 @@ class Reader:
         if None not in values:
             self._metrics.took(Path.HIT, time.perf_counter() - began, keys, len(keys))
             return values
+        return self.repair_many(keys, values, began)
+
+    def repair_many(
+        self, keys: Sequence[bytes], values: Sequence[bytes | None], began: float
+    ) -> list[bytes | None]:
+        """Return ``values`` with the truth in the place of each miss (``None``), and put that
+        into Redis; ``began`` and errors as for ``repair``."""
         hit = [key for key, value in zip(keys, values, strict=True) if value is not None]
         missed = [key for key, value in zip(keys, values, strict=True) if value is None]
         missing = list(set(missed))
@@ -149,6 +179,11 @@ class Reader:
             found[key].value if value is None else value
             for key, value in zip(keys, values, strict=True)
         ]
+
+    def _hit(self, key: bytes, value: bytes, began: float) -> Read:
+        found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
+        self._metrics.took(Path.HIT, time.perf_counter() - began, (key,))
+        return found
 
     def truth(self, key: bytes) -> Row:
         """Return the row of ``key`` with its pending events folded in, past the cache.

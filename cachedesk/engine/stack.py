@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import reprlib
+from collections.abc import Callable
 from dataclasses import replace
 
+from cachedesk.engine import forking
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.cache import Cache
+from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.commands import (
     Command,
@@ -85,12 +88,27 @@ class Stack:
         """
         self.failpoints = failpoints or Failpoints()
         self._reach = self.failpoints.reach
-        settings = settings or Settings()
+        self._undo: list[Callable[[], None]] = []
+        self._calls = CallThread()
+        try:
+            self._calls.run(self._open, path, settings or Settings(), observer, safeguards)
+        except BaseException:
+            # An interrupted opening goes on: what it opens is closed behind it.
+            self._calls.leave(self._close)
+            raise
+
+    def _open(
+        self,
+        path: str | os.PathLike[str],
+        settings: Settings,
+        observer: Observer | None,
+        safeguards: Safeguards,
+    ) -> None:
         policies = PolicyTable(settings.policies)
         # Before anything is made on the disk.
         executable()
         self.directory = DataDirectory(path)
-        self._undo = [self.directory.close]
+        self._undo.append(self.directory.close)
         self._reach("boot.lock.after")
         self.workload = ""
         try:
@@ -99,6 +117,7 @@ class Stack:
         except BaseException:
             self._close()
             raise
+        forking.watch(self)
 
     def _build(self, settings: Settings, policies: PolicyTable, observer: Observer) -> None:
         self.chronicle = Chronicle()
@@ -122,7 +141,9 @@ class Stack:
                 f" {vault.recovery_seconds:.2f} s",
             )
         self._server = server
-        cache = Cache(server.socket_path, settings.redis.timeout_seconds, self.failpoints)
+        cache = Cache(
+            server.socket_path, settings.redis.timeout_seconds, self.failpoints, self._calls.run
+        )
         limits = MemoryLimits(settings.redis, server, cache)
         keeper = RedisKeeper(
             server,
@@ -154,8 +175,11 @@ class Stack:
         self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
         self.backlog = parts.backlog
         self._cache, self._limits = cache, limits
-        paths = usual(parts)
-        self.layer = CacheLayer(parts, self.worker, paths, self.snapshot, self._close)
+        self._vault = vault
+        paths = usual(parts, lambda: self._calls.abandoned)
+        self.layer = CacheLayer(
+            parts, self.worker, paths, self._seen, self._close, calls=self._calls
+        )
         faults = catalogue(parts, self.layer)
         self.faults = FaultDesk(faults, parts.chronicle, lambda: figures(parts))
         self.auditor = Auditor(parts, self.layer.mend)
@@ -183,6 +207,9 @@ class Stack:
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
+        return self._calls.run(self._seen)
+
+    def _seen(self) -> Snapshot:
         seen = self._survey.snapshot(self.workload)
         safeguards = self._switchboard.safeguards
         if not safeguards.log:
@@ -191,7 +218,7 @@ class Stack:
 
     def inspect(self, key: bytes) -> KeyReport:
         """Return everything that is known of one key now; a place that does not answer says so."""
-        return self._inspector.inspect(key)
+        return self._calls.run(self._inspector.inspect, key)
 
     def perform(self, command: Command) -> str:
         """Carry out a command and return a sentence that says what happened.
@@ -199,6 +226,9 @@ class Stack:
         Raises:
             CachedeskError: it cannot be carried out now.
         """
+        return self._calls.run(self._perform, command)
+
+    def _perform(self, command: Command) -> str:
         match command:
             case EvictKey() | EvictMatching() | EvictShare():
                 return self._say(self._evict(command))
@@ -239,6 +269,18 @@ class Stack:
         """Close everything; what is pending stays in the log. Closing twice is harmless."""
         self.layer.close()
 
+    def forked(self, parent: int) -> tuple[int, int]:
+        """Leave everything to the process ``parent``, of which this one is a fork; see
+        ``forking``. Returns the data directory's device and inode."""
+        self._calls.refuse(lambda: forking.refusal(parent))
+        self.layer.forked()
+        status = self.directory.path.stat()
+        self.directory.close()
+        self._cache.forked()
+        self._server.forked()
+        self._vault.forked()
+        return status.st_dev, status.st_ino
+
     def _evict(self, command: EvictKey | EvictMatching | EvictShare) -> str:
         match command:
             case EvictKey(key):
@@ -262,6 +304,7 @@ class Stack:
         self.faults.heal()
 
     def _close(self) -> None:
+        forking.forget(self)
         first: Exception | None = None
         while self._undo:
             try:
@@ -270,6 +313,7 @@ class Stack:
                 first = first or error
             # Only now: what an interrupt cuts short is closed by the next call.
             self._undo.pop()
+        self._calls.end()
         if first is not None:
             raise first
 

@@ -12,7 +12,7 @@ import msgspec
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.events import fold
 from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.layer import truth
+from cachedesk.engine.listing import truth
 from cachedesk.engine.repair import Read, ReadSource
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.stack import Stack

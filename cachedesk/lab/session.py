@@ -22,7 +22,7 @@ from cachedesk.engine.commands import Command, Heal, Inject, Record, SetRate
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.inspection import KeyReport
-from cachedesk.engine.layer import truth
+from cachedesk.engine.listing import truth
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.snapshot import EventKind, Percentiles, Snapshot

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.cache import CACHEABLE_BYTES, Cache
+from cachedesk.engine.cache import Cache
+from cachedesk.engine.cacheable import CACHEABLE_BYTES
 from cachedesk.engine.commands import EvictAll, Heal, Inject
 from cachedesk.engine.errors import CacheError, InvalidKey, Unavailable
 from cachedesk.engine.redis_wire import RedisReplyError, RedisWire
@@ -104,7 +105,7 @@ def test_a_broken_connection_suspends_and_no_connection_of_before_is_used_again(
     with pytest.raises(CacheError):
         cache.get(b"a")
     assert not cache.admitted
-    assert not cache._idle
+    assert not cache._idle._wires
     cache.admit()
     assert cache.get(b"a") == b"1"
 

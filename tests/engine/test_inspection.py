@@ -372,7 +372,7 @@ def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
 
 def test_a_redis_that_goes_while_it_is_asked_is_unknown(slow: Stack) -> None:
     counted(slow)
-    for wire in slow._cache._idle:
+    for wire in slow._cache._idle._wires:
         wire._socket.shutdown(socket.SHUT_RDWR)
     report = slow.inspect(VIEWS)
     assert (report.cached.known, report.winner) == (False, Winner.DATABASE)

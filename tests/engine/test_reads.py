@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import cachedesk
 from cachedesk.engine.commands import EvictKey, Inject
-from cachedesk.engine.errors import InvalidKey, Unavailable
+from cachedesk.engine.errors import Closed, InvalidKey, Unavailable
 from cachedesk.engine.layer import CacheLayer
 from cachedesk.engine.repair import Read, ReadSource
 from cachedesk.engine.stack import Stack
@@ -291,14 +292,45 @@ def test_items_are_the_truth_sorted_by_bytes(slow: Stack) -> None:
     assert list(cache.items()) == got
 
 
-def test_items_of_one_instant_while_a_batch_is_flushed(slow: Stack) -> None:
-    slow.layer.write_many([("incr", f"views:{n:05}", n) for n in range(5_000)])
-    items = slow.layer.items()
-    first = next(items)
-    slow.layer.drain(60)
-    slow.layer.write_many([("set", f"views:{n:05}", b"later") for n in range(5_000)])
-    rest = list(items)
-    assert [first, *rest] == [(b"views:%05d" % n, b"%d" % n) for n in range(5_000)]
+def test_items_name_every_key_once_while_batches_are_flushed_and_keys_written(slow: Stack) -> None:
+    cache = slow.layer
+    cache.write_many([("incr", f"views:{n:05}", n) for n in range(5_000)])
+    items = cache.items()
+    listed = [next(items)]
+    cache.drain(60)
+    cache.write_many([("set", f"views:{n:05}", b"later") for n in range(0, 5_000, 2)])
+    listed += items
+    assert [key for key, _ in listed] == [b"views:%05d" % n for n in range(5_000)]
+    assert all(value in (b"%d" % n, b"later") for n, (_, value) in enumerate(listed))
+    assert listed[4_999][1] == b"4999"
+    assert listed[4_998][1] == b"later"
+
+
+def test_an_open_iteration_does_not_keep_the_write_ahead_log_growing(stack: Stack) -> None:
+    cache = stack.layer
+    cache.write_many([("set", f"order:{n:05}", b"x" * 100) for n in range(3_000)])
+    items = cache.items()
+    next(items)
+    cache.write_many([("set", f"order:{n:05}", b"y" * 100) for n in range(3_000)])
+    assert _checkpoint(stack) == (0, 0, 0)
+    assert len(list(items)) == 2_999
+
+
+def _checkpoint(stack: Stack) -> tuple[int, int, int]:
+    """Try to begin the database's write-ahead log again: all zeros when no reader is in the way."""
+    with closing(sqlite3.connect(stack.directory.database)) as connection:
+        connection.execute("PRAGMA busy_timeout=60000")
+        busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return busy, pages, moved
+
+
+def test_an_open_iteration_ends_when_the_stack_is_closed(stack: Stack) -> None:
+    stack.layer.write_many([("set", f"order:{n:05}", b"x") for n in range(3_000)])
+    items = stack.layer.items()
+    next(items)
+    stack.close()
+    with pytest.raises(Closed):
+        list(items)
 
 
 def test_concurrent_readers_and_one_writer_see_only_what_was_written(cache: CacheLayer) -> None:

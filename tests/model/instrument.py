@@ -27,8 +27,8 @@ MODULES = frozenset(
 """Where threads meet. (Not where a real lock is held: the chronicle, the metrics.)"""
 
 LEFT_OUT = frozenset(
-    {"auditor", "chronicle", "database", "durable_queue", "failpoints", "journal", "limits"}
-    | {"metrics", "stack", "steering", "switchboard", "ticker", "careless.dirty"}
+    {"auditor", "call_thread", "chronicle", "database", "durable_queue", "failpoints", "journal"}
+    | {"limits", "metrics", "stack", "steering", "switchboard", "ticker", "careless.dirty"}
     | {"faults.desk"}
 )
 """What uses ``threading`` too and gets no turns: the model replaces it, a real lock is enough

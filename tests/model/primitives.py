@@ -236,6 +236,11 @@ class Threading:
         return _Identity(Threading.get_ident())
 
     @staticmethod
+    def main_thread() -> _Identity:
+        """None of ours: the interrupts of the model come in any thread."""
+        return _Identity(-2)
+
+    @staticmethod
     def enumerate() -> list[_Identity]:
         return [_Identity(actor.number) for actor in _scheduler.actors]
 

@@ -175,6 +175,10 @@ class ModelDatabase(Database):
         self._look()
         return dict(_disk.numbers)
 
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        self._look()
+        return sorted(found for found in _disk.rows if found > key)[:most]
+
     def count(self) -> tuple[int, int]:
         self._look()
         live = sum(row.value is not None for row in _disk.rows.values())

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cachedesk.engine.bell import Bell
-from cachedesk.engine.cache import CACHEABLE_BYTES
+from cachedesk.engine.cacheable import CACHEABLE_BYTES
 from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import CachedeskError, CacheError, DatabaseError, Unavailable
 from cachedesk.engine.events import NO_ROW, Op, Row, WriteEvent, change

@@ -8,7 +8,8 @@ from pathlib import Path
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.events import Row
-from cachedesk.engine.layer import CacheLayer, truth
+from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.listing import truth
 from cachedesk.engine.stack import Stack
 from cachedesk.engine.vault import Vault
 from cachedesk.lab.torture import house, plan

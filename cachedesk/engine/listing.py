@@ -1,0 +1,89 @@
+"""Listings of the truth: every key with its value, rows with pending events folded in."""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cachedesk.engine.database import Database
+from cachedesk.engine.errors import DatabaseError, Unavailable
+from cachedesk.engine.events import NO_ROW, Row, fold
+from cachedesk.engine.pending import Pending
+
+_KEYS_PER_PAGE = 2_000
+
+Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
+Item = tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some items in the order of their keys, and the last key that was looked at; ``None`` when
+    there are no more."""
+
+    items: list[Item]
+    last: bytes | None
+
+
+class Listing:
+    """The truth of a stack in use, page by page.
+
+    A page is of about one moment; between two pages the stack goes on. One read transaction for
+    all of it would keep SQLite from ever starting its write-ahead log again, so that the log
+    would grow for as long as a reader takes its time.
+    """
+
+    def __init__(self, pending: Pending, database: Database, truths: Truths) -> None:
+        """Begin a listing.
+
+        Args:
+            pending: what is in the log; a key that only becomes pending later may be left out.
+            database: the rows.
+            truths: returns the values of keys, ``None`` for one that is absent.
+        """
+        # First the pending keys, then the rows: what is flushed in between is a row by then.
+        self._waiting = sorted(pending.keys())
+        self._database = database
+        self._truths = truths
+
+    def page(self, after: bytes) -> Page:
+        """Return the page of the keys above ``after``.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        start = bisect.bisect_right(self._waiting, after)
+        waiting = self._waiting[start : start + _KEYS_PER_PAGE]
+        try:
+            keys = self._database.keys_after(after, _KEYS_PER_PAGE)
+            keys = sorted({*keys, *waiting})[:_KEYS_PER_PAGE]
+            truths = self._truths(keys)
+        except DatabaseError as error:
+            raise Unavailable(f"the truth cannot be listed: {error}") from error
+        items = [(key, value) for key in keys if (value := truths[key]) is not None]
+        return Page(items, keys[-1] if len(keys) == _KEYS_PER_PAGE else None)
+
+
+def truth(pending: Pending, database: Database) -> Iterator[Item]:
+    """Yield every key with its value, sorted by bytes, of files that no stack has in use.
+
+    Raises:
+        Unavailable: the database cannot be read.
+    """
+    waiting = {key: fold(NO_ROW, events) for key, events in pending.all().items()}
+    try:
+        rows = ((key, fold(row, pending.events(key))) for key, row in database.scan())
+        last: bytes | None = None
+        # heapq.merge is stable: of a key in both places, the row comes first and is taken.
+        for key, row in heapq.merge(rows, sorted(waiting.items(), key=_key), key=_key):
+            if key != last and row.value is not None:
+                yield key, row.value
+            last = key
+    except DatabaseError as error:
+        raise Unavailable(f"the truth cannot be listed: {error}") from error
+
+
+def _key(item: tuple[bytes, Row]) -> bytes:
+    return item[0]

@@ -1,0 +1,251 @@
+"""Forks: a child of the process that opened a stack can do nothing with it, and nothing to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cachedesk
+
+from .until import until
+
+PRELUDE = """
+import json, multiprocessing, os, signal, sys, threading, time
+import cachedesk
+
+data = sys.argv[1]
+cache = cachedesk.open(data)
+cache.set("order:1", "paid")
+cache.incr("views:1")
+for _ in range(3):
+    cache.get("order:1")
+
+def wait_for(child):
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+
+def files():
+    "What this process has open of the data directory, and sockets."
+    names = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            names.append(os.readlink(f"/proc/self/fd/{number}"))
+        except OSError:
+            pass
+    return names
+
+def check_parent():
+    "The parent goes on as if there had been no child."
+    with open(f"{data}/redis.state") as file:
+        folder = json.load(file)["folder"]
+    assert os.path.exists(f"{folder}/redis.sock")
+    assert cache.get("order:1") == b"paid"
+    cache.set("order:2", "new")
+    assert cache.incr("views:1") == 2
+    cache.drain(60)
+    assert not cache.snapshot().redis.restarts
+    assert dict(cache.items()) == {b"order:1": b"paid", b"order:2": b"new", b"views:1": b"2"}
+    assert cache.snapshot().books.balanced
+    cache.close()
+    with cachedesk.open(data) as again:
+        assert again.get("views:1") == b"2"
+"""
+
+EVERY_CALL = """
+child = os.fork()
+if child == 0:
+    calls = {
+        "get": lambda: cache.get("order:1"),
+        "read": lambda: cache.read("order:1"),
+        "get_many": lambda: cache.get_many(["order:1", "views:1"]),
+        "set": lambda: cache.set("order:1", "lost"),
+        "set behind": lambda: cache.set("session:1", "lost"),
+        "incr": lambda: cache.incr("views:1"),
+        "delete": lambda: cache.delete("order:1"),
+        "write": lambda: cache.write(("incr", "views:1", 5)),
+        "write_many": lambda: cache.write_many([("incr", "views:1", 1), ("set", "order:1", "x")]),
+        "evict": lambda: cache.evict("*"),
+        "items": lambda: list(cache.items()),
+        "drain": lambda: cache.drain(1),
+        "dead_letters": cache.dead_letters,
+        "replay_dead": lambda: cache.replay_dead(1),
+        "drop_dead": lambda: cache.drop_dead(1),
+        "snapshot": cache.snapshot,
+    }
+    def all_of_them():
+        for name, call in calls.items():
+            try:
+                call()
+            except cachedesk.Forked as error:
+                assert str(os.getppid()) in str(error) and str(os.getpid()) in str(error)
+            else:
+                os._exit(1)
+    all_of_them()
+    thread = threading.Thread(target=all_of_them)
+    thread.start()
+    thread.join()
+    with cache:
+        pass
+    cache.close()
+    # An ordinary exit: everything that the child has is finalized.
+    sys.exit(0)
+wait_for(child)
+check_parent()
+"""
+
+IN_A_THREAD = """
+def fork():
+    child = os.fork()
+    if child == 0:
+        try:
+            cache.incr("views:1")
+        except cachedesk.Forked:
+            os._exit(0)
+        os._exit(1)
+    wait_for(child)
+
+def read():
+    while not over.is_set():
+        assert cache.get("order:1") == b"paid"
+
+over = threading.Event()
+readers = [threading.Thread(target=read) for _ in range(2)]
+for reader in readers:
+    reader.start()
+for _ in range(20):
+    fork()
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+over.set()
+for reader in readers:
+    reader.join()
+check_parent()
+"""
+
+POOL = """
+def task(number):
+    try:
+        cache.incr("views:1")
+    except cachedesk.Forked:
+        return "forked"
+
+with multiprocessing.get_context("fork").Pool(4) as pool:
+    assert set(pool.map(task, range(200))) == {"forked"}
+check_parent()
+"""
+
+OWN_STACK = """
+child = os.fork()
+if child == 0:
+    try:
+        cachedesk.open(data)
+        os._exit(1)
+    except cachedesk.Forked:
+        pass
+    with cachedesk.open(data + ".child") as own:
+        own.set("order:1", "child")
+        own.incr("views:1")
+        own.drain(60)
+        assert own.get("order:1") == b"child"
+        grandchild = os.fork()
+        if grandchild == 0:
+            for inherited in (own, cache):
+                try:
+                    inherited.get("order:1")
+                    os._exit(1)
+                except cachedesk.Forked:
+                    pass
+            os._exit(0)
+        wait_for(grandchild)
+        own.incr("views:1")
+    sys.exit(0)
+wait_for(child)
+check_parent()
+"""
+
+AFTER_THE_PARENT_CLOSED = """
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(read, 1)
+    try:
+        cachedesk.open(data)
+    except cachedesk.Forked as error:
+        assert "fork before it is opened" in str(error), error
+        os._exit(0)
+    os._exit(1)
+cache.close()
+os.write(write, b"x")
+wait_for(child)
+with cachedesk.open(data) as again:
+    assert dict(again.items()) == {b"order:1": b"paid", b"views:1": b"1"}
+"""
+
+LOCK = """
+child = os.fork()
+if child == 0:
+    held = [name for name in files() if name.endswith("lock") or name == data]
+    os._exit(len(held))
+wait_for(child)
+check_parent()
+"""
+
+SCRIPTS = {
+    "every call": EVERY_CALL,
+    "from a thread, while others read": IN_A_THREAD,
+    "a pool": POOL,
+    "a stack of the child's own": OWN_STACK,
+    "after the parent has closed": AFTER_THE_PARENT_CLOSED,
+    "the lock": LOCK,
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_forked_child_gets_an_error_and_the_parent_goes_on(tmp_path: Path, name: str) -> None:
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-W", "error::ResourceWarning"),
+            *("-c", PRELUDE + SCRIPTS[name], str(tmp_path / "data")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert not ended.stderr, ended.stderr[-4000:]
+
+
+def test_a_child_that_lives_on_does_not_keep_a_killed_parents_directory(tmp_path: Path) -> None:
+    script = """
+child = os.fork()
+if child == 0:
+    time.sleep(300)
+print(child, flush=True)
+time.sleep(300)
+"""
+    data = tmp_path / "data"
+    with subprocess.Popen(
+        [sys.executable, "-c", PRELUDE + script, str(data)], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        try:
+            parent.kill()
+            parent.wait()
+            until(lambda: _opens(data))
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def _opens(data: Path) -> bool:
+    try:
+        with cachedesk.open(data) as cache:
+            return cache.get("order:1") == b"paid"
+    except cachedesk.InUse:
+        return False
