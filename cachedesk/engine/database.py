@@ -31,6 +31,7 @@ from cachedesk.engine.events import NO_ROW, Row
 from cachedesk.engine.failpoints import ComponentCrash
 from cachedesk.engine.forking import leave_open
 from cachedesk.engine.hindrance import NOTHING, Ballast, fill_disk
+from cachedesk.engine.presence import OpenFiles
 from cachedesk.engine.refusal import explained
 from cachedesk.engine.schema import check_owner, prepare
 from cachedesk.engine.settling import commit, roll_back, settle, settle_at_open
@@ -75,6 +76,7 @@ class Database:
             self._writer = self._open_writer()
             settle_at_open(self._writer)
             prepare(self._writer, path)
+            self.files = OpenFiles(path)
             # From now on a file that goes away must not be replaced by an empty one.
             self._mode = "rw"
         except (sqlite3.DatabaseError, OSError) as error:
@@ -201,7 +203,8 @@ class Database:
 
         Raises:
             DatabaseBusy: somebody else held the lock until the deadline; nothing was changed.
-            DatabaseUncertain: the commit met an I/O error; it happened, or it did not.
+            DatabaseUncertain: the commit met an I/O error, or a file that is not at its path any
+                more; it happened, or it did not.
             DatabaseRefused: a constraint or trigger says no, and would again; nothing was changed.
             DatabaseError: the disk is full, or SQLite failed; nothing was changed.
         """
@@ -220,12 +223,11 @@ class Database:
                 commit(connection)
             except ComponentCrash:
                 # As death would: the files are let go of, nothing is rolled back or committed.
-                self._writer = None
-                connection.close()
+                self._let_go_of(connection)
                 raise
             except DatabaseUncertain:
-                self._writer, self._uncertain = None, True
-                connection.close()
+                self._uncertain = True
+                self._let_go_of(connection)
                 raise
             except sqlite3.Error as error:
                 roll_back(connection)
@@ -233,6 +235,9 @@ class Database:
             except BaseException:
                 roll_back(connection)
                 raise
+            if self.files.look():
+                # It may be in a file that nothing will open again.
+                raise DatabaseUncertain(self.files.trouble)
         finally:
             self._writing.release()
 
@@ -252,8 +257,11 @@ class Database:
             try:
                 if self._closed.is_set():
                     raise DatabaseError("the database is closed")
+                if self.files.trouble and self.files.look():
+                    raise DatabaseError(self.files.trouble)
                 if self._writer is None:
                     self._writer = self._settled() if self._uncertain else self._open_writer()
+                    self.files.reopened()
                 self._writer.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
                 busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
@@ -286,8 +294,14 @@ class Database:
 
     def _drop_writer_of_another_hindrance(self) -> None:
         if self._writer is not None and self._writer_hindrance is not self.hindrance:
-            self._writer.close()
-            self._writer = None
+            self._let_go_of(self._writer)
+
+    def _let_go_of(self, writer: sqlite3.Connection) -> None:
+        self._writer = None
+        writer.close()
+        if not self.files.trouble:
+            # If nothing reads, SQLite has removed its side files with that.
+            self.files.reopened()
 
     def _open_writer(self) -> sqlite3.Connection:
         hindrance = self._writer_hindrance = self.hindrance
@@ -333,6 +347,9 @@ class Database:
     def _open_reader(self) -> sqlite3.Connection:
         if self._closed.is_set():
             raise DatabaseError("the database is closed")
+        if self.files.look():
+            # What is at its path now may be another database.
+            raise DatabaseError(self.files.trouble)
         try:
             return sqlite3.connect(
                 self.hindrance.uri(self.path, "ro"),

@@ -29,6 +29,7 @@ from cachedesk.engine.durable_queue import DurableQueue, Verbatim
 from cachedesk.engine.errors import Closed, Damaged, OutcomeUnknown, Unavailable, not_opened
 from cachedesk.engine.events import COUNTER_MAX, WriteEvent
 from cachedesk.engine.failpoints import Failpoints
+from cachedesk.engine.presence import OpenFiles
 from cachedesk.engine.record import Record, decode, encode
 from cachedesk.engine.unacked import Unacked
 from cachedesk.engine.unwritten import DISK_FULL, is_certain, word_of
@@ -70,6 +71,7 @@ class WriteBehindLog:
                 timeout=_LOCKED_SECONDS,
             )
             self.witness = Witness(folder / _WITNESS)
+            self.files = OpenFiles(self.path, [folder / _WITNESS])
         except (sqlite3.DatabaseError, OSError) as error:
             raise not_opened(f"the write-behind log {self.path}", error) from error
         self._failure = ""
@@ -171,6 +173,8 @@ class WriteBehindLog:
         """
         if self._failure:
             raise self._refusal(self._failure)
+        if self.files.trouble:
+            raise Unavailable(self.files.trouble)
         data = encode(self.epoch, events)
         self._reach("log.append.before_commit")
         try:
@@ -186,6 +190,9 @@ class WriteBehindLog:
         self.trouble = ""
         self._reach("log.append.after_commit")
         self.witness.note_log(events[-1].seq)
+        if trouble := self.files.look() or self.witness.failure:
+            self._fail(Unavailable(trouble))
+            raise OutcomeUnknown(trouble)
 
     def set_disk_full(self, full: bool) -> None:
         """Have SQLite refuse what is appended because the disk is full, or no longer: a fault.
@@ -213,8 +220,12 @@ class WriteBehindLog:
             Unavailable: the disk still fails; nothing was changed.
         """
         failures = self._failures
+        if self.files.look():
+            # To open what is not there would make it anew, and empty.
+            raise self._refusal(self.files.trouble)
         try:
             self._queue.reopen()
+            self.files.reopened()
             oldest = self._queue.head()
         except (sqlite3.Error, Damaged) as error:
             raise self._refusal(str(error)) from error
@@ -303,6 +314,8 @@ class WriteBehindLog:
         number, last_seq = self._unacked.until(through_seq)
         if not number:
             return
+        if self.files.trouble:
+            raise Unavailable(self.files.trouble)
         try:
             self._queue.ack(number, last_seq)
         except sqlite3.Error as error:

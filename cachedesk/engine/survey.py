@@ -22,6 +22,7 @@ from cachedesk.engine.snapshot import (
 from cachedesk.engine.worker import FlushWorker
 
 _PREFIXES = 12
+_FILES_GONE = "file gone"
 _WORDS = {
     "database.lock": "locked",
     "database.full": "disk full",
@@ -107,7 +108,9 @@ class Survey:
 
     def _log_state(self) -> LogState:
         health, word = Health.UP, "up"
-        if self._log.failed:
+        if self._log.files.trouble:
+            health, word = Health.DOWN, _FILES_GONE
+        elif self._log.failed:
             health, word = Health.DOWN, "failed"
         elif self._log.trouble:
             health, word = Health.DOWN, self._log.trouble
@@ -128,7 +131,10 @@ class Survey:
             rows, _ = self._database.count()
             size, wal = self._database.bytes
         except (DatabaseError, OSError):
-            return DatabaseState(Health.DOWN, "not readable")
+            gone = self._database.files.trouble
+            return DatabaseState(Health.DOWN, _FILES_GONE if gone else "not readable")
+        if self._database.files.trouble:
+            return DatabaseState(Health.DOWN, _FILES_GONE, rows, size, wal)
         word = next((_WORDS[name] for name in self._faults.active if name in _WORDS), "up")
         return DatabaseState(
             health=Health.UP if word == "up" else Health.DEGRADED,

@@ -10,17 +10,19 @@ from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.metrics import TICK_SECONDS
 from cachedesk.engine.parts import Parts
+from cachedesk.engine.presence import FilesAlarm
 
 
 class Ticker:
-    """Ends an interval of the history every half second, has what failed tried again, and has
-    faults healed whose time is up."""
+    """Ends an interval of the history every half second, has what failed tried again and the files
+    looked at, and has faults healed whose time is up."""
 
     def __init__(
         self, parts: Parts, mend: Callable[[], None], tend_faults: Callable[[], None]
     ) -> None:
         self._mend = mend
         self._tend_faults = tend_faults
+        self._alarm = FilesAlarm((parts.database.files, parts.log.files), parts.chronicle.say)
         self._log = parts.log
         self._pending = parts.pending
         self._backlog = parts.backlog
@@ -45,4 +47,5 @@ class Ticker:
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()
+            self._alarm.look()
             self._tend_faults()

@@ -3,10 +3,10 @@
 SQLite opens a 0-byte file, or one whose ``-wal`` was deleted, silently as an empty or an older
 database. The witness holds the log's epoch, the newest seq that was appended to the log, the
 newest that was written through to a row, the newest that the log has let go of because a row holds
-it, and whether the files are open (so a stop that was not clean is known at the next open). It is
-a mapped file: noting a seq is a store to memory, costs no fsync, and survives the death of the
-process. After a power cut it may be older than the files, never newer: a seq is noted after its
-commit.
+it, and whether the files are open (so a stop that was not clean is known at the next open). Noting
+a seq is a write to the kernel's memory, costs no fsync, and survives the death of the process. (Not
+a mapped file: if that is cut short, the next store kills the process.) After a power cut it may be
+older than the files, never newer: a seq is noted after its commit.
 
 It also counts how often the files were opened, and so does the database: that tells a log that was
 put back from a backup, witness and all, from the one that the database belongs to.
@@ -14,7 +14,6 @@ put back from a backup, witness and all, from the one that the database belongs 
 
 from __future__ import annotations
 
-import mmap
 import os
 import secrets
 import struct
@@ -69,7 +68,7 @@ def testimony(path: Path) -> Testimony:
 
 
 class Witness:
-    """The mapped witness file of one data directory."""
+    """The witness file of one data directory."""
 
     def __init__(self, path: Path) -> None:
         """Open the witness at ``path``, or create it with a new epoch.
@@ -80,11 +79,13 @@ class Witness:
         if not path.exists():
             _create(path)
         said = testimony(path)
-        with path.open("r+b") as file:
-            file.truncate(_FORM.size)
-            self._map = mmap.mmap(file.fileno(), _FORM.size)
+        self._file: int | None = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._numbers = bytearray(_FORM.pack(_MAGIC, *said))
+        os.ftruncate(self._file, _FORM.size)
         self.epoch, self.was_open = said.epoch, said.was_open
         self._clean = not said.was_open
+        self.failure = ""
+        """Why the file could not be written; empty while it can."""
 
     def opened(self) -> None:
         """Remember that the files are open; ``close`` takes it back."""
@@ -128,22 +129,41 @@ class Witness:
         """Remember, over a power cut too, that the files are opened for the ``number``-th time.
         The database notes it afterwards: it may be one behind, never ahead."""
         self._put(_OPENINGS, number)
-        self._map.flush()
+        self._sync()
 
     def close(self) -> None:
-        """Remember that the files were closed in order, and unmap the file. A stop that was not
-        clean stays known until somebody has opened the files."""
-        if self._map.closed:
+        """Remember that the files were closed in order, and close the file. A stop that was not
+        clean stays known until the files are opened again."""
+        if self._file is None:
             return
         if self._clean:
-            self._put(_OPEN, 0)
-        self._map.close()
+            self.closed_in_order()
+        os.close(self._file)
+        self._file = None
+
+    def closed_in_order(self) -> None:
+        """Remember that the files are not open any more."""
+        self._put(_OPEN, 0)
 
     def _get(self, place: int) -> int:
-        return int(_NUMBER.unpack_from(self._map, place)[0])
+        return int(_NUMBER.unpack_from(self._numbers, place)[0])
 
     def _put(self, place: int, number: int) -> None:
-        _NUMBER.pack_into(self._map, place, number)
+        _NUMBER.pack_into(self._numbers, place, number)
+        try:
+            self._write(place)
+        except OSError as error:
+            self.failure = f"the witness cannot be written: {error.strerror}"
+        else:
+            self.failure = ""
+
+    def _write(self, place: int) -> None:
+        if self._file is not None:
+            os.pwrite(self._file, self._numbers[place : place + _NUMBER.size], place)
+
+    def _sync(self) -> None:
+        if self._file is not None:
+            os.fsync(self._file)
 
 
 def _create(path: Path) -> None:

@@ -52,6 +52,7 @@ def _replacements() -> list[tuple[Any, Any]]:
     from cachedesk.engine.database import Database
     from cachedesk.engine.directory import DataDirectory
     from cachedesk.engine.faults import catalogue
+    from cachedesk.engine.presence import OpenFiles
     from cachedesk.engine.redis_server import RedisServer
     from cachedesk.engine.redis_wire import RedisWire
     from cachedesk.engine.soundness import examine
@@ -68,6 +69,7 @@ def _replacements() -> list[tuple[Any, Any]]:
         (Database, stores.ModelDatabase),
         (DataDirectory, stores.ModelDirectory),
         (Witness, stores.ModelWitness),
+        (OpenFiles, stores.ModelFiles),
         (examine, stores.no_examination),
         (catalogue, lambda *_: ()),
     ]

@@ -154,6 +154,7 @@ class ModelDatabase(Database):
         self.hindrance = NOTHING
         self._writing = primitives.Lock()  # type: ignore[assignment]
         self._is_closed = False
+        self.files = ModelFiles()  # type: ignore[assignment]
 
     def read(self, key: bytes) -> Row:
         self._look()
@@ -295,17 +296,19 @@ class ModelQueue:
         primitives.turn("log.close")
 
 
-class _Mapped(bytearray):
-    """The mapped witness file: a store to memory, which the kernel writes out by itself."""
+class ModelFiles:
+    """In the place of ``OpenFiles``: files of the model stay where they are."""
 
-    closed = False
+    trouble = ""
 
-    def flush(self) -> None:
-        _disk.note_in_witness(self)
-        _disk.sync_witness()
+    def __init__(self, *_: object) -> None:
+        """There is nothing to look at."""
 
-    def close(self) -> None:
-        self.closed = True
+    def look(self) -> str:
+        return self.trouble
+
+    def reopened(self) -> None:
+        """There is nothing to look at."""
 
 
 class ModelWitness(Witness):
@@ -317,15 +320,27 @@ class ModelWitness(Witness):
         _disk.files.add(path.name)
         if not _disk.witness:
             _disk.note_in_witness(self._PLACES.pack(b"cdwitns1", _EPOCH, 0, 0, 0, 0, 0))
-        self._map = _Mapped(_disk.witness)  # type: ignore[assignment]
-        _, self.epoch, _, _, was_open, *_ = self._PLACES.unpack(self._map)
+        self._numbers = bytearray(_disk.witness)
+        self.failure = ""
+        self._is_open = True
+        _, self.epoch, _, _, was_open, *_ = self._PLACES.unpack(self._numbers)
         self.was_open = bool(was_open)
         self._clean = not was_open
 
     def _put(self, place: int, number: int) -> None:
         primitives.check_alive()
         super()._put(place, number)
-        _disk.note_in_witness(self._map)
+
+    def _write(self, place: int) -> None:
+        _disk.note_in_witness(self._numbers)
+
+    def _sync(self) -> None:
+        _disk.sync_witness()
+
+    def close(self) -> None:
+        if self._is_open and self._clean:
+            self.closed_in_order()
+        self._is_open = False
 
 
 def no_examination(*_: object) -> None:
@@ -335,6 +350,7 @@ def no_examination(*_: object) -> None:
 __all__: Collection[str] = [
     "ModelDatabase",
     "ModelDirectory",
+    "ModelFiles",
     "ModelQueue",
     "ModelWitness",
     "no_examination",
