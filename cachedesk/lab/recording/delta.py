@@ -15,7 +15,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from cachedesk.engine.snapshot import Snapshot
-from cachedesk.lab.recording.frames import Kind
+from cachedesk.lab.recording.frames import FORMAT, Kind
+from cachedesk.lab.recording.strict import strict
+from cachedesk.lab.recording.upgrades import upgrade
 
 RECORDS_PER_WHOLE = 60
 
@@ -84,13 +86,17 @@ _TUPLES = frozenset(name for name in _NAMES if get_origin(_HINTS[name]) is tuple
 
 def _type_of(name: str) -> Any:
     hint = _HINTS[name]
-    return Patch[get_args(hint)[0]] if name in _TUPLES else hint  # type: ignore[misc]
+    if name not in _TUPLES:
+        return strict(hint)
+    item: Any = strict(get_args(hint)[0])
+    return Patch[item]
 
 
 _Delta = msgspec.defstruct(
     "Delta",
     [(name, _type_of(name) | UnsetType, UNSET) for name in _NAMES],
     omit_defaults=True,
+    forbid_unknown_fields=True,
 )
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Delta)
@@ -110,29 +116,38 @@ def changes(before: Snapshot | None, after: Snapshot) -> bytes:
     return _encoder.encode(changed)
 
 
-def changed(before: Snapshot | None, told: bytes) -> Snapshot:
+def changed(before: Snapshot | None, told: bytes, found: int = FORMAT) -> Snapshot:
     """Return the snapshot that ``changes`` told of.
 
+    Args:
+        before: the snapshot before it; ``None``: ``told`` holds all of it.
+        told: the record.
+        found: its format.
+
     Raises:
-        Undecodable: ``told`` is not what ``changes`` returns.
+        Undecodable: ``told`` is not what ``changes`` returned in that format.
     """
     try:
-        delta = _decoder.decode(told)
+        if found == FORMAT:
+            delta = _decoder.decode(told)
+        else:
+            record = upgrade(msgspec.msgpack.decode(told), found, FORMAT, whole=before is None)
+            delta = msgspec.convert(record, _Delta)
+        return Snapshot(**{name: _value(name, before, getattr(delta, name)) for name in _NAMES})
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Undecodable(str(error)) from error
-    values: dict[str, Any] = {}
-    for name in _NAMES:
-        new = getattr(delta, name)
-        if new is UNSET:
-            if before is not None:
-                values[name] = getattr(before, name)
-        elif name in _TUPLES:
-            values[name] = new.applied_to(() if before is None else getattr(before, name))
-        else:
-            values[name] = new
-    if "at" not in values:
-        raise Undecodable("it has no time")
-    return Snapshot(**values)
+
+
+def _value(name: str, before: Snapshot | None, new: Any) -> Any:
+    if new is UNSET:
+        if before is None:
+            raise Undecodable(f"it lacks the field {name}")
+        return getattr(before, name)
+    if name in _TUPLES:
+        added = msgspec.convert(new.added, _HINTS[name], from_attributes=True)
+        change = Patch(new.dropped, new.start, new.stop, added)
+        return change.applied_to(() if before is None else getattr(before, name))
+    return msgspec.convert(new, _HINTS[name], from_attributes=True)
 
 
 class Packer:
@@ -158,7 +173,9 @@ class Packer:
 class Unpacker:
     """Makes snapshots of records, one after the other, beginning with a whole one."""
 
-    def __init__(self) -> None:
+    def __init__(self, found: int = FORMAT) -> None:
+        """Begin; the records are of the format ``found``."""
+        self._format = found
         self._before: Snapshot | None = None
         self._stream = zlib.decompressobj(wbits=_RAW_DEFLATE)
 
@@ -177,5 +194,5 @@ class Unpacker:
             raise Undecodable(str(error)) from error
         if self._stream.unconsumed_tail:
             raise Undecodable(f"a record has more than {_MOST_BYTES:,} bytes")
-        self._before = changed(self._before, told)
+        self._before = changed(self._before, told, self._format)
         return self._before

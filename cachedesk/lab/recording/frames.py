@@ -24,8 +24,10 @@ from typing import BinaryIO
 
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.lab.newfile import reason
+from cachedesk.lab.recording.upgrades import OLDEST
 
-FORMAT = 1
+FORMAT = 2
+"""The format that is written: its number moves whenever what a snapshot holds does."""
 MAGIC = b"cachedesk recording %03d\n" % FORMAT
 MOST_BODY_BYTES = 16 * 1024 * 1024
 
@@ -106,10 +108,8 @@ def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:
         RecordingError: it is not a recording, or one of another format, or damaged.
     """
     size = os.fstat(file.fileno()).st_size
-    begins = file.read(len(MAGIC))
-    if begins != MAGIC[: len(begins)]:
-        raise _no_recording(path, begins)
-    at_byte = len(begins)
+    read_format(path, file)
+    at_byte = file.tell()
     while size - at_byte >= _HEAD_BYTES:
         head = file.read(_HEAD_BYTES)
         if _SUM.pack(zlib.crc32(head[: _HEAD.size])) != head[_HEAD.size :]:
@@ -129,13 +129,26 @@ def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:
         at_byte = frame.body_at + length
 
 
-def _no_recording(path: Path, begins: bytes) -> RecordingError:
-    if begins.startswith(_NAME) and begins[-1:] == b"\n" and begins[len(_NAME) : -1].isdigit():
-        found = int(begins[len(_NAME) : -1])
-        return RecordingError(
-            f"{path} is a recording of format {found}; this cachedesk reads format {FORMAT}"
+def read_format(path: Path, file: BinaryIO) -> int:
+    """Return the format of the recording ``file``, read from its first line.
+
+    Raises:
+        RecordingError: it is not a recording, or of a format that is not known here.
+    """
+    file.seek(0)
+    begins = file.read(len(MAGIC))
+    if begins == MAGIC[: len(begins)]:
+        return FORMAT
+    number = begins[len(_NAME) : -1]
+    if not (begins.startswith(_NAME) and begins[-1:] == b"\n" and number.isdigit()):
+        raise RecordingError(f'{path} is not a recording; "cachedesk run --record FILE" makes one')
+    found = int(number)
+    if not OLDEST <= found <= FORMAT:
+        raise RecordingError(
+            f"{path} is a recording of format {found}, this cachedesk reads formats {OLDEST} to"
+            f" {FORMAT}; use the cachedesk that made it, or a newer one"
         )
-    return RecordingError(f'{path} is not a recording; "cachedesk run --record FILE" makes one')
+    return found
 
 
 def _is_zero(file: BinaryIO, since: int) -> bool:

@@ -25,7 +25,7 @@ RECORDS_PER_SECOND = 2.0
 _SHORTEST_STEP_SECONDS = 1e-6
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a recording says of itself. ``started_at``: wall-clock seconds since 1970."""
 
     cachedesk: str

@@ -21,6 +21,7 @@ from cachedesk.lab.recording.frames import (
     RecordingError,
     damaged,
     open_file,
+    read_format,
     scan,
 )
 from cachedesk.lab.recording.recorder import Header
@@ -53,9 +54,10 @@ class Tape:
         self._at_bytes = array("Q")
         self._lengths = array("L")
         self._wholes = array("L")
-        self._unpacker = Unpacker()
         self._known: _Known | None = None
         try:
+            self.format = read_format(path, self._file)
+            self._unpacker = Unpacker(self.format)
             self.header = self._index()
             self.at(0)
         except BaseException:
