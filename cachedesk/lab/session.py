@@ -36,7 +36,7 @@ from cachedesk.lab.operations import Operation
 from cachedesk.lab.recording.frames import RecordingError
 from cachedesk.lab.recording.recorder import Recorded, Recorder, check_apart, shown
 from cachedesk.lab.report import Report
-from cachedesk.lab.schedule import PlannedFault, Schedule
+from cachedesk.lab.schedule import InjectedFault, PlannedFault, Schedule
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.record import TraceError
 from cachedesk.lab.verdict import Verdict
@@ -236,6 +236,7 @@ class Session:
         off = self.stack.snapshot().safeguards.off
         self._heal()
         drain_seconds = drain(self.stack.layer, DRAIN_SECONDS, stopping or threading.Event())
+        faults = [self._confirmed(fault) for fault in faults]
         lag = self.stack.metrics.lag(total=True)
         self._stop_recorder()
         self.stack.close()
@@ -254,6 +255,11 @@ class Session:
             trace=self._traffic.count,
             safeguards_off=off,
         )
+
+    def _confirmed(self, fault: InjectedFault) -> InjectedFault:
+        """Return what came of ``fault``: one that waits for its moment may never have struck."""
+        why = self.stack.faults.missed(fault.name) if fault.injected else ""
+        return replace(fault, injected=False, said=why) if why else fault
 
     def _set_rate(self, per_second: float | None) -> str:
         if self.driver.ended:

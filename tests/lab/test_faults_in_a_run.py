@@ -12,6 +12,7 @@ import pytest
 
 from cachedesk.engine.events import Op, WriteEvent
 from cachedesk.engine.faults.log import POISON_KEY
+from cachedesk.engine.policy import Policy
 from cachedesk.engine.settings import DatabaseSettings, Settings
 from cachedesk.lab import watch
 from cachedesk.lab.driver import Load
@@ -102,3 +103,21 @@ def test_a_run_whose_process_is_killed_leaves_what_was_acknowledged(tmp_path: Pa
     assert before.stdout.count("\n") > 100
     assert cachedesk("drain").returncode == 0
     assert cachedesk("dump").stdout == before.stdout
+
+
+def test_a_crash_that_the_worker_never_came_to_did_not_strike(tmp_path: Path) -> None:
+    # Nothing is written behind, so that the worker has no batch.
+    settings = Settings(policies={"*": Policy.WRITE_THROUGH})
+    outcome = run_session(
+        tmp_path / "data",
+        settings,
+        WorkloadTraffic("article", 1),
+        Load(ops=200),
+        faults=[planned("worker.crash@50ops"), planned("redis.empty@60ops")],
+        watch=watch.wait,
+    )
+    report = outcome.report
+    assert (outcome.exit_code, report.verdict.sound, report.sound) == (1, True, False)
+    assert report.missing == (
+        "worker.crash@50ops did not strike: the worker never came to worker.apply.mid_batch",
+    )

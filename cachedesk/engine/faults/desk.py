@@ -121,6 +121,11 @@ class FaultDesk:
         said = [f"healed: {', '.join(healed)}"] if healed else []
         return "; ".join(said + failed) or "nothing is broken"
 
+    def missed(self, text: str) -> str:
+        """Return why the fault ``text``, which was injected, has not struck; empty when it has."""
+        name, argument = parsed(text)
+        return self._faults[name].missed(argument)
+
     def tend(self) -> None:
         """Heal the faults whose time is up. What cannot be healed yet is tried at the next call."""
         if not self._deadlines or self._deed.locked():

@@ -59,6 +59,11 @@ class Fault(ABC):
             CachedeskError: it cannot be ended now; it is as it was.
         """
 
+    def missed(self, argument: str = "") -> str:
+        """Return in a few words why it has not struck although it was injected; empty when it has.
+        Most strike at once."""
+        return ""
+
     def over(self) -> str:
         """Return in a few words what has ended it meanwhile, empty while it is active. Cheap."""
         return ""

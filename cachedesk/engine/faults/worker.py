@@ -21,6 +21,7 @@ class WorkerCrash(Fault):
     def __init__(self, failpoints: Failpoints) -> None:
         self._failpoints = failpoints
         self._armed: dict[str, object] = {}
+        self._missed: set[str] = set()
 
     @classmethod
     def check(cls, argument: str) -> None:
@@ -37,11 +38,21 @@ class WorkerCrash(Fault):
 
     def inject(self, argument: str = "") -> str:
         point = argument or self.usual
+        self._missed.discard(point)
         self._armed[point] = self._failpoints.arm(point, "1*crash")
         where = f"at {point}" if argument else "in the middle of its next batch"
         return f"the worker will crash {where}"
 
     def heal(self) -> None:
+        waiting = self._failpoints.waiting()
         while self._armed:
-            # What somebody else has armed there since stays armed.
-            self._failpoints.disarm(*self._armed.popitem())
+            point, terms = self._armed.popitem()
+            if point in waiting:
+                self._missed.add(point)
+            # What was armed there by others since stays armed.
+            self._failpoints.disarm(point, terms)
+
+    def missed(self, argument: str = "") -> str:
+        point = argument or self.usual
+        waits = point in self._armed and point in self._failpoints.waiting()
+        return f"the worker never came to {point}" if waits or point in self._missed else ""

@@ -153,6 +153,9 @@ class Stage:
         tally = driver.finish()
         injected = schedule.finish()
         self._tallies.append(tally)
+        for fault in injected:
+            if not fault.injected:
+                raise StoryFailed(f"{fault.name}@{fault.when} did not strike: {fault.said}")
         return "; ".join([_told(tally), *(fault.said for fault in injected)])
 
     def _play_inject(self, step: Step) -> str:
