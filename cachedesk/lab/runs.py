@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from cachedesk.lab.schedule import PlannedFault
 from cachedesk.lab.session import Session, Traffic
 from cachedesk.lab.signals import Signals
 from cachedesk.lab.timeline import Sampler
+from cachedesk.lab.trace.record import TraceError
 from cachedesk.lab.watch import Watch
 
 
@@ -71,7 +73,14 @@ def run_session(
         check_free(record)
     was_new = not data.is_dir() or not any(data.iterdir())
     opened = partial(Session, safeguards=safeguards, ledger=ledger, failpoints=failpoints)
-    with Signals() as signals, opened(data, settings, traffic, load, faults) as session:
+    with Signals(traffic.stop) as signals, ExitStack() as leaving:
+        try:
+            session = leaving.enter_context(opened(data, settings, traffic, load, faults))
+        except TraceError:
+            if signals.exit_code is None:
+                raise
+            # It was waited for, and nothing had begun.
+            raise SystemExit(signals.exit_code) from None
         signals.on_signal = session.driver.stop
         if record is not None:
             session.perform(Record(str(record)))

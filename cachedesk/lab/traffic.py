@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from cachedesk.lab.operations import Operation
 from cachedesk.lab.timetable import Timetable
 from cachedesk.lab.trace import Reading, Trace, TraceError
 from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.stream import STDIN
 from cachedesk.lab.workload import workload
 
 
@@ -58,6 +60,7 @@ class TraceTraffic:
     speed: float | None = None
     fill_bytes: int = 0
     exact: bool = field(default=True, init=False)
+    _given_up: threading.Event = field(default_factory=threading.Event, init=False)
     _reading: Reading | None = field(default=None, init=False)
     _table: Timetable | None = field(default=None, init=False)
 
@@ -91,7 +94,10 @@ class TraceTraffic:
 
     def operations(self) -> Iterator[Operation]:
         """Return the operations, from the first."""
-        self._reading = self.trace.reading()
+        if self.trace.path != STDIN:
+            # A file is read again for each run of a comparison.
+            self._given_up = threading.Event()
+        self._reading = self.trace.reading(self._given_up)
         if self.speed is None:
             return self._reading.operations()
         if not self._reading.timed:
@@ -100,6 +106,5 @@ class TraceTraffic:
         return self._table
 
     def stop(self) -> None:
-        """Wait for no more of it."""
-        if self._reading is not None:
-            self._reading.give_up()
+        """Wait for no more of it, from now on."""
+        self._given_up.set()

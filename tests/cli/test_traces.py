@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from engine.until import until
 
 from .conftest import TRACES, Command
 
@@ -149,6 +151,21 @@ def test_a_pipe_that_is_silent_can_be_left(quick_path: Path, form: str) -> None:
     os.close(writer)
     assert process.returncode == 0
     assert json.loads(out)["ledger"]["applied"] == 1
+
+
+def test_a_pipe_that_says_nothing_can_be_left(quick_path: Path) -> None:
+    reader, writer = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--data", quick_path / "data"],
+        stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        os.close(reader)
+        until((quick_path / "data" / "redis.state").exists)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=120)
+    os.close(writer)
+    assert (process.returncode, out, error) == (128 + signal.SIGINT, b"", b"")
+    assert not (quick_path / "data" / "redis.state").exists()
 
 
 def test_a_trace_at_its_own_times(cachedesk: Command, quick_path: Path) -> None:

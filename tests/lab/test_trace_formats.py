@@ -192,6 +192,19 @@ def test_operations_are_due_when_their_trace_says() -> None:
     assert [operation.key for operation in table] == [b"b", b"c"]
 
 
+def test_a_pause_of_a_day_is_cut_to_a_minute_and_a_clock_that_was_set_back_is_no_hurry() -> None:
+    times = (100.0, 101.0, 86_501.0, 86_502.0, 50.0, 51.0)
+    table = Timetable(iter([Record((get(b"a"),), at) for at in times]), speed=1.0)
+    table.begin(0.0)
+    due = []
+    for _ in times:
+        due.append(table.next_at())
+        assert table.due(due[-1], 1) == 1
+        next(table)
+    assert due == [0.0, 1.0, 61.0, 62.0, 62.0, 63.0]
+    assert table.pauses == 1
+
+
 def _quoted(argument: bytes) -> bytes:
     """Quote as Redis does (sdscatrepr)."""
     plain = {10: rb"\n", 13: rb"\r", 9: rb"\t", 7: rb"\a", 8: rb"\b", 92: rb"\\", 34: rb"\""}

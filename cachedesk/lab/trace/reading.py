@@ -6,6 +6,7 @@ skipped, a line before the first that is of the format, or the unfinished last o
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -92,14 +93,17 @@ class Reading:
     """One reading of a trace, from its beginning to its end. Used by one thread; ``share`` and
     ``count`` may be looked at by others."""
 
-    def __init__(self, path: Path, ways: Ways = USUAL) -> None:
-        """Open the trace at ``path`` and see what it is.
+    def __init__(
+        self, path: Path, ways: Ways = USUAL, given_up: threading.Event | None = None
+    ) -> None:
+        """Open the trace at ``path`` and see what it is; once ``given_up`` is set, a pipe is not
+        waited for any more.
 
         Raises:
             TraceError: it cannot be opened, or its format cannot be told.
         """
         self._ways = ways
-        self._lines = Lines(path)
+        self._lines = Lines(path, given_up)
         try:
             found = forced(self._lines, ways.format) if ways.format else detected(self._lines)
         except BaseException:
@@ -144,10 +148,6 @@ class Reading:
                 yield from self._read(self._format)
         finally:
             self._lines.close()
-
-    def give_up(self) -> None:
-        """End it soon, even if it waits for a pipe; by any thread."""
-        self._lines.give_up()
 
     def close(self) -> None:
         """Close the file."""
@@ -238,9 +238,9 @@ class Trace:
     def __iter__(self) -> Iterator[Operation]:
         return read(self.path, self.ways)
 
-    def reading(self) -> Reading:
+    def reading(self, given_up: threading.Event | None = None) -> Reading:
         """Return a new reading of it; of standard input there is one only."""
-        return Reading(self.path, self.ways)
+        return Reading(self.path, self.ways, given_up)
 
 
 def check(path: Path, ways: Ways = USUAL) -> Trace:

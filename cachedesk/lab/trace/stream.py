@@ -15,6 +15,7 @@ import os
 import select
 import stat
 import sys
+import threading
 import zlib
 from collections import deque
 from collections.abc import Iterator
@@ -43,19 +44,21 @@ _PACKED: tuple[tuple[str, tuple[bytes, ...], Any], ...] = (
 class _Raw(io.RawIOBase):
     """What is read of a descriptor, counted; a read that waits for a pipe can be given up."""
 
-    def __init__(self, descriptor: int, *, waits: bool, owned: bool) -> None:
+    def __init__(
+        self, descriptor: int, given_up: threading.Event, *, waits: bool, owned: bool
+    ) -> None:
         self._descriptor = descriptor
+        self._given_up = given_up
         self._waits = waits
         self._owned = owned
         self.done = 0
-        self.given_up = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         while self._waits and not select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
-            if self.given_up:
+            if self._given_up.is_set():
                 return 0
         data = os.read(self._descriptor, len(buffer))
         buffer[: len(data)] = data
@@ -71,8 +74,13 @@ class _Raw(io.RawIOBase):
 class Lines:
     """The lines of a trace, as bytes, with their breaks. An error in one does not end it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given_up: threading.Event | None = None) -> None:
         """Open it; ``-`` is standard input.
+
+        Args:
+            path: which file.
+            given_up: once set, a pipe is not waited for any more; its first bytes are waited for
+                here.
 
         Raises:
             TraceError: it cannot be opened, is not a file, or is known to be no trace.
@@ -86,6 +94,7 @@ class Lines:
         """Whether the line that was read last has no line break."""
         self.name = "standard input" if path == STDIN else str(path)
         self.bytes: int | None = None
+        self._given_up = given_up or threading.Event()
         self._packed = ""
         self._head: deque[bytes | TooLong] = deque()
         self._raw = self._open()
@@ -142,10 +151,6 @@ class Lines:
             yield found.removeprefix(_BOM) if self.number + place == 0 else found
             place += 1
 
-    def give_up(self) -> None:
-        """End it, even if a pipe is waited for. May be called by any thread."""
-        self._raw.given_up = True
-
     def close(self) -> None:
         """Close the file. Standard input itself stays open."""
         self._stream.close()
@@ -166,11 +171,11 @@ class Lines:
         except OSError as error:
             why = f"it cannot be read on: {_said(error)}"
         else:
-            if self._raw.given_up and not line.endswith(b"\n"):
+            if self._given_up.is_set() and not line.endswith(b"\n"):
                 return None
             return line or None
         # A pipe that was given up ends in the middle too, and is not to blame for it.
-        if not self._raw.given_up:
+        if not self._given_up.is_set():
             self.cut = why
         return None
 
@@ -178,13 +183,13 @@ class Lines:
         if self.path == STDIN:
             if sys.stdin is None:
                 raise TraceError("standard input: it was closed")
-            return _Raw(sys.stdin.fileno(), waits=True, owned=False)
+            return _Raw(sys.stdin.fileno(), self._given_up, waits=True, owned=False)
         try:
             status = os.stat(self.path)
             if not stat.S_ISREG(status.st_mode):
                 raise TraceError(f"{self.path}: it is not a regular file (use - for a pipe)")
             self.bytes = status.st_size
-            return _Raw(os.open(self.path, os.O_RDONLY), waits=False, owned=True)
+            return _Raw(os.open(self.path, os.O_RDONLY), self._given_up, waits=False, owned=True)
         except OSError as error:
             raise TraceError(f"{self.path}: it cannot be read: {_said(error)}") from error
         except ValueError as error:
