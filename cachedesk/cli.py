@@ -193,6 +193,22 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
     ctx.exit(drained.exit_code)
 
 
+@cli.command()
+@click.option(
+    "--accept-loss", is_flag=True, help="Go on although events that were only in the log are lost."
+)
+@data_option
+def recover(data: Path, accept_loss: bool) -> None:
+    """Begin a new write-behind log in a data directory whose log was lost.
+
+    For a directory that is refused although its database is whole. It says what is lost, if
+    anything; what is left of the old log is kept beside the new one.
+    """
+    from cachedesk.lab.inspect import recover_directory
+
+    print_text(recover_directory(data, accept_loss=accept_loss))
+
+
 cli.add_command(compare)
 cli.add_command(dead)
 cli.add_command(replay)

@@ -10,6 +10,7 @@ from pathlib import Path
 from cachedesk.engine.errors import Damaged, DataDirectoryError
 
 ADVICE = "restore the whole data directory from one backup"
+OR_RECOVER = ', or see "cachedesk recover --help" if only the log was lost'
 
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LOCKED_SECONDS = 0.5

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import NamedTuple
 
 from cachedesk.engine.continuity import check_continuity
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.durable_queue import MARKS
 from cachedesk.engine.errors import Damaged, not_opened
-from cachedesk.engine.read_only import ADVICE, has_wal, looking_at
+from cachedesk.engine.read_only import ADVICE, OR_RECOVER, has_wal, looking_at
 from cachedesk.engine.record import decode
 from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
 from cachedesk.engine.witness import Testimony, testimony
@@ -30,6 +31,13 @@ _DATABASE_STEPS = {"meta": {"commits": 1, "openings": 1, "log_epoch": None}}
 _LOG_STEPS = {"sqlite_sequence": {_LOG_TABLE: 2}, MARKS: {"acks": 1}}
 
 Columns = dict[str, tuple[str, int]]
+
+
+class LogFacts(NamedTuple):
+    """The seq of the newest event in the log, and up to which it says that it was acked."""
+
+    newest_seq: int
+    acked_seq: int
 
 
 def examine(directory: DataDirectory) -> None:
@@ -54,32 +62,62 @@ def _examine(directory: DataDirectory) -> None:
         if witness.exists() and _has_a_past(testimony(witness)):
             raise strangers(directory)
         return
-    check_continuity(directory.database, _DATABASE_STEPS)
-    with looking_at(directory.database) as connection:
-        numbers = _numbers(connection, directory.database)
+    numbers = database_numbers(directory)
     if not (log.exists() and witness.exists()):
         if numbers["log_epoch"]:
             raise strangers(directory)
         return
     said = testimony(witness)
     _compare(numbers, said, directory)
-    newest = 0
-    if not _is_empty(log):
-        check_continuity(log, _LOG_STEPS)
-        with looking_at(log) as connection:
-            newest = _newest_event(connection, log, said.epoch)
-            acked = _acked_seq(connection)
-        if acked > numbers["log_seq"]:
-            raise Damaged(
-                f"the database {directory.database} is older than the write-behind log, which has"
-                f" let go of writes up to {acked} (it ends at {numbers['log_seq']}): they were"
-                f" copied one after the other while they were in use; {ADVICE}"
-            )
-    newest = max(newest, numbers["log_seq"])
+    facts = log_facts(log, said.epoch)
+    check_acked(facts, numbers, directory)
+    newest = max(facts.newest_seq, numbers["log_seq"])
     if newest < said.log_seq:
         raise Damaged(
             f"the write-behind log {log} has lost events {newest + 1} to {said.log_seq}: its file"
-            f" was emptied, replaced or restored without the rest; {ADVICE}"
+            f" was emptied, replaced or restored without the rest; {ADVICE}{OR_RECOVER}"
+        )
+
+
+def database_numbers(directory: DataDirectory) -> dict[str, int]:
+    """Check the database; return the numbers of its table ``meta``.
+
+    Raises:
+        Damaged: it is not whole or not ours; nothing was changed.
+        DataDirectoryError: it is locked or cannot be opened.
+    """
+    check_continuity(directory.database, _DATABASE_STEPS)
+    with looking_at(directory.database) as connection:
+        return _numbers(connection, directory.database)
+
+
+def log_facts(log: Path, epoch: int) -> LogFacts:
+    """Check the file of the log; return what it says. Errors as for ``database_numbers``."""
+    if _is_empty(log):
+        return LogFacts(0, 0)
+    try:
+        return _log_facts(log, epoch)
+    except Damaged as error:
+        raise Damaged(f"{error}{OR_RECOVER}") from None
+
+
+def _log_facts(log: Path, epoch: int) -> LogFacts:
+    check_continuity(log, _LOG_STEPS)
+    with looking_at(log) as connection:
+        return LogFacts(_newest_event(connection, log, epoch), _acked_seq(connection))
+
+
+def check_acked(facts: LogFacts, numbers: dict[str, int], directory: DataDirectory) -> None:
+    """See that the database has all that the log has let go of.
+
+    Raises:
+        Damaged: it has not.
+    """
+    if facts.acked_seq > numbers["log_seq"]:
+        raise Damaged(
+            f"the database {directory.database} is older than the write-behind log, which has let"
+            f" go of writes up to {facts.acked_seq} (it ends at {numbers['log_seq']}): they were"
+            f" copied one after the other while they were in use; {ADVICE}"
         )
 
 
@@ -87,7 +125,7 @@ def strangers(directory: DataDirectory) -> Damaged:
     """Return the error that says that the files are not of one another."""
     return Damaged(
         f"the database and the write-behind log in {directory.path} do not belong together"
-        f" (one of them is missing, new, or from another backup); {ADVICE}"
+        f" (one of them is missing, new, or from another backup); {ADVICE}{OR_RECOVER}"
     )
 
 

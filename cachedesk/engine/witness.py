@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from cachedesk.engine.directory import new_private
 from cachedesk.engine.errors import Damaged
+from cachedesk.engine.read_only import ADVICE, OR_RECOVER
 
 _MAGIC = b"cdwitns1"
 _FORM = struct.Struct("<8sQQQQQQ")
@@ -54,15 +55,14 @@ def testimony(path: Path) -> Testimony:
     if len(data) not in (_OLD_BYTES, _FORM.size):
         raise Damaged(
             f"the witness {path} is damaged ({path.stat().st_size} bytes instead of {_FORM.size});"
-            " restore the whole data directory from one backup"
+            f" {ADVICE}{OR_RECOVER}"
         )
     magic, epoch, log_seq, row_seq, was_open, acked_seq, openings = _FORM.unpack(
         data.ljust(_FORM.size, b"\0")
     )
     if magic != _MAGIC:
         raise Damaged(
-            f"the witness {path} is damaged (it is another kind of file); restore the whole data"
-            " directory from one backup"
+            f"the witness {path} is damaged (it is another kind of file); {ADVICE}{OR_RECOVER}"
         )
     return Testimony(epoch, log_seq, row_seq, bool(was_open), acked_seq, openings)
 
@@ -77,7 +77,7 @@ class Witness:
             Damaged: the file is not a witness.
         """
         if not path.exists():
-            _create(path)
+            make_witness(path, Testimony(secrets.randbits(63), 0, 0, False, 0, 0))
         said = testimony(path)
         self._file: int | None = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._numbers = bytearray(_FORM.pack(_MAGIC, *said))
@@ -166,12 +166,12 @@ class Witness:
             os.fsync(self._file)
 
 
-def _create(path: Path) -> None:
+def make_witness(path: Path, said: Testimony) -> None:
     """Make the file appear whole and durable, or not at all: what is noted in it later is only
     worth something if the file itself survives a power cut."""
     new = path.with_name(path.name + ".new")
     with new_private(new) as file:
-        file.write(_FORM.pack(_MAGIC, secrets.randbits(63), *[0] * 5))
+        file.write(_FORM.pack(_MAGIC, *said))
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)

@@ -13,6 +13,7 @@ from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.events import fold
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.listing import truth
+from cachedesk.engine.recovering import recover
 from cachedesk.engine.repair import Read, ReadSource
 from cachedesk.engine.settings import Settings
 from cachedesk.engine.stack import Stack
@@ -38,6 +39,15 @@ def opened(data: Path) -> Iterator[Vault]:
             yield vault
         finally:
             vault.close()
+    finally:
+        directory.close()
+
+
+def recover_directory(data: Path, *, accept_loss: bool) -> str:
+    """Carry out ``cachedesk recover``; see ``recovering``."""
+    directory = DataDirectory(data, create=False)
+    try:
+        return recover(directory, accept_loss=accept_loss)
     finally:
         directory.close()
 
