@@ -74,7 +74,7 @@ def _finding(report: Report) -> Finding:
 
 def _done(report: Report) -> Table:
     rows = [
-        ("cycles", number(report.cycles), "kills with new writes at stake"),
+        ("cycles", number(report.cycles), "processes that were run and judged"),
         ("kills", number(report.kills), "processes that died by SIGKILL"),
         ("ends in order", number(report.ends), "processes that were not killed"),
         ("writes", number(report.writes), "acknowledged"),

@@ -218,12 +218,13 @@ class Torture:
     def _count(self, end: End) -> None:
         report = self.report
         report.seconds = time.monotonic() - self._began
+        report.cycles += 1
         if not end.killed:
             report.ends += 1
             return
         report.kills += 1
         if report.writes > self._counted_writes:
-            report.cycles += 1
+            report.staked += 1
             self._counted_writes = report.writes
 
 

@@ -51,7 +51,7 @@ def play(
         report = torture.report
         if mode == "random":
             many = cycles or RANDOM_CYCLES
-            return torture.random(many), lambda: (report.kills + report.ends) / many
+            return torture.random(many), lambda: report.cycles / many
         points = Points(torture)
         if mode == "syscalls":
             return points.syscalls(cycles), lambda: points.share
@@ -74,7 +74,7 @@ def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
     def series(torture: Torture) -> _Series:
         report = torture.report
         reports = torture.replay(cycle, kept / "before", many)
-        return reports, lambda: (report.kills + report.ends) / many
+        return reports, lambda: report.cycles / many
 
     return _play("replay", cycle.seed, series)
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cachedesk.engine.failpoints import POINTS
+from cachedesk.engine.wording import count_of
 
 
 @dataclass(slots=True)
 class Report:
     """What a torture came to.
 
-    ``kills``: processes that died by SIGKILL, by the status that the kernel gave the judge.
-    ``cycles``: those of them with something new at stake: at least one write was acknowledged
-    since the last one that was counted. (A process that is killed while it boots acknowledges
-    nothing; what is at stake then was counted with the kill before it.) ``ends``: processes that
-    were not killed, and ended in order. ``writes``: acknowledged writes, ``reads``: values that
-    were checked for freshness, ``unavailable``: calls that were refused.
+    ``cycles``: processes that were run and judged. ``kills``: those of them that died by SIGKILL,
+    by the status that the kernel gave the judge; ``ends``: those that ended in order. ``staked``:
+    kills with something new at stake: at least one write was acknowledged since the last kill that
+    was counted. (A process that is killed while it boots acknowledges nothing; what is at stake
+    then was counted with the kill before it.) ``writes``: acknowledged writes, ``reads``: values
+    that were checked for freshness, ``unavailable``: calls that were refused.
 
     ``points``: for each failpoint, at how many of its hits a process was killed; in the mode
     syscalls, for each thread, call and action, how many of the thread's calls were struck, each
@@ -30,6 +31,7 @@ class Report:
     cycles: int = 0
     kills: int = 0
     ends: int = 0
+    staked: int = 0
     writes: int = 0
     reads: int = 0
     unavailable: int = 0
@@ -45,10 +47,11 @@ class Report:
 def verdict(report: Report) -> str:
     """Return what a torture came to, in words."""
     lines = [
-        f"{report.cycles:,} cycles ({report.kills:,} kills) and {report.ends:,} ends in order, in"
+        f"{count_of(report.cycles, 'cycle')}: {count_of(report.kills, 'kill')}"
+        f" ({report.staked:,} with new writes at stake) and {report.ends:,} ended in order, in"
         f" {report.seconds:.0f} s (mode {report.mode}, seed {report.seed})",
-        f"{report.writes:,} acknowledged writes, {report.reads:,} reads checked for freshness,"
-        f" {report.unavailable:,} calls unavailable",
+        f"{count_of(report.writes, 'acknowledged write')}, {count_of(report.reads, 'read')} checked"
+        f" for freshness, {count_of(report.unavailable, 'call')} unavailable",
     ]
     struck = sum(report.points.values())
     if report.mode == "syscalls":
@@ -60,9 +63,7 @@ def verdict(report: Report) -> str:
             f" their hits{boots}"
         )
     if report.mode == "replay":
-        lines.append(
-            f"Repeated {report.kills + report.ends:,} times, it broke {report.broke:,} times."
-        )
+        lines.append(f"Repeated {report.cycles:,} times, it broke {report.broke:,} times.")
     if report.stopped:
         lines.append(f"It was {report.stopped}.")
     if report.broken:
