@@ -60,11 +60,12 @@ RUN_SECONDS = 10.0
     "--fault",
     "faults",
     multiple=True,
-    metavar="NAME@WHEN",
-    help="Break something: redis.kill@5s, worker.crash@10000ops; repeatable. What lasts is healed"
-    " before the drain. Faults: redis.kill, redis.down, redis.hang, redis.empty,"
-    " redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT], database.lock, database.full,"
-    " database.readonly, database.slow[:500ms], database.gone, log.full, log.poison, process.kill.",
+    metavar="NAME@WHEN[+FOR]",
+    help="Break something: redis.kill@5s, worker.crash@10000ops, database.lock@4s+2s (for two"
+    " seconds); repeatable. What lasts is healed before the drain. Faults: redis.kill, redis.down,"
+    " redis.hang, redis.empty, redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT],"
+    " database.lock, database.full, database.readonly, database.slow[:500ms], database.gone,"
+    " log.full, log.poison, process.kill.",
 )
 @click.option(
     "--record",

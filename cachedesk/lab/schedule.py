@@ -9,21 +9,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cachedesk.engine.errors import CachedeskError, ConfigError
-from cachedesk.engine.faults import known
+from cachedesk.engine.faults import check_duration, known
 
-_WHEN = re.compile(r"(?P<time>\d+(?:\.\d+)?)(?P<unit>ms|s|m)|(?P<count>\d+)ops?")
+_TIME = r"\d+(?:\.\d+)?(?:ms|s|m)"
+_WHEN = re.compile(rf"(?:(?P<time>{_TIME})|(?P<count>\d+)ops?)(?:\+(?P<lasting>{_TIME}))?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """A fault and when: ``at_seconds`` from the start, or ``after_ops`` operations."""
+    """A fault and when: ``at_seconds`` from the start, or ``after_ops`` operations; and for how
+    long, ``None`` for until it is healed at the end, or passes by itself."""
 
     name: str
     when: str
     at_seconds: float = _NEVER
     after_ops: float = _NEVER
+    lasting_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,11 @@ class InjectedFault:
 
 def planned(text: str) -> PlannedFault:
     """Read ``NAME@WHEN``: ``redis.kill@5s``, ``worker.crash@10000ops``, and with an argument
-    ``worker.crash:worker.ack.before@5s``.
+    ``worker.crash:worker.ack.before@5s``; one that lasts may be healed after a while:
+    ``database.lock@4s+2s``.
 
     Raises:
-        ConfigError: there is no such fault (the nearest is named), or no such time.
+        ConfigError: there is no such fault (the nearest is named), no such time, or it cannot last.
     """
     name, at, when = text.partition("@")
     match = _WHEN.fullmatch(when)
@@ -54,17 +58,31 @@ def planned(text: str) -> PlannedFault:
         )
     known(name)
     if match is None:
-        raise ConfigError(f"fault {name}: {when!r} is not a time; write 5s, 500ms, 2m or 10000ops")
+        raise ConfigError(
+            f"fault {name}: {when!r} is not a time; write 5s, 500ms, 2m or 10000ops, and 4s+2s for"
+            " one that begins after 4 s and lasts 2 s"
+        )
+    lasting = _seconds(match["lasting"]) if match["lasting"] else None
+    if lasting is not None:
+        check_duration(name, lasting)
     if match["count"]:
-        return PlannedFault(name, when, after_ops=int(match["count"]))
-    return PlannedFault(name, when, at_seconds=float(match["time"]) * _SECONDS[match["unit"]])
+        return PlannedFault(name, when, after_ops=int(match["count"]), lasting_seconds=lasting)
+    return PlannedFault(name, when, at_seconds=_seconds(match["time"]), lasting_seconds=lasting)
+
+
+def _seconds(text: str) -> float:
+    number = text.rstrip("ms")
+    return float(number) * _SECONDS[text[len(number) :]]
 
 
 class Schedule:
     """Injects planned faults, each on time, from a thread of its own: some take a while."""
 
-    def __init__(self, faults: Iterable[PlannedFault], inject: Callable[[str], str]) -> None:
-        """Prepare to call ``inject`` with the name of each fault when it is due."""
+    def __init__(
+        self, faults: Iterable[PlannedFault], inject: Callable[[str, float | None], str]
+    ) -> None:
+        """Prepare to call ``inject`` with the name of each fault when it is due, and for how many
+        seconds it lasts."""
         self._waiting = list(faults)
         self._inject = inject
         self._results: list[InjectedFault] = []
@@ -121,7 +139,7 @@ class Schedule:
     def _try(self, fault: PlannedFault) -> InjectedFault:
         seconds, ops = time.monotonic() - self._began, self._ops
         try:
-            said, injected = self._inject(fault.name), True
+            said, injected = self._inject(fault.name, fault.lasting_seconds), True
         except CachedeskError as error:
             said, injected = str(error), False
         return InjectedFault(fault.name, fault.when, injected, seconds, ops, said)

@@ -130,7 +130,9 @@ class Session:
         self.stack = Stack(data, settings, self._ledger, safeguards, armed)
         try:
             self._ledger.begin(self.stack.layer.items())
-            self._schedule = Schedule(faults, lambda name: self.stack.perform(Inject(name)))
+            self._schedule = Schedule(
+                faults, lambda name, seconds: self.stack.perform(Inject(name, seconds))
+            )
             self.driver = Driver(
                 self._site(),
                 traffic.operations(),

@@ -43,7 +43,7 @@ def _run(data: Path, *faults: str) -> Outcome:
     [
         "redis.squeeze",
         "database.full",
-        "database.readonly",
+        "database.readonly@1000ops+50ms",
         "database.slow:5ms",
         "database.gone",
         "log.full",
@@ -52,8 +52,9 @@ def _run(data: Path, *faults: str) -> Outcome:
     ],
 )
 def test_a_run_is_sound_under_each_fault(tmp_path: Path, fault: str) -> None:
-    outcome = _run(tmp_path, f"{fault}@1000ops")
+    outcome = _run(tmp_path, fault if "@" in fault else f"{fault}@1000ops")
     assert outcome.report.faults[0].injected
+    assert ("(for 0.05 s)" in outcome.report.faults[0].said) == ("+" in fault)
     assert outcome.report.verdict.sound
     assert outcome.exit_code == 0
 

@@ -31,6 +31,21 @@ def test_a_time_or_a_count_is_read(text: str, seconds: float | None, ops: int | 
 
 
 @pytest.mark.parametrize(
+    ("text", "lasting"),
+    [
+        ("database.lock@4s+2s", 2.0),
+        ("redis.down@100ops+250ms", 0.25),
+        ("database.slow:50ms@1m+1.5m", 90.0),
+        ("database.lock@4s", None),
+    ],
+)
+def test_a_fault_may_last_for_a_while(text: str, lasting: float | None) -> None:
+    fault = planned(text)
+    assert fault.lasting_seconds == lasting
+    assert f"{fault.name}@{fault.when}" == text
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("redis.kil@5s", "did you mean 'redis.kill'"),
@@ -44,6 +59,13 @@ def test_a_time_or_a_count_is_read(text: str, seconds: float | None, ops: int | 
         ("redis.kill@5", "is not a time"),
         ("redis.kill@nans", "is not a time"),
         ("redis.kill@1.5ops", "is not a time"),
+        ("database.lock@4s+", "write .* 4s\\+2s for one that begins after 4 s and lasts 2 s"),
+        ("database.lock@4s+2", "is not a time"),
+        ("database.lock@+2s", "is not a time"),
+        ("database.lock@4s+100ops", "is not a time"),
+        ("database.lock@4s+0s", "more than 0"),
+        ("database.lock@4s+9000m", "at most 86,400 seconds"),
+        ("redis.kill@4s+2s", "redis.kill passes by itself; it cannot be held for 2 s"),
     ],
 )
 def test_anything_else_is_refused(text: str, says: str) -> None:
@@ -55,7 +77,7 @@ def test_faults_come_after_their_count_and_time() -> None:
     injected: list[str] = []
     came = threading.Event()
 
-    def inject(name: str) -> str:
+    def inject(name: str, seconds: float | None) -> str:
         injected.append(name)
         came.set()
         return f"{name} it is"
@@ -83,7 +105,7 @@ def test_faults_come_after_their_count_and_time() -> None:
 def test_a_fault_that_cannot_come_or_never_came_is_said() -> None:
     came = threading.Event()
 
-    def inject(name: str) -> str:
+    def inject(name: str, seconds: float | None) -> str:
         came.set()
         raise Unavailable("not now")
 

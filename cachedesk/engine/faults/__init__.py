@@ -7,8 +7,8 @@ failpoint tests.)
 
 from __future__ import annotations
 
-from cachedesk.engine.faults.catalogue import NAMES, catalogue, known, parsed
+from cachedesk.engine.faults.catalogue import NAMES, catalogue, check_duration, known, parsed
 from cachedesk.engine.faults.desk import FaultDesk
 from cachedesk.engine.faults.fault import Fault
 
-__all__ = ["NAMES", "Fault", "FaultDesk", "catalogue", "known", "parsed"]
+__all__ = ["NAMES", "Fault", "FaultDesk", "catalogue", "check_duration", "known", "parsed"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 
 from cachedesk.engine.errors import ConfigError
 from cachedesk.engine.faults.database import (
@@ -49,6 +50,8 @@ _KINDS: tuple[type[Fault], ...] = (
 KINDS = {kind.name: kind for kind in _KINDS}
 NAMES = tuple(KINDS)
 
+_LONGEST_SECONDS = 86_400.0
+
 
 def catalogue(parts: Parts, layer: CacheLayer) -> tuple[Fault, ...]:
     """Return one fault of each kind for the stack of ``parts``, in the order of ``NAMES``."""
@@ -87,6 +90,22 @@ def parsed(text: str) -> tuple[str, str]:
         raise ConfigError(f"the fault {text!r} ends with a colon; write {name!r}")
     KINDS[name].check(argument)
     return name, argument
+
+
+def check_duration(text: str, seconds: float) -> None:
+    """See that a fault may be held for so many seconds.
+
+    Raises:
+        ConfigError: it passes by itself, or that is no time that could be chosen.
+    """
+    name = parsed(text)[0]
+    if not KINDS[name].lasting:
+        raise ConfigError(f"{name} passes by itself; it cannot be held for {seconds:g} s")
+    if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_SECONDS):
+        raise ConfigError(
+            f"a fault is held for more than 0 and at most {_LONGEST_SECONDS:,.0f} seconds,"
+            f" not {seconds:g}"
+        )
 
 
 def known(text: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable
 
 from cachedesk.engine.chronicle import Chronicle
 from cachedesk.engine.clock import wall_seconds
-from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.engine.errors import CachedeskError, Unavailable
 from cachedesk.engine.faults.aftermath import Figures, aftermath
-from cachedesk.engine.faults.catalogue import parsed
+from cachedesk.engine.faults.catalogue import check_duration, parsed
 from cachedesk.engine.faults.fault import Fault
 from cachedesk.engine.snapshot import EventKind, FaultState
 
@@ -73,7 +72,8 @@ class FaultDesk:
         """
         name, argument = parsed(text)
         fault = self._faults[name]
-        _check_duration(fault, seconds)
+        if seconds is not None:
+            check_duration(name, seconds)
         with self._deed:
             self._end_what_is_over()
             obstacle = _ACTIVE if name in self._since else fault.obstacle(argument)
@@ -168,21 +168,6 @@ class FaultDesk:
         self._deadlines = {each: at for each, at in self._deadlines.items() if each != name}
         self._chronicle.end(name)
         return True
-
-
-_LONGEST_SECONDS = 86_400.0
-
-
-def _check_duration(fault: Fault, seconds: float | None) -> None:
-    if seconds is None:
-        return
-    if not fault.lasting:
-        raise ConfigError(f"{fault.name} passes by itself; it cannot be held for {seconds:g} s")
-    if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_SECONDS):
-        raise ConfigError(
-            f"a fault is held for more than 0 and at most {_LONGEST_SECONDS:,.0f} seconds,"
-            f" not {seconds:g}"
-        )
 
 
 _ACTIVE = "it is active already; heal it first"

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +66,8 @@ class Performance:
         self._step = 0
         self._stage = self._open_stage(0)
         self._scene = self._first_scene(story.about or story.title)
+        self._live: Stage | None = self._stage
+        self._seeing = threading.Lock()
         self._last = self._stage.stack.snapshot()
 
     def scene(self) -> Scene:
@@ -72,14 +75,14 @@ class Performance:
         return self._scene
 
     def snapshot(self) -> Snapshot:
-        """Return how the stack of the act is; after the end, how it was."""
-        if not self.ended and not self._closed:
+        """Return how the stack of the act is; once it is being closed, how it was before."""
+        live = self._live
+        if live is not None:
             try:
-                self._last = self._stage.stack.snapshot()
+                self._see(live)
             except CachedeskError:
-                if not self._turn.locked():
+                if self._live is live:
                     raise
-                # One act is closed and the next not open yet.
         return self._last
 
     def perform(self, command: Command) -> str:
@@ -134,6 +137,7 @@ class Performance:
             steps = self._step if self.ended and not self.failed else self._step - 1
             self.failed, self.claims = "", _open_claims(self.story)
             del self.played[number:]
+            self._freeze()
             self._stage.close()
             self._stage = self._open_stage(number)
             self._step = 0
@@ -148,6 +152,7 @@ class Performance:
     def stop(self) -> None:
         """Have the step that is being played end soon; nothing more is played."""
         self._closed = True
+        self._live = None
         self._stage.stop()
 
     def close(self) -> None:
@@ -194,7 +199,8 @@ class Performance:
         self._scene = replace(self._scene, step=self._step, came=came, busy=False)
 
     def _judge(self) -> None:
-        self._last = self._stage.stack.snapshot()
+        self._stage.settle()
+        self._freeze()
         verdict, figures = self._stage.finish()
         self.played.append(PlayedAct(self._act, figures, verdict, self._stage.timeline()))
 
@@ -202,10 +208,26 @@ class Performance:
         if not self.failed:
             figures = self._all_figures()
             self.claims = tuple(_decided(claim, figures) for claim in self.story.claim)
+        self._freeze()
         self._stage.close()
         self._scene = replace(
             self._scene, busy=False, ended=True, claims=self.claims, failed=self.failed
         )
+
+    def _freeze(self) -> None:
+        """Keep the last sight of the stack: one that is being closed looks like a disaster."""
+        if self._live is not None:
+            with suppress(CachedeskError):
+                self._see(self._live)
+            with self._seeing:
+                self._live = None
+
+    def _see(self, stage: Stage) -> None:
+        seen = stage.stack.snapshot()
+        with self._seeing:
+            # It may have been frozen, and closed, while it was being looked at.
+            if self._live is stage:
+                self._last = seen
 
     def _all_figures(self) -> Figures:
         figures = {
@@ -222,7 +244,10 @@ class Performance:
         data = self._folder / act.name
         # Of an earlier time that this act was played.
         shutil.rmtree(data, ignore_errors=True)
-        return Stage(act, data, f"story {self.story.name}", self._failpoints)
+        stage = Stage(act, data, f"story {self.story.name}", self._failpoints)
+        if not self._closed:
+            self._live = stage
+        return stage
 
     def _first_scene(self, say: str) -> Scene:
         number = self._scene.act_number - 1 if hasattr(self, "_scene") else 0

@@ -25,6 +25,7 @@ from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.policy import PolicyTable
 from cachedesk.engine.stack import Stack
+from cachedesk.engine.wording import count_of
 from cachedesk.lab.client import Client, Site
 from cachedesk.lab.draining import drain
 from cachedesk.lab.driver import Driver, Load
@@ -97,14 +98,18 @@ class Stage:
             return play(step)
         return ""
 
+    def settle(self) -> None:
+        """Heal, and drain as far as it goes."""
+        if self.stack.faults.active:
+            self.stack.perform(Heal())
+        drain(self.stack.layer, _DRAIN_SECONDS, self._stopping)
+
     def finish(self) -> tuple[Verdict, Figures]:
-        """Heal, drain, close, and judge from the files; return the verdict and all figures.
+        """Close, and judge from the files; return the verdict and all figures.
 
         Raises:
             CachedeskError: the files cannot be read.
         """
-        self._heal()
-        drain(self.stack.layer, _DRAIN_SECONDS, self._stopping)
         figures = self.figures()
         self.close()
         verdict = judge(self._ledger, self._data)
@@ -140,7 +145,8 @@ class Stage:
     def _play_load(self, step: Step) -> str:
         load = cast("Traffic", step.load)
         schedule = Schedule(
-            map(planned, load.faults), lambda name: self.stack.perform(Inject(name))
+            map(planned, load.faults),
+            lambda name, seconds: self.stack.perform(Inject(name, seconds)),
         )
         operations = workload(load.workload)(load.seed)
         amount = Load(load.clients, ops=load.ops)
@@ -232,10 +238,6 @@ class Stage:
             on_stale=lambda: self.stack.metrics.count("stale"),
         )
 
-    def _heal(self) -> None:
-        if self.stack.faults.active:
-            self.stack.perform(Heal())
-
 
 def _operations(verb: Verb, keys: Keys) -> Iterator[Operation]:
     names = named(keys.keys)
@@ -252,11 +254,11 @@ def _operations(verb: Verb, keys: Keys) -> Iterator[Operation]:
 def _told(tally: Tally) -> str:
     said = []
     if writes := tally.sets + tally.incrs + tally.deletes:
-        said.append(f"{writes:,} writes acknowledged")
+        said.append(f"{count_of(writes, 'write')} acknowledged")
     if refused := tally.unavailable_writes + tally.unknown_writes + tally.skipped:
-        said.append(f"{refused:,} writes refused")
+        said.append(f"{count_of(refused, 'write')} refused")
     if tally.gets:
-        said.append(f"{tally.gets:,} reads, {tally.hits:,} of them hits")
+        said.append(f"{count_of(tally.gets, 'read')}, {count_of(tally.hits, 'hit')}")
     if tally.stale:
         said.append(f"{tally.stale:,} STALE")
     if tally.unavailable_reads:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from cachedesk.engine.commands import Inject
 from cachedesk.engine.errors import Unavailable
+from cachedesk.engine.snapshot import Health, Snapshot
 from cachedesk.lab.story.performance import Performance
 from cachedesk.lab.story.reading import parse
 
@@ -54,7 +56,7 @@ def test_it_is_told_step_by_step(performance: Performance) -> None:
     performance.advance()
     scene = performance.scene()
     assert (scene.say, scene.doing, scene.step) == ("A view.", "incr views:1", 1)
-    assert scene.came == "1 writes acknowledged"
+    assert scene.came == "1 write acknowledged"
     assert performance.snapshot().books.accepted == 1
     for _ in range(3):
         performance.advance()
@@ -66,7 +68,9 @@ def test_it_is_told_step_by_step(performance: Performance) -> None:
     assert performance.scene().claims[1].found == "second.applied = 3"
     assert not performance.holds
     # The last act stays to be looked at; nothing more can be done to it.
-    assert performance.snapshot().books.applied == 3
+    last = performance.snapshot()
+    assert last.books.applied == 3
+    assert (last.database.health, last.redis.health) == (Health.UP, Health.UP)
     with pytest.raises(Unavailable):
         performance.perform(Inject("redis.kill"))
 
@@ -108,3 +112,28 @@ def test_what_does_not_come_true_ends_the_story(tmp_path: Path) -> None:
     assert "act a, step 1: accepted > 5 did not come true within 0.05 s" in scene.failed
     assert not performance.holds
     performance.close()
+
+
+def test_no_sight_is_of_a_stack_that_is_being_closed(performance: Performance) -> None:
+    """A desk looks twice a second, also while an act is closed, judged, and played again."""
+    seen: list[Snapshot] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen.append(performance.snapshot())
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        while not performance.ended:
+            performance.advance()
+        performance.back()
+        performance.advance()
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert {shot.database.word for shot in seen} == {"up"}
+    assert performance.snapshot().log.word == "up"
