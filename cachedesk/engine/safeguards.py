@@ -45,6 +45,9 @@ class Safeguards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 ALL_ON = Safeguards()
 NAMES = Safeguards.__struct_fields__
 
+LABELS = {name: name.replace("_", " ") for name in NAMES}
+"""The safeguards in a word or two, as they are called wherever they are shown."""
+
 TITLES = {
     "log": "the write-behind log: a fast write is durable before it is acknowledged",
     "read_repair": "read repair: a miss folds what is pending into the row",

@@ -47,9 +47,9 @@ class Evidence:
             },
             "coalesced": {"events": self.behind, "rows": self.rows, "batches": self.batches},
             "redis": {
-                "keys": self.redis.keys,
+                "keys": self.redis.keys if self.redis.known else None,
                 "evicted": self.redis.evicted,
-                "memory_bytes": self.redis.memory_bytes,
+                "memory_bytes": self.redis.memory_bytes if self.redis.known else None,
                 "maxmemory_bytes": self.redis.maxmemory_bytes,
                 "eviction_policy": self.redis.eviction_policy,
                 "restarts": self.redis.restarts,

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from cachedesk.engine.printable import safe
+from cachedesk.engine.safeguards import LABELS
 from cachedesk.engine.snapshot import Percentiles
+from cachedesk.engine.wording import percent
 from cachedesk.lab.evidence import Evidence
 from cachedesk.lab.recording.recorder import Recorded
 from cachedesk.lab.schedule import InjectedFault
@@ -139,7 +141,7 @@ class Report:
             f"{self.title}: {tally.done:,} operations in {self.seconds:.1f} s, {rate:,.0f} a second"
         )
         found = tally.hits + tally.overlay + tally.database
-        hit_percent = f"{100 * tally.hits / found:.1f} % hits" if found else "no hits"
+        hit_percent = f"{percent(tally.hits, found)} hits" if found else "no hits"
         yield (
             f"  reads   {tally.gets:,}: {hit_percent}, {tally.overlay:,} from the overlay,"
             f" {tally.stale:,} stale, {tally.unavailable_reads:,} unavailable"
@@ -159,7 +161,8 @@ class Report:
             f" max {self.lag.max:.3f} s; at most {tally.depth_max:,} events waited"
         )
         if self.safeguards_off:
-            yield f"  without {', '.join(self.safeguards_off)}: switched off"
+            off = ", ".join(LABELS.get(name, name) for name in self.safeguards_off)
+            yield f"  without {off}: switched off"
         for fault in self.faults:
             at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
             yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"

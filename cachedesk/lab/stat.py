@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cachedesk.engine.snapshot import Snapshot
+from cachedesk.engine.wording import NOTHING, percent
 from cachedesk.lab.tally import Tally
 
 LINES_PER_HEADER = 20
@@ -27,12 +28,13 @@ def line(snapshot: Snapshot, now: Tally, before: Tally, seconds: float) -> str:
     """
     done = now.done - before.done
     found = now.hits + now.misses - before.hits - before.misses
-    hits = f"{100 * (now.hits - before.hits) / found:.1f}" if found else "-"
+    hits = percent(now.hits - before.hits, found).removesuffix(" %")
+    redis = snapshot.redis
     columns = (
-        (f"{snapshot.redis.keys}", 10),
-        (memory(snapshot.redis.memory_bytes), 8),
+        (f"{redis.keys}" if redis.known else NOTHING, 10),
+        (memory(redis.memory_bytes) if redis.known else NOTHING, 8),
         (hits, 6),
-        (f"{done / seconds:.0f}" if seconds else "-", 8),
+        (f"{done / seconds:.0f}" if seconds else NOTHING, 8),
         (f"{now.done} (+{done})", 12),
         (f"{snapshot.log.depth}", 8),
         (f"{snapshot.log.oldest_seconds:.2f}s", 8),

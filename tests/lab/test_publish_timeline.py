@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from cachedesk.engine.commands import Heal, Inject
 from cachedesk.engine.snapshot import Tick
 from cachedesk.engine.stack import Stack
-from cachedesk.lab.publish.course import course, in_columns
+from cachedesk.lab.publish.course import course, hit_rates, in_columns
 from cachedesk.lab.timeline import Sampler, Timeline, halved
 
 COUNTS = st.integers(0, 1000)
@@ -46,6 +47,31 @@ def test_columns_keep_the_sums_and_the_peaks(ticks: list[Tick]) -> None:
         highest = max(y or 0.0 for line in chart.series for _, y in line.points)
         assert highest <= chart.y_end
         assert chart.y_ticks[-1][0] == chart.y_end
+
+
+def test_a_hit_rate_is_of_enough_reads_to_mean_something() -> None:
+    """Of two reads in 25 ms a share is 0, 50 or 100 %, whatever the cache does."""
+    ticks = tuple(Tick(at=n * 0.025, hits=n % 3 != 0, misses=n % 3 == 0) for n in range(1, 401))
+    rates = [rate for _, rate in hit_rates(Timeline(0.0, 0.025, ticks))]
+    assert len(rates) >= 5
+    assert all(rate is not None and 60 < rate < 72 for rate in rates)
+    (said,) = (
+        chart.description
+        for chart in course(Timeline(0.0, 0.025, ticks))
+        if chart.title == "Hit rate"
+    )
+    assert "100 %" not in said
+    busy = tuple(replace(tick, hits=1_000, misses=10) for tick in ticks)
+    assert len(hit_rates(Timeline(0.0, 0.025, busy))) > 100, "many reads need no long window"
+
+
+@given(TICKS)
+def test_a_report_gives_the_maxima_that_were_counted(ticks: list[Tick]) -> None:
+    charts = course(Timeline(0.0, 1.0, tuple(ticks)), depth_max=123_456, lag_max=4.456)
+    said = {chart.title: chart.description for chart in charts}
+    if charts:
+        assert said["Queue depth"].startswith("At most 123,456 events waited")
+        assert said["Lag"].startswith("At most 4.456 s")
 
 
 def test_a_sampler_holds_few_ticks_and_loses_no_operation(stack: Stack) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from cachedesk.engine.snapshot import Books, LogState, RedisState, Snapshot
+from cachedesk.engine.snapshot import Books, Health, LogState, RedisState, Snapshot
+from cachedesk.engine.wording import NOTHING
 from cachedesk.lab.stat import header, line, memory
 from cachedesk.lab.tally import Tally, total
 
 SNAPSHOT = Snapshot(
     at=0.0,
-    redis=RedisState(keys=506, memory_bytes=1_039_360),
+    redis=RedisState(Health.UP, keys=506, memory_bytes=1_039_360),
     log=LogState(depth=7, oldest_seconds=0.25),
     books=Books(accepted=50, applied=43, pending=7),
 )
@@ -39,7 +42,12 @@ def test_the_figures_stand_below_their_names() -> None:
 
 
 def test_no_reads_have_no_hit_rate() -> None:
-    assert " - " in line(SNAPSHOT, Tally(), Tally(), 1.0)
+    assert f" {NOTHING} " in line(SNAPSHOT, Tally(), Tally(), 1.0)
+
+
+def test_what_a_silent_redis_holds_is_not_known() -> None:
+    silent = replace(SNAPSHOT, redis=RedisState(Health.DOWN, "not answering"))
+    assert line(silent, Tally(), Tally(), 1.0).split()[:3] == [NOTHING] * 3
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from cachedesk.lab.timeline import Timeline, joined
 COLUMNS = 150
 
 _FEWEST_TICKS = 3
+_FEWEST_READS = 50
+_SHORTEST_SECONDS = 1.0
 
 
 def fault_marks(timeline: Timeline) -> tuple[FaultMark, ...]:
@@ -27,23 +29,33 @@ def fault_marks(timeline: Timeline) -> tuple[FaultMark, ...]:
     return tuple(mark(place, each) for place, each in enumerate(timeline.marks, start=1))
 
 
-def course(timeline: Timeline, load_seconds: float | None = None) -> tuple[Chart, ...]:
+def course(
+    timeline: Timeline,
+    load_seconds: float | None = None,
+    *,
+    depth_max: int = 0,
+    lag_max: float = 0.0,
+) -> tuple[Chart, ...]:
     """Return the charts of ``timeline``; none when it is too short to have a course.
 
     Args:
         timeline: how it went.
         load_seconds: when the load ended and the drain began, from the beginning.
+        depth_max: how many events waited at most, as counted at each write; 0: as the timeline saw
+            it, which looks only now and then.
+        lag_max: the longest that an event had waited, in seconds; 0: as the timeline saw it.
     """
     if len(timeline.ticks) < _FEWEST_TICKS:
         return ()
     columns = in_columns(timeline)
     draw = _Drawing(timeline, columns, load_seconds)
+    hit_points = hit_rates(timeline)
     return (
         draw.chart(
             "Hit rate",
-            (Series("hits of all reads", draw.points(_hit_percent)),),
+            (Series("hits of all reads", hit_points),),
             _HUNDRED,
-            _said_of_hits(columns),
+            _said_of_hits(timeline, hit_points),
         ),
         draw.chart(
             "Operations a second",
@@ -58,7 +70,9 @@ def course(timeline: Timeline, load_seconds: float | None = None) -> tuple[Chart
             "Queue depth",
             (Series("events that wait in the log", draw.points(lambda tick: tick.depth)),),
             scale(max(tick.depth for tick in columns), number, least=4),
-            _said_of_peak(timeline, lambda tick: tick.depth, "At most {:,} events waited"),
+            _said_of_peak(
+                timeline, lambda tick: tick.depth, "At most {:,} events waited", depth_max
+            ),
             filled=True,
         ),
         draw.chart(
@@ -69,10 +83,31 @@ def course(timeline: Timeline, load_seconds: float | None = None) -> tuple[Chart
                 ),
             ),
             scale(max(tick.lag_seconds for tick in columns), _brief_span, least=0.01),
-            _said_of_peak(timeline, lambda tick: tick.lag_seconds, "At most {:.3f} s"),
+            _said_of_peak(timeline, lambda tick: tick.lag_seconds, "At most {:.3f} s", lag_max),
             filled=True,
         ),
     )
+
+
+def hit_rates(timeline: Timeline) -> tuple[Point, ...]:
+    """Return the hit rate in percent over the time. A share of a handful of reads jumps between
+    0 and 100, so each point is of at least a second, or of enough reads."""
+    points: list[Point] = []
+    seen: list[Tick] = []
+    began = timeline.began_at
+    for tick in in_columns(timeline):
+        seen.append(tick)
+        reads = sum(each.hits + each.misses for each in seen)
+        if reads >= _FEWEST_READS or (reads and tick.at - began >= _SHORTEST_SECONDS):
+            points.append((tick.at - timeline.began_at, _hit_percent(seen)))
+        elif not reads and tick.at - began >= _SHORTEST_SECONDS:
+            points.append((tick.at - timeline.began_at, None))
+        else:
+            continue
+        began, seen = tick.at, []
+    if any(each.hits + each.misses for each in seen) and not points:
+        points.append((seen[-1].at - timeline.began_at, _hit_percent(seen)))
+    return tuple(points)
 
 
 def in_columns(timeline: Timeline, most: int = COLUMNS) -> list[Tick]:
@@ -162,9 +197,9 @@ class _Drawing:
 _HUNDRED = scale(100, lambda value: f"{value:.0f} %", most=5)
 
 
-def _hit_percent(tick: Tick) -> float | None:
-    reads = tick.hits + tick.misses
-    return 100.0 * tick.hits / reads if reads else None
+def _hit_percent(ticks: Sequence[Tick]) -> float:
+    hits = sum(tick.hits for tick in ticks)
+    return 100.0 * hits / (hits + sum(tick.misses for tick in ticks))
 
 
 def _brief_span(seconds: float) -> str:
@@ -173,17 +208,15 @@ def _brief_span(seconds: float) -> str:
     return f"{seconds * 1000:.6g} ms" if seconds < 1 else f"{seconds:.6g} s"
 
 
-def _said_of_hits(columns: Sequence[Tick]) -> str:
-    known = [rate for tick in columns if (rate := _hit_percent(tick)) is not None]
+def _said_of_hits(timeline: Timeline, points: Sequence[Point]) -> str:
+    known = [rate for _, rate in points if rate is not None]
     if not known:
         return "Nothing was read."
-    hits, reads = (
-        sum(tick.hits for tick in columns),
-        sum(tick.hits + tick.misses for tick in columns),
-    )
+    hits = sum(tick.hits for tick in timeline.ticks)
+    reads = hits + sum(tick.misses for tick in timeline.ticks)
     return (
-        f"{percent(hits, reads)} over the whole run, between {min(known):.0f} % and"
-        f" {max(known):.0f} %; {known[-1]:.0f} % at the end."
+        f"{percent(hits, reads)} over the whole run, between {percent(min(known), 100)} and"
+        f" {percent(max(known), 100)}; {percent(known[-1], 100)} at the end."
     )
 
 
@@ -193,8 +226,12 @@ def _said_of_operations(timeline: Timeline) -> str:
     return f"{number(reads)} reads and {number(writes)} writes in {span(timeline.seconds)}."
 
 
-def _said_of_peak(timeline: Timeline, value: Callable[[Tick], float], said: str) -> str:
+def _said_of_peak(
+    timeline: Timeline, value: Callable[[Tick], float], said: str, counted: float
+) -> str:
     peak = max(timeline.ticks, key=value)
-    if not value(peak):
+    # The same figure as everywhere else, though the timeline may have looked a moment later.
+    most = counted or value(peak)
+    if not most:
         return "Nothing waited."
-    return f"{said.format(value(peak))}, {span(peak.at - timeline.began_at)} after the beginning."
+    return f"{said.format(most)}, {span(peak.at - timeline.began_at)} after the beginning."

@@ -60,7 +60,12 @@ def run_paper(report: Report, origin: Origin) -> Paper:
     data: dict[str, object] = {"run": report.as_json()}
     sections = [Section("The books", tuple(books(report.verdict)))]
     if evidence is not None:
-        charts = course(evidence.timeline, report.seconds)
+        charts = course(
+            evidence.timeline,
+            report.seconds,
+            depth_max=report.tally.depth_max,
+            lag_max=report.lag.max if report.complete else 0.0,
+        )
         without = "It was too short for charts: they need three ticks of the sampler."
         sections.append(Section("The course of it", charts or (Prose(without),)))
         data["settings"] = msgspec.to_builtins(evidence.settings)
@@ -184,8 +189,9 @@ def _stack_rows(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
         )
     yield (
         "Redis",
-        f"{number(redis.keys)} keys",
-        f"{size(redis.memory_bytes)} of {size(redis.maxmemory_bytes)} used when the load ended,"
+        count_of(redis.keys, "key") if redis.known else NOTHING,
+        f"{size(redis.memory_bytes) if redis.known else NOTHING} of {size(redis.maxmemory_bytes)}"
+        " used when the load ended,"
         f" {number(redis.evicted)} evicted, {count_of(redis.restarts, 'restart')}",
     )
 
