@@ -45,13 +45,17 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
 
             print_json(summary(tape))
             return
+        from cachedesk.desk.farewell import kept, say
         from cachedesk.desk.leaving import Deadline
         from cachedesk.desk.replay import ReplayApp
         from cachedesk.desk.running import run_app
         from cachedesk.lab.signals import Signals
 
         with Signals() as signals:
-            app = ReplayApp(Player(tape, speed=speed), data_label=short_path(file))
+            folder = user_folder()
+            app = ReplayApp(Player(tape, speed=speed), data_label=short_path(file), folder=folder)
             with Deadline(lambda: None, lambda: signals.exit_code or 1) as deadline:
-                status = run_app(app, signals, deadline, user_folder())
+                status = run_app(app, signals, deadline, folder)
+        if not signals.received.is_set():
+            say(kept(app.saved))
     ctx.exit(status)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 from functools import partial
+from io import StringIO
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import DeliveryComplete, DeliveryFailed, Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
 from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
 from cachedesk.desk.headline import is_starting
+from cachedesk.desk.keepsakes import next_free
 from cachedesk.desk.pulling import Puller
-from cachedesk.desk.safeguard_knobs import LABELS, is_on, meaning
+from cachedesk.desk.safeguard_knobs import is_on, meaning
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
@@ -43,11 +45,12 @@ from cachedesk.engine.commands import (
 )
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.inspection import Inspector
-from cachedesk.engine.safeguards import NAMES
+from cachedesk.engine.safeguards import LABELS, NAMES
 from cachedesk.engine.snapshot import EventKind, Snapshot, Source
 
 USUAL_HZ = 2.0
 _TOLD_SECONDS = 15.0
+_PICTURE = "picture"
 
 
 class DeskApp(TerminalApp):
@@ -63,6 +66,7 @@ class DeskApp(TerminalApp):
         theme: the colours, by name; empty: the usual, or what the environment names.
         greeting: greet who is new here, until the first key.
         said: what happened to the desk before this one, told together with what was recovered.
+        folder: where pictures and recordings go, each into a folder of its kind; ``None``: nowhere.
     """
 
     TITLE = "cachedesk"
@@ -85,9 +89,13 @@ class DeskApp(TerminalApp):
         theme: str = "",
         greeting: bool = False,
         said: str = "",
+        folder: Path | None = None,
     ) -> None:
         super().__init__()
         self._said = said
+        self.saved: list[Path] = []
+        """The pictures that were saved, and the recordings that were asked for."""
+        self._folder = folder
         self.register_theme(PAPER)
         self.theme = chosen(theme, os.environ)
         self._control = control
@@ -169,7 +177,7 @@ class DeskApp(TerminalApp):
     def action_evict(self) -> None:
         """Ask what to evict, and evict it."""
         if (latest := self._known()) is not None:
-            screen = EvictScreen(latest, self.desk.hot_keys.selected, self.desk.hot_keys.wanted)
+            screen = EvictScreen(latest, self.desk.hot_keys.in_reach, self.desk.hot_keys.wanted)
             self.push_screen(screen, self._carry_out)
 
     def action_toggle_worker(self) -> None:
@@ -189,10 +197,14 @@ class DeskApp(TerminalApp):
             self.push_screen(SteeringScreen(latest, self.perform, hertz, self.set_refresh))
 
     def action_record(self) -> None:
-        """Begin to record to a new file in the current directory, or end the recording."""
-        if (latest := self._known()) is not None:
-            name = f"cachedesk-{time.strftime('%Y%m%d-%H%M%S')}.rec"
-            self.perform(Record(None if latest.recording else name))
+        """Begin to record to a new file in the data folder, or end the recording."""
+        if (latest := self._known()) is None:
+            return
+        if latest.recording:
+            self.perform(Record(None))
+        elif (path := self._new_file("rec")) is not None:
+            self.perform(Record(str(path)))
+            self.saved.append(path)
 
     @on(HotKeys.Inspect)
     def action_inspect(self) -> None:
@@ -235,11 +247,33 @@ class DeskApp(TerminalApp):
         self.desk.toggle_panel(number)
 
     def action_save_picture(self) -> None:
-        """Save the screen as an SVG picture, in the current directory or by the browser."""
-        try:
-            self.deliver_screenshot(path=os.getcwd())
-        except OSError as error:
-            self._say(f"The picture could not be saved: {error.strerror}.")
+        """Save the screen as an SVG picture, in the data folder or by the browser."""
+        if (path := self._new_file("svg")) is not None:
+            self.deliver_text(
+                StringIO(self.export_screenshot()),
+                save_directory=path.parent,
+                save_filename=path.name,
+                open_method="browser",
+                mime_type="image/svg+xml",
+                name=_PICTURE,
+            )
+
+    @on(DeliveryComplete)
+    def _picture_saved(self, event: DeliveryComplete) -> None:
+        """Say where it is, in a few words that a toast does not break in two."""
+        if event.name == _PICTURE and event.path is not None:
+            self.saved.append(event.path)
+            self.notify(f"Saved {event.path.parent.name}/{event.path.name}", markup=False)
+
+    @on(DeliveryFailed)
+    def _picture_not_saved(self, event: DeliveryFailed) -> None:
+        if event.name == _PICTURE:
+            self._say(f"The picture could not be saved: {event.exception}.")
+
+    def action_help_quit(self) -> None:
+        """Say which key leaves: Ctrl+C is what a user tries first."""
+        key = next((deed.shown_key for deed in self._deeds if deed.name == "quit"), "ctrl+q")
+        self.notify(f"Press {key} to leave the desk.", markup=False)
 
     def action_help(self) -> None:
         """Explain what has the focus, and every key."""
@@ -274,9 +308,22 @@ class DeskApp(TerminalApp):
 
     def _selected(self) -> bytes | None:
         """Return the selected key; say so when there is none."""
-        if self.desk.hot_keys.selected is None:
-            self._say("There is no key yet.")
-        return self.desk.hot_keys.selected
+        keys = self.desk.hot_keys
+        if keys.in_reach is None:
+            self._say("No key matches the filter." if keys.wanted else "There is no key yet.")
+        return keys.in_reach
+
+    def _new_file(self, suffix: str) -> Path | None:
+        """Return where to save something; say so when there is no place."""
+        if self._folder is None:
+            self._say("There is no data folder to save anything in.")
+            return None
+        try:
+            path = next_free(self._folder, suffix)
+        except OSError as error:
+            self._say(f"Nothing can be saved in {self._folder}: {error.strerror}.")
+            return None
+        return path
 
     def _say(self, sentence: str) -> None:
         self.notify(sentence, severity="warning", markup=False)

@@ -36,7 +36,7 @@ class Deed:
     ``name`` identifies it (a button's id, its place in the key map); ``action`` is the app's
     action; ``label`` and ``short`` are its words on a wide and on a narrow button; ``meaning`` is
     its sentence in the help. ``commands`` says that it asks something of the stack, so that a
-    read-only desk hides it; ``usual`` that its button is there on a small screen, too.
+    read-only desk hides it; ``usual`` that it has a button; all are in the menu and in the help.
     """
 
     name: str
@@ -82,9 +82,11 @@ def _break(name: str, key: str, action: str, words: str, meaning: str) -> Deed:
     return Deed(name, key, action, label, short, Group.BREAK, meaning, commands=True, usual=True)
 
 
-def _steer(name: str, key: str, action: str, words: str, meaning: str) -> Deed:
+def _steer(
+    name: str, key: str, action: str, words: str, meaning: str, *, usual: bool = True
+) -> Deed:
     label, _, short = words.partition("/")
-    return Deed(name, key, action, label, short, Group.STEER, meaning, commands=True, usual=True)
+    return Deed(name, key, action, label, short, Group.STEER, meaning, commands=True, usual=usual)
 
 
 def _look(
@@ -143,6 +145,7 @@ DEEDS: tuple[Deed, ...] = (
         "evict",
         "evict…/more",
         "Evict many keys from Redis: those of a pattern, a share, or all; the truth keeps them.",
+        usual=False,
     ),
     _steer(
         "pause-worker",
@@ -172,7 +175,8 @@ DEEDS: tuple[Deed, ...] = (
         "record",
         "rec",
         Group.STEER,
-        "Record what the desk shows to a file, or end the recording; “cachedesk replay” plays it.",
+        "Record what the desk shows to a file in the data folder, or end the recording; "
+        "“cachedesk replay” plays it.",
         commands=True,
     ),
     _look(
@@ -198,12 +202,13 @@ DEEDS: tuple[Deed, ...] = (
     _look("look-back", "left", "look_back(-1)", "back", "Freeze, and look back in time."),
     _look("look-on", "right", "look_back(1)", "on", "Look on, towards now."),
     _look("expand", "z", "expand", "expand", "Give the focused panel the whole screen, or not."),
-    _look("save-picture", "S", "save_picture", "picture", "Save the screen as an SVG picture."),
+    _look("save-picture", "S", "save_picture", "picture",
+          "Save the screen as an SVG picture in the data folder."),
     _look("menu", "m", "command_palette", "menu", "List everything that can be done, to search "
           "and choose from.", usual=True),
     _look("help", "question_mark", "help", "help", "Explain what has the focus, and every key.",
           usual=True),
-    _look("quit", "q", "quit", "quit", "Leave the desk; ctrl+q does it from anywhere.", usual=True),
+    _look("quit", "q", "quit", "quit", "Leave the desk; Ctrl+Q does it from anywhere.", usual=True),
     *(
         Deed(
             f"panel-{number}",

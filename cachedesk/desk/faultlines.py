@@ -12,7 +12,7 @@ USUAL = "the usual place"
 def state_of(fault: FaultState, at: float) -> str:
     """Return in a few words how ``fault`` is at ``at`` (seconds since 1970)."""
     if fault.since_at is not None:
-        return f"▲ active, {countdown(fault, at)}"
+        return f"▼ active, {countdown(fault, at)}"
     if fault.obstacle:
         return f"✗ not now: {fault.obstacle}"
     return "until healed" if fault.lasting else "once"
@@ -31,5 +31,5 @@ def broken_now(snapshot: Snapshot) -> tuple[str, ...]:
         (fault for fault in snapshot.catalogue if fault.since_at is not None),
         key=lambda fault: fault.since_at or 0.0,
     )
-    lasting = [f"▲ {fault.name} {countdown(fault, snapshot.at)}" for fault in active]
+    lasting = [f"▼ {fault.name} {countdown(fault, snapshot.at)}" for fault in active]
     return (*lasting, *(f"◇ armed: {point}" for point in snapshot.armed))

@@ -38,13 +38,18 @@ def size(count: int) -> str:
     return f"{count} B" if unit == "B" else f"{_three_digits(scaled)} {unit}"
 
 
-def size_of(part: int, whole: int) -> str:
-    """Return ``12.3/64.0 MiB``, both in the unit of ``whole``; without a whole, the part."""
+def size_of(part: int | None, whole: int) -> str:
+    """Return ``12.3/64.0 MiB``, both in the unit of ``whole``; without a whole, the part.
+
+    A part of ``None`` is not known, which an en dash says.
+    """
     if whole <= 0:
-        return size(part)
+        return ABSENT if part is None else size(part)
     scaled, unit = _scaled(float(whole), 1024.0, _SIZE_UNITS)
-    in_that_unit = part / float(1024 ** _SIZE_UNITS.index(unit))
-    return f"{_three_digits(in_that_unit)}/{_three_digits(scaled)} {unit}"
+    share = ABSENT
+    if part is not None:
+        share = _three_digits(part / float(1024 ** _SIZE_UNITS.index(unit)))
+    return f"{share}/{_three_digits(scaled)} {unit}"
 
 
 def span(seconds: float) -> str:

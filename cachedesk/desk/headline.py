@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cachedesk.desk.formats import number
+from cachedesk.engine.safeguards import LABELS
 from cachedesk.engine.snapshot import Books, Health, Snapshot
+from cachedesk.engine.wording import count_of
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
     "read_repair": "read repair off: a miss believes the row",
-    "effectively_once": "apply once off: a batch that comes again counts again",
+    "effectively_once": "effectively once off: a batch that comes again counts again",
     "cold_restart": "cold restart off: an old Redis is believed",
 }
 
@@ -56,7 +57,7 @@ def verdict(books: Books) -> str:
     if difference == 0:
         return "balanced"
     kind = "missing" if difference > 0 else "too many"
-    return f"DO NOT BALANCE: {_events(abs(difference))} {kind}"
+    return f"DO NOT BALANCE: {count_of(abs(difference), 'event')} {kind}"
 
 
 def _books(snapshot: Snapshot) -> Headline | None:
@@ -102,7 +103,7 @@ def _safeguards(snapshot: Snapshot) -> Headline | None:
     if not off:
         return None
     if len(off) > 1:
-        return Headline(f"safeguards off: {', '.join(off)}", Tone.WARNING)
+        return Headline(f"safeguards off: {', '.join(LABELS[name] for name in off)}", Tone.WARNING)
     return Headline(f"{_WITHOUT[off[0]]}", Tone.WARNING)
 
 
@@ -114,7 +115,7 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
 
 def _worker(snapshot: Snapshot) -> Headline | None:
     worker = snapshot.worker
-    waiting = f"{_events(snapshot.log.depth)} in the log"
+    waiting = f"{count_of(snapshot.log.depth, 'event')} in the log"
     if worker.paused:
         return Headline(f"worker paused: {waiting}", Tone.WARNING)
     if worker.health is Health.DOWN:
@@ -144,12 +145,7 @@ def _dead_letters(snapshot: Snapshot) -> Headline | None:
     dead = snapshot.books.dead
     if dead == 0:
         return None
-    noun = "dead letter" if dead == 1 else "dead letters"
-    return Headline(f"{number(dead)} {noun}; the rest is well", Tone.WARNING)
-
-
-def _events(count: int) -> str:
-    return f"{number(count)} {'event' if count == 1 else 'events'}"
+    return Headline(f"{count_of(dead, 'dead letter')}; the rest is well", Tone.WARNING)
 
 
 _RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (

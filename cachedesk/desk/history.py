@@ -121,7 +121,7 @@ def axis(marks: Sequence[Mark], window: Window) -> list[AxisCell]:
     """
     cells = [AxisCell.QUIET] * window.width
     for mark in marks:
-        last = _last_column(mark, window)
+        last = last_column(mark, window)
         for column in range(max(0, window.column(mark.start_at)), min(last, window.width - 1) + 1):
             cells[column] = AxisCell.ACTIVE
     for mark in marks:
@@ -131,39 +131,8 @@ def axis(marks: Sequence[Mark], window: Window) -> list[AxisCell]:
     return cells
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A fault's name on the line under the axis, from this column on."""
-
-    column: int
-    text: str
-    active: bool
-
-
-def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> list[list[Name]]:
-    """Return each fault's name under its start, where there is room for it: at most so many rows
-    of names, each from left to right.
-
-    The newest faults are placed first: what goes on now is named before what is over.
-    """
-    placed: list[list[Name]] = [[] for _ in range(max(1, rows))]
-    free_until = [window.width + 1] * len(placed)
-    for mark in sorted(marks, key=lambda mark: mark.start_at, reverse=True):
-        if _last_column(mark, window) < 0 or window.column(mark.start_at) >= window.width:
-            continue
-        wanted = max(0, window.column(mark.start_at))
-        for row, names in enumerate(placed):
-            start = min(wanted, free_until[row] - 1 - len(mark.name))
-            # A name may move to the left to stay whole, but not away from its mark.
-            if start < 0 or wanted >= start + len(mark.name):
-                continue
-            names.insert(0, Name(start, mark.name, mark.end_at is None))
-            free_until[row] = start
-            break
-    return [names for names in placed if names]
-
-
-def _last_column(mark: Mark, window: Window) -> int:
+def last_column(mark: Mark, window: Window) -> int:
+    """Return the last column that ``mark`` is on; below 0 when it is older than the window."""
     return window.width - 1 if mark.end_at is None else window.column(mark.end_at)
 
 

@@ -20,6 +20,7 @@ from cachedesk.desk.formats import (
 from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.events import Argument, Op
 from cachedesk.engine.inspection import Held, KeyReport, Step, Winner
+from cachedesk.engine.wording import count_of
 
 VALUE_CELLS = 24
 """How much of a value a sentence shows."""
@@ -194,7 +195,7 @@ _AGREEMENTS = {
 
 def _log(report: KeyReport) -> PlaceView:
     dead = len(report.letters)
-    letters = (f"{number(dead)} dead {'letter' if dead == 1 else 'letters'}",) if dead else ()
+    letters = (count_of(dead, "dead letter"),) if dead else ()
     if not report.pending:
         return PlaceView("Log", "○", "empty", Look.QUIET, "nothing pending", letters)
     flying = sum(step.in_flight and not step.in_row for step in report.steps)
@@ -223,7 +224,9 @@ def _size_fact(held: Held) -> tuple[str, ...]:
 def _redis_answers(report: KeyReport) -> Verdict:
     holds = f"it holds {value_text(report.cached, VALUE_CELLS)}"
     if report.unlogged:
-        why = f"{holds}; {number(report.unlogged)} writes of it are in no log, and go with Redis"
+        are = "is" if report.unlogged == 1 else "are"
+        unlogged = f"{count_of(report.unlogged, 'write')} of it {are} in no log"
+        why = f"{holds}; {unlogged}, and lost if Redis is"
         return Verdict("Redis answers", why, Look.WARNING)
     if report.agrees:
         return Verdict("Redis answers", f"{holds}, the same as the truth", Look.WELL)

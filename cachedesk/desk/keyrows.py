@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cachedesk.desk.formats import ABSENT, UNKNOWN, compact, data_text
-from cachedesk.desk.keylist import Order, filtered, severity
+from cachedesk.desk.keylist import Order, filtered, matches, severity
 from cachedesk.desk.keystate import KeyState, key_state
 from cachedesk.engine.snapshot import HotKey
 
@@ -66,8 +66,8 @@ def rows_of(
 
     Args:
         hot: the keys, the hottest first.
-        selected: the key that the user chose. One that is no longer among the hot ones, or not
-            wanted, keeps a row at the end: a command on the selection must never reach another
+        selected: the key that the user chose. One that is no longer among the hot ones keeps a
+            row at the end, if it is wanted: a command on the selection must never reach another
             key than the one the user chose.
         before: the keys of the snapshot before.
         wanted: the filter; empty lists all.
@@ -82,7 +82,8 @@ def rows_of(
     elif order is Order.STATE:
         listed.sort(key=lambda pair: severity(pair[1].state))
     rows = [row for _, row in listed]
-    if selected is not None and all(row.key != selected for row in rows):
+    missing = selected is not None and all(row.key != selected for row in rows)
+    if selected is not None and missing and (not wanted or matches(selected, wanted)):
         rows[MOST_ROWS - 1 :] = []
         now = next((key for key in hot[:MOST_ROWS] if key.key == selected), None)
         rows.append(_cooled(selected) if now is None else _row(now, known.get(selected)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 
 from cachedesk.desk.app import DeskApp
+from cachedesk.desk.farewell import farewell, say
 from cachedesk.desk.first_time import is_first_time
 from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
@@ -69,7 +71,9 @@ def open_desk(
                 theme=look.theme,
                 greeting=look.hint and is_first_time(),
                 said=said,
+                folder=data,
             )
+            began = time.monotonic()
             with Deadline(session.close, lambda: signals.exit_code or 1) as deadline:
                 try:
                     session.start(on_error=app.exit)
@@ -81,6 +85,9 @@ def open_desk(
             raise
         NoticeApp("The desk cannot be opened", str(error)).run()
         return 2
+    books = session.books()
+    if books is not None and not signals.received.is_set():
+        say(farewell(time.monotonic() - began, books, data, app.saved))
     return status
 
 

@@ -141,8 +141,9 @@ def _depth_now(snapshot: Snapshot) -> str:
 
 def _depth_notes(snapshot: Snapshot) -> Notes:
     recent, seconds = _recent(snapshot)
-    written = sum(tick.writes for tick in recent) / seconds
-    applied = sum(tick.applied for tick in recent) / seconds
+    # Only what goes through the log: a write-through is applied and never waits here.
+    written = sum(tick.behind for tick in recent) / seconds
+    applied = max(0, sum(tick.applied - tick.through for tick in recent)) / seconds
     rows = sum(tick.rows for tick in recent) / seconds
     log = snapshot.log
     return (
@@ -223,7 +224,8 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "staleness",
         STALENESS,
-        "Lag: how long the oldest event has waited. Stale: reads behind the last write. "
+        "Lag: how long the oldest event has waited; p50 and p99: how long those had that were "
+        "applied in the last seconds. Stale: reads behind the last write. "
         "A column with a stale read or an unavailable call is marked with “!”. Divergent: keys "
         "that the auditor found to be other in Redis than the truth.",
         lag,
@@ -268,7 +270,11 @@ MEANINGS: tuple[tuple[str, str], ...] = (
         "How long each path took its caller in the last seconds: half of the calls were quicker "
         "than p50, all but one in a hundred than p99. The scale is logarithmic.",
     ),
-    ("Time axis", "▼ a fault begins, ━ it lasts, ▲ it ends, right under what it did."),
+    (
+        "Time axis",
+        "▼ a fault begins, ━ it lasts, ▲ it ends, right under what it did; ① where there is no "
+        "room for every name under its fault.",
+    ),
     (
         TITLES[KEYS],
         "The most used keys and their value in each place; the selection follows its key.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cachedesk.desk.formats import compact, size, size_of, span
+from cachedesk.desk.formats import ABSENT, compact, size, size_of, span
 from cachedesk.desk.headline import Tone
 from cachedesk.engine.snapshot import Health, Snapshot
 from cachedesk.engine.wording import TIMES, percent
@@ -28,10 +28,11 @@ def mark(health: Health, word: str) -> tuple[str, Tone]:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One figure with its label."""
+    """One figure with its label; ``brief`` says both, where there is no room for a label."""
 
     label: str
     value: str
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,15 @@ def redis_view(snapshot: Snapshot) -> PartView:
     redis = snapshot.redis
     if redis.word == STARTING:
         return PartView("Redis")
+    known = redis.known
     return PartView(
         "Redis",
         redis.health,
         redis.word,
-        Fact("memory", size_of(redis.memory_bytes, redis.maxmemory_bytes)),
-        _share(redis.memory_bytes, redis.maxmemory_bytes),
+        Fact("memory", size_of(redis.memory_bytes if known else None, redis.maxmemory_bytes)),
+        _share(redis.memory_bytes, redis.maxmemory_bytes) if known else None,
         (
-            Fact("keys", compact(redis.keys)),
+            Fact("keys", compact(redis.keys) if known else ABSENT),
             Fact("evicted", compact(redis.evicted)),
             Fact("restarts", compact(redis.restarts)),
             *((Fact("bypassed", f"{compact(redis.bypasses)}{TIMES}"),) if redis.bypasses else ()),
@@ -104,7 +106,11 @@ def worker_view(snapshot: Snapshot) -> PartView:
         "Worker",
         worker.health,
         worker.word,
-        Fact("batch", f"{compact(worker.batch_events)} or {span(worker.batch_age_seconds)}"),
+        Fact(
+            "batch",
+            f"{compact(worker.batch_events)} or {span(worker.batch_age_seconds)}",
+            f"batch {compact(worker.batch_events)}",
+        ),
         None,
         (
             Fact("rows", compact(worker.rows)),
@@ -121,15 +127,16 @@ def database_view(snapshot: Snapshot) -> PartView:
     database = snapshot.database
     if database.word == STARTING:
         return PartView("SQLite")
+    known = database.health is not Health.DOWN
     return PartView(
         "SQLite",
         database.health,
         database.word,
-        Fact("holds", f"{compact(database.rows)} rows"),
+        Fact("holds", f"{compact(database.rows) if known else ABSENT} rows"),
         None,
         (
-            Fact("file", size(database.bytes)),
-            Fact("wal", size(database.wal_bytes)),
+            # The newest rows are in the write-ahead log beside the file until a checkpoint.
+            Fact("disk", size(database.bytes + database.wal_bytes) if known else ABSENT),
             Fact("flush", span(snapshot.latencies.flush.p50)),
             Fact("read", span(snapshot.latencies.database.p50)),
         ),

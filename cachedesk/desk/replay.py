@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -62,6 +63,7 @@ class ReplayApp(DeskApp):
         player: what to show, and whom the keys of the replay steer.
         data_label: the recording's name, for the top line.
         follows: look at the player again and again; else only when a key was pressed.
+        folder: where pictures go.
     """
 
     # Before whatever has the focus: a list would take some of these keys.
@@ -69,9 +71,23 @@ class ReplayApp(DeskApp):
         replace(deed.binding, priority=True) for deed in _PLAYING
     ]
 
-    def __init__(self, player: Player, *, data_label: str = "", follows: bool = True) -> None:
+    def __init__(
+        self,
+        player: Player,
+        *,
+        data_label: str = "",
+        follows: bool = True,
+        folder: Path | None = None,
+    ) -> None:
         source = _Playing(player)
-        super().__init__(source, None, refresh_hz=None, data_label=data_label, deeds=REPLAY_DEEDS)
+        super().__init__(
+            source,
+            None,
+            refresh_hz=None,
+            data_label=data_label,
+            deeds=REPLAY_DEEDS,
+            folder=folder,
+        )
         self._player = player
         self._playing = source
         self._follows = follows

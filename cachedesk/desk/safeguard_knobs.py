@@ -5,16 +5,8 @@ from __future__ import annotations
 from cachedesk.desk.amounts import NotAnAmount
 from cachedesk.desk.knobs import Knob
 from cachedesk.engine.commands import Command, SetSafeguard
-from cachedesk.engine.safeguards import NAMES, TITLES, WITHOUT
+from cachedesk.engine.safeguards import LABELS, NAMES, TITLES, WITHOUT
 from cachedesk.engine.snapshot import Snapshot
-
-LABELS = {
-    "log": "log",
-    "read_repair": "read repair",
-    "effectively_once": "apply once",
-    "cold_restart": "cold restart",
-}
-"""The safeguards in a word or two."""
 
 _ON, _OFF = "on", "off"
 

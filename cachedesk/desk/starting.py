@@ -10,7 +10,7 @@ from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.commands import Command
 from cachedesk.engine.errors import Unavailable
 from cachedesk.engine.inspection import KeyReport
-from cachedesk.engine.snapshot import Snapshot
+from cachedesk.engine.snapshot import Books, Snapshot
 from cachedesk.lab.session import Session
 
 _STILL_STARTING = "the stack is still starting; try again in a moment"
@@ -71,6 +71,10 @@ class StartingSession:
             Unavailable: the session is not there yet.
         """
         return self._ready().inspect(key)
+
+    def books(self) -> Books | None:
+        """Return the books, also after the session was closed; ``None`` if it never opened."""
+        return None if self._session is None else self._session.stack.pending.books()
 
     def _ready(self) -> Session:
         if self._session is None:

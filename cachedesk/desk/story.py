@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.deeds import DEEDS, Deed, Group
+from cachedesk.desk.farewell import kept, say
 from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
 from cachedesk.desk.running import run_app
@@ -81,6 +82,7 @@ class StoryApp(DeskApp):
         refresh_hz: how often to pull snapshots; ``None``: only after a step, for a test.
         theme: the colours, by name; empty: the usual.
         follows: look again and again where the story is; else only after a step.
+        folder: where pictures go.
     """
 
     # Before whatever has the focus: a list would take some of these keys.
@@ -95,6 +97,7 @@ class StoryApp(DeskApp):
         refresh_hz: float | None = 2.0,
         theme: str = "",
         follows: bool = True,
+        folder: Path | None = None,
     ) -> None:
         super().__init__(
             told,
@@ -104,6 +107,7 @@ class StoryApp(DeskApp):
             data_label=told.scene().story,
             deeds=STORY_DEEDS,
             theme=theme,
+            folder=folder,
         )
         self._told = told
         self._follows = follows
@@ -177,24 +181,27 @@ class StoryApp(DeskApp):
             self.call_from_thread(self._puller.soon)
 
 
-def play(told: Told, look: Look, close: Callable[[], None], crash_folder: Path | None) -> int:
+def play(told: Told, look: Look, close: Callable[[], None], folder: Path | None) -> int:
     """Show a story on the desk until its user leaves.
 
     Args:
         told: the performance.
         look: how the desk looks.
         close: closes the performance when the desk does not leave in time after a signal.
-        crash_folder: where the traceback of a defect is kept.
+        folder: where pictures go, and the traceback of a defect is kept; ``None``: nowhere.
 
     Returns:
         The exit status: 0, or 1 when a claim is broken, or 128 and the number of a signal, or 70
         after a defect of the desk.
     """
     with Signals() as signals, Deadline(close, lambda: signals.exit_code or 1) as deadline:
-        app = StoryApp(told, refresh_hz=look.refresh_hz, theme=look.theme)
+        app = StoryApp(told, refresh_hz=look.refresh_hz, theme=look.theme, folder=folder)
 
         def leave() -> None:
             told.stop()
             app.exit()
 
-        return run_app(app, signals, deadline, crash_folder, leave)
+        status = run_app(app, signals, deadline, folder, leave)
+    if not signals.received.is_set():
+        say(kept(app.saved))
+    return status

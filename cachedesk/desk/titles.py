@@ -8,7 +8,7 @@ TITLES = {
     FLOW: "Flow",
     HIT_RATE: "Hit rate",
     QUEUE_DEPTH: "Queue depth",
-    STALENESS: "Staleness",
+    STALENESS: "Lag · staleness",
     LATENCY: "Latency",
     THROUGHPUT: "Throughput",
     KEYS: "Hot keys",

@@ -9,6 +9,9 @@ import os
 import stat
 from pathlib import Path
 
+PICTURES, RECORDINGS = "pictures", "recordings"
+"""Folders in a data directory where the desk puts what its user saves."""
+
 
 def why_not_here(path: Path, verb: str) -> str:
     """Return why a new file cannot be made at ``path``; nothing is changed.
@@ -43,9 +46,13 @@ def why_not_into(path: Path, found: os.stat_result, verb: str) -> str:
 
 
 def why_not_beside(path: Path, data: Path, verb: str) -> str:
-    """Return why ``path`` is not apart from the data directory, where all files have a meaning."""
+    """Return why ``path`` is not apart from the data directory, where all files have a meaning but
+    those in the folders for what a user saves."""
     try:
-        inside = path.resolve().is_relative_to(data.resolve())
+        path, data = path.resolve(), data.resolve()
+        inside = path.is_relative_to(data)
+        if path.parent in (data / PICTURES, data / RECORDINGS):
+            return ""
     except (OSError, ValueError, RuntimeError) as error:
         return f"{path} cannot be made: {reason(error)}"
     if inside:

@@ -29,6 +29,7 @@ Workload = Callable[[int], Iterator[Operation]]
 ARTICLES = 10_000
 USERS = 2_000
 ORDERS = 50_000
+_TOP_UP_CENTS = 50_000
 ALPHA = 1.0
 YCSB_KEYS = 10_000
 TWITTER_KEYS = 100_000
@@ -77,6 +78,7 @@ class _Article:
         self._articles = Zipf(articles, ALPHA)
         self._users = Zipf(USERS, ALPHA)
         self._orders = itertools.count()
+        self._purses: dict[int, int] = {}
 
     def operations(self) -> Iterator[Operation]:
         """Yield operations for ever."""
@@ -140,10 +142,20 @@ class _Article:
         user = self._user()
         cents = self._chance.randint(99, 9_999)
         return (
+            *self._top_up(user, cents),
             Operation(Verb.SET, b"order:%d" % number, b"user:%d cents:%d" % (user, cents)),
             Operation(Verb.SET, b"payment:%d" % number, b"paid %d" % cents),
             Operation(Verb.INCR, b"balance:user:%d" % user, -cents),
         )
+
+    def _top_up(self, user: int, cents: int) -> tuple[Operation, ...]:
+        """Pay in before the balance would fall below zero."""
+        held = self._purses.get(user, 0)
+        paid_in = _TOP_UP_CENTS if held < cents else 0
+        self._purses[user] = held + paid_in - cents
+        if not paid_in:
+            return ()
+        return (Operation(Verb.INCR, b"balance:user:%d" % user, paid_in),)
 
     def _article(self, what: bytes) -> bytes:
         return b"%s:article:%d" % (what, self._articles.draw(self._chance) + 1)

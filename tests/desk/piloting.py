@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from textual._xterm_parser import XTermParser
@@ -61,16 +62,17 @@ def desk(
     hz: float | None = None,
     inspector: Any = None,
     greeting: bool = False,
+    folder: Path | None = None,
 ) -> DeskApp:
     """Return an app over a healthy stack, unless told otherwise."""
-    source = source or FixedSource(HEALTHY)
     return DeskApp(
-        source,
+        source or FixedSource(HEALTHY),
         control,
         inspector=inspector,
         refresh_hz=hz,
         data_label="~/data",
         greeting=greeting,
+        folder=folder,
     )
 
 

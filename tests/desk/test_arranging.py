@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedesk.desk.arrangement import VAST_WIDTH, arranged
-from cachedesk.desk.buttons import height_of, places
+from cachedesk.desk.buttons import places
 from cachedesk.desk.deeds import DEEDS
+from cachedesk.desk.replay import REPLAY_DEEDS
+from cachedesk.desk.story import STORY_DEEDS
 from cachedesk.desk.timespan import NOW, WINDOWS, Timespan
 from cachedesk.desk.titles import (
     FLOW,
@@ -37,25 +38,27 @@ def test_what_the_user_wants_goes_before_what_is_usual_and_one_panel_before_all(
     assert arranged(80, {KEYS: False}, expanded=KEYS) == {KEYS}
 
 
-@given(st.integers(40, 300), st.integers(15, 90))
-def test_buttons_neither_overlap_nor_leave_the_bar(width, height):
-    placed = places(DEEDS, width, height)
-    assert {deed.name for deed in DEEDS if deed.usual} <= {place.deed.name for place in placed}
-    for one, other in pairwise(placed):
-        assert one.row < other.row or one.column + one.width < other.column
-    assert all(place.column + place.width <= width for place in placed)
-    assert height_of(placed) <= (3 if width >= 58 else 5)
+@given(st.integers(20, 300), st.sampled_from([DEEDS, STORY_DEEDS, REPLAY_DEEDS]))
+def test_buttons_are_one_row_that_neither_overlaps_nor_leaves_the_bar(width, deeds):
+    row = places(deeds, width)
+    assert {place.deed.name for place in row} >= {"menu", "help", "quit"}
+    for one, other in pairwise(row):
+        assert one.column + one.width < other.column
+    assert row[-1].column + row[-1].width <= width
+    if width >= 140:
+        assert {deed.name for deed in deeds if deed.usual} <= {place.deed.name for place in row}
 
 
-@pytest.mark.parametrize(("width", "height", "count"), [(58, 20, 15), (78, 24, 15)])
-def test_a_small_screen_has_two_rows_of_the_usual_buttons(width, height, count):
-    placed = places(DEEDS, width, height)
-    assert len(placed) == count
-    assert height_of(placed) == 2
+def test_a_narrow_screen_keeps_what_breaks_and_heals():
+    names = [place.deed.name for place in places(DEEDS, 78)]
+    assert names[:4] == ["kill-redis", "hold-redis-down", "crash-worker", "lock-database"]
+    assert {"heal", "pause-worker", "menu", "help", "quit"} <= set(names)
 
 
-def test_a_large_screen_has_a_button_for_everything():
-    assert len(places(DEEDS, 118, 40)) == len(DEEDS)
+def test_a_vast_screen_has_room_for_more_than_the_usual():
+    names = {place.deed.name for place in places(DEEDS, 238)}
+    assert {"filter", "sort", "record"} <= names
+    assert not any(name.startswith("panel") for name in names), "their frames carry the numbers"
 
 
 def test_zooming_goes_through_the_windows_and_stops_at_their_ends():

@@ -130,7 +130,7 @@ def test_the_strip_says_what_is_broken_and_for_how_long():
 
     async def script(pilot):
         text = screen_text(app)
-        assert "▲ database.lock 12.0 s left" in text
+        assert "▼ database.lock 12.0 s left" in text
         assert "◇ armed: worker.ack.before" in text
 
     drive(app, script)

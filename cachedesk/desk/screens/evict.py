@@ -14,12 +14,13 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cachedesk.desk.amounts import NotAnAmount, share
-from cachedesk.desk.formats import cut, data_text, number
+from cachedesk.desk.formats import cut, data_text
 from cachedesk.desk.keylist import filtered, pattern_of
 from cachedesk.desk.modal import Modal
 from cachedesk.engine.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
 from cachedesk.engine.policy import glob
 from cachedesk.engine.snapshot import Snapshot
+from cachedesk.engine.wording import count_of
 
 _SHOWN_CELLS = 40
 
@@ -132,7 +133,9 @@ class EvictScreen(Modal[Command | None]):
             if self._snapshot.safeguards.log
             else "the log is off: dirty ones are lost."
         )
-        held = f"Redis holds {number(keys)} {'key' if keys == 1 else 'keys'}; {kept}"
+        held = f"Redis holds {count_of(keys, 'key')}; {kept}"
+        if not self._snapshot.redis.known:
+            held = f"Redis does not answer, so what it holds is not known; {kept}"
         if self.typed.display and self._asks_for_a_pattern and (text := self.typed.value.strip()):
             hot = self._snapshot.hot
             alike = sum(glob(text).match(one.key) is not None for one in hot)

@@ -1,4 +1,5 @@
-"""The help screen: every key and every panel in a sentence, made from the lists they come from."""
+"""The help screen: the picture, what holds it together, then every key and every panel, made from
+the lists they come from."""
 
 from __future__ import annotations
 
@@ -13,6 +14,20 @@ from textual.widgets import Static
 from cachedesk.desk.deeds import Deed, Group
 from cachedesk.desk.modal import Modal
 from cachedesk.desk.panels import MEANINGS
+
+_PICTURE = """\
+         ┌─ hit ──▶ Redis    fast, may forget
+app ─────┼─ miss ─────────────────▶ SQLite
+         ├─ order, payment ───────▶ SQLite
+         └─ view, like ─▶ Log ─ worker ─▶ SQLite"""
+
+_SENTENCES = (
+    "Redis holds copies: it answers most reads, and may lose everything at any time.",
+    "SQLite holds the truth: a miss is read there, and put back into Redis.",
+    "An order or a payment is committed in SQLite before its call returns.",
+    "A view or a like is durable in the log when its call returns; the worker brings it to SQLite.",
+    "So accepted = applied + pending + dead at every instant: break anything and watch that line.",
+)
 
 
 class HelpScreen(Modal[None]):
@@ -35,11 +50,14 @@ class HelpScreen(Modal[None]):
         self._deeds = tuple(deeds)
 
     def compose(self) -> ComposeResult:
-        """Yield the keys by group, then the panels."""
+        """Yield the picture, five sentences, the keys by group, and the panels."""
         with VerticalScroll(id="help-box") as box:
             box.border_title = "The desk"
-            box.border_subtitle = "Esc closes"
+            box.border_subtitle = "↑ ↓ scroll · Esc closes"
             with VerticalGroup(classes="column"):
+                yield Static(_PICTURE, classes="picture", markup=False)
+                for sentence in _SENTENCES:
+                    yield Static(sentence, classes="sentence", markup=False)
                 if self._here:
                     yield Static("Here", classes="heading", markup=False)
                     yield Static(self._here, classes="here", markup=False)

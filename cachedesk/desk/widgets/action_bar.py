@@ -1,4 +1,4 @@
-"""The action bar: deeds as buttons that show their keys, so buttons and hints are one thing."""
+"""The action bar: the usual deeds as buttons that show their keys; the menu has the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.buttons import height_of, places
+from cachedesk.desk.buttons import places
 from cachedesk.desk.deeds import Deed, Group
 
 _KEYS = {
@@ -36,8 +36,6 @@ class DeedButton(Widget):
     ALLOW_SELECT = False
 
     words: reactive[str] = reactive("", layout=True)
-    off: reactive[bool] = reactive(False)
-    """Whether what it switches is off."""
 
     def __init__(self, deed: Deed) -> None:
         super().__init__(id=f"deed-{deed.name}")
@@ -46,14 +44,11 @@ class DeedButton(Widget):
         self.set_reactive(DeedButton.words, deed.label)
 
     def render(self) -> Content:
-        """Return the key, strong, and what it does; struck through when that is off."""
+        """Return the key, strong, and what it does."""
         key = _KEYS[self.deed.group]
         if self.deed.name == "heal":
             key = "bold $text-success"
-        look = "$foreground 80%"
-        if self.off:
-            key, look = "$foreground 75%", "$foreground 75% strike"
-        return Content.assemble((self.deed.shown_key, key), " ", (self.words, look))
+        return Content.assemble((self.deed.shown_key, key), " ", (self.words, "$foreground 80%"))
 
     async def on_click(self) -> None:
         """Do it, exactly as its key would."""
@@ -61,11 +56,11 @@ class DeedButton(Widget):
 
 
 class ActionBar(Widget):
-    """Rows of buttons, group by group, wrapped to the width; on a small screen only the usual."""
+    """One row of buttons: the usual deeds, and more where there is room."""
 
     DEFAULT_CSS = """
     ActionBar {
-        height: 2;
+        height: 1;
         padding: 0 1;
         background: $panel;
     }
@@ -88,21 +83,13 @@ class ActionBar(Widget):
         self.place_buttons()
 
     def place_buttons(self) -> None:
-        """Place, word or hide each button for the size of the screen."""
-        screen = self.app.size
+        """Place, word or hide each button for the width of the screen."""
         arranged = {
-            place.deed.name: place for place in places(self._deeds, screen.width - 2, screen.height)
+            place.deed.name: place for place in places(self._deeds, self.app.size.width - 2)
         }
-        self.styles.height = max(1, height_of(arranged.values()))
         for button in self.query(DeedButton):
             place = arranged.get(button.deed.name)
             button.display = place is not None
             if place is not None:
                 button.words = place.words
-                button.styles.offset = (place.column, place.row)
-
-    def mark_off(self, names: Iterable[str]) -> None:
-        """Show the deeds of these names as off, all others as on."""
-        off = frozenset(names)
-        for button in self.query(DeedButton):
-            button.off = button.deed.name in off
+                button.styles.offset = (place.column, 0)

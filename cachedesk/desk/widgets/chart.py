@@ -18,7 +18,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cachedesk.desk.formats import cut, left, right
-from cachedesk.desk.history import AxisCell, Name, Window, as_of, axis, mark_names
+from cachedesk.desk.history import AxisCell, Window, as_of, axis
+from cachedesk.desk.mark_names import MarkNames, Name, mark_names, numbers_on_axis
 from cachedesk.desk.panels import Notes, Panel
 from cachedesk.desk.scales import bar, step_up
 from cachedesk.desk.timespan import NOW, Timespan
@@ -85,10 +86,14 @@ class Rows:
         title = 0 if framed else 1
         time = 1 if height >= 5 else 0
         notes = min(notes, max(0, min(2, height - 6)) if height < 12 else height // 3)
-        least = 9 if framed else 10
-        names = min(max(1, names), 1 + (height - least) // 10)
+        names = min(max(1, names), cls.most_names(height, framed=framed))
         plot = max(1, height - title - notes - 1 - names - time)
         return cls(title, notes, plot, names, time)
+
+    @staticmethod
+    def most_names(height: int, *, framed: bool) -> int:
+        """Return how many lines of names there may be."""
+        return max(0, 1 + (height - (9 if framed else 10)) // 10)
 
 
 def joined(pieces: Sequence[str], width: int) -> str:
@@ -192,17 +197,19 @@ class Chart(Widget):
         window = Window.ending(
             view.at, view.tick_seconds, max(1, width - _GUTTER), view.timespan.seconds
         )
-        names = mark_names(view.marks, window, rows=1 + height // 10)
-        rows = Rows.within(height, framed=self._framed, notes=len(view.notes), names=len(names))
+        framed = self._framed
+        names = mark_names(view.marks, window, Rows.most_names(height, framed=framed))
+        lines_of_names = names.lines
+        rows = Rows.within(height, framed=framed, notes=len(view.notes), names=len(lines_of_names))
         lines = [self._title(width)] * rows.title
         lines += [
             _strip((left(joined(note, width), width), self._look("note")))
             for note in self.view.notes[: rows.notes]
         ]
         lines += self._plot(window, rows.plot)
-        lines.append(self._axis(window))
-        lines += [self._names(row) for row in names[: rows.names]]
-        lines += [_strip(("", self._look("axis")))] * (rows.names - len(names))
+        lines.append(self._axis(window, names))
+        lines += [self._names(row) for row in lines_of_names[: rows.names]]
+        lines += [_strip(("", self._look("axis")))] * (rows.names - len(lines_of_names))
         if rows.time:
             lines.append(self._time(window))
         return [
@@ -268,13 +275,15 @@ class Chart(Widget):
         label = self.panel.scale(self.top) if row == 0 else ""
         return right(label, _GUTTER - 1) + ("┤" if row == 0 else "│")
 
-    def _axis(self, window: Window) -> Strip:
+    def _axis(self, window: Window, names: MarkNames) -> Strip:
         fault, past, quiet = self._look("fault"), self._look("past-fault"), self._look("axis")
         alive = axis([mark for mark in self.view.marks if mark.end_at is None], window)
         pieces = [(right("0", _GUTTER - 1) + "┼", quiet)]
-        for cell, still in zip(axis(self.view.marks, window), alive, strict=True):
+        numbers = numbers_on_axis(self.view.marks, window, names.numbers)
+        cells = zip(axis(self.view.marks, window), alive, strict=True)
+        for column, (cell, still) in enumerate(cells):
             look = quiet if cell is AxisCell.QUIET else past if still is AxisCell.QUIET else fault
-            pieces.append((cell.value, look))
+            pieces.append((numbers.get(column, cell.value), look))
         return _strip(*pieces)
 
     def _names(self, row: Sequence[Name]) -> Strip:

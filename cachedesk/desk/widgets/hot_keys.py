@@ -138,6 +138,7 @@ class HotKeys(ScrollView, can_focus=True):
         self._entitle()
         if not self._chosen:
             self._select_for_the_user()
+        self._leave_the_unlisted()
         if in_sight and self._chosen:
             # Follow the key, but leave the list alone where the user has scrolled away from it.
             self._scroll_to_selection()
@@ -152,6 +153,7 @@ class HotKeys(ScrollView, can_focus=True):
         self._entitle()
         if wanted and not self._chosen and self._rows:
             self.selected = self._rows[0].key
+        self._leave_the_unlisted()
         self._scroll_to_selection()
 
     def watch_order(self) -> None:
@@ -191,7 +193,7 @@ class HotKeys(ScrollView, can_focus=True):
             return self._header(width)
         index = self.scroll_offset.y + y - 1
         if index == 0 and not self._rows:
-            said = "  no key is like the filter" if self._hot else "  no key has been used yet"
+            said = "  nothing matches the filter" if self._hot else "  no key has been used yet"
             return Strip([Segment(left(said, width), self._look("quiet"))])
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
@@ -208,8 +210,8 @@ class HotKeys(ScrollView, can_focus=True):
 
     def action_inspect(self) -> None:
         """Have the selected key explained."""
-        if self.selected is not None:
-            self.post_message(self.Inspect(self.selected))
+        if (key := self.in_reach) is not None:
+            self.post_message(self.Inspect(key))
 
     def on_click(self, event: events.Click) -> None:
         """Select the row that was clicked, explain it at the second click; sort by the column
@@ -238,6 +240,12 @@ class HotKeys(ScrollView, can_focus=True):
         return Order.USES
 
     @property
+    def in_reach(self) -> bytes | None:
+        """The selected key, if it is listed: a command must not reach a key out of sight."""
+        listed = any(row.key == self.selected for row in self._rows)
+        return self.selected if listed else None
+
+    @property
     def _selected_row(self) -> int:
         keys = [row.key for row in self._rows]
         return keys.index(self.selected) if self.selected in keys else 0
@@ -255,6 +263,11 @@ class HotKeys(ScrollView, can_focus=True):
         row = self._selected_row
         cooled = bool(self._rows) and self._rows[row].state is KeyState.COOLED
         if self._rows and (self.selected is None or cooled or not self._in_sight(row)):
+            self.selected = self._rows[0].key
+
+    def _leave_the_unlisted(self) -> None:
+        """Select the first key when the filter leaves out the selected one."""
+        if self._rows and self.in_reach is None:
             self.selected = self._rows[0].key
 
     def _select(self, index: int) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.formats import ABSENT, compact, left, right, span
+from cachedesk.desk.formats import compact, left, right, span
 from cachedesk.desk.scales import bar, step_up
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.engine.wording import percent
@@ -44,11 +44,10 @@ def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
         step_up(max(values, default=0.0), least)
         for values, least in ((depths, 100), (lags, 0.1), (rates, 100))
     )
-    lag = snapshot.lag
-    measured = f"p50 {span(lag.p50)} · p99 {span(lag.p99)}" if lag.count else ABSENT
+    waiting = span(snapshot.log.oldest_seconds)
     return (
         Trace("depth", compact(snapshot.log.depth), depths, most, compact(round(most))),
-        Trace("lag", measured, lags, oldest, span(oldest)),
+        Trace("lag", waiting, lags, oldest, span(oldest)),
         Trace("rows", f"{compact(rows)}/s", rates, fastest, f"{compact(round(fastest))}/s"),
         Trace("hit rate", percent(hits, reads), shares, 1.0, "100 %"),
     )

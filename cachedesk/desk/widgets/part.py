@@ -70,7 +70,7 @@ class Part(Widget):
             pieces += [
                 (left(view.word, _WORD_CELLS), _LOOKS[tone]),
                 (bar(view.fill, 1) if view.fill is not None else " ", self._gauge_look()),
-                (" " + left(view.lead.value, _LEAD_CELLS - 2), self._ink),
+                (" " + left(view.lead.brief or view.lead.value, _LEAD_CELLS - 2), self._ink),
             ]
         else:
             # A state that needs more words is no ordinary one: it is worth the leading figure.

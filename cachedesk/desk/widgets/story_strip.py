@@ -10,6 +10,8 @@ from textual.widget import Widget
 
 from cachedesk.lab.story.scene import Outcome, Scene
 
+CLOSED = "The stack of this story is closed; below is how it was last. ← plays the act again."
+
 
 @dataclass(frozen=True, slots=True)
 class StoryView:
@@ -55,6 +57,8 @@ class StoryStrip(Widget):
         lines += [_claim(claim) for claim in scene.claims if scene.ended and not scene.failed]
         if scene.failed:
             lines.append(Content.styled(f"✗ the story cannot go on: {scene.failed}", "$text-error"))
+        if scene.ended:
+            lines.append(Content.styled(CLOSED, "$foreground 75%"))
         return Content("\n").join(lines)
 
 

@@ -229,10 +229,11 @@ class DirtyKeys:
         if not events:
             return
         self._pending.lose_unlogged(events)
-        ids = ", ".join(str(event.seq) for event in itertools.islice(events, _MOST_TOLD))
+        ids = " ".join(f"#{event.seq}" for event in itertools.islice(events, _MOST_TOLD))
         more = f" and {len(events) - _MOST_TOLD:,} more" if len(events) > _MOST_TOLD else ""
+        lost = "write is" if len(events) == 1 else "writes are"
         self._announce(
-            EventKind.ERROR, f"{len(events):,} acknowledged writes are lost with Redis: {ids}{more}"
+            EventKind.ERROR, f"{len(events):,} acknowledged {lost} lost with Redis: {ids}{more}"
         )
 
     def _live(self) -> None:

@@ -12,6 +12,7 @@ from cachedesk.engine.database import Database
 from cachedesk.engine.errors import ConfigError, Unavailable
 from cachedesk.engine.faults.fault import Fault, as_seconds
 from cachedesk.engine.hindrance import Hindrance
+from cachedesk.engine.wording import span
 
 _LOCK_SECONDS = 5.0
 _LOCK_LOOK_SECONDS = 0.0002
@@ -149,7 +150,7 @@ class DatabaseSlow(_Hindering):
     def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
         seconds = as_seconds(argument) if argument else _SLOW_SECONDS
         slow = replace(hindrance, latency_seconds=seconds, patience_seconds=self._patience_seconds)
-        return slow, f"each answer of the database takes {seconds:g} s longer"
+        return slow, f"each call of the database takes {span(seconds)} longer"
 
     def _free(self, hindrance: Hindrance) -> Hindrance:
         return replace(hindrance, latency_seconds=0.0, patience_seconds=0.0)
