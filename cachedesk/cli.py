@@ -38,6 +38,7 @@ from cachedesk.output import (
     forget_output,
     is_served,
     is_terminal,
+    one_line,
     print_bytes,
     print_json,
     print_text,
@@ -228,7 +229,7 @@ def main() -> NoReturn:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "cachedesk"
-        said = " ".join(error.format_message().split())
+        said = one_line(error.format_message())
         click.echo(f'cachedesk: {said} See "{command} --help".', err=True)
         code = error.exit_code
     except click.Abort:
@@ -245,7 +246,7 @@ def main() -> NoReturn:
         elif not isinstance(error, CachedeskError):
             raise
         # A path may hold a line break.
-        click.echo(f"cachedesk: {' '.join(str(error).split())}", err=True)
+        click.echo(f"cachedesk: {one_line(str(error))}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -183,6 +183,7 @@ def _headless(
 
 
 def _played(story: Story, data: Path | None, *, told: bool) -> Account:
+    from cachedesk.engine.printable import printable
     from cachedesk.lab.story.account import folder_for, narrated, play
     from cachedesk.lab.story.scene import Scene
 
@@ -190,7 +191,7 @@ def _played(story: Story, data: Path | None, *, told: bool) -> Account:
 
     def tell(scene: Scene) -> None:
         nonlocal before
-        if lines := list(narrated(scene, before)):
+        if lines := list(narrated(printable(scene), before)):
             print_text("\n".join(lines))
         before = scene
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +14,27 @@ def print_json(value: object) -> None:
     """Print ``value`` as JSON on one line."""
     import msgspec
 
-    print_bytes(msgspec.json.encode(value) + b"\n")
+    text = msgspec.json.encode(value).decode()
+    print_bytes(_OBEYED.sub(_as_json_escape, text).encode() + b"\n")
+
+
+_MOST_LETTERS = 4_000
+_LONGEST_ESCAPE = len("\\U0010ffff")
+
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What a terminal may obey and JSON leaves as it is: C1 controls, and those of direction."""
+
+
+def _as_json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def print_text(text: str) -> None:
-    """Print ``text`` and a line break."""
-    print_bytes(text.encode(errors="surrogateescape") + b"\n")
+    """Print ``text`` and a line break; what a terminal would obey in it is escaped."""
+    from cachedesk.engine.printable import safe
+
+    lines = (safe(line, _LONGEST_ESCAPE * len(line)) for line in text.split("\n"))
+    print_bytes("\n".join(lines).encode() + b"\n")
 
 
 def print_bytes(raw: bytes) -> None:
@@ -34,7 +50,14 @@ def print_incomplete(missing: Sequence[str]) -> None:
     import click
 
     for what in missing:
-        click.echo(f"cachedesk: incomplete: {' '.join(what.split())}", err=True)
+        click.echo(f"cachedesk: incomplete: {one_line(what)}", err=True)
+
+
+def one_line(text: str) -> str:
+    """Return ``text``, which may tell what a stranger's file holds, as one line for a terminal."""
+    from cachedesk.engine.printable import safe
+
+    return safe(" ".join(text.split()), _MOST_LETTERS)
 
 
 def is_terminal() -> bool:

@@ -45,6 +45,7 @@ from cachedesk.engine.commands import (
 )
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.inspection import Inspector
+from cachedesk.engine.printable import printable
 from cachedesk.engine.safeguards import LABELS, NAMES
 from cachedesk.engine.snapshot import EventKind, Snapshot, Source
 
@@ -104,7 +105,10 @@ class DeskApp(TerminalApp):
         self._deeds = deeds_for(deeds, read_only=control is None)
         self.set_keymap({deed.name: deed.key for deed in deeds})
         self.desk = DeskScreen(
-            self._deeds, read_only=control is None, data_label=data_label, greeting=greeting
+            self._deeds,
+            read_only=control is None,
+            data_label=printable(data_label),
+            greeting=greeting,
         )
         self._puller = Puller(self, source, self._show, self.desk.lose)
         # A mode and not the default screen: Textual loads no stylesheet for the latter.
@@ -288,6 +292,8 @@ class DeskApp(TerminalApp):
             self.perform(command)
 
     def _show(self, snapshot: Snapshot) -> None:
+        # The one door through which text of strangers comes: a recording's, a trigger's.
+        snapshot = printable(snapshot)
         self.desk.apply(snapshot)
         if self._said and not is_starting(snapshot):
             told = " ".join((self._said, *recovered(snapshot)))

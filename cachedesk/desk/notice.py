@@ -11,6 +11,7 @@ from textual.containers import VerticalGroup
 from textual.widgets import Static
 
 from cachedesk.desk.terminal_app import TerminalApp
+from cachedesk.engine.printable import printable
 
 OCCUPIED = (
     "This desk is open in another tab",
@@ -37,8 +38,8 @@ class NoticeApp(TerminalApp):
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self.theme = "gruvbox"
-        self._heading = title
-        self._text = text
+        self._heading = printable(title)
+        self._text = printable(text)
 
     def compose(self) -> ComposeResult:
         """Yield the box."""

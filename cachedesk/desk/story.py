@@ -23,6 +23,7 @@ from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
 from cachedesk.desk.widgets.top_line import TopLine
 from cachedesk.engine.commands import Control
 from cachedesk.engine.inspection import Inspector
+from cachedesk.engine.printable import printable
 from cachedesk.engine.snapshot import Source
 from cachedesk.lab.signals import Signals
 from cachedesk.lab.story.scene import Scene
@@ -155,7 +156,7 @@ class StoryApp(DeskApp):
         self.exit(return_code=1 if scene.ended and broken else 0)
 
     def _look(self) -> None:
-        scene = self._told.scene()
+        scene = printable(self._told.scene())
         self.strip.view = StoryView(scene, self._goes_on)
         if scene.ended:
             self._goes_on = False

@@ -6,6 +6,7 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from contextlib import suppress
+from typing import Any
 
 from rich.console import RenderableType
 from textual import on
@@ -15,6 +16,7 @@ from textual.events import Event, Key
 from textual.message import Message
 
 from cachedesk.desk.modal import FinishOnce, Palette
+from cachedesk.engine.printable import printable
 
 _PATIENCE_SECONDS = 1.0
 """After this time the next key is taken, though the last one was not reported as taken."""
@@ -94,6 +96,10 @@ class TerminalApp(App[None]):
         """Open the command palette."""
         if self.use_command_palette and not isinstance(self.screen, CommandPalette):
             self.push_screen(Palette(id="--command-palette"))
+
+    def notify(self, message: str, **how: Any) -> None:
+        """Show a toast; its text may be an error that tells what a stranger's file holds."""
+        super().notify("\n".join(map(printable, message.split("\n"))), **how)
 
     def panic(self, *renderables: RenderableType) -> None:
         """Leave at once, and keep what Textual would have printed."""

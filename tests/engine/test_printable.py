@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.printable import safe
+from cachedesk.engine.printable import printable, safe
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,29 @@ def test_it_is_one_printable_line_of_limited_length(raw: bytes | str, most: int)
     shown = safe(raw, most)
     assert shown.isprintable()
     assert len(shown) <= most + 1
+
+
+@dataclass(frozen=True)
+class Inner:
+    text: str
+    number: int = 1
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner
+    many: tuple[Inner, ...] = ()
+    texts: tuple[str, ...] = ()
+    numbers: tuple[float, ...] = ()
+
+
+def test_every_text_in_a_value_is_made_fit() -> None:
+    bad = "a\x1b[2J\n  b"
+    made = printable(Outer(Inner(bad), (Inner("well"), Inner(bad)), (bad,), (1.0,)))
+    good = r"a\x1b[2J b"
+    assert made == Outer(Inner(good), (Inner("well"), Inner(good)), (good,), (1.0,))
+
+
+def test_what_is_fit_stays_the_same_object() -> None:
+    value = Outer(Inner("well"), (Inner("[red]markup[/]"),), ("x",), (1.0,))
+    assert printable(value) is value

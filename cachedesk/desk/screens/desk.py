@@ -31,6 +31,7 @@ from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.latency_table import LatencyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
+from cachedesk.engine.printable import printable
 from cachedesk.engine.snapshot import Snapshot
 
 GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
@@ -153,7 +154,7 @@ class DeskScreen(Screen[None]):
 
     def lose(self, reason: str) -> None:
         """Say that the source gives no snapshot, and why; what was shown last stays."""
-        self.lost = reason
+        self.lost = printable(reason)
 
     def start_filter(self) -> None:
         """Let the user type which keys to list."""

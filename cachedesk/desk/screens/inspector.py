@@ -24,6 +24,7 @@ from cachedesk.desk.widgets.key_lanes import KeyBars, KeyLanes
 from cachedesk.desk.widgets.place_card import LOOKS, PlaceCard
 from cachedesk.engine.commands import Command, EvictKey
 from cachedesk.engine.inspection import KeyReport
+from cachedesk.engine.printable import printable
 
 _LEGENDS = (
     "● accepted (○ before Redis had it) ◆ in Redis ■ in SQLite ▶ still waits",
@@ -107,6 +108,7 @@ class InspectorScreen(Modal[None]):
         """Show this report."""
         if not self.is_mounted:
             return
+        report = printable(report)
         self._report = report
         for card, view in zip(self.query(PlaceCard), places(report), strict=True):
             card.view = view
@@ -180,7 +182,7 @@ class InspectorScreen(Modal[None]):
             report = await in_background(self._fetch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the screen says so and goes on
             if self.is_mounted:
-                said = f"no answer: {type(error).__name__}: {error}"
+                said = printable(f"no answer: {type(error).__name__}: {error}")
                 self._say(Content.assemble((said, "bold $text-error")))
         else:
             if self.is_running:
