@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import zlib
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,14 @@ def test_what_is_cut_is_read_as_far_as_it_goes(file: Path, pack) -> None:
     assert 0 < found < 60_000
     assert "data ends in the middle" in reading.count.cut
     assert reading.count.unfinished is None
+
+
+def test_no_whole_line_before_the_cut_is_lost(file: Path) -> None:
+    raw = b"".join(b'["incr","k:%d",1]\n' % number for number in range(700))
+    packed = gzip.compress(raw)
+    file.write_bytes(packed[: len(packed) * 3 // 4])
+    whole = zlib.decompressobj(wbits=31).decompress(packed[: len(packed) * 3 // 4])
+    assert len(list(Reading(file).operations())) == whole.count(b"\n") > 100
 
 
 def test_operations_may_be_objects_and_a_dump_is_read_by_its_name(file: Path) -> None:

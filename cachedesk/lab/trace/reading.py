@@ -114,6 +114,11 @@ class Reading:
         self._format = FORMATS.get(found.name)
 
     @property
+    def name(self) -> str:
+        """What it is called in errors."""
+        return self._lines.name
+
+    @property
     def timed(self) -> bool:
         """Whether its lines say when they were written."""
         return self._format is not None and self._format.timed
@@ -272,9 +277,16 @@ def read(path: Path, ways: Ways = USUAL) -> Iterator[Operation]:
     """Yield the operations of the trace at ``path``.
 
     Raises:
-        TraceError: as for ``check``; operations before a malformed line have been yielded.
+        TraceError: as for ``check``, or it could not be read to its end; operations before that
+            have been yielded.
     """
-    return Reading(path, ways).operations()
+    return _all_of(Reading(path, ways))
+
+
+def _all_of(reading: Reading) -> Iterator[Operation]:
+    yield from reading.operations()
+    if reading.count.cut:
+        raise TraceError(f"{reading.name}: {reading.count.cut}")
 
 
 def _may_be_timed(name: str) -> bool:

@@ -31,6 +31,7 @@ LINE_BYTES = 16 * 1024 * 1024
 
 _LOOK_SECONDS = 0.2
 _BOM = b"\xef\xbb\xbf"
+_CUT = "the trace cannot be unpacked to its end"
 _START_BYTES = 64 * 1024
 _MOST_LAYERS = 4
 _BAD_DATA = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
@@ -69,6 +70,22 @@ class _Raw(io.RawIOBase):
         if self._owned and not self.closed:
             os.close(self._descriptor)
         super().close()
+
+
+class _Unpacked(io.RawIOBase):
+    """What a packed file holds, as far as it goes: a read that would wait for more gives what there
+    is, so that nothing is lost before the place where the file is cut off."""
+
+    def __init__(self, packed: Any) -> None:
+        self._packed = packed
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._packed.read1(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class Lines:
@@ -165,11 +182,11 @@ class Lines:
                     line = self._stream.readline(LINE_BYTES)
                 return TooLong(f"it is over {LINE_BYTES:,} bytes long")
         except EOFError:
-            why = f"its {self._packed} data ends in the middle"
+            why = f"{_CUT}: its {self._packed} data ends in the middle"
         except _BAD_DATA as error:
-            why = f"its {self._packed} data is damaged: {error}"
+            why = f"{_CUT}: its {self._packed} data is damaged: {error}"
         except OSError as error:
-            why = f"it cannot be read on: {_said(error)}"
+            why = f"the trace cannot be read to its end: {_said(error)}"
         else:
             if self._given_up.is_set() and not line.endswith(b"\n"):
                 return None
@@ -203,7 +220,9 @@ class Lines:
             for name, signs, unpacked in _PACKED:
                 if start.startswith(signs):
                     self._packed = name
-                    self._stream = io.BufferedReader(unpacked(self._stream), _START_BYTES)
+                    self._stream = io.BufferedReader(
+                        _Unpacked(unpacked(self._stream)), _START_BYTES
+                    )
                     break
             else:
                 if what := foreign.named(start):
