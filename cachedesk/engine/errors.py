@@ -70,6 +70,10 @@ class Damaged(DataDirectoryError):
     """A file in the data directory is damaged, or does not belong to the others."""
 
 
+class OtherVersion(Damaged):
+    """A file is whole, but a newer or a very early cachedesk wrote it."""
+
+
 def not_opened(what: str, error: Exception) -> DataDirectoryError:
     """Return what to raise when SQLite could not open ``what``: only a file whose content is wrong
     is damaged; one that is locked, or on a disk that fails, is whole and may open later."""

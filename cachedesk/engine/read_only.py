@@ -10,6 +10,10 @@ from pathlib import Path
 from cachedesk.engine.errors import Damaged, DataDirectoryError
 
 ADVICE = "restore the whole data directory from one backup"
+MADE_EARLY = (
+    "was made by a cachedesk from before the first version, which this one does not read; choose"
+    " another --data, or read it with the one that made it"
+)
 OR_RECOVER = ', or see "cachedesk recover --help" if only the log was lost'
 
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

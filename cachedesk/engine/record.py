@@ -10,10 +10,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from math import isfinite
+from typing import Any
 
 import msgspec
 
-from cachedesk.engine.errors import Damaged
+from cachedesk.engine.errors import Damaged, OtherVersion
 from cachedesk.engine.events import Op, WriteEvent
 
 VERSION = 1
@@ -44,7 +45,8 @@ def decode(data: bytes) -> Record:
     """Return the record in ``data``.
 
     Raises:
-        Damaged: the checksum or the form is wrong, or a newer cachedesk wrote it.
+        Damaged: the checksum or the form is wrong.
+        OtherVersion: a newer cachedesk wrote it.
     """
     if not isinstance(data, bytes):
         raise Damaged("it is no record")
@@ -54,9 +56,9 @@ def decode(data: bytes) -> Record:
     try:
         record = _decoder.decode(body)
     except msgspec.MsgspecError as error:
+        _check_version(body)
         raise Damaged(str(error)) from error
-    if record.version != VERSION:
-        raise Damaged(f"format {record.version}, this cachedesk reads {VERSION}")
+    _check_version(body)
     if not record.events:
         raise Damaged("it holds no events")
     before = 0
@@ -70,3 +72,15 @@ def decode(data: bytes) -> Record:
             raise Damaged(f"its event {event.seq} is none that cachedesk writes")
         before = event.seq
     return record
+
+
+def _check_version(body: bytes) -> None:
+    """Look at the version alone: of a later one, all the rest may have another form."""
+    try:
+        version, *_ = msgspec.msgpack.decode(body, type=list[Any])
+    except (msgspec.MsgspecError, ValueError):
+        return
+    if isinstance(version, int) and version > VERSION:
+        raise OtherVersion(f"format {version}, this cachedesk reads {VERSION}")
+    if version != VERSION:
+        raise Damaged(f"format {version}, this cachedesk reads {VERSION}")

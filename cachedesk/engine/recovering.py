@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.errors import Damaged, DataDirectoryError
+from cachedesk.engine.errors import Damaged, DataDirectoryError, OtherVersion
 from cachedesk.engine.soundness import (
     LogFacts,
     check_acked,
@@ -44,8 +44,13 @@ def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
         Damaged: the database is not whole; nothing was changed.
         DataDirectoryError: events would be lost and that was not accepted; nothing was changed.
     """
-    with suppress(Damaged):
+    try:
         examine(directory)
+    except OtherVersion:
+        raise
+    except Damaged:
+        pass
+    else:
         return "nothing is wrong with the data directory; nothing was changed"
     numbers = database_numbers(directory)
     said = _witness(directory)
@@ -91,10 +96,12 @@ def _witness(directory: DataDirectory) -> Testimony | None:
 
 def _log(directory: DataDirectory, epoch: int) -> LogFacts | None:
     path = directory.log / "log.db"
-    with suppress(DataDirectoryError, OSError):
-        if path.stat().st_size:
-            return log_facts(path, epoch)
-    return None
+    try:
+        return log_facts(path, epoch) if path.stat().st_size else None
+    except OtherVersion:
+        raise
+    except (DataDirectoryError, OSError):
+        return None
 
 
 def _lost(numbers: dict[str, int], said: Testimony | None) -> str:

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from cachedesk.engine.continuity import check_continuity
 from cachedesk.engine.directory import DataDirectory
 from cachedesk.engine.durable_queue import MARKS
-from cachedesk.engine.errors import Damaged, not_opened
-from cachedesk.engine.read_only import ADVICE, OR_RECOVER, has_wal, looking_at
+from cachedesk.engine.errors import Damaged, OtherVersion, not_opened
+from cachedesk.engine.read_only import ADVICE, MADE_EARLY, OR_RECOVER, has_wal, looking_at
 from cachedesk.engine.record import decode
 from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
 from cachedesk.engine.witness import Testimony, testimony
@@ -26,6 +26,7 @@ from cachedesk.engine.witness import Testimony, testimony
 _LOG_TABLE = "queue_events"
 _LOG_COLUMNS = {"_id", "data", "timestamp"}
 _NUMBERS = {"newest_seq", "log_seq", "log_epoch", "live_rows"}
+_ADDED_EARLY = {"live_rows"}
 _DATABASE_STEPS = {"meta": {"commits": 1, "openings": 1, "log_epoch": None}}
 # A put on a disk that was full for a fault's sake may have counted twice.
 _LOG_STEPS = {"sqlite_sequence": {_LOG_TABLE: 2}, MARKS: {"acks": 1}}
@@ -97,6 +98,8 @@ def log_facts(log: Path, epoch: int) -> LogFacts:
         return LogFacts(0, 0)
     try:
         return _log_facts(log, epoch)
+    except OtherVersion:
+        raise
     except Damaged as error:
         raise Damaged(f"{error}{OR_RECOVER}") from None
 
@@ -171,7 +174,7 @@ def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
         raise Damaged(f"the database {path} was not made by cachedesk; choose another --data")
     ((version,),) = connection.execute("PRAGMA user_version")
     if version > SCHEMA_VERSION:
-        raise Damaged(
+        raise OtherVersion(
             f"the database {path} is of version {version}, this cachedesk knows {SCHEMA_VERSION};"
             " upgrade cachedesk"
         )
@@ -185,6 +188,8 @@ def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
             )
     numbers = dict(connection.execute("SELECT name, number FROM meta"))
     if not numbers.keys() >= _NUMBERS:
+        if version == 1 and numbers.keys() == _NUMBERS - _ADDED_EARLY:
+            raise OtherVersion(f"the database {path} {MADE_EARLY}")
         missing = ", ".join(sorted(_NUMBERS - numbers.keys()))
         raise Damaged(f"the table meta of the database {path} lacks {missing}; {ADVICE}")
     return numbers
@@ -227,6 +232,11 @@ def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int
     for number, data in connection.execute(f"SELECT _id, data FROM {_LOG_TABLE} ORDER BY _id"):
         try:
             record = decode(data)
+        except OtherVersion as error:
+            raise OtherVersion(
+                f"the write-behind log {path} has a record of another version ({error}); upgrade"
+                " cachedesk"
+            ) from None
         except Damaged as error:
             raise Damaged(
                 f"the write-behind log {path} is damaged at record {number} ({error}); nothing was"

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cachedesk.engine.directory import new_private
-from cachedesk.engine.errors import Damaged
-from cachedesk.engine.read_only import ADVICE, OR_RECOVER
+from cachedesk.engine.errors import Damaged, OtherVersion
+from cachedesk.engine.read_only import ADVICE, MADE_EARLY, OR_RECOVER
 
 _MAGIC = b"cdwitns1"
 _FORM = struct.Struct("<8sQQQQQQ")
@@ -31,6 +31,8 @@ _LOG_SEQ, _ROW_SEQ, _OPEN, _ACKED_SEQ, _OPENINGS = 16, 24, 32, 40, 48
 
 # Without the last two numbers, as the first cachedesk wrote it; they begin at 0.
 _OLD_BYTES = 40
+# Of two commits before the first version.
+_EARLY_BYTES = (24, 32)
 
 
 class Testimony(NamedTuple):
@@ -52,6 +54,7 @@ def testimony(path: Path) -> Testimony:
     """
     with path.open("rb") as file:
         data = file.read(_FORM.size + 1)
+    _check_version(path, data)
     if len(data) not in (_OLD_BYTES, _FORM.size):
         raise Damaged(
             f"the witness {path} is damaged ({path.stat().st_size} bytes instead of {_FORM.size});"
@@ -65,6 +68,16 @@ def testimony(path: Path) -> Testimony:
             f"the witness {path} is damaged (it is another kind of file); {ADVICE}{OR_RECOVER}"
         )
     return Testimony(epoch, log_seq, row_seq, bool(was_open), acked_seq, openings)
+
+
+def _check_version(path: Path, data: bytes) -> None:
+    kind, version = data[: len(_MAGIC) - 1], data[len(_MAGIC) - 1 : len(_MAGIC)]
+    if kind != _MAGIC[:-1]:
+        return
+    if version > _MAGIC[-1:]:
+        raise OtherVersion(f"the witness {path} is of a newer version; upgrade cachedesk")
+    if len(data) in _EARLY_BYTES:
+        raise OtherVersion(f"the witness {path} {MADE_EARLY}")
 
 
 class Witness:

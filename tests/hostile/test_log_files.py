@@ -114,7 +114,12 @@ DAMAGED = [
     refused("record a pickle", record(pickle.dumps(print)), Damaged, AT, "checksum"),
     refused("record no msgpack", record(sealed(b"\xc1" * 50)), Damaged, AT),
     refused("record another form", body({"a": 1}), Damaged, AT),
-    refused("record newer", body(99, "EPOCH", []), Damaged, AT, "format 99"),
+    refused("record newer", body(99, "EPOCH", []), Damaged, "format 99", "upgrade cachedesk"),
+    refused("record newer, of another form", body(2, {"a": 1}), Damaged, "format 2", "upgrade"),
+    refused("record of version 0", body(0, "EPOCH", [event()]), Damaged, AT, "format 0"),
+    refused(
+        "witness newer", write("log/witness", b"cdwitns2" + bytes(80)), Damaged, "upgrade cachedesk"
+    ),
     refused(
         "record of another log", record(encode(7, [WriteEvent(*event())])), Damaged, "different"
     ),

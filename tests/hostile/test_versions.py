@@ -1,0 +1,75 @@
+"""Data directories that earlier versions made open for ever; newer ones are refused as they are."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+from engine.scenarios import PATIENT, running
+
+import cachedesk
+from cachedesk.engine.errors import OtherVersion
+
+from .cases import check_message, digest, truth
+
+GOLDEN = Path(__file__).parent / "golden"
+OPEN = ["schema-1", "schema-2", "schema-2-marked"]
+TRUTH = {
+    **{b"order:%03d" % number: b"paid %d" % number for number in range(20)},
+    **{b"session:%d" % number: b"since %d" % number for number in range(2, 10)},
+    b"session:0": b"later",
+    b"session:new": b"a",
+    b"balance:1": b"41",
+    b"views:1": b"10",
+    b"views:2": b"6",
+    b"views:bad": b"text",
+    b"bytes:\x00": b"\x00\xff" * 8,
+}
+
+
+def unpacked(name: str, to: Path) -> Path:
+    with tarfile.open(GOLDEN / f"{name}.tar.xz") as archive:
+        archive.extractall(to, filter="data")
+    return to
+
+
+@pytest.mark.parametrize("stop", ["closed", "killed"])
+@pytest.mark.parametrize("name", OPEN)
+def test_it_is_read_flushed_written_and_read_again(name: str, stop: str, tmp_path: Path) -> None:
+    data = unpacked(name, tmp_path) / stop
+    with running(data, PATIENT) as stack:
+        assert dict(stack.layer.items()) == TRUTH
+        assert stack.layer.read("views:1").pending == 1
+        books = stack.snapshot().books
+        assert (books.pending, books.dead, books.balanced) == (6, 1, True)
+        (letter,) = stack.layer.dead_letters()
+        assert (letter.key, letter.attempts) == (b"views:bad", 1)
+    with running(data) as stack:
+        stack.layer.drain(10)
+        assert dict(stack.layer.items()) == TRUTH
+        stack.layer.set("views:bad", b"1", policy="write-through")
+        stack.layer.replay_dead(letter.seq)
+        assert stack.layer.incr("views:2") == 7
+        stack.layer.delete("order:000")
+        stack.layer.drain(10)
+    changed = {**TRUTH, b"views:bad": b"6", b"views:2": b"7"}
+    del changed[b"order:000"]
+    assert truth(data) == changed
+
+
+@pytest.mark.parametrize("name", ["early-1", "early-2"])
+def test_one_from_before_the_first_version_is_called_old_and_left_as_it_is(
+    name: str, tmp_path: Path
+) -> None:
+    data = unpacked(name, tmp_path) / "closed"
+    before = digest(data)
+    with pytest.raises(OtherVersion) as caught:
+        cachedesk.open(data).close()
+    check_message(str(caught.value), ["from before the first version"])
+    assert digest(data) == before
+
+
+def test_each_archive_is_tried() -> None:
+    names = {path.name.removesuffix(".tar.xz") for path in GOLDEN.glob("*.xz")}
+    assert names == {*OPEN, "early-1", "early-2"}
