@@ -39,16 +39,17 @@ def parse(line: bytes) -> Record:
     line = line.strip()
     if not line:
         return NOTHING
-    fields = line.split(b",")
+    # A key may hold a comma; nothing else does.
+    time, *rest = line.split(b",", 1)
+    fields = [time, *(part for each in rest for part in each.rsplit(b",", _FIELDS - 2))]
     if len(fields) < _FIELDS:
         raise Wrong(
             f"{len(fields)} fields instead of 7: timestamp, key, key size, value size, client,"
             " operation, TTL"
         )
-    # A key may hold a comma; nothing else does.
-    key = b",".join(fields[1 : len(fields) - 5])
+    key = fields[1]
     try:
-        at, size = float(fields[0]), int(fields[-4])
+        at, size = float(time), int(fields[-4])
     except ValueError:
         raise Wrong("the timestamp or the value size is not a number") from None
     if not math.isfinite(at):
