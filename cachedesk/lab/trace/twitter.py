@@ -21,6 +21,7 @@ from cachedesk.lab.trace.record import (
     made_up,
     put,
     record,
+    shown,
 )
 
 READS = (b"get", b"gets")
@@ -66,4 +67,4 @@ def parse(line: bytes) -> Record:
         return record(at, add(key, 1 if operation == b"incr" else -1), expiry=expiry)
     if operation in OPERATIONS:
         return Record((), at, operation.decode(), differs=True)
-    raise Wrong(f"there is no operation {operation.decode(errors='replace')!r}")
+    raise Wrong(f"there is no operation {shown(operation)}")
