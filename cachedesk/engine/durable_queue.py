@@ -21,6 +21,9 @@ _BALLAST = Ballast("queue_events", "data, timestamp", ":blob, -1", "timestamp = 
 MARKS = "cachedesk_marks"
 """The table that says up to which seq the log was acked (``acked_seq``), and how often."""
 
+_FREE_BYTES = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
+_MUCH_FREE_BYTES = 1024 * 1024
+
 _MAKE_MARKS = (
     f"CREATE TABLE IF NOT EXISTS {MARKS} (name TEXT PRIMARY KEY, number INTEGER NOT NULL)",
     f"INSERT OR IGNORE INTO {MARKS} (name, number) VALUES ('acked_seq', 0), ('acks', 0)",
@@ -108,6 +111,19 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
     def forked(self) -> None:
         """Leave the connections open, which belong to the parent process."""
         leave_open((self._getter, self._putter))
+
+    def shrink(self) -> None:
+        """Give back to the disk what a queue that is empty does not need. (SQLite keeps the pages
+        of what was deleted; it rewrites the file by way of the ``-wal`` file, so a kill in the
+        middle leaves the old file or the new one.)"""
+        with self.action_lock, self.tran_lock:
+            connection = self._putter
+            (free,) = connection.execute(_FREE_BYTES).fetchone()
+            if free < _MUCH_FREE_BYTES or self._select() is not None:
+                return
+            # On a disk that is full or fails, it stays as large as it is.
+            with suppress(sqlite3.Error):
+                connection.execute("VACUUM")
 
     def head(self) -> int | None:
         """Return the number of the oldest item, ``None`` when there is none."""

@@ -355,6 +355,10 @@ class WriteBehindLog:
 
     def close(self) -> None:
         """Close the files; the witness remembers that it was done in order."""
+        # An interrupt may have closed it already, and what is not at its path is let alone.
+        with suppress(sqlite3.Error):
+            if not self.files.trouble:
+                self._queue.shrink()
         self._queue.close()
         self._reach("close.witness.before")
         self.witness.close()

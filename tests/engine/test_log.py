@@ -326,3 +326,27 @@ def test_any_order_delivers_each_event_until_it_is_acked(
 def test_the_serializer_of_the_queue_is_ours(log: WriteBehindLog) -> None:
     assert "pickle" not in repr(log._queue._serializer)
     assert log._queue._serializer.loads(b"\x80\x04N.") == b"\x80\x04N."
+
+
+def test_the_file_of_an_emptied_log_shrinks_when_it_is_closed(tmp_path: Path) -> None:
+    log = WriteBehindLog(tmp_path)
+    for seq in range(1, 9):
+        event = WriteEvent(seq, Op.SET, b"k", b"x" * 1_000_000, 1.0)
+        log.append([event])
+        log.publish([event])
+    log.read(6)
+    log.ack(6)
+    log.close()
+    assert log.path.stat().st_size > 5_000_000, "what waits is not moved about"
+    log = WriteBehindLog(tmp_path)
+    assert [event.seq for event in log.recover(6)] == [7, 8]
+    log.publish(log.recover(6))
+    log.read(8)
+    log.ack(8)
+    log.close()
+    assert log.path.stat().st_size < 100_000
+    log = WriteBehindLog(tmp_path)
+    assert log.recover(8) == []
+    append(log, 9)
+    assert seqs(log.read(1)) == [9]
+    log.close()

@@ -288,6 +288,9 @@ class ModelQueue:
         primitives.turn("log.reopen")
         _disk.reopen_log()
 
+    def shrink(self) -> None:
+        """The model's file has no size."""
+
     def head(self) -> int | None:
         primitives.turn("log.head")
         return min(_disk.records, default=None)
