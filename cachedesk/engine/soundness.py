@@ -4,8 +4,8 @@ Opening already changes a file: SQLite makes an empty one its own and moves a ``
 its database. So whatever is damaged, foreign, or from another backup than the rest is found here
 first, and the refusal leaves every byte as it was (promise 9).
 
-Two things are known to two files each, so that one of them cannot be replaced unnoticed: which
-log the database belongs to, and how often both were opened together.
+Three things are known to two files each, so that one of them cannot be replaced unnoticed: which
+log the database belongs to, how often both were opened together, and how far the log was acked.
 """
 
 from __future__ import annotations
