@@ -36,12 +36,15 @@ class Terminal:
         size: tuple[int, int] = (100, 30),
     ) -> None:
         line = [*arguments] if command else [python, "-m", "cachedesk", *arguments]
-        variables = {**os.environ, "TERM": "xterm-256color", **(environment or {})}
+        # The size is that of the terminal; xdist's workers have these variables.
+        usual = {"TERM": "xterm-256color", "COLUMNS": None, "LINES": None}
+        variables = {**os.environ, **usual, **(environment or {})}
         variables = {name: value for name, value in variables.items() if value is not None}
         self.pid, self._screen = pty.fork()
         if self.pid == 0:
+            # By the child: on a busy machine it may look before the parent has its turn.
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", *reversed(size), 0, 0))
             os.execvpe(line[0], line, variables)  # type: ignore[arg-type]
-        fcntl.ioctl(self._screen, termios.TIOCSWINSZ, struct.pack("HHHH", *reversed(size), 0, 0))
         self.shown = b""
         self.status: int | None = None
 

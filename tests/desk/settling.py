@@ -8,7 +8,6 @@ early; and one with busy threads never seems idle, so that each key costs a seco
 from __future__ import annotations
 
 import asyncio
-import time
 from asyncio import AbstractEventLoop
 
 import textual.app
@@ -16,17 +15,18 @@ import textual.pilot
 from textual._context import active_app
 
 _SOON_SECONDS = 0.02
-_QUIET_TURNS = 3
+_QUIET_TURNS, _MOST_TURNS = 3, 300
 
 
 async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
     """Return once the event loop has nothing to run, now and in the next moment, and no worker of
-    the app is under way; after ``max_sleep`` seconds, workers are not waited for any longer."""
+    the app is under way. What never ends is waited for by turns and not by time, of which a busy
+    machine gives little."""
     loop = asyncio.get_running_loop()
-    gives_up_at = time.monotonic() + max_sleep
-    quiet = 0
+    quiet = turns = 0
     while quiet < _QUIET_TURNS:
-        patient = time.monotonic() < gives_up_at
+        turns += 1
+        patient = turns < _MOST_TURNS
         if patient and _workers_run():
             quiet = 0
             await asyncio.sleep(0.002)

@@ -22,7 +22,7 @@ from cachedesk.engine.commands import (
 from cachedesk.engine.safeguards import Safeguards
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
-from .scenes import EMPTY, HEALTHY, FixedSource
+from .scenes import HEALTHY, FixedSource
 
 MIB = 1024 * 1024
 
@@ -127,7 +127,7 @@ def test_the_refresh_rate_changes_how_often_the_desk_looks():
 
 def test_without_a_workload_its_rate_cannot_be_turned():
     control = RecordingControl()
-    app = desk(control, FixedSource(EMPTY))
+    app = desk(control, FixedSource(replace(HEALTHY, workload="", rate=None)))
 
     async def script(pilot):
         await pilot.press("s", "down", "down", "down", "right", "enter")

@@ -15,7 +15,7 @@ TOO_MUCH = "above 100"
 
 def execute(directory: Path, *statements: str) -> list[tuple[object, ...]]:
     """Run statements on the database by a connection of its own; return the last one's rows."""
-    other = sqlite3.connect(directory / "cachedesk.db", timeout=10)
+    other = sqlite3.connect(directory / "cachedesk.db", timeout=60)
     try:
         with other:
             for statement in statements:

@@ -117,6 +117,7 @@ def test_a_write_in_flight_is_not_divergent(stack: Stack, policy: str, moment: s
         stack.failpoints, moment, stack.layer.set, "order:1", b"new", policy=policy
     ) as write:
         looking = Task(stack.auditor.look)
+        # Time to be wrong in: what it says too early is seen, and slowness fails nothing.
         looking.join(0.1)
         assert stack.snapshot().audit.divergent == 0
     write.result()

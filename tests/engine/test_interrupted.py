@@ -108,7 +108,7 @@ def test_a_write_under_way_when_the_stack_is_closed(
         cache.set("key", 5, policy=policy)
         with held_at(stack.failpoints, point, cache.incr, "key", policy=policy) as task:
             closing = Task(cache.close)
-            closing.join(0.05)
+            until(lambda: cache._door.shut)
         closing.result()
         try:
             possible = {b"%d" % task.result()}
@@ -129,7 +129,7 @@ def test_a_read_under_way_when_the_stack_is_closed(tmp_path: Path, point: str) -
         cache.evict("*")
         with held_at(stack.failpoints, point, cache.get, "key") as task:
             closing = Task(cache.close)
-            closing.join(0.05)
+            until(lambda: cache._door.shut)
         closing.result()
         with suppress(Closed, Unavailable):
             assert task.result() == b"x"

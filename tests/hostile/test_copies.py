@@ -33,7 +33,7 @@ def flush(stack: Stack) -> None:
     """Write both ways and flush, so that every file changes and the log lets go of events."""
     stack.layer.write_many([("set", b"session:%d" % it, b"x" * 500) for it in range(100)])
     stack.layer.incr("order:count")
-    stack.layer.drain(10)
+    stack.layer.drain(60)
 
 
 def begin_again(path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_log_that_let_go_of_what_the_database_lacks_is_refused(tmp_path: Path)
         flush(stack)
         stack.layer.set("session:1", b"pending")
         take(tmp_path / "data", copy, DATABASE, DATABASE_WAL, WITNESS)
-        stack.layer.drain(10)
+        stack.layer.drain(60)
         stack.layer.set("session:2", b"later")
         take(tmp_path / "data", copy, LOG, LOG_WAL)
     case = refused("torn", lambda _: None, Damaged, "is older than the write-behind log")
@@ -106,9 +106,9 @@ def test_log_first_is_whole(tmp_path: Path) -> None:
         stack.layer.incr("views:1", 5)
         before = dict(stack.layer.items())
         take(tmp_path / "data", copy, WITNESS, LOG, LOG_WAL)
-        stack.layer.drain(10)
+        stack.layer.drain(60)
         stack.layer.incr("views:1", 5)
-        stack.layer.drain(10)
+        stack.layer.drain(60)
         take(tmp_path / "data", copy, DATABASE, DATABASE_WAL)
     assert truth(copy) == {**before, b"views:1": b"10"}
 
