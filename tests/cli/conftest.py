@@ -38,7 +38,7 @@ def cachedesk() -> Command:
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env=environment,
-            timeout=120,
+            timeout=600,
         )
 
     return run
