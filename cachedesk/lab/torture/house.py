@@ -26,11 +26,11 @@ def left_behind(place: Place, *, killed: bool, disk_failed: bool = False) -> lis
     """Return a sentence for everything that a dead process under test should not have left: a
     process, a file that is not known, a folder for a socket that nobody will find again; and,
     unless it was killed, whatever closing should have removed. (On a disk that fails, closing
-    cannot move a write-ahead log into its file.)"""
+    cannot move a write-ahead log into its file, nor remove the folder.)"""
     return [
         *_processes(place),
         *files(place.data, unfinished=killed or disk_failed),
-        *_folders(place, killed),
+        *_folders(place, killed or disk_failed),
     ]
 
 
@@ -70,9 +70,9 @@ def _servers(place: Place) -> list[int]:
     ]
 
 
-def _folders(place: Place, killed: bool) -> list[str]:
+def _folders(place: Place, unfinished: bool) -> list[str]:
     found = {str(path) for path in place.sockets.iterdir()}
-    if killed:
+    if unfinished:
         # The next process finds it, and removes it.
         found.discard(_folder_in_state(place.data))
     return [f"{path} was left behind" for path in sorted(found)]

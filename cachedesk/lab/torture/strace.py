@@ -1,7 +1,7 @@
 """strace: it makes the n-th system call of one thread fail, or kills the process there.
 
 strace counts ``when=N`` for each thread by itself. So it is attached to exactly one thread, and
-N is the N-th call of that thread, counted from the attaching: the main thread's from before the
+N is the N-th call of that thread, counted from the attaching: the calling thread's from before the
 stack is opened, the worker's from before its first batch. Redis and the other threads run at
 full speed, and the process under test is forked as in every other mode.
 """

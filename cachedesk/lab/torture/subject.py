@@ -61,15 +61,22 @@ def fork(place: Place, orders: Orders, base: Base) -> tuple[int, socket.socket]:
 
 
 def _live(place: Place, orders: Orders, base: Base, talk: Talk) -> NoReturn:
-    status = 0
-    try:
-        tempfile.tempdir = str(place.sockets)
-        _work(place, orders, base, talk)
-    except BaseException:  # noqa: BLE001 - the judge must hear of anything
-        talk.accuse(traceback.format_exc())
-        status = 3
+    failed = []
+
+    def work() -> None:
+        try:
+            tempfile.tempdir = str(place.sockets)
+            _work(place, orders, base, talk)
+        except BaseException:  # noqa: BLE001 - the judge must hear of anything
+            talk.accuse(traceback.format_exc())
+            failed.append(3)
+
+    # Calls of the main thread would run on the stack's own thread, which strace is not attached to.
+    caller = threading.Thread(target=work, name="caller")
+    caller.start()
+    caller.join()
     # Not a normal exit: what the judge's process registered is not this one's to clean up.
-    os._exit(status)
+    os._exit(failed[0] if failed else 0)
 
 
 def _work(place: Place, orders: Orders, base: Base, talk: Talk) -> None:

@@ -98,7 +98,7 @@ def timeout_ignored(plant: Plant) -> None:
         except CacheError:
             return
         try:
-            wire.pipeline(cache_module._store(key, value) for key, value in values.items())
+            wire.pipeline(cache_module.as_command(key, value) for key, value in values.items())
         except CacheError:
             wire.close()
             return
@@ -113,7 +113,7 @@ def old_connections_kept(plant: Plant) -> None:
     def bad(self, truths=None, progress=None):
         wire = cache_module.RedisWire(self._path, 0.25)
         try:
-            self._run_id = cache_module._run_id(wire)
+            self._run_id = cache_module.run_id_of(wire)
             with self._lock:
                 self._doubtful, self._doubt_all = set(), False
                 self._generation += 1
