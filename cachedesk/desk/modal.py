@@ -14,7 +14,7 @@ from textual.worker import Worker
 
 R = TypeVar("R")
 
-_SETTLING_SECONDS = 1.0
+_SETTLING_SECONDS = 2.0
 
 
 class FinishOnce(Screen[R]):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import traceback
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from rich.console import RenderableType
@@ -14,19 +15,27 @@ from textual.app import App, ScreenStackError
 from textual.command import CommandPalette
 from textual.events import Event, Key
 from textual.message import Message
+from textual.message_pump import MessagePump
 
 from cachedesk.desk.modal import FinishOnce, Palette
 from cachedesk.engine.printable import printable
 
-_PATIENCE_SECONDS = 1.0
-"""After this time the next key is taken, though the last one was not reported as taken."""
+_PATIENCE_SECONDS = 5.0
+"""After this time the next key is taken, though the last one was not reported as taken: what it
+went to may have gone."""
 
 
 class TerminalApp(App[None]):
     """The base of every app of this package."""
 
     class KeyTaken(Message):
-        """Sent after a key the same way up: when it arrives, the key was dealt with."""
+        """Sent after a key the same way up, and again: when it arrives for the second time, the
+        key was dealt with, and so was what the widget posted because of it."""
+
+        def __init__(self, target: MessagePump, *, again: bool) -> None:
+            super().__init__()
+            self.target = target
+            self.again = again
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,12 +53,17 @@ class TerminalApp(App[None]):
         """
         if not isinstance(event, Key) or event.is_forwarded:
             await super().on_event(event)
-        elif self._busy_with_keys:
+        elif self._busy_with_keys or self._held:
             if not self._held:
-                self.set_timer(_PATIENCE_SECONDS, self._give_up_waiting)
+                self._wait_no_longer_than_that()
             self._held.append(event)
         else:
             await self._take(event)
+
+    @property
+    def keys_pending(self) -> bool:
+        """Whether a key that came was not dealt with yet."""
+        return self._in_flight is not None or bool(self._held)
 
     @property
     def _busy_with_keys(self) -> bool:
@@ -64,11 +78,17 @@ class TerminalApp(App[None]):
         self._in_flight = key
         target = self.focused or self.screen
         await super().on_event(key)
-        if not target.post_message(self.KeyTaken()):
+        if not target.post_message(self.KeyTaken(target, again=False)):
             self._in_flight = None
 
     @on(KeyTaken)
-    async def _key_was_taken(self) -> None:
+    async def _key_was_taken(self, taken: KeyTaken) -> None:
+        target = taken.target
+        if taken.again or not target.post_message(self.KeyTaken(target, again=True)):
+            # Tab reaches what was shown because of the key once it has its place on the screen.
+            self.call_after_refresh(self._take_next)
+
+    async def _take_next(self) -> None:
         self._in_flight = None
         await self._take_held()
 
@@ -77,11 +97,15 @@ class TerminalApp(App[None]):
         while self._held and not self._busy_with_keys:
             await self._take(self._held.popleft())
 
-    async def _give_up_waiting(self) -> None:
-        self._in_flight = None
-        await self._take_held()
+    def _wait_no_longer_than_that(self) -> None:
+        self.set_timer(_PATIENCE_SECONDS, partial(self._give_up_waiting, self._in_flight))
+
+    async def _give_up_waiting(self, key: Key | None) -> None:
+        if key is self._in_flight:
+            self._in_flight = None
+            await self._take_held()
         if self._held:
-            self.set_timer(_PATIENCE_SECONDS, self._give_up_waiting)
+            self._wait_no_longer_than_that()
 
     def clear_selection(self) -> None:
         """Clear the selected text, if there is a screen yet.

@@ -11,6 +11,8 @@ from subprocess import CompletedProcess, Popen
 
 import pytest
 
+from .terminal import Terminal
+
 Command = Callable[..., CompletedProcess[bytes]]
 Start = Callable[..., "Popen[bytes]"]
 
@@ -23,6 +25,14 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that forgets --data does not write into the user's own."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal_left() -> Iterator[None]:
+    """A test that fails leaves no desk running."""
+    yield
+    while Terminal.started:
+        Terminal.started.pop().kill()
 
 
 @pytest.fixture

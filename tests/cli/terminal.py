@@ -6,11 +6,14 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import ClassVar
 
 SECONDS = 120.0
 """How long a busy machine may take for what is waited for."""
@@ -26,6 +29,9 @@ class Terminal:
         environment: what to set beside the usual; ``None`` removes a variable.
         size: columns and rows.
     """
+
+    started: ClassVar[list[Terminal]] = []
+    """Those of the running test."""
 
     def __init__(
         self,
@@ -47,6 +53,7 @@ class Terminal:
             os.execvpe(line[0], line, variables)  # type: ignore[arg-type]
         self.shown = b""
         self.status: int | None = None
+        self.started.append(self)
 
     def wait_for(self, text: bytes, after: int = 0) -> int:
         """Wait until ``text`` was shown behind the first ``after`` bytes; return how many bytes
@@ -83,6 +90,13 @@ class Terminal:
             os.close(self._screen)
         self.status = os.waitstatus_to_exitcode(status)
         return self.status
+
+    def kill(self) -> None:
+        """End it now, unless it has ended."""
+        if self.status is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self.end()
 
     def _take(self, seconds: float) -> bool | None:
         """Read what there is; False at the end, ``None`` when nothing came."""

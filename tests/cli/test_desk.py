@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -21,21 +20,14 @@ ALTERNATE, PRIMARY = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
-    """Start desks that are ended after the test."""
-    started: list[Terminal] = []
+def start(tmp_path: Path) -> Callable[..., Terminal]:
+    """Start a desk, or another command, in a terminal."""
 
     def start_one(*line: str, **more: bool) -> Terminal:
         line = line or ("--data", str(tmp_path), "--rate", "100")
-        started.append(Terminal(*line, **more, size=(120, 40)))
-        return started[-1]
+        return Terminal(*line, **more, size=(120, 40))
 
-    yield start_one
-    for terminal in started:
-        if terminal.status is None:
-            with suppress(ProcessLookupError):
-                os.kill(terminal.pid, signal.SIGKILL)
-            terminal.end()
+    return start_one
 
 
 def shown_by(terminal: Terminal) -> int:

@@ -99,7 +99,7 @@ def write(app: DeskApp, text: str) -> None:
     """Send ``text`` to the app in one piece, as a terminal does: keys, or a mouse's reports."""
     assert app._driver is not None
     parser = XTermParser()
-    for event in (*parser.feed(text), *parser.tick()):
+    for event in (*parser.feed(text), *parser.feed("")):
         app._driver.process_message(event)
 
 

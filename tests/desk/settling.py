@@ -19,9 +19,9 @@ _QUIET_TURNS, _MOST_TURNS = 3, 300
 
 
 async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
-    """Return once the event loop has nothing to run, now and in the next moment, and no worker of
-    the app is under way. What never ends is waited for by turns and not by time, of which a busy
-    machine gives little."""
+    """Return once the event loop has nothing to run, now and in the next moment, no worker of the
+    app is under way, and each key was dealt with. What never ends is waited for by turns and not
+    by time, of which a busy machine gives little."""
     loop = asyncio.get_running_loop()
     quiet = turns = 0
     while quiet < _QUIET_TURNS:
@@ -46,7 +46,11 @@ def _next_timer(loop: AbstractEventLoop) -> float:
 
 def _workers_run() -> bool:
     app = active_app.get(None)
-    return app is not None and any(not worker.is_finished for worker in app.workers)
+    if app is None:
+        return False
+    if getattr(app, "keys_pending", False):
+        return True
+    return any(not worker.is_finished for worker in app.workers)
 
 
 def install() -> None:

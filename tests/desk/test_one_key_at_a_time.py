@@ -88,3 +88,17 @@ def test_keys_act_in_the_order_in_which_they_were_typed():
         assert control.commands == [EvictKey(keys[2])]
 
     drive(app, script)
+
+
+def test_a_whole_fault_is_typed_at_once():
+    control = RecordingControl()
+    app = opened(control)
+
+    async def script(pilot):
+        names = [fault.name for fault in scenes.HEALTHY.catalogue]
+        down = "\x1b[B" * names.index("database.slow")
+        write(app, f"f{down}\t\t0.2\r")
+        await until(pilot, lambda: control.commands, "the fault was injected")
+        assert control.commands == [Inject("database.slow", 0.2)]
+
+    drive(app, script)

@@ -68,6 +68,8 @@ class EvictScreen(Modal[Command | None]):
     def on_mount(self) -> None:
         """Begin with the first choice."""
         self.typed.display = False
+        # Its message would come after what is typed next, and close the line for that.
+        self.watch(self.evictions, "highlighted", self._highlighted, init=False)
         self.evictions.highlighted = 0
         self._say()
 
@@ -77,7 +79,6 @@ class EvictScreen(Modal[Command | None]):
             self._snapshot = snapshot
             self._say()
 
-    @on(OptionList.OptionHighlighted)
     def _highlighted(self) -> None:
         self.typed.display = False
         self._complaint = ""

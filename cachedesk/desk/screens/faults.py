@@ -62,6 +62,8 @@ class FaultsScreen(Modal[Inject | Heal | None]):
 
     def on_mount(self) -> None:
         """Begin with the first fault."""
+        # Its message would come after what is typed next, and clear that.
+        self.watch(self.faults, "highlighted", self._highlighted, init=False)
         self.faults.highlighted = 0
         if not self._catalogue:
             self._offer(None)
@@ -70,13 +72,17 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         """Show how the faults are now; the highlight and what was typed stay."""
         if not self.is_mounted or len(snapshot.catalogue) != len(self._catalogue):
             return
+        before = self._chosen
         self._catalogue, self._at = snapshot.catalogue, snapshot.at
         for index, (_, prompt) in enumerate(self._prompts()):
             if self.faults.get_option_at_index(index).prompt != prompt:
                 self.faults.replace_option_prompt_at_index(index, prompt)
-        self._say()
+        now = self._chosen
+        if before is not None and now is not None and before.available != now.available:
+            self._offer(now)
+        else:
+            self._say()
 
-    @on(OptionList.OptionHighlighted, "#fault-list")
     def _highlighted(self) -> None:
         self._offer(self._chosen)
 
