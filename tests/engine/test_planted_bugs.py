@@ -147,7 +147,7 @@ def doubtful_keys_are_not_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_server_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cache, "_run_id", lambda wire: b"the one and only")
+    patch.setattr(cache, "run_id_of", lambda wire: b"the one and only")
 
 
 def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:

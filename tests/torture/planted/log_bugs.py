@@ -35,8 +35,8 @@ def seq_starts_again(plant: Plant) -> None:
     """After a restart, seqs start at 1, as the row ids of a new file do."""
     init = Vault.__init__
 
-    def bad(self, directory):
-        init(self, directory)
+    def bad(self, *arguments):
+        init(self, *arguments)
         self.seqs = itertools.count(1)
 
     plant.setattr(Vault, "__init__", bad)
@@ -46,8 +46,8 @@ def seq_of_the_log_only(plant: Plant) -> None:
     """After a restart, seqs go on from the log's newest one and forget the written-through."""
     init = Vault.__init__
 
-    def bad(self, directory):
-        init(self, directory)
+    def bad(self, *arguments):
+        init(self, *arguments)
         self.seqs = itertools.count(self.log.witness.log_seq + 1)
 
     plant.setattr(Vault, "__init__", bad)
