@@ -23,6 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
+from cachedesk.engine import forking
 from cachedesk.engine.admission import Admission, clear, ignore, is_loading, run_id_of
 from cachedesk.engine.bell import Bell
 from cachedesk.engine.cache_figures import CacheFigures, asked
@@ -59,6 +60,7 @@ class Cache:
         default nothing can be armed. ``run``: see ``CallThread.run``.
         """
         self._run = run
+        forking.owns(self)
         self.suspicion = Bell()
         self._path = socket_path
         self._reach = (failpoints or Failpoints()).reach

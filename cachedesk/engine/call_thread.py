@@ -8,7 +8,7 @@ its own and waits; only the wait can be interrupted. The hand-over costs about 7
 
 An interrupted call is not taken back: it goes on to its end, which a deadline bounds, and the next
 call of the main thread starts after it. Order is kept, and every place agrees on the outcome. What
-may wait for long (a drain, a full log) looks at ``abandoned`` and gives up.
+may wait for long (a full log) looks at ``abandoned`` and gives up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
-from cachedesk.engine.errors import CachedeskError
+from cachedesk.engine import forking
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ class _Call(Generic[T]):
         try:
             self.result = self._function(*self._arguments)
         except BaseException as error:  # noqa: BLE001 - it is the caller's
-            self.error = error
+            if not self.abandoned:
+                self.error = error
         finally:
             self.done.release()
 
@@ -72,10 +73,19 @@ class CallThread:
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._current: _Call[Any] | None = None
         self._ended = False
-        self._refusal: Callable[[], CachedeskError] | None = None
+        self._parent: int | None = None
+        self._suspected_at: float | None = None
+        forking.refuses(self)
+        # Now, whichever thread this is: were it started by the first call, and that interrupted,
+        # there could be two, and two calls at once.
+        self._thread = threading.Thread(target=self._serve, name="call-thread", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:
+            # The interpreter exits, and starts no thread any more.
+            self._ended = True
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call ``function`` with ``arguments`` and return or raise what it does.
@@ -83,8 +93,7 @@ class CallThread:
         Called by the main thread, it runs on the call thread. An exception of a signal handler
         ends the wait at once and leaves the call to itself.
         """
-        if self._refusal is not None:
-            raise self._refusal()
+        self._check_process()
         if not _in_interruptible_thread() or not self._is_serving():
             return function(*arguments)
         call = _Call(function, arguments)
@@ -92,6 +101,8 @@ class CallThread:
             self._calls.put(call)
             while not call.done.acquire(timeout=_LOOK_SECONDS):
                 call.looked_at = time.monotonic()
+                # A signal handler may have forked in the middle of this.
+                self._check_process()
                 if not self._is_serving() and call.done.locked():
                     # It ended before it came to this call.
                     return function(*arguments)
@@ -103,10 +114,15 @@ class CallThread:
     @property
     def abandoned(self) -> bool:
         """Whether the call that runs on this thread has lost its caller to an interrupt."""
-        call = self._current
+        call, now = self._current, time.monotonic()
         if call is None or self._thread is not threading.current_thread():
             return False
-        return call.abandoned or time.monotonic() - call.looked_at > _GONE_SECONDS
+        if call.abandoned or now - call.looked_at <= _GONE_SECONDS:
+            self._suspected_at = None
+            return call.abandoned
+        # If the whole process was stopped for a while, its caller will look again.
+        self._suspected_at = self._suspected_at or now
+        return now - self._suspected_at > _GONE_SECONDS
 
     def leave(self, function: Callable[[], object]) -> None:
         """Have ``function`` called after the calls under way, and end; wait for nothing."""
@@ -120,37 +136,35 @@ class CallThread:
         """End after the calls that wait; later ones run on the thread of their caller."""
         self._calls.put(None)
 
-    def refuse(self, error: Callable[[], CachedeskError]) -> None:
-        """Raise a new ``error()`` in each call from now on."""
-        self._refusal = error
+    def refuse(self, parent: int) -> None:
+        """Raise ``Forked`` in each call from now on; see ``forking``."""
+        self._parent = parent
 
     @property
     def refusing(self) -> bool:
-        """Whether all calls are refused."""
-        return self._refusal is not None
+        """Whether all calls are refused, in a forked child."""
+        return self._parent is not None
+
+    def _check_process(self) -> None:
+        if self._parent is not None:
+            raise forking.refusal(self._parent)
 
     def _is_serving(self) -> bool:
-        if self._thread is None:
-            thread = threading.Thread(target=self._serve, name="call-thread", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                # The interpreter exits, and starts no thread any more.
-                return False
-            self._thread = thread
         # Not ``Thread.is_alive``: an exception in the middle of it marks the thread as ended
         # (Python 3.11 and 3.12).
         return not self._ended and not sys.is_finalizing()
 
     def _serve(self) -> None:
-        while (call := self._calls.get()) is not None:
+        while not self._ended or not self._calls.empty():
+            call = self._calls.get()
+            if call is None:
+                # What was handed over before this was seen is carried out all the same.
+                self._ended = True
+                continue
             self._current = call
             call.carry_out()
             # What it returned is its caller's alone.
             self._current = call = None
-        self._ended = True
-        # An interrupted start may have left a second thread.
-        self._calls.put(None)
 
 
 def _in_interruptible_thread() -> bool:

@@ -29,7 +29,7 @@ from cachedesk.engine.errors import (
 )
 from cachedesk.engine.events import NO_ROW, Row
 from cachedesk.engine.failpoints import ComponentCrash
-from cachedesk.engine.forking import leave_open
+from cachedesk.engine.forking import leave_open, owns
 from cachedesk.engine.hindrance import NOTHING, Ballast, fill_disk
 from cachedesk.engine.presence import OpenFiles
 from cachedesk.engine.refusal import explained
@@ -70,6 +70,7 @@ class Database:
         self._writer: sqlite3.Connection | None = None
         self._uncertain = False
         self._closed = threading.Event()
+        owns(self)
         try:
             make_private(path)
             check_owner(path)

@@ -61,6 +61,9 @@ class DataDirectory:
                 f"the data directory {os.fspath(path)!r} cannot be used: {_reason(error)}"
             ) from error
         forking.check(self.path)
+        self._locks: tuple[int, ...] = ()
+        # Before the locks are taken: the child of a fork in between would keep them.
+        forking.owns(self)
         self._locks = self._take_locks()
 
     def _prepare(self, create: bool) -> None:
@@ -113,8 +116,16 @@ class DataDirectory:
 
     def close(self) -> None:
         """Let the next process have the directory."""
-        for lock in self._locks:
+        locks, self._locks = self._locks, ()
+        for lock in locks:
             os.close(lock)
+
+    def forked(self) -> None:
+        """Let go of the locks, which are the parent's and would outlive it here."""
+        if self._locks:
+            status = os.fstat(self._locks[1])
+            forking.inherit((status.st_dev, status.st_ino))
+        self.close()
 
     def _take_locks(self) -> tuple[int, int]:
         lock = home = -1

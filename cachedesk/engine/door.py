@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from cachedesk.engine.errors import Closed
+from cachedesk.engine.errors import Closed, Unavailable
 
 _LOOK_SECONDS = 0.002
 _LONGEST_SECONDS = 30.0
@@ -27,7 +27,14 @@ class Door:
 
         Raises:
             Closed: the door was shut.
+            Unavailable: this thread is inside already: a finalizer, called by the garbage
+                collector in the middle of a call, would wait for what that call holds.
         """
+        if threading.get_ident() in self._inside:
+            raise Unavailable(
+                "a call in the middle of another one of the same thread, as from a finalizer, is"
+                " not possible; nothing was done"
+            )
         # In first, then look: whoever shuts it meanwhile sees this thread and waits.
         self._inside.add(threading.get_ident())
         if self._shut:

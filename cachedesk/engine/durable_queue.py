@@ -11,7 +11,7 @@ from persistqueue import SQLiteQueue
 from cachedesk.engine.bell import Bell
 from cachedesk.engine.directory import make_private
 from cachedesk.engine.errors import Damaged
-from cachedesk.engine.forking import leave_open
+from cachedesk.engine.forking import leave_open, owns
 from cachedesk.engine.hindrance import Ballast, fill_disk, free_disk
 from cachedesk.engine.settling import settle, settle_at_open
 
@@ -56,6 +56,7 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
     def _init(self) -> None:
         make_private(Path(self.path, self.db_file_name))
         super()._init()
+        owns(self)
         settle_at_open(self._conn)
         with self._conn:
             for statement in _MAKE_MARKS:

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import math
-import reprlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
+from cachedesk.engine import forking
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead import DeadLetter
 from cachedesk.engine.door import Door
 from cachedesk.engine.errors import (
     CacheError,
     Closed,
-    CounterOverflow,
     InvalidValue,
-    LogFull,
-    NotACounter,
     Unavailable,
-    WriteRefused,
 )
-from cachedesk.engine.events import Op, as_amount, as_key, as_keys, as_value
+from cachedesk.engine.events import as_key, as_keys
 from cachedesk.engine.letters import Letters
 from cachedesk.engine.listing import Listing, Page
-from cachedesk.engine.metrics import Path
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.paths import Paths
 from cachedesk.engine.policy import Policy, as_policy
@@ -33,11 +28,13 @@ from cachedesk.engine.repair import Read, Reader
 from cachedesk.engine.snapshot import Snapshot
 from cachedesk.engine.through import WriteThrough
 from cachedesk.engine.worker import FlushWorker
-from cachedesk.engine.writes import Change, Receipt, Switched
+from cachedesk.engine.writer import Writer, as_change
+from cachedesk.engine.writes import Receipt
 
 _LOOK_SECONDS = 0.05
 _MEND_SECONDS = 1.0
 _ACK_LOOK_SECONDS = 0.001
+_SLICE_SECONDS = 0.25
 _KEYS_AT_ONCE = 1_000
 
 Key = bytes | str
@@ -53,8 +50,9 @@ class CacheLayer:
 
     An exception that a signal handler raises in the middle of a call (Ctrl-C, a time limit) ends
     the call at once; a write under way is then completed or refused, in the background, before the
-    next call of the same thread begins. In a forked child every call but ``close`` raises
-    ``Forked``, and ``close`` does nothing.
+    next call of the same thread begins. One that comes as ``open`` returns can leave a stack open
+    that nothing names; it ends with the process. In a forked child every call but ``policy`` and
+    ``close`` raises ``Forked``, and ``close`` does nothing.
     """
 
     def __init__(
@@ -69,6 +67,7 @@ class CacheLayer:
     ) -> None:
         self._policies = parts.policies
         self._through = WriteThrough(parts)
+        self._writer = Writer(paths, self._through, parts.metrics, parts.settings)
         self._paths = paths
         self._letters = Letters(parts, worker, self._through)
         self._cache = parts.cache
@@ -84,6 +83,7 @@ class CacheLayer:
         self._close = close
         self._calls = calls
         self._door = Door()
+        forking.refuses(self)
         self._closing = threading.Lock()
 
     def __repr__(self) -> str:
@@ -186,10 +186,10 @@ class CacheLayer:
             NotACounter, CounterOverflow, WriteRefused, Unavailable: what takes the same path is
                 all or none (write-behind: per 1,000 writes); the write-through part is done first.
         """
-        changes = [_change(operation) for operation in operations]
+        changes = [as_change(operation) for operation in operations]
         chosen = None if policy is None else as_policy(policy)
         paths = [chosen or self._policies.of(change.key) for change in changes]
-        return self._call(self._write_all, changes, paths)
+        return self._call(self._writer.write, changes, paths)
 
     def policy(self, key: Key) -> Policy:
         """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``."""
@@ -209,8 +209,8 @@ class CacheLayer:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the truth: every key with its value, sorted by the keys' bytes.
 
-        It is read 2,000 keys at a time: of writes made meanwhile, those to keys further on are
-        seen.
+        It is read 2,000 keys at a time. Of what is written meanwhile, changes to keys further on
+        are seen; a new key is seen once it is in the database.
 
         Raises:
             Unavailable: the database cannot be read.
@@ -232,7 +232,11 @@ class CacheLayer:
         if timeout is not None and math.isnan(timeout):
             # It would never pass.
             raise InvalidValue("a timeout is a number of seconds or None, not NaN")
-        self._call(self._drain, timeout)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        # In slices: a signal handler that calls in the middle of a drain need not wait for its end.
+        while not self._call(self._drain_for, _SLICE_SECONDS):
+            if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
+                raise Unavailable(left)
 
     def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
         """Return the accepted writes that could not be applied, oldest first.
@@ -257,7 +261,7 @@ class CacheLayer:
             NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
             Unavailable: it could not be done in time; nothing was changed.
         """
-        return self._call(self._letters.replay, seq, self._write_deadline())
+        return self._call(self._letters.replay, seq, self._writer.deadline())
 
     def drop_dead(self, seq: int) -> None:
         """Remove a dead letter for good: the write it was is lost, because you say so.
@@ -266,7 +270,7 @@ class CacheLayer:
             NoDeadLetter: there is no letter ``seq``.
             Unavailable: it could not be done in time; nothing was changed.
         """
-        self._call(self._letters.drop, seq, self._write_deadline())
+        self._call(self._letters.drop, seq, self._writer.deadline())
 
     def mend(self) -> None:
         """Try again what a failed disk has stopped; called now and then by the stack.
@@ -284,11 +288,24 @@ class CacheLayer:
     def close(self) -> None:
         """Close the stack, once the calls under way have ended. What is pending stays in the log
         and is flushed after the next open. Closing twice is harmless."""
-        if not self._calls.refusing:
+        if self._calls.refusing:
+            return
+        # At once, so that a drain or a full log that is waited for gives way.
+        self._door.shut_at_once()
+        try:
             self._calls.run(self._close_all)
+        except BaseException:
+            # An exception of a signal handler may have come before the call was handed over.
+            self._calls.leave(self._close_all)
+            raise
 
-    def forked(self) -> None:
-        """Let no call in any more, in a child of the process that opened the stack."""
+    @property
+    def closing(self) -> bool:
+        """Whether the stack is being closed, or is."""
+        return self._door.shut
+
+    def refuse(self, parent: int) -> None:
+        """Let no call in any more, in a forked child; see ``forking``."""
         self._door.shut_at_once()
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -311,84 +328,15 @@ class CacheLayer:
             yield from page.items
             after = page.last
 
-    def _drain(self, timeout: float | None) -> None:
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
+    def _drain_for(self, seconds: float) -> bool:
+        """Flush for at most ``seconds``; return whether nothing is left: nothing pending, and what
+        a write-through absorbed acked as well."""
+        until = time.monotonic() + seconds
         with self._worker.hurrying():
-            # Nothing pending, and what a write-through absorbed acked as well.
             while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
                 if self._door.shut:
                     raise Closed("the cache layer was closed while it drained")
-                if self._calls.abandoned:
-                    raise Unavailable("the drain was interrupted")
-                if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
-                    raise Unavailable(left)
+                if time.monotonic() >= until:
+                    return False
                 time.sleep(_ACK_LOOK_SECONDS)
-
-    def _write_all(self, changes: list[Change], paths: list[Policy]) -> list[Receipt]:
-        receipts: dict[int, Receipt] = {}
-        for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
-            places = [place for place, its in enumerate(paths) if its is path]
-            if places:
-                written = self._write([changes[place] for place in places], path)
-                receipts.update(zip(places, written, strict=True))
-        return [receipts[place] for place in range(len(changes))]
-
-    def _write_deadline(self) -> float:
-        return time.monotonic() + self._settings.database.write_seconds
-
-    def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
-        began = time.perf_counter()
-        deadline = self._write_deadline()
-        try:
-            if path is Policy.WRITE_BEHIND:
-                receipts = self._write_behind(changes, deadline)
-            else:
-                receipts = self._through.write(changes, deadline)
-        except LogFull:
-            self._metrics.count("refused", len(changes))
-            raise
-        except Unavailable:
-            self._metrics.count("writes_unavailable", len(changes))
-            raise
-        except (NotACounter, CounterOverflow, WriteRefused):
-            self._metrics.count("refused", len(changes))
-            raise
-        self._metrics.took(
-            Path.WRITE_BEHIND if path is Policy.WRITE_BEHIND else Path.WRITE_THROUGH,
-            time.perf_counter() - began,
-            [change.key for change in changes],
-            len(changes),
-        )
-        return receipts
-
-    def _write_behind(self, changes: list[Change], deadline: float) -> list[Receipt]:
-        receipts: list[Receipt] = []
-        fast = self._paths.fast
-        for part in fast.parts(changes):
-            try:
-                receipts += fast.write(part, deadline)
-            except Switched:
-                # It is put in as soon as what was dirty has been copied.
-                time.sleep(_ACK_LOOK_SECONDS)
-                receipts += self._write_behind(list(part), deadline)
-            except LogFull:
-                if self._settings.log.when_full != "write-through":
-                    raise
-                receipts += self._through.write(part, deadline)
-        return receipts
-
-
-def _change(operation: Sequence[object]) -> Change:
-    match operation:
-        case ("set", key, value):
-            return Change(Op.SET, as_key(key), as_value(value))  # type: ignore[arg-type]
-        case ("incr", key, amount):
-            return Change(Op.INCR, as_key(key), as_amount(amount))  # type: ignore[arg-type]
-        case ("incr", key):
-            return Change(Op.INCR, as_key(key), 1)  # type: ignore[arg-type]
-        case ("delete", key) | ("delete", key, _):
-            return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
-    raise InvalidValue(
-        f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
-        " ('incr', key, amount) or ('delete', key)"
-    )
+        return True

@@ -349,10 +349,6 @@ class WriteBehindLog:
             " it is tried again with each write"
         )
 
-    def forked(self) -> None:
-        """Leave the files to the parent process."""
-        self._queue.forked()
-
     def close(self) -> None:
         """Close the files; the witness remembers that it was done in order."""
         # An interrupt may have closed it already, and what is not at its path is let alone.

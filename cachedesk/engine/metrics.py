@@ -108,6 +108,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._new_hits: deque[tuple[float, Collection[bytes]]] = deque()
         self._counts: Counter[str] = Counter()
         self._times = {path: Distribution() for path in Path}
         self._lag = Distribution()
@@ -130,6 +131,12 @@ class Metrics:
                 self._prefixes.hit(keys)
             elif path in _MISSES:
                 self._prefixes.miss(keys)
+
+    def hit(self, seconds: float, keys: Collection[bytes]) -> None:
+        """Count hits of ``keys`` that took their caller ``seconds`` together. Takes no lock, as a
+        signal handler may count in the middle of this; they are added up by whoever looks, at the
+        latest at the next tick."""
+        self._new_hits.append((seconds, keys))
 
     def could_not_read(self, keys: Collection[bytes]) -> None:
         """Count reads of ``keys`` that were unavailable."""
@@ -164,6 +171,7 @@ class Metrics:
     def tick(self, at: float, depth: int, lag_seconds: float) -> None:
         """End an interval of the history; called every ``TICK_SECONDS``."""
         with self._lock:
+            self._add_hits()
             now = self._counts
             passed = now - self._last
             self._last = Counter(now)
@@ -195,6 +203,7 @@ class Metrics:
     def reads(self) -> Reads:
         """Return the counts of reads."""
         with self._lock:
+            self._add_hits()
             counts = self._counts
             return Reads(
                 hits=counts[Path.HIT],
@@ -219,11 +228,13 @@ class Metrics:
     def counted(self, name: str) -> int:
         """Return one count by its name."""
         with self._lock:
+            self._add_hits()
             return self._counts[name]
 
     def latencies(self, *, total: bool = False) -> Latencies:
         """Return the latencies per path, of the window or in total."""
         with self._lock:
+            self._add_hits()
             times = self._times.items()
             if total:
                 return Latencies(**{path.value: its.total() for path, its in times})
@@ -242,12 +253,22 @@ class Metrics:
     def hottest(self, most: int) -> list[tuple[bytes, int]]:
         """Return the most used keys with their uses, the hottest first."""
         with self._lock:
+            self._add_hits()
             return self._hot.top(most)
 
     def prefixes(self, most: int) -> tuple[PrefixRate, ...]:
         """Return the hit rates by key prefix of the window: see ``PrefixRates.top``."""
         with self._lock:
+            self._add_hits()
             return self._prefixes.top(most)
+
+    def _add_hits(self) -> None:
+        while self._new_hits:
+            seconds, keys = self._new_hits.popleft()
+            self._counts[_HIT] += len(keys)
+            self._times[_HIT].record(seconds)
+            self._hot.use(keys)
+            self._prefixes.hit(keys)
 
 
 def runs(times: Iterable[float]) -> list[tuple[float, int]]:

@@ -164,10 +164,10 @@ class Pending:
             return (queue.head_known, queue.head) if queue is not None else (False, None)
 
     def count(self, key: bytes) -> int:
-        """Return how many events of ``key`` are pending."""
-        with self._lock:
-            queue = self._queues.get(key)
-            return len(queue.events) if queue is not None else 0
+        """Return how many events of ``key`` are pending. Takes no lock: a signal handler may ask in
+        the middle of another call of its thread."""
+        queue = self._queues.get(key)
+        return len(queue.events) if queue is not None else 0
 
     def waiting(self, key: bytes) -> tuple[tuple[WriteEvent, ...], bool, bytes | None]:
         """Return ``events`` and ``head`` of ``key`` as they are at one instant."""

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from cachedesk.engine import forking
 from cachedesk.engine.directory import new_private
 from cachedesk.engine.errors import DataDirectoryError
 from cachedesk.engine.settings import RedisSettings
@@ -90,6 +91,7 @@ class RedisServer:
         self._settings = settings
         self._executable = executable()
         self._process: subprocess.Popen[bytes] | None = None
+        forking.owns(self)
         self._warm = settings.restart == "warm"
         self._kept = data / "redis"
         self.stopped_orphan = self._clear_leftovers()

@@ -118,7 +118,7 @@ class Reader:
         and errors as for ``hit``. With a miss among them, the rest is ``repair_many``'s."""
         values = self._cache.get_at_once(*keys)
         if None not in values:
-            self._metrics.took(Path.HIT, time.perf_counter() - began, keys, len(keys))
+            self._metrics.hit(time.perf_counter() - began, keys)
         return values
 
     def read(self, key: bytes) -> Read:
@@ -182,7 +182,7 @@ class Reader:
 
     def _hit(self, key: bytes, value: bytes, began: float) -> Read:
         found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
-        self._metrics.took(Path.HIT, time.perf_counter() - began, (key,))
+        self._metrics.hit(time.perf_counter() - began, (key,))
         return found
 
     def truth(self, key: bytes) -> Row:

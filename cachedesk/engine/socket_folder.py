@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from cachedesk.engine import forking
 from cachedesk.engine.errors import DataDirectoryError
 
 SOCKET_NAME = "redis.sock"
@@ -47,6 +48,8 @@ class SocketFolder:
         Raises:
             DataDirectoryError: there is no place for it.
         """
+        self._owner: int | None = None
+        forking.owns(self)
         for parent in _parents():
             self.path = parent / f"{PREFIX}{secrets.token_hex(8)}"
             if len(os.fsencode(self.path / SOCKET_NAME)) > _SOCKET_PATH_BYTES:
@@ -54,7 +57,7 @@ class SocketFolder:
             note(self.path)
             with suppress(OSError):
                 self.path.mkdir(mode=0o700)
-                self._owner: int | None = _locked(self.path)
+                self._owner = _locked(self.path)
                 self._identity = self._look()
                 return
         raise DataDirectoryError("no short temporary folder for Redis's socket; set TMPDIR=/tmp")
@@ -75,9 +78,13 @@ class SocketFolder:
         """Remove it with what is in it; another folder that has its name now is left alone."""
         if self.is_ours:
             remove_private(self.path)
-        if self._owner is not None:
-            os.close(self._owner)
-            self._owner = None
+        self.forked()
+
+    def forked(self) -> None:
+        """Let go of the lock: in a forked child, where it would outlive the parent."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            os.close(owner)
 
     def _look(self) -> tuple[int, int, int, int]:
         status = os.lstat(self.path)

@@ -7,7 +7,6 @@ import reprlib
 from collections.abc import Callable
 from dataclasses import replace
 
-from cachedesk.engine import forking
 from cachedesk.engine.auditor import Auditor
 from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.cache import Cache
@@ -117,7 +116,6 @@ class Stack:
         except BaseException:
             self._close()
             raise
-        forking.watch(self)
 
     def _build(self, settings: Settings, policies: PolicyTable, observer: Observer) -> None:
         self.chronicle = Chronicle()
@@ -175,8 +173,7 @@ class Stack:
         self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
         self.backlog = parts.backlog
         self._cache, self._limits = cache, limits
-        self._vault = vault
-        paths = usual(parts, lambda: self._calls.abandoned)
+        paths = usual(parts, lambda: self._calls.abandoned or self.layer.closing)
         self.layer = CacheLayer(
             parts, self.worker, paths, self._seen, self._close, calls=self._calls
         )
@@ -269,18 +266,6 @@ class Stack:
         """Close everything; what is pending stays in the log. Closing twice is harmless."""
         self.layer.close()
 
-    def forked(self, parent: int) -> tuple[int, int]:
-        """Leave everything to the process ``parent``, of which this one is a fork; see
-        ``forking``. Returns the data directory's device and inode."""
-        self._calls.refuse(lambda: forking.refusal(parent))
-        self.layer.forked()
-        status = self.directory.path.stat()
-        self.directory.close()
-        self._cache.forked()
-        self._server.forked()
-        self._vault.forked()
-        return status.st_dev, status.st_ino
-
     def _evict(self, command: EvictKey | EvictMatching | EvictShare) -> str:
         match command:
             case EvictKey(key):
@@ -304,7 +289,6 @@ class Stack:
         self.faults.heal()
 
     def _close(self) -> None:
-        forking.forget(self)
         first: Exception | None = None
         while self._undo:
             try:

@@ -111,11 +111,6 @@ class Vault:
         ):
             transaction.note("openings", number)
 
-    def forked(self) -> None:
-        """Leave both files to the parent process."""
-        self.log.forked()
-        self.database.forked()
-
     def close(self) -> None:
         """Close both files."""
         self.log.close()

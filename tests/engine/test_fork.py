@@ -196,6 +196,88 @@ wait_for(child)
 check_parent()
 """
 
+WHILE_IT_OPENS_OR_CLOSES = """
+from cachedesk.engine.failpoints import Failpoints
+from cachedesk.engine.stack import Stack
+
+for point in ("boot.lock.after", "boot.log.after", "close.worker.before", "close.witness.before"):
+    failpoints = Failpoints()
+    path = f"{data}.{point}"
+    opened = []
+    def run():
+        stack = Stack(path, failpoints=failpoints)
+        opened.append(stack)
+        stack.close()
+    failpoints.arm(point, "1*pause")
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not failpoints.hits().get(point):
+        time.sleep(0.001)
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for stack in opened:
+            try:
+                stack.layer.incr("views:1")
+                os._exit(1)
+            except cachedesk.Forked:
+                stack.close()
+        os.read(ready, 1)
+        os._exit(0)
+    failpoints.disarm()
+    thread.join()
+    # While the child lives on.
+    with cachedesk.open(path) as again:
+        again.incr("views:1")
+    os.write(tell, b"x")
+    wait_for(child)
+check_parent()
+"""
+
+A_MOVED_DIRECTORY = """
+others = [cachedesk.open(f"{data}.{number}") for number in range(4)]
+for number, other in enumerate(others):
+    other.set("order:1", number)
+for number in (0, 2):
+    os.rename(f"{data}.{number}", f"{data}.{number}.moved")
+child = os.fork()
+if child == 0:
+    for inherited in (cache, *others):
+        try:
+            inherited.get("order:1")
+            os._exit(1)
+        except cachedesk.Forked:
+            pass
+    os._exit(len([name for name in files() if name.endswith(("/lock", "/owner"))]))
+wait_for(child)
+for number in (0, 2):
+    os.rename(f"{data}.{number}.moved", f"{data}.{number}")
+for other in others:
+    other.close()
+check_parent()
+"""
+
+IN_A_HANDLER = """
+child = None
+
+def handler(*_):
+    global child
+    child = os.fork()
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    while child is None:
+        cache.incr("views:2")
+    if child == 0:
+        cache.incr("views:2")
+except cachedesk.Forked:
+    os._exit(0)
+wait_for(child)
+cache.delete("views:2")
+check_parent()
+"""
+
 SCRIPTS = {
     "every call": EVERY_CALL,
     "from a thread, while others read": IN_A_THREAD,
@@ -203,6 +285,9 @@ SCRIPTS = {
     "a stack of the child's own": OWN_STACK,
     "after the parent has closed": AFTER_THE_PARENT_CLOSED,
     "the lock": LOCK,
+    "while it opens or closes": WHILE_IT_OPENS_OR_CLOSES,
+    "a moved directory": A_MOVED_DIRECTORY,
+    "in a signal handler": IN_A_HANDLER,
 }
 
 

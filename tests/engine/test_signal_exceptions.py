@@ -180,6 +180,92 @@ print("interrupts", 4)
 """
 
 
+HANDLER_CALLS = """
+cache = cachedesk.open(data)
+cache.set("order:1", "x")
+handled = [0]
+
+def handler(*_):
+    handled[0] += 1
+    assert cache.get("order:1") == b"x"
+    cache.incr("views:handled")
+
+signal.signal(signal.SIGALRM, handler)
+calls = 0
+while handled[0] < times:
+    signal.setitimer(signal.ITIMER_REAL, dice.uniform(1e-5, 3e-4))
+    cache.get("order:1")
+    cache.get_many(["order:1", "views:handled"])
+    if calls % 10 == 0:
+        cache.incr("views:main")
+    calls += 1
+# The handler calls in the middle of a drain, too; it must not have to wait for the end of it.
+signal.setitimer(signal.ITIMER_REAL, 0.02)
+cache.drain(60)
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert int(cache.get("views:handled")) == handled[0]
+cache.close()
+print("interrupts", handled[0])
+"""
+
+FINALIZERS = """
+import gc
+cache = cachedesk.open(data)
+cache.set("order:1", "x")
+refused = done = 0
+
+class Node:
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        global refused, done
+        try:
+            cache.incr("views:finalized")
+            done += 1
+        except cachedesk.Unavailable:
+            refused += 1
+
+def work():
+    for number in range(times):
+        Node()
+        cache.incr("views:work")
+        cache.get("order:1")
+
+gc.set_threshold(20, 2, 2)
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+work()
+for thread in threads:
+    thread.join()
+gc.set_threshold(0)
+assert int(cache.get("views:work")) == 3 * times
+assert int(cache.get("views:finalized") or 0) >= 1
+cache.close()
+print("interrupts", done, refused)
+"""
+
+CLOSE_IN_A_HANDLER = """
+from cachedesk.engine.commands import Inject
+from cachedesk.engine.stack import Stack
+
+stack = Stack(data)
+stack.perform(Inject("database.lock"))
+stack.layer.incr("views:1")
+
+def handler(*_):
+    stack.close()
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+try:
+    stack.layer.drain()
+    raise AssertionError("it was drained")
+except cachedesk.Closed:
+    pass
+print("interrupts", 1)
+"""
+
 PLANTED_BUG = """
 from cachedesk.engine.call_thread import CallThread
 
@@ -198,8 +284,15 @@ def interrupted(data: Path, script: str, times: int) -> subprocess.CompletedProc
 
 @pytest.mark.parametrize(
     ("script", "times"),
-    [(EVERY_CALL, INTERRUPTS_PER_CALL), (CLOSE, 25), (OPEN, 1)],
-    ids=["every call", "close", "open"],
+    [
+        (EVERY_CALL, INTERRUPTS_PER_CALL),
+        (CLOSE, 25),
+        (OPEN, 1),
+        (HANDLER_CALLS, 300),
+        (FINALIZERS, 300),
+        (CLOSE_IN_A_HANDLER, 1),
+    ],
+    ids=["every call", "close", "open", "calls in a handler", "finalizers", "close in a handler"],
 )
 def test_nothing_stays_taken_after_an_exception_at_any_moment(
     tmp_path: Path, script: str, times: int

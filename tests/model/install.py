@@ -49,6 +49,7 @@ def install() -> None:
 
 
 def _replacements() -> list[tuple[Any, Any]]:
+    from cachedesk.engine.call_thread import CallThread
     from cachedesk.engine.database import Database
     from cachedesk.engine.directory import DataDirectory
     from cachedesk.engine.faults import catalogue
@@ -72,6 +73,7 @@ def _replacements() -> list[tuple[Any, Any]]:
         (OpenFiles, stores.ModelFiles),
         (examine, stores.no_examination),
         (catalogue, lambda *_: ()),
+        (CallThread, stores.DirectCalls),
     ]
 
 

@@ -22,7 +22,7 @@ PACKAGE = "cachedesk.engine."
 MODULES = frozenset(
     {"behind", "bell", "blocked", "cache", "decisions", "door", "fence", "freshness", "group"}
     | {"isolation", "layer", "letters", "log", "pending", "redis_keeper", "repair", "through"}
-    | {"unacked", "verify", "worker"}
+    | {"unacked", "verify", "worker", "writer"}
 )
 """Where threads meet. (Not where a real lock is held: the chronicle, the metrics.)"""
 

@@ -8,7 +8,7 @@ which nothing or all is seen.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -346,11 +346,27 @@ class ModelWitness(Witness):
         self._is_open = False
 
 
+class DirectCalls:
+    """In the place of ``CallThread``: the interrupts of the model come in any thread."""
+
+    refusing = abandoned = False
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+    def leave(self, function: Callable[[], object]) -> None:
+        function()
+
+    def end(self) -> None:
+        pass
+
+
 def no_examination(*_: object) -> None:
     """In the place of ``examine``: the model's files are whole."""
 
 
 __all__: Collection[str] = [
+    "DirectCalls",
     "ModelDatabase",
     "ModelDirectory",
     "ModelFiles",

@@ -11,6 +11,7 @@ from pathlib import Path
 from cachedesk.engine.database import Database
 from cachedesk.engine.errors import ConfigError, Unavailable
 from cachedesk.engine.faults.fault import Fault, as_seconds
+from cachedesk.engine.forking import leave_open, owns
 from cachedesk.engine.hindrance import Hindrance
 from cachedesk.engine.wording import span
 
@@ -53,6 +54,11 @@ class DatabaseLock(Fault):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._holder: sqlite3.Connection | None = None
+        owns(self)
+
+    def forked(self) -> None:
+        """Leave the connection open, which belongs to the parent process."""
+        leave_open((self._holder,))
 
     def obstacle(self, argument: str = "") -> str:
         return "the database is gone" if self._database.hindrance.gone else ""
