@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import Command, Start
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_trace_is_compared_under_two_settings(cachedesk: Command, tmp_path: Path) -> None:
     trace = tmp_path / "t.jsonl"

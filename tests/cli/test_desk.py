@@ -15,6 +15,8 @@ from tests.engine.until import until
 
 from .terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 FAULTS_LAST = b"\x1b[F"  # End: process.kill is the last of the list
 ALTERNATE, PRIMARY = b"\x1b[?1049h", b"\x1b[?1049l"
 

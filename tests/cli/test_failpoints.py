@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
+
 OPENS_A_STACK = [
     ("run", "--ops", 10),
     ("drain",),

@@ -14,6 +14,8 @@ import pytest
 
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
+
 MONITOR = b'%d.0 [0 127.0.0.1:1] "incr" "views:1"\n'
 CAPTURE = b"".join(MONITOR % second for second in range(3_000))
 CUT = gzip.compress(CAPTURE)[:-40]

@@ -17,6 +17,8 @@ from tests.lab.recorded import history, record
 from .conftest import Command, Start
 from .test_desk import Terminal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("how", [["--json"], ["--stat"], []], ids=str)
 def test_a_run_is_recorded_and_told_again(

@@ -31,6 +31,8 @@ FRAME = "╭".encode()
 # A user without an entry in passwd and without HOME, as containers have them.
 NO_PASSWD = """
 import os, pwd, sys
+
+pytestmark = pytest.mark.slow
 def no_entry(*_): raise KeyError("no such user")
 pwd.getpwuid = pwd.getpwnam = no_entry
 del os.environ["HOME"]

@@ -9,6 +9,8 @@ import pytest
 
 from .conftest import Command
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_story_is_told_and_its_claims_checked(cachedesk: Command) -> None:
     done = cachedesk("story", "so-we-add-a-queue")

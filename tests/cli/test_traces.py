@@ -19,6 +19,8 @@ from engine.until import until
 
 from .conftest import TRACES, Command
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quick_path(tmp_path: Path) -> Iterator[Path]:

@@ -109,7 +109,7 @@ def test_a_read_only_desk_has_no_catalogue():
 
 def test_it_shows_each_fault_and_lives_on():
     source = ChangingSource(HEALTHY)
-    app = desk(RecordingControl(), source, hz=50)
+    app = desk(RecordingControl(), source, hz=10)
 
     async def script(pilot):
         await pilot.press("f", *down_to("redis.squeeze"))

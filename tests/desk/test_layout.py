@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from . import scenes
 from .piloting import RecordingControl, desk, drive
 from .scenes import FixedSource
+
+pytestmark = pytest.mark.slow
 
 COLUMNS = (60, 75, 76, 111, 112, 120, 160, 179, 180, 250)
 ROWS = (20, 22, 23, 26, 28, 29, 32, 35, 36, 40, 44, 47, 48, 50, 55, 61, 63, 64, 72, 80)

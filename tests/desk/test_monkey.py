@@ -10,6 +10,8 @@ from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, click, desk, drive, until, write
 from .scenes import FixedSource
 
+pytestmark = pytest.mark.slow
+
 KEYS = (
     *"kdclfheEpnsioz/?m12345678+-= \t\r\r\x1b\x1b",
     *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[F", "\x1b[Z", "ab*", "\x7f"),

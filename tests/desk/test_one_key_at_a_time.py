@@ -10,6 +10,8 @@ from cachedesk.engine.commands import EvictKey, Inject
 from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, click, desk, drive, until, write
 
+pytestmark = pytest.mark.slow
+
 OPENED_BY = {"faults": "f", "evict": "E", "steering": "s", "menu": "m", "help": "?", "key": "i"}
 
 

@@ -15,6 +15,8 @@ from cachedesk.engine.snapshot import Books, Tick
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, NOW, UNBALANCED, FixedSource
 
+pytestmark = pytest.mark.slow
+
 
 def shown(app):
     return {number for number, panel in app.desk._panels().items() if panel.display}

@@ -18,6 +18,8 @@ import faulthandler, random, signal, sys, threading, time
 import cachedesk
 from cachedesk.engine.policy import Policy
 
+pytestmark = pytest.mark.slow
+
 faulthandler.dump_traceback_later(240, exit=True)
 
 class Interrupted(BaseException):

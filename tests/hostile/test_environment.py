@@ -25,6 +25,8 @@ from cachedesk.engine.errors import ConfigError
 from .cases import check_message, digest, each
 from .conftest import Good
 
+pytestmark = pytest.mark.slow
+
 COMMAND = f"{quote(sys.executable)} -m cachedesk"
 GET = "get order:000 --data $DATA"
 RUN = "run --ops 30 --json --data $DATA"
