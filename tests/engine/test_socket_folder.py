@@ -20,7 +20,12 @@ import pytest
 from cachedesk.engine.commands import Inject
 from cachedesk.engine.errors import CacheError
 from cachedesk.engine.redis_wire import RedisWire
-from cachedesk.engine.socket_folder import SocketFolder, remove_abandoned
+from cachedesk.engine.socket_folder import (
+    SOCKET_NAME,
+    SocketFolder,
+    _is_served,
+    remove_abandoned,
+)
 from cachedesk.engine.stack import Stack
 
 from .scenarios import running, wait_until_admitted
@@ -135,6 +140,8 @@ def test_the_folder_of_a_process_that_was_killed_goes_with_the_next_start(tmp_pa
         process.wait(60)
     new = set(places.glob("cachedesk-*")) - before
     (left,) = [path for path in new if (path / "owner").exists()]
+    # The kernel ends its server with it, but not in the same instant.
+    until(lambda: not _is_served(left / SOCKET_NAME))
     shutil.rmtree(tmp_path / "data")
     os.utime(left, (LONG_AGO, LONG_AGO))
     with running(tmp_path / "other"):
