@@ -15,6 +15,8 @@ import pytest
 from .pythons import ROOT, pythons
 from .terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 BARE = {
     "NO_COLOR": "1",
     "LC_ALL": "C",
@@ -31,8 +33,6 @@ FRAME = "╭".encode()
 # A user without an entry in passwd and without HOME, as containers have them.
 NO_PASSWD = """
 import os, pwd, sys
-
-pytestmark = pytest.mark.slow
 def no_entry(*_): raise KeyError("no such user")
 pwd.getpwuid = pwd.getpwnam = no_entry
 del os.environ["HOME"]

@@ -11,14 +11,14 @@ import pytest
 
 import cachedesk
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTS_PER_CALL = 150
 
 PRELUDE = """
 import faulthandler, random, signal, sys, threading, time
 import cachedesk
 from cachedesk.engine.policy import Policy
-
-pytestmark = pytest.mark.slow
 
 faulthandler.dump_traceback_later(240, exit=True)
 
