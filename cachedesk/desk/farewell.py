@@ -39,6 +39,6 @@ def kept(saved: Iterable[Path]) -> Iterator[str]:
 
 
 def say(sentences: Iterable[str]) -> None:
-    """Print them, once the screen of the desk is gone, where somebody can read them."""
+    """Print them where they can be read, once the screen of the desk is gone."""
     if is_terminal() and not is_served() and (lines := list(sentences)):
         print_text("\n".join(lines))

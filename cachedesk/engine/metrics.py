@@ -134,7 +134,7 @@ class Metrics:
 
     def hit(self, seconds: float, keys: Collection[bytes]) -> None:
         """Count hits of ``keys`` that took their caller ``seconds`` together. Takes no lock, as a
-        signal handler may count in the middle of this; they are added up by whoever looks, at the
+        signal handler may count in the middle of this; they are added up by the next reader, at the
         latest at the next tick."""
         self._new_hits.append((seconds, keys))
 

@@ -1,6 +1,6 @@
 """The private folder that holds the server's socket.
 
-It has a name that nobody can guess and is open to its user only. It may vanish all the same: a
+It has a name that cannot be guessed and is open to its user only. It may vanish all the same: a
 cleaner of temporary files takes it, and then another user may make one of that name. So it is
 looked at before each start of a server, and given up for a new one if it is another.
 

@@ -1,5 +1,5 @@
 """Trials: the events of one key, tried one by one on the row that those before come to, and what is
-decided by that. No effects: whoever calls writes, and takes it back.
+decided by that. No effects: the caller writes, and takes it back.
 """
 
 from __future__ import annotations
