@@ -15,6 +15,8 @@ import textual.pilot
 from textual._context import active_app
 
 _SOON_SECONDS = 0.02
+# A screen draws every 17 ms. A tick that comes late is left out, so the next can be further away.
+_DRAWING_SECONDS = 0.1
 _QUIET_TURNS, _MOST_TURNS = 3, 300
 
 
@@ -30,7 +32,7 @@ async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
         if patient and _workers_run():
             quiet = 0
             await asyncio.sleep(0.002)
-        elif patient and (wait := _next_timer(loop)) < _SOON_SECONDS:
+        elif patient and (wait := _next_timer(loop)) < _soon():
             quiet = 0
             await asyncio.sleep(wait)
         else:
@@ -42,6 +44,22 @@ def _next_timer(loop: AbstractEventLoop) -> float:
     """Return in how many seconds the next timer is due."""
     due = [timer.when() for timer in loop._scheduled if not timer.cancelled()]  # type: ignore[attr-defined]
     return max(0.0, min(due) - loop.time()) if due else float("inf")
+
+
+def _soon() -> float:
+    """Return how far ahead a timer is waited for: longer when it is the one that draws."""
+    app = active_app.get(None)
+    if app is None or not app._screen_stack:
+        return _SOON_SECONDS
+    screen = app.screen
+    waits = (
+        screen._callbacks
+        or screen._dirty_widgets
+        or screen._layout_required
+        or screen._scroll_required
+        or screen._repaint_required
+    )
+    return _DRAWING_SECONDS if waits else _SOON_SECONDS
 
 
 def _workers_run() -> bool:

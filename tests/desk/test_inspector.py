@@ -523,16 +523,14 @@ def test_a_read_only_desk_does_not_evict():
 
 def test_the_keyboard_reaches_the_end_of_everything():
     async def script(app, pilot, screen):
+        bars, folded = screen.bars_box, screen.folded
         await pilot.press("home")
-        await pilot.pause()
-        assert screen.bars_box.scroll_y == 0
+        await until(pilot, lambda: bars.scroll_y == 0, "the bars are at their start")
         await pilot.press("end")
-        await pilot.pause()
-        assert screen.bars_box.is_vertical_scroll_end
+        await until(pilot, lambda: bars.is_vertical_scroll_end, "the bars are at their end")
         await pilot.press("shift+tab", "end")
-        await pilot.pause()
-        assert screen.focused is screen.folded
-        assert "900,099" in screen_text(app)
+        await until(pilot, lambda: screen.focused is folded, "the fold has the keys")
+        await until(pilot, lambda: "900,099" in screen_text(app), "its last line is drawn")
 
     show(LONG, script, (60, 20))
 
