@@ -141,8 +141,10 @@ def compare(
     def announce(title: str) -> watch.Watch:
         if not has_bar():
             return watch.wait
+        from cachedesk.lab.bar import bar
+
         click.echo(title, err=True)
-        return watch.bar(expected, None)
+        return bar(expected, None)
 
     announce_format(traffic, quiet=as_json)
     found = run_all(made, traffic, plan, announce, rounds=rounds, failpoints=chosen_failpoints())

@@ -152,7 +152,9 @@ def run(
     if stat:
         show = watch.stat
     elif has_bar():
-        show = watch.bar(expected, seconds)
+        from cachedesk.lab.bar import bar
+
+        show = bar(expected, seconds)
     announce_format(traffic, quiet=as_json)
     outcome = run_session(
         data,

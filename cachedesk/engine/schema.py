@@ -1,17 +1,39 @@
 """The schema of the database: made in a new file, checked in an old one, and brought up to date
-in place, all or nothing."""
+in place, all or nothing.
+
+sqlite-utils is loaded only where there is a schema to make or to change: it takes a third of the
+time that everything else of a stack takes to load.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-
-import sqlite_utils
+from typing import TYPE_CHECKING
 
 from cachedesk.engine.errors import Damaged
 
+if TYPE_CHECKING:
+    import sqlite_utils
+
 APPLICATION_ID = 0x63646B31
 SCHEMA_VERSION = 2
+
+TABLES: dict[str, dict[str, type]] = {
+    "rows": {"key": bytes, "value": bytes, "seq": int, "updated_at": float},
+    "dead": {
+        "seq": int,
+        "op": str,
+        "key": bytes,
+        "arg": bytes,
+        "reason": str,
+        "at": float,
+        "attempts": int,
+    },
+    "attempts": {"seq": int, "attempts": int},
+    "meta": {"name": str, "number": int},
+}
+"""The columns of our tables; the first of each is the primary key."""
 
 _READABLE_VIEW = """
 SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
@@ -39,6 +61,10 @@ def check_owner(path: Path) -> None:
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Create the schema in a new file; check it in an old one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA_VERSION:
+        return
+    import sqlite_utils
+
     database = sqlite_utils.Database(connection, execute_plugins=False)
     if version == 0 and not database.table_names():
         _create(database)
@@ -56,36 +82,16 @@ def _bring_from_1_to_2(database: sqlite_utils.Database) -> None:
     """Version 2 counts how often an event was refused."""
     with database.atomic():
         database.execute("ALTER TABLE dead ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1")
-        _create_attempts(database)
+        _create_table(database, "attempts", not_null={"attempts"})
         database.execute("PRAGMA user_version=2")
 
 
 def _create(database: sqlite_utils.Database) -> None:
     with database.atomic():
-        database.table("rows").create(
-            {"key": bytes, "value": bytes, "seq": int, "updated_at": float},
-            pk="key",
-            not_null={"key", "seq", "updated_at"},
-            strict=True,
-        )
-        database.table("dead").create(
-            {
-                "seq": int,
-                "op": str,
-                "key": bytes,
-                "arg": bytes,
-                "reason": str,
-                "at": float,
-                "attempts": int,
-            },
-            pk="seq",
-            not_null={"op", "key", "reason", "at", "attempts"},
-            strict=True,
-        )
-        _create_attempts(database)
-        database.table("meta").create(
-            {"name": str, "number": int}, pk="name", not_null={"number"}, strict=True
-        )
+        _create_table(database, "rows", not_null={"key", "seq", "updated_at"})
+        _create_table(database, "dead", not_null={"op", "key", "reason", "at", "attempts"})
+        _create_table(database, "attempts", not_null={"attempts"})
+        _create_table(database, "meta", not_null={"number"})
         database.table("meta").insert_all(
             {"name": name, "number": 0}
             for name in ("newest_seq", "log_seq", "log_epoch", "live_rows")
@@ -96,7 +102,6 @@ def _create(database: sqlite_utils.Database) -> None:
         database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
-def _create_attempts(database: sqlite_utils.Database) -> None:
-    database.table("attempts").create(
-        {"seq": int, "attempts": int}, pk="seq", not_null={"attempts"}, strict=True
-    )
+def _create_table(database: sqlite_utils.Database, name: str, *, not_null: set[str]) -> None:
+    columns = TABLES[name]
+    database.table(name).create(columns, pk=next(iter(columns)), not_null=not_null, strict=True)

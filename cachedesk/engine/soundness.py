@@ -20,7 +20,7 @@ from cachedesk.engine.durable_queue import MARKS
 from cachedesk.engine.errors import Damaged, OtherVersion, not_opened
 from cachedesk.engine.read_only import ADVICE, MADE_EARLY, OR_RECOVER, has_wal, looking_at
 from cachedesk.engine.record import decode
-from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, prepare
+from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from cachedesk.engine.witness import Testimony, testimony
 
 _LOG_TABLE = "queue_events"
@@ -30,6 +30,8 @@ _ADDED_EARLY = {"live_rows"}
 _DATABASE_STEPS = {"meta": {"commits": 1, "openings": 1, "log_epoch": None}}
 # A put on a disk that was full for a fault's sake may have counted twice.
 _LOG_STEPS = {"sqlite_sequence": {_LOG_TABLE: 2}, MARKS: {"acks": 1}}
+
+_SQL_TYPES = {bytes: "BLOB", int: "INTEGER", str: "TEXT", float: "REAL"}
 
 Columns = dict[str, tuple[str, int]]
 
@@ -197,15 +199,14 @@ def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
 
 def _expected(version: int) -> dict[str, Columns]:
     """Return the columns of our tables: of all, or of those that every version has."""
-    connection = sqlite3.connect(":memory:")
-    try:
-        prepare(connection, Path(":memory:"))
-        names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_list")]
-        ours = [name for name in names if not name.startswith("sqlite_") and name != "readable"]
-        chosen = ours if version == SCHEMA_VERSION else ["meta", "rows"]
-        return {name: _columns(connection, name) for name in chosen}
-    finally:
-        connection.close()
+    chosen = TABLES if version == SCHEMA_VERSION else ("meta", "rows")
+    return {
+        name: {
+            column: (_SQL_TYPES[kind], int(place == 0))
+            for place, (column, kind) in enumerate(TABLES[name].items())
+        }
+        for name in chosen
+    }
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> Columns:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from cachedesk.lab.bench.bench import Step
 
 Announce = Callable[[Step], object]
@@ -16,6 +13,9 @@ Announce = Callable[[Step], object]
 @contextmanager
 def bar() -> Iterator[Announce]:
     """Draw a bar on stderr, which goes away at the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     with Progress(
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
