@@ -28,9 +28,7 @@ from cachedesk.engine.commands import (
     StepWorker,
 )
 from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.errors import (
-    Unavailable,
-)
+from cachedesk.engine.errors import Closed, Unavailable
 from cachedesk.engine.eviction import matching_command, share_of_all
 from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
 from cachedesk.engine.failpoints import Failpoints
@@ -221,11 +219,14 @@ class Stack:
         """Carry out a command and return a sentence that says what happened.
 
         Raises:
+            Closed: the stack was closed.
             CachedeskError: it cannot be carried out now.
         """
         return self._calls.run(self._perform, command)
 
     def _perform(self, command: Command) -> str:
+        if self.layer.closing:
+            raise Closed("the stack was closed")
         match command:
             case EvictKey() | EvictMatching() | EvictShare():
                 return self._say(self._evict(command))

@@ -7,8 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine.commands import EvictMatching, EvictShare, Inject
-from cachedesk.engine.errors import ConfigError, Unavailable
+from cachedesk.engine.commands import (
+    EvictAll,
+    EvictMatching,
+    EvictShare,
+    Heal,
+    Inject,
+    PauseWorker,
+    StepWorker,
+)
+from cachedesk.engine.errors import Closed, ConfigError, Unavailable
 from cachedesk.engine.eviction import share_of_all
 from cachedesk.engine.stack import Stack
 
@@ -84,6 +92,20 @@ def test_without_redis_there_is_nothing_to_evict_from(
     until(lambda: stack.snapshot().redis.pid is None)
     with pytest.raises(Unavailable, match="Redis is not in use now"):
         stack.perform(command)
+
+
+def test_a_closed_stack_carries_no_command_out(stack: Stack) -> None:
+    stack.close()
+    for command in (
+        EvictAll(),
+        EvictMatching("*"),
+        Inject("worker.pause"),
+        Heal(),
+        PauseWorker(),
+        StepWorker(),
+    ):
+        with pytest.raises(Closed):
+            stack.perform(command)
 
 
 def test_no_read_is_wrong_while_keys_are_evicted(stack: Stack) -> None:
