@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cachedesk.engine.metrics import (
+    _HIGHEST_MICROSECONDS,
     HISTORY_TICKS,
     Distribution,
     HotKeys,
     Metrics,
     Path,
+    _histogram,
     runs,
 )
 from cachedesk.engine.snapshot import Percentiles
@@ -50,6 +54,17 @@ def test_percentiles_are_within_a_hundredth() -> None:
     assert found.p50 == pytest.approx(0.5, rel=0.01)
     assert found.p99 == pytest.approx(0.99, rel=0.01)
     assert found.max == pytest.approx(1.0, rel=0.01)
+
+
+@given(st.lists(st.tuples(st.floats(0, 5_000), st.integers(1, 9)), min_size=1, max_size=30))
+@settings(max_examples=60)
+def test_percentiles_are_those_of_the_library(times: list[tuple[float, int]]) -> None:
+    found, histogram = Distribution(), _histogram()
+    for seconds, count in times:
+        found.record(seconds, count)
+        histogram.record_value(min(max(1, int(seconds * 1e6)), _HIGHEST_MICROSECONDS), count)
+    p50, p99 = (histogram.get_value_at_percentile(percent) / 1e6 for percent in (50, 99))
+    assert (found.recent().p50, found.recent().p99) == (p50, p99)
 
 
 def test_nothing_recorded_is_all_zero() -> None:
