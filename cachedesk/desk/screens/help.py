@@ -3,17 +3,20 @@ the lists they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import HorizontalGroup, VerticalGroup, VerticalScroll
-from textual.widgets import Static
+from textual.containers import VerticalScroll
 
 from cachedesk.desk.deeds import Deed, Group
 from cachedesk.desk.modal import Modal
 from cachedesk.desk.panels import MEANINGS
+from cachedesk.desk.widgets.prose import Passage, Prose, entry, heading, picture, sentence
+
+_KEY_CELLS = 7
+_PANEL_CELLS = 13
 
 _PICTURE = """\
          ┌─ hit ──▶ Redis    fast, may forget
@@ -54,27 +57,23 @@ class HelpScreen(Modal[None]):
         with VerticalScroll(id="help-box") as box:
             box.border_title = "The desk"
             box.border_subtitle = "↑ ↓ scroll · Esc closes"
-            with VerticalGroup(classes="column"):
-                yield Static(_PICTURE, classes="picture", markup=False)
-                for sentence in _SENTENCES:
-                    yield Static(sentence, classes="sentence", markup=False)
-                if self._here:
-                    yield Static("Here", classes="heading", markup=False)
-                    yield Static(self._here, classes="here", markup=False)
-                for group in Group:
-                    deeds = [deed for deed in self._deeds if deed.group is group]
-                    if deeds:
-                        yield Static(group.value, classes="heading", markup=False)
-                    for deed in deeds:
-                        yield _entry(deed.shown_key, deed.meaning, "key")
-            with VerticalGroup(classes="column"):
-                yield Static("What you see", classes="heading", markup=False)
-                for name, meaning in MEANINGS:
-                    yield _entry(name, meaning, "panel")
+            yield Prose(tuple(self._keys()))
+            yield Prose(
+                (
+                    heading("What you see"),
+                    *(entry(name, meaning, _PANEL_CELLS) for name, meaning in MEANINGS),
+                )
+            )
 
-
-def _entry(term: str, meaning: str, kind: str) -> HorizontalGroup:
-    return HorizontalGroup(
-        Static(term, classes=f"term {kind}", markup=False),
-        Static(meaning, classes="meaning", markup=False),
-    )
+    def _keys(self) -> Iterator[Passage]:
+        yield picture(_PICTURE)
+        yield from map(sentence, _SENTENCES)
+        if self._here:
+            yield heading("Here")
+            yield sentence(self._here)
+        for group in Group:
+            deeds = [deed for deed in self._deeds if deed.group is group]
+            if deeds:
+                yield heading(group.value)
+            for deed in deeds:
+                yield entry(deed.shown_key, deed.meaning, _KEY_CELLS)

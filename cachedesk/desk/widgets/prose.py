@@ -1,0 +1,105 @@
+"""A column of text to read: one widget, for each of its passages in a widget of its own would take
+a hundred times as long to lay out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from cachedesk.desk.formats import left
+
+TERM = "bold $text-primary"
+"""How a term looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Some text, wrapped; ``term`` stands to its left in so many cells. ``before`` and ``after``
+    are empty lines."""
+
+    text: str
+    look: str = ""
+    term: str = ""
+    term_cells: int = 0
+    before: int = 0
+    after: int = 0
+    wraps: bool = True
+
+
+def heading(text: str) -> Passage:
+    """Return a heading, which stands apart from what is above it."""
+    return Passage(text, "bold $text-accent", before=1)
+
+
+def picture(text: str) -> Passage:
+    """Return a picture made of characters, which is not wrapped."""
+    return Passage(text, "$text-primary", before=1, after=1, wraps=False)
+
+
+def sentence(text: str) -> Passage:
+    """Return a sentence in plain looks."""
+    return Passage(text)
+
+
+def entry(term: str, meaning: str, term_cells: int) -> Passage:
+    """Return a term and, to the right of its cells, what it means."""
+    return Passage(meaning, term=term, term_cells=term_cells)
+
+
+def prose_lines(passages: Sequence[Passage], width: int) -> list[Content]:
+    """Return the lines of all passages within ``width`` cells."""
+    lines: list[Content] = []
+    for passage in passages:
+        lines += [Content()] * passage.before
+        lines += _passage_lines(passage, width)
+        lines += [Content()] * passage.after
+    return lines
+
+
+def _passage_lines(passage: Passage, width: int) -> list[Content]:
+    text = Content.styled(passage.text, passage.look)
+    if not passage.wraps:
+        return text.split("\n")
+    texts = text.wrap(max(1, width - passage.term_cells))
+    if not passage.term:
+        return texts
+    terms = Content(passage.term).wrap(passage.term_cells)
+    return [
+        Content.assemble((left(term.plain, passage.term_cells), TERM), line)
+        for term, line in zip_longest(terms, texts, fillvalue=Content())
+    ]
+
+
+class Prose(Widget):
+    """Draws passages one below the other.
+
+    Args:
+        passages: what there is to read.
+    """
+
+    DEFAULT_CSS = """
+    Prose { height: auto; text-wrap: nowrap; }
+    """
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        super().__init__()
+        self._passages = passages
+        self._laid_out: tuple[int, list[Content]] = (0, [])
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return how many lines it takes at this width."""
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """Return the lines."""
+        return Content("\n").join(self._lines(self.size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        if self._laid_out[0] != width:
+            self._laid_out = (width, prose_lines(self._passages, width))
+        return self._laid_out[1]
