@@ -15,7 +15,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +24,7 @@ import psutil
 from cachedesk.engine import forking
 from cachedesk.engine.directory import new_private
 from cachedesk.engine.errors import DataDirectoryError
+from cachedesk.engine.parent_death import ending_with_parent
 from cachedesk.engine.settings import RedisSettings
 from cachedesk.engine.socket_folder import (
     PREFIX,
@@ -38,15 +38,6 @@ _SNAPSHOT_NAME = "snapshot.rdb"
 _STATE_BYTES = 65_536
 _PROGRAM = "redis-server"
 _LAST_SNAPSHOT_SECONDS = 5.0
-
-# Makes the kernel end the server when cachedesk dies, whatever kills it, then becomes the server.
-_DIE_WITH_PARENT = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 9)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -209,10 +200,7 @@ class RedisServer:
             *("--maxmemory-policy", self._settings.eviction_policy),
             *("--maxmemory-samples", "10", "--loglevel", "warning"),
         ]
-        if sys.platform == "linux" and sys.executable:
-            shim = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())]
-            return [*shim, *server]
-        return server
+        return ending_with_parent(server)
 
     def _children(self) -> list[psutil.Process]:
         """Return who writes a snapshot just now: it would go on after the server was killed."""

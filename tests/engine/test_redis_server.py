@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 
+from cachedesk.engine import parent_death
 from cachedesk.engine.commands import Heal, Inject
 from cachedesk.engine.redis_server import RedisServer, executable
 from cachedesk.engine.redis_wire import RedisWire
@@ -246,9 +247,14 @@ def ended(process: psutil.Process) -> bool:
         return True
 
 
-def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["setpriv", "Python"])
+def test_it_dies_with_its_parent(tmp_path: Path, way: str) -> None:
+    if way == "setpriv" and not parent_death._setpriv():
+        pytest.skip("there is no setpriv, or it is too old")
+    other_way = "" if way == "setpriv" else "parent_death._setpriv = lambda: ()\n"
     script = (
-        "import sys\nfrom cachedesk.engine.stack import Stack\nstack = Stack(sys.argv[1])\n"
+        f"import sys\nfrom cachedesk.engine import parent_death\n{other_way}"
+        "from cachedesk.engine.stack import Stack\nstack = Stack(sys.argv[1])\n"
         "print(stack.snapshot().redis.pid, flush=True)\ninput()\n"
     )
     parent = subprocess.Popen(
@@ -264,6 +270,18 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     until(lambda: ended(server))
     with running(tmp_path) as stack:
         assert stack.layer.get("key") is None
+
+
+@pytest.mark.parametrize("way", ["setpriv", "Python"])
+def test_a_parent_that_is_dead_already_gets_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "Python":
+        monkeypatch.setattr(parent_death, "_setpriv", lambda: ())
+    ours = parent_death.ending_with_parent(["/bin/sh", "-c", "exit 7"])
+    another_ones = ["1" if word == str(os.getpid()) else word for word in ours]
+    assert subprocess.run(ours).returncode == 7
+    assert subprocess.run(another_ones).returncode == 1
 
 
 def test_a_ctrl_c_in_the_terminal_does_not_reach_it(server: RedisServer) -> None:
