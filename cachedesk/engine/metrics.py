@@ -22,6 +22,7 @@ from cachedesk.engine.snapshot import Latencies, Percentiles, PrefixRate, Reads,
 TICK_SECONDS = 0.5
 HISTORY_TICKS = 600
 _WINDOW_TICKS = 10
+_HALVES = 2
 _HIGHEST_MICROSECONDS = 3_600_000_000
 _HOT_KEYS = 4096
 _MOST_NEW = 1_000
@@ -46,8 +47,10 @@ class Distribution:
     """Percentiles of seconds, over about the last five seconds and in total."""
 
     def __init__(self) -> None:
-        self._window = deque([_histogram(), _histogram()])
-        self._total = _histogram()
+        # Three thousand counts each: those of the window's older half and of the total are made
+        # when there is something to put into them.
+        self._window: deque[HdrHistogram] = deque([_histogram()])
+        self._total: HdrHistogram | None = None
         # A histogram is Python, and slow to add to: it is told of many at once, on the time of
         # whoever looks rather than of a caller.
         self._new: Counter[int] = Counter()
@@ -61,8 +64,9 @@ class Distribution:
     def rotate(self) -> None:
         """Begin a new half of the window; the older half passes into the total."""
         self._catch_up()
-        oldest = self._window.pop()
+        oldest = self._window.pop() if len(self._window) == _HALVES else _histogram()
         if oldest.get_total_count():
+            self._total = self._total or _histogram()
             self._total.add(oldest)
             oldest.reset()
         self._window.appendleft(oldest)
@@ -75,7 +79,7 @@ class Distribution:
     def total(self) -> Percentiles:
         """Return the percentiles of everything that was recorded."""
         self._catch_up()
-        return _percentiles((self._total, *self._window))
+        return _percentiles(filter(None, (self._total, *self._window)))
 
     def _catch_up(self) -> None:
         new, self._new = self._new, Counter()
