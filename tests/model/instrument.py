@@ -36,7 +36,7 @@ there, or it takes no part in a history."""
 
 
 class _Turns(ast.NodeTransformer):
-    """Puts ``__turn__("module:line")`` before each statement inside a function."""
+    """Puts ``if __fine__: __turn__("module:line")`` before each statement inside a function."""
 
     def __init__(self, module: str) -> None:
         self._module = module
@@ -63,7 +63,8 @@ class _Turns(ast.NodeTransformer):
             if not isinstance(statement, ast.Global | ast.Nonlocal):
                 place = ast.Constant(f"{self._module}:{statement.lineno}")
                 call = ast.Expr(ast.Call(ast.Name("__turn__", ast.Load()), [place], []))
-                turned.append(ast.copy_location(call, statement))
+                turn = ast.If(ast.Name("__fine__", ast.Load()), [call], [])
+                turned.append(ast.copy_location(turn, statement))
             turned.append(statement)
         return turned
 
@@ -79,6 +80,7 @@ class _Loader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)["__turn__"] = primitives.line
+        vars(module)["__fine__"] = primitives.fine
         super().exec_module(module)
 
 

@@ -21,11 +21,21 @@ from tests.model.scheduler import WALL_CLOCK_SECONDS, Actor, Scheduler
 
 _scheduler = Scheduler(0, 1, 1.0)
 
+fine: list[bool] = []
+"""Holds something while the schedule is a fine one: most are not, and are not asked at each
+statement."""
+
 
 def use(scheduler: Scheduler) -> None:
     """Have everything that is made here run under ``scheduler`` from now on."""
     global _scheduler  # noqa: PLW0603 - the engine's modules hold these names, not an object
     _scheduler = scheduler
+
+
+def set_fine_rate(rate: float) -> None:
+    """Have a share ``rate`` of the engine's statements begin with a turn."""
+    _scheduler.fine_rate = rate
+    fine[:] = [True] if rate else []
 
 
 def turn(where: str) -> None:
@@ -39,8 +49,13 @@ def wait(where: str, ready: Callable[[], object], seconds: float | None = None) 
 
 
 def line(where: str) -> None:
-    """Called before each statement of the instrumented engine."""
-    _scheduler.line(where)
+    """Called before each statement of the engine in fine schedules: a turn now and then."""
+    scheduler = _scheduler
+    if scheduler.current is None or scheduler.dying or scheduler.picking:
+        return
+    if scheduler.random.random() < scheduler.fine_rate:
+        # CPython looks for signals between calls, not between any two statements.
+        scheduler.turn(where, interruptible=False)
 
 
 class Lock:

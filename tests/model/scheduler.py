@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NoReturn
 from zlib import crc32
@@ -26,10 +27,14 @@ WALL_CLOCK_SECONDS = 1_750_000_000.0
 class Actor:
     """One thread of the model, and what it waits for."""
 
-    __slots__ = ("greenlet", "interrupted", "name", "number", "ready", "until", "weight", "where")
+    __slots__ = (
+        *("greenlet", "interrupted", "kind", "name", "number"),
+        *("ready", "until", "weight", "where"),
+    )
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
+        self.kind = name.split(maxsplit=1)[0]
         self.number = number
         self.where = "start"
         self.ready: Ready | None = None
@@ -67,10 +72,13 @@ class Scheduler:
         self.trace: list[tuple[str, str]] = []
         self.current: Actor | None = None
         self.actors: list[Actor] = []
+        self.living: Counter[str] = Counter()
+        """How many actors there are, by the first word of their names."""
         self.dying = False
         self.stopped: object = None
         self.fine_rate = 0.0
-        self._picking = False
+        self.picking = False
+        """Whether it is being found out who can run; nothing gives way meanwhile."""
         self._most_steps, self._longest_seconds = most_steps, longest_seconds
         self._step_limit, self._time_limit = most_steps, longest_seconds
         self._spawned = 0
@@ -93,6 +101,7 @@ class Scheduler:
         actor.weight = self.random.choice((0.03, 0.3, 1.0, 1.0)) * (1 + self.random.random() / 8)
         actor.greenlet = greenlet(lambda: self._live(actor, call), parent=self._hub)
         self.actors.append(actor)
+        self.living[actor.kind] += 1
         return actor
 
     def run(self) -> object:
@@ -114,7 +123,7 @@ class Scheduler:
             KeyboardInterrupt: the caller was interrupted, and it is ``interruptible`` here.
         """
         actor = self.current
-        if actor is None or self._picking:
+        if actor is None or self.picking:
             return
         if self.dying:
             raise GreenletExit
@@ -145,19 +154,11 @@ class Scheduler:
 
     def _is(self, ready: Ready) -> bool:
         # It may be a property of the engine, with turns inside.
-        self._picking = True
+        self.picking = True
         try:
             return bool(ready())
         finally:
-            self._picking = False
-
-    def line(self, where: str) -> None:
-        """Before each statement of the engine: a turn now and then, in fine schedules."""
-        if not self.fine_rate or not self.current or self.dying or self._picking:
-            return
-        if self.random.random() < self.fine_rate:
-            # CPython looks for signals between calls, not between any two statements.
-            self.turn(where, interruptible=False)
+            self.picking = False
 
     def stop(self, reason: object) -> NoReturn:
         """End the run here, whoever calls; ``run`` returns ``reason``."""
@@ -175,6 +176,7 @@ class Scheduler:
             self.current = actor
             actor.greenlet.throw(GreenletExit)
         self.actors.clear()
+        self.living.clear()
         self.current = None
         self.dying = False
 
@@ -202,6 +204,7 @@ class Scheduler:
         finally:
             if not self.dying:
                 self.actors.remove(actor)
+                self.living[actor.kind] -= 1
 
     def _give_way(self, actor: Actor) -> None:
         chosen = self._pick()
@@ -216,7 +219,7 @@ class Scheduler:
         self.now += self._tick_seconds
         if self.steps > self._step_limit:
             return self._give_up("livelock: too many steps")
-        self._picking = True
+        self.picking = True
         while True:
             now = self.now
             runnable = [
@@ -231,10 +234,10 @@ class Scheduler:
                 break
             times = [actor.until for actor in self.actors if actor.until is not None]
             if not times:
-                self._picking = False
+                self.picking = False
                 return self._give_up("deadlock: everybody waits, and nobody for a time")
             self.now = max(now, min(times))
-        self._picking = False
+        self.picking = False
         if self.now > self._time_limit:
             return self._give_up("deadlock: only timers go off")
         actor = runnable[0] if len(runnable) == 1 else self._strategy(runnable)

@@ -86,7 +86,7 @@ class World:
         except BrokenPromise as error:
             return str(error)
         finally:
-            self.scheduler.fine_rate = 0.0
+            primitives.set_fine_rate(0.0)
             self.scheduler.drop_everybody()
             self.chaos.failpoints.disarm()
 
@@ -95,7 +95,7 @@ class World:
         self.lives += 1
         self.judge.reborn()
         self.chaos.failpoints = Failpoints()
-        scheduler.fine_rate = self.plan.fine_rate
+        primitives.set_fine_rate(self.plan.fine_rate)
         if self.plan.refusing:
             self.disk.refusing = True
         scheduler.spawn("redis", self.server.serve)
@@ -161,7 +161,7 @@ class World:
         return not self._alive("chaos")
 
     def _alive(self, name: str) -> bool:
-        return any(actor.name.startswith(name) for actor in self.scheduler.actors)
+        return self.scheduler.living[name] > 0
 
     def _close(self, stack: Stack) -> None:
         stack.close()
