@@ -4,6 +4,7 @@
     python -m tests.model.explore --replay 4711          # one history again, step by step
     python -m tests.model.explore --bug no_fence         # with a planted bug
     python -m tests.model.explore --bugs                 # each planted bug: it must be found
+    python -m tests.model.explore --bugs --blind         # … without the seeds known to find it
 
 Exit code 1: a promise was broken (with ``--bugs``: a bug was not found in 6,000 schedules).
 """
@@ -38,13 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--replay", type=int, metavar="SEED", help="one history, with its trace")
     parser.add_argument("--bug", help="plant this bug of tests.model.planted first")
     parser.add_argument("--bugs", action="store_true", help="hunt all planted bugs")
+    parser.add_argument("--blind", action="store_true", help="… and try no known seeds first")
     chosen = parser.parse_args(arguments)
 
     from tests.model.install import install
 
     install()
     if chosen.bugs:
-        return _hunt_all(_FIRST_HUNTED + chosen.seed, chosen.jobs)
+        return _hunt_all(_FIRST_HUNTED + chosen.seed, chosen.jobs, chosen.blind)
     if chosen.bug:
         _plant(chosen.bug)
     if chosen.replay is not None:
@@ -59,33 +61,38 @@ def _plant(bug: str) -> None:
     found(planted.Plant())
 
 
-def _hunt_all(seed: int, jobs: int) -> int:
-    from tests.model import planted
+def _hunt_all(seed: int, jobs: int, blind: bool) -> int:
+    from tests.model import known_seeds, planted
 
-    hunts = [(bug.__name__, seed) for bug in planted.BUGS]
+    names = [bug.__name__ for bug in planted.BUGS]
+    known = {} if blind else known_seeds.FOUND
+    rest = range(seed, seed + _LONGEST_HUNT)
+    hunts = [(name, (*known.get(name, ()), *rest)) for name in names]
     missed = 0
     # A process for each, so that the bug stays in it.
     with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
-        for (bug, _), (schedules, broken) in zip(hunts, pool.imap(_hunt, hunts, 1), strict=True):
+        for (bug, seeds), (schedules, broken) in zip(
+            hunts, pool.imap(_hunt, hunts, 1), strict=True
+        ):
             found = broken.strip().splitlines()[-1] if broken else "NOT FOUND"
             # It gave itself away: what it is planted in has changed.
             stale = found.startswith(("AttributeError", "NameError", "TypeError"))
             found = f"NOT FOUND, it is out of date: {found}" if stale else found
             missed += stale or not broken
-            print(f"{bug}: {schedules} schedules: {found}", flush=True)
+            print(f"{bug}: {schedules} schedules, seed {seeds[schedules - 1]}: {found}", flush=True)
     return int(missed > 0)
 
 
-def _hunt(bug_and_seed: tuple[str, int]) -> tuple[int, str]:
+def _hunt(hunt: tuple[str, Sequence[int]]) -> tuple[int, str]:
     """Return how many schedules it took to find the bug, and what gave it away."""
     from tests.model.world import run
 
-    bug, seed = bug_and_seed
+    bug, seeds = hunt
     _plant(bug)
-    for count in range(_LONGEST_HUNT):
-        if broken := run(seed + count).broken:
-            return count + 1, broken
-    return _LONGEST_HUNT, ""
+    for count, seed in enumerate(seeds, 1):
+        if broken := run(seed).broken:
+            return count, broken
+    return len(seeds), ""
 
 
 def _replay(seed: int) -> int:
