@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -33,6 +34,17 @@ def _no_terminal_left() -> Iterator[None]:
     yield
     while Terminal.started:
         Terminal.started.pop().kill()
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is one: what is tested here is not the disk's speed."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="cachedesk-test-", dir=memory) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,17 +18,6 @@ from engine.until import until
 from .conftest import TRACES, Command
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def quick_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where there is one: what is tested here is not the disk's speed."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with TemporaryDirectory(prefix="cachedesk-test-", dir=memory) as folder:
-        yield Path(folder)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -73,6 +74,10 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
             rivals.append(Engines(name, where, calls(socket_path), effort, dead))
         rivals += open_peers(folder, socket_path, effort.share)
         laps = [rival.laps() for rival in rivals]
+        # What is open stays: it is not searched for garbage again before each lap.
+        gc.collect()
+        gc.freeze()
+        leaving.callback(gc.unfreeze)
         of = sum(steps(work, laps, effort) for work in WORKS) + 2 * effort.long_rounds
         done = 0
         rows: list[Row] = []
