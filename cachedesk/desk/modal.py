@@ -12,6 +12,8 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker
 
+from cachedesk.desk.sized import SizedScreen
+
 R = TypeVar("R")
 
 _SETTLING_SECONDS = 2.0
@@ -50,7 +52,7 @@ class FinishOnce(Screen[R]):
         return super().dismiss(result)
 
 
-class Modal(ModalScreen[R], FinishOnce[R]):
+class Modal(ModalScreen[R], FinishOnce[R], SizedScreen[R]):
     """The base of every modal screen of the desk."""
 
 

@@ -8,9 +8,9 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -19,6 +19,7 @@ from cachedesk.desk.deeds import DEEDS, Deed
 from cachedesk.desk.formats import clock, compact, span, uptime
 from cachedesk.desk.headline import STARTING, Headline, Tone, headline
 from cachedesk.desk.panels import PANELS
+from cachedesk.desk.sized import SizedScreen
 from cachedesk.desk.timespan import NOW, Timespan
 from cachedesk.desk.titles import EVENTS, FLOW, KEYS, LATENCY
 from cachedesk.desk.widgets.action_bar import ActionBar
@@ -41,7 +42,7 @@ _ROOMY_ROWS = 40
 _CHARTS = {LATENCY, *(panel.number for panel in PANELS)}
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(SizedScreen[None]):
     """Lays the widgets out and hands each its share of the snapshot.
 
     Args:
@@ -113,11 +114,13 @@ class DeskScreen(Screen[None]):
         self._read_only = read_only
         self._data_label = data_label
         self._wishes: dict[int, bool] = {}
+        self._arranged_for: tuple[frozenset[int], Size] | None = None
         self.shown: Snapshot | None = None
         self.latest: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the lines at the top, the flow, the charts, the lists and the action bar."""
+        self._take_height()
         yield TopLine()
         yield Static(id="lost", markup=False)
         yield BooksLine()
@@ -142,7 +145,7 @@ class DeskScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Show the panels that are usual at this size."""
-        self.set_class(self.app.size.height < _ROOMY_ROWS, "-tight")
+        self._take_height()
         self._arrange()
 
     def apply(self, snapshot: Snapshot) -> None:
@@ -253,8 +256,14 @@ class DeskScreen(Screen[None]):
             **charts,
         }
 
+    def _take_height(self) -> None:
+        self.set_class(self.app.size.height < _ROOMY_ROWS, "-tight")
+
     def _arrange(self) -> None:
         shown = self._arranged
+        if self._arranged_for == (shown, self.app.size):
+            return
+        self._arranged_for = shown, self.app.size
         panels = self._panels()
         for number, panel in panels.items():
             panel.display = number in shown
