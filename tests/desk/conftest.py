@@ -14,6 +14,7 @@ from textual import constants  # noqa: E402
 # The snapshot plugin has imported Textual before this file could speak.
 constants.TEXTUAL_ANIMATIONS = "none"  # type: ignore[misc]
 
-from .settling import install  # noqa: E402
+from . import parsing, settling  # noqa: E402
 
-install()
+settling.install()
+parsing.install()
