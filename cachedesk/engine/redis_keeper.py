@@ -25,6 +25,9 @@ from cachedesk.engine.wording import span
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
 _HANG_SECONDS = 1.0
+# A server that never answered may still be starting: a busy machine takes seconds for that, and
+# would take as long for each one that follows.
+_START_SECONDS = 20.0
 _FAILED_SECONDS = 0.2
 _JUST_BEFORE_SECONDS = 0.25
 _WORTH_A_LINE_SECONDS = 0.1
@@ -156,6 +159,7 @@ class RedisKeeper:
 
     def release(self) -> None:
         """End ``hold_down`` or ``hang``."""
+        self._silent_since = None
         self._held = None
         self._server.signal(signal.SIGCONT)
         self._cache.suspicion.set()
@@ -228,6 +232,7 @@ class RedisKeeper:
         return _RETRY_SECONDS
 
     def _admit(self) -> float:
+        by_hand = self._held is not None
         try:
             self._reach("redis.admit.before")
             held = self._held_keys()
@@ -241,7 +246,7 @@ class RedisKeeper:
             self._silent_since = None
             return _LOOK_SECONDS
         except CacheError:
-            return self._silent()
+            return self._silent(by_hand=by_hand)
         was_gone = self._gone_since is not None
         self._gone_since = self._silent_since = None
         self._served = True
@@ -301,15 +306,18 @@ class RedisKeeper:
             return "one with an old snapshot"
         return "one with its last snapshot" if self.warm else "a new, empty one"
 
-    def _silent(self) -> float:
+    def _silent(self, *, by_hand: bool) -> float:
+        """Kill a server that hangs, unless it was asked while it was stopped by hand: its answer
+        may only be late. Return how long to wait before the next look."""
         now, self._share = time.monotonic(), None
-        if self._silent_since is None:
-            self._silent_since = now
-        if now - self._silent_since > _HANG_SECONDS and self._held is None:
+        since = self._silent_since or now
+        self._silent_since = since
+        patience = _HANG_SECONDS if self._served else _START_SECONDS
+        if now - since > patience and not by_hand and self._held is None:
             self._announce(EventKind.ERROR, "Redis hangs; it is killed and started again")
             self._tried.set()
             self._server.signal(signal.SIGKILL)
-        return _RETRY_SECONDS if now - self._silent_since < _HANG_SECONDS else _LOOK_SECONDS
+        return _RETRY_SECONDS if now - since < _HANG_SECONDS else _LOOK_SECONDS
 
     def _lost(self, held: tuple[int, str], admission: Admission) -> str:
         """Say how many of the keys that Redis held are gone."""

@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import pytest
 
-from cachedesk.engine import parent_death
+from cachedesk.engine import parent_death, redis_keeper, redis_server
 from cachedesk.engine.commands import Heal, Inject
 from cachedesk.engine.redis_server import RedisServer, executable
 from cachedesk.engine.redis_wire import RedisWire
@@ -349,3 +349,17 @@ def test_without_a_server_the_stack_works(tmp_path: Path, monkeypatch: pytest.Mo
 
 def _no_wait(self: object, seconds: float = 0.0) -> None:
     """Do not wait for a server that will never come."""
+
+
+def test_a_server_that_starts_slowly_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine each would be slow: killed for it, none would ever be used."""
+    monkeypatch.setattr(redis_keeper, "_HANG_SECONDS", 0.2)
+    program = tmp_path / "slow-redis-server"
+    program.write_text(f'#!/bin/sh\nsleep 1\nexec {executable()} "$@"\n')
+    program.chmod(0o700)
+    monkeypatch.setattr(redis_server, "executable", lambda: str(program))
+    with running(tmp_path / "data") as stack:
+        wait_until_admitted(stack)
+        assert stack.snapshot().redis.restarts == 0

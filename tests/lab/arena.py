@@ -19,6 +19,7 @@ from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.server import RivalsServer
 from cachedesk.lab.bench.stuff import Stuff
 from cachedesk.lab.bench.works import WORKS
+from tests.engine.until import unhurried
 
 BARE = "bare socket"
 EFFORT = Effort(share=0.005)
@@ -123,7 +124,7 @@ def opened(folder: Path) -> Iterator[Arena]:
     with ExitStack() as leaving:
         dead = dead_one.make(folder, EVENTS)
         leaving.callback(dead_one.clear_up, dead)
-        ours = Ours(folder, EFFORT, dead)
+        ours = Ours(folder, EFFORT, dead, unhurried())
         leaving.callback(ours.close)
         # It reads the cache too, and its reads would be counted.
         ours.stack.auditor.close()

@@ -23,13 +23,16 @@ class Ours(Rival):
 
     name = OURS
 
-    def __init__(self, folder: Path, effort: Effort, dead: Path) -> None:
-        """Open a stack in ``folder``; ``dead`` is the data directory of one that was killed."""
+    def __init__(
+        self, folder: Path, effort: Effort, dead: Path, settings: Settings | None = None
+    ) -> None:
+        """Open a stack in ``folder``; ``dead`` is the data directory of one that was killed.
+        ``settings``: of the stack; the defaults if not given."""
         self._folder = folder
         self._dead = dead
         self._reopened: Stack | None = None
         self._copies = 0
-        self.stack = Stack(folder / "ours", Settings())
+        self.stack = Stack(folder / "ours", settings or Settings())
         self._cache = self.stack.layer
         self._stuff = stuff = Stuff(b"ours")
         self._pending = drawn(stuff.drained, round(PENDING_TO_DRAIN * effort.share))

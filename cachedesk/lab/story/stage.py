@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
+from msgspec.structs import replace
+
 from cachedesk.config import as_size, from_tables
 from cachedesk.engine.commands import (
     Command,
@@ -24,6 +26,7 @@ from cachedesk.engine.commands import (
 from cachedesk.engine.errors import CachedeskError
 from cachedesk.engine.failpoints import Failpoints
 from cachedesk.engine.policy import PolicyTable
+from cachedesk.engine.settings import RedisSettings, Settings
 from cachedesk.engine.stack import Stack
 from cachedesk.engine.wording import count_of
 from cachedesk.lab.client import Client, Site
@@ -64,7 +67,7 @@ class Stage:
         (``point=terms;…``); errors as ``Stack``."""
         self._act = act
         self._data = data
-        self._settings = from_tables(act.settings)
+        self._settings = _patient(from_tables(act.settings))
         self._ledger = Ledger()
         self._tallies: list[Tally] = []
         self._noted: Figures = {}
@@ -264,3 +267,12 @@ def _told(tally: Tally) -> str:
     if tally.unavailable_reads:
         said.append(f"{tally.unavailable_reads:,} unavailable")
     return ", ".join(said)
+
+
+def _patient(settings: Settings) -> Settings:
+    """Return ``settings`` with a second for Redis to answer, unless they say how long it has: a
+    busy machine answers late, and a story is about what it breaks itself."""
+    redis = settings.redis
+    if redis.timeout_seconds != RedisSettings().timeout_seconds:
+        return settings
+    return replace(settings, redis=replace(redis, timeout_seconds=1.0))
