@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -62,12 +64,20 @@ def _processes(place: Place) -> list[str]:
 
 def _servers(place: Place) -> list[int]:
     # By their command line: a server whose parent died is nobody's child that we would know.
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if process.pid != os.getpid()
-        and any(str(place.sockets) in word for word in process.info["cmdline"] or ())
-    ]
+    sockets = os.fsencode(place.sockets)
+    return [pid for pid, line in _command_lines() if sockets in line and pid != os.getpid()]
+
+
+def _command_lines() -> Iterator[tuple[int, bytes]]:
+    """Yield the pid and the command line of each process. (psutil would read three files of each,
+    and this is done after every cycle.)"""
+    for pid in psutil.pids():
+        try:
+            yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            # It has just ended, or this is not Linux.
+            with suppress(psutil.Error):
+                yield pid, os.fsencode(" ".join(psutil.Process(pid).cmdline()))
 
 
 def _folders(place: Place, unfinished: bool) -> list[str]:
