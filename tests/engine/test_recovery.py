@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from cachedesk.engine.errors import DataDirectoryError, InUse
 from cachedesk.engine.events import Op, change
 from cachedesk.engine.failpoints import POINTS
 from cachedesk.engine.stack import Stack
+from tests.forked import Forked
 
 from . import scenarios, victim
 from .scenarios import PATIENT, running
@@ -40,19 +40,21 @@ class Victim:
         self.seed = seed
         self._account = folder / f"account-{seed}"
         self._account.write_bytes(bytes(victim.SIZE))
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, victim.__file__, str(folder / "data"), str(self._account)),
-                *(str(seed), failpoints, boot),
-            ],
-            stderr=subprocess.PIPE,
+        self._process = Forked(
+            folder / f"said-{seed}",
+            victim.main,
+            str(folder / "data"),
+            str(self._account),
+            seed,
+            failpoints,
+            boot,
         )
 
     @property
     def ready(self) -> bool:
         """Whether it has begun to write, or ended."""
         begun = self._account.read_bytes()[victim.READY] == 1
-        return begun or self._process.poll() is not None
+        return begun or self._process.exit_code is not None
 
     @property
     def acknowledged(self) -> int:
@@ -73,8 +75,8 @@ class Victim:
 
     def wait(self) -> None:
         """Wait for its death by SIGKILL, and for nothing else."""
-        _, errors = self._process.communicate(timeout=120)
-        assert self._process.returncode == -signal.SIGKILL, errors.decode()[-2_000:]
+        ended = self._process.wait(120)
+        assert ended == -signal.SIGKILL, self._process.said()[-2_000:]
 
 
 def outcomes(account: list[tuple[int, int]], seed: int, before: Model) -> list[Model]:

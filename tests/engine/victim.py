@@ -1,8 +1,7 @@
 """A process that writes, keeps its own account of what was acknowledged, and is killed.
 
-    python victim.py DATA ACCOUNT SEED FAILPOINTS BOOT
-
-FAILPOINTS are armed once the stack is open, and those of BOOT before.
+``main`` is what such a process does. Its failpoints are armed once the stack is open, and those of
+``boot`` before.
 
 The account is a mapped file, so that it survives the SIGKILL of its process: for each of two
 threads, how many calls were begun and how many returned. What a call does follows from SEED,
@@ -14,7 +13,6 @@ from __future__ import annotations
 import mmap
 import random
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,13 +51,12 @@ def work(cache: object, account: mmap.mmap, seed: int, thread: int) -> None:
         PAIR.pack_into(account, thread * PAIR.size, number, number)
 
 
-def main() -> None:
+def main(data: str, account_path: str, seed: int, points: str, boot: str) -> None:
     """Open the stack, arm, and write until the end comes."""
     from cachedesk.engine.failpoints import Failpoints
     from cachedesk.engine.settings import Settings, WorkerSettings
     from cachedesk.engine.stack import Stack
 
-    data, account_path, seed, points, boot = sys.argv[1:]
     with Path(account_path).open("r+b") as file:
         account = mmap.mmap(file.fileno(), SIZE)
     settings = Settings(worker=WorkerSettings(batch_events=16, batch_age_seconds=0.005))
@@ -67,7 +64,7 @@ def main() -> None:
     stack.failpoints.arm_from(points)
     account[READY] = 1
     threads = [
-        threading.Thread(target=work, args=(stack.layer, account, int(seed), thread))
+        threading.Thread(target=work, args=(stack.layer, account, seed, thread))
         for thread in range(THREADS)
     ]
     for thread in threads:
@@ -75,7 +72,3 @@ def main() -> None:
     for thread in threads:
         thread.join()
     stack.close()
-
-
-if __name__ == "__main__":
-    main()

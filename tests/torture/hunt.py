@@ -43,7 +43,12 @@ def hunt(bug: str, folder: Path, seed: int) -> str | None:
     return None
 
 
-if __name__ == "__main__":
-    found = hunt(sys.argv[1], Path(sys.argv[2]), int((*sys.argv[3:], "5")[0]))
-    print(found or f"{sys.argv[1]} was not found in {CYCLES} cycles")
+def main(bug: str, folder: Path, seed: int = 5) -> None:
+    """Hunt, say what was found, and exit."""
+    found = hunt(bug, folder, seed)
+    print(found or f"{bug} was not found in {CYCLES} cycles")
     sys.exit(0 if found else 1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,22 +9,18 @@ import pytest
 from cachedesk.lab.torture.cycles import Torture
 from cachedesk.lab.torture.points import Points
 from cachedesk.lab.torture.strace import StraceError
-from tests.torture import planted
+from tests.forked import Forked
+from tests.torture import hunt, planted
 
 pytestmark = pytest.mark.slow
 
 SECONDS = 1_800
 
 
-def hunt(bug: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def find(bug: str, folder: Path) -> None:
     """Hunt for ``bug`` in a process of its own, so that it stays there."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.torture.hunt", bug, str(folder / bug)],
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+    hunter = Forked(folder / "said", hunt.main, bug, folder / bug)
+    assert hunter.wait(SECONDS) == 0, hunter.said()
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +35,10 @@ def may_trace(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.parametrize("bug", [bug.__name__ for bug in planted.BUGS])
 def test_a_planted_bug_is_found(bug: str, tmp_path: Path) -> None:
-    found = hunt(bug, tmp_path)
-    assert found.returncode == 0, found.stdout + found.stderr
+    find(bug, tmp_path)
 
 
 @pytest.mark.usefixtures("may_trace")
 @pytest.mark.parametrize("bug", [bug.__name__ for bug in planted.ON_DISK])
 def test_a_planted_bug_of_a_failing_disk_is_found(bug: str, tmp_path: Path) -> None:
-    found = hunt(bug, tmp_path)
-    assert found.returncode == 0, found.stdout + found.stderr
+    find(bug, tmp_path)

@@ -22,7 +22,7 @@ from cachedesk.lab.torture.strace import StraceError
 from tests.engine.until import until
 from tests.torture.planted.worker_bugs import mark_outside_transaction
 
-RANDOM_CYCLES = 150
+RANDOM_CYCLES = 75
 TWICE_KILLED = ("log.append.after_commit", "through.commit.after", "worker.apply.after_commit")
 pytestmark = pytest.mark.slow
 
