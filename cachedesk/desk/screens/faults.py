@@ -43,6 +43,7 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         super().__init__()
         self._catalogue = snapshot.catalogue
         self._at = snapshot.at
+        self._said = ""
 
     def compose(self) -> ComposeResult:
         """Yield the list, what may be chosen for the fault in it, and what Enter will do."""
@@ -146,7 +147,7 @@ class FaultsScreen(Modal[Inject | Heal | None]):
     def _say(self) -> None:
         fault = self._chosen
         if fault is None:
-            self.says.update("There is nothing to break here.", layout=True)
+            self._tell("There is nothing to break here.")
             return
         lines = [f"{fault.title[0].upper()}{fault.title[1:]}."]
         if fault.since_at is not None:
@@ -154,7 +155,13 @@ class FaultsScreen(Modal[Inject | Heal | None]):
             lines.append(f"Active, {left}. Enter heals it.")
         elif fault.obstacle:
             lines.append(f"Not now: {fault.obstacle}.")
-        self.says.update("\n".join(lines))
+        self._tell("\n".join(lines))
+
+    def _tell(self, said: str) -> None:
+        # Told again with each snapshot: the same words need no other layout.
+        if said != self._said:
+            self._said = said
+            self.says.update(said)
 
     def _do(self) -> None:
         fault = self._chosen
@@ -163,7 +170,7 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         if fault.since_at is not None:
             self.dismiss(Heal(fault.name))
         elif fault.obstacle:
-            self.says.update(f"Not now: {fault.obstacle}.")
+            self._tell(f"Not now: {fault.obstacle}.")
         else:
             argument = self._argument(fault)
             name = f"{fault.name}:{argument}" if argument else fault.name
