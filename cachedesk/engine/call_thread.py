@@ -33,7 +33,16 @@ _GONE_SECONDS = 20.0
 class _Call(Generic[T]):
     """One function call, and what became of it."""
 
-    __slots__ = ("_arguments", "_function", "abandoned", "done", "error", "looked_at", "result")
+    __slots__ = (
+        "_arguments",
+        "_function",
+        "abandoned",
+        "done",
+        "ended",
+        "error",
+        "looked_at",
+        "result",
+    )
 
     def __init__(self, function: Callable[..., T], arguments: tuple[Any, ...]) -> None:
         self._function = function
@@ -41,6 +50,7 @@ class _Call(Generic[T]):
         self.result: T | None = None
         self.error: BaseException | None = None
         self.abandoned = False
+        self.ended = False
         self.looked_at = time.monotonic()
         # A plain lock: an Event is Python, and can itself be interrupted half-way.
         self.done = threading.Lock()
@@ -54,6 +64,7 @@ class _Call(Generic[T]):
             if not self.abandoned:
                 self.error = error
         finally:
+            self.ended = True
             self.done.release()
 
     def outcome(self) -> T:
@@ -74,6 +85,7 @@ class CallThread:
     def __init__(self) -> None:
         self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
         self._current: _Call[Any] | None = None
+        self._newest: _Call[Any] | None = None
         self._ended = False
         self._parent: int | None = None
         self._suspected_at: float | None = None
@@ -98,6 +110,8 @@ class CallThread:
             return function(*arguments)
         call = _Call(function, arguments)
         try:
+            # First: what is put there and interrupted before it is noted would be overlooked.
+            self._newest = call
             self._calls.put(call)
             while not call.done.acquire(timeout=_LOOK_SECONDS):
                 call.looked_at = time.monotonic()
@@ -109,7 +123,15 @@ class CallThread:
         except BaseException:
             call.abandoned = True
             raise
+        self._newest = None
         return call.outcome()
+
+    @property
+    def overtakes(self) -> bool:
+        """Whether a call made here and now, on this thread, would go past one that its caller was
+        torn out of and that has not ended."""
+        newest = self._newest
+        return newest is not None and not newest.ended and _in_interruptible_thread()
 
     @property
     def abandoned(self) -> bool:

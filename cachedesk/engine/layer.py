@@ -112,7 +112,8 @@ class CacheLayer:
         key, reader = as_key(key), self._paths.reader
         began = time.perf_counter()
         try:
-            found = None if self._door.shut else reader.hit(key, began)
+            aside = self._door.shut or self._calls.overtakes
+            found = None if aside else reader.hit(key, began)
         except CacheError:
             return self._call(reader.read, key)
         return found or self._call(reader.repair, key, began)
@@ -120,7 +121,8 @@ class CacheLayer:
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
         """Return the values of ``keys``, in their order; errors as for ``get``."""
         wanted, reader = as_keys(keys), self._paths.reader
-        if not 0 < len(wanted) <= _KEYS_AT_ONCE or self._door.shut:
+        at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
+        if not at_once or self._door.shut or self._calls.overtakes:
             return self._call(reader.read_many, wanted)
         began = time.perf_counter()
         try:

@@ -94,11 +94,17 @@ calls = {
     "items": lambda: list(cache.items()),
     "snapshot": cache.snapshot,
 }
+counted = {"incr, through": "order:n", "incr, behind": "views:n"}
 interrupts = 0
 for name, call in calls.items():
     for _ in range(times):
         struck(call)
         interrupts += 1
+        if name in counted:
+            # A read is a later call too: it never goes past the write that was torn.
+            value = cache.get(counted[name])
+            cache.snapshot()
+            assert cache.get(counted[name]) == value, (name, value)
 
 problems = []
 def other_thread():

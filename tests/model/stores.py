@@ -349,7 +349,7 @@ class ModelWitness(Witness):
 class DirectCalls:
     """In the place of ``CallThread``: the interrupts of the model come in any thread."""
 
-    refusing = abandoned = False
+    refusing = abandoned = overtakes = False
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
