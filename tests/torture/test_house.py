@@ -55,8 +55,11 @@ def test_a_process_that_outlives_its_parent_is_named(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(house, "_GONE_SECONDS", 0.05)
-    words = [sys.executable, "-c", "input()", str(place.sockets)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as server:
+    words = [sys.executable, "-c", "input(1)", str(place.sockets)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        # Before it is the program, it has no command line.
+        assert server.stdout is not None
+        assert server.stdout.read(1) == b"1"
         said = house.left_behind(place, killed=True)
         server.communicate(b"\n")
     assert said == [f"process {server.pid} outlived its parent"]
