@@ -69,33 +69,37 @@ def test_enter_injects_each_fault(size):
     assert choose_each(HEALTHY, choices, size) == [[Inject(name)] for name in AVAILABLE]
 
 
-def test_a_crash_may_be_sent_to_a_failpoint():
-    keys = [*down_to("worker.crash"), "enter", "down", "down", "enter"]
+def test_what_is_chosen_or_typed_for_a_fault_goes_with_it():
     points = next(fault for fault in CATALOGUE if fault.name == "worker.crash").choices
-    assert choose(HEALTHY, *keys) == [Inject(f"worker.crash:{points[1]}")]
-
-
-def test_a_held_fault_may_be_given_a_time():
-    keys = [*down_to("redis.down"), "tab", "1", "2", "full_stop", "5", "enter"]
-    assert choose(HEALTHY, *keys) == [Inject("redis.down", 12.5)]
-
-
-def test_an_argument_is_typed():
-    keys = [*down_to("database.slow"), "tab", "5", "0", "m", "s", "enter"]
-    assert choose(HEALTHY, *keys) == [Inject("database.slow:50ms")]
+    told = {
+        Inject(f"worker.crash:{points[1]}"): ["enter", "down", "down", "enter"],
+        Inject("redis.down", 12.5): ["tab", *"12", "full_stop", "5", "enter"],
+        Inject("database.slow:50ms"): ["tab", *"50ms", "enter"],
+    }
+    choices = [[*down_to(fault.fault.partition(":")[0]), *keys] for fault, keys in told.items()]
+    assert choose_each(HEALTHY, choices) == [[fault] for fault in told]
 
 
 def test_enter_heals_what_is_active():
     assert choose(BROKEN, *down_to("database.lock"), "enter") == [Heal("database.lock")]
 
 
-def test_what_cannot_be_broken_now_says_why_and_stays():
-    assert choose(BROKEN, "enter", "escape") == []
+def test_what_cannot_be_broken_says_why_and_stays_and_escape_breaks_nothing():
+    control = RecordingControl()
+    app = desk(control, FixedSource(BROKEN))
 
+    async def script(pilot):
+        await pilot.press("f", "enter")
+        assert isinstance(app.screen, FaultsScreen), "it stays"
+        assert "Not now: no redis-server is running" in screen_text(app)
+        await pilot.press("escape")
+        assert app.screen is app.desk
+        await pilot.press("f", *down_to("redis.down"), "tab", "escape", "escape")
+        assert app.screen is app.desk
+        await app.workers.wait_for_complete()
 
-def test_escape_breaks_nothing():
-    assert choose(HEALTHY, "escape") == []
-    assert choose(HEALTHY, *down_to("redis.down"), "tab", "escape", "escape") == []
+    drive(app, script)
+    assert control.commands == []
 
 
 def test_a_read_only_desk_has_no_catalogue():

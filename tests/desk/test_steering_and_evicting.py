@@ -44,24 +44,27 @@ MORE = [
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
-@pytest.mark.parametrize(("key", "commands"), [("left", LESS), ("right", MORE)], ids=["<", ">"])
-def test_every_knob_turns_both_ways(key, commands, size):
+def test_every_knob_turns_both_ways(size):
     control = RecordingControl()
     app = desk(control)
 
     async def script(pilot):
-        await pilot.press("s")
-        await until(pilot, lambda: isinstance(app.screen, SteeringScreen), "it is open")
-        await pilot.press(key)
-        for count, _ in enumerate(KNOBS, start=1):
-            await pilot.press("down", key)
-            await until(pilot, lambda c=count: len(control.commands) == 1 + c, "turned")
-        assert "hit rate" in screen_text(app), "the effect is in sight"
-        await pilot.press("escape")
-        assert app.screen is app.desk
+        for key, commands in (("left", LESS), ("right", MORE)):
+            control.commands = []
+            await pilot.press("s")
+            await until(pilot, lambda: isinstance(app.screen, SteeringScreen), "it is open")
+            await pilot.press(key)
+            for count, knob in enumerate(KNOBS, start=1):
+                await pilot.press("down", key)
+                sent = lambda c=count: len(control.commands) == 1 + c  # noqa: E731
+                await until(pilot, sent, f"{knob.name} was turned {key}")
+            assert "hit rate" in screen_text(app), "the effect is in sight"
+            await pilot.press("escape")
+            assert app.screen is app.desk
+            await app.workers.wait_for_complete()
+            assert control.commands == [PauseWorker(), *commands], key
 
     drive(app, script, size)
-    assert control.commands == [PauseWorker(), *commands]
 
 
 def test_quick_steps_follow_from_each_other():
@@ -146,21 +149,23 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize(("keys", "command"), CHOICES)
-def test_every_choice_evicts(keys, command):
+def test_every_choice_evicts():
     control = RecordingControl()
     app = desk(control)
 
     async def script(pilot):
-        await pilot.press("E")
-        await until(pilot, lambda: isinstance(app.screen, EvictScreen), "it is open")
-        assert "1,204 keys" in screen_text(app)
-        await pilot.press(*keys, "enter")
-        await until(pilot, lambda: len(control.commands) == 1, "sent")
-        assert app.screen is app.desk
+        for keys, command in CHOICES:
+            control.commands = []
+            await pilot.press("E")
+            await until(pilot, lambda: isinstance(app.screen, EvictScreen), "it is open")
+            assert "1,204 keys" in screen_text(app)
+            await pilot.press(*keys, "enter")
+            await until(pilot, lambda: len(control.commands) == 1, f"sent: {command}")
+            assert app.screen is app.desk
+            await app.workers.wait_for_complete()
+            assert control.commands == [command]
 
     drive(app, script, (60, 20))
-    assert control.commands == [command]
 
 
 @pytest.mark.parametrize(
