@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
 from tempfile import TemporaryDirectory
@@ -13,12 +13,26 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from .terminal import Terminal
+from .warm import SECONDS, Warm
 
 Command = Callable[..., CompletedProcess[bytes]]
 Start = Callable[..., "Popen[bytes]"]
 
 TRACES = Path(__file__).resolve().parents[2].parent / "shared" / "traces"
 _CACHEDESK = [sys.executable, "-m", "cachedesk"]
+
+
+def cold(
+    *arguments: str | bytes, environment: Mapping[str, str] | None = None
+) -> CompletedProcess[bytes]:
+    """Run ``cachedesk`` in an interpreter of its own to its end."""
+    return subprocess.run(
+        [*_CACHEDESK, *arguments],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
+        timeout=SECONDS,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -47,21 +61,25 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """What the commands of a session are forked from."""
+    warm = Warm()
+    yield warm
+    warm.close()
+
+
 @pytest.fixture
-def cachedesk() -> Command:
+def cachedesk(warm: Warm) -> Command:
     """Run ``cachedesk`` to its end: ``cachedesk("get", "k", locale="C")``."""
 
     def run(*arguments: object, locale: str | None = None) -> CompletedProcess[bytes]:
-        environment = dict(os.environ)
-        if locale is not None:
-            environment |= {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-        return subprocess.run(
-            [*_CACHEDESK, *map(os.fspath, map(_as_argument, arguments))],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            timeout=600,
-        )
+        line = [os.fspath(_as_argument(argument)) for argument in arguments]
+        if locale is None:
+            return warm.run(line, os.environ)
+        # What the interpreter itself reads as it starts.
+        says = {"LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        return cold(*line, environment=says)
 
     return run
 

@@ -30,11 +30,12 @@ def verdict(done: CompletedProcess[bytes]) -> dict[str, Any]:
 
 
 def test_a_trace_that_is_cut_off_has_a_verdict_and_is_not_sound(
-    cachedesk: Command, tmp_path: Path
+    cachedesk: Command, tmp_path: Path, quick_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "capture.gz"
     file.write_bytes(CUT)
-    done = cachedesk("run", "--trace", file, "--json", "--data", tmp_path / "a")
+    monkeypatch.setenv("TMPDIR", str(quick_path))
+    done = cachedesk("run", "--trace", file, "--json", "--data", quick_path / "a")
     found = verdict(done)
     assert done.returncode == 2
     assert (found["sound"], found["complete"]) == (False, False)
@@ -50,11 +51,13 @@ def test_a_trace_that_is_cut_off_has_a_verdict_and_is_not_sound(
 
 
 @pytest.mark.parametrize("bad", [b"what is this?\n", b"\x89PNG\r\n"])
-def test_a_line_that_is_met_too_late_ends_a_run_with_a_verdict(tmp_path: Path, bad: bytes) -> None:
+def test_a_line_that_is_met_too_late_ends_a_run_with_a_verdict(
+    quick_path: Path, bad: bytes
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--json", "--data",
-         tmp_path / "data"],
-        input=CAPTURE + bad + CAPTURE, capture_output=True, timeout=120,
+         quick_path / "data"],
+        input=CAPTURE + bad + CAPTURE, capture_output=True, timeout=600,
     )  # fmt: skip
     found = verdict(done)
     assert done.returncode == 2
@@ -93,7 +96,7 @@ def test_what_was_left_out_is_said_in_the_verdict(cachedesk: Command, tmp_path: 
 def test_a_trace_of_nothing_is_not_sound(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--data", tmp_path / "data"],
-        input=b'1.0 [0 127.0.0.1:1] "ping"\n', capture_output=True, timeout=120,
+        input=b'1.0 [0 127.0.0.1:1] "ping"\n', capture_output=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 2
     assert b"Incomplete: there was no operation in the trace." in done.stdout

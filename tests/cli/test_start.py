@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from cachedesk import __version__
 
-from .conftest import Command
+from .conftest import Command, cold
 
 _HEAVY = ("textual", "rich", "sqlite3", "msgspec", "persistqueue", "cachedesk.engine", "hdrh")
 
@@ -31,3 +34,31 @@ def test_each_command_has_help(cachedesk: Command) -> None:
         done = cachedesk(command, "--help")
         assert done.returncode == 0
         assert b"--data" in done.stdout
+
+
+@pytest.mark.slow
+def test_every_command_loads_by_itself_what_it_needs(tmp_path: Path) -> None:
+    """In an interpreter of its own, which the other tests of commands spare themselves."""
+    data, recording = str(tmp_path / "data"), str(tmp_path / "run.rec")
+
+    def report(name: str) -> tuple[str, str]:
+        return "--report", str(tmp_path / name)
+
+    for line in (
+        ("run", "--ops", "99", "--data", data, "--record", recording, *report("run.html")),
+        ("dump", "--data", data),
+        ("drain", "--json", "--data", data),
+        ("dead", "list", "--json", "--data", data),
+        ("dead", "replay", "--all", "--data", data),
+        ("replay", recording, "--json"),
+        ("compare", "--ops", "9", "--vary", "clients=1,2", *report("compare.md")),
+        ("story", "the-gap", "--json", *report("story.html")),
+        ("torture", "--cycles", "1", "--json", *report("torture.md")),
+        ("recover", "--data", data),
+    ):
+        done = cold(*line)
+        assert (done.returncode, done.stderr) == (0, b""), line
+        assert done.stdout, line
+    done = cold("get", "no-such-key", "--data", data)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"Traceback" not in done.stderr

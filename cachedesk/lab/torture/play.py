@@ -110,13 +110,16 @@ def _run(torture: Torture, series: Callable[[Torture], _Series]) -> None:
 
 
 def _shown(report: Report, reports: Iterator[Report], share: Callable[[], float]) -> Iterator[None]:
+    console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        # Without a terminal it would leave an empty line.
+        disable=not console.is_terminal,
         # No thread of the bar's own: the processes under test are forked from this one.
         auto_refresh=False,
     ) as progress:
