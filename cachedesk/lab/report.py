@@ -15,8 +15,8 @@ from cachedesk.lab.recording.recorder import Recorded
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
 from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.trace.telling import counted, read_lines
-from cachedesk.lab.verdict import Difference, StaleRead, Verdict
+from cachedesk.lab.trace.telling import missing, read_lines
+from cachedesk.lab.verdict import Difference, StaleRead, Verdict, kept_words
 
 _MOST_SHOWN = 5
 
@@ -82,6 +82,7 @@ class Report:
             "kept": verdict.sound if verdict.judged else None,
             "complete": self.complete and not self.missing,
             "incomplete": list(self.missing),
+            "left_out": list(missing(self.trace)),
             "trouble": self.trouble or None,
             "ops": {
                 "get": tally.gets,
@@ -174,18 +175,14 @@ class Report:
 
     def _kept(self) -> str:
         """Return what is said when every promise was kept."""
-        buried = f" ({self.verdict.dead:,} as dead letters)" if self.verdict.dead else ""
-        kept = (
-            f"very one of the {self.verdict.accepted:,} acknowledged writes was kept{buried}"
-            ", each applied once, and no read was stale."
-        )
+        kept = f"{kept_words([self.verdict])}, and no read was stale."
         if self.missing:
-            return f"Not all was done that was asked. Of what was done, e{kept}"
+            return f"Not all was done that was asked. Of what was done, {kept}"
         if not self.complete:
-            return f"Sound, as far as it went: e{kept}"
-        if self.trace is not None and self.trace.differing:
-            return f"Sound, for what was replayed: e{kept}"
-        return f"Sound: e{kept}"
+            return f"Sound, as far as it went: {kept}"
+        if any(missing(self.trace)):
+            return f"Sound, for what was replayed: {kept}"
+        return f"Sound: {kept}"
 
     def judgement(self) -> Iterator[str]:
         """Yield the verdict in sentences."""
@@ -204,7 +201,7 @@ class Report:
         if not verdict.judged:
             yield "Not judged: there was no ledger."
             return
-        yield from _left_out(self.trace)
+        yield from missing(self.trace)
         if verdict.sound:
             yield self._kept()
             return
@@ -244,17 +241,6 @@ def _missing_faults(faults: Iterable[InjectedFault]) -> Iterator[str]:
     for fault in faults:
         if not fault.injected:
             yield f"{fault.name}@{fault.when} did not strike: {fault.said}"
-
-
-def _left_out(trace: Count | None) -> Iterator[str]:
-    """Yield what of a trace was not replayed and might be missed, in sentences."""
-    if trace is None:
-        return
-    if trace.differing:
-        told = counted(trace.differing, len(trace.differing))
-        yield f"Left out, so the end state differs from the source's: {told}."
-    if trace.unfinished is not None:
-        yield f"Left out: line {trace.unfinished[0]:,}, the last, is unfinished."
 
 
 def _ledger(verdict: Verdict) -> dict[str, int | None]:

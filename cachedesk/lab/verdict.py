@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -67,3 +68,22 @@ class Verdict:
             or self.unfounded
             or self.stale_reads
         )
+
+
+def kept_words(verdicts: Sequence[Verdict]) -> str:
+    """Return what sound verdicts have in common, without a capital or a full stop."""
+    accepted, applied, pending, dead = (
+        sum(getattr(verdict, name) for verdict in verdicts)
+        for name in ("accepted", "applied", "pending", "dead")
+    )
+    if not accepted:
+        return "there was no write to keep"
+    kept = f"every one of the {accepted:,} acknowledged writes was kept"
+    if not (pending or dead):
+        return f"{kept}, each applied once"
+    parts = [f"{applied:,} applied once"]
+    if pending:
+        parts.append(f"{pending:,} pending")
+    if dead:
+        parts.append(f"{dead:,} as {'a dead letter' if dead == 1 else 'dead letters'}")
+    return f"{kept}: {', '.join(parts)}"

@@ -66,7 +66,7 @@ def test_poison_is_one_dead_letter_and_no_broken_promise(tmp_path: Path) -> None
         assert outcome.exit_code == 0
         assert (verdict.dead, verdict.pending, verdict.uncertain) == (1, 0, ())
         assert verdict.accepted == verdict.applied + 1
-        assert any("(1 as dead letters)" in line for line in outcome.report.lines())
+        assert any("1 as a dead letter, and no read" in line for line in outcome.report.lines())
 
 
 def test_what_a_fault_has_written_can_be_lost_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import msgspec
@@ -11,6 +12,7 @@ from cachedesk.engine.snapshot import Percentiles
 from cachedesk.lab.report import Report, as_text
 from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
+from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
 SOUND = Verdict(6, 6, 0, 0, (), (), (), (), (), 0, (), ())
@@ -85,6 +87,41 @@ def test_what_was_not_done_is_said() -> None:
     assert "Not drained: 1 events are pending" in text
     assert "Not judged: k;" in text
     assert not report.complete
+
+
+@pytest.mark.parametrize(
+    ("trace", "says"),
+    [
+        (Count("jsonl", bad=6), "Left out: 6 malformed lines."),
+        (Count("jsonl", bad=1), "Left out: 1 malformed line."),
+        (Count("jsonl", unfinished=(2, "cut")), "Left out: line 2, the last, is unfinished."),
+        (
+            Count("redis-monitor", skipped=Counter(SETNX=1), differing=Counter(SETNX=1)),
+            "Left out, so the end state differs from the source's: SETNX 1.",
+        ),
+    ],
+)
+def test_what_was_not_replayed_is_no_part_of_the_verdict(trace: Count, says: str) -> None:
+    partial = replace(REPORT, trace=trace)
+    *_, left_out, judged = partial.lines()
+    assert left_out == says
+    assert judged.startswith("Sound, for what was replayed: every one of the 6")
+    assert partial.as_json()["left_out"] == [says]
+    assert partial.exit_code == 0
+    whole = replace(REPORT, trace=Count("redis-monitor", skipped=Counter(PING=3)))
+    assert [*whole.lines()][-1].startswith("Sound: every one of the 6")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        (replace(SOUND, applied=5, dead=1), "was kept: 5 applied once, 1 as a dead letter, and"),
+        (replace(SOUND, applied=4, dead=2), "was kept: 4 applied once, 2 as dead letters, and no"),
+        (replace(SOUND, accepted=0, applied=0), "Sound: there was no write to keep, and no read"),
+    ],
+)
+def test_no_more_is_claimed_than_the_books_say(verdict: Verdict, says: str) -> None:
+    assert says in [*replace(REPORT, verdict=verdict).lines()][-1]
 
 
 def test_bytes_are_text_where_they_can_be() -> None:

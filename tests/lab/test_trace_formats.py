@@ -150,6 +150,51 @@ def test_what_nobody_can_read_says_so(file: Path, raw: bytes, says: str) -> None
         list(check(file))
 
 
+GOOD = b"".join(b"set,k%d,1\n" % number for number in range(50))
+
+
+@pytest.mark.parametrize(
+    ("rows", "bad"),
+    [
+        (b'set,"b,2\n' + GOOD, [3]),
+        (b'set,"b,2\n' + GOOD + b'set,k,"3"\n', [3]),
+        (b'set,b,"2\n' + GOOD + b"set,k,\xff\n" + GOOD, [3, 54]),
+        (b'set,b,"2\n' + GOOD + b'set,c"d,"3"\n' + GOOD, [3]),
+        (b'set,"b,2\n' * 3 + GOOD, [3, 4, 5]),
+        (b'set,"b,2\n' + GOOD + b'set,"b,2\n' + GOOD, [3, 54]),
+        (b'xet,b,"2\n' + b"x\n" * 8 + b'3"\n' + GOOD, [3] * 10),
+    ],
+    ids=["never ends", "ends late", "not text", "in a field", "each line", "twice", "a whole row"],
+)
+def test_a_stray_quote_costs_its_own_line_only(file: Path, rows: bytes, bad: list[int]) -> None:
+    file.write_bytes(b"op,key,value\nset,a,1\n" + rows)
+    skipping = Reading(file, Ways(skip_bad=True))
+    found = [operation.key for operation in skipping.operations()]
+    count = skipping.count
+    assert count.bad == len(bad)
+    assert [line for line, _ in count.examples] == [*dict.fromkeys(bad)]
+    assert found[:3] == [b"a", b"k0", b"k1"]
+    # The header is a line too, and no line is without an account.
+    assert 1 + len(found) + count.bad == count.lines == (b"op\n\n" + rows).count(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"op,key,value\nset,a,1\n", "line 1 is no property such as recordcount=1000"),
+        (b"recordcount=5\nset,a,1\n", "line 2 is no property"),
+        (b"threadcount=5\n", "none of the properties of a workload"),
+        (b"# nothing\n", "none of the properties of a workload"),
+        (b"fieldcount=1000\nfieldlength=1000000\n", "over 67,108,864 bytes"),
+    ],
+    ids=["csv", "a line", "others", "none", "too big"],
+)
+def test_no_workload_is_made_up_of_what_describes_none(file: Path, raw: bytes, says: str) -> None:
+    file.write_bytes(raw)
+    with pytest.raises(TraceError, match=says):
+        check(file, Ways("ycsb"))
+
+
 def test_a_share_of_keys_becomes_increments_by_seed(file: Path) -> None:
     file.write_bytes(b"".join(b"k%d\n" % number for number in range(2_000)))
     some = list(read(file, Ways(writes=0.25, seed=3)))

@@ -11,7 +11,8 @@ from cachedesk.lab.compare.comparing import ComparedRun, ComparedVariant, Compar
 from cachedesk.lab.compare.figures import Figures
 from cachedesk.lab.compare.varying import varied_names
 from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.trace.telling import counted, read_lines
+from cachedesk.lab.trace.telling import missing, read_lines
+from cachedesk.lab.verdict import kept_words
 
 NOTHING = "\N{EN DASH}"
 
@@ -112,20 +113,15 @@ def verdict(comparison: Comparison) -> Iterator[str]:
     yield from warnings(comparison)
     if len(comparison.runs) < comparison.planned:
         yield f"Ended early: {len(comparison.runs)} of {comparison.planned} runs were made."
-    trace = _trace(comparison)
-    differing = counted(trace.differing, len(trace.differing)) if trace is not None else ""
-    if differing:
-        yield f"Left out, so the end state differs from the source's: {differing}."
+    left_out = tuple(missing(_trace(comparison)))
+    yield from left_out
     if not comparison.broken:
-        writes = sum(run.report.verdict.accepted for run in comparison.runs)
-        kept = (
-            f"n {len(comparison.runs)} runs every one of the {writes:,} acknowledged writes was"
-            " kept, each applied once, and no read was stale."
-        )
+        kept = kept_words([run.report.verdict for run in comparison.runs])
+        kept = f"n {len(comparison.runs)} runs {kept}, and no read was stale."
         if not comparison.sound:
             yield f"Not all was done that was asked. Of what was done, i{kept}"
         else:
-            yield f"Sound{', for what was replayed' if differing else ''}: i{kept}"
+            yield f"Sound{', for what was replayed' if left_out else ''}: i{kept}"
 
 
 def _incomplete(comparison: Comparison) -> dict[str, list[ComparedRun]]:
@@ -161,6 +157,7 @@ def as_json(comparison: Comparison) -> dict[str, object]:
         "rounds": comparison.rounds,
         "planned": comparison.planned,
         "sound": comparison.sound,
+        "left_out": list(missing(_trace(comparison))),
         "warnings": list(warnings(comparison)),
         "table": [
             {"settings": dict(one.variant.chosen), **_figures(one.figures)}

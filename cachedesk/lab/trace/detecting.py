@@ -24,7 +24,7 @@ from cachedesk.lab.trace.formats import (
     TWITTER,
     YCSB,
 )
-from cachedesk.lab.trace.record import TraceError, shown
+from cachedesk.lab.trace.record import TraceError, Wrong, shown
 from cachedesk.lab.trace.stream import Lines
 
 MOST_LINES = 20
@@ -135,15 +135,12 @@ def _sample(lines: Lines) -> Iterator[bytes]:
             return
 
 
-_PROPERTY = re.compile(rb"\s*([A-Za-z][\w.-]{0,60})\s*[=:]")
-
-
 def _is_ycsb(looked: list[bytes]) -> bool:
     """Whether it is a file of properties, one of which YCSB has."""
-    texts = [line for line in looked if line.strip() and line.lstrip()[:1] not in (b"#", b"!")]
-    matches = [_PROPERTY.match(text) for text in texts]
-    known = {name.encode() for name in (*ycsb.NAMES, "workload")}
-    return all(matches) and any(match[1] in known for match in matches if match)
+    try:
+        return any(name in ycsb.TELLING for name, _ in ycsb.named(looked))
+    except Wrong:
+        return False
 
 
 # Printable, and nothing that a table, a log or a program has between its words.

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from cachedesk.lab.trace import access_log, keylist, monitor, native, twitter
+from cachedesk.lab.trace.csv_rows import CsvRows
 from cachedesk.lab.trace.record import Record
 from cachedesk.lab.trace.stream import Lines
 
 
 class Units(Protocol):
-    """What a format is read by: lines, or rows. ``line`` is the number of the last."""
+    """What a format is read by: lines, or rows. ``line`` is the number of the last, or of its first
+    line; ``height``: how many lines it has."""
 
     line: int
+    height: int
 
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -23,6 +26,8 @@ class Units(Protocol):
 
 class LineUnits:
     """Lines as they are."""
+
+    height = 1
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
@@ -64,7 +69,7 @@ CSV, JSONL, MONITOR, TWITTER, ACCESS_LOG, KEYS, DUMP = (
 FORMATS = {
     it.name: it
     for it in (
-        Format(CSV, _plain(native.from_csv), ours=True, units=native.CsvRows),
+        Format(CSV, _plain(native.from_csv), ours=True, units=CsvRows),
         Format(JSONL, _plain(native.from_json), ours=True),
         Format(MONITOR, monitor.parser, timed=True),
         Format(TWITTER, _plain(twitter.parse), timed=True),

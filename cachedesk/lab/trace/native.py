@@ -5,21 +5,19 @@ verbs are those of the library. What ``dump`` printed is read back as a set of e
 from __future__ import annotations
 
 import binascii
-import csv
 import difflib
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
 from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.trace.csv_rows import HEADER
 from cachedesk.lab.trace.record import NOTHING, Record, Wrong, shown
-from cachedesk.lab.trace.stream import Lines, text_of
-
-HEADER = ["op", "key", "value"]
+from cachedesk.lab.trace.stream import text_of
 
 _MOST_FREE = 64 * 1024
 # Any JSON may take two hundred times its own size in memory: of a long line only what an operation
@@ -32,52 +30,6 @@ _SHAPE = msgspec.json.Decoder(
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _VERBS = {str(verb): verb for verb in Verb}
 _TAKES_VALUE = (Verb.SET, Verb.INCR)
-
-
-class CsvRows:
-    """The rows of a CSV file. A quoted field may hold line breaks: a row is known by its first
-    line. An error in one row does not end it."""
-
-    def __init__(self, lines: Lines) -> None:
-        csv.field_size_limit(MAX_VALUE_BYTES)
-        self._lines = lines
-        self._rows = csv.reader(map(text_of, lines), strict=True)
-        self._ended = lines.number
-        self._headed = False
-        self.line = lines.number
-        """The first line of the row that was read last, or the one that is wrong."""
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return self
-
-    def __next__(self) -> list[str]:
-        self.line = self._ended + 1
-        try:
-            if not self._headed:
-                self._headed = True
-                self._expect_header()
-                self.line = self._lines.number + 1
-            return next(self._rows)
-        except csv.Error as error:
-            # The row is given up; what follows is read from the next line on.
-            self._rows = csv.reader(map(text_of, self._lines), strict=True)
-            raise Wrong(_explain(error)) from None
-        except Wrong:
-            self.line = self._lines.number
-            raise
-        finally:
-            self._ended = self._lines.number
-
-    def _expect_header(self) -> None:
-        try:
-            header = next(self._rows, [])
-        except csv.Error:
-            header = []
-        if header != HEADER:
-            raise Wrong(
-                f"the header {','.join(HEADER)} is missing (or, for JSON lines, a line such as"
-                ' ["incr","views:article:1",1])'
-            )
 
 
 def from_csv(fields: Sequence[str]) -> Record:
@@ -208,17 +160,6 @@ def _amount(amount: int) -> int:
     if not COUNTER_MIN <= amount <= COUNTER_MAX:
         raise Wrong(f"incr by {shown(amount)}, which is out of the range of 64 bits")
     return amount
-
-
-def _explain(error: csv.Error) -> str:
-    text = str(error)
-    known: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("unexpected end of data", lambda: "a quoted field begins here and never ends"),
-        ("field larger than", lambda: f"a field is over {MAX_VALUE_BYTES:,} bytes long"),
-        ("new-line character", lambda: "there is a bare carriage return outside of quotes"),
-        ("expected after", lambda: "a closing quote is followed by more text"),
-    )
-    return next((say() for part, say in known if part in text), text)
 
 
 def _count(count: int, noun: str) -> str:

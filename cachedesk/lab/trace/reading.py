@@ -184,7 +184,7 @@ class Reading:
                 if begun and self._lines.unfinished and units.line == self._lines.number:
                     count.unfinished = (units.line, str(error))
                 else:
-                    self._is_bad(units.line, str(error))
+                    self._is_bad(units.line, str(error), units.height)
                 continue
             finally:
                 count.lines = self._lines.number
@@ -215,10 +215,12 @@ class Reading:
         for operation in ycsb.operations(core, self._ways.seed):
             yield Record((operation,))
 
-    def _is_bad(self, line: int, what: str) -> None:
+    def _is_bad(self, line: int, what: str, lines: int = 1) -> None:
         if not self._ways.skip_bad:
             raise TraceError(f"{self._lines.name} line {line}: {what}") from None
-        self.count.bad += 1
+        self.count.bad += lines
+        if lines > 1:
+            what = f"{what} (its row ends at line {line + lines - 1})"
         if len(self.count.examples) < _MOST_EXAMPLES:
             self.count.examples.append((line, what))
 

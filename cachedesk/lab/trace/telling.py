@@ -51,6 +51,20 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
         yield f"cut to a minute: {number_of(pauses, 'longer pause')}"
 
 
+def missing(trace: Count | None) -> Iterator[str]:
+    """Yield in sentences which lines were not replayed although they may have been commands. A run
+    that lacks any is sound for what was replayed, and no more."""
+    if trace is None:
+        return
+    if trace.bad:
+        yield f"Left out: {number_of(trace.bad, 'malformed line')}."
+    if trace.differing:
+        told = counted(trace.differing, len(trace.differing))
+        yield f"Left out, so the end state differs from the source's: {told}."
+    if trace.unfinished is not None:
+        yield f"Left out: line {trace.unfinished[0]:,}, the last, is unfinished."
+
+
 def number_of(count: int, noun: str) -> str:
     """Return ``1 line`` or ``2 lines``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

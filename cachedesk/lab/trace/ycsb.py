@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from cachedesk.engine.events import MAX_VALUE_BYTES
 from cachedesk.lab.operations import Operation
 from cachedesk.lab.skew import Draw, Latest, Uniform, Zipfian
 from cachedesk.lab.trace.record import Wrong, get, made_up, put, shown
@@ -26,6 +28,11 @@ NAMES = frozenset(
     }
 )  # fmt: skip
 """The properties that count here."""
+
+TELLING = NAMES | {"workload"}
+"""The properties of which a workload has one at least."""
+
+_PROPERTY = re.compile(r"([A-Za-z][\w.-]{0,60})\s*[=:]\s*(.*)", re.DOTALL)
 
 _MOST_RECORDS = 100_000_000
 _Kind = TypeVar("_Kind", int, float)
@@ -70,15 +77,11 @@ def properties(lines: Iterable[bytes]) -> Core:
     """Return the workload that the lines of a properties file describe.
 
     Raises:
-        Wrong: a value is not what it must be.
+        Wrong: a line is no property, none is of a workload, or a value is not what it must be.
     """
-    found: dict[str, str] = {}
-    for line in lines:
-        text = line.decode("latin-1").strip()
-        if text and text[0] not in "#!":
-            name, _, value = text.partition("=" if "=" in text else ":")
-            if name.strip() in NAMES:
-                found[name.strip()] = value.strip()
+    found = dict(named(lines))
+    if not TELLING & found.keys():
+        raise Wrong(f"it has none of the properties of a workload: {', '.join(sorted(TELLING))}")
     known = Core()
     fields = _number(found, "fieldcount", 10, int) * _number(found, "fieldlength", 100, int)
     core = Core(
@@ -99,9 +102,29 @@ def properties(lines: Iterable[bytes]) -> Core:
         )
     if not 1 <= core.records <= _MOST_RECORDS:
         raise Wrong(f"recordcount is not 1 to {_MOST_RECORDS:,}")
+    if core.bytes > MAX_VALUE_BYTES:
+        raise Wrong(
+            f"fieldcount times fieldlength is {core.bytes:,}, over {MAX_VALUE_BYTES:,} bytes"
+        )
     if core.read + core.update + core.insert + core.scan + core.modify <= 0:
         raise Wrong("all proportions are 0")
     return core
+
+
+def named(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the properties that the lines of a file name, with their values.
+
+    Raises:
+        Wrong: a line is neither a property, nor a comment, nor blank.
+    """
+    for number, line in enumerate(lines, 1):
+        text = line.decode("latin-1").strip()
+        if not text or text[0] in "#!":
+            continue
+        match = _PROPERTY.fullmatch(text)
+        if match is None:
+            raise Wrong(f"line {number} is no property such as recordcount=1000: {shown(text)}")
+        yield match[1], match[2]
 
 
 class _Deal:
