@@ -69,11 +69,22 @@ def chosen_traffic(
 
 
 def refuse_mixed_traffic(
-    *, workload: str | None, keys: int | None, trace: Path | None, speed: float | None, paced: bool
+    *,
+    workload: str | None,
+    keys: int | None,
+    trace: Path | None,
+    form: str | None,
+    skip_bad: bool,
+    writes: float,
+    speed: float | None,
+    paced: bool,
 ) -> None:
     """Raise ``UsageError`` where options name two kinds of traffic, or two paces."""
     import click
 
+    if not trace and (form or skip_bad or writes):
+        named = "--format" if form else "--skip-bad" if skip_bad else "--writes"
+        raise click.UsageError(f"{named} is for a trace; name one with --trace.")
     if trace and (workload or keys):
         raise click.UsageError("--trace excludes --workload and --keys.")
     if speed and (paced or not trace):
@@ -83,13 +94,12 @@ def refuse_mixed_traffic(
 def announce_format(traffic: Traffic, *, quiet: bool) -> None:
     """Print which format a trace has, before the run, so that a wrong one is seen at once. With
     ``quiet`` only a terminal is told: standard output is for the result alone."""
-    from cachedesk.lab.trace.telling import form_line
     from cachedesk.lab.traffic import TraceTraffic
     from cachedesk.output import has_bar, print_text
 
-    if not isinstance(traffic, TraceTraffic) or not traffic.trace.format:
+    if not isinstance(traffic, TraceTraffic):
         return
-    line = form_line(traffic.trace.path.name, traffic.trace.format, sure=traffic.trace.sure)
+    line = traffic.form_line
     if not quiet:
         print_text(line)
     elif has_bar():

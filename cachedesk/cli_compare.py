@@ -108,7 +108,16 @@ def compare(
     if trace is not None and str(trace) == "-":
         raise click.UsageError("--trace: a comparison reads its traffic for each run; name a file.")
     paced = rate or any(text.partition("=")[0].strip() == "rate" for text in varied)
-    refuse_mixed_traffic(workload=workload, keys=keys, trace=trace, speed=speed, paced=bool(paced))
+    refuse_mixed_traffic(
+        workload=workload,
+        keys=keys,
+        trace=trace,
+        form=form,
+        skip_bad=skip_bad,
+        writes=writes,
+        speed=speed,
+        paced=bool(paced),
+    )
     from cachedesk.config import load, with_policies
     from cachedesk.engine.settings import Settings
     from cachedesk.lab import watch

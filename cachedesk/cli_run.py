@@ -4,6 +4,7 @@ prints."""
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -115,7 +116,16 @@ def run(
     incomplete (a fault did not strike), 2 bad usage or bad files, a trace too that could not be
     read to its end.
     """
-    refuse_mixed_traffic(workload=workload, keys=keys, trace=trace, speed=speed, paced=bool(rate))
+    refuse_mixed_traffic(
+        workload=workload,
+        keys=keys,
+        trace=trace,
+        form=form,
+        skip_bad=skip_bad,
+        writes=writes,
+        speed=speed,
+        paced=bool(rate),
+    )
     if as_json and stat:
         raise click.UsageError("--json and --stat exclude each other.")
     from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
@@ -155,7 +165,6 @@ def run(
         from cachedesk.lab.bar import bar
 
         show = bar(expected, seconds)
-    announce_format(traffic, quiet=as_json)
     outcome = run_session(
         data,
         settings,
@@ -167,6 +176,7 @@ def run(
         safeguards=chosen_safeguards(without),
         ledger=NoLedger() if no_ledger else None,
         failpoints=chosen_failpoints(),
+        announce=partial(announce_format, traffic, quiet=as_json),
     )
     if as_json:
         print_json(outcome.report.as_json())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -44,6 +44,7 @@ def run_session(
     safeguards: Safeguards = ALL_ON,
     ledger: Ledger | None = None,
     failpoints: str = "",
+    announce: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run ``traffic`` through a stack in ``data``.
 
@@ -58,6 +59,7 @@ def run_session(
         safeguards: which are on.
         ledger: who judges; by default one that knows everything.
         failpoints: armed before the stack opens, as ``point=terms;…``.
+        announce: called once it is known what the traffic is, before anything is opened.
 
     Returns:
         The report, and 0 when every promise was kept and all was done, 1 when a promise was broken
@@ -66,7 +68,8 @@ def run_session(
 
     Raises:
         CachedeskError: the stack cannot be opened, or the traffic cannot be read on; or nothing
-            can be recorded to this file, which is known before anything is opened.
+            can be recorded to this file, which is known before anything is opened, as it is
+            whether the traffic begins with an operation.
     """
     if record is not None:
         check_apart(record, data)
@@ -75,6 +78,9 @@ def run_session(
     opened = partial(Session, safeguards=safeguards, ledger=ledger, failpoints=failpoints)
     with Signals(traffic.stop) as signals, ExitStack() as leaving:
         try:
+            traffic.prepare()
+            if announce is not None:
+                announce()
             session = leaving.enter_context(opened(data, settings, traffic, load, faults))
         except TraceError:
             if signals.exit_code is None:

@@ -82,6 +82,10 @@ class Traffic(Protocol):
         """How many pauses of a trace were cut short."""
         ...
 
+    def prepare(self) -> None:
+        """See whether there is anything in it, before anything is opened."""
+        ...
+
     def operations(self) -> Iterable[Operation]:
         """Return the operations, from the first."""
         ...

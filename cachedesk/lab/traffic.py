@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from cachedesk.lab.operations import Operation
 from cachedesk.lab.timetable import Timetable
 from cachedesk.lab.trace import Reading, Trace, TraceError
 from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.record import Record
 from cachedesk.lab.trace.stream import STDIN
+from cachedesk.lab.trace.telling import form_line
 from cachedesk.lab.workload import workload
 
 
@@ -40,6 +43,9 @@ class WorkloadTraffic:
         """What it is, in a few words."""
         return f"workload {self.name}, seed {self.seed}"
 
+    def prepare(self) -> None:
+        """Do nothing: it needs no preparation."""
+
     def operations(self) -> Iterator[Operation]:
         """Return the operations, from the first."""
         return workload(self.name, self.keys)(self.seed)
@@ -62,6 +68,7 @@ class TraceTraffic:
     exact: bool = field(default=True, init=False)
     _given_up: threading.Event = field(default_factory=threading.Event, init=False)
     _reading: Reading | None = field(default=None, init=False)
+    _records: Iterator[Record] | None = field(default=None, init=False)
     _table: Timetable | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -74,8 +81,18 @@ class TraceTraffic:
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        name = self.trace.path.name
-        return f"trace {'from standard input' if name == '-' else name}"
+        return f"trace {'from ' if self.trace.path == STDIN else ''}{self.name}"
+
+    @property
+    def name(self) -> str:
+        """What the trace is called."""
+        return "standard input" if self.trace.path == STDIN else self.trace.path.name
+
+    @property
+    def form_line(self) -> str:
+        """Which format it has, in a sentence; for a pipe known once it is prepared."""
+        known = self.count or self.trace
+        return form_line(self.name, known.format, sure=known.sure, writes=self.trace.ways.writes)
 
     @property
     def count(self) -> Count | None:
@@ -92,17 +109,39 @@ class TraceTraffic:
         """How many pauses of it were so long that they were cut short."""
         return 0 if self._table is None else self._table.pauses
 
-    def operations(self) -> Iterator[Operation]:
-        """Return the operations, from the first."""
+    def prepare(self) -> None:
+        """Read up to the first operation, so that what is no trace is refused before anything is
+        opened. A pipe is waited for.
+
+        Raises:
+            TraceError: it is no trace, a line before the first operation is malformed, or there is
+                no operation in it.
+        """
         if self.trace.path != STDIN:
             # A file is read again for each run of a comparison.
             self._given_up = threading.Event()
-        self._reading = self.trace.reading(self._given_up)
+        self._reading = reading = self.trace.reading(self._given_up)
+        if self.speed is not None and not reading.timed:
+            reading.close()
+            raise TraceError(f"{reading.name}: its lines do not say when they were written")
+        records = reading.records()
+        first = next(records, None)
+        if first is None:
+            raise TraceError(
+                f"{reading.name}: {reading.count.cut or 'there are no operations in it'}"
+            )
+        self._records = itertools.chain([first], records)
+
+    def operations(self) -> Iterator[Operation]:
+        """Return the operations, from the first; errors as for ``prepare``, if it was not called
+        before."""
+        if self._records is None:
+            self.prepare()
+        assert self._records is not None
+        records, self._records = self._records, None
         if self.speed is None:
-            return self._reading.operations()
-        if not self._reading.timed:
-            raise TraceError(f"{self.trace.path}: its lines do not say when they were written")
-        self._table = Timetable(self._reading.records(), self.speed)
+            return itertools.chain.from_iterable(record.operations for record in records)
+        self._table = Timetable(records, self.speed)
         return self._table
 
     def stop(self) -> None:

@@ -29,6 +29,8 @@ BAD = {
     "policy without a pattern": ((*RUN, "--policy", "=write-behind"), "empty key pattern"),
     "two outputs": ((*RUN, "--json", "--stat"), "exclude"),
     "two sources": ((*RUN, "--trace", "t", "--workload", "article"), "exclude"),
+    "a share without a trace": ((*RUN, "--writes", "0.5"), "--writes is for a trace"),
+    "a format without a trace": ((*RUN, "--format", "csv"), "--format is for a trace"),
     "trace absent": (("run", "--trace", "absent.csv"), "No such file"),
     "trace a folder": (("run", "--trace", "."), "not a regular file"),
     "config absent": ((*RUN, "--config", "absent.toml"), "No such file"),

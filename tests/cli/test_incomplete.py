@@ -93,15 +93,6 @@ def test_what_was_left_out_is_said_in_the_verdict(cachedesk: Command, tmp_path: 
     assert cachedesk("dump", "--data", tmp_path / "again").stdout == dumped
 
 
-def test_a_trace_of_nothing_is_not_sound(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "cachedesk", "run", "--trace", "-", "--data", tmp_path / "data"],
-        input=b'1.0 [0 127.0.0.1:1] "ping"\n', capture_output=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert b"Incomplete: there was no operation in the trace." in done.stdout
-
-
 def test_keys_of_strangers_forge_no_line_of_a_report(cachedesk: Command, tmp_path: Path) -> None:
     file = tmp_path / "capture"
     file.write_bytes(

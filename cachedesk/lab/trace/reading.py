@@ -15,8 +15,8 @@ from pathlib import Path
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.trace import ycsb
 from cachedesk.lab.trace.detecting import detected, forced
-from cachedesk.lab.trace.formats import CSV, FORMATS, YCSB, Format
-from cachedesk.lab.trace.record import TOO_LONG, Record, TooLong, TraceError, Wrong
+from cachedesk.lab.trace.formats import CSV, FORMATS, KEYS, YCSB, Format
+from cachedesk.lab.trace.record import NOTHING, TOO_LONG, Record, TooLong, TraceError, Wrong
 from cachedesk.lab.trace.stream import STDIN, Lines
 
 MOST_CHECKED_BYTES = 256 * 1024 * 1024
@@ -46,16 +46,18 @@ class Count:
 
     ``sure``: the format was named, or has a sign of its own. ``bad``: malformed lines, of which
     some are in ``examples`` with their numbers. ``before``: lines before the first that is of the
-    format. ``skipped``: how often each command was left out; ``differing``: those of them for which
-    the end state differs from the source's; ``expiries``: how often a write had an expiry, which
-    was dropped. ``unfinished``: the last line, without a line break, and what
-    is wrong with it. ``cut``: why it could not be read to its end; empty if it was.
+    format. ``blank``: lines that hold nothing, or the reply to MONITOR. ``skipped``: how often each
+    command was left out; ``differing``: those of them for which the end state differs from the
+    source's; ``expiries``: how often a write had an expiry, which was dropped. ``unfinished``: the
+    last line, without a line break, and what is wrong with it. ``cut``: why it could not be read to
+    its end; empty if it was.
     """
 
     format: str = ""
     sure: bool = True
     lines: int = 0
     bad: int = 0
+    blank: int = 0
     before: int = 0
     examples: list[tuple[int, str]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -66,6 +68,9 @@ class Count:
 
     def note(self, record: Record) -> None:
         """Count what ``record`` does not come to."""
+        if record is NOTHING:
+            self.blank += 1
+            return
         if record.skipped:
             self.skipped[record.skipped] += record.times
             if record.differs:
@@ -80,6 +85,7 @@ class Count:
             "lines": self.lines,
             "bad": self.bad,
             "bad_lines": [list(example) for example in self.examples],
+            "blank": self.blank,
             "before": self.before,
             "skipped": dict(self.skipped.most_common()),
             "differing": dict(self.differing.most_common()),
@@ -109,6 +115,12 @@ class Reading:
         except BaseException:
             self._lines.close()
             raise
+        if ways.writes and found.name != KEYS:
+            self._lines.close()
+            raise TraceError(
+                f"{self._lines.name}: --writes is for a list of keys, and this is read as"
+                f" {found.name}"
+            )
         self.count = Count(found.name, found.sure)
         self._before = found.before
         self._format = FORMATS.get(found.name)

@@ -12,10 +12,20 @@ from cachedesk.lab.trace.reading import Count
 _MOST_SHOWN = 5
 
 
-def form_line(name: str, form: str, *, sure: bool) -> str:
-    """Return what is printed before a run: which format the trace ``name`` has."""
-    how = "" if sure else " by its looks, so all of it is reads (--format names another)"
-    return f"{safe(name, 200)} is read as {'a list of keys' if form == KEYS else form}{how}"
+def form_line(name: str, form: str, *, sure: bool, writes: float = 0.0) -> str:
+    """Return what is printed before a run.
+
+    Args:
+        name: of the trace.
+        form: its format.
+        sure: whether the format was named, or has a sign of its own.
+        writes: the share of keys that become increments.
+    """
+    seen = f"{safe(name, 200)} is read as {'a list of keys' if form == KEYS else form}"
+    share = f"{100 * writes:g} % of its lines are increments" if writes else ""
+    if not sure:
+        return f"{seen} by its looks, so {share or 'all of it is reads'} (--format names another)"
+    return f"{seen}; {share}" if share else seen
 
 
 def read_lines(trace: Count, pauses: int = 0) -> Iterator[str]:
@@ -29,6 +39,8 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
     """Yield what became of the lines that came to nothing, and of what else was not replayed."""
     if trace.before:
         yield f"left out before the first line of the format: {number_of(trace.before, 'line')}"
+    if trace.blank:
+        yield f"{number_of(trace.blank, 'line')} without a command"
     if trace.bad:
         shown = "; ".join(f"line {number}: {safe(what, 120)}" for number, what in trace.examples)
         more = trace.bad - len(trace.examples)
