@@ -13,6 +13,7 @@ from cachedesk.engine.hot import HotView
 from cachedesk.engine.metrics import TICK_SECONDS
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.snapshot import (
+    Books,
     DatabaseState,
     Health,
     LogState,
@@ -22,6 +23,7 @@ from cachedesk.engine.snapshot import (
 from cachedesk.engine.worker import FlushWorker
 
 _PREFIXES = 12
+_TRIES = 8
 _FILES_GONE = "file gone"
 _WORDS = {
     "database.lock": "locked",
@@ -56,12 +58,13 @@ class Survey:
 
     def snapshot(self, workload: str) -> Snapshot:
         """Return how everything is; ``workload`` says what drives the stack."""
-        books = self._pending.books()
+        # Before anything that has to be asked for: it takes milliseconds, and writes go on.
+        books, log = self._books_and_log()
         return Snapshot(
             at=wall_seconds(),
             uptime_seconds=time.monotonic() - self._opened,
             redis=self._redis(),
-            log=self._log_state(),
+            log=log,
             worker=self._worker.state(),
             database=self._database_state(),
             reads=self._metrics.reads(),
@@ -106,7 +109,20 @@ class Survey:
             bypasses=self._keeper.bypasses,
         )
 
-    def _log_state(self) -> LogState:
+    def _books_and_log(self) -> tuple[Books, LogState]:
+        """Return the books and the log as they were at one instant: what is pending in one is in
+        the other."""
+        for _ in range(_TRIES):
+            waiting = self._log.waiting
+            oldest_seconds, in_flight = self._log.oldest_seconds, self._worker.in_flight
+            books = self._pending.books()
+            if self._log.waiting == waiting:
+                break
+        # A write is pending a moment before the log delivers it.
+        depth = max(waiting, books.pending)
+        return books, self._log_state(depth, oldest_seconds, in_flight)
+
+    def _log_state(self, depth: int, oldest_seconds: float, in_flight: int) -> LogState:
         health, word = Health.UP, "up"
         if self._log.files.trouble:
             health, word = Health.DOWN, _FILES_GONE
@@ -119,10 +135,10 @@ class Survey:
         return LogState(
             health=health,
             word=word,
-            depth=self._backlog.depth,
+            depth=depth,
             limit_events=self._limit_events,
-            in_flight=self._worker.in_flight,
-            oldest_seconds=self._log.oldest_seconds,
+            in_flight=in_flight,
+            oldest_seconds=oldest_seconds,
             bytes=self._log.bytes,
         )
 
