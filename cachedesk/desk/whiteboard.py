@@ -164,7 +164,7 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
     redis_down = _is_down(redis)
     no_rows = _is_down(database)
     no_commits = no_rows or database.word in _NO_WRITES
-    slow = database.health is Health.DEGRADED
+    slow = database.word == "slow"
     return {
         "calls": ("", _way(rates.reads + rates.writes)),
         "hit": (f"hit {_rate(rates.hits)}", _way(rates.hits, blocked=redis_down)),

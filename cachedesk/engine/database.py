@@ -41,6 +41,8 @@ _FULL = 2
 _BUSY_LOOK_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
 _BALLAST = Ballast("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
+_LOCKED = "the database is locked by another connection"
+_BUSY_WRITING = "the database is busy with another write"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # Tells a -wal file that continues the database file from one that does not (see ``soundness``).
 _COUNT_COMMIT = (
@@ -68,7 +70,7 @@ class Database:
         self._writing = threading.Lock()
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer: sqlite3.Connection | None = None
-        self._uncertain = False
+        self._uncertain = self._locked_out = False
         self._closed = threading.Event()
         owns(self)
         try:
@@ -212,7 +214,9 @@ class Database:
         self._wait_for_answer(deadline)
         left = deadline - time.monotonic()
         if not self._writing.acquire(timeout=max(0.0, left)):
-            raise DatabaseBusy("the database is busy with another write")
+            # Of writers that all wait for one foreign lock, one waits for it and the others for
+            # that one: they have one reason.
+            raise DatabaseBusy(_LOCKED if self._locked_out else _BUSY_WRITING)
         try:
             self._drop_writer_of_another_hindrance()
             connection = self._begin(deadline)
@@ -269,9 +273,11 @@ class Database:
                 if not busy:
                     raise DatabaseError(f"the database does not answer: {error}") from error
                 if time.monotonic() >= deadline:
-                    raise DatabaseBusy("the database is locked by another connection") from error
+                    raise DatabaseBusy(_LOCKED) from error
+                self._locked_out = True
                 self._closed.wait(_BUSY_LOOK_SECONDS)
             else:
+                self._locked_out = False
                 return self._writer
 
     def _settled(self) -> sqlite3.Connection:

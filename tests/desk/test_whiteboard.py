@@ -61,7 +61,13 @@ def test_a_locked_database_can_still_be_read():
     board = whiteboard(replace(scenes.HEALTHY, database=locked))
     assert board.through.flowing is Flowing.BLOCKED
     assert board.flush.flowing is Flowing.BLOCKED
-    assert board.miss.flowing is Flowing.LIT
+    assert board.miss.flowing is Flowing.WELL, "nothing of Redis comes this way"
+
+
+def test_a_slow_database_lights_every_way_to_it_up():
+    slow = replace(scenes.HEALTHY.database, health=Health.DEGRADED, word="slow")
+    board = whiteboard(replace(scenes.HEALTHY, database=slow))
+    assert {way.flowing for way in (board.miss, board.through, board.flush)} == {Flowing.LIT}
 
 
 def test_a_paused_worker_holds_its_ways():

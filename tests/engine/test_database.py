@@ -181,7 +181,12 @@ def test_a_lock_is_waited_for_until_the_deadline(database: Database, path: Path)
         transaction.write({b"a": Row(b"never", 2)})
     assert database.read(b"a") == Row(b"old", 1), "a reader does not wait for a writer"
     waiting = Task(write, database, {b"a": Row(b"new", 3)})
-    until(database._writing.locked)
+    until(lambda: database._writing.locked() and database._locked_out)
+    with (
+        pytest.raises(DatabaseBusy, match="locked by another connection"),
+        database.transaction(time.monotonic() + 0.02),
+    ):
+        pass
     other.execute("ROLLBACK")
     waiting.result()
     other.close()
@@ -196,7 +201,7 @@ def test_one_writer_at_a_time_and_the_deadline_holds_for_it_too(database: Databa
     ):
         pass
     with database.transaction(soon()):
-        pass
+        assert not database._locked_out, "no lock of another is to blame any more"
 
 
 def test_a_crash_in_a_transaction_leaves_nothing_and_the_next_one_works(
