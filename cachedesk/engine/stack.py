@@ -169,6 +169,7 @@ class Stack:
         )
         self.worker = FlushWorker(parts)
         self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
+        self._files = parts.database.files
         self.backlog = parts.backlog
         self._cache, self._limits = cache, limits
         paths = usual(parts, lambda: self._calls.abandoned or self.layer.closing)
@@ -281,6 +282,11 @@ class Stack:
                 evicted, keys = self._cache.evict_chosen(share_of_all(share))
                 which = f"{evicted:,} of {keys:,} keys, chosen at random,"
                 return f"{which} were evicted from Redis; {self.pending.kept}"
+
+    @property
+    def files_trouble(self) -> str:
+        """What is wrong with the files of the data directory; empty while they are in place."""
+        return self.log.files.trouble or self._files.trouble
 
     def _say(self, sentence: str) -> str:
         self.chronicle.say(EventKind.INFO, sentence)

@@ -135,6 +135,11 @@ class Ledger:
                 self._accept(event.seq, event.key)
                 self._injected_keys.add(event.key)
 
+    @property
+    def acknowledged(self) -> int:
+        """How many writes were acknowledged so far."""
+        return self._accepted
+
     def verdict(
         self,
         pending: Container[int],

@@ -30,7 +30,8 @@ class Report:
 
     ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
     did not end. ``trouble``: why the run ended before its load did, empty when it did not;
-    ``unread``: why the trace could not be read on. ``trace``: what was read of a trace; ``pauses``:
+    ``unread``: why the trace could not be read on. ``gone``: which file of the data directory was
+    taken away meanwhile. ``trace``: what was read of a trace; ``pauses``:
     how many pauses of it were cut short. ``safeguards_off``: those that were off at the end.
     ``recorded``: what was recorded meanwhile. ``evidence``: what else was seen of the stack.
     """
@@ -44,6 +45,7 @@ class Report:
     faults: Sequence[InjectedFault] = ()
     trouble: str = ""
     unread: str = ""
+    gone: str = ""
     pauses: int = 0
     recorded: Recorded | None = None
     trace: Count | None = None
@@ -58,7 +60,8 @@ class Report:
     @property
     def missing(self) -> tuple[str, ...]:
         """What was asked for and was not done, in sentences without a full stop."""
-        return (*_missing_input(self), *_missing_faults(self.faults))
+        gone = (self.gone,) if self.gone else ()
+        return (*gone, *_missing_input(self), *_missing_faults(self.faults))
 
     @property
     def sound(self) -> bool:
@@ -191,7 +194,7 @@ class Report:
             yield f"Ended early: {self.trouble}."
         for what in self.missing:
             yield f"Incomplete: {what}."
-        if self.drain_seconds is None:
+        if self.drain_seconds is None and not self.gone:
             yield f"Not drained: {verdict.pending:,} events are pending; they are safe in the log."
         if verdict.uncertain:
             yield (
@@ -199,7 +202,8 @@ class Report:
                 " each is unknown."
             )
         if not verdict.judged:
-            yield "Not judged: there was no ledger."
+            why = "its files cannot be read" if self.gone else "there was no ledger"
+            yield f"Not judged: {why}."
             return
         yield from missing(self.trace)
         if verdict.sound:

@@ -39,7 +39,7 @@ from cachedesk.lab.report import Report
 from cachedesk.lab.schedule import InjectedFault, PlannedFault, Schedule
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.record import TraceError
-from cachedesk.lab.verdict import Verdict
+from cachedesk.lab.verdict import Verdict, unjudged
 
 PATIENCE_SECONDS = 30.0
 DRAIN_SECONDS = 60.0
@@ -241,21 +241,34 @@ class Session:
         faults = self._schedule.finish()
         off = self.stack.snapshot().safeguards.off
         self._heal()
-        drain_seconds = drain(self.stack.layer, DRAIN_SECONDS, stopping or threading.Event())
+        drain_seconds = drain(
+            self.stack.layer,
+            DRAIN_SECONDS,
+            stopping or threading.Event(),
+            lambda: self.stack.files_trouble,
+        )
+        gone = self.stack.files_trouble
         faults = [self._confirmed(fault) for fault in faults]
         lag = self.stack.metrics.lag(total=True)
         self._stop_recorder()
         self.stack.close()
+        try:
+            verdict = judge(self._ledger, self._data)
+        except CachedeskError:
+            if not gone:
+                raise
+            verdict = unjudged(self._ledger.acknowledged)
         return Report(
             title=self._traffic.title,
             tally=tally,
-            verdict=judge(self._ledger, self._data),
+            verdict=verdict,
             lag=lag if lag.count else Percentiles(),
             seconds=self.driver.seconds,
             drain_seconds=drain_seconds,
             faults=faults,
             trouble=trouble,
             unread=unread,
+            gone=gone,
             pauses=self._traffic.pauses,
             recorded=self.recorded,
             trace=self._traffic.count,

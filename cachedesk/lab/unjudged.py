@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable
 from cachedesk.engine.events import WriteEvent
 from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.operations import Operation
-from cachedesk.lab.verdict import Verdict
+from cachedesk.lab.verdict import Verdict, unjudged
 
 
 class NoLedger(Ledger):
@@ -51,18 +51,4 @@ class NoLedger(Ledger):
         row_seq: Callable[[bytes], int] | None = None,
     ) -> Verdict:
         """Return how many were accepted, and that nobody knows more."""
-        return Verdict(
-            accepted=next(self._numbers),
-            applied=0,
-            pending=0,
-            dead=0,
-            lost=(),
-            duplicated=(),
-            phantoms=(),
-            wrong=(),
-            unfounded=(),
-            stale_reads=0,
-            stale=(),
-            uncertain=(),
-            judged=False,
-        )
+        return unjudged(next(self._numbers))

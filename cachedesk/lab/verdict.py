@@ -70,6 +70,11 @@ class Verdict:
         )
 
 
+def unjudged(accepted: int) -> Verdict:
+    """Return the verdict of no judge on ``accepted`` writes."""
+    return Verdict(accepted, 0, 0, 0, (), (), (), (), (), 0, (), (), judged=False)
+
+
 def kept_words(verdicts: Sequence[Verdict]) -> str:
     """Return what sound verdicts have in common, without a capital or a full stop."""
     accepted, applied, pending, dead = (

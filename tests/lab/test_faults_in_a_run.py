@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
+from engine.until import until
 
 from cachedesk.engine.events import Op, WriteEvent
 from cachedesk.engine.faults.log import POISON_KEY
@@ -20,6 +23,7 @@ from cachedesk.lab.ledger import Ledger
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.runs import Outcome, run_session
 from cachedesk.lab.schedule import planned
+from cachedesk.lab.session import DRAIN_SECONDS, Session
 from cachedesk.lab.traffic import WorkloadTraffic
 
 pytestmark = pytest.mark.slow
@@ -67,6 +71,31 @@ def test_poison_is_one_dead_letter_and_no_broken_promise(tmp_path: Path) -> None
         assert (verdict.dead, verdict.pending, verdict.uncertain) == (1, 0, ())
         assert verdict.accepted == verdict.applied + 1
         assert any("1 as a dead letter, and no read" in line for line in outcome.report.lines())
+
+
+@pytest.mark.parametrize("what", ["", "cachedesk.db"])
+def test_files_that_are_taken_away_end_a_run_without_a_verdict(tmp_path: Path, what: str) -> None:
+    data = tmp_path / "data"
+
+    def take(session: Session) -> None:
+        until(lambda: session.driver.tally().done > 50)
+        shutil.rmtree(data) if not what else (data / what).unlink()
+        until(lambda: session.stack.files_trouble)
+        # Pending, so that a drain would have to wait.
+        until(lambda: session.stack.backlog.depth or not session.driver.tally().incrs)
+        session.driver.stop()
+
+    began = time.monotonic()
+    traffic, load = WorkloadTraffic("article", 1), Load(clients=4, rate=2_000.0)
+    outcome = run_session(data, Settings(), traffic, load, faults=(), watch=take)
+    assert time.monotonic() - began < DRAIN_SECONDS
+    report = outcome.report
+    assert (outcome.exit_code, report.sound, report.complete) == (1, False, False)
+    assert report.as_json()["sound"] is None
+    *_, incomplete, judged = report.lines()
+    assert incomplete.endswith(f"{what or 'log.db'} was removed or moved while it was in use.")
+    assert judged == "Not judged: its files cannot be read."
+    assert report.verdict.accepted == report.tally.sets + report.tally.incrs + report.tally.deletes
 
 
 def test_what_a_fault_has_written_can_be_lost_too() -> None:
