@@ -91,7 +91,7 @@ def test_refused_writes_are_skipped_and_break_no_promise(
 def test_a_directory_in_use_is_refused_by_everyone(
     cachedesk: Command, started: Start, tmp_path: Path
 ) -> None:
-    running = started("run", "--seconds", 60, "--stat", "--data", tmp_path)
+    running = started("run", "--seconds", 3600, "--rate", 200, "--stat", "--data", tmp_path)
     assert running.stdout is not None
     running.stdout.readline()
     for command in (("run", "--ops", 1), ("get", "k"), ("dump",), ("drain",)):
@@ -106,7 +106,7 @@ def test_a_directory_in_use_is_refused_by_everyone(
 def test_a_signal_ends_a_run_in_order(
     cachedesk: Command, started: Start, tmp_path: Path, number: signal.Signals
 ) -> None:
-    running = started("run", "--seconds", 60, "--stat", "--data", tmp_path)
+    running = started("run", "--seconds", 3600, "--rate", 200, "--stat", "--data", tmp_path)
     assert running.stdout is not None
     running.stdout.readline()
     # More than one: an impatient user must not keep it from closing.
@@ -122,7 +122,7 @@ def test_a_signal_ends_a_run_in_order(
 
 
 def test_whoever_stops_reading_is_not_bothered(started: Start, tmp_path: Path) -> None:
-    running = started("run", "--seconds", 60, "--stat", "--data", tmp_path)
+    running = started("run", "--seconds", 3600, "--rate", 200, "--stat", "--data", tmp_path)
     assert running.stdout is not None
     assert running.stderr is not None
     running.stdout.readline()

@@ -242,7 +242,7 @@ def test_the_end_of_the_server_is_the_end_of_all(serve: Start, number: signal.Si
 def test_a_folder_in_use_is_told_in_the_browser(serve: Start, tmp_path: Path) -> None:
     data = tmp_path / 'it\'s "mine" $HOME'
     holder = subprocess.Popen(
-        [*COMMAND, "run", "--seconds", "60", "--stat", "--data", data],
+        [*COMMAND, "run", "--seconds", "3600", "--rate", "50", "--stat", "--data", data],
         stdout=subprocess.PIPE,
     )
     assert holder.stdout is not None
