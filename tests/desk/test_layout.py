@@ -7,7 +7,7 @@ import random
 import pytest
 
 from . import scenes
-from .piloting import RecordingControl, desk, drive
+from .piloting import RecordingControl, desk, drive, screen_text
 from .scenes import FixedSource
 
 pytestmark = pytest.mark.slow
@@ -51,3 +51,41 @@ def test_the_panels_fit_whatever_the_size():
 
     drive(app, script, (80, 24))
     assert not found, found
+
+
+def test_a_resized_desk_looks_as_if_opened_at_that_size():
+    # One cell more or less: of the charts side by side some change their width and some do not.
+    sizes = ((121, 40), (122, 40), (123, 40), (83, 24), (82, 24))
+    resized, opened = {}, {}
+
+    def script_for(looks, *others):
+        async def script(pilot):
+            for size in others:
+                await pilot.resize_terminal(*size)
+                await pilot.pause()
+                looks[size] = screen_text(pilot.app)
+
+        return script
+
+    def app():
+        return desk(RecordingControl(), FixedSource(scenes.REDIS_DOWN))
+
+    drive(app(), script_for(resized, *sizes), (120, 40))
+    for size in sizes:
+        drive(app(), script_for(opened, size), size)
+    for size in sizes:
+        assert resized[size] == opened[size], size
+
+
+def test_charts_give_way_to_the_lists_on_a_tall_screen_that_is_not_roomy():
+    app = desk(RecordingControl(), FixedSource(scenes.REDIS_DOWN))
+    heights = []
+
+    async def script(pilot):
+        for rows in (36, 39, 40, 36):
+            await pilot.resize_terminal(120, rows)
+            await pilot.pause()
+            heights.append(app.desk.query_one("#charts").outer_size.height)
+
+    drive(app, script, (120, 36))
+    assert heights == [8, 8, 11, 8]
