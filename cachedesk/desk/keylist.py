@@ -40,7 +40,7 @@ _WORST_FIRST = (
     KeyState.DELETE_PENDING,
     KeyState.AHEAD,
     KeyState.BEING_WRITTEN,
-    KeyState.EVICTED,
+    KeyState.NOT_CACHED,
     KeyState.ABSENT,
     KeyState.FRESH,
     KeyState.COOLED,

@@ -16,7 +16,7 @@ class KeyState(Enum):
     ONLY_REDIS = "only in Redis"
     LOST = "lost with Redis"
     NEWER_IN_LOG = "newer in the log"
-    EVICTED = "evicted"
+    NOT_CACHED = "not cached"
     DELETE_PENDING = "delete pending"
     ABSENT = "absent"
     BEING_WRITTEN = "being written"
@@ -57,7 +57,7 @@ def _state(hot: HotKey, before: HotKey | None) -> KeyState:
         return KeyState.CACHE_UNKNOWN
     if not hot.row_known:
         return KeyState.ROW_UNKNOWN
-    return KeyState.ABSENT if hot.row is None else KeyState.EVICTED
+    return KeyState.ABSENT if hot.row is None else KeyState.NOT_CACHED
 
 
 def _in_redis(hot: HotKey, before: HotKey | None) -> KeyState:

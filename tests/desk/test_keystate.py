@@ -45,7 +45,7 @@ def hot(cached=None, pending=0, row=None, truth=None, unknown=""):
         (hot(None, 2, None, b"2"), "only in the log"),
         (hot(None, 2, b"1", b"2"), "newer in the log"),
         (hot(None, 1, b"1", None), "delete pending"),
-        (hot(None, 0, b"1", b"1"), "evicted"),
+        (hot(None, 0, b"1", b"1"), "not cached"),
         (hot(None, 0, None, None), "absent"),
         (hot(None, 0, b"1", b"1", "c"), "Redis unknown"),
         (hot(None, 1, b"1", b"2", "c"), "newer in the log"),
