@@ -33,7 +33,8 @@ class Panel:
     seconds together, into its height (``None``: nothing to measure), and ``alert`` says whether to
     mark that column. ``least_top`` is the smallest top of the scale, ``grows`` says whether it may
     step up, and ``scale`` prints a value of it. ``figure`` is the headline figure, ``notes`` are
-    the lines under it.
+    the lines under it, ``past_notes`` those of a time that is only in the ticks: what no tick holds
+    is left out, for an unknown figure is not zero.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Panel:
     scale: Callable[[float], str]
     figure: Callable[[Snapshot], str]
     notes: Callable[[Snapshot], Notes]
+    past_notes: Callable[[Snapshot], Notes]
 
     @property
     def title(self) -> str:
@@ -140,6 +142,11 @@ def _depth_now(snapshot: Snapshot) -> str:
 
 
 def _depth_notes(snapshot: Snapshot) -> Notes:
+    (oldest,), *rest = _past_depth_notes(snapshot)
+    return ((oldest, f"{compact(snapshot.log.in_flight)} in flight"), *rest)
+
+
+def _past_depth_notes(snapshot: Snapshot) -> Notes:
     recent, seconds = _recent(snapshot)
     # Only what goes through the log: a write-through is applied and never waits here.
     written = sum(tick.behind for tick in recent) / seconds
@@ -147,7 +154,7 @@ def _depth_notes(snapshot: Snapshot) -> Notes:
     rows = sum(tick.rows for tick in recent) / seconds
     log = snapshot.log
     return (
-        (f"oldest {span(log.oldest_seconds)}", f"{compact(log.in_flight)} in flight"),
+        (f"oldest {span(log.oldest_seconds)}",),
         (f"{compact(round(written))} in/s", f"{compact(round(applied))} out/s"),
         (f"flushed as {compact(round(rows))} rows/s",),
         (f"limit {compact(log.limit_events)} events",),
@@ -165,14 +172,16 @@ def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
     return (f"p50 {span(lag.p50)}", f"p99 {span(lag.p99)}")
 
 
-def _lag_notes(snapshot: Snapshot) -> Notes:
-    reads, audit = snapshot.reads, snapshot.audit
+def _past_lag_notes(snapshot: Snapshot) -> Notes:
+    reads = snapshot.reads
     # Both kinds of call, as in the ticks: the figure must explain every mark on the chart.
     unavailable = reads.unavailable + snapshot.writes.unavailable
-    usual = (
-        _lag_percentiles(snapshot.lag),
-        (f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),
-    )
+    return ((f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),)
+
+
+def _lag_notes(snapshot: Snapshot) -> Notes:
+    audit = snapshot.audit
+    usual = (_lag_percentiles(snapshot.lag), *_past_lag_notes(snapshot))
     audited = (f"{compact(audit.divergent)} divergent", f"of {compact(audit.checked)} audited")
     if not audit.divergent:
         return (*usual, audited)
@@ -208,6 +217,7 @@ PANELS: tuple[Panel, ...] = (
         scale_percent,
         _hit_rate_now,
         _hit_rate_notes,
+        _hit_rate_notes,
     ),
     Panel(
         "queue-depth",
@@ -220,6 +230,7 @@ PANELS: tuple[Panel, ...] = (
         scale_count,
         _depth_now,
         _depth_notes,
+        _past_depth_notes,
     ),
     Panel(
         "staleness",
@@ -235,6 +246,7 @@ PANELS: tuple[Panel, ...] = (
         scale_seconds,
         _lag_now,
         _lag_notes,
+        _past_lag_notes,
     ),
     Panel(
         "throughput",
@@ -246,6 +258,7 @@ PANELS: tuple[Panel, ...] = (
         True,
         scale_count,
         _rate_now,
+        _rate_notes,
         _rate_notes,
     ),
 )

@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from cachedesk.desk.arrangement import arranged
 from cachedesk.desk.deeds import DEEDS, Deed
-from cachedesk.desk.formats import clock, compact, span, uptime
+from cachedesk.desk.formats import clock, compact, uptime
 from cachedesk.desk.headline import STARTING, Headline, Tone, headline
 from cachedesk.desk.panels import PANELS
 from cachedesk.desk.sized import SizedScreen
@@ -302,10 +302,15 @@ class DeskScreen(SizedScreen[None]):
             self._data_label,
             "read only" if self._read_only else "",
         )
-        badge = f"FROZEN {clock(shown.at)}" if self.frozen and shown else ""
-        if badge and self.timespan.back_seconds:
-            badge += f" · {span(self.timespan.back_seconds)} back"
+        badge = frozen_words(shown.at, self.timespan) if self.frozen and shown else ""
         self.top_line.view = TopView(said, tuple(filter(None, facts)), badge)
+
+
+def frozen_words(at: float, timespan: Timespan) -> str:
+    """Return what a desk says that stands still since ``at``, and what of it looks further back."""
+    badge = f"FROZEN {clock(at)}"
+    back = timespan.back_seconds
+    return f"{badge} · charts {back:.0f} s back" if back else badge
 
 
 def workload_words(snapshot: Snapshot) -> str:

@@ -52,12 +52,13 @@ class ChartView:
     def of(cls, panel: Panel, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
         """Return the view of this panel for this snapshot, or for a time before it."""
         newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
+        notes = panel.past_notes if timespan.back_seconds else panel.notes
         if timespan.back_seconds:
             newest_at -= timespan.back_seconds
             snapshot = as_of(snapshot, newest_at)
         return cls(
             panel.figure(snapshot),
-            panel.notes(snapshot),
+            notes(snapshot),
             newest_at,
             timespan,
             snapshot.tick_seconds,
