@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cachedesk.engine.safeguards import LABELS
-from cachedesk.engine.snapshot import Books, Health, Snapshot
+from cachedesk.engine.snapshot import SLOW, Books, Health, Snapshot
 from cachedesk.engine.wording import count_of
 
 _WITHOUT = {
@@ -16,6 +16,9 @@ _WITHOUT = {
     "effectively_once": "effectively once off: a batch that comes again counts again",
     "cold_restart": "cold restart off: an old Redis is believed",
 }
+
+_UNWRITTEN = "write-behind goes on"
+_UNREAD = "write-behind takes no increments"
 
 NEARLY_FULL = 0.9
 """From this share of its limit on, the log is worth a warning."""
@@ -84,14 +87,16 @@ def _stores_down(snapshot: Snapshot) -> Headline | None:
     if redis_down and database_down and log_down:
         return Headline("everything is down: calls are refused", Tone.BROKEN)
     if redis_down and database_down:
-        return Headline("Redis and database down: no reads; write-behind goes on", Tone.BROKEN)
+        return Headline(f"Redis and database down: no reads; {_UNREAD}", Tone.BROKEN)
     if database_down:
-        goes_on = "only hits are served" if log_down else "write-behind goes on"
+        goes_on = "only hits are served" if log_down else _UNREAD
         return Headline(f"database {snapshot.database.word}: {goes_on}", Tone.BROKEN)
     if log_down:
         return Headline(f"log {snapshot.log.word}: write-behind is refused", Tone.BROKEN)
     if redis_down and snapshot.database.health is Health.DEGRADED:
-        said = f"Redis is down, database {snapshot.database.word}: write-behind goes on"
+        word = snapshot.database.word
+        felt = "every read waits" if word == SLOW else _UNWRITTEN
+        said = f"Redis is down, database {word}: {felt}"
         return Headline(said, Tone.BROKEN)
     if redis_down:
         return Headline("Redis is down: reads come from the database", Tone.BROKEN)
@@ -110,7 +115,10 @@ def _safeguards(snapshot: Snapshot) -> Headline | None:
 def _database_degraded(snapshot: Snapshot) -> Headline | None:
     if snapshot.database.health is not Health.DEGRADED:
         return None
-    return Headline(f"database {snapshot.database.word}: write-behind goes on", Tone.WARNING)
+    word = snapshot.database.word
+    # An increment reads what it adds to; so it waits, though it is written behind.
+    felt = "misses, increments and write-through wait" if word == SLOW else _UNWRITTEN
+    return Headline(f"database {word}: {felt}", Tone.WARNING)
 
 
 def _worker(snapshot: Snapshot) -> Headline | None:

@@ -20,6 +20,7 @@ from cachedesk.desk.parts import (
     worker_view,
 )
 from cachedesk.engine.snapshot import (
+    SLOW,
     DatabaseState,
     Health,
     LogState,
@@ -164,7 +165,7 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
     redis_down = _is_down(redis)
     no_rows = _is_down(database)
     no_commits = no_rows or database.word in _NO_WRITES
-    slow = database.word == "slow"
+    slow = database.word == SLOW
     return {
         "calls": ("", _way(rates.reads + rates.writes)),
         "hit": (f"hit {_rate(rates.hits)}", _way(rates.hits, blocked=redis_down)),

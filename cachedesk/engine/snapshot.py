@@ -16,6 +16,9 @@ from typing import Protocol
 from cachedesk.engine.safeguards import ALL_ON, Safeguards
 from cachedesk.engine.wording import TIMES
 
+SLOW = "slow"
+"""The word of a database that answers, and takes its time."""
+
 
 class Health(StrEnum):
     """How a part is: ``up`` serves, ``degraded`` serves with a loss, ``down`` does not serve."""

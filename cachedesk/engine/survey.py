@@ -13,6 +13,7 @@ from cachedesk.engine.hot import HotView
 from cachedesk.engine.metrics import TICK_SECONDS
 from cachedesk.engine.parts import Parts
 from cachedesk.engine.snapshot import (
+    SLOW,
     Books,
     DatabaseState,
     Health,
@@ -29,7 +30,7 @@ _WORDS = {
     "database.lock": "locked",
     "database.full": "disk full",
     "database.readonly": "read-only",
-    "database.slow": "slow",
+    "database.slow": SLOW,
 }
 
 

@@ -22,10 +22,14 @@ def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
         (HEALTHY, "all well", Tone.WELL),
         (EMPTY, "starting Redis …", Tone.WARNING),
         (REDIS_DOWN, "Redis is down: reads come from the database", Tone.BROKEN),
-        (down("database", "locked"), "database locked: write-behind goes on", Tone.BROKEN),
         (
-            down("database", "locked", REDIS_DOWN),
-            "Redis and database down: no reads; write-behind goes on",
+            down("database", "file gone"),
+            "database file gone: write-behind takes no increments",
+            Tone.BROKEN,
+        ),
+        (
+            down("database", "file gone", REDIS_DOWN),
+            "Redis and database down: no reads; write-behind takes no increments",
             Tone.BROKEN,
         ),
         (
@@ -45,6 +49,16 @@ def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
         (
             down("database", "locked", REDIS_DOWN, health=Health.DEGRADED),
             "Redis is down, database locked: write-behind goes on",
+            Tone.BROKEN,
+        ),
+        (
+            down("database", "slow", health=Health.DEGRADED),
+            "database slow: misses, increments and write-through wait",
+            Tone.WARNING,
+        ),
+        (
+            down("database", "slow", REDIS_DOWN, health=Health.DEGRADED),
+            "Redis is down, database slow: every read waits",
             Tone.BROKEN,
         ),
         (
