@@ -16,7 +16,7 @@ from cachedesk.lab.schedule import InjectedFault
 from cachedesk.lab.tally import Tally
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.telling import missing, read_lines
-from cachedesk.lab.verdict import Difference, StaleRead, Verdict, kept_words
+from cachedesk.lab.verdict import Difference, StaleRead, Verdict, kept_words, refused_words
 
 _MOST_SHOWN = 5
 
@@ -169,7 +169,9 @@ class Report:
             yield f"  without {off}: switched off"
         for fault in self.faults:
             at = f"at {fault.seconds:.1f} s" if fault.seconds is not None else "never"
-            yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}"
+            lasted = fault.lasted_seconds
+            healed = f"; it was healed after {lasted:.1f} s" if lasted is not None else ""
+            yield f"  fault   {fault.name}@{fault.when} {at}: {fault.said}{healed}"
         if self.trace is not None:
             yield from read_lines(self.trace, self.pauses)
         if self.recorded is not None:
@@ -206,6 +208,7 @@ class Report:
             yield f"Not judged: {why}."
             return
         yield from missing(self.trace)
+        yield from refused_words(self.tally.skipped)
         if verdict.sound:
             yield self._kept()
             return
@@ -245,6 +248,12 @@ def _missing_faults(faults: Iterable[InjectedFault]) -> Iterator[str]:
     for fault in faults:
         if not fault.injected:
             yield f"{fault.name}@{fault.when} did not strike: {fault.said}"
+        elif fault.lasted_seconds is not None:
+            yield (
+                f"{fault.name}@{fault.when} lasted {fault.lasted_seconds:.1f} s of"
+                f" {fault.lasting_seconds:g} s: it was healed for the drain, or because writes were"
+                " stuck"
+            )
 
 
 def _ledger(verdict: Verdict) -> dict[str, int | None]:

@@ -32,7 +32,8 @@ class PlannedFault:
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
     """What came of a planned fault. ``seconds`` and ``ops``: when it came, from the start;
-    ``None``: never. ``said``: what happened, in a sentence."""
+    ``None``: never. ``said``: what happened, in a sentence. ``lasting_seconds``: how long it was to
+    last; ``lasted_seconds``: how long it did, where it was healed sooner."""
 
     name: str
     when: str
@@ -40,6 +41,8 @@ class InjectedFault:
     seconds: float | None
     ops: int | None
     said: str
+    lasting_seconds: float | None = None
+    lasted_seconds: float | None = None
 
 
 def planned(text: str) -> PlannedFault:
@@ -142,4 +145,6 @@ class Schedule:
             said, injected = self._inject(fault.name, fault.lasting_seconds), True
         except CachedeskError as error:
             said, injected = str(error), False
-        return InjectedFault(fault.name, fault.when, injected, seconds, ops, said)
+        return InjectedFault(
+            fault.name, fault.when, injected, seconds, ops, said, fault.lasting_seconds
+        )

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from cachedesk.engine.clock import wall_seconds
 from cachedesk.engine.commands import Command, Heal, Inject, Record, SetRate
 from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.engine.failpoints import Failpoints
@@ -130,6 +131,8 @@ class Session:
         self._ledger = ledger or Ledger()
         self._recorder: Recorder | None = None
         self._recording = threading.Lock()
+        # By fault: how many seconds were left of it when it was healed before its time.
+        self._cut: dict[str, float] = {}
         armed = Failpoints(failpoints)
         self.stack = Stack(data, settings, self._ledger, safeguards, armed)
         try:
@@ -248,7 +251,8 @@ class Session:
             lambda: self.stack.files_trouble,
         )
         gone = self.stack.files_trouble
-        faults = [self._confirmed(fault) for fault in faults]
+        # Only the last one of its name can have been cut short.
+        faults = [self._confirmed(fault) for fault in reversed(faults)][::-1]
         lag = self.stack.metrics.lag(total=True)
         self._stop_recorder()
         self.stack.close()
@@ -276,9 +280,16 @@ class Session:
         )
 
     def _confirmed(self, fault: InjectedFault) -> InjectedFault:
-        """Return what came of ``fault``: one that waits for its moment may never have struck."""
-        why = self.stack.faults.missed(fault.name) if fault.injected else ""
-        return replace(fault, injected=False, said=why) if why else fault
+        """Return what came of ``fault``: one that waits for its moment may never have struck, and
+        one that was to last may have been healed sooner."""
+        if not fault.injected:
+            return fault
+        if why := self.stack.faults.missed(fault.name):
+            return replace(fault, injected=False, said=why)
+        left = self._cut.pop(fault.name.partition(":")[0], 0.0)
+        if left > 0 and fault.lasting_seconds is not None:
+            return replace(fault, lasted_seconds=max(0.0, fault.lasting_seconds - left))
+        return fault
 
     def _set_rate(self, per_second: float | None) -> str:
         if self.driver.ended:
@@ -340,6 +351,10 @@ class Session:
 
     def _heal(self) -> None:
         if self.stack.faults.active:
+            now = wall_seconds()
+            for state in self.stack.faults.states():
+                if state.until_at is not None:
+                    self._cut[state.name] = state.until_at - now
             self.stack.perform(Heal())
 
 

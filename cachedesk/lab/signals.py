@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 _WORDS = {
     signal.SIGINT: "Ctrl-C",
     signal.SIGTERM: "SIGTERM",
-    signal.SIGHUP: "the terminal was closed",
+    signal.SIGHUP: "SIGHUP (the terminal was closed)",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -92,3 +92,13 @@ def kept_words(verdicts: Sequence[Verdict]) -> str:
     if dead:
         parts.append(f"{dead:,} as {'a dead letter' if dead == 1 else 'dead letters'}")
     return f"{kept}: {', '.join(parts)}"
+
+
+def refused_words(count: int) -> Iterator[str]:
+    """Yield what there is to say of ``count`` writes that the stack refused."""
+    if count:
+        were = "1 write was" if count == 1 else f"{count:,} writes were"
+        yield (
+            f"Refused: {were} not acknowledged and changed nothing: the value is not a counter, or"
+            " would leave the range of 64 bits."
+        )

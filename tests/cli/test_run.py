@@ -102,7 +102,14 @@ def test_a_directory_in_use_is_refused_by_everyone(
     assert running.wait(60) == 130
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+WORDS = {
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGHUP: "SIGHUP (the terminal was closed)",
+}
+
+
+@pytest.mark.parametrize("number", WORDS)
 def test_a_signal_ends_a_run_in_order(
     cachedesk: Command, started: Start, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -115,7 +122,7 @@ def test_a_signal_ends_a_run_in_order(
     said, complaint = running.communicate(timeout=120)
     assert running.returncode == 128 + number
     assert complaint == b""
-    assert b"Ended early: stopped by" in said
+    assert f"Ended early: stopped by {WORDS[number]}.".encode() in said
     assert said.splitlines()[-1].startswith(b"Sound")
     assert not (tmp_path / "redis.state").exists()
     assert cachedesk("dump", "--data", tmp_path).returncode == 0

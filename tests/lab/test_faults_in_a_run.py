@@ -98,6 +98,15 @@ def test_files_that_are_taken_away_end_a_run_without_a_verdict(tmp_path: Path, w
     assert report.verdict.accepted == report.tally.sets + report.tally.incrs + report.tally.deletes
 
 
+def test_a_fault_that_outlasts_the_load_lasted_as_long_as_it_did(tmp_path: Path) -> None:
+    outcome = _run(tmp_path, "redis.down@100ops+60s")
+    (fault,) = outcome.report.faults
+    assert fault.lasted_seconds is not None
+    assert 0 <= fault.lasted_seconds < 60
+    assert outcome.exit_code == 1
+    assert outcome.report.missing[0].startswith("redis.down@100ops+60s lasted ")
+
+
 def test_what_a_fault_has_written_can_be_lost_too() -> None:
     ledger = Ledger()
     ledger.begin([])

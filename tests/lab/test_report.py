@@ -103,7 +103,7 @@ def test_what_was_not_done_is_said() -> None:
 )
 def test_what_was_not_replayed_is_no_part_of_the_verdict(trace: Count, says: str) -> None:
     partial = replace(REPORT, trace=trace)
-    *_, left_out, judged = partial.lines()
+    *_, left_out, _, judged = partial.lines()
     assert left_out == says
     assert judged.startswith("Sound, for what was replayed: every one of the 6")
     assert partial.as_json()["left_out"] == [says]
@@ -122,6 +122,25 @@ def test_what_was_not_replayed_is_no_part_of_the_verdict(trace: Count, says: str
 )
 def test_no_more_is_claimed_than_the_books_say(verdict: Verdict, says: str) -> None:
     assert says in [*replace(REPORT, verdict=verdict).lines()][-1]
+
+
+def test_a_fault_that_was_healed_before_its_time_is_not_all_that_was_asked() -> None:
+    fault = InjectedFault("database.lock", "1s+9s", True, 1.0, 9, "it is locked (for 9 s)", 9.0)
+    assert replace(REPORT, faults=[fault]).sound
+    short = replace(REPORT, faults=[replace(fault, lasted_seconds=2.5)])
+    assert (short.sound, short.exit_code, short.as_json()["complete"]) == (False, 1, False)
+    text = "\n".join(short.lines())
+    assert "at 1.0 s: it is locked (for 9 s); it was healed after 2.5 s" in text
+    assert "Incomplete: database.lock@1s+9s lasted 2.5 s of 9 s" in text
+    assert "\nNot all was done that was asked. Of what was done, every one" in text
+
+
+def test_refused_writes_are_a_word_of_the_verdict() -> None:
+    *_, refused, judged = REPORT.lines()
+    assert refused.startswith("Refused: 2 writes were not acknowledged and changed nothing: ")
+    assert judged.startswith("Sound: ")
+    none = replace(REPORT, tally=replace(REPORT.tally, skipped=0))
+    assert "Refused" not in "\n".join(none.lines())
 
 
 def test_bytes_are_text_where_they_can_be() -> None:

@@ -12,7 +12,7 @@ from cachedesk.lab.compare.figures import Figures
 from cachedesk.lab.compare.varying import varied_names
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.telling import missing, read_lines
-from cachedesk.lab.verdict import kept_words
+from cachedesk.lab.verdict import kept_words, refused_words
 
 NOTHING = "\N{EN DASH}"
 
@@ -115,6 +115,7 @@ def verdict(comparison: Comparison) -> Iterator[str]:
         yield f"Ended early: {len(comparison.runs)} of {comparison.planned} runs were made."
     left_out = tuple(missing(_trace(comparison)))
     yield from left_out
+    yield from refused_words(sum(run.report.tally.skipped for run in comparison.runs))
     if not comparison.broken:
         kept = kept_words([run.report.verdict for run in comparison.runs])
         kept = f"n {len(comparison.runs)} runs {kept}, and no read was stale."

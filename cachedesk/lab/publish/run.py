@@ -207,9 +207,11 @@ def _faults(report: Report) -> Iterator[Block]:
                 visible(fault.name),
                 visible(fault.when),
                 "never" if fault.seconds is None else span(fault.seconds),
-                visible(fault.said),
+                visible(fault.said)
+                + (f"; healed after {span(lasted)}" if lasted is not None else ""),
             )
             for fault in report.faults
+            for lasted in (fault.lasted_seconds,)
         )
         columns = ("fault", "planned", "struck", "what was done")
         yield Table(columns, rows, frozenset(range(len(columns))))
