@@ -8,7 +8,7 @@ the trace that would last for hours (two captures in one file) is cut short.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cachedesk.lab.operations import Operation
 from cachedesk.lab.trace.record import Record
@@ -19,13 +19,17 @@ LONGEST_PAUSE_SECONDS = 60.0
 class Timetable(Iterator[Operation]):
     """Operations with their times. Used by one thread."""
 
-    def __init__(self, records: Iterator[Record], speed: float) -> None:
+    def __init__(
+        self, records: Iterator[Record], speed: float, on_back: Callable[[], None] | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             records: what to hand out, in order; the first is due at once.
             speed: seconds of the trace in one second.
+            on_back: called for each record whose time is before that of the record above it.
         """
+        self._on_back = on_back
         self._records = records
         self._speed = speed
         self._ready: deque[Operation] = deque()
@@ -63,6 +67,8 @@ class Timetable(Iterator[Operation]):
         # A clock that was set back, or a second capture behind the first, is no reason to hurry.
         before = self._before_at if self._before_at is not None else at
         self._before_at = at
+        if at < before and self._on_back is not None:
+            self._on_back()
         seconds = max(0.0, (at - before) / self._speed)
         if seconds <= LONGEST_PAUSE_SECONDS:
             return seconds

@@ -16,6 +16,8 @@ from cachedesk.lab.trace.stream import STDIN
 from cachedesk.lab.trace.telling import form_line
 from cachedesk.lab.workload import workload
 
+_BACK = "times before that of the line above, replayed without a pause"
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTraffic:
@@ -141,8 +143,12 @@ class TraceTraffic:
         records, self._records = self._records, None
         if self.speed is None:
             return itertools.chain.from_iterable(record.operations for record in records)
-        self._table = Timetable(records, self.speed)
+        self._table = Timetable(records, self.speed, self._note_back)
         return self._table
+
+    def _note_back(self) -> None:
+        if self.count is not None:
+            self.count.changed[_BACK] += 1
 
     def stop(self) -> None:
         """Wait for no more of it, from now on."""

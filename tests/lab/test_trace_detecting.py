@@ -80,6 +80,16 @@ def test_any_keys_are_keys_when_they_are_named_so(file: Path, keys: bytes) -> No
     assert trace.sure
 
 
+def test_a_capture_that_ends_before_its_first_command_is_not_a_list_of_keys(file: Path) -> None:
+    capture = b'OK\n1795816801.000001 [0 127.0.0.1:60866] "set" "a" "1"\n'
+    for end in range(2, capture.index(b'"')):
+        assert "ends before a command" in refused(file, capture[:end]), capture[:end]
+
+
+def test_a_line_that_no_format_has_is_not_called_empty(file: Path) -> None:
+    assert "its first line is over 16,777,216 bytes long" in refused(file, b"a" * (LINE_BYTES + 1))
+
+
 def test_keys_that_can_be_nothing_else_are_seen_and_said_to_be_a_guess(file: Path) -> None:
     file.write_bytes("views:1\nuser/2@ex.org\ncaf\u00e9\n7\n".encode())
     trace = check(file)

@@ -13,8 +13,10 @@ from cachedesk.lab import watch
 from cachedesk.lab.driver import Load
 from cachedesk.lab.operations import Operation, Verb
 from cachedesk.lab.runs import run_session
+from cachedesk.lab.timetable import Timetable
 from cachedesk.lab.trace import TraceError, Ways, check
 from cachedesk.lab.trace.stream import STDIN
+from cachedesk.lab.trace.telling import sentences
 from cachedesk.lab.traffic import TraceTraffic
 
 Piped = Callable[[bytes], None]
@@ -91,6 +93,51 @@ def test_a_share_of_writes_is_for_keys_and_is_announced(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="--writes is for a list of keys, and this is read as csv"):
         check(file, Ways(writes=0.5))
     assert len(list(TraceTraffic(check(file)).operations())) == 1
+
+
+def told(file: Path, raw: bytes, speed: float | None = None) -> list[str]:
+    file.write_bytes(raw)
+    traffic = TraceTraffic(check(file), speed)
+    operations = traffic.operations()
+    if isinstance(operations, Timetable):
+        operations.begin(0.0)
+        operations.due(1e9, 1_000)
+    assert list(operations)
+    assert traffic.count is not None
+    return list(sentences(traffic.count))
+
+
+def test_what_is_not_as_in_the_source_is_told(tmp_path: Path) -> None:
+    line = b'%d.0 [%d 127.0.0.1:1] "set" "a" "1"\n'
+    capture = b"".join(line % place for place in ((90, 0), (10, 5), (20, 5), (15, 7), (30, 0)))
+    found = told(tmp_path / "capture", capture)
+    assert found == [
+        "keys of database 5, which begin with db5: here: 2 lines",
+        "keys of database 7, which begin with db7: here: 1 line",
+    ]
+    back = "times before that of the line above, replayed without a pause: 2 lines"
+    assert back in told(tmp_path / "capture", capture, 1.0)
+    sizes = b"0,a,1,99999999999,1,set,0\n0,b,1,300000000,1,set,0\n0,c,1,67108864,1,set,0\n"
+    found = told(tmp_path / "sizes", sizes)
+    assert found == ["values over 67,108,864 bytes, cut to that: 2 lines"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        (b"op,key,value\nset,a,1\nset,b,12", 3),
+        (b"views:1\nviews:2", 2),
+        (b"0,a,1,4,1,get,0\n1,b,1,4,1,get,0", 2),
+        (b'1.0 [0 x] "get" "a"\n1.1 [0 x] "get" "b"', 2),
+        (b"recordcount=10\noperationcount=10", 2),
+        (b'["incr","a",1]\n["incr","a",12]', 0),
+        (b"op,key,value\nset,a,1\nset,b,12\n", 0),
+    ],
+    ids=["csv", "keys", "twitter", "redis-monitor", "ycsb", "jsonl", "ended"],
+)
+def test_a_last_line_that_may_be_cut_is_told(tmp_path: Path, raw: bytes, line: int) -> None:
+    said = f"line {line}, the last, has no line break: it was taken as it is, and may be cut short"
+    assert told(tmp_path / "trace", raw) == ([said] if line else [])
 
 
 def test_a_file_is_read_again_for_each_run(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from cachedesk.lab.trace.formats import (
     YCSB,
 )
 from cachedesk.lab.trace.record import TraceError, Wrong, shown
-from cachedesk.lab.trace.stream import Lines
+from cachedesk.lab.trace.stream import LINE_BYTES, Lines
 
 MOST_LINES = 20
 """How many lines are looked at, but for empty ones and comments."""
@@ -72,7 +72,7 @@ def detected(lines: Lines) -> Found:
         return Found(name, _before(name, looked[:place]))
     if not votes and _are_keys(looked):
         return Found(KEYS, sure=False)
-    raise _unknown(lines.name, looked)
+    raise _unknown(lines, looked)
 
 
 def forced(lines: Lines, name: str) -> Found:
@@ -143,12 +143,17 @@ def _is_ycsb(looked: list[bytes]) -> bool:
         return False
 
 
+_CUT_TIME = re.compile(rb"[\d.]{1,24}(?: \[[^\"]{0,80})?")
+
 # Printable, and nothing that a table, a log or a program has between its words.
 _KEY = re.compile(rb"[^\0-\x20\x7f,;|\"'`{}\[\]()<>=?&\\#]{1,1024}")
 
 
 def _are_keys(looked: list[bytes]) -> bool:
     words = [line.strip() for line in looked if line.strip()]
+    if words and monitor.is_reply(words[0]):
+        # So begins a capture, and it may end before its first command.
+        return False
     return len(words) >= _AGREE and all(map(_is_key, words))
 
 
@@ -165,12 +170,19 @@ _ROW = re.compile(_VERBS + rb"([,;\t|])", re.IGNORECASE)
 _MISSING = "the header op,key,value is missing"
 
 
-def _unknown(name: str, looked: list[bytes]) -> TraceError:
+def _unknown(lines: Lines, looked: list[bytes]) -> TraceError:
+    name = lines.name
     numbers = [number for number, line in enumerate(looked, 1) if line.strip(_BLANK)]
     if not numbers and sum(map(len, looked)) > _MOST_BYTES:
         return TraceError(f"{name}: its first {_MOST_BYTES:,} bytes are blank")
     if not numbers:
-        return TraceError(f"{name}: it is empty; a trace begins with op,key,value")
+        if lines.too_long:
+            return TraceError(f"{name}: its first line is over {LINE_BYTES:,} bytes long")
+        return TraceError(f"{name}: it is empty; a trace is one of {', '.join(NAMES)}")
+    if all(monitor.is_reply(line) or _CUT_TIME.fullmatch(line.strip()) for line in looked):
+        return TraceError(
+            f"{name}: it begins as what redis-cli MONITOR prints, and ends before a command"
+        )
     number = numbers[0]
     first = looked[number - 1].strip(b"\xef\xbb\xbf" + _BLANK)
     where = f"{name} line {number}"

@@ -49,12 +49,13 @@ class Format:
     """How one format is read. ``timed``: its lines say when they were written. ``parser`` is
     called with the share of writes and the seed, for those that have none of their own. ``ours``:
     it is written for cachedesk, so that a wrong line is a mistake; what other programs write has
-    lines that mean something else."""
+    lines that mean something else. ``closed``: a line that was cut short is never a good one."""
 
     name: str
     parser: Callable[[float, int], Callable[[Any], Record]]
     timed: bool = False
     ours: bool = False
+    closed: bool = False
     units: Callable[[Lines], Any] = LineUnits
 
 
@@ -70,12 +71,12 @@ FORMATS = {
     it.name: it
     for it in (
         Format(CSV, _plain(native.from_csv), ours=True, units=CsvRows),
-        Format(JSONL, _plain(native.from_json), ours=True),
+        Format(JSONL, _plain(native.from_json), ours=True, closed=True),
         Format(MONITOR, monitor.parser, timed=True),
         Format(TWITTER, _plain(twitter.parse), timed=True),
         Format(ACCESS_LOG, _plain(access_log.parse), timed=True),
         Format(KEYS, keylist.parser),
-        Format(DUMP, _plain(native.from_dump), ours=True),
+        Format(DUMP, _plain(native.from_dump), ours=True, closed=True),
     )
 }
 NAMES = (*FORMATS, YCSB)

@@ -114,6 +114,8 @@ class Capture:
                 self._note(db, operation)
             operations = [each._replace(key=_prefix(db) + each.key) for each in operations]
         made = record(at, *operations, expiry=called if found.expires else "")
+        if db != b"0":
+            made = made._replace(changed=_prefixed(db))
         if found.differs:
             return made._replace(skipped=called, times=1, differs=True)
         return made
@@ -135,6 +137,11 @@ class Capture:
         self._count += len(keys) - before
         if self._count > MOST_LIVE:
             self._live = None
+
+
+def _prefixed(db: bytes) -> str:
+    number = db.decode()
+    return f"keys of database {number}, which begin with db{number}: here"
 
 
 def _prefix(db: bytes) -> bytes:

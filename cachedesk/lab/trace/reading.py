@@ -50,7 +50,9 @@ class Count:
     command was left out; ``differing``: those of them for which the end state differs from the
     source's; ``expiries``: how often a write had an expiry, which was dropped. ``unfinished``: the
     last line, without a line break, and what is wrong with it. ``cut``: why it could not be read to
-    its end; empty if it was.
+    its end; empty if it was. ``changed``: what is not as in the source, and for how many lines.
+    ``unended``: the number of a last line without a line break that was read as it is, although
+    more may have belonged to it; 0 if there is none.
     """
 
     format: str = ""
@@ -63,7 +65,9 @@ class Count:
     skipped: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)
     expiries: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
     unfinished: tuple[int, str] | None = None
+    unended: int = 0
     cut: str = ""
 
     def note(self, record: Record) -> None:
@@ -77,6 +81,8 @@ class Count:
                 self.differing[record.skipped] += record.times
         if record.expiry:
             self.expiries[record.expiry] += 1
+        if record.changed:
+            self.changed[record.changed] += 1
 
     def as_json(self) -> dict[str, object]:
         """Return it as an object."""
@@ -91,6 +97,8 @@ class Count:
             "differing": dict(self.differing.most_common()),
             "expiries": dict(self.expiries.most_common()),
             "unfinished": None if self.unfinished is None else list(self.unfinished),
+            "changed": dict(self.changed.most_common()),
+            "unended": self.unended or None,
             "cut": self.cut or None,
         }
 
@@ -175,7 +183,7 @@ class Reading:
         self._pass(form)
         units = form.units(self._lines)
         parse = form.parser(self._ways.writes, self._ways.seed)
-        begun = False
+        begun = good = False
         while True:
             try:
                 unit = next(units)
@@ -185,14 +193,18 @@ class Reading:
                 record = parse(unit)
             except StopIteration:
                 count.cut = self._lines.cut
+                if good and not form.closed and self._lines.unfinished:
+                    count.unended = self._lines.number
                 return
             except TooLong as error:
+                good = False
                 if form.ours:
                     self._is_bad(units.line, str(error))
                 else:
                     count.note(Record(skipped=TOO_LONG, differs=True))
                 continue
             except Wrong as error:
+                good = False
                 if begun and self._lines.unfinished and units.line == self._lines.number:
                     count.unfinished = (units.line, str(error))
                 else:
@@ -200,6 +212,7 @@ class Reading:
                 continue
             finally:
                 count.lines = self._lines.number
+            good = True
             count.note(record)
             if record.operations:
                 begun = True
@@ -224,6 +237,7 @@ class Reading:
         except Wrong as error:
             raise TraceError(f"{self._lines.name}: {error}") from None
         self.count.lines, self.count.cut = self._lines.number, self._lines.cut
+        self.count.unended = self._lines.number if self._lines.unfinished else 0
         for operation in ycsb.operations(core, self._ways.seed):
             yield Record((operation,))
 

@@ -27,7 +27,8 @@ class Record(NamedTuple):
 
     ``skipped``: the name of what was left out (a command, most often), empty if nothing was;
     ``times``: how often. ``differs``: the end state differs from the source's for it. ``expiry``:
-    the name of a command whose expiry was dropped, empty if it had none.
+    the name of a command whose expiry was dropped, empty if it had none. ``changed``: what is not
+    as it was in the source, in words.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -36,6 +37,7 @@ class Record(NamedTuple):
     times: int = 1
     differs: bool = False
     expiry: str = ""
+    changed: str = ""
 
 
 NOTHING = Record()

@@ -109,6 +109,8 @@ class Lines:
         """Why it ended before its end; empty if it did not."""
         self.unfinished = False
         """Whether the line that was read last has no line break."""
+        self.too_long = False
+        """Whether a line was over ``LINE_BYTES`` so far."""
         self.name = "standard input" if path == STDIN else str(path)
         self.bytes: int | None = None
         self._given_up = given_up or threading.Event()
@@ -180,6 +182,7 @@ class Lines:
             if len(line) >= LINE_BYTES and not line.endswith(b"\n"):
                 while line and not line.endswith(b"\n"):
                     line = self._stream.readline(LINE_BYTES)
+                self.too_long = True
                 return TooLong(f"it is over {LINE_BYTES:,} bytes long")
         except EOFError:
             why = f"{_CUT}: its {self._packed} data ends in the middle"

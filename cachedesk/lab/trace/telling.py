@@ -59,6 +59,13 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
             f"expiries that were dropped: {counted(trace.expiries, _MOST_SHOWN)}; hit rate and"
             " memory are those of values that stay"
         )
+    for what, lines in trace.changed.most_common():
+        yield f"{what}: {number_of(lines, 'line')}"
+    if trace.unended:
+        yield (
+            f"line {trace.unended:,}, the last, has no line break: it was taken as it is, and may"
+            " be cut short"
+        )
     if pauses:
         yield f"cut to a minute: {number_of(pauses, 'longer pause')}"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 
+from cachedesk.engine.events import MAX_VALUE_BYTES
 from cachedesk.lab.trace.record import (
     NOTHING,
     Record,
@@ -33,6 +34,7 @@ LINE = re.compile(rb"\d+(?:\.\d+)?,.+,\d+,\d+,[^,\n]*,(?:%s),\d+\s*$" % b"|".joi
 """What a good line looks like."""
 
 _FIELDS = 7
+_CUT = f"values over {MAX_VALUE_BYTES:,} bytes, cut to that"
 
 
 def parse(line: bytes) -> Record:
@@ -60,7 +62,8 @@ def parse(line: bytes) -> Record:
     if operation in READS:
         return record(at, get(key))
     if operation in STORES:
-        return record(at, put(key, made_up(key, max(0, size))), expiry=expiry)
+        made = record(at, put(key, made_up(key, max(0, size))), expiry=expiry)
+        return made._replace(changed=_CUT) if size > MAX_VALUE_BYTES else made
     if operation == b"delete":
         return record(at, delete(key))
     if operation in (b"incr", b"decr"):
