@@ -66,7 +66,7 @@ RUN_SECONDS = 10.0
     " seconds); repeatable. What lasts is healed before the drain. Faults: redis.kill, redis.down,"
     " redis.hang, redis.empty, redis.old_snapshot, redis.squeeze, worker.crash[:FAILPOINT],"
     " database.lock, database.full, database.readonly, database.slow[:500ms], database.gone,"
-    " log.full, log.poison, process.kill.",
+    " log.full, log.poison, process.kill (ends the run without a verdict; torture judges kills).",
 )
 @click.option(
     "--record",
@@ -139,6 +139,12 @@ def run(
     if settings.redis.eviction_policy == "noeviction":
         click.echo(f"cachedesk: {NOEVICTION_WARNING}", err=True)
     plan = [planned(fault) for fault in faults]
+    if any(fault.name == "process.kill" for fault in plan):
+        click.echo(
+            "cachedesk: process.kill ends this run without a verdict; then look at what was kept"
+            ' with "cachedesk dump", or have "cachedesk torture" kill and judge.',
+            err=True,
+        )
     traffic, expected = chosen_traffic(
         workload=workload,
         keys=keys,

@@ -55,7 +55,7 @@ CASES = [
     Shell("standard output closed", f"CACHEDESK {GET} >&-", out=b""),
     Shell("standard error closed", f"CACHEDESK {GET} 2>&-", out=VALUE),
     Shell("a run with its error closed", f"CACHEDESK {RUN} 2>&- >/dev/null"),
-    Shell("all three closed", f"CACHEDESK {RUN} <&- >&- 2>&-"),
+    Shell("all three closed", f"CACHEDESK {RUN} <&- >&- 2>&-", 2),
     Shell("the desk without a terminal", "CACHEDESK <&- >&-", 2, words=("needs a terminal",)),
     Shell("a full device", f"CACHEDESK {GET} >/dev/full", 2, None, ("No space left",), counts=True),
     Shell("help to a full device", "CACHEDESK --help >/dev/full", 2, words=("No space left",)),
