@@ -47,7 +47,9 @@ def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> MarkName
         return MarkNames(under)
     names = dict.fromkeys(mark.name for mark in marks)
     numbers = {name: NUMBERS[place % len(NUMBERS)] for place, name in enumerate(names)}
-    return MarkNames(_legend(seen, numbers, window.width, rows), numbers)
+    lines, named = _legend(seen, numbers, window.width, rows)
+    # A number on the axis that no line explains would be a riddle.
+    return MarkNames(lines, {name: numbers[name] for name in named})
 
 
 def numbers_on_axis(
@@ -93,16 +95,20 @@ def _under_starts(
 
 def _legend(
     marks: Sequence[Mark], numbers: dict[str, str], width: int, rows: int
-) -> tuple[tuple[Name, ...], ...]:
+) -> tuple[tuple[tuple[Name, ...], ...], list[str]]:
+    """Return the lines of names, and which faults are in them."""
     newest_first = sorted(marks, key=_importance, reverse=True)
     names = list(dict.fromkeys(mark.name for mark in newest_first))
     active = {mark.name for mark in marks if mark.end_at is None}
     whole = {name: f"{numbers[name]} {name}" for name in names}
-    if rows == 1 and sum(cell_len(text) + _GAP for text in whole.values()) - _GAP > width:
-        # The number tells two apart that are brief for the same word.
+    gap = _GAP
+    if rows == 1 and _length(whole.values(), gap) > width:
+        # The number tells two apart that are brief for the same word, and one from the next.
         whole = {name: f"{numbers[name]} {name.rpartition('.')[2]}" for name in names}
+        gap = _GAP if _length(whole.values(), _GAP) <= width else 1
     lines: list[list[Name]] = [[]]
     column = 0
+    named = []
     for place, name in enumerate(names):
         text = whole[name]
         more = len(names) - place
@@ -110,11 +116,16 @@ def _legend(
             lines.append([])
             column = 0
         # What has no room is counted, so room for the count is kept free in the last line.
-        kept_free = len(f"+{more}") + _GAP if len(lines) == rows and more > 1 else 0
+        kept_free = len(f"+{more}") + gap if len(lines) == rows and more > 1 else 0
         if column + cell_len(text) + kept_free > width:
             if column + len(f"+{more}") <= width:
                 lines[-1].append(Name(column, f"+{more}", active=False))
             break
         lines[-1].append(Name(column, text, name in active))
-        column += cell_len(text) + _GAP
-    return tuple(tuple(line) for line in lines if line)
+        named.append(name)
+        column += cell_len(text) + gap
+    return tuple(tuple(line) for line in lines if line), named
+
+
+def _length(texts: Iterable[str], gap: int) -> int:
+    return sum(cell_len(text) + gap for text in texts) - gap

@@ -76,7 +76,8 @@ class EventList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return the event that is scrolled to this line; the newest is the first."""
-        width = self.size.width
+        # Without what the scroll bar takes, or it would hide that something was cut.
+        width = self.scrollable_content_region.width
         index = len(self.happened) - 1 - self.scroll_offset.y - y
         if index < 0:
             return Strip.blank(width, self.rich_style)
