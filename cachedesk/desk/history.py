@@ -10,6 +10,25 @@ from enum import Enum
 from cachedesk.desk.timespan import USUAL_SECONDS
 from cachedesk.engine.snapshot import Audit, Mark, Percentiles, Reads, Snapshot, Tick, Writes
 
+_RECENT_TICKS = 5
+_MOST_LATE_TICKS = 4
+
+
+def recent(snapshot: Snapshot) -> tuple[Tick, ...]:
+    """Return the newest ticks, which tell a rate: one tick jumps, five are steady.
+
+    They are of one state of the stack: what was counted before a fault began or ended, or before
+    Redis went down, says nothing of now. Where that leaves none, the newest tick is all there is.
+    """
+    ticks = snapshot.ticks[-_RECENT_TICKS:]
+    edges = [at for mark in snapshot.marks for at in (mark.start_at, mark.end_at) if at is not None]
+    turned_at = max((at for at in edges if at <= snapshot.at), default=-math.inf)
+    if ticks and not snapshot.redis.known and not ticks[-1].hits:
+        turned_at = max([turned_at, *(tick.at for tick in ticks if tick.hits)])
+    # The timer that ends ticks is never exact.
+    tick_seconds = 0.9 * snapshot.tick_seconds
+    return tuple(tick for tick in ticks if tick.at - tick_seconds >= turned_at) or ticks[-1:]
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -62,14 +81,22 @@ class Window:
         return self.width - 1 - age * self.columns_per_tick
 
     def buckets(self, ticks: Sequence[Tick]) -> list[list[Tick]]:
-        """Return the ticks of each column, oldest column first; a column may have none."""
+        """Return the ticks of each column, oldest column first; a column may have none.
+
+        A tick tells what happened since the one before. On a busy machine it comes late, and then
+        stands in the columns that it is late for as well; a longer silence stays empty.
+        """
         buckets: list[list[Tick]] = [[] for _ in range(self.width)]
         most = (self.width // self.columns_per_tick + 1) * self.ticks_per_column
+        before: Tick | None = None
         for tick in ticks[-most:]:
             last = self.column(tick.at)
-            for column in range(max(0, last - self.columns_per_tick + 1), last + 1):
-                if column < self.width:
-                    buckets[column].append(tick)
+            first = last - self.columns_per_tick + 1
+            if before and tick.at - before.at < _MOST_LATE_TICKS * self.tick_seconds:
+                first = min(first, self.column(before.at) + 1)
+            for column in range(max(0, first), min(last + 1, self.width)):
+                buckets[column].append(tick)
+            before = tick
         return buckets
 
 

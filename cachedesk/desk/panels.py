@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cachedesk.desk.formats import ABSENT, compact, data_text, number, span
+from cachedesk.desk.history import recent
 from cachedesk.desk.titles import (
     EVENTS,
     FLOW,
@@ -107,9 +108,9 @@ def scale_seconds(value: float) -> str:
 
 
 def _recent(snapshot: Snapshot) -> tuple[tuple[Tick, ...], float]:
-    """Return the newest ticks and how long they lasted: one tick jumps, five are steady."""
-    recent = snapshot.ticks[-5:]
-    return recent, max(0.001, snapshot.tick_seconds * len(recent))
+    """Return the newest ticks and how long they lasted."""
+    ticks = recent(snapshot)
+    return ticks, max(0.001, snapshot.tick_seconds * len(ticks))
 
 
 def _share(ticks: Sequence[Tick]) -> str:
@@ -147,11 +148,11 @@ def _depth_notes(snapshot: Snapshot) -> Notes:
 
 
 def _past_depth_notes(snapshot: Snapshot) -> Notes:
-    recent, seconds = _recent(snapshot)
+    ticks, seconds = _recent(snapshot)
     # Only what goes through the log: a write-through is applied and never waits here.
-    written = sum(tick.behind for tick in recent) / seconds
-    applied = max(0, sum(tick.applied - tick.through for tick in recent)) / seconds
-    rows = sum(tick.rows for tick in recent) / seconds
+    written = sum(tick.behind for tick in ticks) / seconds
+    applied = max(0, sum(tick.applied - tick.through for tick in ticks)) / seconds
+    rows = sum(tick.rows for tick in ticks) / seconds
     log = snapshot.log
     return (
         (f"oldest {span(log.oldest_seconds)}",),
@@ -194,10 +195,10 @@ def _rate_now(snapshot: Snapshot) -> str:
 
 
 def _rate_notes(snapshot: Snapshot) -> Notes:
-    recent, seconds = _recent(snapshot)
-    reads = sum(tick.hits + tick.misses for tick in recent) / seconds
-    through = sum(tick.through for tick in recent) / seconds
-    behind = sum(tick.behind for tick in recent) / seconds
+    ticks, seconds = _recent(snapshot)
+    reads = sum(tick.hits + tick.misses for tick in ticks) / seconds
+    through = sum(tick.through for tick in ticks) / seconds
+    behind = sum(tick.behind for tick in ticks) / seconds
     return (
         (f"reads {compact(round(reads))}/s",),
         (f"through {compact(round(through))}/s", f"behind {compact(round(behind))}/s"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cachedesk.desk.formats import compact
+from cachedesk.desk.history import recent
 from cachedesk.desk.parts import (
     STARTING,
     PartView,
@@ -28,8 +29,6 @@ from cachedesk.engine.snapshot import (
     Snapshot,
     WorkerState,
 )
-
-_RECENT_TICKS = 5
 
 
 class Flowing(Enum):
@@ -131,7 +130,7 @@ class _Rates:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> _Rates:
-        ticks = snapshot.ticks[-_RECENT_TICKS:]
+        ticks = recent(snapshot)
         seconds = max(0.001, len(ticks) * snapshot.tick_seconds)
 
         def rate(counts: Iterable[int]) -> float:
@@ -168,7 +167,10 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
     slow = database.word == SLOW
     return {
         "calls": ("", _way(rates.reads + rates.writes)),
-        "hit": (f"hit {_rate(rates.hits)}", _way(rates.hits, blocked=redis_down)),
+        "hit": (
+            f"hit {_rate(0 if redis_down else rates.hits)}",
+            _way(rates.hits, blocked=redis_down),
+        ),
         "miss": (
             f"miss {_rate(rates.misses)}",
             _way(rates.misses, blocked=no_rows, lit=redis_down or slow),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -40,7 +41,11 @@ class Ticker:
         self._thread.join()
 
     def _tick(self) -> None:
-        while not self._closing.wait(TICK_SECONDS):
+        due = time.monotonic() + TICK_SECONDS
+        while not self._closing.wait(max(0.0, due - time.monotonic())):
+            # By the clock: intervals that each begin when the work of the one before is done are
+            # longer than they say. What was missed altogether is not made up for.
+            due = max(due, time.monotonic() - TICK_SECONDS) + TICK_SECONDS
             # What a write-through absorbed waits for its ack, and lags behind nothing.
             lag_seconds = self._log.oldest_seconds if self._pending.depth else 0.0
             self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)

@@ -8,9 +8,12 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk.history import AxisCell, Window, axis
+from cachedesk.desk.history import AxisCell, Window, axis, recent
 from cachedesk.desk.mark_names import Name, mark_names, numbers_on_axis
+from cachedesk.desk.whiteboard import whiteboard
 from cachedesk.engine.snapshot import Mark, Tick
+
+from .scenes import HEALTHY, REDIS_DOWN
 
 NOW = 1_000_000.0
 
@@ -58,6 +61,38 @@ def test_missing_ticks_leave_their_column_empty():
     assert filled == [19, 29]
 
 
+def test_a_clock_that_is_slow_leaves_no_hole_where_ticks_came():
+    """On a busy machine each tick comes a little late, and now and then one very late."""
+    late = [Tick(NOW - 0.62 * age) for age in reversed(range(60))]
+    for per_tick in (1, 3):
+        window = Window(30 * per_tick, 0.5, 1, NOW, per_tick)
+        assert all(window.buckets(late))
+        held_up = [tick for tick in late if not NOW - 8 < tick.at < NOW - 7]
+        assert all(window.buckets(held_up))
+        assert not all(window.buckets([one for one in late if not NOW - 8 < one.at < NOW - 5]))
+
+
+def test_a_rate_is_of_the_state_there_is_now():
+    ago = (2.0, 1.5, 1.0, 0.5, 0.0)
+    ticks = tuple(Tick(NOW - age, hits=100) for age in ago)
+    scene = replace(HEALTHY, at=NOW + 0.2, ticks=ticks, marks=())
+    assert recent(scene) == ticks
+    began = replace(scene, marks=(Mark("database.lock", NOW - 1.1),))
+    assert recent(began) == ticks[-2:], "the tick in which it began is of both"
+    healed = replace(scene, marks=(Mark("database.lock", NOW - 60, NOW - 0.55),))
+    assert recent(healed) == ticks[-1:]
+    just_now = replace(scene, marks=(Mark("database.lock", NOW + 0.1),))
+    assert recent(just_now) == ticks[-1:], "nothing newer is known"
+
+
+def test_without_redis_no_hit_of_before_is_told():
+    died = [Tick(NOW - age, hits=0 if age < 1.2 else 90, misses=9) for age in (2, 1.5, 1, 0.5, 0)]
+    down = replace(REDIS_DOWN, at=NOW, ticks=tuple(died), marks=())
+    assert [tick.hits for tick in recent(down)] == [0, 0, 0]
+    at_once = replace(down, ticks=tuple(died[:2]))
+    assert whiteboard(at_once).hit.label == "hit 0/s"
+
+
 def test_marks_on_the_axis():
     over = window(10)
     assert drawn([], over) == "─" * 10
@@ -100,8 +135,16 @@ def test_where_not_every_name_fits_each_fault_has_a_number():
     narrow = mark_names(marks, window(32)).lines[0]
     assert [name.text for name in narrow] == ["② lock", "③ crash", "① down"]
     at_once = [replace(mark, start_at=NOW - 3, end_at=mark.end_at and NOW - 2) for mark in marks]
-    short = mark_names(at_once, window(13)).lines[0]
-    assert [name.text for name in short] == ["② lock", "+2"]
+    short = mark_names(at_once, window(13))
+    assert [name.text for name in short.lines[0]] == ["② lock", "+2"]
+    assert short.numbers == {"database.lock": "②"}, "no number stands on the axis unexplained"
+
+
+def test_every_name_is_told_where_they_fit_more_closely():
+    faults = ("redis.kill", "redis.down", "database.lock", "worker.crash")
+    marks = [Mark(name, NOW - 9 + at, NOW - 8.9 + at) for at, name in enumerate(faults)]
+    told = mark_names(marks, window(31)).lines[0]
+    assert [name.text for name in told] == ["④ crash", "③ lock", "② down", "① kill"]
 
 
 def test_a_fault_that_strikes_again_keeps_its_number():

@@ -10,7 +10,7 @@ import pytest
 from cachedesk.desk.titles import TITLES
 from cachedesk.desk.widgets.chart import Chart
 from cachedesk.engine.commands import EvictKey
-from cachedesk.engine.snapshot import Books, Tick
+from cachedesk.engine.snapshot import Books, Event, EventKind, Tick
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, NOW, UNBALANCED, FixedSource
@@ -45,6 +45,19 @@ def test_a_panel_has_a_key():
         assert 5 in shown(app)
         assert "5 Latency" in screen_text(app)
         assert "p99" in screen_text(app)
+
+    drive(app, script, (120, 40))
+
+
+def test_an_event_that_is_cut_says_so_beside_the_scroll_bar_too():
+    long = [Event(NOW, EventKind.INFO, f"{place} of " + "x" * 200) for place in range(20)]
+    app = desk(source=FixedSource(replace(HEALTHY, events=tuple(long))))
+
+    async def script(pilot):
+        lines = [line for line in screen_text(app).splitlines() if "xxx" in line]
+        assert len(lines) > 2
+        for line in lines:
+            assert line.rstrip("│ ").rstrip("▁▂▃▄▅▆▇█ ").endswith("x…"), line
 
     drive(app, script, (120, 40))
 
@@ -144,7 +157,7 @@ def test_looking_back_freezes_and_shows_what_was():
         assert not app.desk.frozen, "there is nothing after now"
         await pilot.press("left", "left", "left")
         assert app.desk.frozen
-        assert "30.0 s back" in screen_text(app)
+        assert "charts 30 s back" in screen_text(app)
         assert depth.view.figure == "77"
         await pilot.press("right", "right", "right")
         assert app.desk.frozen
