@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,13 @@ def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
     return named
 
 
+def _printed(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Refuse an object that nothing could be printed to; it is all that was asked for."""
+    if value and sys.stdout is None:
+        raise click.UsageError("--json: standard output is closed.", ctx)
+    return value
+
+
 def usual_data() -> Path:
     """Return the data directory that is used where none is named.
 
@@ -119,7 +127,7 @@ policy_option: Decorator = click.option(
     help="Write keys of this pattern by this path (write-through, write-behind); repeatable.",
 )
 json_option: Decorator = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object."
+    "--json", "as_json", is_flag=True, callback=_printed, help="Print one JSON object."
 )
 
 report_option: Decorator = click.option(

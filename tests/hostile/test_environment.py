@@ -55,7 +55,10 @@ CASES = [
     Shell("standard output closed", f"CACHEDESK {GET} >&-", out=b""),
     Shell("standard error closed", f"CACHEDESK {GET} 2>&-", out=VALUE),
     Shell("a run with its error closed", f"CACHEDESK {RUN} 2>&- >/dev/null"),
-    Shell("all three closed", f"CACHEDESK {RUN} <&- >&- 2>&-", 2),
+    Shell("all three closed", "CACHEDESK run --ops 30 --data $DATA <&- >&- 2>&-"),
+    Shell(
+        "JSON for a closed output", f"CACHEDESK {RUN} >&-", 2, words=("--json: standard output",)
+    ),
     Shell("the desk without a terminal", "CACHEDESK <&- >&-", 2, words=("needs a terminal",)),
     Shell("a full device", f"CACHEDESK {GET} >/dev/full", 2, None, ("No space left",), counts=True),
     Shell("help to a full device", "CACHEDESK --help >/dev/full", 2, words=("No space left",)),
