@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from cachedesk.engine.settings import DatabaseSettings, RedisSettings, Settings
+from cachedesk.engine.stack import Stack
 
 PATIENCE_SECONDS = 60.0
 """How long a condition is waited for: a limit for what never comes, not for what is slow."""
@@ -34,8 +39,25 @@ def until(condition: Callable[[], object]) -> None:
     """Return as soon as ``condition`` holds; fail when it never does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"did not come true within {PATIENCE_SECONDS} s"
+        if time.monotonic() >= deadline:
+            waited = f"did not come true within {PATIENCE_SECONDS} s"
+            raise AssertionError("\n".join((waited, *diagnosis())))
         time.sleep(0.002)
+
+
+def diagnosis() -> Iterator[str]:
+    """Yield what each thread of this process does just now, its innermost calls last, and what
+    the process last said of Redis."""
+    frames = sys._current_frames()
+    for thread in threading.enumerate():
+        if thread.ident in frames and thread is not threading.current_thread():
+            calls = traceback.extract_stack(frames[thread.ident])[-6:]
+            places = (f"{Path(it.filename).name}:{it.lineno} {it.name}" for it in calls)
+            yield f"  {thread.name}: {' > '.join(places)}"
+    for stack in (it for it in gc.get_objects() if type(it) is Stack):
+        server, cache = stack._server, stack._cache
+        yield f"  Redis {server.pid}: {stack._survey._keeper.word}, {cache.reason}"
+        yield from (f"    {event.text}" for event in stack.chronicle.events()[-20:])
 
 
 class Task(threading.Thread):
