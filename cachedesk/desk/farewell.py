@@ -10,6 +10,11 @@ from cachedesk.engine.wording import count_of, span
 from cachedesk.output import is_served, is_terminal, print_text, short_path
 
 
+def lost_writes(books: Books) -> int:
+    """Return how many acknowledged writes are nowhere."""
+    return max(0, books.accepted - books.applied - books.pending - books.dead)
+
+
 def farewell(seconds: float, books: Books, data: Path, saved: Iterable[Path] = ()) -> Iterator[str]:
     """Yield the sentences to print.
 
@@ -19,8 +24,8 @@ def farewell(seconds: float, books: Books, data: Path, saved: Iterable[Path] = (
         data: the data directory.
         saved: the pictures and recordings that were made.
     """
-    missing = books.accepted - books.applied - books.pending - books.dead
-    lost = f"{missing:,} LOST" if missing > 0 else "none lost"
+    missing = lost_writes(books)
+    lost = f"{missing:,} LOST" if missing else "none lost"
     said = [f"{span(seconds)}, {count_of(books.accepted, 'write')} accepted, {lost}"]
     if books.pending:
         events = "event is" if books.pending == 1 else "events are"

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.farewell import farewell, say
+from cachedesk.desk.farewell import farewell, lost_writes, say
 from cachedesk.desk.first_time import is_first_time
 from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
@@ -49,8 +49,8 @@ def open_desk(
         said: what happened to the desk before this one, to be told with what was recovered.
 
     Returns:
-        The exit status: 0, or 128 and the number of the signal that ended it, or 70 after a
-        defect of the desk.
+        The exit status: 0, or 1 when an acknowledged write was lost, or 128 and the number of the
+        signal that ended it, or 70 after a defect of the desk.
 
     Raises:
         CachedeskError: the stack cannot be opened. In a browser that is shown instead, for nobody
@@ -86,9 +86,10 @@ def open_desk(
         NoticeApp("The desk cannot be opened", str(error)).run()
         return 2
     books = session.books()
-    if books is not None and not signals.received.is_set():
-        say(farewell(time.monotonic() - began, books, data, app.saved))
-    return status
+    if books is None or signals.received.is_set():
+        return status
+    say(farewell(time.monotonic() - began, books, data, app.saved))
+    return status or (1 if lost_writes(books) else 0)
 
 
 def _end_with_the_server() -> None:

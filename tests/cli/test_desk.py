@@ -61,6 +61,21 @@ def test_the_desk_opens_and_leaves_nothing_behind(
     assert PRIMARY in desk.shown
 
 
+def test_the_exit_status_says_that_a_write_was_lost(
+    tmp_path: Path, start: Callable[..., Terminal]
+) -> None:
+    desk = start("--data", str(tmp_path), "--without", "log")
+    desk.wait_for(b"balanced")
+    desk.type(b"p")
+    # Those that only Redis holds die with it.
+    desk.wait_for(b"in Redis only", after=desk.wait_for(b"paused"))
+    desk.type(b"k")
+    desk.wait_for(b"DO NOT BALANCE")
+    desk.type(b"q")
+    assert desk.end() == 1
+    assert b" LOST. " in desk.shown
+
+
 def test_the_desk_ends_with_its_terminal(tmp_path: Path, start: Callable[..., Terminal]) -> None:
     desk = start()
     desk.wait_for(b"balanced")
