@@ -39,6 +39,9 @@ class LoadThenRead:
     share = None
     pauses = 0
 
+    def prepare(self) -> None:
+        """There is nothing to prepare."""
+
     def operations(self) -> Iterator[Operation]:
         for key in range(KEYS):
             yield Operation(Verb.SET, b"item:%d" % key, VALUE)
