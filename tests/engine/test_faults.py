@@ -62,7 +62,7 @@ def test_the_command_line_names_them_all() -> None:
     (option,) = (each for each in run.params if each.name == "faults")
     told = re.search(r"Faults: (.*)\.$", option.help or "")
     assert told is not None
-    assert tuple(re.sub(r"\[.*\]", "", name) for name in told[1].split(", ")) == NAMES
+    assert tuple(re.sub(r"\[.*\]| \(.*\)", "", name) for name in told[1].split(", ")) == NAMES
 
 
 @pytest.mark.parametrize(

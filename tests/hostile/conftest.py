@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from cli.conftest import cachedesk  # noqa: F401 - a fixture
+from cli.conftest import cachedesk, warm  # noqa: F401 - fixtures
 from engine.scenarios import PATIENT, THROUGH, copy_as_after_a_kill, running
 
 from cachedesk.engine.stack import Stack
