@@ -110,7 +110,14 @@ def test_a_star_leaves_the_builtin_open_alone_and_dir_lists_all() -> None:
 def test_a_cache_says_where_it_is_and_whether_it_is_open(tmp_path: Path) -> None:
     with cachedesk.open(tmp_path) as cache:
         assert repr(cache) == f"<CacheLayer {str(tmp_path)!r}, open>"
+        cache.write_many([("set", key, b"1") for key in ("a", "b", "c")])
+        items = cache.items()
+        assert next(items) == (b"a", b"1")
     assert repr(cache) == f"<CacheLayer {str(tmp_path)!r}, closed>"
+    with pytest.raises(cachedesk.Closed):
+        next(items)
+    with pytest.raises(cachedesk.Closed), cache:
+        pytest.fail("a closed cache was let in")
 
 
 def test_errors_are_of_one_family() -> None:

@@ -102,7 +102,13 @@ def as_key(key: bytes | str) -> bytes:
 
 
 def as_keys(keys: Iterable[bytes | str]) -> list[bytes]:
-    """Return all ``keys`` as bytes; as ``as_key``, quicker for many that are right as they are."""
+    """Return all ``keys`` as bytes; as ``as_key``, quicker for many that are right as they are.
+
+    Raises:
+        InvalidKey: as for ``as_key``; or ``keys`` is one key, whose letters would be keys.
+    """
+    if isinstance(keys, (str, bytes)):
+        raise InvalidKey(f"many keys are a list or the like, not {type(keys).__name__}")
     return [
         key if type(key) is bytes and 0 < len(key) <= MAX_KEY_BYTES else as_key(key) for key in keys
     ]

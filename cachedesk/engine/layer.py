@@ -91,6 +91,9 @@ class CacheLayer:
         return f"<CacheLayer {str(self._database.path.parent)!r}, {state}>"
 
     def __enter__(self) -> CacheLayer:
+        """Return this layer, to be closed when the block ends; ``Closed`` if it already is."""
+        if not self._calls.refusing:  # a forked child may enter and leave; its calls say why not
+            self._must_be_open()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -327,8 +330,16 @@ class CacheLayer:
         after: bytes | None = b""
         while after is not None:
             page: Page = self._call(listing.page, after)
-            yield from page.items
+            for item in page.items:
+                # Also in the middle of a page: it is of a stack that is gone.
+                self._must_be_open()
+                yield item
             after = page.last
+
+    def _must_be_open(self) -> None:
+        if self._door.shut:
+            # It goes in nowhere, and says why: closed, or forked.
+            self._call(lambda: None)
 
     def _drain_for(self, seconds: float) -> bool:
         """Flush for at most ``seconds``; return whether nothing is left: nothing pending, and what

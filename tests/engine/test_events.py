@@ -19,6 +19,7 @@ from cachedesk.engine.events import (
     WriteEvent,
     as_amount,
     as_key,
+    as_keys,
     as_value,
     change,
     coalesce,
@@ -314,3 +315,9 @@ def test_what_determines_a_value_whatever_the_row_is() -> None:
 def test_an_event_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         WriteEvent(1, Op.INCR, b"k", 1, 0.0).seq = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("one", ["abc", b"abc"])
+def test_the_letters_of_one_key_are_not_many_keys(one: str | bytes) -> None:
+    with pytest.raises(InvalidKey, match=r"^many keys are a list or the like, not (str|bytes)$"):
+        as_keys(one)  # type: ignore[arg-type]
