@@ -35,10 +35,9 @@ from cachedesk.options import (
     without_option,
 )
 from cachedesk.output import (
-    SCREEN,
-    can_draw,
     forget_output,
     is_served,
+    is_terminal,
     one_line,
     print_bytes,
     print_json,
@@ -108,15 +107,12 @@ def cli(
     for truth. Watch it, break it, and see what was lost.
 
     Without a command it opens the desk, with a workload running.
-
-    Exit status of the desk: 0 nothing was lost, 1 an acknowledged write was (a safeguard was off),
-    2 bad usage or bad files, 70 a defect of the desk itself, 128 + N ended by signal N.
     """
     if ctx.invoked_subcommand is not None:
         _refuse_desk_options(ctx)
         return
-    if not can_draw():
-        raise click.UsageError(f'The desk needs {SCREEN}; without one, use "cachedesk run".')
+    if not (is_terminal() or is_served()):
+        raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
     data = data or usual_data()
 
     def show(said: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cachedesk.options import Named, Positive, json_option, user_folder
-from cachedesk.output import SCREEN, can_draw, print_json, short_path
+from cachedesk.output import is_served, is_terminal, print_json, short_path
 
 
 @click.command()
@@ -35,9 +35,9 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
         raise click.BadParameter(
             f"{speed:g} is not {SLOWEST:g} to {FASTEST:g}.", ctx, param_hint="--speed"
         )
-    if not as_json and not can_draw():
+    if not as_json and not (is_terminal() or is_served()):
         raise click.UsageError(
-            f'A replay needs {SCREEN}; without one, use "cachedesk replay FILE --json".'
+            'A replay needs a terminal; without one, use "cachedesk replay FILE --json".'
         )
     with Tape(file) as tape:
         if as_json:

@@ -11,7 +11,7 @@ import click
 
 from cachedesk.chosen import chosen_failpoints
 from cachedesk.options import Named, json_option, report_option, user_folder
-from cachedesk.output import can_draw, has_bar, is_served, print_json, print_text
+from cachedesk.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
     from cachedesk.lab.story.account import Account
@@ -83,7 +83,7 @@ def story(
     if flip is not None:
         stories = [each.flipped(known(flip)) for each in stories]
     plain = as_json or headless or play_all or times > 1 or report is not None
-    if not plain and can_draw():
+    if not plain and (is_terminal() or is_served()):
         ctx.exit(_on_the_desk(stories[0], data, theme))
     ctx.exit(
         _headless(

@@ -60,18 +60,9 @@ def one_line(text: str) -> str:
     return safe(" ".join(text.split()), _MOST_LETTERS)
 
 
-SCREEN = "a terminal that it can draw on (TERM=dumb says that it cannot)"
-"""What the desk needs, as an error says it."""
-
-
 def is_terminal() -> bool:
     """Return whether somebody sits at a terminal, in front of our input and our output."""
     return all(map(_is_terminal, (sys.stdin, sys.stdout)))
-
-
-def can_draw() -> bool:
-    """Return whether a screen can be drawn: in a browser, or where a terminal moves its cursor."""
-    return is_served() or (is_terminal() and os.environ.get("TERM") != "dumb")
 
 
 def is_served() -> bool:
