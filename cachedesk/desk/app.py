@@ -19,6 +19,7 @@ from textual.widgets import Input
 from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
 from cachedesk.desk.headline import is_starting
 from cachedesk.desk.keepsakes import next_free
+from cachedesk.desk.notice import NoticeScreen
 from cachedesk.desk.pulling import Puller
 from cachedesk.desk.safeguard_knobs import is_on, meaning
 from cachedesk.desk.screens.desk import DeskScreen
@@ -94,6 +95,8 @@ class DeskApp(TerminalApp):
     ) -> None:
         super().__init__()
         self._said = said
+        self.refusal = ""
+        """Why there will be nothing to show; once it is set, the next pull tells it."""
         self.saved: list[Path] = []
         """The pictures that were saved, and the recordings that were asked for."""
         self._folder = folder
@@ -292,6 +295,10 @@ class DeskApp(TerminalApp):
             self.perform(command)
 
     def _show(self, snapshot: Snapshot) -> None:
+        if self.refusal:
+            if not isinstance(self.screen, NoticeScreen):
+                self.push_screen(NoticeScreen("The desk cannot be opened", self.refusal))
+            return
         # The one door through which text of strangers comes: a recording's, a trigger's.
         snapshot = printable(snapshot)
         self.desk.apply(snapshot)

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalGroup
 from textual.widgets import Static
 
+from cachedesk.desk.modal import Modal
 from cachedesk.desk.terminal_app import TerminalApp
 from cachedesk.engine.printable import printable
 
@@ -19,8 +20,8 @@ OCCUPIED = (
 )
 
 
-class NoticeApp(TerminalApp):
-    """Shows a title and a text until it is closed.
+class NoticeScreen(Modal[None]):
+    """Shows a title and a text; to leave it is to leave the app, with status 2.
 
     Args:
         title: what it is about.
@@ -28,16 +29,14 @@ class NoticeApp(TerminalApp):
     """
 
     CSS = """
-    Screen { align: center middle; }
+    NoticeScreen { align: center middle; background: $background; }
     #notice { width: 64; max-width: 96%; padding: 1 2; border: round $warning; }
     #notice-title { text-style: bold; margin-bottom: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "quit", "Quit", show=False)]
-    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "leave", "Quit", show=False)]
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
-        self.theme = "gruvbox"
         self._heading = printable(title)
         self._text = printable(text)
 
@@ -46,6 +45,25 @@ class NoticeApp(TerminalApp):
         with VerticalGroup(id="notice"):
             yield Static(self._heading, id="notice-title", markup=False)
             yield Static(self._text, markup=False)
+
+    def action_leave(self) -> None:
+        """End the app."""
+        self.app.exit(return_code=2)
+
+
+class NoticeApp(TerminalApp):
+    """Shows a notice until it is closed; arguments as for ``NoticeScreen``."""
+
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self.theme = "gruvbox"
+        self._notice = NoticeScreen(title, text)
+
+    def on_mount(self) -> None:
+        """Show it."""
+        self.push_screen(self._notice)
 
 
 if __name__ == "__main__":

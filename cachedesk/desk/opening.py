@@ -12,7 +12,6 @@ from cachedesk.desk.farewell import farewell, lost_writes, say
 from cachedesk.desk.first_time import is_first_time
 from cachedesk.desk.leaving import Deadline
 from cachedesk.desk.look import Look
-from cachedesk.desk.notice import NoticeApp
 from cachedesk.desk.parent import PARENT_VARIABLE, end_with_parent
 from cachedesk.desk.running import run_app
 from cachedesk.desk.starting import StartingSession
@@ -53,8 +52,7 @@ def open_desk(
         signal that ended it, or 70 after a defect of the desk.
 
     Raises:
-        CachedeskError: the stack cannot be opened. In a browser that is shown instead, for nobody
-            would see it in a terminal.
+        CachedeskError: the stack cannot be opened. In a browser the screen says so instead.
     """
     _end_with_the_server()
     opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
@@ -76,20 +74,25 @@ def open_desk(
             began = time.monotonic()
             with Deadline(session.close, lambda: signals.exit_code or 1) as deadline:
                 try:
-                    session.start(on_error=app.exit)
+                    served = is_served()
+                    session.start(on_error=partial(_tell, app, session) if served else app.exit)
                     status = run_app(app, signals, deadline, data)
                 finally:
                     session.close()
-    except CachedeskError as error:
+    except CachedeskError:
         if not is_served():
             raise
-        NoticeApp("The desk cannot be opened", str(error)).run()
         return 2
     books = session.books()
     if books is None or signals.received.is_set():
         return status
     say(farewell(time.monotonic() - began, books, data, app.saved))
     return status or (1 if lost_writes(books) else 0)
+
+
+def _tell(app: DeskApp, session: StartingSession) -> None:
+    """Have ``app`` say in the browser why its session could not be opened."""
+    app.refusal = str(session.error)
 
 
 def _end_with_the_server() -> None:
