@@ -116,16 +116,24 @@ class DataDirectory:
 
     def close(self) -> None:
         """Let the next process have the directory."""
-        locks, self._locks = self._locks, ()
-        for lock in locks:
-            os.close(lock)
+        for lock in self._locks:
+            # A child that was forked just now may not have closed its copy yet, and it is the last
+            # copy that gives a lock back.
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_UN)
+        self._close_locks()
 
     def forked(self) -> None:
         """Let go of the locks, which are the parent's and would outlive it here."""
         if self._locks:
             status = os.fstat(self._locks[1])
             forking.inherit((status.st_dev, status.st_ino))
-        self.close()
+        self._close_locks()
+
+    def _close_locks(self) -> None:
+        locks, self._locks = self._locks, ()
+        for lock in locks:
+            os.close(lock)
 
     def _take_locks(self) -> tuple[int, int]:
         lock = home = -1

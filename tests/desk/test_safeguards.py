@@ -57,9 +57,11 @@ def test_switched_on_the_desk_it_is_off_in_the_engine(tmp_path: Path) -> None:
             await pilot.pause(0.05)
             screen = app.screen
             assert isinstance(screen, SteeringScreen)
-            while screen.knobs.name_chosen != "safeguard-log":
+            while (chosen := screen.knobs.name_chosen) != "safeguard-log":
                 app.simulate_key("down")
-                await pilot.pause(0.02)
+                # One at a time: keys that wait would go on past it.
+                moved = lambda was=chosen: screen.knobs.name_chosen != was  # noqa: E731
+                await until(pilot, moved, "the next knob is chosen")
             app.simulate_key("right")
             off = lambda: session.stack.snapshot().safeguards.off  # noqa: E731
             await until(pilot, lambda: off() == ("log",), "the log is off")
