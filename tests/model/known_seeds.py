@@ -1,5 +1,5 @@
-"""Seeds whose histories have found a planted bug: a hunt tries them first, and goes on to those
-that nobody has tried when a change of the engine has made other histories of them.
+"""Seeds whose histories have found a planted bug: a hunt tries them first. A change of the engine
+makes other histories of them; where none finds the bug any more, the hunt goes on to new seeds.
 
 Several for each bug, the shortest history first, and none of a fine schedule where others will do:
 in those every new statement of the engine counts.
