@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from cachedesk.engine.dead import DeadLetter as DeadLetter
-    from cachedesk.engine.errors import (
+    from cachedesk.stores.sqlite.dead_letters import DeadLetter as DeadLetter
+    from cachedesk.core.errors import (
         CachedeskError as CachedeskError,
         Closed as Closed,
         ConfigError as ConfigError,
@@ -34,37 +34,37 @@ if TYPE_CHECKING:
         Unavailable as Unavailable,
         WriteRefused as WriteRefused,
     )
-    from cachedesk.engine.layer import CacheLayer as CacheLayer
-    from cachedesk.engine.policy import Policy as Policy
-    from cachedesk.engine.repair import Read as Read, ReadSource as ReadSource
-    from cachedesk.engine.settings import (
+    from cachedesk.engine.cache_layer import CacheLayer as CacheLayer
+    from cachedesk.core.policy import Policy as Policy
+    from cachedesk.engine.read_path import Read as Read, ReadSource as ReadSource
+    from cachedesk.core.settings import (
         DatabaseSettings as DatabaseSettings,
         LogSettings as LogSettings,
         RedisSettings as RedisSettings,
         Settings as Settings,
         WorkerSettings as WorkerSettings,
     )
-    from cachedesk.engine.snapshot import (
+    from cachedesk.core.snapshot import (
         Books as Books,
         Event as Event,
         EventKind as EventKind,
         Health as Health,
         Snapshot as Snapshot,
     )
-    from cachedesk.engine.writes import Level as Level, Receipt as Receipt
+    from cachedesk.core.writes import Level as Level, Receipt as Receipt
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CacheLayer": "layer",
-    "DeadLetter": "dead",
-    "Policy": "policy",
-    **dict.fromkeys(("Read", "ReadSource"), "repair"),
-    **dict.fromkeys(("Level", "Receipt"), "writes"),
-    **dict.fromkeys(("Books", "Event", "EventKind", "Health", "Snapshot"), "snapshot"),
+    "CacheLayer": "engine.cache_layer",
+    "DeadLetter": "stores.sqlite.dead_letters",
+    "Policy": "core.policy",
+    **dict.fromkeys(("Read", "ReadSource"), "engine.read_path"),
+    **dict.fromkeys(("Level", "Receipt"), "core.writes"),
+    **dict.fromkeys(("Books", "Event", "EventKind", "Health", "Snapshot"), "core.snapshot"),
     **dict.fromkeys(
         ("DatabaseSettings", "LogSettings", "RedisSettings", "Settings", "WorkerSettings"),
-        "settings",
+        "core.settings",
     ),
     **dict.fromkeys(
         (
@@ -85,7 +85,7 @@ _HOMES = {
             "Unavailable",
             "WriteRefused",
         ),
-        "errors",
+        "core.errors",
     ),
 }
 
@@ -123,7 +123,7 @@ def open(
     import msgspec
 
     from cachedesk.config import as_policies, checked, load
-    from cachedesk.engine.stack import Stack
+    from cachedesk.stack.stack import Stack
 
     settings = load(Path(path)) if settings is None else checked(settings)
     if policies is not None:
@@ -140,4 +140,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"cachedesk.engine.{_HOMES[name]}"), name)
+    return getattr(import_module(f"cachedesk.{_HOMES[name]}"), name)

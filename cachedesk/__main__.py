@@ -1,6 +1,6 @@
 """``python -m cachedesk`` is the command ``cachedesk``."""
 
-from cachedesk.cli import main
+from cachedesk.cli.main import main
 
 if __name__ == "__main__":
     main()

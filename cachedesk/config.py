@@ -18,10 +18,10 @@ from typing import Literal, get_args, get_type_hints
 
 import msgspec
 
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.eviction_policies import why_not_offered
-from cachedesk.engine.policy import PolicyTable, as_policy
-from cachedesk.engine.settings import PolicyName, Settings
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.eviction_policies import why_not_offered
+from cachedesk.core.policy import PolicyTable, as_policy
+from cachedesk.core.settings import PolicyName, Settings
 
 FILE_NAME = "cachedesk.toml"
 MAX_FILE_BYTES = 1024 * 1024

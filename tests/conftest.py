@@ -16,9 +16,9 @@ import psutil
 import pytest
 from engine.until import unhurried, until
 
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.settings import Settings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.settings import Settings
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.stack.stack import Stack
 
 OpenStack = Callable[..., Stack]
 

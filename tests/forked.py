@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["cachedesk.engine.stack", "cachedesk.lab.torture.points"])
+_CONTEXT.set_forkserver_preload(["cachedesk.stack.stack", "cachedesk.lab.torture.points"])
 # Its socket's folder, now: later the tests have a folder for all that is temporary, which is
 # removed before the server ends.
 multiprocessing.util.get_temp_dir()

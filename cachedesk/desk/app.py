@@ -16,23 +16,7 @@ from textual.events import DeliveryComplete, DeliveryFailed, Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
-from cachedesk.desk.deeds import DEEDS, Deed, deeds_for
-from cachedesk.desk.headline import is_starting
-from cachedesk.desk.keepsakes import next_free
-from cachedesk.desk.notice import NoticeScreen
-from cachedesk.desk.pulling import Puller
-from cachedesk.desk.safeguard_knobs import is_on, meaning
-from cachedesk.desk.screens.desk import DeskScreen
-from cachedesk.desk.screens.evict import EvictScreen
-from cachedesk.desk.screens.faults import FaultsScreen
-from cachedesk.desk.screens.help import HelpScreen
-from cachedesk.desk.screens.inspector import InspectorScreen
-from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.desk.terminal_app import TerminalApp
-from cachedesk.desk.themes import PAPER, chosen
-from cachedesk.desk.widgets.chart import Chart
-from cachedesk.desk.widgets.hot_keys import HotKeys
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     Command,
     Control,
     EvictKey,
@@ -44,11 +28,27 @@ from cachedesk.engine.commands import (
     SetSafeguard,
     StepWorker,
 )
-from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.inspection import Inspector
-from cachedesk.engine.printable import printable
-from cachedesk.engine.safeguards import LABELS, NAMES
-from cachedesk.engine.snapshot import EventKind, Snapshot, Source
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.printable import printable
+from cachedesk.core.safeguards import LABELS, NAMES
+from cachedesk.core.snapshot import EventKind, Snapshot, Source
+from cachedesk.desk.actions import ACTIONS, Action, actions_for
+from cachedesk.desk.pulling import Puller
+from cachedesk.desk.saved_files import next_free
+from cachedesk.desk.screens.desk import DeskScreen
+from cachedesk.desk.screens.evict import EvictScreen
+from cachedesk.desk.screens.faults import FaultsScreen
+from cachedesk.desk.screens.help import HelpScreen
+from cachedesk.desk.screens.inspector import InspectorScreen
+from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.terminal.app import TerminalApp
+from cachedesk.desk.terminal.message_screen import NoticeScreen
+from cachedesk.desk.themes import PAPER, chosen
+from cachedesk.desk.views.headline import is_starting
+from cachedesk.desk.views.safeguard_controls import is_on, meaning
+from cachedesk.desk.widgets.chart import Chart
+from cachedesk.desk.widgets.hot_keys import HotKeys
+from cachedesk.observe.key_report import Inspector
 
 USUAL_HZ = 2.0
 _TOLD_SECONDS = 15.0
@@ -75,7 +75,7 @@ class DeskApp(TerminalApp):
     NOTIFICATION_TIMEOUT = 4.0
     DEFAULT_MODE = "desk"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(deed.binding for deed in DEEDS),
+        *(deed.binding for deed in ACTIONS),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
@@ -87,7 +87,7 @@ class DeskApp(TerminalApp):
         inspector: Inspector | None = None,
         refresh_hz: float | None = USUAL_HZ,
         data_label: str = "",
-        deeds: tuple[Deed, ...] = DEEDS,
+        deeds: tuple[Action, ...] = ACTIONS,
         theme: str = "",
         greeting: bool = False,
         said: str = "",
@@ -105,7 +105,7 @@ class DeskApp(TerminalApp):
         self._control = control
         self._inspector = inspector
         self._refresh_hz = refresh_hz
-        self._deeds = deeds_for(deeds, read_only=control is None)
+        self._deeds = actions_for(deeds, read_only=control is None)
         self.set_keymap({deed.name: deed.key for deed in deeds})
         self.desk = DeskScreen(
             self._deeds,
@@ -160,7 +160,7 @@ class DeskApp(TerminalApp):
         belongs to the desk while something lies over it."""
         if action == "look_back":
             return self.screen is self.desk and not isinstance(self.focused, Input)
-        commands = {deed.action.partition("(")[0] for deed in DEEDS if deed.commands}
+        commands = {deed.action.partition("(")[0] for deed in ACTIONS if deed.commands}
         return not (self._control is None and action in commands)
 
     def action_inject(self, fault: str) -> None:

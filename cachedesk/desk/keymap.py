@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
-from cachedesk.desk.deeds import DEEDS, Deed
-from cachedesk.engine.errors import ConfigError
+from cachedesk.core.errors import ConfigError
+from cachedesk.desk.actions import ACTIONS, Action
 
 RESERVED = frozenset(
     ("tab", "shift+tab", "enter", "escape", "up", "down", "home", "end", "pageup", "pagedown")
@@ -23,7 +23,9 @@ _NAMED = {key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values())
 _MODIFIERS = frozenset(("ctrl", "shift", "alt", "meta", "super"))
 
 
-def remapped(overrides: Mapping[str, str], deeds: tuple[Deed, ...] = DEEDS) -> tuple[Deed, ...]:
+def remapped(
+    overrides: Mapping[str, str], deeds: tuple[Action, ...] = ACTIONS
+) -> tuple[Action, ...]:
     """Return ``deeds`` with other keys.
 
     Args:

@@ -10,8 +10,8 @@ from textual.app import App
 from textual.timer import Timer
 from textual.worker import Worker
 
+from cachedesk.core.snapshot import Snapshot, Source
 from cachedesk.desk.background import in_background
-from cachedesk.engine.snapshot import Snapshot, Source
 
 PATIENCE_SECONDS = 3.0
 """A source that has not answered for this long is shown as lost."""

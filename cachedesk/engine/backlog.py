@@ -6,17 +6,17 @@ what became part of a row by another way (a write-through absorbed it) but is no
 
 from __future__ import annotations
 
-from cachedesk.engine.errors import LogFull
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.settings import LogSettings
-from cachedesk.engine.wording import count_of
+from cachedesk.core.errors import LogFull
+from cachedesk.core.settings import LogSettings
+from cachedesk.core.wording import count_of
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.queue_log.queue_log import QueueLog
 
 
 class Backlog:
     """What waits in one log, and its limits. Thread-safe; it keeps nothing itself."""
 
-    def __init__(self, log: WriteBehindLog, pending: Pending, settings: LogSettings) -> None:
+    def __init__(self, log: QueueLog, pending: PendingEvents, settings: LogSettings) -> None:
         self._log = log
         self._pending = pending
         self._settings = settings

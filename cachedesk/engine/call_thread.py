@@ -20,7 +20,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
 
-from cachedesk.engine import forking
+from cachedesk.core import forking
 
 T = TypeVar("T")
 

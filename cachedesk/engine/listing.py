@@ -7,10 +7,10 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cachedesk.engine.database import Database
-from cachedesk.engine.errors import DatabaseError, Unavailable
-from cachedesk.engine.events import NO_ROW, Row, fold
-from cachedesk.engine.pending import Pending
+from cachedesk.core.errors import DatabaseError, Unavailable
+from cachedesk.core.events import NO_ROW, Row, fold
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 _KEYS_PER_PAGE = 2_000
 
@@ -35,7 +35,7 @@ class Listing:
     would grow for as long as a reader takes its time.
     """
 
-    def __init__(self, pending: Pending, database: Database, truths: Truths) -> None:
+    def __init__(self, pending: PendingEvents, database: SqliteDatabase, truths: Truths) -> None:
         """Begin a listing.
 
         Args:
@@ -66,7 +66,7 @@ class Listing:
         return Page(items, keys[-1] if len(keys) == _KEYS_PER_PAGE else None)
 
 
-def truth(pending: Pending, database: Database) -> Iterator[Item]:
+def truth(pending: PendingEvents, database: SqliteDatabase) -> Iterator[Item]:
     """Yield every key with its value, sorted by bytes, of files that no stack has in use.
 
     Raises:

@@ -6,21 +6,21 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.policy import PolicyTable
+from cachedesk.core.settings import Settings
+from cachedesk.core.writes import Observer
 from cachedesk.engine.backlog import Backlog
-from cachedesk.engine.cache import Cache
-from cachedesk.engine.chronicle import Chronicle
-from cachedesk.engine.database import Database
-from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.fence import KeyFence
-from cachedesk.engine.freshness import Versions
-from cachedesk.engine.journal import Journal
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.metrics import Metrics
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.policy import PolicyTable
-from cachedesk.engine.redis_keeper import RedisKeeper
-from cachedesk.engine.settings import Settings
-from cachedesk.engine.writes import Observer
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.observe.event_ring import EventRing
+from cachedesk.observe.metrics import Metrics
+from cachedesk.observe.recent_writes import RecentWrites
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.supervisor import RedisSupervisor
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,17 @@ class Parts:
 
     settings: Settings
     policies: PolicyTable
-    cache: Cache
-    keeper: RedisKeeper
-    log: WriteBehindLog
-    pending: Pending
+    cache: RedisCache
+    keeper: RedisSupervisor
+    log: QueueLog
+    pending: PendingEvents
     backlog: Backlog
-    database: Database
+    database: SqliteDatabase
     seqs: itertools.count[int]
-    fence: KeyFence
-    versions: Versions
+    fence: KeyLocks
+    versions: KeyVersions
     metrics: Metrics
-    chronicle: Chronicle
+    chronicle: EventRing
     observer: Observer
-    journal: Journal
+    journal: RecentWrites
     failpoints: Failpoints

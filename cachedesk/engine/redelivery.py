@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cachedesk.engine.events import WriteEvent
+from cachedesk.core.events import WriteEvent
 
 
 class Redelivery:

@@ -6,7 +6,7 @@ import reprlib
 import time
 from collections.abc import Sequence
 
-from cachedesk.engine.errors import (
+from cachedesk.core.errors import (
     CounterOverflow,
     InvalidValue,
     LogFull,
@@ -14,13 +14,13 @@ from cachedesk.engine.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.engine.events import Op, as_amount, as_key, as_value
-from cachedesk.engine.metrics import Metrics, Path
-from cachedesk.engine.paths import Paths
-from cachedesk.engine.policy import Policy
-from cachedesk.engine.settings import Settings
-from cachedesk.engine.through import WriteThrough
-from cachedesk.engine.writes import Change, Receipt, Switched
+from cachedesk.core.events import Op, as_amount, as_key, as_value
+from cachedesk.core.policy import Policy
+from cachedesk.core.settings import Settings
+from cachedesk.core.writes import Change, Receipt, Switched
+from cachedesk.engine.routes import Routes
+from cachedesk.engine.write_through import WriteThrough
+from cachedesk.observe.metrics import Metrics, Path
 
 _SWITCH_LOOK_SECONDS = 0.001
 
@@ -29,7 +29,7 @@ class Writer:
     """The changes of a call, path by path. Thread-safe."""
 
     def __init__(
-        self, paths: Paths, through: WriteThrough, metrics: Metrics, settings: Settings
+        self, paths: Routes, through: WriteThrough, metrics: Metrics, settings: Settings
     ) -> None:
         self._paths = paths
         self._through = through

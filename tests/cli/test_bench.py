@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cachedesk.lab.bench.contest import LIMIT, OURS
-from cachedesk.lab.bench.works import MIXED, WORKS
+from cachedesk.lab.bench.workloads import MIXED, WORKS
 
 from .conftest import Command
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cachedesk.config import load, parse, with_policies
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.settings import DEFAULT_POLICIES, Settings
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.settings import DEFAULT_POLICIES, Settings
 
 BAD = {
     "section": ("[rediss]\nx = 1", "rediss: there is no such setting; did you mean 'redis'?"),

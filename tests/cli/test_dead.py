@@ -11,8 +11,8 @@ import pytest
 from engine import poison
 from engine.until import until
 
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.stack.stack import Stack
 
 from .conftest import Command
 

@@ -96,7 +96,7 @@ def test_a_writer_that_waits_for_a_dead_terminal_does_not_keep_the_desk(
         "from textual.drivers._writer_thread import WriterThread\n"
         "leaving.GRACE_SECONDS = 1.0\n"
         "WriterThread.stop = lambda self: threading.Event().wait()\n"
-        "from cachedesk.cli import main\n"
+        "from cachedesk.cli.main import main\n"
         "main()\n"
     )
     desk = start(sys.executable, "-c", stuck, "--data", str(tmp_path), command=True)
@@ -156,7 +156,7 @@ def test_a_defect_ends_in_a_sentence_and_a_file(
         "from cachedesk.desk.app import DeskApp\n"
         "def fail(self): raise ValueError('the \\x1b[31mdefect')\n"
         "DeskApp.action_sort = fail\n"
-        "from cachedesk.cli import main\n"
+        "from cachedesk.cli.main import main\n"
         "main()\n"
     )
     desk = start(sys.executable, "-c", broken, "--data", str(tmp_path), command=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cachedesk.engine.commands import PauseWorker
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import PauseWorker
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.stack.stack import Stack
 
 from .conftest import Command
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cachedesk.cli import cli
-from cachedesk.engine.safeguards import NAMES as SAFEGUARDS
+from cachedesk.cli.main import cli
+from cachedesk.cli.options import TRACE_FORMATS
+from cachedesk.core.safeguards import NAMES as SAFEGUARDS
+from cachedesk.lab.load.workload import WORKLOADS
 from cachedesk.lab.trace.formats import NAMES as FORMATS
-from cachedesk.lab.workload import WORKLOADS
-from cachedesk.options import TRACE_FORMATS
 
 
 def test_the_options_name_all_there_is() -> None:

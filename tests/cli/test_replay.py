@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.lab.recording.frames import RecordingError
-from cachedesk.lab.recording.tape import Tape
+from cachedesk.recording.frames import RecordingError
+from cachedesk.recording.recording_file import Tape
 from tests.engine.until import until
 from tests.lab.recorded import history, record
 

@@ -12,12 +12,13 @@ from cachedesk import __version__
 
 from .conftest import Command, cold
 
-_HEAVY = ("textual", "rich", "sqlite3", "msgspec", "persistqueue", "cachedesk.engine", "hdrh")
+_OURS = ("cachedesk.engine", "cachedesk.stores", "cachedesk.stack")
+_HEAVY = (*_OURS, "textual", "rich", "sqlite3", "msgspec", "persistqueue", "hdrh")
 
 
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     program = (
-        "import sys; from cachedesk.cli import cli; cli(['--help'], standalone_mode=False);"
+        "import sys; from cachedesk.cli.main import cli; cli(['--help'], standalone_mode=False);"
         f"print([name for name in {_HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -25,7 +25,7 @@ import cachedesk
 ROOT = Path(__file__).parents[2]
 SECONDS = 600.0
 _MOST_BYTES = 1 << 20
-_APART = ("cachedesk.__main__", "cachedesk.desk", "cachedesk.lab.bench", "cachedesk.lab.bar")
+_APART = ("cachedesk.__main__", "cachedesk.desk", "cachedesk.lab.bench", "cachedesk.lab.run.bar")
 
 
 class Warm:
@@ -113,6 +113,6 @@ def load() -> None:
 if __name__ == "__main__":
     load()
     serve(socket.socket(fileno=int(sys.argv[1])))
-    from cachedesk.cli import main
+    from cachedesk.cli.main import main
 
     main()

@@ -10,9 +10,9 @@ from pathlib import Path
 from . import conftest as _environment  # noqa: F401 - sets what a picture depends on, first
 
 # isort: split
+from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.story import StoryApp
-from cachedesk.engine.snapshot import Snapshot
+from cachedesk.desk.modes.live_story import StoryApp
 
 from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, desk

@@ -12,10 +12,10 @@ from typing import Any
 from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 
+from cachedesk.core.commands import Command
+from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.app import DeskApp
-from cachedesk.engine.commands import Command
-from cachedesk.engine.inspection import KeyReport
-from cachedesk.engine.snapshot import Snapshot
+from cachedesk.observe.key_report import KeyReport
 
 from .scenes import HEALTHY, FixedSource
 

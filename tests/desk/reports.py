@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cachedesk.engine.dead import DeadLetter
-from cachedesk.engine.events import Op
-from cachedesk.engine.inspection import Held, KeyReport, Step, Winner
-from cachedesk.engine.journal import RecentWrite
+from cachedesk.core.events import Op
+from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
+from cachedesk.observe.recent_writes import RecentWrite
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 from .scenes import NOW
 

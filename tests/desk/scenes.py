@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from cachedesk.engine.snapshot import (
+from cachedesk.core.snapshot import (
     Audit,
     Books,
     DatabaseState,

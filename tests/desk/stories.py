@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cachedesk.engine.safeguards import Safeguards
-from cachedesk.engine.snapshot import Books, Health, Snapshot
-from cachedesk.lab.story.scene import Outcome, Scene
+from cachedesk.core.safeguards import Safeguards
+from cachedesk.core.snapshot import Books, Health, Snapshot
+from cachedesk.lab.stories.scene import Outcome, Scene
 
 from . import scenes
 from .piloting import RecordingControl

@@ -7,13 +7,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk.arrangement import VAST_WIDTH, arranged
-from cachedesk.desk.buttons import places
-from cachedesk.desk.deeds import DEEDS
-from cachedesk.desk.replay import REPLAY_DEEDS
-from cachedesk.desk.story import STORY_DEEDS
-from cachedesk.desk.timespan import NOW, WINDOWS, Timespan
-from cachedesk.desk.titles import (
+from cachedesk.desk.actions import ACTIONS
+from cachedesk.desk.modes.live_story import STORY_ACTIONS
+from cachedesk.desk.modes.playback import REPLAY_ACTIONS
+from cachedesk.desk.views.arrangement import VAST_WIDTH, arranged
+from cachedesk.desk.views.buttons import places
+from cachedesk.desk.views.timespan import NOW, WINDOWS, Timespan
+from cachedesk.desk.views.titles import (
     FLOW,
     HIT_RATE,
     KEYS,
@@ -38,7 +38,7 @@ def test_what_the_user_wants_goes_before_what_is_usual_and_one_panel_before_all(
     assert arranged(80, {KEYS: False}, expanded=KEYS) == {KEYS}
 
 
-@given(st.integers(20, 300), st.sampled_from([DEEDS, STORY_DEEDS, REPLAY_DEEDS]))
+@given(st.integers(20, 300), st.sampled_from([ACTIONS, STORY_ACTIONS, REPLAY_ACTIONS]))
 def test_buttons_are_one_row_that_neither_overlaps_nor_leaves_the_bar(width, deeds):
     row = places(deeds, width)
     assert {place.deed.name for place in row} >= {"menu", "help", "quit"}
@@ -50,13 +50,13 @@ def test_buttons_are_one_row_that_neither_overlaps_nor_leaves_the_bar(width, dee
 
 
 def test_a_narrow_screen_keeps_what_breaks_and_heals():
-    names = [place.deed.name for place in places(DEEDS, 78)]
+    names = [place.deed.name for place in places(ACTIONS, 78)]
     assert names[:4] == ["kill-redis", "hold-redis-down", "crash-worker", "lock-database"]
     assert {"heal", "pause-worker", "menu", "help", "quit"} <= set(names)
 
 
 def test_a_vast_screen_has_room_for_more_than_the_usual():
-    names = {place.deed.name for place in places(DEEDS, 238)}
+    names = {place.deed.name for place in places(ACTIONS, 238)}
     assert {"filter", "sort", "record"} <= names
     assert not any(name.startswith("panel") for name in names), "their frames carry the numbers"
 

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.deeds import DEEDS
-from cachedesk.desk.widgets.action_bar import DeedButton
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     EvictKey,
     Heal,
     Inject,
@@ -18,7 +16,9 @@ from cachedesk.engine.commands import (
     ResumeWorker,
     StepWorker,
 )
-from cachedesk.engine.errors import CachedeskError
+from cachedesk.core.errors import CachedeskError
+from cachedesk.desk.actions import ACTIONS
+from cachedesk.desk.widgets.action_bar import DeedButton
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import EMPTY, HEALTHY, FixedSource, paused
@@ -37,7 +37,7 @@ OPENING = {"faults", "evict", "steer"}
 """What asks nothing of the stack by itself: it opens a screen on which one chooses."""
 NAMING = {"record"}
 """What names a file by the clock."""
-COMMANDING = [deed for deed in DEEDS if deed.commands and deed.name not in OPENING | NAMING]
+COMMANDING = [deed for deed in ACTIONS if deed.commands and deed.name not in OPENING | NAMING]
 
 
 def test_every_commanding_deed_is_tested():
@@ -200,7 +200,7 @@ def test_a_read_only_desk_has_no_commanding_key_button_or_help():
 
     async def script(pilot):
         assert {button.deed.name for button in app.screen.query(DeedButton)} == {
-            deed.name for deed in DEEDS if not deed.commands
+            deed.name for deed in ACTIONS if not deed.commands
         }
         for deed in COMMANDING:
             await pilot.press(deed.key)
@@ -248,7 +248,7 @@ def test_the_command_palette_offers_every_deed():
 
     async def script(pilot):
         titles = [command.title for command in app.get_system_commands(app.screen)]
-        assert {deed.title for deed in DEEDS if deed.name not in ("quit", "menu")} <= set(titles)
+        assert {deed.title for deed in ACTIONS if deed.name not in ("quit", "menu")} <= set(titles)
         assert len(titles) == len(set(titles))
 
     drive(app, script)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
+from cachedesk.desk.actions import ACTIONS, Group, actions_for
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.deeds import DEEDS, Group, deeds_for
-from cachedesk.desk.panels import MEANINGS
 from cachedesk.desk.screens.help import HelpScreen
+from cachedesk.desk.views.charts import MEANINGS
 from cachedesk.desk.widgets.prose import TERM, Prose, entry, heading, prose_lines
 
 from .piloting import RecordingControl, desk, drive, until
@@ -20,24 +20,24 @@ def terms_of(content):
 
 
 def test_names_and_keys_are_unique():
-    assert len({deed.name for deed in DEEDS}) == len(DEEDS)
-    assert len({deed.key for deed in DEEDS}) == len(DEEDS)
+    assert len({deed.name for deed in ACTIONS}) == len(ACTIONS)
+    assert len({deed.key for deed in ACTIONS}) == len(ACTIONS)
 
 
 def test_every_action_exists():
-    for deed in DEEDS:
+    for deed in ACTIONS:
         assert hasattr(DeskApp, f"action_{deed.action.partition('(')[0]}")
 
 
 def test_every_deed_is_bound():
-    keys = {deed.key for deed in DEEDS}
+    keys = {deed.key for deed in ACTIONS}
     assert {binding.key for binding in DeskApp.BINDINGS} == keys | {"ctrl+z"}
 
 
 def test_a_read_only_desk_keeps_only_what_looks():
-    kept = {deed.group for deed in deeds_for(read_only=True)}
+    kept = {deed.group for deed in actions_for(read_only=True)}
     assert kept == {Group.LOOK, Group.PANELS}
-    assert not any(deed.commands for deed in deeds_for(read_only=True))
+    assert not any(deed.commands for deed in actions_for(read_only=True))
 
 
 def test_the_help_screen_has_every_key_and_every_panel_once():
@@ -47,7 +47,7 @@ def test_the_help_screen_has_every_key_and_every_panel_once():
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen), "help is open")
         drawn = [column.render() for column in app.screen.query(Prose)]
-        terms = [*(deed.shown_key for deed in DEEDS), *(name for name, _ in MEANINGS)]
+        terms = [*(deed.shown_key for deed in ACTIONS), *(name for name, _ in MEANINGS)]
         assert " ".join(map(terms_of, drawn)) == " ".join(terms)
         for key in ("escape", "q"):
             await pilot.press(key)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cachedesk.desk.farewell import farewell
-from cachedesk.desk.keepsakes import next_free
-from cachedesk.engine.snapshot import Books
-from cachedesk.lab.newfile import why_not_beside
+from cachedesk.console.new_file import why_not_beside
+from cachedesk.core.snapshot import Books
+from cachedesk.desk.saved_files import next_free
+from cachedesk.desk.views.farewell import farewell
 
 
 def said(books: Books, *saved: Path) -> list[str]:

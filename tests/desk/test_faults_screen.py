@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.faultlines import broken_now, countdown, state_of
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.snapshot import FaultState
 from cachedesk.desk.screens.faults import FaultsScreen
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.snapshot import FaultState
+from cachedesk.desk.views.fault_lines import broken_now, countdown, state_of
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import CATALOGUE, HEALTHY, NOW, FixedSource

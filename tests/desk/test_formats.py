@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from cachedesk.desk import formats
-from cachedesk.engine.wording import percent
+from cachedesk.core.wording import percent
+from cachedesk.desk.views import formats
 
 
 @pytest.mark.parametrize(

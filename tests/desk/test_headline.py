@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.headline import Tone, headline, verdict
-from cachedesk.engine.snapshot import Books, Health
+from cachedesk.core.snapshot import Books, Health
+from cachedesk.desk.views.headline import Tone, headline, verdict
 
 from .scenes import ALL_DOWN, EMPTY, HEALTHY, REDIS_DOWN, UNBALANCED, paused
 

@@ -8,10 +8,10 @@ from itertools import chain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk.history import AxisCell, Window, axis, recent
-from cachedesk.desk.mark_names import Name, mark_names, numbers_on_axis
-from cachedesk.desk.whiteboard import whiteboard
-from cachedesk.engine.snapshot import Mark, Tick
+from cachedesk.core.snapshot import Mark, Tick
+from cachedesk.desk.views.flow import whiteboard
+from cachedesk.desk.views.history import AxisCell, Window, axis, recent
+from cachedesk.desk.views.mark_names import Name, mark_names, numbers_on_axis
 
 from .scenes import HEALTHY, REDIS_DOWN
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cachedesk.engine.commands import EvictKey
-from cachedesk.engine.snapshot import HotKey
+from cachedesk.core.commands import EvictKey
+from cachedesk.core.snapshot import HotKey
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, HOT

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.app import App
 
-from cachedesk.desk import lanes as lanes_module
-from cachedesk.desk.formats import ABSENT
-from cachedesk.desk.keyreport import (
+from cachedesk.core.commands import EvictKey
+from cachedesk.core.events import Op
+from cachedesk.desk.screens.inspector import InspectorScreen
+from cachedesk.desk.views import key_timeline as lanes_module
+from cachedesk.desk.views.formats import ABSENT
+from cachedesk.desk.views.key_explained import (
     equations,
     in_words,
     letter_lines,
@@ -25,7 +28,7 @@ from cachedesk.desk.keyreport import (
     verdict,
     what_text,
 )
-from cachedesk.desk.lanes import (
+from cachedesk.desk.views.key_timeline import (
     MOST_BARS,
     WINDOWS,
     Fate,
@@ -34,12 +37,9 @@ from cachedesk.desk.lanes import (
     lanes,
     window_seconds,
 )
-from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.widgets.fold import Fold, column_widths
-from cachedesk.engine.commands import EvictKey
-from cachedesk.engine.events import Op
-from cachedesk.engine.inspection import Winner
-from cachedesk.engine.journal import RecentWrite
+from cachedesk.observe.key_report import Winner
+from cachedesk.observe.recent_writes import RecentWrite
 
 from . import reports
 from .piloting import screen_text, until

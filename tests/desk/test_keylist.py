@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk import amounts
-from cachedesk.desk.formats import ABSENT
-from cachedesk.desk.keylist import Order, filtered, matches, pattern_of, severity
-from cachedesk.desk.keyrows import rows_of
-from cachedesk.desk.keystate import KeyState
-from cachedesk.desk.knobs import EVICTION_POLICIES, KNOBS
-from cachedesk.desk.latencies import path_lines, place, scale, stretch
-from cachedesk.engine.commands import SetBatch, SetMemory, SetRate
-from cachedesk.engine.snapshot import Latencies, Percentiles
+from cachedesk.core.commands import SetBatch, SetMemory, SetRate
+from cachedesk.core.snapshot import Latencies, Percentiles
+from cachedesk.desk.views import quantities
+from cachedesk.desk.views.controls import EVICTION_POLICIES, KNOBS
+from cachedesk.desk.views.formats import ABSENT
+from cachedesk.desk.views.key_listing import Order, filtered, matches, pattern_of, severity
+from cachedesk.desk.views.key_rows import rows_of
+from cachedesk.desk.views.key_state import KeyState
+from cachedesk.desk.views.latencies import path_lines, place, scale, stretch
 
 from .scenes import HEALTHY, HOT
 
@@ -94,13 +94,13 @@ def test_what_was_not_measured_is_not_zero():
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (amounts.count, " 2,000 ", 2000),
-        (amounts.seconds, "200ms", 0.2),
-        (amounts.seconds, "2 s", 2.0),
-        (amounts.size, "8mb", 8 * 1024**2),
-        (amounts.size, "1.5 GiB", 1536 * 1024**2),
-        (amounts.rate, "500/s", 500),
-        (amounts.share, "25 %", 0.25),
+        (quantities.count, " 2,000 ", 2000),
+        (quantities.seconds, "200ms", 0.2),
+        (quantities.seconds, "2 s", 2.0),
+        (quantities.size, "8mb", 8 * 1024**2),
+        (quantities.size, "1.5 GiB", 1536 * 1024**2),
+        (quantities.rate, "500/s", 500),
+        (quantities.share, "25 %", 0.25),
     ],
 )
 def test_amounts(parse, text, value):
@@ -108,19 +108,20 @@ def test_amounts(parse, text, value):
 
 
 @pytest.mark.parametrize(
-    "parse", [amounts.count, amounts.seconds, amounts.size, amounts.rate, amounts.share]
+    "parse",
+    [quantities.count, quantities.seconds, quantities.size, quantities.rate, quantities.share],
 )
 @given(text=st.text(max_size=12))
 def test_whatever_is_typed_is_an_amount_or_refused_in_words(parse, text):
-    with suppress(amounts.NotAnAmount):
+    with suppress(quantities.NotAnAmount):
         assert parse(text) >= 0
 
 
 @given(st.floats(0.001, 1e9), st.sampled_from([1, -1]))
 def test_steps_go_the_right_way_and_back(value, direction):
-    next_one = amounts.stepped(value, direction)
+    next_one = quantities.stepped(value, direction)
     assert (next_one > value) == (direction > 0)
-    assert (amounts.stepped(next_one, -direction) - value) * direction <= value * 1e-6
+    assert (quantities.stepped(next_one, -direction) - value) * direction <= value * 1e-6
 
 
 def test_knobs_make_commands_of_what_is_typed_and_of_steps():
@@ -135,7 +136,7 @@ def test_knobs_make_commands_of_what_is_typed_and_of_steps():
     assert by_name["eviction-policy"].stepped(HEALTHY, 1) == SetMemory(
         eviction_policy=EVICTION_POLICIES[1]
     )
-    with pytest.raises(amounts.NotAnAmount, match="allkeys-lru"):
+    with pytest.raises(quantities.NotAnAmount, match="allkeys-lru"):
         by_name["eviction-policy"].typed("sometimes")
-    with pytest.raises(amounts.NotAnAmount, match="no key expires here"):
+    with pytest.raises(quantities.NotAnAmount, match="no key expires here"):
         by_name["eviction-policy"].typed("volatile-lru")

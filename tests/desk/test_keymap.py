@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from cachedesk.config import DeskSettings, load_desk
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import ConfigError
+from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.deeds import DEEDS
-from cachedesk.desk.first_time import is_first_time
+from cachedesk.desk.appearance import look
 from cachedesk.desk.keymap import RESERVED, remapped
-from cachedesk.desk.look import look
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import ConfigError
+from cachedesk.desk.onboarding import is_first_time
 
 from .piloting import RecordingControl, drive, screen_text, until
 from .scenes import HEALTHY, FixedSource
@@ -25,7 +25,7 @@ def remapped_desk(control, **keys):
 
 
 def test_nothing_changes_without_a_wish():
-    assert remapped({}) == DEEDS
+    assert remapped({}) == ACTIONS
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_two_deeds_on_one_key_are_refused():
     with pytest.raises(ConfigError, match="would do both"):
         remapped({"kill-redis": "d"})
     swapped = remapped({"kill-redis": "d", "hold-redis-down": "k"})
-    assert len({deed.key for deed in swapped}) == len(DEEDS)
+    assert len({deed.key for deed in swapped}) == len(ACTIONS)
 
 
 @pytest.mark.parametrize("key", ["x", "f5", "at"])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk.keyrows import (
+from cachedesk.core.snapshot import HotKey
+from cachedesk.desk.views.key_rows import (
     COLUMNS,
     GAP,
     MOST_ROWS,
@@ -14,8 +15,7 @@ from cachedesk.desk.keyrows import (
     policy_text,
     rows_of,
 )
-from cachedesk.desk.keystate import KeyState, key_state
-from cachedesk.engine.snapshot import HotKey
+from cachedesk.desk.views.key_state import KeyState, key_state
 
 
 def hot(cached=None, pending=0, row=None, truth=None, unknown=""):

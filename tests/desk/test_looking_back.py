@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cachedesk.desk.panels import PANELS
 from cachedesk.desk.screens.desk import frozen_words
-from cachedesk.desk.timespan import Timespan
+from cachedesk.desk.views.charts import PANELS
+from cachedesk.desk.views.timespan import Timespan
 from cachedesk.desk.widgets.chart import ChartView
 
 from . import scenes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.pilot import Pilot
 
-from cachedesk.desk.notice import NoticeApp, NoticeScreen
-from cachedesk.desk.terminal_app import TerminalApp
+from cachedesk.desk.terminal.app import TerminalApp
+from cachedesk.desk.terminal.message_screen import NoticeApp, NoticeScreen
 
 from .piloting import RecordingControl, desk, drive, screen_text, until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from cachedesk.engine.commands import EvictKey, Inject
+from cachedesk.core.commands import EvictKey, Inject
 
 from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, click, desk, drive, until, write

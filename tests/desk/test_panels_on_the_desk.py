@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.titles import TITLES
+from cachedesk.core.commands import EvictKey
+from cachedesk.core.snapshot import Books, Event, EventKind, Tick
+from cachedesk.desk.views.titles import TITLES
 from cachedesk.desk.widgets.chart import Chart
-from cachedesk.engine.commands import EvictKey
-from cachedesk.engine.snapshot import Books, Event, EventKind, Tick
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, NOW, UNBALANCED, FixedSource

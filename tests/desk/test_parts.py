@@ -6,16 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.formats import ABSENT
-from cachedesk.desk.headline import Tone
-from cachedesk.desk.panels import PANELS, harmed, hit_rate, scale_seconds
-from cachedesk.desk.parts import database_view, log_view, mark, redis_view, saved, worker_view
+from cachedesk.core.snapshot import Books, DatabaseState, Health, RedisState, Tick
+from cachedesk.core.wording import TIMES
+from cachedesk.desk.views.charts import PANELS, harmed, hit_rate, scale_seconds
+from cachedesk.desk.views.components import (
+    database_view,
+    log_view,
+    mark,
+    redis_view,
+    saved,
+    worker_view,
+)
+from cachedesk.desk.views.formats import ABSENT
+from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.widgets.books import forms_of
 from cachedesk.desk.widgets.chart import Rows, joined
 from cachedesk.desk.widgets.event_list import one_line
 from cachedesk.desk.widgets.top_line import facts_that_fit
-from cachedesk.engine.snapshot import Books, DatabaseState, Health, RedisState, Tick
-from cachedesk.engine.wording import TIMES
 
 from .scenes import ALL_DOWN, EMPTY, HEALTHY, MIB
 

@@ -6,8 +6,8 @@ import threading
 import time
 from dataclasses import replace
 
+from cachedesk.core.snapshot import Books
 from cachedesk.desk import pulling
-from cachedesk.engine.snapshot import Books
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY

@@ -11,19 +11,19 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 
+from cachedesk.core.commands import Heal, Inject, PauseWorker, ResumeWorker
+from cachedesk.core.snapshot import Health, Snapshot
+from cachedesk.desk.actions import ACTIONS, Action, Group
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.deeds import DEEDS, Deed, Group
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker
-from cachedesk.engine.snapshot import Health, Snapshot
-from cachedesk.lab.driver import Load
-from cachedesk.lab.recording.tape import Tape
-from cachedesk.lab.session import Session
-from cachedesk.lab.traffic import WorkloadTraffic
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run.session import Session
+from cachedesk.recording.recording_file import Tape
 from tests.engine.until import unhurried
 from tests.engine.until import until as settled
 
@@ -71,7 +71,7 @@ class Live:
     def now(self) -> Snapshot:
         return self.session.stack.snapshot()
 
-    async def do(self, deed: Deed) -> None:
+    async def do(self, deed: Action) -> None:
         """Do it by its key or by its button."""
         if self.how == "key":
             await self.press(deed.key)
@@ -102,37 +102,37 @@ class Live:
         return any(text in event.text for event in self.now.events if event.at >= since)
 
 
-Check = Callable[[Live, Deed], Awaitable[None]]
+Check = Callable[[Live, Action], Awaitable[None]]
 
 
-async def kill(live: Live, deed: Deed) -> None:
+async def kill(live: Live, deed: Action) -> None:
     before = live.now.redis.pid
     await live.do(deed)
     await live.until(lambda: live.now.redis.pid not in (before, None), "another server runs")
     await live.until(lambda: live.now.redis.health is Health.UP, "it is in use")
 
 
-async def hold_down(live: Live, deed: Deed) -> None:
+async def hold_down(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.now.redis.word == "held down", "it is held down")
     await live.press("h")
     await live.until(lambda: live.now.redis.health is Health.UP, "it is back")
 
 
-async def crash(live: Live, deed: Deed) -> None:
+async def crash(live: Live, deed: Action) -> None:
     before = live.now.worker.restarts
     await live.do(deed)
     await live.until(lambda: live.now.worker.restarts > before, "the next worker works")
 
 
-async def lock(live: Live, deed: Deed) -> None:
+async def lock(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: "database.lock" in live.now.faults, "it is locked")
     await live.press("h")
     await live.until(lambda: not live.now.faults, "it is free")
 
 
-async def faults(live: Live, deed: Deed) -> None:
+async def faults(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.opened(FaultsScreen)
     names = [fault.name for fault in live.now.catalogue]
@@ -150,13 +150,13 @@ async def faults(live: Live, deed: Deed) -> None:
     await live.until(lambda: live.said("its time was up", before), "it was for 0.2 s")
 
 
-async def heal(live: Live, deed: Deed) -> None:
+async def heal(live: Live, deed: Action) -> None:
     live.session.perform(Inject("database.slow:1ms"))
     await live.do(deed)
     await live.until(lambda: not live.now.faults, "nothing is broken")
 
 
-async def evict_key(live: Live, deed: Deed) -> None:
+async def evict_key(live: Live, deed: Action) -> None:
     await live.select_mine()
     live.session.stack.layer.get(MINE)
     await live.do(deed)
@@ -164,7 +164,7 @@ async def evict_key(live: Live, deed: Deed) -> None:
     assert live.session.stack.layer.get(MINE) == b"41", "the truth keeps it"
 
 
-async def evict(live: Live, deed: Deed) -> None:
+async def evict(live: Live, deed: Action) -> None:
     live.session.stack.layer.get(MINE)
     await live.do(deed)
     await live.opened(EvictScreen)
@@ -172,7 +172,7 @@ async def evict(live: Live, deed: Deed) -> None:
     await live.until(lambda: cached(live, MINE) is None, "Redis has it no more")
 
 
-async def pause(live: Live, deed: Deed) -> None:
+async def pause(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.now.worker.paused, "it is paused")
     await live.until(lambda: live.app.desk.latest.worker.paused, "the desk knows")
@@ -180,7 +180,7 @@ async def pause(live: Live, deed: Deed) -> None:
     await live.until(lambda: not live.now.worker.paused, "it goes on")
 
 
-async def step(live: Live, deed: Deed) -> None:
+async def step(live: Live, deed: Action) -> None:
     live.session.perform(PauseWorker())
     live.session.stack.layer.set(MINE, b"41")
     await live.until(lambda: live.now.log.depth > 0 and not live.now.log.in_flight, "it waits")
@@ -191,7 +191,7 @@ async def step(live: Live, deed: Deed) -> None:
     live.session.perform(ResumeWorker())
 
 
-async def steer(live: Live, deed: Deed) -> None:
+async def steer(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.opened(SteeringScreen)
     before = live.now
@@ -213,7 +213,7 @@ async def steer(live: Live, deed: Deed) -> None:
     await live.close()
 
 
-async def record(live: Live, deed: Deed) -> None:
+async def record(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app.desk.latest.recording != "", "it is recorded")
     path = Path(live.app.desk.latest.recording)
@@ -224,7 +224,7 @@ async def record(live: Live, deed: Deed) -> None:
         assert len(tape) >= 1
 
 
-async def inspect(live: Live, deed: Deed) -> None:
+async def inspect(live: Live, deed: Action) -> None:
     await live.select_mine()
     live.session.stack.layer.set(MINE, b"the value of mine")
     await live.do(deed)
@@ -235,7 +235,7 @@ async def inspect(live: Live, deed: Deed) -> None:
     await live.close()
 
 
-async def freeze(live: Live, deed: Deed) -> None:
+async def freeze(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app.desk.frozen, "it is frozen")
     shown = live.app.desk.shown
@@ -245,13 +245,13 @@ async def freeze(live: Live, deed: Deed) -> None:
     await live.until(lambda: live.app.desk.shown is not shown, "it shows now")
 
 
-async def save_picture(live: Live, deed: Deed) -> None:
+async def save_picture(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: any(path.exists() for path in live.app.saved), "there is a picture")
 
 
 def seconds(change: Callable[[float], bool]) -> Check:
-    async def check(live: Live, deed: Deed) -> None:
+    async def check(live: Live, deed: Action) -> None:
         before = live.app.desk.timespan.seconds
         await live.do(deed)
         await live.until(lambda: change(live.app.desk.timespan.seconds - before), deed.label)
@@ -259,25 +259,25 @@ def seconds(change: Callable[[float], bool]) -> Check:
     return check
 
 
-async def look_back(live: Live, deed: Deed) -> None:
+async def look_back(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app.desk.timespan.back_seconds > 0, "it looks back")
 
 
-async def look_on(live: Live, deed: Deed) -> None:
+async def look_on(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app.desk.timespan.back_seconds == 0, "it is at now")
     await live.press("space")
 
 
-async def expand(live: Live, deed: Deed) -> None:
+async def expand(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app.desk.expanded is not None, "one has the room")
     await live.press("escape")
     await live.until(lambda: live.app.desk.expanded is None, "all have it")
 
 
-async def filter_keys(live: Live, deed: Deed) -> None:
+async def filter_keys(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.press(*"mine", "enter")
     await live.until(lambda: live.app.desk.hot_keys.wanted == "mine", "it filters")
@@ -285,14 +285,14 @@ async def filter_keys(live: Live, deed: Deed) -> None:
     await live.until(lambda: live.app.desk.hot_keys.wanted == "", "it does not")
 
 
-async def sort(live: Live, deed: Deed) -> None:
+async def sort(live: Live, deed: Action) -> None:
     before = live.app.desk.hot_keys.order
     await live.do(deed)
     await live.until(lambda: live.app.desk.hot_keys.order is before.next, "another order")
 
 
 def opens(kind: type) -> Check:
-    async def check(live: Live, deed: Deed) -> None:
+    async def check(live: Live, deed: Action) -> None:
         await live.do(deed)
         await live.opened(kind)
         await live.close()
@@ -300,7 +300,7 @@ def opens(kind: type) -> Check:
     return check
 
 
-async def panel(live: Live, deed: Deed) -> None:
+async def panel(live: Live, deed: Action) -> None:
     number = int(deed.key)
     before = number in live.app.desk._arranged
     for wanted in (not before, before):
@@ -308,7 +308,7 @@ async def panel(live: Live, deed: Deed) -> None:
         await live.until(lambda w=wanted: (number in live.app.desk._arranged) is w, deed.label)
 
 
-async def leave(live: Live, deed: Deed) -> None:
+async def leave(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app._exit, "it leaves")
     assert live.session.stack.layer.get(MINE) is not None, "the stack is its owner's to close"
@@ -351,7 +351,7 @@ CHECKS: dict[str, Check] = {
     "save-picture": save_picture,
     "menu": opens(CommandPalette),
     "help": opens(HelpScreen),
-    **{deed.name: panel for deed in DEEDS if deed.group is Group.PANELS},
+    **{deed.name: panel for deed in ACTIONS if deed.group is Group.PANELS},
     "quit": leave,
 }
 
@@ -366,7 +366,7 @@ OPENED = {
 
 
 def test_every_deed_is_tested():
-    assert {deed.name for deed in DEEDS} == set(CHECKS)
+    assert {deed.name for deed in ACTIONS} == set(CHECKS)
 
 
 @pytest.mark.parametrize("group", Group, ids=lambda group: group.name.lower())
@@ -377,11 +377,11 @@ def test_every_key_does_what_it_says(unbroken, group, tmp_path, monkeypatch):
     async def script(pilot):
         live = Live(pilot, app, unbroken, "key")
         await live.until(lambda: app.desk.latest is not None, "something is shown")
-        for deed in DEEDS:
+        for deed in ACTIONS:
             if deed.group is group and deed.name != "quit":
                 await CHECKS[deed.name](live, deed)
         if group is Group.LOOK:
-            await CHECKS["quit"](live, next(deed for deed in DEEDS if deed.name == "quit"))
+            await CHECKS["quit"](live, next(deed for deed in ACTIONS if deed.name == "quit"))
 
     # Only there is room for each panel beside all others.
     drive(app, script, (120, 40) if group is Group.PANELS else (80, 24))
@@ -395,9 +395,9 @@ def test_every_button_does_what_its_key_does(unbroken, tmp_path, monkeypatch):
     async def script(pilot):
         live = Live(pilot, app, unbroken, "button")
         await live.until(lambda: app.desk.latest is not None, "something is shown")
-        buttons = [deed for deed in DEEDS if app.desk.query_one(f"#deed-{deed.name}").display]
+        buttons = [deed for deed in ACTIONS if app.desk.query_one(f"#deed-{deed.name}").display]
         assert {deed.name for deed in buttons} >= {"evict", "record", "sort"}
-        assert {deed.name for deed in buttons} >= {deed.name for deed in DEEDS if deed.usual}
+        assert {deed.name for deed in buttons} >= {deed.name for deed in ACTIONS if deed.usual}
         for deed in sorted(buttons, key=lambda deed: deed.name == "quit"):
             check = opens(OPENED[deed.name]) if deed.name in OPENED else CHECKS[deed.name]
             await check(live, deed)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.desk.replay import REPLAY_DEEDS, ReplayApp
+from cachedesk.core.snapshot import Books, Mark, Snapshot
+from cachedesk.desk.modes.playback import REPLAY_ACTIONS, ReplayApp
 from cachedesk.desk.widgets.action_bar import DeedButton
 from cachedesk.desk.widgets.replay_strip import (
     bar_of,
@@ -18,9 +19,8 @@ from cachedesk.desk.widgets.replay_strip import (
     state_of,
     timecode,
 )
-from cachedesk.engine.snapshot import Books, Mark, Snapshot
-from cachedesk.lab.recording.player import Playback, Player
-from cachedesk.lab.recording.tape import Tape
+from cachedesk.recording.player import Playback, Player
+from cachedesk.recording.recording_file import Tape
 from tests.lab.recorded import BEGAN_AT, record
 
 from .piloting import drive, screen_text, until
@@ -115,15 +115,15 @@ OTHERS = {"replay-toggle", "replay-slower", "replay-faster"}
 
 
 def find(name: str):
-    return next(deed for deed in REPLAY_DEEDS if deed.name == name)
+    return next(deed for deed in REPLAY_ACTIONS if deed.name == name)
 
 
 def test_every_key_of_the_replay_is_tested():
-    own = {deed.name for deed in REPLAY_DEEDS if deed.name.startswith("replay-")}
+    own = {deed.name for deed in REPLAY_ACTIONS if deed.name.startswith("replay-")}
     assert own == set(PRESSED) | OTHERS
-    assert len({deed.key for deed in REPLAY_DEEDS}) == len(REPLAY_DEEDS)
-    assert not any(deed.commands for deed in REPLAY_DEEDS)
-    assert "toggle_frozen" not in {deed.action for deed in REPLAY_DEEDS}
+    assert len({deed.key for deed in REPLAY_ACTIONS}) == len(REPLAY_ACTIONS)
+    assert not any(deed.commands for deed in REPLAY_ACTIONS)
+    assert "toggle_frozen" not in {deed.action for deed in REPLAY_ACTIONS}
 
 
 @pytest.mark.parametrize("playing", [False, True], ids=["paused", "playing"])

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from cachedesk.core.safeguards import NAMES, Safeguards
+from cachedesk.core.snapshot import HotKey
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.headline import Tone, headline
-from cachedesk.desk.keyreport import places, verdict
-from cachedesk.desk.keystate import KeyState, key_state
 from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.engine.inspection import Winner
-from cachedesk.engine.safeguards import NAMES, Safeguards
-from cachedesk.engine.snapshot import HotKey
-from cachedesk.lab.driver import Load
-from cachedesk.lab.session import Session
-from cachedesk.lab.traffic import WorkloadTraffic
+from cachedesk.desk.views.headline import Tone, headline
+from cachedesk.desk.views.key_explained import places, verdict
+from cachedesk.desk.views.key_state import KeyState, key_state
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run.session import Session
+from cachedesk.observe.key_report import Winner
 from tests.engine.until import unhurried
 
 from . import reports, scenes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.desk.scales import bar, gauge, step_up
+from cachedesk.desk.views.scales import bar, gauge, step_up
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from cachedesk.engine.snapshot import Health
+from cachedesk.core.snapshot import Health
 
 from . import scenes
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text

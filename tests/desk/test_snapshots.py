@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.safeguards import Safeguards
-from cachedesk.engine.snapshot import Health
+from cachedesk.core.safeguards import Safeguards
+from cachedesk.core.snapshot import Health
 
 from . import reports, scenes
 from .piloting import FixedInspector, RecordingControl, desk

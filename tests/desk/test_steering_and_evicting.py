@@ -6,10 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.desk.knobs import KNOBS, expected
-from cachedesk.desk.screens.evict import EvictScreen
-from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     EvictAll,
     EvictKey,
     EvictMatching,
@@ -19,7 +16,10 @@ from cachedesk.engine.commands import (
     SetMemory,
     SetRate,
 )
-from cachedesk.engine.safeguards import Safeguards
+from cachedesk.core.safeguards import Safeguards
+from cachedesk.desk.screens.evict import EvictScreen
+from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.views.controls import KNOBS, expected
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, FixedSource

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cachedesk.desk.story import StoryApp
-from cachedesk.lab.story.performance import Performance
-from cachedesk.lab.story.reading import parse
-from cachedesk.lab.story.shelf import story
+from cachedesk.desk.modes.live_story import StoryApp
+from cachedesk.lab.stories.library import story
+from cachedesk.lab.stories.reading import parse
+from cachedesk.lab.stories.story_runner import Performance
 
 from .piloting import drive, screen_text, until
 from .stories import END, FAILED, LOST, STEP, Fixed
@@ -64,8 +64,8 @@ def test_a_story_is_told_by_its_keys(performance):
 
 
 def test_it_runs_by_itself_and_a_broken_claim_is_the_exit_status(tmp_path, monkeypatch):
-    monkeypatch.setattr("cachedesk.desk.story._PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr("cachedesk.desk.story._LETTERS_A_SECOND", 1e6)
+    monkeypatch.setattr("cachedesk.desk.modes.live_story._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("cachedesk.desk.modes.live_story._LETTERS_A_SECOND", 1e6)
     performance = Performance(story("the-gap").flipped("log"), tmp_path)
     app = StoryApp(performance)
 

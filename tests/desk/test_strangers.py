@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 
-from cachedesk.desk.story import StoryApp
-from cachedesk.engine.snapshot import FaultState, Mark
+from cachedesk.core.snapshot import FaultState, Mark
+from cachedesk.desk.modes.live_story import StoryApp
 
 from . import scenes
 from .piloting import RecordingControl, desk, drive, screen_text

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from cachedesk.desk.sketch import LEAST_HEIGHT, LEAST_WIDTH, sketch
-from cachedesk.desk.whiteboard import WAYS, Flowing, way_of, whiteboard
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.engine.snapshot import Health
+from cachedesk.core.failpoints import POINTS
+from cachedesk.core.snapshot import Health
+from cachedesk.desk.views.flow import WAYS, Flowing, way_of, whiteboard
+from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, sketch
 
 from . import scenes
 

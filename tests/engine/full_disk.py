@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from cachedesk.engine.errors import CachedeskError, OutcomeUnknown, Unavailable
-from cachedesk.engine.settings import DatabaseSettings, Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import CachedeskError, OutcomeUnknown, Unavailable
+from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
+from cachedesk.stack.stack import Stack
 
 MEBIBYTES = 8
 KEYS = 40

@@ -6,8 +6,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from cachedesk.engine.events import Argument, Op, WriteEvent
-from cachedesk.engine.stack import Stack
+from cachedesk.core.events import Argument, Op, WriteEvent
+from cachedesk.stack.stack import Stack
 
 FORBIDDEN = "this key is frozen"
 TOO_MUCH = "above 100"

@@ -19,16 +19,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from cachedesk.engine.cache import Cache
-from cachedesk.engine.commands import EvictKey, Heal, Inject
-from cachedesk.engine.errors import CachedeskError, CacheError, Damaged, InUse
-from cachedesk.engine.failpoints import ComponentCrash, Failpoints
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.redis_server import executable
-from cachedesk.engine.redis_wire import RedisWire
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import EvictKey, Heal, Inject
+from cachedesk.core.errors import CachedeskError, CacheError, Damaged, InUse
+from cachedesk.core.failpoints import ComponentCrash, Failpoints
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.server_process import executable
 
 from . import until as waiting
 from .until import Task, unhurried, until
@@ -96,7 +96,7 @@ class BareRedis:
 
     def call(self, *command: bytes | int) -> object:
         """Return the reply to one command."""
-        wire = RedisWire(self._socket, 5.0)
+        wire = RedisConnection(self._socket, 5.0)
         try:
             return wire.call(*command)
         finally:
@@ -178,7 +178,7 @@ def log_events_are_known_by_their_seq(directory: Path) -> None:
 
 def log_is_safe_against_power_cuts(directory: Path) -> None:
     """Both connections of the log say FULL when they are asked."""
-    log = WriteBehindLog(directory / "log")
+    log = QueueLog(directory / "log")
     try:
         queue = log._queue
         for connection in (queue._getter, queue._putter):
@@ -348,7 +348,7 @@ def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
 def another_server_is_not_believed(directory: Path) -> None:
     """The server is replaced by another one that holds an old value, as from a snapshot."""
     socket = directory / "r.sock"
-    cache = Cache(str(socket), 1.0)
+    cache = RedisCache(str(socket), 1.0)
     try:
         with redis_at(socket):
             cache.admit()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine import accounting
-from cachedesk.engine.auditor import Auditor
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.events import Op, WriteEvent
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.observe import accounting
+from cachedesk.observe.auditor import Auditor
+from cachedesk.stack.stack import Stack
 
 from .scenarios import PATIENT
 from .until import until

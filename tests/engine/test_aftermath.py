@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine import redis_keeper
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.faults.aftermath import Figures, aftermath
-from cachedesk.engine.settings import DatabaseSettings, RedisSettings, Settings
-from cachedesk.engine.snapshot import EventKind
-from cachedesk.engine.stack import Stack
+from cachedesk.chaos.impact import Figures, aftermath
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.settings import DatabaseSettings, RedisSettings, Settings
+from cachedesk.core.snapshot import EventKind
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis import supervisor
 
 from .scenarios import PATIENT, wait_until_admitted
 from .test_faults import LASTING, fill_cache
@@ -141,7 +141,7 @@ def test_a_redis_that_was_silent_was_never_away(
 ) -> None:
     """It lives as long as the stack; what is told is how long it was bypassed, not its age."""
     # A busy machine may make it longer than that, and Redis is not to be killed here.
-    monkeypatch.setattr(redis_keeper, "_HANG_SECONDS", 300.0)
+    monkeypatch.setattr(supervisor, "_HANG_SECONDS", 300.0)
     fill_cache(stack, 50)
     pid = stack.snapshot().redis.pid
     assert pid is not None

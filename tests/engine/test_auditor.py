@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from cachedesk.engine.auditor import Auditor
-from cachedesk.engine.commands import EvictShare, Heal, Inject
-from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.settings import RedisSettings, Settings, WorkerSettings
-from cachedesk.engine.snapshot import Audit, EventKind
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import EvictShare, Heal, Inject
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.settings import RedisSettings, Settings, WorkerSettings
+from cachedesk.core.snapshot import Audit, EventKind
+from cachedesk.observe.auditor import Auditor
+from cachedesk.stack.stack import Stack
 
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, wait_until_admitted
 from .until import Task, until
@@ -132,7 +132,7 @@ def test_under_heavy_writes_nothing_is_reported(open_stack: OpenStack, monkeypat
     """Eight keys, both paths, evictions, a worker that crashes and a Redis that dies: the auditor
     looks all the time, and has nothing to say."""
     monkeypatch.setattr(Auditor, "every_seconds", 0.001)
-    monkeypatch.setattr("cachedesk.engine.auditor._REST", 0)
+    monkeypatch.setattr("cachedesk.observe.auditor._REST", 0)
     stack = open_stack(Settings(worker=WorkerSettings(batch_age_seconds=0.005)))
     stop = threading.Event()
     done = [0, 0, 0, 0]

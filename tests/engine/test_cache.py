@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.cache import Cache
-from cachedesk.engine.cacheable import CACHEABLE_BYTES
-from cachedesk.engine.commands import EvictAll, Heal, Inject
-from cachedesk.engine.errors import CacheError, InvalidKey, Unavailable
-from cachedesk.engine.redis_wire import RedisReplyError, RedisWire
-from cachedesk.engine.settings import RedisSettings, Settings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import EvictAll, Heal, Inject
+from cachedesk.core.errors import CacheError, InvalidKey, Unavailable
+from cachedesk.core.settings import RedisSettings, Settings
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis.connection import RedisConnection, RedisReplyError
+from cachedesk.stores.redis.encoding import CACHEABLE_BYTES
+from cachedesk.stores.redis.redis_cache import RedisCache
 
 from . import scenarios
 from .scenarios import PATIENT, BareRedis, redis_at, wait_until_admitted
@@ -29,8 +29,8 @@ def redis(tmp_path: Path) -> Iterator[BareRedis]:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, redis: BareRedis) -> Iterator[Cache]:
-    cache = Cache(str(tmp_path / "r.sock"), 1.0)
+def cache(tmp_path: Path, redis: BareRedis) -> Iterator[RedisCache]:
+    cache = RedisCache(str(tmp_path / "r.sock"), 1.0)
     cache.admit()
     yield cache
     cache.close()
@@ -38,7 +38,7 @@ def cache(tmp_path: Path, redis: BareRedis) -> Iterator[Cache]:
 
 def test_nothing_is_believed_before_the_first_admission(tmp_path: Path, redis: BareRedis) -> None:
     redis.call(b"SET", b"key", b"from another life")
-    cache = Cache(str(tmp_path / "r.sock"), 1.0)
+    cache = RedisCache(str(tmp_path / "r.sock"), 1.0)
     with pytest.raises(CacheError):
         cache.get(b"key")
     assert not cache.admitted
@@ -48,7 +48,7 @@ def test_nothing_is_believed_before_the_first_admission(tmp_path: Path, redis: B
     cache.close()
 
 
-def test_put_get_and_drop(cache: Cache) -> None:
+def test_put_get_and_drop(cache: RedisCache) -> None:
     cache.put({b"a": b"1", b"b": b"", b"\xff\x00": b"\x00\xff"})
     assert cache.get_many([b"b", b"none", b"a", b"\xff\x00"]) == [b"", None, b"1", b"\x00\xff"]
     cache.put({b"a": None, b"b": b"2"})
@@ -57,7 +57,7 @@ def test_put_get_and_drop(cache: Cache) -> None:
     cache.put({})
 
 
-def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: Cache) -> None:
+def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: RedisCache) -> None:
     cache.put({b"a": b"old", b"b": b"sure"})
     cache.doubt([b"a"], "a test doubts it")
     assert not cache.admitted
@@ -71,7 +71,7 @@ def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: Cache) -> None
     assert cache.get_many([b"a", b"b"]) == [None, None]
 
 
-def test_with_very_many_doubtful_keys_all_are_dropped(cache: Cache, redis: BareRedis) -> None:
+def test_with_very_many_doubtful_keys_all_are_dropped(cache: RedisCache, redis: BareRedis) -> None:
     cache.put({b"sure": b"x"})
     cache.doubt((b"%d" % n for n in range(10_001)), "much was written")
     assert len(cache._doubtful) <= 10_000
@@ -79,7 +79,9 @@ def test_with_very_many_doubtful_keys_all_are_dropped(cache: Cache, redis: BareR
     assert redis.call(b"DBSIZE") == 0
 
 
-def test_keys_doubted_during_an_admission_are_dropped_by_it(cache: Cache, redis: BareRedis) -> None:
+def test_keys_doubted_during_an_admission_are_dropped_by_it(
+    cache: RedisCache, redis: BareRedis
+) -> None:
     """Writers go on while the keeper drops what they doubt; none slips through."""
     cache.put({b"%d" % n: b"old" for n in range(300)})
 
@@ -98,7 +100,7 @@ def test_keys_doubted_during_an_admission_are_dropped_by_it(cache: Cache, redis:
 
 
 def test_a_broken_connection_suspends_and_no_connection_of_before_is_used_again(
-    cache: Cache, redis: BareRedis
+    cache: RedisCache, redis: BareRedis
 ) -> None:
     cache.put({b"a": b"1"})
     redis.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
@@ -110,8 +112,8 @@ def test_a_broken_connection_suspends_and_no_connection_of_before_is_used_again(
     assert cache.get(b"a") == b"1"
 
 
-def test_an_admission_cuts_every_other_connection(cache: Cache, tmp_path: Path) -> None:
-    old = RedisWire(str(tmp_path / "r.sock"), 1.0)
+def test_an_admission_cuts_every_other_connection(cache: RedisCache, tmp_path: Path) -> None:
+    old = RedisConnection(str(tmp_path / "r.sock"), 1.0)
     assert old.call(b"PING") == b"PONG"
     cache.admit()
     with pytest.raises(CacheError):
@@ -125,14 +127,14 @@ def test_another_server_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_answer_is_not_admitted(tmp_path: Path) -> None:
-    cache = Cache(str(tmp_path / "nobody.sock"), 0.05)
+    cache = RedisCache(str(tmp_path / "nobody.sock"), 0.05)
     cache.doubt([b"a"], "before")
     with pytest.raises(CacheError, match="cannot connect"):
         cache.admit()
     assert not cache.admitted
 
 
-def test_a_failed_admission_forgets_no_doubt(cache: Cache, redis: BareRedis) -> None:
+def test_a_failed_admission_forgets_no_doubt(cache: RedisCache, redis: BareRedis) -> None:
     cache.put({b"a": b"old"})
     cache.doubt([b"a"], "a test doubts it")
     redis.call(b"ACL", b"SETUSER", b"default", b"-unlink")
@@ -144,13 +146,15 @@ def test_a_failed_admission_forgets_no_doubt(cache: Cache, redis: BareRedis) -> 
 
 
 @pytest.mark.parametrize("size", [CACHEABLE_BYTES, CACHEABLE_BYTES + 1])
-def test_a_value_over_1_mebibyte_is_dropped_and_not_kept(cache: Cache, size: int) -> None:
+def test_a_value_over_1_mebibyte_is_dropped_and_not_kept(cache: RedisCache, size: int) -> None:
     cache.put({b"a": b"old"})
     cache.put({b"a": b"x" * size})
     assert cache.get(b"a") == (b"x" * size if size <= CACHEABLE_BYTES else None)
 
 
-def test_another_type_under_our_key_is_a_miss_and_replaced(cache: Cache, redis: BareRedis) -> None:
+def test_another_type_under_our_key_is_a_miss_and_replaced(
+    cache: RedisCache, redis: BareRedis
+) -> None:
     redis.call(b"LPUSH", b"a", b"somebody's list")
     assert cache.get(b"a") is None
     assert cache.get_many([b"a"]) == [None]
@@ -159,7 +163,7 @@ def test_another_type_under_our_key_is_a_miss_and_replaced(cache: Cache, redis: 
     assert cache.get(b"a") == b"ours"
 
 
-def test_a_refused_set_drops_the_old_value(cache: Cache, redis: BareRedis) -> None:
+def test_a_refused_set_drops_the_old_value(cache: RedisCache, redis: BareRedis) -> None:
     cache.put({b"a": b"old", b"b": b"old"})
     redis.call(b"ACL", b"SETUSER", b"default", b"-set")
     cache.put({b"a": b"new", b"b": b"new"})
@@ -168,7 +172,7 @@ def test_a_refused_set_drops_the_old_value(cache: Cache, redis: BareRedis) -> No
 
 
 def test_an_unexpected_refusal_of_a_read_is_no_value_and_no_crash(
-    cache: Cache, redis: BareRedis
+    cache: RedisCache, redis: BareRedis
 ) -> None:
     cache.put({b"a": b"x"})
     redis.call(b"ACL", b"SETUSER", b"default", b"-get", b"-mget")
@@ -178,7 +182,7 @@ def test_an_unexpected_refusal_of_a_read_is_no_value_and_no_crash(
 
 
 def test_a_full_memory_without_eviction_never_leaves_an_old_value(
-    cache: Cache, redis: BareRedis
+    cache: RedisCache, redis: BareRedis
 ) -> None:
     keys = [b"%d" % n for n in range(200)]
     cache.put(dict.fromkeys(keys, b"old"))
@@ -190,7 +194,7 @@ def test_a_full_memory_without_eviction_never_leaves_an_old_value(
         redis.call(b"SET", b"a", b"x")
 
 
-def test_evict_takes_patterns_and_says_how_many(cache: Cache) -> None:
+def test_evict_takes_patterns_and_says_how_many(cache: RedisCache) -> None:
     cache.put({b"views:%d" % n: b"x" for n in range(2_500)})
     cache.put({b"order:1": b"x", b"order:[1]": b"x", "é".encode(): b"x"})
     assert cache.evict("views:*") == 2_500
@@ -204,14 +208,14 @@ def test_evict_takes_patterns_and_says_how_many(cache: Cache) -> None:
     assert cache.evict_all() == 1
 
 
-def test_figures_are_what_redis_says(cache: Cache) -> None:
+def test_figures_are_what_redis_says(cache: RedisCache) -> None:
     cache.put({b"a": b"x", b"b": b"x"})
     figures = cache.figures()
     assert (figures.keys, figures.evicted) == (2, 0)
     assert figures.memory_bytes > 100_000
 
 
-def test_after_close_it_is_suspended(cache: Cache) -> None:
+def test_after_close_it_is_suspended(cache: RedisCache) -> None:
     cache.close()
     with pytest.raises(CacheError, match="closed"):
         cache.get(b"a")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from cachedesk.engine import chronicle
-from cachedesk.engine.chronicle import Chronicle
-from cachedesk.engine.snapshot import EventKind
-from cachedesk.engine.wording import TIMES
+from cachedesk.core.snapshot import EventKind
+from cachedesk.core.wording import TIMES
+from cachedesk.observe import event_ring
+from cachedesk.observe.event_ring import EventRing
 
 
 def test_repeats_of_a_topic_are_one_event_with_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
-    monkeypatch.setattr(chronicle, "wall_seconds", lambda: now)
-    ring = Chronicle()
+    monkeypatch.setattr(event_ring, "wall_seconds", lambda: now)
+    ring = EventRing()
     for at, text in ((1_000.0, "away for 1 s"), (1_005.0, "away for 2 s"), (1_020.0, "for 3 s")):
         now = at
         ring.say(EventKind.INFO, text, topic="bypass")
@@ -33,7 +33,7 @@ def test_repeats_of_a_topic_are_one_event_with_a_count(monkeypatch: pytest.Monke
 
 
 def test_what_has_no_topic_is_never_folded() -> None:
-    ring = Chronicle()
+    ring = EventRing()
     for _ in range(2):
         ring.say(EventKind.ERROR, "the same")
     assert [event.told for event in ring.events()] == ["the same", "the same"]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlite_utils
 
-from cachedesk.engine.database import Database
-from cachedesk.engine.errors import Damaged, DatabaseBusy, DatabaseError
-from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, NO_ROW, Op, Refusal, Row, WriteEvent
-from cachedesk.engine.failpoints import ComponentCrash
-from cachedesk.engine.schema import APPLICATION_ID, SCHEMA_VERSION
+from cachedesk.core.errors import Damaged, DatabaseBusy, DatabaseError
+from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN, NO_ROW, Op, Refusal, Row, WriteEvent
+from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 from . import scenarios
 from .scenarios import running, soon
@@ -27,19 +27,19 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(path: Path) -> Iterator[Database]:
-    database = Database(path)
+def database(path: Path) -> Iterator[SqliteDatabase]:
+    database = SqliteDatabase(path)
     yield database
     database.close()
 
 
-def write(database: Database, rows: dict[bytes, Row]) -> None:
+def write(database: SqliteDatabase, rows: dict[bytes, Row]) -> None:
     with database.transaction(soon()) as transaction:
         transaction.rows(list(rows))
         transaction.write(rows)
 
 
-def test_the_schema_is_ours_and_strict(database: Database, path: Path) -> None:
+def test_the_schema_is_ours_and_strict(database: SqliteDatabase, path: Path) -> None:
     seen = sqlite_utils.Database(path)
     assert set(seen.table_names()) == {"rows", "dead", "attempts", "meta"}
     assert seen.view_names() == ["readable"]
@@ -53,7 +53,7 @@ def test_it_is_safe_against_power_cuts(tmp_path: Path) -> None:
     scenarios.database_is_safe_against_power_cuts(tmp_path)
 
 
-def test_what_was_written_is_read(database: Database) -> None:
+def test_what_was_written_is_read(database: SqliteDatabase) -> None:
     rows = {b"a": Row(b"1", 5), b"b": Row(b"", 6), b"c": Row(None, 7), b"\x00\xff": Row(b"\xff", 8)}
     write(database, rows)
     assert database.read(b"a") == Row(b"1", 5)
@@ -63,7 +63,7 @@ def test_what_was_written_is_read(database: Database) -> None:
     assert database.read(b"a") == Row(b"2", 9)
 
 
-def test_keys_are_bytes_and_nothing_else(database: Database, path: Path) -> None:
+def test_keys_are_bytes_and_nothing_else(database: SqliteDatabase, path: Path) -> None:
     write(database, {b"1": Row(b"bytes", 1)})
     other = sqlite3.connect(path)
     count = "SELECT count(*) FROM rows WHERE key=?"
@@ -80,12 +80,12 @@ def test_keys_are_bytes_and_nothing_else(database: Database, path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [COUNTER_MIN, COUNTER_MAX, 0, -1])
-def test_counters_at_the_edges_stay_exact(database: Database, number: int) -> None:
+def test_counters_at_the_edges_stay_exact(database: SqliteDatabase, number: int) -> None:
     write(database, {b"counter": Row(b"%d" % number, COUNTER_MAX)})
     assert database.read(b"counter") == Row(b"%d" % number, COUNTER_MAX)
 
 
-def test_the_readable_view_shows_text(database: Database, path: Path) -> None:
+def test_the_readable_view_shows_text(database: SqliteDatabase, path: Path) -> None:
     write(
         database,
         {"é".encode(): Row("ü".encode(), 1), b"gone": Row(None, 2), b"a": Row(b"5", 3)},
@@ -97,7 +97,7 @@ def test_the_readable_view_shows_text(database: Database, path: Path) -> None:
     assert shown[0][3].startswith(time.strftime("%Y-", time.gmtime()))
 
 
-def test_scan_is_sorted_by_bytes_with_tombstones(database: Database) -> None:
+def test_scan_is_sorted_by_bytes_with_tombstones(database: SqliteDatabase) -> None:
     keys = [b"b", b"a", b"\xff", b"\x00", b"B", b"ab", b"a\x00", "é".encode()]
     write(database, {key: Row(None if key == b"B" else key, n) for n, key in enumerate(keys, 1)})
     scanned = list(database.scan())
@@ -105,7 +105,7 @@ def test_scan_is_sorted_by_bytes_with_tombstones(database: Database) -> None:
     assert dict(scanned)[b"B"].value is None
 
 
-def test_scan_is_of_one_instant_over_many_pages(database: Database) -> None:
+def test_scan_is_of_one_instant_over_many_pages(database: SqliteDatabase) -> None:
     write(database, {b"%05d" % n: Row(b"old", 1) for n in range(5_000)})
     scan = database.scan()
     first = next(scan)
@@ -114,7 +114,7 @@ def test_scan_is_of_one_instant_over_many_pages(database: Database) -> None:
     assert {row for _, row in database.scan()} == {Row(b"new", 2)}
 
 
-def test_a_scan_that_is_given_up_holds_nothing(database: Database, path: Path) -> None:
+def test_a_scan_that_is_given_up_holds_nothing(database: SqliteDatabase, path: Path) -> None:
     write(database, {b"%05d" % n: Row(b"x", 1) for n in range(3_000)})
     scan = database.scan()
     next(scan)
@@ -124,7 +124,7 @@ def test_a_scan_that_is_given_up_holds_nothing(database: Database, path: Path) -
     other.close()
 
 
-def test_rows_and_what_goes_with_them_are_one_fact(database: Database) -> None:
+def test_rows_and_what_goes_with_them_are_one_fact(database: SqliteDatabase) -> None:
     event = WriteEvent(9, Op.INCR, b"bad", 5, 1.0)
 
     def fail_at_the_end() -> None:
@@ -149,7 +149,7 @@ def test_rows_and_what_goes_with_them_are_one_fact(database: Database) -> None:
     assert database.count() == (0, 1)
 
 
-def test_live_rows_are_counted_exactly(database: Database) -> None:
+def test_live_rows_are_counted_exactly(database: SqliteDatabase) -> None:
     write(database, {b"%d" % n: Row(b"x", n) for n in range(1, 11)})
     write(database, {b"1": Row(None, 11), b"2": Row(b"y", 12), b"new": Row(None, 13)})
     write(database, {b"1": Row(None, 14), b"new": Row(b"x", 15)})
@@ -157,7 +157,7 @@ def test_live_rows_are_counted_exactly(database: Database) -> None:
     assert database.count()[0] == sum(row.value is not None for _, row in database.scan())
 
 
-def test_old_tombstones_are_trimmed_and_newer_ones_kept(database: Database) -> None:
+def test_old_tombstones_are_trimmed_and_newer_ones_kept(database: SqliteDatabase) -> None:
     write(database, {b"%d" % n: Row(None if n % 2 else b"x", n) for n in range(1, 21)})
     assert database.trim(10, soon()) == 5
     assert database.trim(10, soon()) == 0
@@ -165,12 +165,12 @@ def test_old_tombstones_are_trimmed_and_newer_ones_kept(database: Database) -> N
     assert database.count()[0] == 10
 
 
-def test_a_trim_has_a_limit(database: Database) -> None:
+def test_a_trim_has_a_limit(database: SqliteDatabase) -> None:
     write(database, {b"%d" % n: Row(None, n) for n in range(1, 2_501)})
     assert [database.trim(COUNTER_MAX, soon()) for _ in range(4)] == [1_000, 1_000, 500, 0]
 
 
-def test_a_lock_is_waited_for_until_the_deadline(database: Database, path: Path) -> None:
+def test_a_lock_is_waited_for_until_the_deadline(database: SqliteDatabase, path: Path) -> None:
     write(database, {b"a": Row(b"old", 1)})
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -193,7 +193,7 @@ def test_a_lock_is_waited_for_until_the_deadline(database: Database, path: Path)
     assert database.read(b"a") == Row(b"new", 3)
 
 
-def test_one_writer_at_a_time_and_the_deadline_holds_for_it_too(database: Database) -> None:
+def test_one_writer_at_a_time_and_the_deadline_holds_for_it_too(database: SqliteDatabase) -> None:
     with (
         database.transaction(soon()),
         pytest.raises(DatabaseBusy, match="busy with another write"),
@@ -205,7 +205,7 @@ def test_one_writer_at_a_time_and_the_deadline_holds_for_it_too(database: Databa
 
 
 def test_a_crash_in_a_transaction_leaves_nothing_and_the_next_one_works(
-    database: Database,
+    database: SqliteDatabase,
 ) -> None:
     write(database, {b"a": Row(b"old", 1)})
 
@@ -223,7 +223,7 @@ def test_a_crash_in_a_transaction_leaves_nothing_and_the_next_one_works(
     assert database.read(b"a") == Row(b"new", 3)
 
 
-def test_a_full_disk_is_an_error_that_changes_nothing(database: Database) -> None:
+def test_a_full_disk_is_an_error_that_changes_nothing(database: SqliteDatabase) -> None:
     write(database, {b"a": Row(b"old", 1)})
     assert database._writer is not None
     pages = database._writer.execute("PRAGMA page_count").fetchone()[0]
@@ -235,7 +235,7 @@ def test_a_full_disk_is_an_error_that_changes_nothing(database: Database) -> Non
 
 
 def test_after_close_it_does_not_answer(path: Path) -> None:
-    database = Database(path)
+    database = SqliteDatabase(path)
     write(database, {b"a": Row(b"x", 1)})
     database.close()
     database.close()
@@ -247,7 +247,7 @@ def test_after_close_it_does_not_answer(path: Path) -> None:
 
 
 def test_closing_ends_the_wait_for_a_lock(path: Path) -> None:
-    database = Database(path)
+    database = SqliteDatabase(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = Task(write, database, {b"a": Row(b"x", 1)})
@@ -260,7 +260,7 @@ def test_closing_ends_the_wait_for_a_lock(path: Path) -> None:
 
 def test_reopening_keeps_everything(path: Path) -> None:
     for seq in range(1, 4):
-        database = Database(path)
+        database = SqliteDatabase(path)
         assert database.count()[0] == seq - 1
         write(database, {b"%d" % seq: Row(b"x", seq)})
         database.close()
@@ -282,7 +282,7 @@ def of_another_application(path: Path) -> None:
 
 
 def of_a_newer_version(path: Path) -> None:
-    Database(path).close()
+    SqliteDatabase(path).close()
     other = sqlite3.connect(path)
     other.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
     other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -307,7 +307,7 @@ def test_a_foreign_file_is_refused_and_not_changed(path: Path, make: object, mes
     make(path)  # type: ignore[operator]
     before = path.read_bytes()
     with pytest.raises(Damaged, match=message):
-        Database(path)
+        SqliteDatabase(path)
     assert path.read_bytes() == before
     assert [it.name for it in path.parent.iterdir()] == [path.name]
 

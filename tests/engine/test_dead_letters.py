@@ -14,9 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 import cachedesk
-from cachedesk.engine import events, repair
-from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
-from cachedesk.engine.errors import (
+from cachedesk.core import events
+from cachedesk.core.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
+from cachedesk.core.errors import (
     CounterOverflow,
     InvalidValue,
     NoDeadLetter,
@@ -24,11 +24,12 @@ from cachedesk.engine.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.engine.events import Op, added
-from cachedesk.engine.failpoints import ComponentCrash
-from cachedesk.engine.settings import DatabaseSettings, Settings, WorkerSettings
-from cachedesk.engine.snapshot import Books, Health
-from cachedesk.engine.stack import Stack
+from cachedesk.core.events import Op, added
+from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
+from cachedesk.core.snapshot import Books, Health
+from cachedesk.engine import read_path
+from cachedesk.stack.stack import Stack
 
 from . import poison, scenarios
 from .poison import FORBIDDEN, TOO_MUCH
@@ -450,7 +451,7 @@ def test_an_error_that_nobody_thought_of_is_isolated_too(
         return 1 // 0 if amount == 13 else added(number, amount)
 
     monkeypatch.setattr(events, "added", stumble)
-    monkeypatch.setattr(repair, "fold", lambda row, pending: row)
+    monkeypatch.setattr(read_path, "fold", lambda row, pending: row)
     cache = stack.layer
     stack.perform(PauseWorker())
     seq = poison.append(stack, Op.INCR, b"views:1", 13)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import cache
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import CacheError, Unavailable
-from cachedesk.engine.settings import DatabaseSettings, LogSettings, Settings, WorkerSettings
-from cachedesk.engine.snapshot import Health
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import CacheError, Unavailable
+from cachedesk.core.settings import DatabaseSettings, LogSettings, Settings, WorkerSettings
+from cachedesk.core.snapshot import Health
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis import redis_cache
 
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, running, wait_until_admitted
 from .until import together, until
@@ -305,7 +305,7 @@ class Tries:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.connections = self.failures = 0
         self._not_callers = ("redis-keeper", "auditor")
-        wire = cache.RedisWire
+        wire = redis_cache.RedisConnection
         tries = self
 
         class Counting(wire):  # type: ignore[misc, valid-type]
@@ -320,7 +320,7 @@ class Tries:
                     tries.failures += tries._ours()
                     raise
 
-        patch.setattr(cache, "RedisWire", Counting)
+        patch.setattr(redis_cache, "RedisConnection", Counting)
 
     def _ours(self) -> bool:
         return threading.current_thread().name not in self._not_callers

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.errors import CounterOverflow, InvalidKey, InvalidValue, NotACounter
-from cachedesk.engine.events import (
+from cachedesk.core.errors import CounterOverflow, InvalidKey, InvalidValue, NotACounter
+from cachedesk.core.events import (
     COUNTER_MAX,
     COUNTER_MIN,
     MAX_VALUE_BYTES,

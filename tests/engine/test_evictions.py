@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     EvictAll,
     EvictMatching,
     EvictShare,
@@ -16,9 +16,9 @@ from cachedesk.engine.commands import (
     PauseWorker,
     StepWorker,
 )
-from cachedesk.engine.errors import Closed, ConfigError, Unavailable
-from cachedesk.engine.eviction import share_of_all
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import Closed, ConfigError, Unavailable
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis.sweep import share_of_all
 
 from .test_faults import fill_cache
 from .until import Task, until

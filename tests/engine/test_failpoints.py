@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 import cachedesk
-import cachedesk.engine
-from cachedesk.engine.commands import Inject, ResumeWorker, StepWorker
-from cachedesk.engine.errors import CacheError, ConfigError, Unavailable
-from cachedesk.engine.failpoints import POINTS, ComponentCrash, Failpoints
-from cachedesk.engine.settings import RedisSettings, Settings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject, ResumeWorker, StepWorker
+from cachedesk.core.errors import CacheError, ConfigError, Unavailable
+from cachedesk.core.failpoints import POINTS, ComponentCrash, Failpoints
+from cachedesk.core.settings import RedisSettings, Settings
+from cachedesk.stack.stack import Stack
 
 from .scenarios import PATIENT, running, wait_until_admitted
 from .until import Task, until
@@ -177,7 +176,7 @@ def test_a_list_of_points_is_read(points: Failpoints) -> None:
 
 def test_kill_is_sigkill_and_the_counts_survive_it(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from cachedesk.engine.failpoints import Failpoints;"
+        "import sys; from pathlib import Path; from cachedesk.core.failpoints import Failpoints;"
         "f = Failpoints('log.append.before=2*off->kill'); f.count_in(Path(sys.argv[1]));"
         "[f.reach('log.append.before') for _ in range(9)]"
     )
@@ -232,10 +231,10 @@ def test_the_library_does_not_read_the_environment(
 
 
 def test_every_name_in_the_code_is_in_the_list_and_the_other_way_round() -> None:
-    folder = Path(next(iter(cachedesk.engine.__path__)))
+    folder = Path(next(iter(cachedesk.__path__)))
     reached = {
         name
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         for name in re.findall(r"""\b_reach\(["']([a-z._]+)["']\)""", path.read_text())
     }
     assert reached == set(POINTS)

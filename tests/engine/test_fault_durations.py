@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.snapshot import EventKind, FaultState
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.snapshot import EventKind, FaultState
+from cachedesk.stack.stack import Stack
 
 from .until import until
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cachedesk.cli import run
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import ConfigError, Unavailable
-from cachedesk.engine.faults import NAMES, known, parsed
-from cachedesk.engine.snapshot import FaultState, Health
-from cachedesk.engine.stack import Stack
+from cachedesk.chaos import NAMES, known, parsed
+from cachedesk.cli.main import run
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import ConfigError, Unavailable
+from cachedesk.core.snapshot import FaultState, Health
+from cachedesk.stack.stack import Stack
 
 from .scenarios import BEHIND, PATIENT, THROUGH, running, wait_until_admitted
 from .until import Task, until

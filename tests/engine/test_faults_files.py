@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.faults.log import POISON_KEY
-from cachedesk.engine.settings import DatabaseSettings, Settings
-from cachedesk.engine.snapshot import Health
-from cachedesk.engine.stack import Stack
+from cachedesk.chaos.poison_event import POISON_KEY
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.settings import DatabaseSettings, Settings
+from cachedesk.core.snapshot import Health
+from cachedesk.stack.stack import Stack
 
 from .scenarios import PATIENT
 from .until import Task, until

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.settings import RedisSettings, Settings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.settings import RedisSettings, Settings
+from cachedesk.stack.stack import Stack
 
 from .scenarios import wait_until_admitted
 from .test_faults import fill_cache

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.fence import KeyFence
+from cachedesk.core.errors import Unavailable
+from cachedesk.engine.key_locks import KeyLocks
 
 from .scenarios import soon
 from .until import Task, together, until
 
 
-def hold(fence: KeyFence, how: str, keys: list[bytes], until_set: threading.Event) -> Task:
+def hold(fence: KeyLocks, how: str, keys: list[bytes], until_set: threading.Event) -> Task:
     """Hold ``keys`` on a thread of its own until the event is set; return once it waits or
     holds."""
     entered = threading.Event()
@@ -39,7 +39,7 @@ def entered(task: Task) -> bool:
 
 
 def test_shared_holds_overlap() -> None:
-    fence = KeyFence()
+    fence = KeyLocks()
     with fence.shared([b"a", b"b"], soon()), fence.shared([b"b", b"a"], soon()):
         pass
 
@@ -47,7 +47,7 @@ def test_shared_holds_overlap() -> None:
 @pytest.mark.parametrize("first", ["shared", "alone"])
 @pytest.mark.parametrize("second", ["shared", "alone"])
 def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
-    fence, end = KeyFence(), threading.Event()
+    fence, end = KeyLocks(), threading.Event()
     with ExitStack() as held:
         held.enter_context(getattr(fence, first)([b"a"], soon()))
         task = hold(fence, second, [b"a", b"b"], end)
@@ -58,14 +58,14 @@ def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
 
 
 def test_other_keys_are_free() -> None:
-    fence = KeyFence()
+    fence = KeyLocks()
     with fence.alone([b"a"], soon()), fence.alone([b"b"], soon()), fence.shared([b"c"], soon()):
         pass
 
 
 @pytest.mark.parametrize("how", ["shared", "alone"])
 def test_a_hold_that_does_not_come_in_time_is_unavailable(how: str) -> None:
-    fence = KeyFence()
+    fence = KeyLocks()
     with fence.alone([b"a"], soon()):
         for deadline in (time.monotonic() + 0.01, time.monotonic() - 1):
             with (
@@ -78,7 +78,7 @@ def test_a_hold_that_does_not_come_in_time_is_unavailable(how: str) -> None:
 
 
 def test_who_gave_up_waiting_stands_in_nobodys_way() -> None:
-    fence = KeyFence()
+    fence = KeyLocks()
     with fence.shared([b"a"], soon()):
         with pytest.raises(Unavailable), fence.alone([b"a"], time.monotonic() + 0.01):
             pass
@@ -87,7 +87,7 @@ def test_who_gave_up_waiting_stands_in_nobodys_way() -> None:
 
 
 def test_a_waiting_hold_alone_is_not_starved_by_shared_ones() -> None:
-    fence, end = KeyFence(), threading.Event()
+    fence, end = KeyLocks(), threading.Event()
     with fence.shared([b"a"], soon()):
         alone = hold(fence, "alone", [b"a"], end)
         later = hold(fence, "shared", [b"a"], end)
@@ -102,7 +102,7 @@ def test_a_waiting_hold_alone_is_not_starved_by_shared_ones() -> None:
 @pytest.mark.parametrize("late", ["shared", "alone"])
 def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
     """Two threads hand the key to each other without a gap; a third one gets it in between."""
-    fence, stop = KeyFence(), threading.Event()
+    fence, stop = KeyLocks(), threading.Event()
 
     def stream() -> None:
         while not stop.is_set():
@@ -122,7 +122,7 @@ def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
 
 
 def test_an_error_inside_lets_go() -> None:
-    fence = KeyFence()
+    fence = KeyLocks()
     for how in ("shared", "alone"):
         with pytest.raises(ZeroDivisionError), getattr(fence, how)([b"a"], soon()):
             _ = 1 / 0
@@ -147,7 +147,7 @@ plans = st.lists(
 @settings(max_examples=60)
 @given(plans)
 def test_nobody_is_ever_alone_with_anyone(plan: list[list[tuple[str, set[bytes]]]]) -> None:
-    fence, lock = KeyFence(), threading.Lock()
+    fence, lock = KeyLocks(), threading.Lock()
     shared: Counter[bytes] = Counter()
     alone: Counter[bytes] = Counter()
 
@@ -168,7 +168,7 @@ def test_nobody_is_ever_alone_with_anyone(plan: list[list[tuple[str, set[bytes]]
 
 
 def test_nothing_is_kept_of_keys_that_are_free() -> None:
-    fence = KeyFence()
+    fence = KeyLocks()
     for number in range(1_000):
         with fence.shared([b"%d" % number], soon()):
             pass

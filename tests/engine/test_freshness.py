@@ -7,23 +7,23 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.freshness import STRIPES, Versions
+from cachedesk.engine.key_versions import STRIPES, KeyVersions
 
 from .until import Task, together, until
 
 
-def noted(versions: Versions, *keys: bytes) -> dict[bytes, int]:
+def noted(versions: KeyVersions, *keys: bytes) -> dict[bytes, int]:
     return {key: versions.of(key) for key in keys}
 
 
 def test_a_fill_without_a_write_is_done() -> None:
-    versions, filled = Versions(), []
+    versions, filled = KeyVersions(), []
     assert versions.fill(noted(versions, b"a", b"b"), filled.append) == [b"a", b"b"]
     assert filled == [[b"a", b"b"]]
 
 
 def test_a_fill_after_a_write_is_not_done() -> None:
-    versions = Versions()
+    versions = KeyVersions()
     old = noted(versions, b"a")
     versions.bump([b"a"])
     assert versions.fill(old, lambda keys: 1 / 0) == []
@@ -32,7 +32,7 @@ def test_a_fill_after_a_write_is_not_done() -> None:
 
 @given(st.sets(st.binary(min_size=1, max_size=4), max_size=20), st.data())
 def test_only_keys_that_were_not_written_are_filled(keys: set[bytes], data: st.DataObject) -> None:
-    versions = Versions()
+    versions = KeyVersions()
     old = noted(versions, *keys)
     written = data.draw(st.sets(st.sampled_from(sorted(keys))) if keys else st.just(set()))
     versions.bump(written)
@@ -43,7 +43,7 @@ def test_only_keys_that_were_not_written_are_filled(keys: set[bytes], data: st.D
 
 
 def test_a_write_waits_for_a_fill_that_has_begun() -> None:
-    versions, entered, go = Versions(), threading.Event(), threading.Event()
+    versions, entered, go = KeyVersions(), threading.Event(), threading.Event()
 
     def put(keys: list[bytes]) -> None:
         entered.set()
@@ -62,7 +62,7 @@ def test_a_write_waits_for_a_fill_that_has_begun() -> None:
 
 
 def test_fills_of_the_same_keys_in_another_order_do_not_deadlock() -> None:
-    versions = Versions()
+    versions = KeyVersions()
     keys = [b"%d" % number for number in range(200)]
 
     def fill(order: list[bytes]) -> None:
@@ -78,12 +78,12 @@ def test_fills_of_the_same_keys_in_another_order_do_not_deadlock() -> None:
 
 
 def test_an_error_in_a_put_lets_go() -> None:
-    versions = Versions()
+    versions = KeyVersions()
     together([lambda: _fill_and_fail(versions), lambda: _fill_and_fail(versions)])
     versions.bump([b"a"])
 
 
-def _fill_and_fail(versions: Versions) -> None:
+def _fill_and_fail(versions: KeyVersions) -> None:
     def put(keys: list[bytes]) -> None:
         raise OSError("no")
 

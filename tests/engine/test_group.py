@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine.errors import OutcomeUnknown, Unavailable
-from cachedesk.engine.group import GroupCommit, Request
+from cachedesk.core.errors import OutcomeUnknown, Unavailable
+from cachedesk.engine.group_commit import GroupCommit, Request
 
 from .until import Task, until
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import EvictKey, PauseWorker, ResumeWorker
-from cachedesk.engine.snapshot import HotKey
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import EvictKey, PauseWorker, ResumeWorker
+from cachedesk.core.snapshot import HotKey
+from cachedesk.stack.stack import Stack
 
 from .poison import forbid
 from .until import until

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.commands import EvictKey, Heal, Inject, PauseWorker, ResumeWorker, StepWorker
-from cachedesk.engine.database import Database
-from cachedesk.engine.errors import CounterOverflow, NotACounter
-from cachedesk.engine.events import Op, Row
-from cachedesk.engine.inspection import Inspector, KeyReport, Winner
-from cachedesk.engine.repair import ReadSource
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import EvictKey, Heal, Inject, PauseWorker, ResumeWorker, StepWorker
+from cachedesk.core.errors import CounterOverflow, NotACounter
+from cachedesk.core.events import Op, Row
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.engine.read_path import ReadSource
+from cachedesk.observe.key_report import Inspector, KeyReport, Winner
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 from . import poison
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, soon, wait_until_admitted
@@ -274,14 +274,14 @@ def test_a_flush_just_before_or_after_the_row_is_read_hides_nothing(
 ) -> None:
     counted(slow, 1)
     evict(slow)
-    peek = Database.peek
+    peek = SqliteDatabase.peek
 
-    def peek_and_flush(self: Database, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def peek_and_flush(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Row]:
         early = peek(self, keys)
         slow.layer.drain(60)
         return early if when == "after" else peek(self, keys)
 
-    monkeypatch.setattr(Database, "peek", peek_and_flush)
+    monkeypatch.setattr(SqliteDatabase, "peek", peek_and_flush)
     report = slow.inspect(VIEWS)
     assert (report.truth.value, len(report.steps)) == (b"10481", 1)
     in_row = when == "before"
@@ -295,16 +295,16 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
     """Without its row nothing says any more that the increment is part of it."""
     slow.layer.incr(VIEWS, 5)
     evict(slow)
-    peek = Database.peek
+    peek = SqliteDatabase.peek
 
-    def peek_after_a_trim(self: Database, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def peek_after_a_trim(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Row]:
         if slow.layer._pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
             slow.layer.drain(60)
             self.trim(slow.layer._log.acked_through, soon())
         return peek(self, keys)
 
-    monkeypatch.setattr(Database, "peek", peek_after_a_trim)
+    monkeypatch.setattr(SqliteDatabase, "peek", peek_after_a_trim)
     report = slow.inspect(VIEWS)
     assert (report.truth.value, report.row_seq, report.steps) == (None, 0, ())
 

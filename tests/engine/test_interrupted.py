@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import (
-    Closed,
-    OutcomeUnknown,
-    Unavailable,
-)
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import Closed, OutcomeUnknown, Unavailable
+from cachedesk.core.failpoints import POINTS
+from cachedesk.stack.stack import Stack
 
 from . import scenarios
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at

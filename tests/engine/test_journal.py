@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from cachedesk.engine.events import Op, WriteEvent
-from cachedesk.engine.journal import Journal, RecentWrite
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.observe.recent_writes import RecentWrite, RecentWrites
 
 from .until import together
 
@@ -25,7 +25,7 @@ def seqs(writes: tuple[RecentWrite, ...]) -> list[int]:
 
 
 def test_a_write_behind_has_its_three_times_in_order() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     journal.accepted(events(7, 1), 5.0)
     (waiting,), since = journal.writes(KEY, [pending(7)], 10)
     assert since == 0.0
@@ -40,7 +40,7 @@ def test_a_write_behind_has_its_three_times_in_order() -> None:
 
 
 def test_a_write_through_is_accepted_when_it_is_applied() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     journal.written_through(events(3, 1, op=Op.SET), 5.0)
     (write,), _ = journal.writes(KEY, [], 10)
     assert (write.op, write.accepted_at, write.applied_at) == (Op.SET, 5.0, 5.0)
@@ -48,7 +48,7 @@ def test_a_write_through_is_accepted_when_it_is_applied() -> None:
 
 
 def test_what_redis_did_not_take_is_not_said_to_be_there() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     both = [*events(1, 1), *events(2, 1, key=b"views:2")]
     journal.accepted(both, 5.0, missed=[KEY])
     journal.applied(both)
@@ -58,7 +58,7 @@ def test_what_redis_did_not_take_is_not_said_to_be_there() -> None:
 
 
 def test_a_redis_that_refuses_many_keys_has_none_of_the_group() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     group = [*events(1, 1), *events(2, 1, key=b"other")]
     journal.accepted(group, 5.0, missed=[b"key %d" % n for n in range(1_000)])
     journal.applied(group)
@@ -67,7 +67,7 @@ def test_a_redis_that_refuses_many_keys_has_none_of_the_group() -> None:
 
 
 def test_a_batch_that_comes_again_does_not_make_it_later() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     journal.accepted(events(1, 3), 5.0)
     journal.applied(events(1, 2))
     first = journal.writes(KEY, [], 10)[0]
@@ -77,7 +77,7 @@ def test_a_batch_that_comes_again_does_not_make_it_later() -> None:
 
 def test_a_write_through_between_two_of_the_log_is_not_taken_for_one_of_them() -> None:
     """Seqs of the two paths interleave: 2 lies within the group of 1 to 3."""
-    journal = Journal()
+    journal = RecentWrites()
     group = [*events(1, 1), *events(3, 1)]
     journal.written_through(events(2, 1), 4.0, missed=[KEY])
     journal.accepted(group, 5.0)
@@ -89,7 +89,7 @@ def test_a_write_through_between_two_of_the_log_is_not_taken_for_one_of_them() -
 
 def test_what_was_not_noted_keeps_the_time_it_came_with() -> None:
     """Pending events of before the start are in no group."""
-    journal = Journal()
+    journal = RecentWrites()
     journal.accepted(events(50, 2), 5.0)
     found, _ = journal.writes(KEY, [pending(40), pending(50), pending(60)], 10)
     assert [write.accepted_at for write in found] == [1.0, 5.0, 1.0]
@@ -97,7 +97,7 @@ def test_what_was_not_noted_keeps_the_time_it_came_with() -> None:
 
 
 def test_only_the_newest_are_returned_and_it_says_since_when() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     for seq in range(1, 11):
         journal.accepted(events(seq, 1), float(seq))
         journal.applied(events(seq, 1))
@@ -107,7 +107,7 @@ def test_only_the_newest_are_returned_and_it_says_since_when() -> None:
 
 
 def test_it_forgets_the_oldest_and_says_so() -> None:
-    journal = Journal(most_writes=100)
+    journal = RecentWrites(most_writes=100)
     for seq in range(1, 301):
         journal.accepted(events(seq, 1), float(seq))
         journal.applied(events(seq, 1))
@@ -117,7 +117,7 @@ def test_it_forgets_the_oldest_and_says_so() -> None:
 
 
 def test_one_group_larger_than_the_journal_leaves_its_end() -> None:
-    journal = Journal(most_writes=100)
+    journal = RecentWrites(most_writes=100)
     journal.accepted(events(1, 1_000), 5.0)
     journal.applied(events(1, 1_000))
     assert seqs(journal.writes(KEY, [], 1_000)[0]) == list(range(901, 1_001))
@@ -126,7 +126,7 @@ def test_one_group_larger_than_the_journal_leaves_its_end() -> None:
 
 
 def test_memory_is_bounded_by_the_number_of_writes_whatever_they_carry() -> None:
-    journal = Journal(most_writes=1_000)
+    journal = RecentWrites(most_writes=1_000)
     for seq in range(20):
         big = WriteEvent(seq, Op.SET, b"%04d" % seq * 256, bytes(1_000_000), 1.0)
         journal.accepted([big], 1.0)
@@ -145,14 +145,14 @@ def test_memory_is_bounded_by_the_number_of_writes_whatever_they_carry() -> None
 
 
 def test_nobody_notes_nothing() -> None:
-    journal = Journal()
+    journal = RecentWrites()
     journal.applied([])
     journal.written_through([], 1.0)
     assert journal.writes(KEY, [], 10) == ((), 0.0)
 
 
 def test_it_is_read_while_it_is_written() -> None:
-    journal = Journal(most_writes=500)
+    journal = RecentWrites(most_writes=500)
 
     def write(start: int) -> None:
         for seq in range(start, start + 4_000, 2):

@@ -8,19 +8,11 @@ from typing import Any
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject, StepWorker
-from cachedesk.engine.errors import (
-    LogFull,
-    Unavailable,
-)
-from cachedesk.engine.settings import (
-    DatabaseSettings,
-    LogSettings,
-    Settings,
-    WorkerSettings,
-)
-from cachedesk.engine.snapshot import Health
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject, StepWorker
+from cachedesk.core.errors import LogFull, Unavailable
+from cachedesk.core.settings import DatabaseSettings, LogSettings, Settings, WorkerSettings
+from cachedesk.core.snapshot import Health
+from cachedesk.stack.stack import Stack
 
 from .scenarios import PATIENT, THROUGH, held_at
 from .until import Task, until

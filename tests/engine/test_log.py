@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.durable_queue import DurableQueue
-from cachedesk.engine.errors import Closed, Unavailable
-from cachedesk.engine.events import Op, WriteEvent
-from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.log import WriteBehindLog
+from cachedesk.core.errors import Closed, Unavailable
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.stores.queue_log.queue import DurableQueue
+from cachedesk.stores.queue_log.queue_log import QueueLog
 
 from . import scenarios
 from .until import Task, until
@@ -27,7 +27,7 @@ def incr(seq: int, key: bytes = b"k") -> WriteEvent:
     return WriteEvent(seq, Op.INCR, key, 1, time.time())
 
 
-def append(log: WriteBehindLog, *seqs: int) -> None:
+def append(log: QueueLog, *seqs: int) -> None:
     events = [incr(seq) for seq in seqs]
     log.append(events)
     log.publish(events)
@@ -43,8 +43,8 @@ def failpoints() -> Failpoints:
 
 
 @pytest.fixture
-def log(tmp_path: Path, failpoints: Failpoints) -> Iterator[WriteBehindLog]:
-    log = WriteBehindLog(tmp_path / "log", failpoints)
+def log(tmp_path: Path, failpoints: Failpoints) -> Iterator[QueueLog]:
+    log = QueueLog(tmp_path / "log", failpoints)
     assert log.recover(0) == []
     yield log
     log.close()
@@ -69,13 +69,13 @@ def test_the_witness_is_synced_when_it_is_made(
 
     monkeypatch.setattr(os, "fsync", spy(os.fsync))
     monkeypatch.setattr(os, "fdatasync", spy(os.fdatasync))
-    WriteBehindLog(tmp_path / "log").close()
+    QueueLog(tmp_path / "log").close()
     folder = (tmp_path / "log").resolve()
     assert any(path.parent == folder and path.name.startswith("witness") for path in synced)
     assert folder in synced
 
 
-def test_what_was_appended_is_read_in_order(log: WriteBehindLog) -> None:
+def test_what_was_appended_is_read_in_order(log: QueueLog) -> None:
     append(log, 1, 2)
     append(log, 3)
     append(log, 5, 9)
@@ -84,7 +84,7 @@ def test_what_was_appended_is_read_in_order(log: WriteBehindLog) -> None:
     assert log.read(100) == ()
 
 
-def test_a_batch_ends_with_a_record(log: WriteBehindLog) -> None:
+def test_a_batch_ends_with_a_record(log: QueueLog) -> None:
     append(log, 1, 2)
     append(log, 3, 4)
     append(log, 5)
@@ -92,7 +92,7 @@ def test_a_batch_ends_with_a_record(log: WriteBehindLog) -> None:
     assert seqs(log.read(3)) == [3, 4, 5]
 
 
-def test_rewind_delivers_again_what_was_not_acked(log: WriteBehindLog) -> None:
+def test_rewind_delivers_again_what_was_not_acked(log: QueueLog) -> None:
     for seq in (1, 2, 3, 4):
         append(log, seq)
     first = log.read(2)
@@ -106,19 +106,19 @@ def test_rewind_delivers_again_what_was_not_acked(log: WriteBehindLog) -> None:
 
 
 def test_ack_removes_from_the_file(tmp_path: Path) -> None:
-    log = WriteBehindLog(tmp_path)
+    log = QueueLog(tmp_path)
     for seq in (1, 2, 3):
         append(log, seq)
     log.ack(log.read(2)[-1].seq)
     assert (log.waiting, log.acked_through) == (1, 2)
     log.close()
-    again = WriteBehindLog(tmp_path)
+    again = QueueLog(tmp_path)
     assert [event.seq for event in again.recover(2)] == [3]
     again.close()
 
 
 def test_records_are_acked_whole_and_what_was_read_behind_them_stays_read(
-    log: WriteBehindLog,
+    log: QueueLog,
 ) -> None:
     append(log, 1, 2)
     append(log, 3, 4)
@@ -135,7 +135,7 @@ def test_records_are_acked_whole_and_what_was_read_behind_them_stays_read(
 
 
 def test_an_ack_that_failed_and_shows_after_the_mending_hides_nothing_that_is_unread(
-    log: WriteBehindLog, monkeypatch: pytest.MonkeyPatch
+    log: QueueLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(log, 1)
     append(log, 2)
@@ -162,7 +162,7 @@ def test_an_ack_that_failed_and_shows_after_the_mending_hides_nothing_that_is_un
     assert log.unread == 0
 
 
-def test_an_append_while_a_batch_is_out_is_not_acked_with_it(log: WriteBehindLog) -> None:
+def test_an_append_while_a_batch_is_out_is_not_acked_with_it(log: QueueLog) -> None:
     append(log, 1)
     batch = log.read(10)
     append(log, 2)
@@ -171,7 +171,7 @@ def test_an_append_while_a_batch_is_out_is_not_acked_with_it(log: WriteBehindLog
     assert seqs(log.read(10)) == [2]
 
 
-def test_an_event_is_delivered_only_once_it_is_published(log: WriteBehindLog) -> None:
+def test_an_event_is_delivered_only_once_it_is_published(log: QueueLog) -> None:
     events = [incr(1)]
     log.append(events)
     assert log.read(10) == ()
@@ -180,9 +180,7 @@ def test_an_event_is_delivered_only_once_it_is_published(log: WriteBehindLog) ->
     assert seqs(log.read(10)) == [1]
 
 
-def test_what_an_interrupted_append_left_is_found(
-    log: WriteBehindLog, failpoints: Failpoints
-) -> None:
+def test_what_an_interrupted_append_left_is_found(log: QueueLog, failpoints: Failpoints) -> None:
     append(log, 1)
     scenarios.interrupted(failpoints, log.append, [incr(2), incr(3)], at="log.append.after_commit")
     strays = log.strays()
@@ -193,7 +191,7 @@ def test_what_an_interrupted_append_left_is_found(
     assert seqs(log.read(10)) == [1, 2, 3, 4]
 
 
-def test_grown_is_set_when_enough_wait(log: WriteBehindLog) -> None:
+def test_grown_is_set_when_enough_wait(log: QueueLog) -> None:
     log.grown_at = 3
     append(log, 1, 2)
     assert not log.grown.is_set()
@@ -201,7 +199,7 @@ def test_grown_is_set_when_enough_wait(log: WriteBehindLog) -> None:
     assert log.grown.is_set()
 
 
-def test_the_age_of_the_oldest(log: WriteBehindLog) -> None:
+def test_the_age_of_the_oldest(log: QueueLog) -> None:
     assert log.oldest_seconds == 0
     append(log, 1)
     until(lambda: log.oldest_seconds > 0.01)
@@ -212,12 +210,12 @@ def test_the_age_of_the_oldest(log: WriteBehindLog) -> None:
 
 
 def test_the_age_goes_on_over_a_restart(tmp_path: Path) -> None:
-    log = WriteBehindLog(tmp_path)
+    log = QueueLog(tmp_path)
     event = WriteEvent(1, Op.INCR, b"k", 1, time.time() - 100)
     log.append([event])
     log.publish([event])
     log.close()
-    again = WriteBehindLog(tmp_path)
+    again = QueueLog(tmp_path)
     again.recover(0)
     assert 99 < again.oldest_seconds < 130
     again.close()
@@ -226,13 +224,13 @@ def test_the_age_goes_on_over_a_restart(tmp_path: Path) -> None:
 def test_the_epoch_stays_and_is_another_in_another_log(tmp_path: Path) -> None:
     epochs = []
     for name in ("a", "a", "b"):
-        log = WriteBehindLog(tmp_path / name)
+        log = QueueLog(tmp_path / name)
         epochs.append(log.epoch)
         log.close()
     assert epochs[0] == epochs[1] != epochs[2]
 
 
-def test_bytes_are_those_of_its_files(log: WriteBehindLog) -> None:
+def test_bytes_are_those_of_its_files(log: QueueLog) -> None:
     before = log.bytes
     event = WriteEvent(1, Op.SET, b"k", b"x" * 500_000, 0.0)
     log.append([event])
@@ -241,14 +239,14 @@ def test_bytes_are_those_of_its_files(log: WriteBehindLog) -> None:
 
 
 def test_after_close_it_says_so(tmp_path: Path) -> None:
-    log = WriteBehindLog(tmp_path)
+    log = QueueLog(tmp_path)
     log.close()
     with pytest.raises(Closed):
         log.append([incr(1)])
 
 
 def test_a_lock_on_the_file_is_unavailable_and_nothing_is_written(
-    log: WriteBehindLog, tmp_path: Path
+    log: QueueLog, tmp_path: Path
 ) -> None:
     log._queue._putter.execute("PRAGMA busy_timeout=20")
     other = sqlite3.connect(tmp_path / "log" / "log.db", isolation_level=None)
@@ -262,7 +260,7 @@ def test_a_lock_on_the_file_is_unavailable_and_nothing_is_written(
     assert seqs(log.read(10)) == [2]
 
 
-def test_one_thread_appends_while_another_reads_and_acks(log: WriteBehindLog) -> None:
+def test_one_thread_appends_while_another_reads_and_acks(log: QueueLog) -> None:
     def write() -> None:
         for number in range(150):
             append(log, 2 * number + 1, 2 * number + 2)
@@ -290,7 +288,7 @@ def test_any_order_delivers_each_event_until_it_is_acked(
     tmp_path_factory: pytest.TempPathFactory, script: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("log")
-    log = WriteBehindLog(folder)
+    log = QueueLog(folder)
     log.recover(0)
     unacked: list[int] = []
     place = newest = acked = 0
@@ -316,20 +314,20 @@ def test_any_order_delivers_each_event_until_it_is_acked(
             place = 0
         elif step == "reopen":
             log.close()
-            log = WriteBehindLog(folder)
+            log = QueueLog(folder)
             assert [event.seq for event in log.recover(acked)] == unacked
             place = 0
         assert (log.waiting, log.unread) == (len(unacked), len(unacked) - place)
     log.close()
 
 
-def test_the_serializer_of_the_queue_is_ours(log: WriteBehindLog) -> None:
+def test_the_serializer_of_the_queue_is_ours(log: QueueLog) -> None:
     assert "pickle" not in repr(log._queue._serializer)
     assert log._queue._serializer.loads(b"\x80\x04N.") == b"\x80\x04N."
 
 
 def test_the_file_of_an_emptied_log_shrinks_when_it_is_closed(tmp_path: Path) -> None:
-    log = WriteBehindLog(tmp_path)
+    log = QueueLog(tmp_path)
     for seq in range(1, 9):
         event = WriteEvent(seq, Op.SET, b"k", b"x" * 1_000_000, 1.0)
         log.append([event])
@@ -338,14 +336,14 @@ def test_the_file_of_an_emptied_log_shrinks_when_it_is_closed(tmp_path: Path) ->
     log.ack(6)
     log.close()
     assert log.path.stat().st_size > 5_000_000, "what waits is not moved about"
-    log = WriteBehindLog(tmp_path)
+    log = QueueLog(tmp_path)
     assert [event.seq for event in log.recover(6)] == [7, 8]
     log.publish(log.recover(6))
     log.read(8)
     log.ack(8)
     log.close()
     assert log.path.stat().st_size < 100_000
-    log = WriteBehindLog(tmp_path)
+    log = QueueLog(tmp_path)
     assert log.recover(8) == []
     append(log, 9)
     assert seqs(log.read(1)) == [9]

@@ -11,11 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cachedesk.engine.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
-from cachedesk.engine.errors import NotACounter, Unavailable
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject, PauseWorker, ResumeWorker, StepWorker
+from cachedesk.core.errors import NotACounter, Unavailable
+from cachedesk.core.failpoints import POINTS
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.stack.stack import Stack
 
 from .scenarios import BEHIND, THROUGH, wait_until_admitted
 from .until import unhurried, until

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject, SetMemory
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
-from cachedesk.engine.settings import MEBIBYTE, RedisSettings, Settings
-from cachedesk.engine.snapshot import RedisState
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject, SetMemory
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.eviction_policies import NOEVICTION_WARNING
+from cachedesk.core.settings import MEBIBYTE, RedisSettings, Settings
+from cachedesk.core.snapshot import RedisState
+from cachedesk.stack.stack import Stack
 
 from .scenarios import wait_until_admitted
 from .test_faults import fill_cache

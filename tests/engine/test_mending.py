@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.durable_queue import DurableQueue
-from cachedesk.engine.errors import OutcomeUnknown, Unavailable
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import OutcomeUnknown, Unavailable
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.queue_log.queue import DurableQueue
 
 from .until import until
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.metrics import (
+from cachedesk.core.snapshot import Percentiles
+from cachedesk.observe.metrics import (
     _HIGHEST_MICROSECONDS,
     HISTORY_TICKS,
     Distribution,
@@ -16,7 +17,6 @@ from cachedesk.engine.metrics import (
     _histogram,
     runs,
 )
-from cachedesk.engine.snapshot import Percentiles
 
 from .until import together
 

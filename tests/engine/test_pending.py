@@ -8,9 +8,9 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.events import Op, WriteEvent
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.snapshot import Books
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.core.snapshot import Books
+from cachedesk.engine.pending_events import PendingEvents
 
 from .until import Task, together, until
 
@@ -20,7 +20,7 @@ def incr(seq: int, key: bytes = b"k", amount: int = 1) -> WriteEvent:
 
 
 def test_events_of_a_key_come_in_order() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     pending.add([incr(1), incr(2, b"other"), incr(3)])
     pending.add([incr(4)])
     assert [event.seq for event in pending.events(b"k")] == [1, 3, 4]
@@ -31,7 +31,7 @@ def test_events_of_a_key_come_in_order() -> None:
 
 
 def test_settled_events_are_gone_and_settling_again_counts_for_nothing() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     events = [incr(seq) for seq in range(1, 6)]
     pending.add(events)
     assert pending.settle(events[:3]) == 3
@@ -44,18 +44,18 @@ def test_settled_events_are_gone_and_settling_again_counts_for_nothing() -> None
 
 
 def test_write_through_and_dead_letters_are_in_the_books() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     events = [incr(1), incr(2), incr(3)]
     pending.add(events)
     pending.settle(events, dead={2}, through=2)
     assert pending.books() == Books(accepted=5, applied=4, pending=0, dead=1)
     pending.settle(events, dead={2})
     assert pending.books() == Books(accepted=5, applied=4, pending=0, dead=1)
-    assert Pending(dead=3).books() == Books(accepted=3, applied=0, pending=0, dead=3)
+    assert PendingEvents(dead=3).books() == Books(accepted=3, applied=0, pending=0, dead=3)
 
 
 def test_the_head_is_the_newest_value_while_anything_is_pending() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     assert pending.head(b"k") == (False, None)
     pending.add([incr(1)], {b"k": b"1"})
     assert pending.head(b"k") == (True, b"1")
@@ -68,7 +68,7 @@ def test_the_head_is_the_newest_value_while_anything_is_pending() -> None:
 
 
 def test_after_a_recovery_no_head_is_known() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     pending.add([incr(1)])
     assert pending.head(b"k") == (False, None)
     pending.add([incr(2)], {b"k": b"2"})
@@ -78,7 +78,7 @@ def test_after_a_recovery_no_head_is_known() -> None:
 
 
 def test_what_was_handed_out_does_not_change() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     pending.add([incr(1)])
     before = pending.events(b"k"), pending.all()
     pending.add([incr(2)])
@@ -87,7 +87,7 @@ def test_what_was_handed_out_does_not_change() -> None:
 
 
 def test_bytes_grow_and_shrink_with_keys_and_values() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     large = WriteEvent(1, Op.SET, b"k" * 100, b"v" * 10_000, 0.0)
     pending.add([large])
     assert 10_100 <= pending.bytes <= 11_500
@@ -100,7 +100,7 @@ def test_bytes_grow_and_shrink_with_keys_and_values() -> None:
 
 
 def test_waiting_until_nothing_is_pending() -> None:
-    pending = Pending()
+    pending = PendingEvents()
     assert pending.wait_until_empty(0)
     pending.add([incr(1)])
     assert not pending.wait_until_empty(0.01)
@@ -117,7 +117,7 @@ steps = st.lists(
 
 @given(steps)
 def test_books_and_index_are_a_simple_model(script: list[tuple[str, int]]) -> None:
-    pending = Pending()
+    pending = PendingEvents()
     waiting: deque[WriteEvent] = deque()
     seq = applied = dead = 0
     for step, count in script:
@@ -143,7 +143,7 @@ def test_books_and_index_are_a_simple_model(script: list[tuple[str, int]]) -> No
 
 
 def test_books_balance_at_every_instant_between_threads() -> None:
-    pending, end = Pending(), threading.Event()
+    pending, end = PendingEvents(), threading.Event()
     gate = threading.Lock()
     waiting: deque[WriteEvent] = deque()
     numbers = iter(range(1, 10**9))

@@ -17,12 +17,15 @@ from typing import Any
 import pytest
 from persistqueue import SQLiteQueue
 
-from cachedesk.engine import cache, database, freshness, log, repair, transaction, worker
-from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.events import Coalesced, Refusal, Row, WriteEvent, coalesce
-from cachedesk.engine.fence import KeyFence
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.witness import Witness
+from cachedesk.core.events import Coalesced, Refusal, Row, WriteEvent, coalesce
+from cachedesk.engine import flush_worker, key_versions, read_path
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.files.data_directory import DataDirectory
+from cachedesk.stores.files.watermarks import Watermarks
+from cachedesk.stores.queue_log import queue_log
+from cachedesk.stores.redis import redis_cache
+from cachedesk.stores.sqlite import sqlite_database, transaction
 
 from . import scenarios, until
 
@@ -34,45 +37,45 @@ def coalesce_ignores_seq(patch: pytest.MonkeyPatch) -> None:
     def apply_again(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
         return coalesce({key: Row(row.value, 0) for key, row in rows.items()}, events)
 
-    patch.setattr(worker, "coalesce", apply_again)
+    patch.setattr(flush_worker, "coalesce", apply_again)
 
 
 def ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    read = log.WriteBehindLog.read
+    read = queue_log.QueueLog.read
 
-    def read_and_ack(self: log.WriteBehindLog, most_events: int) -> tuple[WriteEvent, ...]:
+    def read_and_ack(self: queue_log.QueueLog, most_events: int) -> tuple[WriteEvent, ...]:
         events = read(self, most_events)
         if events:
             self.ack(events[-1].seq)
         return events
 
-    patch.setattr(log.WriteBehindLog, "read", read_and_ack)
-    patch.setattr(log.WriteBehindLog, "rewind", lambda self: None)
+    patch.setattr(queue_log.QueueLog, "read", read_and_ack)
+    patch.setattr(queue_log.QueueLog, "rewind", lambda self: None)
 
 
 def pending_not_rebuilt_at_open(patch: pytest.MonkeyPatch) -> None:
-    add = Pending.add
+    add = PendingEvents.add
 
     def add_new_ones(
-        self: Pending, events: Sequence[WriteEvent], heads: Mapping[bytes, Any] | None = None
+        self: PendingEvents, events: Sequence[WriteEvent], heads: Mapping[bytes, Any] | None = None
     ) -> None:
         if heads is not None:
             add(self, events, heads)
 
-    patch.setattr(Pending, "add", add_new_ones)
+    patch.setattr(PendingEvents, "add", add_new_ones)
 
 
 def row_id_as_event_id(patch: pytest.MonkeyPatch) -> None:
-    read = log.WriteBehindLog.read
+    read = queue_log.QueueLog.read
     row_ids = itertools.count(1)
 
-    def read_numbered(self: log.WriteBehindLog, most_events: int) -> tuple[WriteEvent, ...]:
+    def read_numbered(self: queue_log.QueueLog, most_events: int) -> tuple[WriteEvent, ...]:
         return tuple(
             WriteEvent(next(row_ids), event.op, event.key, event.arg, event.at)
             for event in read(self, most_events)
         )
 
-    patch.setattr(log.WriteBehindLog, "read", read_numbered)
+    patch.setattr(queue_log.QueueLog, "read", read_numbered)
 
 
 def log_as_persist_queue_opens_it(patch: pytest.MonkeyPatch) -> None:
@@ -81,18 +84,18 @@ def log_as_persist_queue_opens_it(patch: pytest.MonkeyPatch) -> None:
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    patch.setattr(log.DurableQueue, "_new_db_connection", connect)
+    patch.setattr(queue_log.DurableQueue, "_new_db_connection", connect)
 
 
 def database_at_normal(patch: pytest.MonkeyPatch) -> None:
-    open_writer = database.Database._open_writer
+    open_writer = sqlite_database.SqliteDatabase._open_writer
 
-    def open_hasty_writer(self: database.Database) -> sqlite3.Connection:
+    def open_hasty_writer(self: sqlite_database.SqliteDatabase) -> sqlite3.Connection:
         connection = open_writer(self)
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    patch.setattr(database.Database, "_open_writer", open_hasty_writer)
+    patch.setattr(sqlite_database.SqliteDatabase, "_open_writer", open_hasty_writer)
 
 
 def no_lock_on_the_directory(patch: pytest.MonkeyPatch) -> None:
@@ -100,54 +103,58 @@ def no_lock_on_the_directory(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_witness_of_the_log(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Witness, "note_log", lambda self, seq: None)
+    patch.setattr(Watermarks, "note_log", lambda self, seq: None)
 
 
 def write_through_ignores_what_is_pending(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Pending, "events_of", lambda self, keys: [])
+    patch.setattr(PendingEvents, "events_of", lambda self, keys: [])
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def pass_by(self: KeyFence, keys: object, deadline: float) -> Iterator[None]:
+    def pass_by(self: KeyLocks, keys: object, deadline: float) -> Iterator[None]:
         yield
 
-    patch.setattr(KeyFence, "alone", pass_by)
-    patch.setattr(KeyFence, "shared", pass_by)
+    patch.setattr(KeyLocks, "alone", pass_by)
+    patch.setattr(KeyLocks, "shared", pass_by)
 
 
 def row_read_before_the_overlay(patch: pytest.MonkeyPatch) -> None:
-    def load(self: repair.Reader, keys: Sequence[bytes]) -> dict[bytes, repair.Read]:
+    def load(self: read_path.ReadPath, keys: Sequence[bytes]) -> dict[bytes, read_path.Read]:
         rows = self._database.read_many(keys)
         self._reach("repair.overlay.after")
         overlays = {key: self._pending.events(key) for key in keys}
         return {
-            key: repair._read(rows.get(key, repair.NO_ROW), events)
+            key: read_path._read(rows.get(key, read_path.NO_ROW), events)
             for key, events in overlays.items()
         }
 
-    patch.setattr(repair.Reader, "_load", load)
+    patch.setattr(read_path.ReadPath, "_load", load)
 
 
 def fill_without_a_look_at_the_version(patch: pytest.MonkeyPatch) -> None:
-    def fill(self: freshness.Versions, versions: Mapping[bytes, int], put: Any) -> list[bytes]:
+    def fill(
+        self: key_versions.KeyVersions, versions: Mapping[bytes, int], put: Any
+    ) -> list[bytes]:
         put(list(versions))
         return list(versions)
 
-    patch.setattr(freshness.Versions, "fill", fill)
+    patch.setattr(key_versions.KeyVersions, "fill", fill)
 
 
 def write_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(freshness.Versions, "bump", lambda self, keys: None)
+    patch.setattr(key_versions.KeyVersions, "bump", lambda self, keys: None)
 
 
 def doubtful_keys_are_not_dropped(patch: pytest.MonkeyPatch) -> None:
-    doubt = cache.Cache.doubt
-    patch.setattr(cache.Cache, "doubt", lambda self, keys, reason: doubt(self, (), reason))
+    doubt = redis_cache.RedisCache.doubt
+    patch.setattr(
+        redis_cache.RedisCache, "doubt", lambda self, keys, reason: doubt(self, (), reason)
+    )
 
 
 def any_server_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cache, "run_id_of", lambda wire: b"the one and only")
+    patch.setattr(redis_cache, "run_id_of", lambda wire: b"the one and only")
 
 
 def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from cachedesk.engine.cache import Cache
-from cachedesk.engine.commands import PauseWorker, ResumeWorker
-from cachedesk.engine.database import Database
-from cachedesk.engine.decisions import Decisions
-from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.letters import Letters
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.settings import DatabaseSettings, Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
-from cachedesk.engine.transaction import Transaction
-from cachedesk.engine.vault import Vault
+from cachedesk.core.commands import PauseWorker, ResumeWorker
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
+from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.poison.decisions import Decisions
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.embedded.durable_state import DurableState
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
+from cachedesk.stores.sqlite.transaction import Transaction
 
 from . import poison, scenarios
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, held_at, running
@@ -156,24 +156,24 @@ def a_replay_is_the_letter_or_the_write(directory: Path) -> None:
 
 def attempts_in_memory_only(patch: pytest.MonkeyPatch) -> None:
     memory: dict[int, int] = {}
-    opened = Database.__init__
+    opened = SqliteDatabase.__init__
 
-    def open_afresh(self: Database, path: Path) -> None:
+    def open_afresh(self: SqliteDatabase, path: Path) -> None:
         memory.clear()
         opened(self, path)
 
-    patch.setattr(Database, "__init__", open_afresh)
+    patch.setattr(SqliteDatabase, "__init__", open_afresh)
     patch.setattr(Transaction, "attempts", lambda self, seqs: dict(memory))
     patch.setattr(Transaction, "count_attempts", lambda self, counted: memory.update(counted))
 
 
 def buried_but_left_in_redis(patch: pytest.MonkeyPatch) -> None:
-    put = Cache.put
+    put = RedisCache.put
 
-    def put_values(self: Cache, values: Mapping[bytes, bytes | None]) -> None:
+    def put_values(self: RedisCache, values: Mapping[bytes, bytes | None]) -> None:
         put(self, {key: value for key, value in values.items() if value is not None})
 
-    patch.setattr(Cache, "put", put_values)
+    patch.setattr(RedisCache, "put", put_values)
 
 
 def buried_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
@@ -188,24 +188,24 @@ def buried_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def heads_keep_what_was_buried(patch: pytest.MonkeyPatch) -> None:
-    settle = Pending.settle
+    settle = PendingEvents.settle
 
-    def settle_and_know(self: Pending, *arguments: Any) -> int:
+    def settle_and_know(self: PendingEvents, *arguments: Any) -> int:
         known = {key: (queue.head, queue.head_known) for key, queue in self._queues.items()}
         settled = settle(self, *arguments)
         for key, queue in self._queues.items():
             queue.head, queue.head_known = known[key]
         return settled
 
-    patch.setattr(Pending, "settle", settle_and_know)
+    patch.setattr(PendingEvents, "settle", settle_and_know)
 
 
 def the_dead_are_pending_again_at_open(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Vault, "_undecided", lambda self, events: events)
+    patch.setattr(DurableState, "_undecided", lambda self, events: events)
 
 
 def letters_taken_before_the_ack(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Letters, "_wait_until_acked", lambda self, seq, deadline: None)
+    patch.setattr(DeadLetterAdmin, "_wait_until_acked", lambda self, seq, deadline: None)
 
 
 def letter_taken_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:

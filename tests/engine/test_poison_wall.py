@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import worker
-from cachedesk.engine.blocked import BlockedKeys
-from cachedesk.engine.careless.again import coalesce_again
-from cachedesk.engine.commands import PauseWorker, ResumeWorker, StepWorker
-from cachedesk.engine.events import WriteEvent
-from cachedesk.engine.isolation import Isolation
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.snapshot import Books
-from cachedesk.engine.stack import Stack
+from cachedesk.chaos.ablations.apply_twice import coalesce_again
+from cachedesk.core.commands import PauseWorker, ResumeWorker, StepWorker
+from cachedesk.core.events import WriteEvent
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.core.snapshot import Books
+from cachedesk.engine import flush_worker
+from cachedesk.engine.poison.blocked_keys import BlockedKeys
+from cachedesk.engine.poison.isolation import Isolation
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.queue_log.queue_log import QueueLog
 
 from . import poison, scenarios
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, held_at, running
@@ -35,14 +35,14 @@ SUM = (
 
 def trying(attempts: int, batch_events: int, retry_seconds: float = 0.01) -> Settings:
     """Flush at once, in batches of this size, and bury after so many attempts."""
-    worker = WorkerSettings(
+    flush_worker = WorkerSettings(
         batch_events=batch_events,
         batch_age_seconds=0.0,
         retry_seconds=retry_seconds,
         retry_max_seconds=max(2.0, retry_seconds),
         max_attempts=attempts,
     )
-    return Settings(worker=worker)
+    return Settings(worker=flush_worker)
 
 
 def undecided(batch_events: int) -> Settings:
@@ -207,12 +207,12 @@ def what_follows_a_refused_event_waits_for_it(directory: Path) -> None:
 
 def no_further_than_sixteen_batches(patch: pytest.MonkeyPatch) -> None:
     """While something is undecided, the worker looks no further ahead than this."""
-    read = WriteBehindLog.read
+    read = QueueLog.read
 
-    def read_near(self: WriteBehindLog, most: int) -> tuple[WriteEvent, ...]:
+    def read_near(self: QueueLog, most: int) -> tuple[WriteEvent, ...]:
         return () if self.waiting - self.unread >= 16 * 5 else read(self, most)
 
-    patch.setattr(WriteBehindLog, "read", read_near)
+    patch.setattr(QueueLog, "read", read_near)
 
 
 def acked_past_what_is_undecided(patch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def acked_past_what_is_undecided(patch: pytest.MonkeyPatch) -> None:
 
 
 def applied_again_when_delivered_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(worker, "coalesce", coalesce_again)
+    patch.setattr(flush_worker, "coalesce", coalesce_again)
 
 
 def later_events_pass_the_refused_one(patch: pytest.MonkeyPatch) -> None:

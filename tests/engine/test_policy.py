@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.policy import Policy, PolicyTable, as_policy, glob
-from cachedesk.engine.settings import DEFAULT_POLICIES
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.policy import Policy, PolicyTable, as_policy, glob
+from cachedesk.core.settings import DEFAULT_POLICIES
 
 THROUGH, BEHIND = Policy.WRITE_THROUGH, Policy.WRITE_BEHIND
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.metrics import Metrics, Path
-from cachedesk.engine.prefixes import _MOST_TRACKED, REST, PrefixRates
-from cachedesk.engine.snapshot import PrefixRate
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.snapshot import PrefixRate
+from cachedesk.observe.metrics import Metrics, Path
+from cachedesk.observe.prefix_rates import _MOST_TRACKED, REST, PrefixRates
+from cachedesk.stack.stack import Stack
 
 
 def test_a_prefix_goes_up_to_its_first_colon() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.printable import printable, safe
+from cachedesk.core.printable import printable, safe
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import cachedesk
-from cachedesk.engine.commands import EvictKey, Inject
-from cachedesk.engine.errors import Closed, InvalidKey, Unavailable
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.repair import Read, ReadSource
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import EvictKey, Inject
+from cachedesk.core.errors import Closed, InvalidKey, Unavailable
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.engine.read_path import Read, ReadSource
+from cachedesk.stack.stack import Stack
 
 from . import scenarios
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at, waiting_readers

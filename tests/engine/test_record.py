@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.errors import Damaged
-from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, Op, WriteEvent
-from cachedesk.engine.record import Record, decode, encode
+from cachedesk.core.errors import Damaged
+from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN, Op, WriteEvent
+from cachedesk.stores.queue_log.record import Record, decode, encode
 
 moments = st.floats(0, 1e10, allow_nan=False)
 numbers = st.integers(1, COUNTER_MAX)

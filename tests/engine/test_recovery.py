@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.errors import DataDirectoryError, InUse
-from cachedesk.engine.events import Op, change
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import DataDirectoryError, InUse
+from cachedesk.core.events import Op, change
+from cachedesk.core.failpoints import POINTS
+from cachedesk.stack.stack import Stack
 from tests.forked import Forked
 
 from . import scenarios, victim

@@ -15,12 +15,12 @@ import msgspec
 import psutil
 import pytest
 
-from cachedesk.engine import parent_death, redis_keeper, redis_server
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.redis_server import RedisServer, executable
-from cachedesk.engine.redis_wire import RedisWire
-from cachedesk.engine.settings import RedisSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.settings import RedisSettings
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis import parent_death, server_process, supervisor
+from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.server_process import RedisServer, executable
 
 from .scenarios import running, wait_until_admitted
 from .until import until
@@ -33,13 +33,13 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     server.close()
 
 
-def connect(server: RedisServer) -> RedisWire:
+def connect(server: RedisServer) -> RedisConnection:
     """Return a connection to the server, which may have been started just now."""
-    wires: list[RedisWire] = []
+    wires: list[RedisConnection] = []
 
     def try_it() -> bool:
         try:
-            wires.append(RedisWire(server.socket_path, 5.0))
+            wires.append(RedisConnection(server.socket_path, 5.0))
         except Exception:  # noqa: BLE001 - whatever fails before it listens
             return False
         return True
@@ -254,7 +254,7 @@ def test_it_dies_with_its_parent(tmp_path: Path, way: str) -> None:
     other_way = "" if way == "setpriv" else "parent_death._setpriv = lambda: ()\n"
     script = (
         f"import sys\nfrom cachedesk.engine import parent_death\n{other_way}"
-        "from cachedesk.engine.stack import Stack\nstack = Stack(sys.argv[1])\n"
+        "from cachedesk.stack.stack import Stack\nstack = Stack(sys.argv[1])\n"
         "print(stack.snapshot().redis.pid, flush=True)\ninput()\n"
     )
     parent = subprocess.Popen(
@@ -335,8 +335,10 @@ def test_without_a_server_the_stack_works(tmp_path: Path, monkeypatch: pytest.Mo
     broken = tmp_path / "redis-server"
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr("cachedesk.engine.redis_server.executable", lambda: str(broken))
-    monkeypatch.setattr("cachedesk.engine.redis_keeper.RedisKeeper.wait_until_tried", _no_wait)
+    monkeypatch.setattr("cachedesk.stores.redis.server_process.executable", lambda: str(broken))
+    monkeypatch.setattr(
+        "cachedesk.stores.redis.supervisor.RedisSupervisor.wait_until_tried", _no_wait
+    )
     with running(tmp_path / "data") as stack:
         assert stack.layer.incr("views:1") == 1
         stack.layer.set("order:1", b"x")
@@ -355,11 +357,11 @@ def test_a_server_that_starts_slowly_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a busy machine each would be slow: killed for it, none would ever be used."""
-    monkeypatch.setattr(redis_keeper, "_HANG_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor, "_HANG_SECONDS", 0.2)
     program = tmp_path / "slow-redis-server"
     program.write_text(f'#!/bin/sh\nsleep 1\nexec {executable()} "$@"\n')
     program.chmod(0o700)
-    monkeypatch.setattr(redis_server, "executable", lambda: str(program))
+    monkeypatch.setattr(server_process, "executable", lambda: str(program))
     with running(tmp_path / "data") as stack:
         wait_until_admitted(stack)
         assert stack.snapshot().redis.restarts == 0

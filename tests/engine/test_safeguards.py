@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cachedesk
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     EvictKey,
     Inject,
     PauseWorker,
@@ -17,12 +17,12 @@ from cachedesk.engine.commands import (
     SetSafeguard,
     StepWorker,
 )
-from cachedesk.engine.errors import ConfigError, Unavailable
-from cachedesk.engine.events import WriteEvent
-from cachedesk.engine.repair import ReadSource
-from cachedesk.engine.safeguards import NAMES, TITLES, WITHOUT, Safeguards
-from cachedesk.engine.stack import Stack
-from cachedesk.engine.writes import Level
+from cachedesk.core.errors import ConfigError, Unavailable
+from cachedesk.core.events import WriteEvent
+from cachedesk.core.safeguards import NAMES, TITLES, WITHOUT, Safeguards
+from cachedesk.core.writes import Level
+from cachedesk.engine.read_path import ReadSource
+from cachedesk.stack.stack import Stack
 
 from .scenarios import PATIENT
 from .until import Task, until
@@ -123,7 +123,7 @@ def test_switching_the_log_on_saves_what_is_dirty_first(stack: Stack) -> None:
 def test_the_log_cannot_be_switched_while_the_database_is_locked(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cachedesk.engine.switchboard._SECONDS", 0.2)
+    monkeypatch.setattr("cachedesk.chaos.safeguard_switches._SECONDS", 0.2)
     stack.layer.incr("views:1")
     stack.perform(Inject("database.lock"))
     with pytest.raises(Unavailable, match="cannot be switched off"):

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import CacheError
-from cachedesk.engine.redis_wire import RedisWire
-from cachedesk.engine.socket_folder import (
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import CacheError
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.socket_folder import (
     SOCKET_NAME,
     SocketFolder,
     _is_served,
     remove_abandoned,
 )
-from cachedesk.engine.stack import Stack
 
 from .scenarios import running, wait_until_admitted
 from .until import until
@@ -95,9 +95,9 @@ def test_a_socket_that_was_replaced_under_a_running_server_is_not_spoken_to(stac
 
 def test_a_connection_says_which_program_it_met(tmp_path: Path) -> None:
     with impostor(tmp_path / "s"):
-        RedisWire(str(tmp_path / "s"), 5.0, 0, os.getpid()).close()
+        RedisConnection(str(tmp_path / "s"), 5.0, 0, os.getpid()).close()
         with pytest.raises(CacheError, match=rf"another program \(process {os.getpid()},"):
-            RedisWire(str(tmp_path / "s"), 5.0, 0, os.getpid() + 1)
+            RedisConnection(str(tmp_path / "s"), 5.0, 0, os.getpid() + 1)
 
 
 def made() -> SocketFolder:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from cachedesk.engine.commands import PauseWorker
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import PauseWorker
+from cachedesk.stack.stack import Stack
 
 
 def test_the_books_and_the_log_are_of_one_instant_while_writes_go_on(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     Command,
     EvictAll,
     Heal,
@@ -23,9 +23,9 @@ from cachedesk.engine.commands import (
     ResumeWorker,
     StepWorker,
 )
-from cachedesk.engine.errors import NotACounter, Unavailable
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import NotACounter, Unavailable
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.stack.stack import Stack
 
 from .scenarios import BEHIND, THROUGH, running, wait_until_admitted
 from .until import Task, until

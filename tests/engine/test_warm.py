@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine import admission
-from cachedesk.engine.repair import ReadSource
-from cachedesk.engine.settings import RedisSettings, Settings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.settings import RedisSettings, Settings
+from cachedesk.engine.read_path import ReadSource
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis import admission
 
 from .scenarios import wait_until_admitted
 from .until import Task, until
@@ -152,7 +152,7 @@ def test_what_was_written_while_redis_was_elsewhere_counts(open_stack: OpenStack
 def test_a_killed_process_finds_its_snapshot_again(open_stack: OpenStack, tmp_path: Path) -> None:
     script = (
         "import os, signal, sys\n"
-        "from cachedesk.engine.stack import Stack\n"
+        "from cachedesk.stack.stack import Stack\n"
         "from tests.engine.test_warm import WARM, filled\n"
         "stack = filled(Stack(sys.argv[1], WARM))\n"
         "stack._cache.save()\n"

@@ -8,19 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import (
-    Heal,
-    Inject,
-    PauseWorker,
-    ResumeWorker,
-    SetBatch,
-    StepWorker,
-)
-from cachedesk.engine.errors import CachedeskError, Unavailable
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.snapshot import Health
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject, PauseWorker, ResumeWorker, SetBatch, StepWorker
+from cachedesk.core.errors import CachedeskError, Unavailable
+from cachedesk.core.failpoints import POINTS
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.core.snapshot import Health
+from cachedesk.stack.stack import Stack
 
 from . import scenarios
 from .scenarios import PATIENT, THROUGH

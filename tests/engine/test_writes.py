@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.commands import EvictKey
-from cachedesk.engine.errors import (
+from cachedesk.core.commands import EvictKey
+from cachedesk.core.errors import (
     ConfigError,
     CounterOverflow,
     InvalidKey,
     InvalidValue,
     NotACounter,
 )
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.stack import Stack
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.stack.stack import Stack
 
 from . import scenarios
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at

@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cachedesk.engine.settings import DatabaseSettings, RedisSettings, Settings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.settings import DatabaseSettings, RedisSettings, Settings
+from cachedesk.stack.stack import Stack
 
 PATIENCE_SECONDS = 60.0
 """How long a condition is waited for: a limit for what never comes, not for what is slow."""

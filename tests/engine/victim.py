@@ -53,9 +53,9 @@ def work(cache: object, account: mmap.mmap, seed: int, thread: int) -> None:
 
 def main(data: str, account_path: str, seed: int, points: str, boot: str) -> None:
     """Open the stack, arm, and write until the end comes."""
-    from cachedesk.engine.failpoints import Failpoints
-    from cachedesk.engine.settings import Settings, WorkerSettings
-    from cachedesk.engine.stack import Stack
+    from cachedesk.core.failpoints import Failpoints
+    from cachedesk.core.settings import Settings, WorkerSettings
+    from cachedesk.stack.stack import Stack
 
     with Path(account_path).open("r+b") as file:
         account = mmap.mmap(file.fileno(), SIZE)

@@ -13,7 +13,7 @@ import pytest
 from cli.conftest import cachedesk, warm  # noqa: F401 - fixtures
 from engine.scenarios import PATIENT, THROUGH, copy_as_after_a_kill, running
 
-from cachedesk.engine.stack import Stack
+from cachedesk.stack.stack import Stack
 
 LIMIT_SECONDS = 120
 

@@ -13,17 +13,17 @@ from engine.scenarios import PATIENT, THROUGH, copy_as_after_a_kill, running
 from engine.until import until
 
 import cachedesk
-from cachedesk.engine import clock
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.settings import Settings
-from cachedesk.engine.snapshot import Snapshot
-from cachedesk.engine.stack import Stack
-from cachedesk.lab.driver import Load
-from cachedesk.lab.report import Report
-from cachedesk.lab.runs import run_session
-from cachedesk.lab.schedule import planned
-from cachedesk.lab.session import Session
-from cachedesk.lab.traffic import WorkloadTraffic
+from cachedesk.core import clock
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.settings import Settings
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.runs import run_session
+from cachedesk.lab.run.schedule import planned
+from cachedesk.lab.run.session import Session
+from cachedesk.stack.stack import Stack
 
 from .cases import truth
 from .conftest import Good

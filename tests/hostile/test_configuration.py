@@ -13,8 +13,8 @@ from cli.conftest import Command
 
 import cachedesk
 from cachedesk.config import load
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.settings import (
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.settings import (
     DatabaseSettings,
     LogSettings,
     RedisSettings,

@@ -12,9 +12,9 @@ import pytest
 from engine.scenarios import PATIENT, running
 
 import cachedesk
-from cachedesk.engine.errors import Damaged
-from cachedesk.engine.stack import Stack
-from cachedesk.engine.wal_file import numbers_in, read_wal
+from cachedesk.core.errors import Damaged
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.files.wal_file import numbers_in, read_wal
 
 from .cases import check_refusal, refused, truth
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from engine.scenarios import BEHIND, THROUGH, running
 
-from cachedesk.engine.errors import CounterOverflow, InvalidValue, NotACounter
-from cachedesk.engine.layer import CacheLayer
+from cachedesk.core.errors import CounterOverflow, InvalidValue, NotACounter
+from cachedesk.engine.cache_layer import CacheLayer
 
 from .cases import check_message, each
 

@@ -14,9 +14,9 @@ import pytest
 from engine.scenarios import BEHIND, PATIENT, THROUGH, copy_as_after_a_kill, running
 
 import cachedesk
-from cachedesk.engine.errors import Damaged, DataDirectoryError, Unavailable
-from cachedesk.engine.schema import SCHEMA_VERSION
-from cachedesk.engine.settings import DatabaseSettings, Settings
+from cachedesk.core.errors import Damaged, DataDirectoryError, Unavailable
+from cachedesk.core.settings import DatabaseSettings, Settings
+from cachedesk.stores.sqlite.schema import SCHEMA_VERSION
 
 from .cases import Prepare, Refused, Served, check_refusal, digest, each, refused, sql, truth
 from .conftest import Good

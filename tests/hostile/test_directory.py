@@ -14,7 +14,7 @@ from cli.conftest import Command
 from engine.scenarios import PATIENT, running
 
 import cachedesk
-from cachedesk.engine.errors import DataDirectoryError
+from cachedesk.core.errors import DataDirectoryError
 
 from .cases import check_message, check_refusal, digest, each, refused, truth
 from .conftest import Good

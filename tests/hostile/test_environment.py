@@ -18,9 +18,9 @@ import pytest
 from engine.scenarios import running, wait_until_admitted
 from engine.until import until
 
-from cachedesk.chosen import chosen_failpoints
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import ConfigError
+from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import ConfigError
 
 from .cases import check_message, digest, each
 from .conftest import Good

@@ -11,9 +11,9 @@ from pathlib import Path
 from engine.scenarios import BEHIND, THROUGH, running
 from engine.until import until
 
-from cachedesk.engine.errors import OutcomeUnknown, Unavailable
-from cachedesk.engine.snapshot import Health
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import OutcomeUnknown, Unavailable
+from cachedesk.core.snapshot import Health
+from cachedesk.stack.stack import Stack
 
 from .cases import each, truth
 

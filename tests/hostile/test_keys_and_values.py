@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from engine.scenarios import BEHIND, THROUGH, running
 
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import CachedeskError, ConfigError, InvalidKey, InvalidValue
-from cachedesk.engine.events import MAX_VALUE_BYTES
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import CachedeskError, ConfigError, InvalidKey, InvalidValue
+from cachedesk.core.events import MAX_VALUE_BYTES
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.stack.stack import Stack
 
 from .cases import check_message, each
 

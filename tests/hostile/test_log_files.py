@@ -15,10 +15,10 @@ from engine.scenarios import PATIENT, copy_as_after_a_kill, running
 from engine.test_record import sealed
 
 import cachedesk
-from cachedesk.engine import witness
-from cachedesk.engine.errors import Damaged, DataDirectoryError
-from cachedesk.engine.events import COUNTER_MAX, MAX_KEY_BYTES, Op, WriteEvent
-from cachedesk.engine.record import encode
+from cachedesk.core.errors import Damaged, DataDirectoryError
+from cachedesk.core.events import COUNTER_MAX, MAX_KEY_BYTES, Op, WriteEvent
+from cachedesk.stores.files import watermarks
+from cachedesk.stores.queue_log.record import encode
 
 from .cases import (
     Prepare,
@@ -60,7 +60,7 @@ def body(*parts: object) -> Prepare:
     """A record with a right checksum and any form; ``EPOCH`` stands for the right one."""
 
     def prepare(data: Path) -> None:
-        epoch = witness.testimony(data / "log" / "witness").epoch
+        epoch = watermarks.read_watermarks(data / "log" / "witness").epoch
         form = [epoch if part == "EPOCH" else part for part in parts]
         put_record(data, MIDDLE, sealed(msgspec.msgpack.encode(form)))
 
@@ -241,7 +241,7 @@ def test_a_witness_of_the_first_version_is_taken_on(now: Path, good: Good) -> No
     sql(now / "cachedesk.db", "DELETE FROM meta WHERE name='openings'")
     for _ in range(2):
         assert truth(now) == good.truth
-    assert witness.testimony(now / "log" / "witness").openings == 2
+    assert watermarks.read_watermarks(now / "log" / "witness").openings == 2
 
 
 Restore = Callable[[Path, Path], object]

@@ -14,7 +14,7 @@ import pytest
 from engine.scenarios import PATIENT, running
 
 import cachedesk
-from cachedesk.engine.errors import DataDirectoryError
+from cachedesk.core.errors import DataDirectoryError
 
 from .cases import Refused, check_refusal, digest, each, refused, truth
 from .conftest import Good

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from engine.scenarios import PATIENT, running
 
-from cachedesk.engine.errors import Damaged, DataDirectoryError
-from cachedesk.lab.inspect import recover_directory
+from cachedesk.admin.inspection import recover_directory
+from cachedesk.core.errors import Damaged, DataDirectoryError
 
 from .cases import digest, truth
 from .conftest import Good

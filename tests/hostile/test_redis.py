@@ -26,10 +26,10 @@ from engine.scenarios import (
     running,
 )
 
-from cachedesk.engine.errors import CacheError, DataDirectoryError
-from cachedesk.engine.redis_server import RedisServer
-from cachedesk.engine.settings import RedisSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import CacheError, DataDirectoryError
+from cachedesk.core.settings import RedisSettings
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis.server_process import RedisServer
 
 from .cases import check_message, each
 
@@ -200,7 +200,7 @@ def test_a_server_that_does_not_serve_costs_speed_only(
     server = tmp_path / "redis-server"
     server.write_text(program)
     server.chmod(0o755)
-    monkeypatch.setattr("cachedesk.engine.redis_server.executable", lambda: str(server))
+    monkeypatch.setattr("cachedesk.stores.redis.server_process.executable", lambda: str(server))
     with running(tmp_path / "data") as stack:
         stack.layer.write_many([("set", KEY, b"paid"), ("incr", "views:1", 5)])
         assert stack.layer.get_many([KEY, "views:1"]) == [b"paid", b"5"]

@@ -9,8 +9,8 @@ import pytest
 from engine.scenarios import running
 
 import cachedesk
-from cachedesk.engine.errors import OtherVersion
-from cachedesk.engine.failpoints import Failpoints
+from cachedesk.core.errors import OtherVersion
+from cachedesk.core.failpoints import Failpoints
 
 from .cases import check_message, digest, truth
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cachedesk.lab.bench import dead_one
+from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Rival
 from cachedesk.lab.bench.engines import Engines
+from cachedesk.lab.bench.fixtures import Stuff
 from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import open_peers
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy, dropped_in_parts
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.server import RivalsServer
-from cachedesk.lab.bench.stuff import Stuff
-from cachedesk.lab.bench.works import WORKS
+from cachedesk.lab.bench.workloads import WORKS
 from tests.engine.until import unhurried
 
 BARE = "bare socket"
@@ -122,8 +122,8 @@ def place(rival: Rival, folder: Path, redis: ByRedisPy) -> Place:
 def opened(folder: Path) -> Iterator[Arena]:
     """Open everybody in ``folder`` as the bench opens them."""
     with ExitStack() as leaving:
-        dead = dead_one.make(folder, EVENTS)
-        leaving.callback(dead_one.clear_up, dead)
+        dead = crashed_directory.make(folder, EVENTS)
+        leaving.callback(crashed_directory.clear_up, dead)
         ours = Ours(folder, EFFORT, dead, unhurried())
         leaving.callback(ours.close)
         # It reads the cache too, and its reads would be counted.

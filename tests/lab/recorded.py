@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from cachedesk.engine.snapshot import Books, Event, EventKind, HotKey, Mark, Snapshot, Tick
-from cachedesk.lab.recording.delta import Packer
-from cachedesk.lab.recording.frames import MAGIC, Kind, frame_bytes
-from cachedesk.lab.recording.recorder import Header
+from cachedesk.core.snapshot import Books, Event, EventKind, HotKey, Mark, Snapshot, Tick
+from cachedesk.recording.delta import Packer
+from cachedesk.recording.frames import MAGIC, Kind, frame_bytes
+from cachedesk.recording.recorder import Header
 
 BEGAN_AT = 1_754_049_600.0
 

@@ -15,18 +15,18 @@ import pytest
 from cachedesk.lab.bench import rounds
 from cachedesk.lab.bench.bench import BARE, Bench
 from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Result, Row, Work, by_turns
+from cachedesk.lab.bench.fixtures import CALLERS, MANY
 from cachedesk.lab.bench.machine import in_a_line, machine, warning
 from cachedesk.lab.bench.peers import MODULES, missing
 from cachedesk.lab.bench.progress import silent
 from cachedesk.lab.bench.rounds import FULL, QUICK, Effort, contest, steps
-from cachedesk.lab.bench.stuff import CALLERS, MANY
 from cachedesk.lab.bench.table import NOTHING, as_json, cells, lines, notes, others
-from cachedesk.lab.bench.works import MIXED, WORKS
-from cachedesk.lab.publish.bench import bench_paper
-from cachedesk.lab.publish.file import as_json as paper_as_json
-from cachedesk.lab.publish.html import as_html
-from cachedesk.lab.publish.markdown import as_markdown
-from cachedesk.lab.publish.paper import Origin, Table, Tone
+from cachedesk.lab.bench.workloads import MIXED, WORKS
+from cachedesk.reports.bench import bench_paper
+from cachedesk.reports.document import Origin, Table, Tone
+from cachedesk.reports.file import as_json as paper_as_json
+from cachedesk.reports.html import as_html
+from cachedesk.reports.markdown import as_markdown
 
 RACE = Work("race", "a race", "as fast as it goes", 0.9, "step")
 HEAVY = Work("heavy", "a heavy one", "lifting it", 0.5)

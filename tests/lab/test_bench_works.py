@@ -17,14 +17,13 @@ import psutil
 import pytest
 from engine.until import until
 
-from cachedesk.engine import record
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import CacheError, Unavailable
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
-from cachedesk.lab.bench import dead_one
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import CacheError, Unavailable
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import LIMIT, OURS, Rival
 from cachedesk.lab.bench.engines import Engines
+from cachedesk.lab.bench.fixtures import CALLERS, MANY, VALUE_BYTES, drawn
 from cachedesk.lab.bench.peers import MODULES, open_peers
 from cachedesk.lab.bench.redis_calls import (
     ByBareSocket,
@@ -32,12 +31,8 @@ from cachedesk.lab.bench.redis_calls import (
     RedisCalls,
     dropped_in_parts,
 )
-from cachedesk.lab.bench.stuff import (
-    CALLERS,
-    MANY,
-    VALUE_BYTES,
-    drawn,
-)
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.queue_log import record
 from tests.lab.arena import BARE, DOES, EFFORT, EVENTS, LATER, Arena, Place, opened
 
 pytestmark = pytest.mark.slow
@@ -297,7 +292,7 @@ def test_both_ways_to_call_redis_do_the_same(
 
 def killed_with(events: int) -> list[bytes]:
     """Return the keys that a stack was adding one to, until it was killed."""
-    return [dead_one.KEYS[0], *drawn(dead_one.KEYS, events - 1)]
+    return [crashed_directory.KEYS[0], *drawn(crashed_directory.KEYS, events - 1)]
 
 
 @pytest.fixture
@@ -313,8 +308,8 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_stack_that_was_killed_has_exactly_so_many_pending(
     scratch: Path, tmp_path: Path, events: int
 ) -> None:
-    data = dead_one.make(tmp_path, events)
-    assert dead_one.pending_in(data) == events
+    data = crashed_directory.make(tmp_path, events)
+    assert crashed_directory.pending_in(data) == events
     # What the server of the dead listened at.
     assert len(list(scratch.iterdir())) == 1
     stack = Stack(data, NEVER)
@@ -332,17 +327,17 @@ def test_a_stack_that_was_killed_has_exactly_so_many_pending(
 def test_clearing_up_leaves_nothing_among_the_temporary_files(
     scratch: Path, tmp_path: Path
 ) -> None:
-    data = dead_one.make(tmp_path, 50)
+    data = crashed_directory.make(tmp_path, 50)
     shutil.copytree(data, tmp_path / "copy")
     assert os.listdir(scratch) != []
-    dead_one.clear_up(data)
+    crashed_directory.clear_up(data)
     assert os.listdir(scratch) == []
 
 
 def test_a_stack_that_cannot_even_open_was_not_killed(tmp_path: Path) -> None:
     (tmp_path / "dead").write_text("a file is no data directory")
     with pytest.raises(RuntimeError, match="ended otherwise"):
-        dead_one.make(tmp_path, 10)
+        crashed_directory.make(tmp_path, 10)
 
 
 def test_who_closes_leaves_no_file_open(arena: Arena, tmp_path: Path) -> None:

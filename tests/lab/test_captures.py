@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import Ways, check
 from cachedesk.lab.trace.monitor import Capture, is_reply
 from cachedesk.lab.trace.reading import Reading

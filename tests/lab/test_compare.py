@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.settings import Settings
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.settings import Settings
 from cachedesk.lab.compare.comparing import Comparison, compare
 from cachedesk.lab.compare.table import as_json, lines
 from cachedesk.lab.compare.varying import variants
-from cachedesk.lab.driver import Load
-from cachedesk.lab.publish.comparison import comparison_paper, hit_rate_chart
-from cachedesk.lab.publish.file import publish
-from cachedesk.lab.publish.origin import origin
-from cachedesk.lab.schedule import planned
-from cachedesk.lab.traffic import WorkloadTraffic
-from cachedesk.lab.watch import Watch, wait
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run.schedule import planned
+from cachedesk.lab.run.watch import Watch, wait
+from cachedesk.reports.comparison import comparison_paper, hit_rate_chart
+from cachedesk.reports.file import publish
+from cachedesk.reports.origin import origin
 
 LOAD = Load(clients=2, ops=1500)
 

@@ -15,9 +15,9 @@ import pytest
 
 from cachedesk.lab.compare.comparing import compare
 from cachedesk.lab.compare.varying import variants
-from cachedesk.lab.driver import Load
-from cachedesk.lab.operations import Operation, Verb
-from cachedesk.lab.watch import wait
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.run.watch import wait
 from tests.engine.until import unhurried
 
 pytestmark = pytest.mark.slow

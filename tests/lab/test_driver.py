@@ -9,16 +9,16 @@ from typing import cast
 
 import pytest
 
-from cachedesk.engine.errors import Closed, NotACounter, OutcomeUnknown, Unavailable
-from cachedesk.engine.layer import CacheLayer
-from cachedesk.engine.policy import Policy
-from cachedesk.engine.repair import Read, ReadSource
-from cachedesk.engine.writes import Level, Receipt
-from cachedesk.lab import client
-from cachedesk.lab.client import GaveUp, Site
-from cachedesk.lab.driver import Driver, Load
-from cachedesk.lab.ledger import Ledger
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.core.errors import Closed, NotACounter, OutcomeUnknown, Unavailable
+from cachedesk.core.policy import Policy
+from cachedesk.core.writes import Level, Receipt
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.engine.read_path import Read, ReadSource
+from cachedesk.lab.judge.ledger import Ledger
+from cachedesk.lab.load import client
+from cachedesk.lab.load.client import GaveUp, Target
+from cachedesk.lab.load.driver import Driver, Load
+from cachedesk.lab.load.operations import Operation, Verb
 
 
 class FakeLayer:
@@ -53,7 +53,7 @@ def _driver(
     layer: FakeLayer, operations: Iterator[Operation], load: Load, **site: object
 ) -> Driver:
     return Driver(
-        Site(cast(CacheLayer, layer), Ledger(), **site),  # type: ignore[arg-type]
+        Target(cast(CacheLayer, layer), Ledger(), **site),  # type: ignore[arg-type]
         operations,
         load,
     )
@@ -139,7 +139,7 @@ def test_what_is_dealt_ahead_is_bounded() -> None:
 def test_every_operation_is_counted_once() -> None:
     counted: list[int] = []
     driver = Driver(
-        Site(cast(CacheLayer, FakeLayer()), Ledger()),
+        Target(cast(CacheLayer, FakeLayer()), Ledger()),
         _sets(),
         Load(clients=3, ops=400),
         on_count=counted.append,

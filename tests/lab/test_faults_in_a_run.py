@@ -13,18 +13,18 @@ import msgspec
 import pytest
 from engine.until import until
 
-from cachedesk.engine.events import Op, WriteEvent
-from cachedesk.engine.faults.log import POISON_KEY
-from cachedesk.engine.policy import Policy
-from cachedesk.engine.settings import DatabaseSettings, Settings
-from cachedesk.lab import watch
-from cachedesk.lab.driver import Load
-from cachedesk.lab.ledger import Ledger
-from cachedesk.lab.operations import Operation, Verb
-from cachedesk.lab.runs import Outcome, run_session
-from cachedesk.lab.schedule import planned
-from cachedesk.lab.session import DRAIN_SECONDS, Session
-from cachedesk.lab.traffic import WorkloadTraffic
+from cachedesk.chaos.poison_event import POISON_KEY
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.core.policy import Policy
+from cachedesk.core.settings import DatabaseSettings, Settings
+from cachedesk.lab.judge.ledger import Ledger
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run import watch
+from cachedesk.lab.run.runs import Outcome, run_session
+from cachedesk.lab.run.schedule import planned
+from cachedesk.lab.run.session import DRAIN_SECONDS, Session
 
 pytestmark = pytest.mark.slow
 

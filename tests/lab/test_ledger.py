@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.events import NO_ROW, Op, Row, WriteEvent, change, fold
-from cachedesk.lab.ledger import Ledger
-from cachedesk.lab.operations import Operation, Verb
-from cachedesk.lab.verdict import Difference, Verdict
+from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change, fold
+from cachedesk.lab.judge.ledger import Ledger
+from cachedesk.lab.judge.verdict import Difference, Verdict
+from cachedesk.lab.load.operations import Operation, Verb
 
 OPS = {Verb.SET: Op.SET, Verb.INCR: Op.INCR, Verb.DELETE: Op.DELETE}
 FIRST = 70_000  # not the first page of ids

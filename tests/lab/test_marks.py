@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.lab.marks import ACCEPTED, APPLIED, Marks
-from cachedesk.lab.recent import RecentValues
+from cachedesk.lab.judge.recent_values import RecentValues
+from cachedesk.lab.judge.seq_flags import ACCEPTED, APPLIED, SeqFlags
 
 PAGE = 1 << 16
 
 
 def test_settled_ids_cost_nothing_and_a_second_mark_is_still_seen() -> None:
-    marks = Marks()
+    marks = SeqFlags()
     open_id = 7
     for number in range(4 * PAGE):
         marks.add(number, ACCEPTED)
@@ -27,7 +27,7 @@ def test_settled_ids_cost_nothing_and_a_second_mark_is_still_seen() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 6 * PAGE), st.sampled_from([ACCEPTED, APPLIED]))))
 def test_marks_are_what_a_plain_dict_keeps(added: list[tuple[int, int]]) -> None:
-    marks, plain = Marks(), dict[int, int]()
+    marks, plain = SeqFlags(), dict[int, int]()
     for number, mark in added:
         assert marks.add(number, mark) == plain.get(number, 0)
         plain[number] = plain.get(number, 0) | mark

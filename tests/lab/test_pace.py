@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.lab.pace import Pace
+from cachedesk.lab.load.pace import Pace
 
 _rates = st.floats(0.1, 50_000)
 

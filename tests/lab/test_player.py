@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.lab.recording.player import SPEEDS, Player
-from cachedesk.lab.recording.tape import Tape
+from cachedesk.recording.player import SPEEDS, Player
+from cachedesk.recording.recording_file import Tape
 
 from .recorded import history
 from .recorded import record as make

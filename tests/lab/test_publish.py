@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cachedesk.engine.settings import Settings
-from cachedesk.engine.snapshot import (
+from cachedesk.core.settings import Settings
+from cachedesk.core.snapshot import (
     DatabaseState,
     Event,
     EventKind,
@@ -22,27 +22,27 @@ from cachedesk.engine.snapshot import (
     RedisState,
     Tick,
 )
-from cachedesk.lab.evidence import Evidence
-from cachedesk.lab.publish.file import ReportError, as_json, check_report, publish
-from cachedesk.lab.publish.html import as_html
-from cachedesk.lab.publish.markdown import as_markdown
-from cachedesk.lab.publish.origin import origin, repeated
-from cachedesk.lab.publish.paper import Origin, Paper
-from cachedesk.lab.publish.run import run_paper
-from cachedesk.lab.publish.story import story_paper
-from cachedesk.lab.publish.torture import torture_paper
-from cachedesk.lab.publish.words import ids, shown, span, visible
-from cachedesk.lab.report import Report
-from cachedesk.lab.schedule import InjectedFault
-from cachedesk.lab.story.account import Account, play
-from cachedesk.lab.story.performance import PlayedAct
-from cachedesk.lab.story.scene import Outcome
-from cachedesk.lab.story.script import Act, Claim, Keys, Step, Story
-from cachedesk.lab.story.shelf import story
-from cachedesk.lab.tally import Tally
-from cachedesk.lab.timeline import Timeline
+from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
+from cachedesk.lab.load.tally import Tally
+from cachedesk.lab.run.evidence import Evidence
+from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.schedule import InjectedFault
+from cachedesk.lab.run.timeline import Timeline
+from cachedesk.lab.stories.library import story
+from cachedesk.lab.stories.scene import Outcome
+from cachedesk.lab.stories.script import Act, Claim, Keys, Step, Story
+from cachedesk.lab.stories.story_report import Account, play
+from cachedesk.lab.stories.story_runner import PlayedAct
 from cachedesk.lab.torture.report import Report as TortureReport
-from cachedesk.lab.verdict import Difference, StaleRead, Verdict
+from cachedesk.reports.document import Origin, Paper
+from cachedesk.reports.file import ReportError, as_json, check_report, publish
+from cachedesk.reports.html import as_html
+from cachedesk.reports.markdown import as_markdown
+from cachedesk.reports.origin import origin, repeated
+from cachedesk.reports.run import run_paper
+from cachedesk.reports.story import story_paper
+from cachedesk.reports.torture import torture_paper
+from cachedesk.reports.words import ids, shown, span, visible
 
 NASTY = b"<script>alert(1)</script>&\"'"
 NOT_UTF8 = b"k\xff\x00"

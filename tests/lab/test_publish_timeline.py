@@ -8,11 +8,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.snapshot import Tick
-from cachedesk.engine.stack import Stack
-from cachedesk.lab.publish.course import course, hit_rates, in_columns
-from cachedesk.lab.timeline import Sampler, Timeline, halved
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.snapshot import Tick
+from cachedesk.lab.run.timeline import Sampler, Timeline, halved
+from cachedesk.reports.timeline_section import course, hit_rates, in_columns
+from cachedesk.stack.stack import Stack
 
 COUNTS = st.integers(0, 1000)
 TICKS = st.lists(

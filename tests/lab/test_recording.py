@@ -20,12 +20,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cachedesk.engine.snapshot import EventKind, Snapshot
-from cachedesk.lab.recording.delta import Packer, changed, changes, patch
-from cachedesk.lab.recording.frames import MAGIC, Kind, RecordingError, frame_bytes
-from cachedesk.lab.recording.recorder import Recorder, check_free
-from cachedesk.lab.recording.summary import summary
-from cachedesk.lab.recording.tape import Tape
+from cachedesk.core.snapshot import EventKind, Snapshot
+from cachedesk.recording.delta import Packer, changed, changes, patch
+from cachedesk.recording.frames import MAGIC, Kind, RecordingError, frame_bytes
+from cachedesk.recording.recorder import Recorder, check_free
+from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.summary import summary
 from tests.engine.until import until
 
 from .recorded import BEGAN_AT, header_frame, history, record, record_frames

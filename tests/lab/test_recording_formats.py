@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from cachedesk.engine.safeguards import ALL_ON
-from cachedesk.engine.snapshot import Event, Health, Snapshot
-from cachedesk.lab.recording.delta import Packer, changed, changes
-from cachedesk.lab.recording.frames import FORMAT, RecordingError
-from cachedesk.lab.recording.strict import shape, strict
-from cachedesk.lab.recording.tape import Tape
-from cachedesk.lab.recording.upgrades import OLDEST
+from cachedesk.core.safeguards import ALL_ON
+from cachedesk.core.snapshot import Event, Health, Snapshot
+from cachedesk.recording.delta import Packer, changed, changes
+from cachedesk.recording.frames import FORMAT, RecordingError
+from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.strict import shape, strict
+from cachedesk.recording.upgrades import OLDEST
 
 FOLDER = Path(__file__).parent / "recordings"
 GOLDEN = sorted(FOLDER.glob("format-*.rec"))

@@ -8,12 +8,12 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from cachedesk.engine.snapshot import Percentiles
-from cachedesk.lab.report import Report, as_text
-from cachedesk.lab.schedule import InjectedFault
-from cachedesk.lab.tally import Tally
+from cachedesk.core.snapshot import Percentiles
+from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
+from cachedesk.lab.load.tally import Tally
+from cachedesk.lab.run.report import Report, as_text
+from cachedesk.lab.run.schedule import InjectedFault
 from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.verdict import Difference, StaleRead, Verdict
 
 SOUND = Verdict(6, 6, 0, 0, (), (), (), (), (), 0, (), ())
 REPORT = Report(

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from cachedesk.engine.errors import ConfigError, Unavailable
-from cachedesk.lab.schedule import PlannedFault, Schedule, planned
+from cachedesk.core.errors import ConfigError, Unavailable
+from cachedesk.lab.run.schedule import PlannedFault, Schedule, planned
 
 
 @pytest.mark.parametrize(

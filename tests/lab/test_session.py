@@ -8,17 +8,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cachedesk.engine import worker
-from cachedesk.engine.events import Coalesced, Row, WriteEvent, coalesce
-from cachedesk.engine.freshness import Versions
-from cachedesk.engine.settings import DatabaseSettings, Settings
-from cachedesk.lab import client
-from cachedesk.lab.driver import Load
-from cachedesk.lab.report import Report
-from cachedesk.lab.schedule import planned
-from cachedesk.lab.session import Session
+from cachedesk.core.events import Coalesced, Row, WriteEvent, coalesce
+from cachedesk.core.settings import DatabaseSettings, Settings
+from cachedesk.engine import flush_worker
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.lab.load import client
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.traffic import TraceTraffic, WorkloadTraffic
+from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.schedule import planned
+from cachedesk.lab.run.session import Session
 from cachedesk.lab.trace import check
-from cachedesk.lab.traffic import TraceTraffic, WorkloadTraffic
 from tests.engine.until import unhurried
 
 _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
@@ -134,7 +134,7 @@ def test_planted_a_worker_that_drops_an_event_is_caught(
                 dropped.append(event)
         return coalesce(rows, [event for event in events if event not in dropped])
 
-    monkeypatch.setattr(worker, "coalesce", dropping)
+    monkeypatch.setattr(flush_worker, "coalesce", dropping)
     verdict = _run(tmp_path).verdict
     assert verdict.lost == (dropped[0].seq,)
     assert [difference.key for difference in verdict.wrong] == [dropped[0].key]
@@ -157,7 +157,7 @@ def test_planted_a_worker_that_applies_an_event_twice_is_caught(
         once.rows[again[0].key] = Row(b"%d" % (int(row.value or 0) + 1), row.seq)
         return once._replace(applied=[*once.applied, *again])
 
-    monkeypatch.setattr(worker, "coalesce", doubling)
+    monkeypatch.setattr(flush_worker, "coalesce", doubling)
     verdict = _run(tmp_path).verdict
     assert verdict.duplicated == (twice[0].seq,)
     assert twice[0].key in {difference.key for difference in verdict.wrong}
@@ -165,16 +165,16 @@ def test_planted_a_worker_that_applies_an_event_twice_is_caught(
 
 def test_planted_a_stale_fill_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every write leaves the value of the key's first write in the cache.
-    from cachedesk.engine.cache import Cache
+    from cachedesk.stores.redis.redis_cache import RedisCache
 
-    put = Cache.put
+    put = RedisCache.put
     first: dict[bytes, bytes | None] = {}
 
-    def stale(self: Cache, values: Mapping[bytes, bytes | None]) -> None:
+    def stale(self: RedisCache, values: Mapping[bytes, bytes | None]) -> None:
         put(self, {key: first.setdefault(key, value) for key, value in values.items()})
 
-    monkeypatch.setattr(Cache, "put", stale)
-    monkeypatch.setattr(Versions, "fill", lambda self, found, fill: fill(list(found)))
+    monkeypatch.setattr(RedisCache, "put", stale)
+    monkeypatch.setattr(KeyVersions, "fill", lambda self, found, fill: fill(list(found)))
     report = _run(tmp_path)
     assert report.verdict.stale_reads == report.tally.stale > 0
     assert not report.verdict.sound

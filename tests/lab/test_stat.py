@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.engine.snapshot import Books, Health, LogState, RedisState, Snapshot
-from cachedesk.engine.wording import NOTHING
-from cachedesk.lab.stat import header, line, memory
-from cachedesk.lab.tally import Tally, total
+from cachedesk.core.snapshot import Books, Health, LogState, RedisState, Snapshot
+from cachedesk.core.wording import NOTHING
+from cachedesk.lab.load.tally import Tally, total
+from cachedesk.lab.run.stat import header, line, memory
 
 SNAPSHOT = Snapshot(
     at=0.0,

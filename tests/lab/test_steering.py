@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import EvictAll, Inject, PauseWorker, Record, SetRate
-from cachedesk.engine.errors import CachedeskError, ConfigError, Unavailable
-from cachedesk.engine.snapshot import EventKind
-from cachedesk.lab.driver import Load
-from cachedesk.lab.recording.frames import RecordingError
-from cachedesk.lab.recording.recorder import Recorder
-from cachedesk.lab.recording.tape import Tape
-from cachedesk.lab.session import Session
-from cachedesk.lab.traffic import WorkloadTraffic
+from cachedesk.core.commands import EvictAll, Inject, PauseWorker, Record, SetRate
+from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.core.snapshot import EventKind
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run.session import Session
+from cachedesk.recording.frames import RecordingError
+from cachedesk.recording.recorder import Recorder
+from cachedesk.recording.recording_file import Tape
 from tests.engine.until import unhurried, until
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import TraceError, check, read
 
 HEADER = b"op,key,value\n"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.lab.operations import Operation
+from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.trace import access_log, commands, monitor, twitter
 from cachedesk.lab.trace.monitor import Capture
 from cachedesk.lab.trace.record import UNUSABLE, Record, Wrong, add, delete, get, put

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.lab.operations import Verb
+from cachedesk.lab.load.operations import Verb
 from cachedesk.lab.trace import TraceError, Ways, check
 from cachedesk.lab.trace.reading import Reading
 from cachedesk.lab.trace.stream import LINE_BYTES

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.redis_server import RedisServer
-from cachedesk.engine.redis_wire import RedisWire
-from cachedesk.engine.settings import RedisSettings
-from cachedesk.lab.operations import Operation, Verb
-from cachedesk.lab.skew import Latest, Uniform, Zipfian
-from cachedesk.lab.timetable import Timetable
+from cachedesk.core.settings import RedisSettings
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.load.skew import Latest, Uniform, Zipfian
+from cachedesk.lab.load.timetable import Timetable
 from cachedesk.lab.trace import TraceError, Ways, check, read
 from cachedesk.lab.trace.monitor import parse as parse_monitor
 from cachedesk.lab.trace.reading import Reading
 from cachedesk.lab.trace.record import Record, Wrong, add, delete, get, put
+from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.server_process import RedisServer
 
 MONITOR = b"""OK
 1339518083.107412 [0 127.0.0.1:60866] "incr" "views:1"
@@ -281,7 +281,7 @@ def test_a_capture_of_a_real_redis_ends_in_its_own_state(tmp_path: Path) -> None
         while not _answers(server.socket_path):
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        wire = RedisWire(server.socket_path, 5.0)
+        wire = RedisConnection(server.socket_path, 5.0)
         captured = _captured(server.socket_path, wire)
         state = {key: wire.call(b"GET", key) for key in wire.call(b"KEYS", b"*")}  # type: ignore
         wire.close()
@@ -302,15 +302,15 @@ def test_a_capture_of_a_real_redis_ends_in_its_own_state(tmp_path: Path) -> None
 
 def _answers(path: str) -> bool:
     try:
-        RedisWire(path, 1.0).close()
+        RedisConnection(path, 1.0).close()
     except Exception:  # noqa: BLE001 - it is not there yet
         return False
     return True
 
 
-def _captured(path: str, wire: RedisWire) -> bytes:
+def _captured(path: str, wire: RedisConnection) -> bytes:
     """Return what MONITOR says of some commands, as redis-cli prints it."""
-    watcher = RedisWire(path, 5.0)
+    watcher = RedisConnection(path, 5.0)
     socket = watcher._socket
     socket.sendall(b"MONITOR\r\n")
     raw = bytearray(socket.recv(5))

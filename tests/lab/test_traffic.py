@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.settings import Settings
-from cachedesk.lab import watch
-from cachedesk.lab.driver import Load
-from cachedesk.lab.operations import Operation, Verb
-from cachedesk.lab.runs import run_session
-from cachedesk.lab.timetable import Timetable
+from cachedesk.core.settings import Settings
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.load.timetable import Timetable
+from cachedesk.lab.load.traffic import TraceTraffic
+from cachedesk.lab.run import watch
+from cachedesk.lab.run.runs import run_session
 from cachedesk.lab.trace import TraceError, Ways, check
 from cachedesk.lab.trace.stream import STDIN
 from cachedesk.lab.trace.telling import sentences
-from cachedesk.lab.traffic import TraceTraffic
 
 Piped = Callable[[bytes], None]
 PING = b'1.0 [0 127.0.0.1:1] "ping"\n'

@@ -8,12 +8,12 @@ from itertools import islice
 
 import pytest
 
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.events import as_key
-from cachedesk.engine.policy import PolicyTable
-from cachedesk.engine.settings import DEFAULT_POLICIES
-from cachedesk.lab.operations import Operation, Verb
-from cachedesk.lab.workload import Zipf, article, workload
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.events import as_key
+from cachedesk.core.policy import PolicyTable
+from cachedesk.core.settings import DEFAULT_POLICIES
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.load.workload import Zipf, article, workload
 
 
 def _some(seed: int, count: int = 20_000) -> list[Operation]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.failpoints import POINTS, Failpoints
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.failpoints import POINTS, Failpoints
+from cachedesk.stack.stack import Stack
 from tests.model.disk import Disk, Outcome
 from tests.model.redis import Server
 from tests.model.scheduler import Scheduler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from cachedesk.engine.errors import (
+from cachedesk.core.errors import (
     Closed,
     CounterOverflow,
     LogFull,
@@ -15,8 +15,8 @@ from cachedesk.engine.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.engine.events import Op
-from cachedesk.engine.layer import CacheLayer
+from cachedesk.core.events import Op
+from cachedesk.engine.cache_layer import CacheLayer
 from tests.model.judge import Intent, Judge
 from tests.model.plan import Call
 

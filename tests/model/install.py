@@ -7,7 +7,6 @@ is, not by where it is used, so the engine's files may move without the model.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import queue
 import random
 import threading
@@ -19,7 +18,7 @@ from persistqueue import SQLiteQueue
 
 from tests.model import instrument, primitives
 
-_REAL_LOCKS = ("metrics", "chronicle", "failpoints")
+_REAL_LOCKS = ("observe.metrics", "observe.event_ring", "core.failpoints")
 """Nothing gives way while these hold a lock, so a real one is as good."""
 
 
@@ -27,17 +26,17 @@ def install() -> None:
     """Instrument, import and patch the engine."""
     instrument.check_names(_REAL_LOCKS)
     instrument.install()
-    engine = importlib.import_module("cachedesk.engine")
-    modules = [
-        importlib.import_module(found.name)
-        for found in pkgutil.walk_packages(engine.__path__, "cachedesk.engine.")
-    ]
+    modules = [importlib.import_module(name) for name in instrument.module_names()]
     instrument.check_examined()
     from tests.model import stores
 
     replaced = _replacements()
     for module in modules:
-        kept = {threading} if module.__name__.rpartition(".")[2] in _REAL_LOCKS else set()
+        kept = (
+            {threading}
+            if module.__name__.removeprefix(instrument.PACKAGE) in _REAL_LOCKS
+            else set()
+        )
         for name, value in list(vars(module).items()):
             for real, model in replaced:
                 if value is real and real not in kept and not _defines(module, value):
@@ -49,15 +48,15 @@ def install() -> None:
 
 
 def _replacements() -> list[tuple[Any, Any]]:
+    from cachedesk.chaos.catalog import catalogue
     from cachedesk.engine.call_thread import CallThread
-    from cachedesk.engine.database import Database
-    from cachedesk.engine.directory import DataDirectory
-    from cachedesk.engine.faults import catalogue
-    from cachedesk.engine.presence import OpenFiles
-    from cachedesk.engine.redis_server import RedisServer
-    from cachedesk.engine.redis_wire import RedisWire
-    from cachedesk.engine.soundness import examine
-    from cachedesk.engine.witness import Witness
+    from cachedesk.stores.embedded.preflight import check_directory
+    from cachedesk.stores.files.data_directory import DataDirectory
+    from cachedesk.stores.files.open_files import OpenFiles
+    from cachedesk.stores.files.watermarks import Watermarks
+    from cachedesk.stores.redis.connection import RedisConnection
+    from cachedesk.stores.redis.server_process import RedisServer
+    from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
     from tests.model import redis, stores
 
     return [
@@ -65,20 +64,20 @@ def _replacements() -> list[tuple[Any, Any]]:
         (time, primitives.Time),
         (random, primitives.Chance),
         (queue.SimpleQueue, primitives.SimpleQueue),
-        (RedisWire, redis.ModelWire),
+        (RedisConnection, redis.ModelWire),
         (RedisServer, redis.ModelRedisServer),
-        (Database, stores.ModelDatabase),
+        (SqliteDatabase, stores.ModelDatabase),
         (DataDirectory, stores.ModelDirectory),
-        (Witness, stores.ModelWitness),
+        (Watermarks, stores.ModelWitness),
         (OpenFiles, stores.ModelFiles),
-        (examine, stores.no_examination),
+        (check_directory, stores.no_examination),
         (catalogue, lambda *_: ()),
         (CallThread, stores.DirectCalls),
     ]
 
 
 def _turn_at_failpoints() -> None:
-    from cachedesk.engine.failpoints import Failpoints
+    from cachedesk.core.failpoints import Failpoints
 
     real_reach = Failpoints.reach
 
@@ -91,11 +90,13 @@ def _turn_at_failpoints() -> None:
 
 def _make_small() -> None:
     """What is rare at its real size (a trim, a stripe shared by two keys) is made frequent."""
-    from cachedesk.engine import auditor, clock, freshness, worker
+    from cachedesk.core import clock
+    from cachedesk.engine import flush_worker, key_versions
+    from cachedesk.observe import auditor
     from tests.model.scheduler import WALL_CLOCK_SECONDS
 
-    worker._BATCHES_PER_TRIM = 2
-    freshness.STRIPES = 8
+    flush_worker._BATCHES_PER_TRIM = 2
+    key_versions.STRIPES = 8
     auditor.Auditor.every_seconds, auditor._REST = 0.05, 0
     # Taken when the module was imported, before it was patched.
     clock._BEGAN = WALL_CLOCK_SECONDS

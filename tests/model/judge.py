@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cachedesk.engine.errors import CounterOverflow, NotACounter
-from cachedesk.engine.events import NO_ROW, Argument, Op, Row, WriteEvent, change, fold
-from cachedesk.engine.writes import Level, Receipt
+from cachedesk.core.errors import CounterOverflow, NotACounter
+from cachedesk.core.events import NO_ROW, Argument, Op, Row, WriteEvent, change, fold
+from cachedesk.core.writes import Level, Receipt
 from tests.model.disk import REFUSED, Disk
 
 Step = tuple[Op, Argument]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from cachedesk.engine.settings import (
+from cachedesk.core.settings import (
     DatabaseSettings,
     LogSettings,
     RedisSettings,

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cachedesk.engine import cache, repair, through, vault
-from cachedesk.engine.cache import Cache
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.fence import KeyFence
-from cachedesk.engine.freshness import Versions
-from cachedesk.engine.group import GroupCommit
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.worker import FlushWorker
+from cachedesk.core.errors import Unavailable
+from cachedesk.engine import read_path, write_through
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.group_commit import GroupCommit
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.embedded import durable_state
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.redis import redis_cache
+from cachedesk.stores.redis.redis_cache import RedisCache
 from tests.torture.planted import BY_NAME
 from tests.torture.planted import Plant as Planter
 
@@ -34,14 +36,14 @@ class Plant:
 
 def published_before_pending(plant: Planter) -> None:
     """The worker may take an event before it is known as pending."""
-    append, publish = WriteBehindLog.append, WriteBehindLog.publish
+    append, publish = QueueLog.append, QueueLog.publish
 
     def bad(self, events):
         append(self, events)
         publish(self, events)
 
-    plant.setattr(WriteBehindLog, "append", bad)
-    plant.setattr(WriteBehindLog, "publish", lambda self, events: None)
+    plant.setattr(QueueLog, "append", bad)
+    plant.setattr(QueueLog, "publish", lambda self, events: None)
 
 
 def settled_before_commit(plant: Planter) -> None:
@@ -63,12 +65,12 @@ def fill_outside_the_lock(plant: Planter) -> None:
         put(fresh)
         return fresh
 
-    plant.setattr(Versions, "fill", bad)
+    plant.setattr(KeyVersions, "fill", bad)
 
 
 def version_read_after_the_row(plant: Planter) -> None:
     """A miss notes the version after it has read the row, and so misses a write between them."""
-    load = repair.Reader._try_to_load
+    load = read_path.ReadPath._try_to_load
 
     class Late:
         """The versions as they are when a fill asks for them."""
@@ -89,33 +91,33 @@ def version_read_after_the_row(plant: Planter) -> None:
         finally:
             self._versions = versions
 
-    plant.setattr(repair.Reader, "_try_to_load", bad)
+    plant.setattr(read_path.ReadPath, "_try_to_load", bad)
 
 
 def write_without_a_new_version(plant: Planter) -> None:
     """A write leaves the version as it was, so that an older fill may come after it."""
-    plant.setattr(Versions, "bump", lambda self, keys: None)
+    plant.setattr(KeyVersions, "bump", lambda self, keys: None)
 
 
 def admitted_without_dropping(plant: Planter) -> None:
     """Redis is admitted again with the doubtful keys still in it."""
-    admit = Cache.admit
+    admit = RedisCache.admit
 
     def bad(self, *arguments):
         self._doubtful.clear()
         return admit(self, *arguments)
 
-    plant.setattr(Cache, "admit", bad)
+    plant.setattr(RedisCache, "admit", bad)
 
 
 def any_server_is_believed(plant: Planter) -> None:
     """Another server behind the socket, with an old snapshot, is taken for the one we knew."""
-    plant.setattr(cache, "run_id_of", lambda wire: b"the one and only")
+    plant.setattr(redis_cache, "run_id_of", lambda wire: b"the one and only")
 
 
 def acknowledged_without_the_log(plant: Planter) -> None:
     """A log that cannot be written does not keep a write from being acknowledged."""
-    append = WriteBehindLog.append
+    append = QueueLog.append
 
     def bad(self, events):
         try:
@@ -123,17 +125,17 @@ def acknowledged_without_the_log(plant: Planter) -> None:
         except Unavailable:
             return
 
-    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(QueueLog, "append", bad)
 
 
 def uncertain_taken_as_failed(plant: Planter) -> None:
     """A commit that met an I/O error is said to have changed nothing."""
-    plant.setattr(through, "DatabaseUncertain", type("Never", (Exception,), {}))
+    plant.setattr(write_through, "DatabaseUncertain", type("Never", (Exception,), {}))
 
 
 def heads_kept_after_uncertain(plant: Planter) -> None:
     """After a commit of unknown outcome, increments go on from the value before it."""
-    plant.setattr(Pending, "forget_heads", lambda self, keys: None)
+    plant.setattr(PendingEvents, "forget_heads", lambda self, keys: None)
 
 
 def recovered_though_applied(plant: Planter) -> None:
@@ -144,7 +146,7 @@ def recovered_though_applied(plant: Planter) -> None:
         dead = self.database.dead_between(0, 2**63 - 1)
         return [event for event in events if event.seq not in dead]
 
-    plant.setattr(vault.Vault, "_undecided", bad)
+    plant.setattr(durable_state.DurableState, "_undecided", bad)
 
 
 def interrupted_call_stays_queued(plant: Planter) -> None:
@@ -154,7 +156,7 @@ def interrupted_call_stays_queued(plant: Planter) -> None:
 
 def fence_wakes_nobody(plant: Planter) -> None:
     """Who waits for a key is not told that it is free."""
-    plant.setattr(KeyFence, "_wake", lambda self: None)
+    plant.setattr(KeyLocks, "_wake", lambda self: None)
 
 
 _OF_THE_TORTURE = (

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from cachedesk.engine.errors import CacheError
-from cachedesk.engine.redis_wire import RedisReplyError
-from cachedesk.engine.settings import RedisSettings
+from cachedesk.core.errors import CacheError
+from cachedesk.core.settings import RedisSettings
+from cachedesk.stores.redis.connection import RedisReplyError
 from tests.model import primitives
 from tests.model.scheduler import Scheduler
 
@@ -160,7 +160,7 @@ def use(server: Server) -> None:
 
 
 class ModelWire:
-    """In the place of ``RedisWire``."""
+    """In the place of ``RedisConnection``."""
 
     def __init__(
         self, path: str, timeout_seconds: float, generation: int = 0, server_pid: int | None = None

@@ -1,6 +1,6 @@
 """In-memory stores in the engine's places: the database, the queue under the log, the witness.
 
-The engine's own ``WriteBehindLog`` runs on the queue; the database has the methods of the real
+The engine's own ``QueueLog`` runs on the queue; the database has the methods of the real
 one, and its rules: many readers of what is committed, one writer at a time, and a transaction of
 which nothing or all is seen.
 """
@@ -14,17 +14,12 @@ from typing import Any
 
 from persistqueue import Empty
 
-from cachedesk.engine.database import Database
-from cachedesk.engine.dead import DeadLetter
-from cachedesk.engine.errors import (
-    DatabaseBusy,
-    DatabaseError,
-    DatabaseRefused,
-    DatabaseUncertain,
-)
-from cachedesk.engine.events import NO_ROW, Refusal, Row
-from cachedesk.engine.hindrance import NOTHING
-from cachedesk.engine.witness import Witness
+from cachedesk.core.errors import DatabaseBusy, DatabaseError, DatabaseRefused, DatabaseUncertain
+from cachedesk.core.events import NO_ROW, Refusal, Row
+from cachedesk.stores.files.impairment import NOTHING
+from cachedesk.stores.files.watermarks import Watermarks
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from tests.model import primitives
 from tests.model.disk import REFUSED, Changes, Disk
 
@@ -143,8 +138,8 @@ class ModelTransaction:
         return self.changes.rows[key] if key in self.changes.rows else _disk.rows.get(key)
 
 
-class ModelDatabase(Database):
-    """In the place of ``Database``; what is not here is the real one's."""
+class ModelDatabase(SqliteDatabase):
+    """In the place of ``SqliteDatabase``; what is not here is the real one's."""
 
     def __init__(self, path: ModelPath) -> None:
         primitives.turn("database.open")
@@ -314,7 +309,7 @@ class ModelFiles:
         """There is nothing to look at."""
 
 
-class ModelWitness(Witness):
+class ModelWitness(Watermarks):
     """The engine's own witness on the model's disk."""
 
     _PLACES = struct.Struct("<8sQQQQQQ")
@@ -362,7 +357,7 @@ class DirectCalls:
 
 
 def no_examination(*_: object) -> None:
-    """In the place of ``examine``: the model's files are whole."""
+    """In the place of ``check_directory``: the model's files are whole."""
 
 
 __all__: Collection[str] = [

@@ -73,7 +73,7 @@ def test_a_bug_that_hides_and_one_that_is_out_of_date_are_not_found() -> None:
         "from tests.model import install\n"
         "install.install()\n"
         "install.install = lambda: None\n"
-        "from cachedesk.engine.worker import FlushWorker\n"
+        "from cachedesk.engine.flush_worker import FlushWorker\n"
         "from tests.model import planted\n"
         "def out_of_date(plant): plant.setattr(FlushWorker, 'gone', None)\n"
         "planted.BUGS = (hides, out_of_date)\n"

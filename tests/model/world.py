@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cachedesk.engine.errors import CachedeskError, Damaged, DataDirectoryError
-from cachedesk.engine.events import WriteEvent
-from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import CachedeskError, Damaged, DataDirectoryError
+from cachedesk.core.events import WriteEvent
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.stack.stack import Stack
 from tests.model import primitives, redis, stores
 from tests.model.chaos import Chaos
 from tests.model.clients import Client

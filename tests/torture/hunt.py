@@ -9,7 +9,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from cachedesk.engine.errors import CachedeskError
+from cachedesk.core.errors import CachedeskError
 from cachedesk.lab.torture.cycles import Torture
 from cachedesk.lab.torture.points import Points
 from tests.torture import planted

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.errors import Unavailable
 from cachedesk.lab.torture.cycles import Torture
-from cachedesk.lab.torture.orders import Injection
+from cachedesk.lab.torture.job import Injection
 from cachedesk.lab.torture.points import Points
 from cachedesk.lab.torture.strace import StraceError
+from cachedesk.stack.stack import Stack
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cachedesk.engine.failpoints import POINTS
+from cachedesk.core.failpoints import POINTS
 from cachedesk.lab.torture.cycles import Torture, load
-from cachedesk.lab.torture.points import DEEDS, Points
+from cachedesk.lab.torture.points import ACTIONS, Points
 from cachedesk.lab.torture.report import Report
 from cachedesk.lab.torture.strace import StraceError
 from tests.engine.until import until
@@ -103,7 +103,7 @@ def test_system_calls_that_kill_or_fail_break_no_promise(tmp_path: Path) -> None
             pytest.skip(str(error))
         report = torture.finish()
     assert_all_promises_kept(report)
-    for action, stays in DEEDS:
+    for action, stays in ACTIONS:
         suffix = f"{action} for good" if stays else action
         struck = sum(count for name, count in report.points.items() if name.endswith(suffix))
         assert struck >= 12, f"only {struck} calls were struck: {suffix}"

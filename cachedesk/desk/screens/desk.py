@@ -14,14 +14,16 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cachedesk.desk.arrangement import arranged
-from cachedesk.desk.deeds import DEEDS, Deed
-from cachedesk.desk.formats import clock, compact, uptime
-from cachedesk.desk.headline import STARTING, Headline, Tone, headline
-from cachedesk.desk.panels import PANELS
-from cachedesk.desk.sized import SizedScreen
-from cachedesk.desk.timespan import NOW, Timespan
-from cachedesk.desk.titles import EVENTS, FLOW, KEYS, LATENCY
+from cachedesk.core.printable import printable
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.actions import ACTIONS, Action
+from cachedesk.desk.screens.sized import SizedScreen
+from cachedesk.desk.views.arrangement import arranged
+from cachedesk.desk.views.charts import PANELS
+from cachedesk.desk.views.formats import clock, compact, uptime
+from cachedesk.desk.views.headline import STARTING, Headline, Tone, headline
+from cachedesk.desk.views.timespan import NOW, Timespan
+from cachedesk.desk.views.titles import EVENTS, FLOW, KEYS, LATENCY
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.chart import Chart, ChartView, numbered
@@ -32,8 +34,6 @@ from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.latency_table import LatencyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
-from cachedesk.engine.printable import printable
-from cachedesk.engine.snapshot import Snapshot
 
 GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
 _ROOMY_ROWS = 40
@@ -101,7 +101,7 @@ class DeskScreen(SizedScreen[None]):
 
     def __init__(
         self,
-        deeds: tuple[Deed, ...] = DEEDS,
+        deeds: tuple[Action, ...] = ACTIONS,
         *,
         read_only: bool = False,
         data_label: str = "",

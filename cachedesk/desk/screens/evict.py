@@ -13,14 +13,14 @@ from textual.getters import query_one
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from cachedesk.desk.amounts import NotAnAmount, share
-from cachedesk.desk.formats import cut, data_text
-from cachedesk.desk.keylist import filtered, pattern_of
-from cachedesk.desk.modal import Modal
-from cachedesk.engine.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
-from cachedesk.engine.policy import glob
-from cachedesk.engine.snapshot import Snapshot
-from cachedesk.engine.wording import count_of
+from cachedesk.core.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
+from cachedesk.core.policy import glob
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.wording import count_of
+from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.views.formats import cut, data_text
+from cachedesk.desk.views.key_listing import filtered, pattern_of
+from cachedesk.desk.views.quantities import NotAnAmount, share
 
 _SHOWN_CELLS = 40
 

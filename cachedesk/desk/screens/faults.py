@@ -13,10 +13,10 @@ from textual.getters import query_one
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from cachedesk.desk.faultlines import USUAL, countdown, state_of
-from cachedesk.desk.modal import Modal
-from cachedesk.engine.commands import Heal, Inject
-from cachedesk.engine.snapshot import FaultState, Snapshot
+from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.snapshot import FaultState, Snapshot
+from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.views.fault_lines import USUAL, countdown, state_of
 
 
 class FaultsScreen(Modal[Inject | Heal | None]):

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from cachedesk.desk.deeds import Deed, Group
-from cachedesk.desk.modal import Modal
-from cachedesk.desk.panels import MEANINGS
+from cachedesk.desk.actions import Action, Group
+from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.views.charts import MEANINGS
 from cachedesk.desk.widgets.prose import Passage, Prose, entry, heading, picture, sentence
 
 _KEY_CELLS = 7
@@ -47,7 +47,7 @@ class HelpScreen(Modal[None]):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - as Textual has it
 
-    def __init__(self, deeds: Iterable[Deed], here: str | None = None) -> None:
+    def __init__(self, deeds: Iterable[Action], here: str | None = None) -> None:
         super().__init__()
         self._here = here
         self._deeds = tuple(deeds)

@@ -14,17 +14,17 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import Worker
 
+from cachedesk.core.commands import Command, EvictKey
+from cachedesk.core.printable import printable
 from cachedesk.desk.background import in_background
-from cachedesk.desk.formats import data_text
-from cachedesk.desk.keyreport import equations, places, policy_line, verdict
-from cachedesk.desk.lanes import window_seconds
-from cachedesk.desk.modal import Modal
+from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.views.formats import data_text
+from cachedesk.desk.views.key_explained import equations, places, policy_line, verdict
+from cachedesk.desk.views.key_timeline import window_seconds
 from cachedesk.desk.widgets.fold import Fold
 from cachedesk.desk.widgets.key_lanes import KeyBars, KeyLanes
 from cachedesk.desk.widgets.place_card import LOOKS, PlaceCard
-from cachedesk.engine.commands import Command, EvictKey
-from cachedesk.engine.inspection import KeyReport
-from cachedesk.engine.printable import printable
+from cachedesk.observe.key_report import KeyReport
 
 _LEGENDS = (
     "● accepted (○ before Redis had it) ◆ in Redis ■ in SQLite ▶ still waits",

@@ -14,14 +14,14 @@ from textual.getters import query_one
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from cachedesk.desk.amounts import NotAnAmount
-from cachedesk.desk.knobs import KNOBS, REFRESH_HERTZ, Knob, expected, policy_words
-from cachedesk.desk.modal import Modal
-from cachedesk.desk.safeguard_knobs import SAFEGUARD_KNOBS
-from cachedesk.desk.widgets.knob_effect import KnobEffect, traces
-from cachedesk.desk.widgets.knob_list import Act, KnobLine, KnobList
-from cachedesk.engine.commands import Command, PauseWorker, ResumeWorker, StepWorker
-from cachedesk.engine.snapshot import Snapshot
+from cachedesk.core.commands import Command, PauseWorker, ResumeWorker, StepWorker
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.views.controls import KNOBS, REFRESH_HERTZ, Knob, expected, policy_words
+from cachedesk.desk.views.quantities import NotAnAmount
+from cachedesk.desk.views.safeguard_controls import SAFEGUARD_KNOBS
+from cachedesk.desk.widgets.control_effect import KnobEffect, traces
+from cachedesk.desk.widgets.control_list import Act, KnobLine, KnobList
 
 _WORKER, _REFRESH = "worker", "refresh"
 _ALL = (*KNOBS, *SAFEGUARD_KNOBS)

@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.buttons import places
-from cachedesk.desk.deeds import Deed, Group
+from cachedesk.desk.actions import Action, Group
+from cachedesk.desk.views.buttons import places
 
 _KEYS = {
     Group.BREAK: "bold $text-error",
@@ -37,7 +37,7 @@ class DeedButton(Widget):
 
     words: reactive[str] = reactive("", layout=True)
 
-    def __init__(self, deed: Deed) -> None:
+    def __init__(self, deed: Action) -> None:
         super().__init__(id=f"deed-{deed.name}")
         self.deed = deed
         self.tooltip = deed.meaning
@@ -66,7 +66,7 @@ class ActionBar(Widget):
     }
     """
 
-    def __init__(self, deeds: Iterable[Deed]) -> None:
+    def __init__(self, deeds: Iterable[Action]) -> None:
         super().__init__(id="actions")
         self._deeds = tuple(deeds)
 

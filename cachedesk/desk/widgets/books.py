@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.formats import compact, number
-from cachedesk.desk.headline import is_starting, verdict
-from cachedesk.engine.snapshot import Books, Snapshot
+from cachedesk.core.snapshot import Books, Snapshot
+from cachedesk.desk.views.formats import compact, number
+from cachedesk.desk.views.headline import is_starting, verdict
 
 _LABEL = "$foreground 75%"
 _FIGURE = "bold $foreground"

@@ -17,14 +17,14 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cachedesk.desk.formats import cut, left, right
-from cachedesk.desk.history import AxisCell, Window, as_of, axis
-from cachedesk.desk.mark_names import MarkNames, Name, mark_names, numbers_on_axis
-from cachedesk.desk.panels import Notes, Panel
-from cachedesk.desk.scales import bar, step_up
-from cachedesk.desk.timespan import NOW, Timespan
-from cachedesk.desk.titles import TITLES
-from cachedesk.engine.snapshot import Mark, Snapshot, Tick
+from cachedesk.core.snapshot import Mark, Snapshot, Tick
+from cachedesk.desk.views.charts import Notes, Panel
+from cachedesk.desk.views.formats import cut, left, right
+from cachedesk.desk.views.history import AxisCell, Window, as_of, axis
+from cachedesk.desk.views.mark_names import MarkNames, Name, mark_names, numbers_on_axis
+from cachedesk.desk.views.scales import bar, step_up
+from cachedesk.desk.views.timespan import NOW, Timespan
+from cachedesk.desk.views.titles import TITLES
 
 _GUTTER = 6
 """Cells at the left for the printed scale."""

@@ -10,8 +10,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from cachedesk.desk.formats import clock, cut
-from cachedesk.engine.snapshot import Event, EventKind
+from cachedesk.core.snapshot import Event, EventKind
+from cachedesk.desk.views.formats import clock, cut
 
 GLYPHS = {
     EventKind.INFO: "·",

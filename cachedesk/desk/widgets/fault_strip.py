@@ -6,9 +6,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.faultlines import broken_now
-from cachedesk.desk.formats import cut
-from cachedesk.engine.snapshot import Snapshot
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.views.fault_lines import broken_now
+from cachedesk.desk.views.formats import cut
 
 
 class FaultStrip(Widget):

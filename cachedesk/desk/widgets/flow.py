@@ -13,12 +13,12 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cachedesk.desk.parts import database_view, log_view, redis_view, worker_view
-from cachedesk.desk.sketch import LEAST_HEIGHT, LEAST_WIDTH, sketch
-from cachedesk.desk.titles import FLOW, TITLES
-from cachedesk.desk.whiteboard import Whiteboard, whiteboard
-from cachedesk.desk.widgets.part import Part
-from cachedesk.engine.snapshot import Snapshot
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.views.components import database_view, log_view, redis_view, worker_view
+from cachedesk.desk.views.flow import Whiteboard, whiteboard
+from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, sketch
+from cachedesk.desk.views.titles import FLOW, TITLES
+from cachedesk.desk.widgets.component import Part
 
 _PARTS = (
     ("redis", redis_view),

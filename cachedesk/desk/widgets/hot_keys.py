@@ -16,20 +16,13 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from cachedesk.desk.formats import ABSENT, UNKNOWN, left, right
-from cachedesk.desk.keylist import Order, filtered
-from cachedesk.desk.keyrows import (
-    COLUMNS,
-    GAP,
-    KeyRow,
-    column_widths,
-    policy_text,
-    rows_of,
-)
-from cachedesk.desk.keystate import KeyState
-from cachedesk.desk.titles import KEYS
+from cachedesk.core.snapshot import HotKey
+from cachedesk.desk.views.formats import ABSENT, UNKNOWN, left, right
+from cachedesk.desk.views.key_listing import Order, filtered
+from cachedesk.desk.views.key_rows import COLUMNS, GAP, KeyRow, column_widths, policy_text, rows_of
+from cachedesk.desk.views.key_state import KeyState
+from cachedesk.desk.views.titles import KEYS
 from cachedesk.desk.widgets.chart import numbered
-from cachedesk.engine.snapshot import HotKey
 
 _POINTER = 2
 _LOOKS = {

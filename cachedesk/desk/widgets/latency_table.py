@@ -11,11 +11,11 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cachedesk.desk.formats import ABSENT, left, right
-from cachedesk.desk.latencies import PathLine, path_lines, scale, stretch
-from cachedesk.desk.titles import LATENCY, TITLES
+from cachedesk.core.snapshot import Latencies
+from cachedesk.desk.views.formats import ABSENT, left, right
+from cachedesk.desk.views.latencies import PathLine, path_lines, scale, stretch
+from cachedesk.desk.views.titles import LATENCY, TITLES
 from cachedesk.desk.widgets.chart import numbered
-from cachedesk.engine.snapshot import Latencies
 
 _NAME, _SHORT, _FIGURE = 13, 8, 8
 _LEAST_SCALE = 16

@@ -7,8 +7,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.formats import cut, left
-from cachedesk.desk.keyreport import Look, PlaceView
+from cachedesk.desk.views.formats import cut, left
+from cachedesk.desk.views.key_explained import Look, PlaceView
 
 LOOKS = {
     Look.WELL: "$text-success",

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from cachedesk.desk.formats import left
+from cachedesk.desk.views.formats import left
 
 TERM = "bold $text-primary"
 """How a term looks."""

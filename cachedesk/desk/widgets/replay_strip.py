@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.formats import cut
-from cachedesk.lab.recording.player import Playback
+from cachedesk.desk.views.formats import cut
+from cachedesk.recording.player import Playback
 
 PLAYED, COMING, HERE, FAULT = "━", "─", "●", "▼"
 

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.lab.story.scene import Outcome, Scene
+from cachedesk.lab.stories.scene import Outcome, Scene
 
 CLOSED = "The stack of this story is closed; below is how it was last. ← plays the act again."
 

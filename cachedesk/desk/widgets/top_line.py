@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.formats import cut
-from cachedesk.desk.headline import STARTING, Headline, Tone
+from cachedesk.desk.views.formats import cut
+from cachedesk.desk.views.headline import STARTING, Headline, Tone
 
 NAME = "cachedesk"
 

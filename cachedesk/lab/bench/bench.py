@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachedesk.lab.bench import dead_one
+from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import LIMIT, Rival, Row
 from cachedesk.lab.bench.engines import Engines
 from cachedesk.lab.bench.mixed import mixed
@@ -18,7 +18,7 @@ from cachedesk.lab.bench.peers import missing, open_peers
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy
 from cachedesk.lab.bench.rounds import Effort, contest, steps
 from cachedesk.lab.bench.server import RivalsServer
-from cachedesk.lab.bench.works import MIXED, PENDING_AT_THE_KILL, WORKS
+from cachedesk.lab.bench.workloads import MIXED, PENDING_AT_THE_KILL, WORKS
 
 BARE = "bare socket"
 
@@ -52,8 +52,8 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
         scratch = leaving.enter_context(tempfile.TemporaryDirectory(prefix="cachedesk-bench-"))
         folder = Path(scratch)
         announce(Step("killing a stack that has much pending", 0, 1))
-        dead = dead_one.make(folder, round(PENDING_AT_THE_KILL * effort.share))
-        leaving.callback(dead_one.clear_up, dead)
+        dead = crashed_directory.make(folder, round(PENDING_AT_THE_KILL * effort.share))
+        leaving.callback(crashed_directory.clear_up, dead)
         announce(Step("opening everybody", 0, 1))
         rivals: list[Rival] = []
 

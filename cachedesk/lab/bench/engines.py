@@ -13,18 +13,18 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cachedesk.engine import record
-from cachedesk.engine.clock import wall_seconds
-from cachedesk.engine.durable_queue import DurableQueue, Verbatim
-from cachedesk.engine.events import Op, WriteEvent
-from cachedesk.engine.refusal import WRITE_ROW
-from cachedesk.engine.schema import prepare
-from cachedesk.lab.bench import dead_one
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.fixtures import CALLERS, MANY, Stuff, drawn, each, in_hundreds
 from cachedesk.lab.bench.redis_calls import RedisCalls, dropped_in_parts
 from cachedesk.lab.bench.rounds import Effort
-from cachedesk.lab.bench.stuff import CALLERS, MANY, Stuff, drawn, each, in_hundreds
-from cachedesk.lab.bench.works import PENDING_TO_DRAIN
+from cachedesk.lab.bench.workloads import PENDING_TO_DRAIN
+from cachedesk.stores.queue_log import record
+from cachedesk.stores.queue_log.queue import DurableQueue, Verbatim
+from cachedesk.stores.sqlite.refusal import WRITE_ROW
+from cachedesk.stores.sqlite.schema import prepare
 
 _EVENTS_PER_RECORD = 1_000
 
@@ -111,7 +111,8 @@ class Engines(Rival):
                 lambda _: self._drain(), prepare=self._fill_queue, fixed=len(self._drained)
             ),
             "reopen": Lap(
-                lambda _: self._read_queue_file(), fixed=dead_one.pending_in(self._dead_log.parent)
+                lambda _: self._read_queue_file(),
+                fixed=crashed_directory.pending_in(self._dead_log.parent),
             ),
         }
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from cachedesk.lab.bench.contest import LIMIT, OURS, Result, Row, by_turns
 from cachedesk.lab.bench.rounds import Effort
-from cachedesk.lab.bench.works import MIXED
+from cachedesk.lab.bench.workloads import MIXED
 
-_PROGRAM = "cachedesk.desk.underway"
+_PROGRAM = "cachedesk.desk.under_load"
 _SECONDS = 4.0
 _QUICK_SECONDS = 1.0
 _MOST_SECONDS = 60.0

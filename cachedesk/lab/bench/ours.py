@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from cachedesk.engine.settings import Settings
-from cachedesk.engine.stack import Stack
-from cachedesk.lab.bench import dead_one
+from cachedesk.core.settings import Settings
+from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import OURS, Lap, Rival
+from cachedesk.lab.bench.fixtures import Stuff, drawn, each, in_hundreds, together
 from cachedesk.lab.bench.rounds import Effort
-from cachedesk.lab.bench.stuff import Stuff, drawn, each, in_hundreds, together
-from cachedesk.lab.bench.works import PENDING_TO_DRAIN
+from cachedesk.lab.bench.workloads import PENDING_TO_DRAIN
+from cachedesk.stack.stack import Stack
 
 _EVENTS_PER_WRITE = 1_000
 _DRAIN_SECONDS = 300
@@ -76,7 +76,7 @@ class Ours(Rival):
                 lambda _: self._reopen(),
                 prepare=lambda _: self._lay_out_the_dead(),
                 settle=self._close_reopened,
-                fixed=dead_one.pending_in(self._dead),
+                fixed=crashed_directory.pending_in(self._dead),
             ),
         }
 
@@ -107,7 +107,7 @@ class Ours(Rival):
 
     def _reopen(self) -> None:
         self._reopened = Stack(self._copy, Settings())
-        if self._reopened.layer.get(dead_one.KEYS[0]) is None:
+        if self._reopened.layer.get(crashed_directory.KEYS[0]) is None:
             raise AssertionError("what was acknowledged before the kill is not there")
 
     def _close_reopened(self) -> None:

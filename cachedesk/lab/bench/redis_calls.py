@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cachedesk.engine.redis_wire import RedisWire
+from cachedesk.stores.redis.connection import RedisConnection
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -91,7 +91,7 @@ class ByBareSocket:
     """Bytes out, replies in: a plain socket and hiredis, and nothing in between."""
 
     def __init__(self, socket_path: str) -> None:
-        self._wire = RedisWire(socket_path, _TIMEOUT_SECONDS)
+        self._wire = RedisConnection(socket_path, _TIMEOUT_SECONDS)
 
     def get(self, key: bytes) -> object:
         """Return the value of ``key``."""

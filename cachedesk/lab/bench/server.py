@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from cachedesk.engine.errors import CacheError, Unavailable
-from cachedesk.engine.redis_server import RedisServer
-from cachedesk.engine.redis_wire import RedisWire
-from cachedesk.engine.settings import RedisSettings
+from cachedesk.core.errors import CacheError, Unavailable
+from cachedesk.core.settings import RedisSettings
+from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.server_process import RedisServer
 
 _START_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
@@ -51,7 +51,7 @@ class RivalsServer:
     def _silence(self) -> str:
         """Return why the server does not answer; empty when it does."""
         try:
-            wire = RedisWire(self.socket_path, _START_SECONDS)
+            wire = RedisConnection(self.socket_path, _START_SECONDS)
             wire.call(b"PING")
             wire.close()
         except CacheError as error:

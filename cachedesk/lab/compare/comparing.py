@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cachedesk.engine.errors import ConfigError
+from cachedesk.console.signals import Signals
+from cachedesk.core.errors import ConfigError
 from cachedesk.lab.compare.figures import Figures, figures, median
 from cachedesk.lab.compare.varying import Variant
-from cachedesk.lab.report import Report
-from cachedesk.lab.runs import run_session
-from cachedesk.lab.schedule import PlannedFault
-from cachedesk.lab.session import Traffic
-from cachedesk.lab.signals import Signals
-from cachedesk.lab.watch import Watch
+from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.runs import run_session
+from cachedesk.lab.run.schedule import PlannedFault
+from cachedesk.lab.run.session import Traffic
+from cachedesk.lab.run.watch import Watch
 
 _PREFIX = "cachedesk-compare-"
 _SIGNALLED = 128

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cachedesk.engine.snapshot import Latencies, Percentiles
-from cachedesk.lab.report import Report
+from cachedesk.core.snapshot import Latencies, Percentiles
+from cachedesk.lab.run.report import Report
 
 
 @dataclass(frozen=True, slots=True)

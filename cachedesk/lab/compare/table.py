@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from cachedesk.engine.eviction_policies import NOEVICTION_WARNING
-from cachedesk.engine.snapshot import Percentiles
+from cachedesk.core.eviction_policies import NOEVICTION_WARNING
+from cachedesk.core.snapshot import Percentiles
 from cachedesk.lab.compare.comparing import ComparedRun, ComparedVariant, Comparison
 from cachedesk.lab.compare.figures import Figures
 from cachedesk.lab.compare.varying import varied_names
+from cachedesk.lab.judge.verdict import kept_words, refused_words
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.telling import missing, read_lines
-from cachedesk.lab.verdict import kept_words, refused_words
 
 NOTHING = "\N{EN DASH}"
 

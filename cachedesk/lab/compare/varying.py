@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from cachedesk.config import with_field
-from cachedesk.engine.errors import ConfigError
-from cachedesk.engine.policy import as_policy
-from cachedesk.engine.settings import Settings
-from cachedesk.lab.driver import Load
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.policy import as_policy
+from cachedesk.core.settings import Settings
+from cachedesk.lab.load.driver import Load
 
 MOST_RUNS = 256
 MOST_CLIENTS = 256

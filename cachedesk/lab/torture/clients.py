@@ -11,14 +11,14 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from cachedesk.engine.errors import (
+from cachedesk.core.errors import (
     CachedeskError,
     CounterOverflow,
     NotACounter,
     OutcomeUnknown,
     Unavailable,
 )
-from cachedesk.engine.layer import CacheLayer
+from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.lab.torture import plan
 from cachedesk.lab.torture.expected import Expected
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from cachedesk.engine.errors import DataDirectoryError
-from cachedesk.lab.torture import house, plan
+from cachedesk.core.errors import DataDirectoryError
+from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import IMAGE_BYTES
+from cachedesk.lab.torture.job import Base, Orders, Place, State, copy_files, empty
 from cachedesk.lab.torture.judge import Judge
-from cachedesk.lab.torture.orders import Base, Orders, Place, State, copy_files, empty
 from cachedesk.lab.torture.process import End, run
 from cachedesk.lab.torture.report import Report
 
@@ -75,7 +75,7 @@ class Torture:
 
     def close(self) -> None:
         """Remove what the last killed process left outside of the folder: Redis's socket."""
-        house.left_behind(self.place, killed=True)
+        leftovers.left_behind(self.place, killed=True)
         shutil.rmtree(self.place.sockets, ignore_errors=True)
 
     def random(self, cycles: int) -> Iterator[Report]:
@@ -139,7 +139,7 @@ class Torture:
         """
         if self.stopped:
             raise Stopped
-        descriptors = house.descriptors()
+        descriptors = leftovers.descriptors()
         copy_files(self.place.data, self.place.before)
         report = self.report
         self._last = Cycle(
@@ -161,11 +161,11 @@ class Torture:
         self._tally(tallies)
         self._accuse(end.accusations)
         disk_failed = end.struck and not end.killed
-        self._accuse(house.left_behind(self.place, killed=end.killed, disk_failed=disk_failed))
-        self._accuse(self.judge.examine())
+        self._accuse(leftovers.left_behind(self.place, killed=end.killed, disk_failed=disk_failed))
+        self._accuse(self.judge.check_directory())
         if orders.drain_seed is not None:
             self._accuse(self.judge.drain(orders.drain_seed))
-        if (after := house.descriptors()) != descriptors:
+        if (after := leftovers.descriptors()) != descriptors:
             self._accuse([f"{after - descriptors} file descriptors were left open"])
         self._count(end)
         return end

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from cachedesk.engine.directory import DataDirectory
-from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.events import Row
-from cachedesk.engine.layer import CacheLayer
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.events import Row
+from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.listing import truth
-from cachedesk.engine.stack import Stack
-from cachedesk.engine.vault import Vault
-from cachedesk.lab.torture import house, plan
-from cachedesk.lab.torture.chance import random_settings
+from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import Expected
-from cachedesk.lab.torture.orders import Base, Place, copy_files
+from cachedesk.lab.torture.job import Base, Place, copy_files
+from cachedesk.lab.torture.random_faults import random_settings
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.embedded.durable_state import DurableState
+from cachedesk.stores.files.data_directory import DataDirectory
 
 _DRAIN_SECONDS = 30.0
 
@@ -43,7 +43,7 @@ class Judge:
         """Return the sums of (acknowledged writes, checked reads, unavailable calls)."""
         return self._expected.tallies()
 
-    def examine(self) -> list[str]:
+    def check_directory(self) -> list[str]:
         """Recover the files, compare the truth with what was promised, and return every broken
         promise as a sentence. What was uncertain is certain afterwards.
 
@@ -67,7 +67,7 @@ class Judge:
                 broken = self._read_and_drain(layer)
         except CachedeskError as error:
             return [f"the files cannot be served again: {error}"]
-        return [*broken, *house.files(copy, unfinished=False), *self._look()]
+        return [*broken, *leftovers.files(copy, unfinished=False), *self._look()]
 
     def _look(self) -> list[str]:
         copy = self._place.examined
@@ -76,7 +76,7 @@ class Judge:
         except CachedeskError as error:
             return [f"the data directory cannot be locked: {error}"]
         try:
-            vault = Vault(directory)
+            vault = DurableState(directory)
         except CachedeskError as error:
             directory.close()
             return [f"the files cannot be recovered: {error}"]

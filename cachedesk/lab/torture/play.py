@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cachedesk.lab.signals import Signals
+from cachedesk.console.signals import Signals
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Stopped, Torture, load
 from cachedesk.lab.torture.points import Points

@@ -12,10 +12,10 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from cachedesk.engine.failpoints import POINTS
+from cachedesk.core.failpoints import POINTS
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Torture
-from cachedesk.lab.torture.orders import Injection, Orders, State
+from cachedesk.lab.torture.job import Injection, Orders, State
 from cachedesk.lab.torture.process import End
 from cachedesk.lab.torture.report import Report
 
@@ -26,7 +26,7 @@ _COUNT = struct.Struct("<Q")
 _PREPARED_AT = "worker.apply.mid_batch=1*kill"
 
 THREADS: tuple[Literal["main", "worker"], ...] = ("main", "worker")
-DEEDS: tuple[tuple[Literal["kill", "EIO", "ENOSPC"], bool], ...] = (
+ACTIONS: tuple[tuple[Literal["kill", "EIO", "ENOSPC"], bool], ...] = (
     ("kill", False),
     ("EIO", False),
     ("ENOSPC", False),
@@ -91,7 +91,7 @@ class Points:
             self.share = place / len(kinds)
             made = self.strike(Injection(thread, call, "EIO", _NEVER), state).calls
             yield self._report
-            for action, stays in DEEDS if made else ():
+            for action, stays in ACTIONS if made else ():
                 for number in _numbers(made, most_calls, _GOOD_STRIDE if stays else 1):
                     injection = Injection(thread, call, action, number, stays)
                     end = self.strike(injection, state)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cachedesk.lab.torture import strace
-from cachedesk.lab.torture.orders import Base, Orders, Place
+from cachedesk.lab.torture.channel import ACKNOWLEDGED, GO, HALT
+from cachedesk.lab.torture.job import Base, Orders, Place
 from cachedesk.lab.torture.strace import Strace
-from cachedesk.lab.torture.subject import fork
-from cachedesk.lab.torture.talk import ACKNOWLEDGED, GO, HALT
+from cachedesk.lab.torture.victim import fork
 
 _LONGEST_SECONDS = 60.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cachedesk.engine.failpoints import POINTS
-from cachedesk.engine.wording import count_of
+from cachedesk.core.failpoints import POINTS
+from cachedesk.core.wording import count_of
 
 
 @dataclass(slots=True)

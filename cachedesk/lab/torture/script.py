@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from cachedesk.engine.commands import (
+from cachedesk.core.commands import (
     EvictAll,
     Inject,
     PauseWorker,
@@ -18,13 +18,13 @@ from cachedesk.engine.commands import (
     SetBatch,
     StepWorker,
 )
-from cachedesk.engine.errors import CachedeskError, Unavailable
-from cachedesk.engine.settings import DatabaseSettings, RedisSettings, Settings, WorkerSettings
-from cachedesk.engine.snapshot import Health
-from cachedesk.engine.stack import Stack
+from cachedesk.core.errors import CachedeskError, Unavailable
+from cachedesk.core.settings import DatabaseSettings, RedisSettings, Settings, WorkerSettings
+from cachedesk.core.snapshot import Health
+from cachedesk.lab.torture.channel import Talk
 from cachedesk.lab.torture.clients import Client
 from cachedesk.lab.torture.expected import Expected
-from cachedesk.lab.torture.talk import Talk
+from cachedesk.stack.stack import Stack
 
 Disk = Literal["sound", "fails once", "fails for good"]
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from cachedesk.engine.errors import CachedeskError
-from cachedesk.lab.torture.orders import Injection
+from cachedesk.core.errors import CachedeskError
+from cachedesk.lab.torture.job import Injection
 
 CALLS = {
     "pwrite64": "pwrite64",

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN
-from cachedesk.lab.operations import Operation
+from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN
+from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.trace.record import add, delete, get, put
 
 

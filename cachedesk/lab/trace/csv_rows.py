@@ -11,7 +11,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from cachedesk.engine.events import MAX_VALUE_BYTES
+from cachedesk.core.events import MAX_VALUE_BYTES
 from cachedesk.lab.trace.record import TooLong, Wrong
 from cachedesk.lab.trace.stream import Lines, text_of
 

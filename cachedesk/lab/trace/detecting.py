@@ -53,20 +53,20 @@ def detected(lines: Lines) -> Found:
     looked: list[bytes] = []
     votes: Counter[str] = Counter()
     firsts: dict[str, int] = {}
-    strangers = 0
+    mismatched_files = 0
     for place, line in enumerate(_sample(lines)):
         looked.append(line)
         name = sign_of(line)
         if name:
             votes[name] += 1
             firsts.setdefault(name, place)
-            if votes[name] >= (_AGREE if strangers else 1):
+            if votes[name] >= (_AGREE if mismatched_files else 1):
                 return Found(name, _before(name, looked[: firsts[name]]))
         else:
-            strangers += _is_strange(line)
+            mismatched_files += _is_strange(line)
     if _is_ycsb(looked):
         return Found(YCSB)
-    if len(votes) == 1 and sum(votes.values()) == 1 and strangers <= _AGREE:
+    if len(votes) == 1 and sum(votes.values()) == 1 and mismatched_files <= _AGREE:
         # One line of a short file, under a warning or a comment.
         ((name, place),) = firsts.items()
         return Found(name, _before(name, looked[:place]))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace.commands import Sent, Taken, taken
 from cachedesk.lab.trace.record import NOTHING, Record, Wrong, record, shown
 

@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from cachedesk.engine.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
+from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace.csv_rows import HEADER
 from cachedesk.lab.trace.record import NOTHING, Record, Wrong, shown
 from cachedesk.lab.trace.stream import text_of

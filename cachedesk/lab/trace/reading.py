@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import ycsb
 from cachedesk.lab.trace.detecting import detected, forced
 from cachedesk.lab.trace.formats import CSV, FORMATS, KEYS, YCSB, Format

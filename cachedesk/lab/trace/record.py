@@ -5,9 +5,9 @@ from __future__ import annotations
 import binascii
 from typing import NamedTuple
 
-from cachedesk.engine.errors import CachedeskError
-from cachedesk.engine.events import MAX_KEY_BYTES, MAX_VALUE_BYTES
-from cachedesk.lab.operations import Operation, Verb
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.events import MAX_KEY_BYTES, MAX_VALUE_BYTES
+from cachedesk.lab.load.operations import Operation, Verb
 
 
 class TraceError(CachedeskError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from cachedesk.engine.printable import safe
+from cachedesk.core.printable import safe
 from cachedesk.lab.trace.formats import KEYS
 from cachedesk.lab.trace.reading import Count
 

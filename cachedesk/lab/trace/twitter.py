@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 
-from cachedesk.engine.events import MAX_VALUE_BYTES
+from cachedesk.core.events import MAX_VALUE_BYTES
 from cachedesk.lab.trace.record import (
     NOTHING,
     Record,

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cachedesk.engine.events import MAX_VALUE_BYTES
-from cachedesk.lab.operations import Operation
-from cachedesk.lab.skew import Draw, Latest, Uniform, Zipfian
+from cachedesk.core.events import MAX_VALUE_BYTES
+from cachedesk.lab.load.operations import Operation
+from cachedesk.lab.load.skew import Draw, Latest, Uniform, Zipfian
 from cachedesk.lab.trace.record import Wrong, get, made_up, put, shown
 
 NAMES = frozenset(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.errors import Unavailable
-from cachedesk.engine.snapshot import Health, Snapshot
-from cachedesk.lab.story.performance import Performance
-from cachedesk.lab.story.reading import parse
+from cachedesk.core.commands import Inject
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.snapshot import Health, Snapshot
+from cachedesk.lab.stories.reading import parse
+from cachedesk.lab.stories.story_runner import Performance
 
 TWO_ACTS = """
 title = "Two acts"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.errors import ConfigError
-from cachedesk.lab.story import sums
-from cachedesk.lab.story.figures import written
-from cachedesk.lab.story.keys import named
-from cachedesk.lab.story.reading import StoryError, parse, read
+from cachedesk.core.errors import ConfigError
+from cachedesk.lab.stories import expressions
+from cachedesk.lab.stories.figures import written
+from cachedesk.lab.stories.key_ranges import named
+from cachedesk.lab.stories.reading import StoryError, parse, read
 
 GOOD = """title = "A story"
 rests_on = ["log"]
@@ -108,26 +108,26 @@ def test_a_bad_file_names_the_line_and_the_field(old: str, new: str, line: int, 
 @given(st.integers(-50, 50), st.integers(-50, 50), st.integers(-50, 50))
 def test_sums_come_to_what_python_says(a: int, b: int, c: int) -> None:
     figures = {"a": a, "x.b": b, "c": c}
-    assert sums.value("a + x.b * c - 2", figures) == a + b * c - 2
-    assert sums.value("a < x.b <= c or not c == 3 and a != -1", figures) == (
+    assert expressions.value("a + x.b * c - 2", figures) == a + b * c - 2
+    assert expressions.value("a < x.b <= c or not c == 3 and a != -1", figures) == (
         a < b <= c or (c != 3 and a != -1)
     )
     if c:
-        assert sums.value("(a - x.b) / c > 1.5", figures) == ((a - b) / c > 1.5)
-    assert math.isnan(sums.value("a / 0", figures))
-    assert sums.names("a + x.b > a") == ("a", "x.b")
+        assert expressions.value("(a - x.b) / c > 1.5", figures) == ((a - b) / c > 1.5)
+    assert math.isnan(expressions.value("a / 0", figures))
+    assert expressions.names("a + x.b > a") == ("a", "x.b")
 
 
 @pytest.mark.parametrize("text", ["a()", "a[0]", "'a'", "a if b else c", "lambda: 1", "a.b.c", ""])
 def test_nothing_else_can_be_computed(text: str) -> None:
     with pytest.raises(ConfigError):
-        sums.check(text, ["a", "b", "c"])
+        expressions.check(text, ["a", "b", "c"])
 
 
 def test_products_grow_to_infinity_and_no_further() -> None:
     text = " * ".join(["999999999999999"] * 25)
-    assert sums.value(text, {}) == math.inf
-    assert written(float(sums.value(text, {}))) == "inf"
+    assert expressions.value(text, {}) == math.inf
+    assert written(float(expressions.value(text, {}))) == "inf"
 
 
 @pytest.mark.parametrize("target", ["/dev/zero", "pipe", "."])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.lab.story.account import play
-from cachedesk.lab.story.reading import parse
-from cachedesk.lab.story.shelf import NAMES, story
+from cachedesk.lab.stories.library import NAMES, story
+from cachedesk.lab.stories.reading import parse
+from cachedesk.lab.stories.story_report import play
 
 pytestmark = pytest.mark.slow
 

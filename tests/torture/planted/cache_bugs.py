@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from cachedesk.engine import admission as admission_module
-from cachedesk.engine import behind as behind_module
-from cachedesk.engine import cache as cache_module
-from cachedesk.engine import repair as repair_module
-from cachedesk.engine import through as through_module
-from cachedesk.engine.admission import Admission
-from cachedesk.engine.cache import Cache
-from cachedesk.engine.database import Database
-from cachedesk.engine.errors import CacheError, DatabaseError, Unavailable
-from cachedesk.engine.events import NO_ROW, change, fold
-from cachedesk.engine.freshness import Versions
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.repair import Reader
+from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
+from cachedesk.core.events import NO_ROW, change, fold
+from cachedesk.engine import read_path as repair_module
+from cachedesk.engine import write_behind as behind_module
+from cachedesk.engine import write_through as through_module
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.read_path import ReadPath
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.redis import admission as admission_module
+from cachedesk.stores.redis import redis_cache as cache_module
+from cachedesk.stores.redis.admission import Admission
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from tests.torture.planted.plant import Plant, let_others_run
 
 
@@ -44,12 +44,12 @@ def row_before_overlay(plant: Plant) -> None:
             )
         return reads
 
-    plant.setattr(Reader, "_load", bad)
+    plant.setattr(ReadPath, "_load", bad)
 
 
 def overlay_forgotten(plant: Plant) -> None:
     """A miss reads the row and forgets what is pending."""
-    plant.setattr(Pending, "events", lambda self, key: ())
+    plant.setattr(PendingEvents, "events", lambda self, key: ())
 
 
 def fill_without_fence(plant: Plant) -> None:
@@ -60,13 +60,13 @@ def fill_without_fence(plant: Plant) -> None:
         put(list(versions))
         return list(versions)
 
-    plant.setattr(Versions, "fill", bad)
+    plant.setattr(KeyVersions, "fill", bad)
 
 
 def flight_joined_late(plant: Plant) -> None:
     """A reader takes the result of a flight that set out before the last write."""
 
-    class Flight(repair_module._Flight):
+    class Flight(repair_module._InFlight):
         version = property(lambda self: 2**62, lambda self, version: None)
 
     def slow(self, keys):
@@ -74,9 +74,9 @@ def flight_joined_late(plant: Plant) -> None:
         let_others_run()
         return reads
 
-    try_to_load = Reader._try_to_load
-    plant.setattr(repair_module, "_Flight", Flight)
-    plant.setattr(Reader, "_try_to_load", slow)
+    try_to_load = ReadPath._try_to_load
+    plant.setattr(repair_module, "_InFlight", Flight)
+    plant.setattr(ReadPath, "_try_to_load", slow)
 
 
 def doubt_forgotten(plant: Plant) -> None:
@@ -85,8 +85,8 @@ def doubt_forgotten(plant: Plant) -> None:
     def bad(self, keys, reason):
         doubt(self, (), reason)
 
-    doubt = Cache.doubt
-    plant.setattr(Cache, "doubt", bad)
+    doubt = RedisCache.doubt
+    plant.setattr(RedisCache, "doubt", bad)
 
 
 def timeout_ignored(plant: Plant) -> None:
@@ -104,14 +104,14 @@ def timeout_ignored(plant: Plant) -> None:
             return
         self._checkin(wire)
 
-    plant.setattr(Cache, "put", bad)
+    plant.setattr(RedisCache, "put", bad)
 
 
 def old_connections_kept(plant: Plant) -> None:
     """Admission neither cuts earlier connections nor drops what is doubtful."""
 
     def bad(self, truths=None, progress=None):
-        wire = cache_module.RedisWire(self._path, 0.25)
+        wire = cache_module.RedisConnection(self._path, 0.25)
         try:
             self._run_id = cache_module.run_id_of(wire)
             with self._lock:
@@ -122,7 +122,7 @@ def old_connections_kept(plant: Plant) -> None:
             wire.close()
         return Admission()
 
-    plant.setattr(Cache, "admit", bad)
+    plant.setattr(RedisCache, "admit", bad)
 
 
 def cache_forgotten_after_through(plant: Plant) -> None:
@@ -146,13 +146,13 @@ def error_taken_as_miss_of_everything(plant: Plant) -> None:
         row = read(self, key)
         return NO_ROW if hash(key) % 7 == 0 and row.seq % 50 == 0 else row
 
-    read = Database.read
-    plant.setattr(Database, "read", bad)
+    read = SqliteDatabase.read
+    plant.setattr(SqliteDatabase, "read", bad)
 
 
 def cache_before_log(plant: Plant) -> None:
     """Redis is changed first and the log second: a failed append leaves what nobody wrote."""
-    append = WriteBehindLog.append
+    append = QueueLog.append
 
     def bad(self, events):
         if events[-1].seq % 40 == 0:
@@ -173,7 +173,7 @@ def cache_before_log(plant: Plant) -> None:
         self._cache.put(heads)
         commit(self, group)
 
-    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(QueueLog, "append", bad)
     plant.setattr(behind_module.WriteBehind, "_commit", early)
 
 

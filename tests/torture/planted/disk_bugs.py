@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 
-from cachedesk.engine import database as database_module
-from cachedesk.engine.errors import OutcomeUnknown
-from cachedesk.engine.log import WriteBehindLog
+from cachedesk.core.errors import OutcomeUnknown
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.sqlite import sqlite_database as database_module
 from tests.torture.planted.plant import Plant
 
 
 def failed_append_acknowledged(plant: Plant) -> None:
     """A commit of the log that failed is taken as done."""
-    append = WriteBehindLog.append
+    append = QueueLog.append
 
     def bad(self, events):
         try:
@@ -20,12 +20,12 @@ def failed_append_acknowledged(plant: Plant) -> None:
         except OutcomeUnknown:
             self._failure = ""
 
-    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(QueueLog, "append", bad)
 
 
 def failed_sync_retried(plant: Plant) -> None:
     """A sync of the log that failed is tried again, and what that says is believed."""
-    append = WriteBehindLog.append
+    append = QueueLog.append
 
     def bad(self, events):
         try:
@@ -34,7 +34,7 @@ def failed_sync_retried(plant: Plant) -> None:
             self._failure = ""
             append(self, events)
 
-    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(QueueLog, "append", bad)
 
 
 def failed_commit_acknowledged(plant: Plant) -> None:

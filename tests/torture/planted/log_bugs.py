@@ -5,57 +5,57 @@ from __future__ import annotations
 import itertools
 from contextlib import nullcontext
 
-from cachedesk.engine import behind as behind_module
-from cachedesk.engine.fence import KeyFence
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.transaction import Transaction
-from cachedesk.engine.vault import Vault
+from cachedesk.engine import write_behind as behind_module
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.embedded.durable_state import DurableState
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.sqlite.transaction import Transaction
 from tests.torture.planted.plant import Plant
 
 
 def pending_not_absorbed(plant: Plant) -> None:
     """A write-through leaves the key's pending events to the worker."""
-    plant.setattr(Pending, "events_of", lambda self, keys: [])
+    plant.setattr(PendingEvents, "events_of", lambda self, keys: [])
 
 
 def no_fence(plant: Plant) -> None:
     """Both paths may write one key at the same time."""
-    plant.setattr(KeyFence, "shared", lambda self, keys, deadline: nullcontext())
-    plant.setattr(KeyFence, "alone", lambda self, keys, deadline: nullcontext())
+    plant.setattr(KeyLocks, "shared", lambda self, keys, deadline: nullcontext())
+    plant.setattr(KeyLocks, "alone", lambda self, keys, deadline: nullcontext())
 
 
 def pending_not_rebuilt(plant: Plant) -> None:
     """The pending events are not rebuilt when the log is opened."""
-    recover = WriteBehindLog.recover
-    plant.setattr(WriteBehindLog, "recover", lambda self, seq: (recover(self, seq), [])[1])
+    recover = QueueLog.recover
+    plant.setattr(QueueLog, "recover", lambda self, seq: (recover(self, seq), [])[1])
 
 
 def seq_starts_again(plant: Plant) -> None:
     """After a restart, seqs start at 1, as the row ids of a new file do."""
-    init = Vault.__init__
+    init = DurableState.__init__
 
     def bad(self, *arguments):
         init(self, *arguments)
         self.seqs = itertools.count(1)
 
-    plant.setattr(Vault, "__init__", bad)
+    plant.setattr(DurableState, "__init__", bad)
 
 
 def seq_of_the_log_only(plant: Plant) -> None:
     """After a restart, seqs go on from the log's newest one and forget the written-through."""
-    init = Vault.__init__
+    init = DurableState.__init__
 
     def bad(self, *arguments):
         init(self, *arguments)
         self.seqs = itertools.count(self.log.witness.log_seq + 1)
 
-    plant.setattr(Vault, "__init__", bad)
+    plant.setattr(DurableState, "__init__", bad)
 
 
 def heads_kept_after_failure(plant: Plant) -> None:
     """An append that failed still counts in what later increments are added to."""
-    append = WriteBehindLog.append
+    append = QueueLog.append
 
     def bad(self, events):
         if events[-1].seq % 40 == 0:
@@ -72,7 +72,7 @@ def heads_kept_after_failure(plant: Plant) -> None:
                 queue.head, queue.head_known = head, True
         return events
 
-    plant.setattr(WriteBehindLog, "append", bad)
+    plant.setattr(QueueLog, "append", bad)
     plant.setattr(behind_module.WriteBehind, "_stage", remembering)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from cachedesk.engine import directory
+from cachedesk.stores.files import data_directory
 from tests.torture.planted.plant import Plant
 
 
@@ -23,7 +23,7 @@ def normal_instead_of_full(plant: Plant) -> None:
 
 def no_lock_on_the_directory(plant: Plant) -> None:
     """Two processes may open one data directory."""
-    plant.setattr(directory.fcntl, "flock", lambda descriptor, how: None)
+    plant.setattr(data_directory.fcntl, "flock", lambda descriptor, how: None)
 
 
 BY_INSPECTION = (normal_instead_of_full, no_lock_on_the_directory)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cachedesk.engine import worker as worker_module
-from cachedesk.engine.events import Op, Row, WriteEvent, coalesce
-from cachedesk.engine.log import WriteBehindLog
-from cachedesk.engine.pending import Pending
-from cachedesk.engine.transaction import Transaction
-from cachedesk.engine.worker import FlushWorker
+from cachedesk.core.events import Op, Row, WriteEvent, coalesce
+from cachedesk.engine import flush_worker as worker_module
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.sqlite.transaction import Transaction
 from tests.torture.planted.plant import Plant, let_others_run
 
 
@@ -68,7 +68,7 @@ def last_write_wins(plant: Plant) -> None:
 
 def cursor_kept_after_crash(plant: Plant) -> None:
     """The reader that follows a crashed one goes on where that one had read to."""
-    plant.setattr(WriteBehindLog, "rewind", lambda self: None)
+    plant.setattr(QueueLog, "rewind", lambda self: None)
 
 
 def tombstones_dropped_early(plant: Plant) -> None:
@@ -90,22 +90,22 @@ def settled_wholesale(plant: Plant) -> None:
         ]
         return settle(self, latest, dead, through)
 
-    settle = Pending.settle
-    plant.setattr(Pending, "settle", bad)
+    settle = PendingEvents.settle
+    plant.setattr(PendingEvents, "settle", bad)
 
 
 def published_too_early(plant: Plant) -> None:
     """The worker may take an event before it is known as pending."""
-    append = WriteBehindLog.append
+    append = QueueLog.append
 
     def bad(self, events):
         append(self, events)
         publish(self, events)
         let_others_run()
 
-    publish = WriteBehindLog.publish
-    plant.setattr(WriteBehindLog, "append", bad)
-    plant.setattr(WriteBehindLog, "publish", lambda self, events: None)
+    publish = QueueLog.publish
+    plant.setattr(QueueLog, "append", bad)
+    plant.setattr(QueueLog, "publish", lambda self, events: None)
 
 
 WORKER = (

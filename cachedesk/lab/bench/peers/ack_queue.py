@@ -9,9 +9,9 @@ from pathlib import Path
 from persistqueue import SQLiteAckQueue
 
 from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.fixtures import Stuff, drawn, each, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy
-from cachedesk.lab.bench.stuff import Stuff, drawn, each, together
 
 _DRAINED = 1_000
 

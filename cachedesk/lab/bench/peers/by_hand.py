@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.fixtures import Stuff, each, in_hundreds, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy, dropped_in_parts
-from cachedesk.lab.bench.stuff import Stuff, each, in_hundreds, together
 
 
 class ByHand(Rival):

@@ -9,7 +9,7 @@ from pathlib import Path
 import diskcache
 
 from cachedesk.lab.bench.contest import Lap, Rival
-from cachedesk.lab.bench.stuff import Stuff, each, in_hundreds, together
+from cachedesk.lab.bench.fixtures import Stuff, each, in_hundreds, together
 
 _FULL = 2
 

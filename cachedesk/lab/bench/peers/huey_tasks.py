@@ -8,9 +8,9 @@ from pathlib import Path
 from huey import SqliteHuey
 
 from cachedesk.lab.bench.contest import Lap, Rival
+from cachedesk.lab.bench.fixtures import Stuff, drawn, each, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy
-from cachedesk.lab.bench.stuff import Stuff, drawn, each, together
 
 _DRAINED = 1_000
 

@@ -1,0 +1,1 @@
+"""What is done to a data directory that no process uses."""

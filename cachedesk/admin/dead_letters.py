@@ -1,0 +1,225 @@
+"""The dead letters of a data directory that no process uses: listed, replayed, dropped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cachedesk.admin.inspection import opened
+from cachedesk.console.signals import Signals
+from cachedesk.core.errors import CachedeskError, NoDeadLetter
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.printable import safe
+from cachedesk.core.settings import Settings
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.lab.run.report import as_text
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+
+_HEADINGS = ("SEQ", "WRITE", "ATTEMPTS", "ACCEPTED AT (UTC)", "REASON")
+_BRIEF, _WHOLE = 40, 4_000
+_LETTERS_PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What became of one letter: replayed as the write ``applied_as``, dropped, or why not."""
+
+    seq: int
+    applied_as: int | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What was done with letters. ``verb``: ``"replayed"`` or ``"dropped"``."""
+
+    verb: str
+    deeds: Sequence[Action]
+    interrupted_by: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all was done that was asked for."""
+        return self.interrupted_by or int(any(deed.failure for deed in self.deeds))
+
+    def as_json(self) -> dict[str, object]:
+        """Return what ``dead replay --json`` and ``dead drop --json`` print."""
+        done = [deed for deed in self.deeds if not deed.failure]
+        return {
+            self.verb: [
+                deed.seq if deed.applied_as is None else {"seq": deed.seq, "as": deed.applied_as}
+                for deed in done
+            ],
+            "failed": [
+                {"seq": deed.seq, "error": deed.failure} for deed in self.deeds if deed.failure
+            ],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield what was done, in plain words."""
+        for deed in self.deeds:
+            if not deed.failure:
+                as_write = "" if deed.applied_as is None else f" as write {deed.applied_as}"
+                yield f"{self.verb} {deed.seq}{as_write}"
+
+    def failures(self) -> Iterator[str]:
+        """Yield what was not done, and why, in plain words."""
+        for deed in self.deeds:
+            if deed.failure:
+                yield f"letter {deed.seq} was not {self.verb}: {safe(deed.failure, _WHOLE)}"
+
+
+def listed(data: Path, limit: int) -> tuple[list[DeadLetter], int]:
+    """Return the oldest letters in ``data``, and how many there are.
+
+    Raises:
+        DataDirectoryError: it is no data directory, is in use, or is damaged.
+    """
+    with opened(data) as vault:
+        return vault.database.letters(limit), vault.database.count()[1]
+
+
+def found(data: Path, seq: int) -> DeadLetter:
+    """Return one letter.
+
+    Raises:
+        NoDeadLetter: there is no such letter.
+        DataDirectoryError: as for ``listed``.
+    """
+    with opened(data) as vault:
+        for letter in vault.database.letters(1, seq - 1):
+            if letter.seq == seq:
+                return letter
+    raise NoDeadLetter(f"there is no dead letter {seq}")
+
+
+def replay(
+    data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = ""
+) -> Deeds:
+    """Apply letters as new writes, each in a transaction of its own, in the order of their seqs.
+
+    Args:
+        data: a data directory that nobody uses.
+        settings: how to open it.
+        seqs: which; ``None``: all that are there now.
+        failpoints: armed before the stack opens, as ``point=terms;…``.
+
+    Raises:
+        DataDirectoryError: as for ``listed``.
+    """
+
+    def replay_one(layer: CacheLayer, seq: int) -> Action:
+        return Action(seq, layer.replay_dead(seq).seq)
+
+    return _do("replayed", replay_one, data, settings, seqs, failpoints=failpoints)
+
+
+def drop(data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = "") -> Deeds:
+    """Remove letters for good; arguments and errors as for ``replay``."""
+
+    def drop_one(layer: CacheLayer, seq: int) -> Action:
+        layer.drop_dead(seq)
+        return Action(seq)
+
+    return _do("dropped", drop_one, data, settings, seqs, failpoints=failpoints)
+
+
+def letter_as_json(letter: DeadLetter) -> dict[str, object]:
+    """Return what ``dead show --json`` prints of a letter."""
+    return {
+        "seq": letter.seq,
+        "op": letter.op,
+        "key": as_text(letter.key),
+        "arg": as_text(letter.arg) if isinstance(letter.arg, bytes) else letter.arg,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "at": letter.at,
+    }
+
+
+def table(letters: Sequence[DeadLetter], total: int) -> Iterator[str]:
+    """Yield ``letters`` as lines with aligned columns."""
+    if not total:
+        yield "There are no dead letters."
+        return
+    rows = [
+        _HEADINGS,
+        *(
+            (
+                str(letter.seq),
+                _write(letter, _BRIEF),
+                str(letter.attempts),
+                _utc(letter.at),
+                safe(letter.reason, 2 * _BRIEF),
+            )
+            for letter in letters
+        ),
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        yield "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
+    if total > len(letters):
+        yield f"and {total - len(letters):,} more; --limit shows them"
+
+
+def page(letter: DeadLetter) -> Iterator[str]:
+    """Yield everything about one letter, a line each."""
+    yield f"seq       {letter.seq}"
+    yield f"write     {_write(letter, _WHOLE)}"
+    yield f"reason    {safe(letter.reason, _WHOLE)}"
+    yield f"attempts  {letter.attempts}"
+    yield f"accepted  {_utc(letter.at)} UTC"
+
+
+def _do(
+    verb: str,
+    deed: Callable[[CacheLayer, int], Action],
+    data: Path,
+    settings: Settings,
+    seqs: Sequence[int] | None,
+    *,
+    failpoints: str,
+) -> Deeds:
+    with opened(data) as vault:
+        # Not what becomes a letter from now on: nobody has seen it yet.
+        seqs = [*_all(vault.database.letters)] if seqs is None else sorted(set(seqs))
+    deeds: list[Action] = []
+    with Signals() as signals:
+        stack = Stack(data, settings, failpoints=Failpoints(failpoints)) if seqs else None
+        try:
+            for seq in seqs:
+                if signals.received.is_set() or stack is None:
+                    break
+                try:
+                    deeds.append(deed(stack.layer, seq))
+                except CachedeskError as error:
+                    deeds.append(Action(seq, failure=str(error)))
+        finally:
+            if stack is not None:
+                stack.close()
+    return Deeds(verb, deeds, signals.exit_code)
+
+
+def _all(letters: Callable[[int, int], list[DeadLetter]]) -> Iterator[int]:
+    after = 0
+    while some := letters(_LETTERS_PER_PAGE, after):
+        yield from (letter.seq for letter in some)
+        after = some[-1].seq
+
+
+def _write(letter: DeadLetter, most: int) -> str:
+    words = [letter.op, safe(letter.key, most)]
+    if letter.arg is not None:
+        words.append(safe(letter.arg if isinstance(letter.arg, bytes) else str(letter.arg), most))
+    return " ".join(words)
+
+
+def _utc(at: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
+    except (OverflowError, ValueError, OSError):
+        return str(at)

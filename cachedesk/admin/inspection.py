@@ -1,0 +1,148 @@
+"""Looking into a data directory that no process uses, and draining it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from cachedesk.admin.draining import drain
+from cachedesk.console.signals import Signals
+from cachedesk.core.events import fold
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.settings import Settings
+from cachedesk.engine.listing import truth
+from cachedesk.engine.read_path import Read, ReadSource
+from cachedesk.lab.run.report import as_text
+from cachedesk.stack.stack import Stack
+from cachedesk.stores.embedded.durable_state import DurableState
+from cachedesk.stores.embedded.recovery import recover
+from cachedesk.stores.files.data_directory import DataDirectory
+
+_LINES_PER_CHUNK = 1_000
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[DurableState]:
+    """Open the files in ``data``, which must be a data directory that nobody uses.
+
+    Raises:
+        DataDirectoryError: it is not one, is in use, or is damaged.
+    """
+    directory = DataDirectory(data, create=False)
+    try:
+        vault = DurableState(directory)
+        try:
+            yield vault
+        finally:
+            vault.close()
+    finally:
+        directory.close()
+
+
+def recover_directory(data: Path, *, accept_loss: bool) -> str:
+    """Carry out ``cachedesk recover``; see ``recovering``."""
+    directory = DataDirectory(data, create=False)
+    try:
+        return recover(directory, accept_loss=accept_loss)
+    finally:
+        directory.close()
+
+
+def look_up(data: Path, key: bytes) -> Read:
+    """Return the truth of ``key``; errors as for ``opened``."""
+    with opened(data) as vault:
+        events = vault.pending.events(key)
+        row = vault.database.read(key)
+    found = fold(row, events)
+    source = ReadSource.OVERLAY if found.seq > row.seq else ReadSource.DATABASE
+    return Read(found.value, source, sum(event.seq > row.seq for event in events), found.seq)
+
+
+def read_as_json(key: bytes, read: Read) -> dict[str, object]:
+    """Return what ``get --json`` prints of ``key``."""
+    return {
+        "key": as_text(key),
+        "value": None if read.value is None else as_text(read.value),
+        "source": str(read.source),
+        "pending": read.pending,
+        "seq": read.seq,
+    }
+
+
+def dump_lines(data: Path) -> Iterator[bytes]:
+    """Yield the truth as JSON lines ``[key, value]``, many in a chunk; errors as ``opened``."""
+    encode = msgspec.json.Encoder().encode
+    with opened(data) as vault:
+        lines = []
+        for key, value in truth(vault.pending, vault.database):
+            lines.append(encode((as_text(key), as_text(value))))
+            if len(lines) == _LINES_PER_CHUNK:
+                yield b"\n".join((*lines, b""))
+                lines.clear()
+        yield b"\n".join((*lines, b""))
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did. ``pending``: what it did not come to; ``dead``: events that no value
+    could take, now dead letters."""
+
+    events: int
+    dead: int
+    pending: int
+    seconds: float
+    interrupted_by: int | None = None
+
+    def __str__(self) -> str:
+        said = f"drained {self.events:,} events in {self.seconds:.1f} s"
+        if self.dead:
+            said += f"; {self.dead:,} became dead letters"
+        if self.pending:
+            said += f"; {self.pending:,} are still in the log, and safe"
+        return said
+
+    def as_json(self) -> dict[str, object]:
+        """Return what ``drain --json`` prints."""
+        return {
+            "drained": self.events,
+            "dead": self.dead,
+            "pending": self.pending,
+            "seconds": round(self.seconds, 3),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing is pending any more."""
+        return self.interrupted_by or (1 if self.pending else 0)
+
+
+def drain_directory(
+    data: Path, settings: Settings, seconds: float = 60.0, failpoints: str = ""
+) -> Drained:
+    """Flush the log in ``data`` to the database, for at most ``seconds``, with ``failpoints`` armed
+    (``point=terms;…``).
+
+    Raises:
+        DataDirectoryError: as for ``opened``.
+    """
+    with opened(data) as vault:
+        dead_before = vault.database.count()[1]
+    with Signals() as signals:
+        stack = Stack(data, settings, failpoints=Failpoints(failpoints))
+        try:
+            waiting = stack.pending.books().accepted
+            took = drain(stack.layer, seconds, signals.received)
+            books, left = stack.pending.books(), stack.backlog.depth
+        finally:
+            stack.close()
+    return Drained(
+        events=waiting - books.pending - books.dead,
+        dead=books.dead - dead_before,
+        pending=left,
+        seconds=seconds if took is None else took,
+        interrupted_by=signals.exit_code if left else None,
+    )

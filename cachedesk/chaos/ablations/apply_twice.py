@@ -1,0 +1,19 @@
+"""Without effectively-once: whoever applies a batch does not look what the rows hold of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cachedesk.core.events import NO_ROW, Coalesced, Row, WriteEvent, coalesce
+
+
+def coalesce_again(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
+    """As ``events.coalesce``, and an event that is part of its row already is folded in again."""
+    forgotten = {key: Row(row.value, 0) for key, row in rows.items()}
+    done = coalesce(forgotten, events)
+    # The seq of a row never goes back, or what tells the newest write would be lost with it.
+    changed = {
+        key: Row(row.value, max(row.seq, rows.get(key, NO_ROW).seq))
+        for key, row in done.rows.items()
+    }
+    return done._replace(rows=changed)

@@ -1,0 +1,256 @@
+"""Without the log: a fast write goes to Redis, and that its key is dirty is all that is remembered.
+
+Now and then what Redis holds of the dirty keys is copied to the database. A key that Redis has
+lost meanwhile (evicted, killed) cannot be copied: what was written to it since the last copy is
+lost, though it was acknowledged. Truth is derived from the cache, which is the mistake.
+
+Beside the keys it keeps the ids of the writes that hang on the next copy. Nothing is saved by
+them; they are for the books, so that what is lost can be told by its id.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
+from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
+from cachedesk.core.snapshot import EventKind
+from cachedesk.core.wakeup import Wakeup
+from cachedesk.core.writes import Change, Level, Receipt, Switched
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.read_path import ReadPath
+from cachedesk.engine.worker_controls import WorkerControls
+from cachedesk.observe.metrics import runs
+from cachedesk.stores.redis.encoding import CACHEABLE_BYTES
+
+_MOST_CHANGES = 1_000
+_LOOK_SECONDS = 0.02
+_IDLE_SECONDS = 60.0
+_LOCK_SECONDS = 1.0
+_MOST_TOLD = 5
+
+
+@dataclass(slots=True)
+class _Dirty:
+    """A dirty key: what Redis was given last, and the writes that the next copy would save."""
+
+    value: bytes | None = None
+    events: list[WriteEvent] = field(default_factory=list)
+
+
+class DirtyKeys:
+    """The path of fast data without a log; takes the place of ``WriteBehind``. Thread-safe."""
+
+    def __init__(self, parts: Parts, worker: WorkerControls) -> None:
+        """Prepare; ``start`` begins to copy.
+
+        Args:
+            parts: the stack.
+            worker: whose pauses, hurry and batches hold for the copying too.
+        """
+        # Its base is the truth: what was logged before is not to be lost with it.
+        self._reader = ReadPath(parts)
+        self._fence = parts.fence
+        self._cache = parts.cache
+        self._pending = parts.pending
+        self._database = parts.database
+        self._versions = parts.versions
+        self._seqs = parts.seqs
+        self._log = parts.log
+        self._metrics = parts.metrics
+        self._observer = parts.observer
+        self._announce = parts.chronicle.say
+        self._worker = worker
+        self._dirty: dict[bytes, _Dirty] = {}
+        self._since = 0.0
+        self._lock = threading.Lock()
+        self._over = False
+        self._closing = False
+        self._bell = Wakeup()
+        self._thread: threading.Thread | None = None
+
+    def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+        """Split ``changes`` into parts that ``write`` takes."""
+        for start in range(0, len(changes), _MOST_CHANGES):
+            yield changes[start : start + _MOST_CHANGES]
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
+        """Have Redis take ``changes``, and remember that their keys are dirty.
+
+        Raises:
+            Switched: the log is on again; nothing changed.
+            Unavailable: Redis did not take them, or a counter could not be loaded.
+            NotACounter, CounterOverflow: an increment met a value it cannot change.
+        """
+        keys = list(dict.fromkeys(change.key for change in changes))
+        with self._fence.alone(keys, deadline):
+            if self._over:
+                raise Switched
+            before = self._values(keys)
+            after = dict(before)
+            events: list[WriteEvent] = []
+            receipts: list[Receipt] = []
+            at = wall_seconds()
+            for op, key, arg in changes:
+                after[key] = value = change(after[key], op, arg)
+                if value is not None and len(value) > CACHEABLE_BYTES:
+                    raise Unavailable("the value is too long for Redis, and the log is off")
+                events.append(WriteEvent(next(self._seqs), op, key, arg, at))
+                receipts.append(Receipt(events[-1].seq, Level.CACHED, value))
+            self._versions.bump(keys)
+            if self._cache.put(after):
+                raise Unavailable("Redis did not take the write, and the log is off")
+            self._versions.bump(keys)
+            self._remember(events, before, after)
+        self._bell.set()
+        return receipts
+
+    def start(self) -> None:
+        """Take writes, and copy now and then, until ``close``."""
+        self._over = False
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._live, name="copier", daemon=True)
+            self._thread.start()
+
+    def end(self, deadline: float) -> None:
+        """Take no more writes, and copy what is dirty.
+
+        Raises:
+            Unavailable: it could not be copied by ``deadline``; writes are taken as before.
+        """
+        self._over = True
+        try:
+            while self._dirty and time.monotonic() < deadline:
+                self.copy()
+                time.sleep(_LOOK_SECONDS if self._dirty else 0.0)
+        finally:
+            self._over = not self._dirty
+        if self._dirty:
+            raise Unavailable(f"{len(self._dirty):,} dirty keys could not be copied yet")
+
+    def close(self) -> None:
+        """Copy what can be copied, and end."""
+        self._closing = True
+        self._bell.set()
+        if self._thread is not None:
+            self._thread.join()
+            self.copy()
+
+    def copy(self) -> None:
+        """Copy what Redis holds of the dirty keys to the database, if both answer."""
+        with self._lock:
+            keys = list(self._dirty)
+        began = time.monotonic()
+        try:
+            with self._fence.alone(keys, began + _LOCK_SECONDS):
+                values = dict(zip(keys, self._cache.get_many(keys), strict=True))
+                with self._lock:
+                    taken = {key: self._dirty.pop(key) for key in keys if key in self._dirty}
+        except (CacheError, Unavailable):
+            return
+        saved = {key: dirty for key, dirty in taken.items() if dirty.value == values[key]}
+        try:
+            self._save(saved)
+        except DatabaseError:
+            self._take_back(taken)
+            return
+        applied = [event for dirty in saved.values() for event in dirty.events]
+        now = wall_seconds()
+        lags = [(max(0.0, now - at), count) for at, count in runs(event.at for event in applied)]
+        self._metrics.flushed(time.monotonic() - began, len(applied), len(saved), lags)
+        self._observer.applied(applied)
+        self._pending.settle_unlogged(applied)
+        self._lose([it for key in taken if key not in saved for it in taken[key].events])
+
+    def _values(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
+        """Return what ``keys`` are worth: in Redis, or where it has no copy in truth."""
+        try:
+            values = dict(zip(keys, self._cache.get_many(keys), strict=True))
+            missing = [key for key, value in values.items() if value is None]
+            return values | (self._reader.truths(missing) if missing else {})
+        except CacheError as error:
+            raise Unavailable(f"Redis does not answer ({error}), and the log is off") from error
+        except DatabaseError as error:
+            raise Unavailable(f"the key cannot be loaded: {error}") from error
+
+    def _remember(
+        self,
+        events: Collection[WriteEvent],
+        before: dict[bytes, bytes | None],
+        after: dict[bytes, bytes | None],
+    ) -> None:
+        lost: list[WriteEvent] = []
+        self._pending.accept_unlogged(events)
+        with self._lock:
+            if not self._dirty:
+                self._since = time.monotonic()
+            for event in events:
+                dirty = self._dirty.get(event.key)
+                if dirty is None:
+                    dirty = self._dirty[event.key] = _Dirty(before[event.key])
+                elif event.op is Op.INCR and dirty.value != before[event.key]:
+                    # Redis had lost what the key was worth: this adds to something older.
+                    lost += dirty.events
+                    dirty.events = []
+                dirty.events.append(event)
+                dirty.value = before[event.key] = after[event.key]
+        self._lose(lost)
+
+    def _save(self, dirty: dict[bytes, _Dirty]) -> None:
+        if not dirty:
+            return
+        newest = max(it.events[-1].seq for it in dirty.values())
+        with self._database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
+            rows = transaction.rows(list(dirty))
+            transaction.write(
+                {
+                    key: Row(it.value, max(it.events[-1].seq, rows.get(key, NO_ROW).seq))
+                    for key, it in dirty.items()
+                }
+            )
+            transaction.note("newest_seq", newest)
+        self._log.witness.note_row(newest)
+        self._versions.bump(dirty)
+
+    def _take_back(self, taken: dict[bytes, _Dirty]) -> None:
+        """Remember again what could not be saved, before what was written meanwhile."""
+        with self._lock:
+            for key, old in taken.items():
+                new = self._dirty.setdefault(key, old)
+                if new is not old:
+                    new.events = old.events + new.events
+
+    def _lose(self, events: Sequence[WriteEvent]) -> None:
+        if not events:
+            return
+        self._pending.lose_unlogged(events)
+        ids = " ".join(f"#{event.seq}" for event in itertools.islice(events, _MOST_TOLD))
+        more = f" and {len(events) - _MOST_TOLD:,} more" if len(events) > _MOST_TOLD else ""
+        lost = "write is" if len(events) == 1 else "writes are"
+        self._announce(
+            EventKind.ERROR, f"{len(events):,} acknowledged {lost} lost with Redis: {ids}{more}"
+        )
+
+    def _live(self) -> None:
+        while not self._closing:
+            self._bell.wait(_LOOK_SECONDS if self._dirty else _IDLE_SECONDS)
+            self._bell.clear()
+            if self._dirty and self._is_due():
+                try:
+                    self.copy()
+                except CachedeskError as error:
+                    self._announce(EventKind.ERROR, f"dirty keys cannot be copied: {error}")
+
+    def _is_due(self) -> bool:
+        worker = self._worker
+        if worker.hurried:
+            return True
+        age = time.monotonic() - self._since
+        return not worker.held and (
+            len(self._dirty) >= worker.batch_events or age >= worker.batch_age_seconds
+        )

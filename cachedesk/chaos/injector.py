@@ -1,0 +1,173 @@
+"""The fault desk: it injects and heals, and knows which faults are active."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from cachedesk.chaos.catalog import check_duration, parsed
+from cachedesk.chaos.impact import Figures, aftermath
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import CachedeskError, Unavailable
+from cachedesk.core.fault import Fault
+from cachedesk.core.snapshot import EventKind, FaultState
+from cachedesk.observe.event_ring import EventRing
+
+
+class FaultInjector:
+    """The faults of one stack. Thread-safe; one deed at a time, which may take seconds, while
+    ``active`` and ``states`` never wait."""
+
+    def __init__(
+        self, faults: Iterable[Fault], chronicle: EventRing, figures: Callable[[], Figures]
+    ) -> None:
+        """Offer ``faults``, healed in this order; ``chronicle`` is told what they do, and what
+        they have caused, by the ``figures`` before and after."""
+        self._faults = {fault.name: fault for fault in faults}
+        self._chronicle = chronicle
+        self._figures = figures
+        self._before: dict[str, Figures] = {}
+        self._deed = threading.Lock()
+        # Replaced as a whole, never changed, so that it can be read without a lock.
+        self._since: dict[str, float] = {}
+        self._deadlines: dict[str, float] = {}
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The names of the lasting faults that were injected and have not ended."""
+        self._look()
+        return tuple(self._since)
+
+    def states(self) -> tuple[FaultState, ...]:
+        """Return how each fault is."""
+        self._look()
+        since, deadlines = self._since, self._deadlines
+        now, clock = wall_seconds(), time.monotonic()
+        return tuple(
+            FaultState(
+                name=fault.name,
+                title=fault.title,
+                lasting=fault.lasting,
+                argument=fault.argument,
+                choices=fault.choices,
+                obstacle=_ACTIVE if fault.name in since else fault.obstacle(),
+                since_at=since.get(fault.name),
+                until_at=now + deadlines[fault.name] - clock if fault.name in deadlines else None,
+            )
+            for fault in self._faults.values()
+        )
+
+    def inject(self, text: str, seconds: float | None = None) -> str:
+        """Inject a fault, ``name`` or ``name:argument``; return a sentence that says what happened.
+
+        Args:
+            text: which fault.
+            seconds: heal it after this long; ``None`` leaves it until somebody does.
+
+        Raises:
+            ConfigError: there is no such fault (the nearest is named), or it lasts for no time that
+                could be chosen.
+            CachedeskError: it cannot be injected now; the message says why, nothing is broken.
+        """
+        name, argument = parsed(text)
+        fault = self._faults[name]
+        if seconds is not None:
+            check_duration(name, seconds)
+        with self._deed:
+            self._end_what_is_over()
+            obstacle = _ACTIVE if name in self._since else fault.obstacle(argument)
+            if obstacle:
+                raise Unavailable(f"{name} cannot be injected now: {obstacle}")
+            before = self._figures()
+            sentence = fault.inject(argument)
+            if fault.lasting:
+                self._before[name] = before
+                if seconds is not None:
+                    self._deadlines = {**self._deadlines, name: time.monotonic() + seconds}
+                    sentence = f"{sentence} (for {seconds:g} s)"
+                self._since = {**self._since, name: wall_seconds()}
+            self._chronicle.begin(name, lasting=fault.lasting)
+            self._chronicle.say(EventKind.FAULT, sentence)
+        return sentence
+
+    def heal(self, text: str | None = None) -> str:
+        """End one fault, or every one that can be ended; return a sentence that says which.
+
+        Raises:
+            ConfigError: there is no such fault; the nearest is named.
+            Unavailable: the one that was asked for cannot be ended now.
+        """
+        only = None if text is None else parsed(text)[0]
+        with self._deed:
+            self._end_what_is_over()
+            healed: list[str] = []
+            failed: list[str] = []
+            for fault in self._faults.values() if only is None else (self._faults[only],):
+                try:
+                    fault.heal()
+                except CachedeskError as error:
+                    failed.append(f"{fault.name} cannot be healed now: {error}")
+                    continue
+                if self._forget(fault.name):
+                    healed.append(fault.name)
+            if healed:
+                self._chronicle.say(EventKind.HEALED, ", ".join(healed))
+                self._tell_aftermath(healed)
+        if only is not None:
+            if failed:
+                raise Unavailable(failed[0])
+            return f"healed: {only}" if healed else f"{only} is not active"
+        said = [f"healed: {', '.join(healed)}"] if healed else []
+        return "; ".join(said + failed) or "nothing is broken"
+
+    def missed(self, text: str) -> str:
+        """Return why the fault ``text``, which was injected, has not struck; empty when it has."""
+        name, argument = parsed(text)
+        return self._faults[name].missed(argument)
+
+    def tend(self) -> None:
+        """Heal the faults whose time is up. What cannot be healed yet is tried at the next call."""
+        if not self._deadlines or self._deed.locked():
+            return
+        with self._deed:
+            now = time.monotonic()
+            for name in [name for name, at in self._deadlines.items() if at <= now]:
+                try:
+                    self._faults[name].heal()
+                except CachedeskError:
+                    continue
+                if self._forget(name):
+                    self._chronicle.say(EventKind.HEALED, f"{name}, its time was up")
+                    self._tell_aftermath((name,))
+
+    def _look(self) -> None:
+        """Notice what has ended by itself, unless somebody is at work, who will."""
+        if self._since and not self._deed.locked():
+            with self._deed:
+                self._end_what_is_over()
+
+    def _end_what_is_over(self) -> None:
+        for name in tuple(self._since):
+            if why := self._faults[name].over():
+                self._faults[name].heal()
+                self._forget(name)
+                self._chronicle.say(EventKind.INFO, f"{name} is over: {why}")
+                self._tell_aftermath((name,))
+
+    def _tell_aftermath(self, names: Iterable[str]) -> None:
+        after = self._figures()
+        for name in names:
+            self._chronicle.say(EventKind.INFO, aftermath(name, self._before.pop(name), after))
+
+    def _forget(self, name: str) -> bool:
+        """Note that ``name`` is not active any more; return whether it was."""
+        if name not in self._since:
+            return False
+        self._since = {each: at for each, at in self._since.items() if each != name}
+        self._deadlines = {each: at for each, at in self._deadlines.items() if each != name}
+        self._chronicle.end(name)
+        return True
+
+
+_ACTIVE = "it is active already; heal it first"

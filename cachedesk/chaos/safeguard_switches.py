@@ -1,0 +1,107 @@
+"""The switchboard: it takes the part that is a safeguard out, and puts a careless one in.
+
+There is no "if" along the paths: each safeguard is one part in one place, and while it is off
+another stands there. For the lab and the desk; ``cachedesk.open`` gives nobody this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from cachedesk.chaos.ablations.apply_twice import coalesce_again
+from cachedesk.chaos.ablations.no_log import DirtyKeys
+from cachedesk.chaos.ablations.no_read_repair import RowReadPath
+from cachedesk.chaos.ablations.trust_restart import trust
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.events import coalesce
+from cachedesk.core.safeguards import TITLES, WITHOUT, Safeguards
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.routes import Routes
+from cachedesk.observe.auditor import Auditor
+from cachedesk.stores.redis.admission import clear
+
+_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+
+
+class SafeguardSwitches:
+    """The safeguards of one stack. Thread-safe."""
+
+    def __init__(self, parts: Parts, paths: Routes, worker: FlushWorker, auditor: Auditor) -> None:
+        """Begin with all safeguards on."""
+        self._pending = parts.pending
+        self._paths = paths
+        self._cache = parts.cache
+        self._worker = worker
+        self._auditor = auditor
+        self._careful, self._careless = paths.reader, RowReadPath(parts)
+        self._dirty = DirtyKeys(parts, worker)
+        self._switching = threading.Lock()
+        self._safeguards = Safeguards()
+        self._parts: dict[str, Callable[[bool], None]] = {
+            "log": self._log,
+            "read_repair": self._read_repair,
+            "effectively_once": self._effectively_once,
+            "cold_restart": self._cold_restart,
+        }
+
+    @property
+    def safeguards(self) -> Safeguards:
+        """Which are on now."""
+        return self._safeguards
+
+    def switch(self, name: str, on: bool) -> str:
+        """Switch a safeguard and return a sentence that says what that means.
+
+        Raises:
+            ConfigError: there is no such safeguard; the nearest is named.
+            Unavailable: the log cannot be switched while there is something that only the one
+                or the other path knows of; nothing was changed.
+        """
+        switched = self._safeguards.switched(name, on)
+        with self._switching:
+            if getattr(self._safeguards, name) != on:
+                self._parts[name](on)
+                self._safeguards = switched
+        return f"on: {TITLES[name]}" if on else f"{name} is off: {WITHOUT[name]}"
+
+    def begin(self, safeguards: Safeguards) -> None:
+        """Switch off what is not to be on from the start."""
+        for name in safeguards.off:
+            self.switch(name, False)
+
+    def step(self) -> None:
+        """Flush one batch of what no worker knows of."""
+        if not self._safeguards.log:
+            self._dirty.copy()
+
+    def close(self) -> None:
+        """Save what can be saved."""
+        self._dirty.close()
+
+    def _log(self, on: bool) -> None:
+        deadline = time.monotonic() + _SECONDS
+        if on:
+            self._dirty.end(deadline)
+            self._paths.fast = self._paths.logged
+            return
+        with self._worker.hurrying():
+            while not self._pending.wait_until_empty(_LOOK_SECONDS):
+                if time.monotonic() >= deadline:
+                    raise Unavailable("the log cannot be switched off while events are in it")
+        self._dirty.start()
+        self._paths.fast = self._dirty
+
+    def _read_repair(self, on: bool) -> None:
+        self._paths.reader = self._careful if on else self._careless
+        self._auditor.mends = on and self._safeguards.cold_restart
+
+    def _effectively_once(self, on: bool) -> None:
+        self._worker.coalesce = coalesce if on else coalesce_again
+
+    def _cold_restart(self, on: bool) -> None:
+        self._cache.clear = clear if on else trust
+        self._auditor.mends = on and self._safeguards.read_repair

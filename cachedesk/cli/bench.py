@@ -1,0 +1,49 @@
+"""``cachedesk bench``: the speed table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cachedesk.cli.options import json_option, report_option
+from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.console.output import has_bar, print_json, print_text
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="In half a minute, and less exactly.")
+@report_option
+@json_option
+def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
+    """Measure the layer against the bare engines under it, and against what one would put
+    together instead.
+
+    Everybody does the same durable work in turns, in one run. The peers huey and diskcache take
+    part when they are installed (pip install 'cachedesk[bench]').
+
+    Exit status: 0 also where an aim was missed; the table says so.
+    """
+    if chosen_failpoints():
+        raise click.UsageError("CACHEDESK_FAILPOINTS is set; it has no place in a measurement.")
+    from cachedesk.lab.bench.bench import bench as measure
+    from cachedesk.lab.bench.machine import in_a_line, machine, warning
+    from cachedesk.lab.bench.progress import bar, silent
+    from cachedesk.lab.bench.rounds import FULL, QUICK
+    from cachedesk.lab.bench.table import as_json as as_object
+    from cachedesk.lab.bench.table import lines
+
+    here = machine()
+    with bar() if has_bar() else silent() as announce:
+        found = measure(QUICK if quick else FULL, announce)
+    if as_json:
+        print_json(as_object(found, here))
+    else:
+        print_text("\n".join((*lines(found), in_a_line(here), *filter(None, [warning(here)]))))
+    if report is not None:
+        from cachedesk.reports.bench import bench_paper
+        from cachedesk.reports.file import publish
+        from cachedesk.reports.origin import origin
+
+        publish(report, bench_paper(found, here, origin(sys.argv[1:], None)))

@@ -1,0 +1,285 @@
+"""The command line. A command reads its options, calls the lab, the desk or the engine, and
+prints; heavy parts are imported where they are used, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from cachedesk import __version__
+from cachedesk.cli.bench import bench
+from cachedesk.cli.compare import compare
+from cachedesk.cli.dead import dead
+from cachedesk.cli.options import (
+    WORKLOAD_CLIENTS,
+    Positive,
+    clients_option,
+    config_option,
+    data_option,
+    desk_options,
+    json_option,
+    policy_option,
+    seed_option,
+    usual_data,
+    without_option,
+)
+from cachedesk.cli.replay import replay
+from cachedesk.cli.resolve import chosen_failpoints, chosen_safeguards, chosen_settings
+from cachedesk.cli.run import run
+from cachedesk.cli.serve import serve
+from cachedesk.cli.story import story
+from cachedesk.cli.torture import torture
+from cachedesk.console.output import (
+    forget_output,
+    is_served,
+    is_terminal,
+    one_line,
+    print_bytes,
+    print_json,
+    print_text,
+)
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from cachedesk.desk.appearance import Look
+
+DESK_RATE = 300.0
+RUN_SECONDS = 10.0
+
+
+class _ReaderGone(Exception):
+    """Whoever read our output has gone."""
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Click would end the process with status 1, as if a promise had been broken.
+            raise _ReaderGone from None
+
+
+@click.group(
+    cls=_Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@data_option
+@config_option
+@policy_option
+@click.option("--workload", default="article", show_default=True, metavar="NAME")
+@click.option(
+    "--rate",
+    type=Positive(),
+    default=DESK_RATE,
+    show_default=True,
+    help="Operations a second.",
+)
+@seed_option
+@clients_option
+@without_option
+@desk_options
+@click.version_option(__version__, prog_name="cachedesk", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    *,
+    data: Path | None,
+    config: Path | None,
+    policies: tuple[str, ...],
+    workload: str,
+    rate: float,
+    seed: int,
+    clients: int | None,
+    without: tuple[str, ...],
+    read_only: bool,
+    theme: str,
+    refresh: str | None,
+) -> None:
+    """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
+    for truth. Watch it, break it, and see what was lost.
+
+    Without a command it opens the desk, with a workload running.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_desk_options(ctx)
+        return
+    if not (is_terminal() or is_served()):
+        raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
+    data = data or usual_data()
+
+    def show(said: str) -> int:
+        from cachedesk.desk.modes.live import open_desk
+        from cachedesk.lab.load.driver import Load
+        from cachedesk.lab.load.traffic import WorkloadTraffic
+
+        return open_desk(
+            data,
+            chosen_settings(data, config, policies),
+            WorkloadTraffic(workload, seed),
+            Load(clients or WORKLOAD_CLIENTS, rate),
+            _look(data, config, theme, refresh, read_only=read_only),
+            safeguards=chosen_safeguards(without),
+            # Armed once: what they did to the first desk is over.
+            failpoints="" if said else chosen_failpoints(),
+            said=said,
+        )
+
+    from cachedesk.desk.terminal.parent import run_under_parent
+
+    # A served desk has its web server for a parent.
+    ctx.exit(show("") if is_served() else run_under_parent(show, again=True))
+
+
+@cli.command()
+@click.argument("key")
+@json_option
+@data_option
+@click.pass_context
+def get(ctx: click.Context, key: str, as_json: bool, data: Path) -> None:
+    """Print the value of KEY: its row with its pending events folded in.
+
+    Exit status: 1 when it is absent.
+    """
+    from cachedesk.admin.inspection import look_up, read_as_json
+    from cachedesk.core.events import as_key
+
+    raw = as_key(os.fsencode(key))
+    found = look_up(data, raw)
+    if as_json:
+        print_json(read_as_json(raw, found))
+    elif found.value is None:
+        click.echo(f"cachedesk: there is no key {key!r} in {data}", err=True)
+    else:
+        print_bytes(found.value + b"\n")
+    ctx.exit(1 if found.value is None else 0)
+
+
+@cli.command()
+@data_option
+def dump(data: Path) -> None:
+    """Print every key with its value, one JSON array [key, value] a line, sorted by key.
+
+    Values are the truth: rows with their pending events folded in. Bytes that are not UTF-8 are
+    written as {"base64": "..."}.
+    """
+    from cachedesk.admin.inspection import dump_lines
+
+    for chunk in dump_lines(data):
+        print_bytes(chunk)
+
+
+@cli.command()
+@json_option
+@data_option
+@config_option
+@click.pass_context
+def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) -> None:
+    """Flush the write-behind log of a data directory that is not in use to its database."""
+    from cachedesk.admin.inspection import drain_directory
+
+    settings = chosen_settings(data, config, ())
+    drained = drain_directory(data, settings, failpoints=chosen_failpoints())
+    if as_json:
+        print_json(drained.as_json())
+    else:
+        print_text(str(drained))
+    ctx.exit(drained.exit_code)
+
+
+@cli.command()
+@click.option(
+    "--accept-loss", is_flag=True, help="Go on although events that were only in the log are lost."
+)
+@data_option
+def recover(data: Path, accept_loss: bool) -> None:
+    """Begin a new write-behind log in a data directory whose log was lost.
+
+    For a directory that is refused although its database is whole. It says what is lost, if
+    anything; what is left of the old log is kept beside the new one.
+    """
+    from cachedesk.admin.inspection import recover_directory
+
+    print_text(recover_directory(data, accept_loss=accept_loss))
+
+
+cli.add_command(compare)
+cli.add_command(dead)
+cli.add_command(replay)
+cli.add_command(run)
+cli.add_command(serve)
+cli.add_command(story)
+cli.add_command(torture)
+cli.add_command(bench)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(prog_name="cachedesk", standalone_mode=False)
+        print_bytes(b"")
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "cachedesk"
+        said = one_line(error.format_message())
+        click.echo(f'cachedesk: {said} See "{command} --help".', err=True)
+        code = error.exit_code
+    except click.Abort:
+        code = 128 + signal.SIGINT
+    except (_ReaderGone, BrokenPipeError):
+        forget_output()
+        code = 128 + signal.SIGPIPE
+    except Exception as error:
+        from cachedesk.core.errors import CachedeskError
+
+        if isinstance(error, OSError):
+            # No descriptors, no room, a terminal that is gone: the machine's, not ours.
+            forget_output()
+        elif not isinstance(error, CachedeskError):
+            raise
+        # A path may hold a line break.
+        click.echo(f"cachedesk: {one_line(str(error))}", err=True)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _look(
+    data: Path, config: Path | None, theme: str, refresh: str | None, *, read_only: bool
+) -> Look:
+    from cachedesk.config import load_desk
+    from cachedesk.desk.appearance import look
+
+    chosen = load_desk(data, config)
+    return look(
+        theme=theme or chosen.theme,
+        refresh_hz=float(refresh) if refresh else float(chosen.refresh_hz),
+        keys=chosen.keys,
+        hint=chosen.hint,
+        read_only=read_only,
+    )
+
+
+_DESK_OPTIONS = (
+    "policies", "workload", "rate", "seed", "clients", "without", "read_only", "refresh"
+)  # fmt: skip
+
+
+def _refuse_desk_options(ctx: click.Context) -> None:
+    for option in _DESK_OPTIONS:
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            flag = "policy" if option == "policies" else option.replace("_", "-")
+            raise click.UsageError(
+                f"--{flag} stands before the command {ctx.invoked_subcommand}; write it behind."
+            )

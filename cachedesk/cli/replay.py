@@ -1,0 +1,61 @@
+"""The command ``cachedesk replay``, as those of ``cli``: it reads its options, calls the lab or the
+desk, and prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cachedesk.cli.options import Named, Positive, json_option, user_folder
+from cachedesk.console.output import is_served, is_terminal, print_json, short_path
+
+
+@click.command()
+@click.argument("file", type=Named(path_type=Path))
+@click.option(
+    "--speed",
+    type=Positive(),
+    default=1.0,
+    show_default=True,
+    metavar="N",
+    help="Seconds of the recording in one second, 0.25 to 16.",
+)
+@json_option
+@click.pass_context
+def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> None:
+    """Play a recording on the screens of the desk; "cachedesk run --record FILE" makes one.
+
+    With --json, print what it holds instead: its books, its faults, its events.
+    """
+    from cachedesk.recording.player import FASTEST, SLOWEST, Player
+    from cachedesk.recording.recording_file import Tape
+
+    if not SLOWEST <= speed <= FASTEST:
+        raise click.BadParameter(
+            f"{speed:g} is not {SLOWEST:g} to {FASTEST:g}.", ctx, param_hint="--speed"
+        )
+    if not as_json and not (is_terminal() or is_served()):
+        raise click.UsageError(
+            'A replay needs a terminal; without one, use "cachedesk replay FILE --json".'
+        )
+    with Tape(file) as tape:
+        if as_json:
+            from cachedesk.recording.summary import summary
+
+            print_json(summary(tape))
+            return
+        from cachedesk.console.signals import Signals
+        from cachedesk.desk.modes.playback import ReplayApp
+        from cachedesk.desk.terminal.leaving import Deadline
+        from cachedesk.desk.terminal.running import run_app
+        from cachedesk.desk.views.farewell import kept, say
+
+        with Signals() as signals:
+            folder = user_folder()
+            app = ReplayApp(Player(tape, speed=speed), data_label=short_path(file), folder=folder)
+            with Deadline(lambda: None, lambda: signals.exit_code or 1) as deadline:
+                status = run_app(app, signals, deadline, folder)
+        if not signals.received.is_set():
+            say(kept(app.saved))
+    ctx.exit(status)

@@ -1,0 +1,87 @@
+"""``cachedesk serve``: the desk in a browser."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from cachedesk.cli.options import Named, config_option, data_option, desk_options, policy_option
+
+_INSTALL = "pip install 'cachedesk[serve]'"
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="On which port."
+)
+@click.option(
+    "--replay",
+    type=Named(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Serve a recording instead; any number of people may watch.",
+)
+@desk_options
+@policy_option
+@data_option
+@config_option
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    *,
+    host: str,
+    port: int,
+    replay: Path | None,
+    read_only: bool,
+    theme: str,
+    refresh: str | None,
+    policies: tuple[str, ...],
+    data: Path,
+    config: Path | None,
+) -> None:
+    """Show the desk in a browser: one stack, one viewer at a time, on this machine only.
+
+    It prints an address with a token; without that the desk is not to be had. On another --host
+    the token travels unencrypted; give --read-only there.
+    """
+    try:
+        from cachedesk.desk.modes.serve import LOOPBACK, DeskServer
+    except ImportError:
+        raise click.UsageError(f"For this, textual-serve is needed: {_INSTALL}") from None
+    from cachedesk.config import load, load_desk
+    from cachedesk.desk.appearance import look
+    from cachedesk.desk.terminal.parent import PARENT_VARIABLE
+
+    # Checked here, where its user sees what is wrong, and not in the browser.
+    load(data, config)
+    chosen = load_desk(data, config)
+    look(theme=theme or chosen.theme, refresh_hz=1, keys=chosen.keys, hint=False, read_only=False)
+    words = [sys.executable, "-m", "cachedesk"]
+    if replay is not None:
+        words += ["replay", str(replay.absolute())]
+    else:
+        words += ["--data", str(data.absolute())]
+        words += ["--config", str(config.absolute())] if config else []
+        words += [word for policy in policies for word in ("--policy", policy)]
+        words += ["--read-only"] if read_only else []
+        words += ["--theme", theme] if theme else []
+        words += ["--refresh", refresh] if refresh else []
+    notice = shlex.join([sys.executable, "-m", "cachedesk.desk.terminal.message_screen"])
+    if host not in LOOPBACK and not (read_only or replay):
+        said = "Anyone who has the address can break this stack; --read-only lets them watch."
+        click.echo(f"cachedesk: {said}", err=True)
+    # The shell becomes the desk, so that a signal to the one is a signal to the other.
+    desk = shlex.join(["env", f"{PARENT_VARIABLE}={os.getpid()}", *words])
+    server = DeskServer(f"exec {desk}", "" if replay else f"exec {notice}", host, port)
+    try:
+        server.serve()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise click.UsageError(f"Port {port} is in use; choose another --port.") from None
+        raise click.UsageError(f"{host}:{port} cannot be listened on: {error.strerror}") from None
+    ctx.exit(0 if server.ended_by is None else 128 + server.ended_by)

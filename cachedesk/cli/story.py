@@ -1,0 +1,200 @@
+"""The command ``cachedesk story``, as those of ``cli``: it reads its options, calls the lab or the
+desk, and prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cachedesk.cli.options import Named, json_option, report_option, user_folder
+from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.console.output import has_bar, is_served, is_terminal, print_json, print_text
+
+if TYPE_CHECKING:
+    from cachedesk.lab.stories.script import Story
+    from cachedesk.lab.stories.story_report import Account
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--list", "listed", is_flag=True, help="Name the stories there are.")
+@click.option("--all", "play_all", is_flag=True, help="Play all, print a table of their claims.")
+@click.option(
+    "--times", type=click.IntRange(1, 10_000), default=1, metavar="N", help="Play N times in a row."
+)
+@click.option(
+    "--flip",
+    metavar="SAFEGUARD",
+    help="Switch a safeguard (log, read_repair, effectively_once, cold_restart) the other way"
+    " round, and see which claim breaks.",
+)
+@click.option("--headless", is_flag=True, help="Tell it in plain text, without the desk.")
+@report_option
+@click.option("--show", is_flag=True, help="Print the story's file, to make one of your own from.")
+@json_option
+@click.option(
+    "--data",
+    type=Named(path_type=Path),
+    metavar="DIR",
+    help="Keep the data directory of each act in DIR/NAME/ACT.  [default: temporary ones]",
+)
+@click.option("--theme", default="", metavar="NAME", help="The desk's colours.")
+@click.pass_context
+def story(
+    ctx: click.Context,
+    *,
+    name: str | None,
+    listed: bool,
+    play_all: bool,
+    times: int,
+    flip: str | None,
+    headless: bool,
+    report: Path | None,
+    show: bool,
+    as_json: bool,
+    data: Path | None,
+    theme: str,
+) -> None:
+    """Play a failure story on the real stack and check its claims.
+
+    NAME is one of --list, or a file of your own that ends in .toml. On a terminal it plays on the
+    desk.
+
+    Exit status: 0 every claim holds, 1 one is broken, 2 bad usage or a bad file.
+    """
+    from cachedesk.core.safeguards import known
+    from cachedesk.lab.stories.library import NAMES, text
+    from cachedesk.lab.stories.library import story as find
+
+    if play_all and name:
+        raise click.UsageError("--all plays all stories; leave the name out.")
+    if data is not None and times > 1:
+        raise click.UsageError("--data keeps what one performance leaves; it excludes --times.")
+    if show and name in NAMES:
+        print_text(text(name).rstrip())
+        return
+    if listed or not (name or play_all):
+        _list([find(each) for each in NAMES], as_json)
+        return
+    stories = [find(each) for each in (NAMES if play_all else (name or "",))]
+    if flip is not None:
+        stories = [each.flipped(known(flip)) for each in stories]
+    plain = as_json or headless or play_all or times > 1 or report is not None
+    if not plain and (is_terminal() or is_served()):
+        ctx.exit(_on_the_desk(stories[0], data, theme))
+    ctx.exit(
+        _headless(
+            stories, times, data, as_json=as_json, told=not play_all and times == 1, report=report
+        )
+    )
+
+
+def _list(stories: list[Story], as_json: bool) -> None:
+    if as_json:
+        print_json({"stories": [{"story": it.name, "title": it.title} for it in stories]})
+        return
+    width = max(len(it.name) for it in stories)
+    print_text("\n".join(f"{it.name:<{width}}  {it.title}" for it in stories))
+
+
+def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
+    from cachedesk.desk.terminal.parent import run_under_parent
+    from cachedesk.lab.stories.story_report import folder_for
+
+    with folder_for(story.name, data) as folder:
+
+        def show(said: str) -> int:
+            return _shown(story, folder, theme)
+
+        # A story that was killed is not told on: its folder is removed here.
+        return show("") if is_served() else run_under_parent(show, again=False)
+
+
+def _shown(story: Story, folder: Path, theme: str) -> int:
+    from cachedesk.config import DeskSettings, load_desk
+    from cachedesk.desk.appearance import look
+    from cachedesk.desk.modes.live_story import play
+    from cachedesk.lab.stories.story_runner import Performance
+
+    own = user_folder()
+    chosen = load_desk(own) if own else DeskSettings()
+    shown = look(
+        theme=theme or chosen.theme,
+        refresh_hz=float(chosen.refresh_hz),
+        keys={},
+        hint=False,
+        read_only=False,
+    )
+    performance = Performance(story, folder, chosen_failpoints())
+    try:
+        return play(performance, shown, performance.close, own)
+    finally:
+        performance.close()
+
+
+def _headless(
+    stories: list[Story],
+    times: int,
+    data: Path | None,
+    *,
+    as_json: bool,
+    told: bool,
+    report: Path | None,
+) -> int:
+    from cachedesk.console.signals import Signals
+    from cachedesk.lab.stories.story_report import table
+
+    accounts: list[Account] = []
+    with Signals() as signals:
+        for number in range(times):
+            for story in stories:
+                if signals.received.is_set():
+                    return signals.exit_code or 1
+                if not told and has_bar():
+                    turn = f" ({number + 1} of {times})" if times > 1 else ""
+                    click.echo(f"\r\x1b[K{story.name}{turn} …", err=True, nl=False)
+                accounts.append(_played(story, data, told=told and not as_json))
+    if not told and has_bar():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    holds = all(account.holds for account in accounts)
+    if as_json:
+        stories_json = [account.as_json() for account in accounts]
+        print_json({"holds": holds, "stories": stories_json})
+    elif told:
+        print_text("\n".join(["", *accounts[0].lines()]))
+    else:
+        # Of many performances the last tells the claims, and those that broke any.
+        last = accounts[-len(stories) :]
+        broken = [it for it in accounts[: -len(stories)] if not it.holds]
+        print_text("\n".join(table(broken + last)))
+        if times > 1:
+            whole = sum(account.holds for account in accounts)
+            print_text(f"{whole:,} of {len(accounts):,} performances hold.")
+    if report is not None:
+        from cachedesk.reports.file import publish
+        from cachedesk.reports.origin import origin
+        from cachedesk.reports.story import story_paper
+
+        publish(report, story_paper(accounts[-len(stories) :], origin(sys.argv[1:], None)))
+    return 0 if holds else 1
+
+
+def _played(story: Story, data: Path | None, *, told: bool) -> Account:
+    from cachedesk.core.printable import printable
+    from cachedesk.lab.stories.scene import Scene
+    from cachedesk.lab.stories.story_report import folder_for, narrated, play
+
+    before: Scene | None = None
+
+    def tell(scene: Scene) -> None:
+        nonlocal before
+        if lines := list(narrated(printable(scene), before)):
+            print_text("\n".join(lines))
+        before = scene
+
+    failpoints = chosen_failpoints()
+    with folder_for(story.name, data) as folder:
+        return play(story, folder, tell if told else lambda scene: None, failpoints)

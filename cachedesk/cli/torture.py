@@ -1,0 +1,85 @@
+"""``cachedesk torture``: kill -9 and restart, many times, judged from outside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cachedesk.cli.options import json_option, report_option, seed_option
+from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.console.output import print_json, print_text
+
+
+@click.command()
+@click.option(
+    "--mode",
+    type=click.Choice(["random", "failpoints", "syscalls"]),
+    default="random",
+    show_default=True,
+    help="Kill at random moments while faults strike; at each hit of each failpoint; or at each"
+    " durable system call, which then also fails with EIO and ENOSPC (needs strace).",
+)
+@click.option(
+    "--cycles",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Random cycles, at most N hits of each failpoint, at most N calls of each kind, or"
+    " repetitions.  [default: 100 cycles; all hits; all calls; 10 repetitions]",
+)
+@click.option(
+    "--boots",
+    is_flag=True,
+    help="With --mode failpoints: after each kill, kill again at each point of the next boot.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Repeat the cycle that a torture kept: same files, calls, faults and moment of death."
+    " Threads are not bound to the same order, so it need not break each time, or at all.",
+)
+@seed_option
+@report_option
+@json_option
+@click.pass_context
+def torture(
+    ctx: click.Context,
+    *,
+    mode: str,
+    cycles: int | None,
+    boots: bool,
+    replay: Path | None,
+    seed: int,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """Kill the stack (SIGKILL) and restart it, many times, and judge it from outside.
+
+    Exit status: 1 at the first broken promise; the files from before and after that cycle are
+    then kept.
+    """
+    if boots and mode != "failpoints":
+        raise click.UsageError("--boots needs --mode failpoints.")
+    for option in ("mode", "seed") if replay else ():
+        if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--replay has its own {option}; leave --{option} out.")
+    from cachedesk.lab.torture.play import play, play_again
+    from cachedesk.lab.torture.report import verdict
+
+    if replay is not None:
+        found, status = play_again(replay, cycles)
+    else:
+        found, status = play(mode, cycles, seed, boots=boots, failpoints=chosen_failpoints())
+    if as_json:
+        print_json(found)
+    else:
+        print_text(verdict(found))
+    if report is not None:
+        from cachedesk.reports.file import publish
+        from cachedesk.reports.origin import origin
+        from cachedesk.reports.torture import torture_paper
+
+        publish(report, torture_paper(found, origin(sys.argv[1:], None if replay else seed)))
+    ctx.exit(status)

@@ -1,0 +1,1 @@
+"""What every command shares: signals, output, and files that the user names."""

@@ -1,0 +1,98 @@
+"""What commands print: bytes as they are and text as UTF-8, whatever the locale says."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+
+def print_json(value: object) -> None:
+    """Print ``value`` as JSON on one line."""
+    import msgspec
+
+    text = msgspec.json.encode(value).decode()
+    print_bytes(_OBEYED.sub(_as_json_escape, text).encode() + b"\n")
+
+
+_MOST_LETTERS = 4_000
+_LONGEST_ESCAPE = len("\\U0010ffff")
+
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""What a terminal may obey and JSON leaves as it is: C1 controls, and those of direction."""
+
+
+def _as_json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def print_text(text: str) -> None:
+    """Print ``text`` and a line break; what a terminal would obey in it is escaped."""
+    from cachedesk.core.printable import safe
+
+    lines = (safe(line, _LONGEST_ESCAPE * len(line)) for line in text.split("\n"))
+    print_bytes("\n".join(lines).encode() + b"\n")
+
+
+def print_bytes(raw: bytes) -> None:
+    """Print ``raw`` and nothing else; nowhere, when our standard output was closed."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(raw)
+        sys.stdout.buffer.flush()
+
+
+def print_incomplete(missing: Sequence[str]) -> None:
+    """Say on our standard error what was not done that was asked, a line each."""
+    import click
+
+    for what in missing:
+        click.echo(f"cachedesk: incomplete: {one_line(what)}", err=True)
+
+
+def one_line(text: str) -> str:
+    """Return ``text``, which may tell what a stranger's file holds, as one line for a terminal."""
+    from cachedesk.core.printable import safe
+
+    return safe(" ".join(text.split()), _MOST_LETTERS)
+
+
+def is_terminal() -> bool:
+    """Return whether somebody sits at a terminal, in front of our input and our output."""
+    return all(map(_is_terminal, (sys.stdin, sys.stdout)))
+
+
+def is_served() -> bool:
+    """Return whether a web server shows our screen in a browser."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
+def has_bar() -> bool:
+    """Return whether somebody looks at our standard error, where a progress bar may be."""
+    return _is_terminal(sys.stderr)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """A stream that was closed before we began is ``None``."""
+    return stream is not None and stream.isatty()
+
+
+def forget_output() -> None:
+    """Drop what could not be written, or the interpreter would try it again at its end."""
+    if sys.stdout is not None:
+        number = sys.stdout.fileno()
+        # Closed first: there may be no other free descriptor.
+        os.close(number)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+
+
+def short_path(path: Path) -> str:
+    """Return ``path`` with the user's home as ``~``."""
+    home = os.path.expanduser("~")
+    text = str(path)
+    return f"~{text[len(home) :]}" if text.startswith(f"{home}{os.sep}") else text

@@ -1,0 +1,273 @@
+"""Write events, and how they change a value: pure functions.
+
+An event holds an operation, never a value copied out of the cache, so that truth is never
+derived from the cache. Everything that decides what a key is worth (the layer, the worker, read
+repair, ``dump``) folds events with the functions of this file, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from cachedesk.core.errors import CounterOverflow, InvalidKey, InvalidValue, NotACounter
+
+MAX_KEY_BYTES = 1024
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+COUNTER_MIN, COUNTER_MAX = -(2**63), 2**63 - 1
+
+_LONGEST_NUMBER = len(b"%d" % COUNTER_MIN)
+
+Argument = bytes | int | None
+
+
+class Op(IntEnum):
+    """What a write does. The numbers are part of the log's format."""
+
+    SET = 1
+    INCR = 2
+    DELETE = 3
+
+
+class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One accepted write. The field order is part of the log's format; the bounds are checked when
+    it is read from there.
+
+    ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
+    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is wall-clock seconds, for
+    showing ages only, never for ordering.
+    """
+
+    seq: Annotated[int, Meta(gt=0, le=COUNTER_MAX)]
+    op: Op
+    key: Annotated[bytes, Meta(min_length=1, max_length=MAX_KEY_BYTES)]
+    arg: bytes | Annotated[int, Meta(ge=COUNTER_MIN, le=COUNTER_MAX)] | None
+    at: float
+
+
+class Row(NamedTuple):
+    """What the database holds for a key: ``value`` (``None``: absent or deleted) and the seq of
+    the last event that is part of it (0: never written)."""
+
+    value: bytes | None
+    seq: int
+
+
+NO_ROW = Row(None, 0)
+
+
+class Refusal(NamedTuple):
+    """An event that cannot be applied to the value it met, and why."""
+
+    event: WriteEvent
+    reason: str
+
+
+class Coalesced(NamedTuple):
+    """What a batch of events comes to: at most one row per key.
+
+    ``applied``: events that are now part of a row; ``repeated``: events that were part of it
+    already (a redelivery); ``refused``: events that no value can take.
+    """
+
+    rows: dict[bytes, Row]
+    applied: list[WriteEvent]
+    repeated: list[WriteEvent]
+    refused: list[Refusal]
+
+
+def as_key(key: bytes | str) -> bytes:
+    """Return ``key`` as bytes (a str as UTF-8).
+
+    Raises:
+        InvalidKey: it is empty, over 1,024 bytes, of another type, or not valid Unicode.
+    """
+    if isinstance(key, str):
+        try:
+            key = key.encode()
+        except UnicodeEncodeError:
+            raise InvalidKey(f"key {key!r} is not valid Unicode; pass bytes instead") from None
+    elif not isinstance(key, bytes):
+        raise InvalidKey(f"a key is bytes or str, not {type(key).__name__}")
+    elif type(key) is not bytes:
+        # A subclass could not be encoded, and would fail the writes it is grouped with.
+        key = bytes(key)
+    if not 1 <= len(key) <= MAX_KEY_BYTES:
+        raise InvalidKey(f"a key is 1 to {MAX_KEY_BYTES:,} bytes long, not {len(key):,}")
+    return key
+
+
+def as_keys(keys: Iterable[bytes | str]) -> list[bytes]:
+    """Return all ``keys`` as bytes; as ``as_key``, quicker for many that are right as they are.
+
+    Raises:
+        InvalidKey: as for ``as_key``; or ``keys`` is one key, whose letters would be keys.
+    """
+    if isinstance(keys, (str, bytes)):
+        raise InvalidKey(f"many keys are a list or the like, not {type(keys).__name__}")
+    return [
+        key if type(key) is bytes and 0 < len(key) <= MAX_KEY_BYTES else as_key(key) for key in keys
+    ]
+
+
+def as_value(value: bytes | str | int) -> bytes:
+    """Return ``value`` as bytes: str as UTF-8, int as its decimal text.
+
+    Raises:
+        InvalidValue: it is of another type, not valid Unicode, or over 64 MiB.
+    """
+    if isinstance(value, str):
+        try:
+            value = value.encode()
+        except UnicodeEncodeError:
+            raise InvalidValue("a str value must be valid Unicode; pass bytes instead") from None
+    elif isinstance(value, int) and not isinstance(value, bool):
+        try:
+            value = b"%d" % value
+        except ValueError as error:
+            raise InvalidValue(f"an int value is too long: {error}") from None
+    elif not isinstance(value, bytes):
+        raise InvalidValue(f"a value is bytes, str or int, not {type(value).__name__}")
+    elif type(value) is not bytes:
+        value = bytes(value)
+    if len(value) > MAX_VALUE_BYTES:
+        raise InvalidValue(f"a value is at most {MAX_VALUE_BYTES:,} bytes, not {len(value):,}")
+    return value
+
+
+def as_amount(amount: int) -> int:
+    """Return ``amount`` if it is a signed 64-bit integer.
+
+    Raises:
+        InvalidValue: it is not an int.
+        CounterOverflow: it is out of range.
+    """
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise InvalidValue(f"an increment is an int, not {type(amount).__name__}")
+    if not COUNTER_MIN <= amount <= COUNTER_MAX:
+        raise CounterOverflow("an increment is out of the range of a signed 64-bit integer")
+    return int(amount)
+
+
+def increment(value: bytes | None, amount: int) -> bytes:
+    """Return the counter ``value`` plus ``amount``, as decimal text; an absent one counts as 0.
+
+    Raises:
+        NotACounter: ``value`` is not the decimal text of a signed 64-bit integer, as Redis
+            would print it (no sign, space or zero in front).
+        CounterOverflow: the sum is out of range.
+    """
+    return b"%d" % added(0 if value is None else as_number(value), amount)
+
+
+def as_number(value: bytes) -> int:
+    """Return the counter ``value`` as a number; ``NotACounter`` as for ``increment``."""
+    try:
+        # Longer is none, and would take long to find out.
+        number = int(value) if len(value) <= _LONGEST_NUMBER else None
+    except ValueError:
+        number = None
+    # Whatever else ``int`` takes is printed otherwise.
+    if number is None or b"%d" % number != value or not COUNTER_MIN <= number <= COUNTER_MAX:
+        raise NotACounter(f"the value {value[:40]!r} is not a 64-bit integer")
+    return number
+
+
+def added(number: int, amount: int) -> int:
+    """Return the sum; ``CounterOverflow`` as for ``increment``."""
+    total = number + amount
+    if not COUNTER_MIN <= total <= COUNTER_MAX:
+        raise CounterOverflow(f"incrementing {number} by {amount} leaves the range of 64 bits")
+    return total
+
+
+def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
+    """Return what ``value`` becomes by one operation.
+
+    Raises:
+        NotACounter, CounterOverflow: as ``increment``.
+    """
+    if op is Op.INCR:
+        return increment(value, arg)  # type: ignore[arg-type]
+    return arg if op is Op.SET else None  # type: ignore[return-value]
+
+
+def coalesce(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
+    """Fold ``events``, in seq order per key, into the ``rows`` they meet.
+
+    An event whose seq is not above its row's is part of that row already: applying a batch twice
+    changes nothing. A refused event is stepped over; later events meet the value without it.
+
+    Args:
+        rows: what the database holds; a missing key is an absent row.
+        events: the batch, ascending in seq for each key.
+    """
+    by_key: dict[bytes, list[WriteEvent]] = {}
+    batch = list(events)
+    for event in batch:
+        if (its := by_key.get(event.key)) is None:
+            by_key[event.key] = [event]
+        else:
+            its.append(event)
+    changed: dict[bytes, Row] = {}
+    repeated: list[WriteEvent] = []
+    refused: list[Refusal] = []
+    for key, its in by_key.items():
+        row = rows.get(key, NO_ROW)
+        new = its
+        if its[0].seq <= row.seq:
+            repeated += [event for event in its if event.seq <= row.seq]
+            new = [event for event in its if event.seq > row.seq]
+        if new:
+            changed[key] = Row(_worth(row.value, new, refused), new[-1].seq)
+    if not repeated and not refused:
+        return Coalesced(changed, batch, repeated, refused)
+    repeated.sort(key=_seq)
+    refused.sort(key=lambda refusal: refusal.event.seq)
+    left = {event.seq for event in repeated} | {event.seq for event, _ in refused}
+    return Coalesced(changed, [it for it in batch if it.seq not in left], repeated, refused)
+
+
+def _worth(
+    value: bytes | None, events: Iterable[WriteEvent], refused: list[Refusal]
+) -> bytes | None:
+    """Return what ``value`` comes to by ``events``; those that no value can take are put into
+    ``refused``. A counter is a number until the end: most of a batch are increments."""
+    number: int | None = None
+    for event in events:
+        if event.op is not Op.INCR:
+            value, number = event.arg, None  # type: ignore[assignment]
+            continue
+        try:
+            if number is None:
+                number = 0 if value is None else as_number(value)
+            number = added(number, event.arg)  # type: ignore[arg-type]
+        except (NotACounter, CounterOverflow) as error:
+            refused.append(Refusal(event, str(error)))
+        else:
+            value = None
+    return value if number is None else b"%d" % number
+
+
+def _seq(event: WriteEvent) -> int:
+    return event.seq
+
+
+def fold(row: Row, events: Iterable[WriteEvent]) -> Row:
+    """Return the row of one key with its pending ``events`` folded in: the truth."""
+    for event in events:
+        if event.seq > row.seq:
+            try:
+                row = Row(change(row.value, event.op, event.arg), event.seq)
+            except (NotACounter, CounterOverflow):
+                row = Row(row.value, event.seq)
+    return row
+
+
+def is_absolute(events: Iterable[WriteEvent]) -> bool:
+    """True when ``events`` determine the value whatever the row is: one sets or deletes."""
+    return any(event.op is not Op.INCR for event in events)

@@ -1,0 +1,76 @@
+"""Safeguards: what stands between a crash and a loss, each by its name, and whether it is on.
+
+All are on. The lab and the desk can turn one off to show why it is there (see ``careless`` for
+what is done without it); the library cannot.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+import msgspec
+
+from cachedesk.core.errors import ConfigError
+
+
+class Safeguards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which safeguards are on.
+
+    ``log``: a fast write is durable in the log before it is acknowledged; without it only which
+    keys are dirty is remembered, and what Redis lost is lost. ``read_repair``: a miss folds the
+    pending events into the row; without it the row alone is believed. ``effectively_once``: an
+    event that is part of its row already is not applied again. ``cold_restart``: a Redis that
+    comes back is emptied, or compared; without it whatever it holds is believed.
+    """
+
+    log: bool = True
+    read_repair: bool = True
+    effectively_once: bool = True
+    cold_restart: bool = True
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """The names of those that are off."""
+        return tuple(name for name in NAMES if not getattr(self, name))
+
+    def switched(self, name: str, on: bool) -> Safeguards:
+        """Return these with one switched.
+
+        Raises:
+            ConfigError: there is no such safeguard; the nearest is named.
+        """
+        return msgspec.structs.replace(self, **{known(name): on})
+
+
+ALL_ON = Safeguards()
+NAMES = Safeguards.__struct_fields__
+
+LABELS = {name: name.replace("_", " ") for name in NAMES}
+"""The safeguards in a word or two, as they are called wherever they are shown."""
+
+TITLES = {
+    "log": "the write-behind log: a fast write is durable before it is acknowledged",
+    "read_repair": "read repair: a miss folds what is pending into the row",
+    "effectively_once": "effectively once: a batch that comes again changes nothing",
+    "cold_restart": "cold restart: what a restarted Redis holds is not believed",
+}
+
+WITHOUT = {
+    "log": "fast writes are in Redis only until they are copied to the database",
+    "read_repair": "a miss believes the row, though events of it may be pending",
+    "effectively_once": "a batch that is delivered again is applied again",
+    "cold_restart": "a Redis that comes back with an old snapshot is believed",
+}
+
+
+def known(name: str) -> str:
+    """Return ``name`` if it is a safeguard.
+
+    Raises:
+        ConfigError: it is none; the nearest is named.
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
+        raise ConfigError(f"there is no safeguard {name!r}; {hint}")
+    return name

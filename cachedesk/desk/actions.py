@@ -1,0 +1,229 @@
+"""Everything a user can do at the desk, as one list.
+
+The key bindings, the buttons, the help screen and the command palette are all made from it, so a
+key cannot be listed in one of them and missing in another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from textual.binding import Binding
+from textual.keys import format_key
+
+from cachedesk.desk.views.titles import TITLES
+
+
+class Group(Enum):
+    """What a deed is for; the value is the heading in the help screen."""
+
+    BREAK = "Break it"
+    STEER = "Steer it"
+    LOOK = "Look at it"
+    PANELS = "Panels"
+
+    @property
+    def title(self) -> str:
+        """The group in one word."""
+        return self.value.partition(" ")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do.
+
+    ``name`` identifies it (a button's id, its place in the key map); ``action`` is the app's
+    action; ``label`` and ``short`` are its words on a wide and on a narrow button; ``meaning`` is
+    its sentence in the help. ``commands`` says that it asks something of the stack, so that a
+    read-only desk hides it; ``usual`` that it has a button; all are in the menu and in the help.
+    """
+
+    name: str
+    key: str
+    action: str
+    label: str
+    short: str
+    group: Group
+    meaning: str
+    commands: bool = False
+    usual: bool = False
+
+    @property
+    def shown_key(self) -> str:
+        """The key as it is printed."""
+        return format_key(self.key)
+
+    @property
+    def title(self) -> str:
+        """What it does, as an entry of the menu."""
+        return f"{self.group.title}: {self.label}"
+
+    @property
+    def binding(self) -> Binding:
+        """The key binding of this deed."""
+        return Binding(
+            self.key,
+            self.action,
+            self.label,
+            key_display=self.shown_key,
+            tooltip=self.meaning,
+            priority=self.key in _TAKEN_BY_LISTS,
+            id=self.name,
+        )
+
+
+_TAKEN_BY_LISTS = ("left", "right")
+"""Keys that a focused list would take for scrolling sideways, which there is never need of."""
+
+
+def _break(name: str, key: str, action: str, words: str, meaning: str) -> Action:
+    label, _, short = words.partition("/")
+    return Action(name, key, action, label, short, Group.BREAK, meaning, commands=True, usual=True)
+
+
+def _steer(
+    name: str, key: str, action: str, words: str, meaning: str, *, usual: bool = True
+) -> Action:
+    label, _, short = words.partition("/")
+    return Action(name, key, action, label, short, Group.STEER, meaning, commands=True, usual=usual)
+
+
+def _look(
+    name: str, key: str, action: str, label: str, meaning: str, *, usual: bool = False
+) -> Action:
+    return Action(name, key, action, label, label, Group.LOOK, meaning, usual=usual)
+
+
+ACTIONS: tuple[Action, ...] = (
+    _break(
+        "kill-redis",
+        "k",
+        "inject('redis.kill')",
+        "kill Redis/kill",
+        "Kill redis-server with SIGKILL; the supervisor brings it back, empty.",
+    ),
+    _break(
+        "hold-redis-down",
+        "d",
+        "inject('redis.down')",
+        "hold down/down",
+        "Kill redis-server and keep it down until you heal.",
+    ),
+    _break(
+        "crash-worker",
+        "c",
+        "inject('worker.crash')",
+        "crash worker/crash",
+        "Crash the worker in the middle of a flush; its batch is delivered again.",
+    ),
+    _break(
+        "lock-database",
+        "l",
+        "inject('database.lock')",
+        "lock SQLite/lock",
+        "Let a second connection hold SQLite's lock until you heal.",
+    ),
+    _break(
+        "faults",
+        "f",
+        "faults",
+        "faults/fault",
+        "Open the catalogue of faults: choose one, where it strikes, and for how long.",
+    ),
+    _break("heal", "h", "heal", "heal/heal", "End every fault that is active now."),
+    _steer(
+        "evict-key",
+        "e",
+        "evict_key",
+        "evict key/evict",
+        "Evict the selected key from Redis; the truth keeps it.",
+    ),
+    _steer(
+        "evict",
+        "E",
+        "evict",
+        "evict…/more",
+        "Evict many keys from Redis: those of a pattern, a share, or all; the truth keeps them.",
+        usual=False,
+    ),
+    _steer(
+        "pause-worker",
+        "p",
+        "toggle_worker",
+        "pause/pause",
+        "Pause the worker after its batch, or let a paused worker go on.",
+    ),
+    _steer(
+        "step-worker",
+        "n",
+        "step_worker",
+        "step/step",
+        "Let a paused worker flush exactly one batch.",
+    ),
+    _steer(
+        "steer",
+        "s",
+        "steer",
+        "steer/steer",
+        "Change batches, workload rate, Redis's memory and eviction policy while everything runs.",
+    ),
+    Action(
+        "record",
+        "R",
+        "record",
+        "record",
+        "rec",
+        Group.STEER,
+        "Record what the desk shows to a file in the data folder, or end the recording; "
+        "“cachedesk replay” plays it.",
+        commands=True,
+    ),
+    _look(
+        "inspect",
+        "i",
+        "inspect",
+        "inspect",
+        "Explain the selected key: its value in each place, what is pending, and who wins.",
+    ),
+    _look("filter", "slash", "filter", "filter", "List only the keys that match what you type."),
+    _look("sort", "o", "sort", "sort", "Order the keys by use, name, pending events or state."),
+    _look(
+        "freeze",
+        "space",
+        "toggle_frozen",
+        "freeze",
+        "Freeze the display, or show now again; the stack runs on and is still recorded here.",
+        usual=True,
+    ),
+    _look("zoom-in", "plus", "zoom(1)", "zoom", "Show less time on the charts, in more detail."),
+    _look("zoom-out", "minus", "zoom(-1)", "out", "Show more time on the charts."),
+    _look("zoom-reset", "equals_sign", "zoom(0)", "60 s", "Show one minute on the charts again."),
+    _look("look-back", "left", "look_back(-1)", "back", "Freeze, and look back in time."),
+    _look("look-on", "right", "look_back(1)", "on", "Look on, towards now."),
+    _look("expand", "z", "expand", "expand", "Give the focused panel the whole screen, or not."),
+    _look("save-picture", "S", "save_picture", "picture",
+          "Save the screen as an SVG picture in the data folder."),
+    _look("menu", "m", "command_palette", "menu", "List everything that can be done, to search "
+          "and choose from.", usual=True),
+    _look("help", "question_mark", "help", "help", "Explain what has the focus, and every key.",
+          usual=True),
+    _look("quit", "q", "quit", "quit", "Leave the desk; Ctrl+Q does it from anywhere.", usual=True),
+    *(
+        Action(
+            f"panel-{number}",
+            str(number),
+            f"toggle_panel({number})",
+            title.lower(),
+            title.lower(),
+            Group.PANELS,
+            f"Show or hide: {title}.",
+        )
+        for number, title in TITLES.items()
+    ),
+)  # fmt: skip
+
+
+def actions_for(deeds: tuple[Action, ...] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:
+    """Return those of ``deeds`` that a desk offers; a read-only one commands nothing."""
+    return tuple(deed for deed in deeds if not (read_only and deed.commands))

@@ -1,0 +1,1 @@
+"""What the desk is opened over: a live session, a recording, a story, a browser."""

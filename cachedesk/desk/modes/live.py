@@ -1,0 +1,101 @@
+"""Opening the desk over a session of its own, until its user leaves or a signal comes."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+from cachedesk.console.output import is_served, short_path
+from cachedesk.console.signals import Signals
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.safeguards import ALL_ON, Safeguards
+from cachedesk.core.settings import Settings
+from cachedesk.desk.app import DeskApp
+from cachedesk.desk.appearance import Look
+from cachedesk.desk.modes.starting import StartingSession
+from cachedesk.desk.onboarding import is_first_time
+from cachedesk.desk.terminal.leaving import Deadline
+from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
+from cachedesk.desk.terminal.running import run_app
+from cachedesk.desk.views.farewell import farewell, lost_writes, say
+from cachedesk.lab.load.driver import Load
+from cachedesk.lab.run.session import Session, Traffic
+
+
+def open_desk(
+    data: Path,
+    settings: Settings,
+    traffic: Traffic,
+    load: Load,
+    look: Look,
+    *,
+    safeguards: Safeguards = ALL_ON,
+    failpoints: str = "",
+    said: str = "",
+) -> int:
+    """Drive a stack in ``data`` and show it, until the user leaves.
+
+    Args:
+        data: the data directory.
+        settings: of the stack.
+        traffic: what drives it.
+        load: how much of it.
+        look: how the desk looks.
+        safeguards: which are on from the start.
+        failpoints: armed before the stack opens, as ``point=terms;…``.
+        said: what happened to the desk before this one, to be told with what was recovered.
+
+    Returns:
+        The exit status: 0, or 1 when an acknowledged write was lost, or 128 and the number of the
+        signal that ended it, or 70 after a defect of the desk.
+
+    Raises:
+        CachedeskError: the stack cannot be opened. In a browser the screen says so instead.
+    """
+    _end_with_the_server()
+    opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
+    session = StartingSession(partial(opened, data, settings, traffic, load))
+    try:
+        with Signals() as signals:
+            app = DeskApp(
+                session,
+                None if look.read_only else session,
+                inspector=session,
+                refresh_hz=look.refresh_hz,
+                data_label=short_path(data),
+                deeds=look.deeds,
+                theme=look.theme,
+                greeting=look.hint and is_first_time(),
+                said=said,
+                folder=data,
+            )
+            began = time.monotonic()
+            with Deadline(session.close, lambda: signals.exit_code or 1) as deadline:
+                try:
+                    served = is_served()
+                    session.start(on_error=partial(_tell, app, session) if served else app.exit)
+                    status = run_app(app, signals, deadline, data)
+                finally:
+                    session.close()
+    except CachedeskError:
+        if not is_served():
+            raise
+        return 2
+    books = session.books()
+    if books is None or signals.received.is_set():
+        return status
+    say(farewell(time.monotonic() - began, books, data, app.saved))
+    return status or (1 if lost_writes(books) else 0)
+
+
+def _tell(app: DeskApp, session: StartingSession) -> None:
+    """Have ``app`` say in the browser why its session could not be opened."""
+    app.refusal = str(session.error)
+
+
+def _end_with_the_server() -> None:
+    """A desk in a browser ends when its web server is killed: nobody could see it any more."""
+    if is_served():
+        end_with_parent(int(os.environ.get(PARENT_VARIABLE) or os.getppid()))

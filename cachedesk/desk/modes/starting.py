@@ -1,0 +1,93 @@
+"""A session that is still being opened: the desk shows that at once, and the session when it is
+there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.commands import Command
+from cachedesk.core.errors import Unavailable
+from cachedesk.core.snapshot import Books, Snapshot
+from cachedesk.lab.run.session import Session
+from cachedesk.observe.key_report import KeyReport
+
+_STILL_STARTING = "the stack is still starting; try again in a moment"
+
+
+class StartingSession:
+    """Opens a session on a thread of its own, and is its ``Source``, ``Control`` and ``Inspector``.
+
+    That thread stays until ``close``, and closes the session itself: the kernel ends a server
+    together with the thread that started it.
+
+    Args:
+        open_session: opens the session; may take seconds, may raise.
+    """
+
+    def __init__(self, open_session: Callable[[], Session]) -> None:
+        self._open_session = open_session
+        self._session: Session | None = None
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.error: Exception | None = None
+
+    def start(self, on_error: Callable[[], None]) -> None:
+        """Begin to open it; ``on_error`` is called, on that thread, when it cannot be opened."""
+        self._thread = threading.Thread(
+            target=self._live, args=(on_error,), name="session", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Close the session, also one that is only being opened. Closing twice is harmless.
+
+        Raises:
+            Exception: why it could not be opened or closed, if it could not.
+        """
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self.error is not None:
+            raise self.error
+
+    def snapshot(self) -> Snapshot:
+        """Return how everything is; before the session is there, that all is starting."""
+        return self._session.snapshot() if self._session else Snapshot(at=wall_seconds())
+
+    def perform(self, command: Command) -> str:
+        """Carry out a command, as ``Session.perform``.
+
+        Raises:
+            Unavailable: the session is not there yet.
+        """
+        return self._ready().perform(command)
+
+    def inspect(self, key: bytes) -> KeyReport:
+        """Return everything there is to say about ``key``.
+
+        Raises:
+            Unavailable: the session is not there yet.
+        """
+        return self._ready().inspect(key)
+
+    def books(self) -> Books | None:
+        """Return the books, also after the session was closed; ``None`` if it never opened."""
+        return None if self._session is None else self._session.stack.pending.books()
+
+    def _ready(self) -> Session:
+        if self._session is None:
+            raise Unavailable(_STILL_STARTING)
+        return self._session
+
+    def _live(self, on_error: Callable[[], None]) -> None:
+        try:
+            with self._open_session() as session:
+                session.start()
+                self._session = session
+                self._closing.wait()
+        except Exception as error:  # noqa: BLE001 - raised again by close, on the caller's thread
+            self.error = error
+            if not self._closing.is_set():
+                on_error()

@@ -1,0 +1,24 @@
+"""Where the desk puts its pictures and recordings: folders of their own in the data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cachedesk.console.new_file import PICTURES, RECORDINGS
+
+_FOLDERS = {"svg": PICTURES, "rec": RECORDINGS}
+
+
+def next_free(data: Path, suffix: str) -> Path:
+    """Return the name for a new picture (``svg``) or recording (``rec``): the next number.
+
+    The folder is made if there is none.
+
+    Raises:
+        OSError: it cannot be made or read.
+    """
+    folder = data / _FOLDERS[suffix]
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = [path.stem.removeprefix("desk-") for path in folder.glob(f"desk-*.{suffix}")]
+    newest = max((int(number) for number in taken if number.isdecimal()), default=0)
+    return folder / f"desk-{newest + 1:03}.{suffix}"

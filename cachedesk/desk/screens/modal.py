@@ -1,0 +1,73 @@
+"""Screens that lie over the desk: each is finished once, whatever is pressed again meanwhile."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+from textual import on
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette
+from textual.events import DescendantFocus, Mount
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.worker import Worker
+
+from cachedesk.desk.screens.sized import SizedScreen
+
+R = TypeVar("R")
+
+_SETTLING_SECONDS = 2.0
+
+
+class FinishOnce(Screen[R]):
+    """A screen whose ``dismiss`` takes effect once, and only while it is the topmost screen.
+
+    A second Enter or the second half of a double click arrives before the screen is gone. Without
+    this guard the first answer would be given again, and the screen below be popped.
+    """
+
+    class Settled(Message):
+        """Something on the screen has the focus: it can take keys."""
+
+    _finished = False
+    settled = False
+    """Whether keys reach what they are meant for; before that they are held back."""
+
+    @on(Mount)
+    def _settle_in_time(self) -> None:
+        # There may be nothing on it that takes the focus.
+        self.set_timer(_SETTLING_SECONDS, self._settle)
+
+    @on(DescendantFocus)
+    def _settle(self) -> None:
+        if not self.settled:
+            self.settled = True
+            self.app.post_message(self.Settled())
+
+    def dismiss(self, result: R | None = None) -> AwaitComplete:
+        """Close the screen and hand ``result`` to its opener; do nothing when that was done."""
+        if self._finished or self.app.screen is not self:
+            return cast("AwaitComplete", AwaitComplete.nothing())  # type: ignore[no-untyped-call]
+        self._finished = True
+        return super().dismiss(result)
+
+
+class Modal(ModalScreen[R], FinishOnce[R], SizedScreen[R]):
+    """The base of every modal screen of the desk."""
+
+
+class Palette(CommandPalette, FinishOnce[None]):
+    """Textual's command palette, which runs a chosen command once."""
+
+    def _gather_commands(self, search_value: str) -> Worker[None]:
+        # Its search looks for the list also when the palette is already gone: no reason to end
+        # the app.
+        worker = super()._gather_commands(search_value)
+        worker.exit_on_error = False
+        return worker
+
+    def _select_or_command(self, event: object = None) -> None:
+        super()._select_or_command(event)  # type: ignore[arg-type]
+        if self._finished:
+            # It was handed over to be run; a second Enter would hand it over again.
+            self._selected_command = None

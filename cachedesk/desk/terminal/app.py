@@ -1,0 +1,143 @@
+"""What every app on a terminal shares: it starts on each Python, takes one key at a time, and keeps
+a defect for a file instead of printing it over the user's terminal."""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from rich.console import RenderableType
+from textual import on
+from textual.app import App, ScreenStackError
+from textual.command import CommandPalette
+from textual.events import Event, Key
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from cachedesk.core.printable import printable
+from cachedesk.desk.screens.modal import FinishOnce, Palette
+
+_PATIENCE_SECONDS = 5.0
+"""After this time the next key is taken, though the last one was not reported as taken: what it
+went to may have gone."""
+
+
+class TerminalApp(App[None]):
+    """The base of every app of this package."""
+
+    class KeyTaken(Message):
+        """Sent after a key the same way up, and again: when it arrives for the second time, the
+        key was dealt with, and so was what the widget posted because of it."""
+
+        def __init__(self, target: MessagePump, *, again: bool) -> None:
+            super().__init__()
+            self.target = target
+            self.again = again
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crash = ""
+        """The traceback that ended the app; empty unless one did."""
+        self._in_flight: Key | None = None
+        self._held: deque[Key] = deque()
+
+    async def on_event(self, event: Event) -> None:
+        """Take a key only when the one before was dealt with.
+
+        A key travels from the focused widget up through the queue of each of its parents, and
+        what it does may move the focus. Without waiting, ``/`` and letters typed at once would
+        all go to the list that had the focus before, as commands.
+        """
+        if not isinstance(event, Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._busy_with_keys or self._held:
+            if not self._held:
+                self._wait_no_longer_than_that()
+            self._held.append(event)
+        else:
+            await self._take(event)
+
+    @property
+    def keys_pending(self) -> bool:
+        """Whether a key that came was not dealt with yet."""
+        return self._in_flight is not None or bool(self._held)
+
+    @property
+    def _busy_with_keys(self) -> bool:
+        if self._in_flight is not None or not self.screen_stack:
+            return self._in_flight is not None
+        return isinstance(self.screen, FinishOnce) and not self.screen.settled
+
+    async def _take(self, key: Key) -> None:
+        if not self.screen_stack:
+            # The app is leaving: there is nothing left that could take it.
+            return
+        self._in_flight = key
+        target = self.focused or self.screen
+        await super().on_event(key)
+        if not target.post_message(self.KeyTaken(target, again=False)):
+            self._in_flight = None
+
+    @on(KeyTaken)
+    async def _key_was_taken(self, taken: KeyTaken) -> None:
+        target = taken.target
+        if taken.again or not target.post_message(self.KeyTaken(target, again=True)):
+            # Tab reaches what was shown because of the key once it has its place on the screen.
+            self.call_after_refresh(self._take_next)
+
+    async def _take_next(self) -> None:
+        self._in_flight = None
+        await self._take_held()
+
+    @on(FinishOnce.Settled)
+    async def _take_held(self) -> None:
+        while self._held and not self._busy_with_keys:
+            await self._take(self._held.popleft())
+
+    def _wait_no_longer_than_that(self) -> None:
+        self.set_timer(_PATIENCE_SECONDS, partial(self._give_up_waiting, self._in_flight))
+
+    async def _give_up_waiting(self, key: Key | None) -> None:
+        if key is self._in_flight:
+            self._in_flight = None
+            await self._take_held()
+        if self._held:
+            self._wait_no_longer_than_that()
+
+    def clear_selection(self) -> None:
+        """Clear the selected text, if there is a screen yet.
+
+        From Python 3.12 on tasks begin eagerly: an ``Input`` is mounted before the first screen
+        is on the stack, and asks for this (Textualize/textual#6444).
+        """
+        with suppress(ScreenStackError):
+            super().clear_selection()
+
+    def action_command_palette(self) -> None:
+        """Open the command palette."""
+        if self.use_command_palette and not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def notify(self, message: str, **how: Any) -> None:
+        """Show a toast; its text may be an error that tells what a stranger's file holds."""
+        super().notify("\n".join(map(printable, message.split("\n"))), **how)
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """Leave at once, and keep what Textual would have printed."""
+        if not self.crash:
+            with self.console.capture() as capture:
+                self.console.print(*renderables)
+            self.crash = capture.get()
+        super().panic()
+
+    def _handle_exception(self, error: Exception) -> None:
+        if not self.crash:
+            self.crash = "".join(traceback.format_exception(error))
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        # Textual would print hundreds of lines, with all locals.
+        self._close_messages_no_wait()

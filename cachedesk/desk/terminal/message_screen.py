@@ -1,0 +1,70 @@
+"""A notice: one thing to say where a desk was expected, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalGroup
+from textual.widgets import Static
+
+from cachedesk.core.printable import printable
+from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.terminal.app import TerminalApp
+
+OCCUPIED = (
+    "This desk is open in another tab",
+    "One stack has one desk. It opens here as soon as the other tab is closed.",
+)
+
+
+class NoticeScreen(Modal[None]):
+    """Shows a title and a text; to leave it is to leave the app, with status 2.
+
+    Args:
+        title: what it is about.
+        text: what there is to say.
+    """
+
+    CSS = """
+    NoticeScreen { align: center middle; background: $background; }
+    #notice { width: 64; max-width: 96%; padding: 1 2; border: round $warning; }
+    #notice-title { text-style: bold; margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "leave", "Quit", show=False)]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._heading = printable(title)
+        self._text = printable(text)
+
+    def compose(self) -> ComposeResult:
+        """Yield the box."""
+        with VerticalGroup(id="notice"):
+            yield Static(self._heading, id="notice-title", markup=False)
+            yield Static(self._text, markup=False)
+
+    def action_leave(self) -> None:
+        """End the app."""
+        self.app.exit(return_code=2)
+
+
+class NoticeApp(TerminalApp):
+    """Shows a notice until it is closed; arguments as for ``NoticeScreen``."""
+
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self.theme = "gruvbox"
+        self._notice = NoticeScreen(title, text)
+
+    def on_mount(self) -> None:
+        """Show it."""
+        self.push_screen(self._notice)
+
+
+if __name__ == "__main__":
+    NoticeApp(*(sys.argv[1:3] if len(sys.argv) > 2 else OCCUPIED)).run()

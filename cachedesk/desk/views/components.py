@@ -1,0 +1,152 @@
+"""The four parts of the stack as a screen shows them: a state, and a few figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cachedesk.core.snapshot import Health, Snapshot
+from cachedesk.core.wording import TIMES, percent
+from cachedesk.desk.views.formats import ABSENT, compact, size, size_of, span
+from cachedesk.desk.views.headline import Tone
+
+STARTING = "starting"
+
+_MARKS = {
+    Health.UP: ("●", Tone.WELL),
+    Health.DEGRADED: ("◐", Tone.WARNING),
+    Health.DOWN: ("✗", Tone.BROKEN),
+}
+
+
+def mark(health: Health, word: str) -> tuple[str, Tone]:
+    """Return the glyph and the tone of a state; with its word they tell it without colour.
+
+    A part that is starting is down, and no bad news.
+    """
+    return ("◌", Tone.IDLE) if word == STARTING else _MARKS[health]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One figure with its label; ``brief`` says both, where there is no room for a label."""
+
+    label: str
+    value: str
+    brief: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """What is shown of one part.
+
+    ``lead`` is the figure that matters most, ``fill`` its share of its limit (``None``: it has
+    none). ``facts`` come in order of weight: a narrow screen shows the first of them. ``note`` is
+    an error text, more important than the last facts.
+    """
+
+    name: str
+    health: Health = Health.DOWN
+    word: str = STARTING
+    lead: Fact = Fact("", "")
+    fill: float | None = None
+    facts: tuple[Fact, ...] = ()
+    note: str = ""
+
+
+def redis_view(snapshot: Snapshot) -> PartView:
+    """Return the view of the cache."""
+    redis = snapshot.redis
+    if redis.word == STARTING:
+        return PartView("Redis")
+    known = redis.known
+    return PartView(
+        "Redis",
+        redis.health,
+        redis.word,
+        Fact("memory", size_of(redis.memory_bytes if known else None, redis.maxmemory_bytes)),
+        _share(redis.memory_bytes, redis.maxmemory_bytes) if known else None,
+        (
+            Fact("keys", compact(redis.keys) if known else ABSENT),
+            Fact("evicted", compact(redis.evicted)),
+            Fact("restarts", compact(redis.restarts)),
+            *((Fact("bypassed", f"{compact(redis.bypasses)}{TIMES}"),) if redis.bypasses else ()),
+        ),
+    )
+
+
+def log_view(snapshot: Snapshot) -> PartView:
+    """Return the view of the write-behind log."""
+    log = snapshot.log
+    if log.word == STARTING:
+        return PartView("Log")
+    if not snapshot.safeguards.log:
+        dirty = Fact("dirty", f"{compact(log.depth)} writes in Redis only")
+        return PartView("Log", log.health, log.word, dirty)
+    limit = f"/{compact(log.limit_events)}" if log.limit_events else ""
+    return PartView(
+        "Log",
+        log.health,
+        log.word,
+        Fact("depth", f"{compact(log.depth)}{limit}"),
+        _share(log.depth, log.limit_events),
+        (
+            Fact("oldest", span(log.oldest_seconds)),
+            Fact("in flight", compact(log.in_flight)),
+            Fact("file", size(log.bytes)),
+        ),
+    )
+
+
+def worker_view(snapshot: Snapshot) -> PartView:
+    """Return the view of the flush worker."""
+    worker = snapshot.worker
+    if worker.word == STARTING:
+        return PartView("Worker")
+    return PartView(
+        "Worker",
+        worker.health,
+        worker.word,
+        Fact(
+            "batch",
+            f"{compact(worker.batch_events)} or {span(worker.batch_age_seconds)}",
+            f"batch {compact(worker.batch_events)}",
+        ),
+        None,
+        (
+            Fact("rows", compact(worker.rows)),
+            Fact("saved", saved(worker.events, worker.rows)),
+            Fact("restarts", compact(worker.restarts)),
+            Fact("events", compact(worker.events)),
+        ),
+        worker.last_error if worker.health is not Health.UP else "",
+    )
+
+
+def database_view(snapshot: Snapshot) -> PartView:
+    """Return the view of the system of record."""
+    database = snapshot.database
+    if database.word == STARTING:
+        return PartView("SQLite")
+    known = database.health is not Health.DOWN
+    return PartView(
+        "SQLite",
+        database.health,
+        database.word,
+        Fact("holds", f"{compact(database.rows) if known else ABSENT} rows"),
+        None,
+        (
+            # The newest rows are in the write-ahead log beside the file until a checkpoint.
+            Fact("disk", size(database.bytes + database.wal_bytes) if known else ABSENT),
+            Fact("flush", span(snapshot.latencies.flush.p50)),
+            Fact("read", span(snapshot.latencies.database.p50)),
+        ),
+    )
+
+
+def saved(events: int, rows: int) -> str:
+    """Return the share of row writes that coalescing saved; an en dash before any event."""
+    return percent(events - rows, events)
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole > 0 else None

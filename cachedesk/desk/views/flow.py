@@ -1,0 +1,230 @@
+"""The whiteboard: who asks whom, how often, and what is in the way, as one frozen value.
+
+It is the picture of the paths: user → app → cache layer → Redis; a miss and a write-through go on
+to SQLite; a write-behind goes to the log, from which the worker brings it to SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from cachedesk.core.snapshot import (
+    SLOW,
+    DatabaseState,
+    Health,
+    LogState,
+    RedisState,
+    Snapshot,
+    WorkerState,
+)
+from cachedesk.desk.views.components import (
+    STARTING,
+    PartView,
+    database_view,
+    log_view,
+    redis_view,
+    worker_view,
+)
+from cachedesk.desk.views.formats import compact
+from cachedesk.desk.views.history import recent
+
+
+class Flowing(Enum):
+    """How an arrow is: nothing goes that way now; something does; more than usual, because
+    another way is closed; nothing can; somebody holds it back."""
+
+    IDLE = "idle"
+    WELL = "well"
+    LIT = "lit"
+    BLOCKED = "blocked"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One way: what its label says, how it is, and which failpoints are armed on it."""
+
+    label: str = ""
+    flowing: Flowing = Flowing.IDLE
+    armed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whiteboard:
+    """The whole picture: four parts and the arrows between them."""
+
+    redis: PartView
+    log: PartView
+    worker: PartView
+    database: PartView
+    reads: str
+    writes: str
+    calls: Arrow
+    hit: Arrow
+    miss: Arrow
+    through: Arrow
+    behind: Arrow
+    take: Arrow
+    flush: Arrow
+
+
+def whiteboard(snapshot: Snapshot) -> Whiteboard:
+    """Return the picture of this snapshot."""
+    rates = _Rates.of(snapshot)
+    placed = {
+        name: tuple(short_name(p) for p in snapshot.armed if way_of(p) == name) for name in WAYS
+    }
+    ways = _ways(snapshot, rates)
+    arrows = {name: Arrow(label, flowing, placed[name]) for name, (label, flowing) in ways.items()}
+    return Whiteboard(
+        redis=redis_view(snapshot),
+        log=log_view(snapshot),
+        worker=worker_view(snapshot),
+        database=database_view(snapshot),
+        reads=_rate(rates.reads),
+        writes=_rate(rates.writes),
+        **arrows,
+    )
+
+
+WAYS = ("calls", "hit", "miss", "through", "behind", "take", "flush")
+
+_PLACES = (
+    ("worker.read", "take"),
+    ("worker.ack", "take"),
+    ("worker.trim", "take"),
+    ("worker", "flush"),
+    ("repair", "miss"),
+    ("redis", "hit"),
+    ("through", "through"),
+    ("behind", "behind"),
+    ("log", "behind"),
+    ("", "calls"),
+)
+
+
+def way_of(failpoint: str) -> str:
+    """Return the arrow on which ``failpoint`` waits."""
+    return next(way for start, way in _PLACES if failpoint.startswith(start))
+
+
+def short_name(failpoint: str) -> str:
+    """Return a failpoint's name without its component: its arrow says that."""
+    return failpoint.partition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """What went each way in the last ticks, per second."""
+
+    reads: float
+    writes: float
+    hits: float
+    misses: float
+    through: float
+    behind: float
+    applied: float
+    rows: float
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> _Rates:
+        ticks = recent(snapshot)
+        seconds = max(0.001, len(ticks) * snapshot.tick_seconds)
+
+        def rate(counts: Iterable[int]) -> float:
+            return sum(counts) / seconds
+
+        hits = rate(tick.hits for tick in ticks)
+        misses = rate(tick.misses for tick in ticks)
+        through = rate(tick.through for tick in ticks)
+        return cls(
+            reads=hits + misses,
+            writes=rate(tick.writes for tick in ticks),
+            hits=hits,
+            misses=misses,
+            through=through,
+            behind=rate(tick.behind for tick in ticks),
+            applied=max(0.0, rate(tick.applied for tick in ticks) - through),
+            rows=rate(tick.rows for tick in ticks),
+        )
+
+
+_NO_WRITES = ("locked", "disk full", "read-only", "not readable")
+
+
+def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
+    redis, log, worker, database = (
+        snapshot.redis,
+        snapshot.log,
+        snapshot.worker,
+        snapshot.database,
+    )
+    redis_down = _is_down(redis)
+    no_rows = _is_down(database)
+    no_commits = no_rows or database.word in _NO_WRITES
+    slow = database.word == SLOW
+    return {
+        "calls": ("", _way(rates.reads + rates.writes)),
+        "hit": (
+            f"hit {_rate(0 if redis_down else rates.hits)}",
+            _way(rates.hits, blocked=redis_down),
+        ),
+        "miss": (
+            f"miss {_rate(rates.misses)}",
+            _way(rates.misses, blocked=no_rows, lit=redis_down or slow),
+        ),
+        "through": (
+            f"through {_rate(rates.through)}",
+            _way(rates.through, blocked=no_commits, lit=slow),
+        ),
+        "behind": (
+            f"behind {_rate(rates.behind)}",
+            _way(
+                rates.behind,
+                blocked=_is_down(log),
+                lit=log.health is Health.DEGRADED,
+            ),
+        ),
+        "take": (
+            _rate(rates.applied),
+            _way(rates.applied, blocked=_is_down(worker), held=worker.paused),
+        ),
+        "flush": (
+            f"{_figure(rates.rows)} rows/s",
+            _way(
+                rates.rows,
+                blocked=no_commits or _is_down(worker),
+                held=worker.paused,
+                lit=slow,
+            ),
+        ),
+    }
+
+
+def _is_down(part: RedisState | LogState | WorkerState | DatabaseState) -> bool:
+    """A part that is still starting is not in anybody's way yet."""
+    return part.health is Health.DOWN and part.word != STARTING
+
+
+def _way(rate: float, *, blocked: bool = False, held: bool = False, lit: bool = False) -> Flowing:
+    if held:
+        return Flowing.HELD
+    if blocked:
+        return Flowing.BLOCKED
+    if lit:
+        return Flowing.LIT
+    return Flowing.WELL if rate > 0 else Flowing.IDLE
+
+
+def _rate(per_second: float) -> str:
+    return f"{_figure(per_second)}/s"
+
+
+def _figure(per_second: float) -> str:
+    """Two digits are enough for the eye, and tremble less."""
+    whole = round(per_second)
+    step = 10 ** max(0, len(str(whole)) - 2)
+    rounded = round(whole / step) * step
+    return "<1" if 0 < per_second < 0.5 else compact(rounded)

@@ -1,0 +1,306 @@
+"""The whiteboard as characters: boxes and arrows on a grid, each cell with the name of its look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.cells import cell_len
+
+from cachedesk.core.snapshot import Health
+from cachedesk.desk.views.components import Fact, PartView, mark
+from cachedesk.desk.views.flow import Arrow, Flowing, Whiteboard
+from cachedesk.desk.views.formats import cut
+from cachedesk.desk.views.headline import Tone
+from cachedesk.desk.views.scales import gauge
+
+LEAST_WIDTH, LEAST_HEIGHT = 76, 11
+MOST_WIDTH, MOST_HEIGHT = 168, 17
+
+Run = tuple[str, str]
+"""A piece of a line and the name of its look."""
+
+_PLAIN = ""
+_LINES = {
+    Flowing.IDLE: ("─", "▶", "▼", "▲", "idle"),
+    Flowing.WELL: ("─", "▶", "▼", "▲", "well"),
+    Flowing.LIT: ("━", "▶", "▼", "▲", "lit"),
+    Flowing.BLOCKED: ("╌", "✗", "✗", "✗", "blocked"),
+    Flowing.HELD: ("╌", "‖", "‖", "‖", "lit"),
+}
+_UPRIGHT = {
+    Flowing.IDLE: "│",
+    Flowing.WELL: "│",
+    Flowing.LIT: "┃",
+    Flowing.BLOCKED: "╎",
+    Flowing.HELD: "╎",
+}
+_FRAMES = {
+    Tone.IDLE: ("╭─╮│╰─╯", "idle"),
+    Tone.WELL: ("╭─╮│╰─╯", "frame"),
+    Tone.WARNING: ("╭─╮│╰─╯", "lit"),
+    Tone.BROKEN: ("┏╍┓╏┗╍┛", "blocked"),
+}
+
+
+class Grid:
+    """Cells that can be written on; what lies outside is dropped."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self._letters = [[" "] * width for _ in range(height)]
+        self._looks = [[_PLAIN] * width for _ in range(height)]
+
+    def write(self, column: int, row: int, text: str, look: str) -> None:
+        """Write ``text``, each character one cell wide, from this cell to the right."""
+        if not 0 <= row < self.height:
+            return
+        for at, letter in enumerate(text, column):
+            if 0 <= at < self.width:
+                self._letters[row][at] = letter
+                self._looks[row][at] = look
+
+    def lines(self) -> list[list[Run]]:
+        """Return each line as runs of one look."""
+        return [
+            [
+                ("".join(letter for letter, _ in run), look)
+                for look, run in groupby(zip(letters, looks, strict=True), key=lambda cell: cell[1])
+            ]
+            for letters, looks in zip(self._letters, self._looks, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def middle(self) -> int:
+        return self.left + min(self.width // 2, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    layer: _Box
+    redis: _Box
+    database: _Box
+    log: _Box
+    worker: _Box
+    gap_row: int
+
+    @classmethod
+    def within(cls, width: int, height: int) -> _Layout:
+        """Share out the room: the parts grow first, then the way between them."""
+        grown = [0, 0, 0, 0]  # the lower boxes, Redis, SQLite, the gap
+        for step in range(height - LEAST_HEIGHT):
+            grown[(0, 1, 2, 0, 1, 3)[step % 6]] += 1
+        lower, upper, middle, gap = grown
+        entry = 12 if width < 100 else 18
+        layer_width = 17 if width < 100 else 22
+        right = min(60, max(28, width * 36 // 100))
+        redis_height, database_height = 3 + upper, 4 + middle
+        gap_row = redis_height + database_height
+        lower_top = gap_row + 1 + gap
+        right_left = width - right
+        log_width = min(right, right_left - entry - 12)
+        return cls(
+            layer=_Box(entry, 0, layer_width, gap_row),
+            redis=_Box(right_left, 0, right, redis_height),
+            database=_Box(right_left, redis_height, right, database_height),
+            log=_Box(entry, lower_top, log_width, 3 + lower),
+            worker=_Box(right_left, lower_top, right, 3 + lower),
+            gap_row=gap_row,
+        )
+
+
+def sketch(board: Whiteboard, width: int, height: int) -> list[list[Run]]:
+    """Return the picture in ``height`` lines of ``width`` cells, each as runs of one look.
+
+    Args:
+        board: what to draw.
+        width: at least ``LEAST_WIDTH``; what is beyond ``MOST_WIDTH`` stays empty on both sides.
+        height: at least ``LEAST_HEIGHT``; what is beyond ``MOST_HEIGHT`` stays empty.
+    """
+    inner_width, inner_height = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
+    grid = Grid(inner_width, inner_height)
+    layout = _Layout.within(inner_width, inner_height)
+    _draw_layer(grid, layout.layer, board)
+    for box, part in (
+        (layout.redis, board.redis),
+        (layout.database, board.database),
+        (layout.log, board.log),
+        (layout.worker, board.worker),
+    ):
+        _draw_part(grid, box, part)
+    _draw_calls(grid, layout.layer, board.calls)
+    upper = layout.layer.right, layout.redis.left
+    _draw_across(grid, layout.redis.top + layout.redis.height // 2, upper, board.hit)
+    _draw_across(grid, layout.database.top + 1, upper, board.miss)
+    _draw_across(grid, layout.database.bottom - 2, upper, board.through)
+    lower = layout.log.right, layout.worker.left
+    _draw_across(grid, layout.log.top + layout.log.height // 2, lower, board.take)
+    _draw_down(grid, layout.layer.middle, layout.gap_row, layout.log.top, board.behind)
+    _draw_up(grid, layout.worker.left + 4, layout.gap_row, layout.worker.top, board.flush)
+    return _centred(grid.lines(), width - inner_width, height - inner_height, width)
+
+
+def _draw_layer(grid: Grid, box: _Box, board: Whiteboard) -> None:
+    _frame(grid, box, "╭─╮│╰─╯", "frame")
+    grid.write(box.left + 2, box.top, " cache layer ", "name")
+    middle = box.height // 2
+    inner = box.width - 4
+    for row, (label, figure) in enumerate((("reads", board.reads), ("writes", board.writes))):
+        gap = " " * max(1, inner - len(label) - cell_len(figure))
+        grid.write(box.left + 2, box.top + middle - 1 + row, label, "label")
+        grid.write(box.left + 2 + len(label), box.top + middle - 1 + row, gap + figure, "figure")
+
+
+def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
+    """The way in: a user asks the app, the app asks the layer."""
+    line, head, _, _, look = _LINES[arrow.flowing]
+    row = box.top + box.height // 2
+    grid.write(0, row, "user", "name")
+    space = box.left - len("user") - len("app") - 3
+    first = space // 2
+    grid.write(5, row, line * (first - 1) + head, look)
+    grid.write(5 + first + 1, row, "app", "name")
+    start = 5 + first + 5
+    grid.write(start, row, line * (box.left - start - 1) + head, look)
+    _write_armed(grid, 0, row + 2, box.left - 1, arrow)
+
+
+def _draw_across(grid: Grid, row: int, between: tuple[int, int], arrow: Arrow) -> None:
+    start, end = between
+    line, head, _, _, look = _LINES[arrow.flowing]
+    grid.write(start, row, line * (end - start - 1) + head, look)
+    room = end - start - 5
+    # Where there is not room for both, what waits there is the news.
+    label = cut(arrow.label, room - 4 if arrow.armed else room)
+    grid.write(start + 1, row, f" {label} ", _label_look(arrow))
+    armed_room = room - cell_len(label) - 2
+    _write_armed(grid, start + cell_len(label) + 4, row, armed_room, arrow)
+
+
+def _draw_down(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:
+    _draw_upright(grid, column, range(top, bottom), arrow)
+    _, _, head, _, look = _LINES[arrow.flowing]
+    grid.write(column, bottom - 1, head, look)
+
+
+def _draw_up(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:
+    _draw_upright(grid, column, range(top, bottom), arrow)
+    _, _, _, head, look = _LINES[arrow.flowing]
+    grid.write(column, top, head, look)
+
+
+def _draw_upright(grid: Grid, column: int, rows: Sequence[int], arrow: Arrow) -> None:
+    for row in rows:
+        grid.write(column, row, _UPRIGHT[arrow.flowing], _LINES[arrow.flowing][4])
+    middle = rows[len(rows) // 2]
+    grid.write(column + 2, middle, arrow.label, _label_look(arrow))
+    after = column + 3 + cell_len(arrow.label)
+    _write_armed(grid, after, middle, grid.width - after, arrow)
+
+
+def _write_armed(grid: Grid, column: int, row: int, room: int, arrow: Arrow) -> None:
+    """A failpoint waits here; where its name has no room, the diamond stands alone."""
+    if not arrow.armed:
+        return
+    more = f" +{len(arrow.armed) - 1}" if len(arrow.armed) > 1 else ""
+    text = f"◇ {arrow.armed[0]}{more}"
+    grid.write(column, row, f"{text} " if cell_len(text) <= room else "◇", "armed")
+
+
+def _label_look(arrow: Arrow) -> str:
+    if arrow.flowing is Flowing.IDLE:
+        return "label"
+    return "figure" if arrow.flowing is Flowing.WELL else _LINES[arrow.flowing][4]
+
+
+def _draw_part(grid: Grid, box: _Box, part: PartView) -> None:
+    glyph, tone = mark(part.health, part.word)
+    frame, frame_look = _FRAMES[tone]
+    _frame(grid, box, frame, frame_look)
+    state = cut(f"{glyph} {part.word}", box.width - len(part.name) - 8)
+    grid.write(box.left + 2, box.top, f" {part.name}  ", "name")
+    grid.write(
+        box.left + 5 + len(part.name),
+        box.top,
+        f"{state} ",
+        "up" if tone is Tone.WELL else frame_look,
+    )
+    ink = "label" if part.health is Health.DOWN else "figure"
+    lines = _content(part, box.width - 4, box.height - 2)
+    for row, pieces in enumerate(lines, box.top + 1):
+        column = box.left + 2
+        for text, look in pieces:
+            grid.write(column, row, text, ink if look == "figure" else look)
+            column += cell_len(text)
+
+
+def _content(part: PartView, width: int, rows: int) -> list[list[Run]]:
+    """Return what stands in a box: the leading figure, its gauge, then the facts in pairs."""
+    if part.note and rows == 1:
+        return [[(cut(part.note, width), "blocked")]]
+    lines: list[list[Run]] = []
+    lines.append(_pair(part.lead, part.facts[0] if part.facts else None, width, leads=True))
+    facts = part.facts[1:]
+    if part.fill is not None and rows > 1:
+        filled, empty = gauge(part.fill, width)
+        lines.append([(filled, "gauge"), (empty, "idle")])
+    for at in range(0, len(facts), 2):
+        lines.append(_pair(facts[at], facts[at + 1] if at + 1 < len(facts) else None, width))
+    if part.note:
+        lines = [*lines[: rows - 1], [(cut(part.note, width), "blocked")]]
+    return lines[:rows]
+
+
+def _pair(first: Fact, second: Fact | None, width: int, *, leads: bool = False) -> list[Run]:
+    """Two facts in one line, the second at the right; alone when there is no room for both."""
+    left: list[Run] = [(f"{first.label} ", "label"), (first.value, "figure")]
+    used = cell_len(first.label) + 1 + cell_len(first.value)
+    if second is None:
+        return left
+    wanted = cell_len(second.label) + 1 + cell_len(second.value)
+    if leads and used + 2 + wanted > width:
+        # The leading label may go: a box with a name says what its first figure is.
+        left = left[1:]
+        used = cell_len(first.value)
+    if used + 2 + wanted > width:
+        return [(f"{first.label} ", "label"), (first.value, "figure")]
+    gap = " " * (width - used - wanted)
+    return [*left, (f"{gap}{second.label} ", "label"), (second.value, "figure")]
+
+
+def _frame(grid: Grid, box: _Box, lines: str, look: str) -> None:
+    top_left, across, top_right, side, bottom_left, below, bottom_right = tuple(lines)
+    inner = box.width - 2
+    grid.write(box.left, box.top, top_left + across * inner + top_right, look)
+    for row in range(box.top + 1, box.bottom - 1):
+        grid.write(box.left, row, side, look)
+        grid.write(box.right - 1, row, side, look)
+    grid.write(box.left, box.bottom - 1, bottom_left + below * inner + bottom_right, look)
+
+
+def _centred(lines: list[list[Run]], across: int, down: int, width: int) -> list[list[Run]]:
+    left, right = " " * (across // 2), " " * (across - across // 2)
+    blank: list[Run] = [(" " * width, _PLAIN)]
+    above = down // 2
+    return [
+        *[blank] * above,
+        *([(left, _PLAIN), *line, (right, _PLAIN)] for line in lines),
+        *[blank] * (down - above),
+    ]

@@ -1,0 +1,169 @@
+"""The sentence of state: the one line that says how everything is, worst news first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cachedesk.core.safeguards import LABELS
+from cachedesk.core.snapshot import SLOW, Books, Health, Snapshot
+from cachedesk.core.wording import count_of
+
+_WITHOUT = {
+    "log": "log off: fast writes are in Redis only",
+    "read_repair": "read repair off: a miss believes the row",
+    "effectively_once": "effectively once off: a batch that comes again counts again",
+    "cold_restart": "cold restart off: an old Redis is believed",
+}
+
+_UNWRITTEN = "write-behind goes on"
+_UNREAD = "write-behind takes no increments"
+
+NEARLY_FULL = 0.9
+"""From this share of its limit on, the log is worth a warning."""
+
+
+class Tone(StrEnum):
+    """How bad a sentence is; the value is the name its style goes by."""
+
+    IDLE = "idle"
+    WELL = "well"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The sentence of state and how bad it is."""
+
+    sentence: str
+    tone: Tone
+
+
+STARTING = Headline("starting Redis …", Tone.WARNING)
+"""What there is to say before anything is known."""
+
+
+def headline(snapshot: Snapshot) -> Headline:
+    """Return the sentence for this state: the first rule that has something to say wins."""
+    for rule in _RULES:
+        found = rule(snapshot)
+        if found is not None:
+            return found
+    return Headline("all well", Tone.WELL)
+
+
+def verdict(books: Books) -> str:
+    """Return what the books say: ``balanced``, or DO NOT BALANCE and by how many events."""
+    difference = books.accepted - books.applied - books.pending - books.dead
+    if difference == 0:
+        return "balanced"
+    kind = "missing" if difference > 0 else "too many"
+    return f"DO NOT BALANCE: {count_of(abs(difference), 'event')} {kind}"
+
+
+def _books(snapshot: Snapshot) -> Headline | None:
+    if snapshot.books.balanced:
+        return None
+    first = f" (#{snapshot.unaccounted[0]})" if snapshot.unaccounted else ""
+    return Headline(f"the books {verdict(snapshot.books)}{first}", Tone.BROKEN)
+
+
+def is_starting(snapshot: Snapshot) -> bool:
+    """Return whether nothing of the stack is there yet."""
+    parts = (snapshot.redis, snapshot.log, snapshot.worker, snapshot.database)
+    return all(part.word == "starting" for part in parts)
+
+
+def _starting(snapshot: Snapshot) -> Headline | None:
+    return STARTING if is_starting(snapshot) else None
+
+
+def _stores_down(snapshot: Snapshot) -> Headline | None:
+    redis_down = snapshot.redis.health is Health.DOWN
+    database_down = snapshot.database.health is Health.DOWN
+    log_down = snapshot.log.health is Health.DOWN
+    if redis_down and database_down and log_down:
+        return Headline("everything is down: calls are refused", Tone.BROKEN)
+    if redis_down and database_down:
+        return Headline(f"Redis and database down: no reads; {_UNREAD}", Tone.BROKEN)
+    if database_down:
+        goes_on = "only hits are served" if log_down else _UNREAD
+        return Headline(f"database {snapshot.database.word}: {goes_on}", Tone.BROKEN)
+    if log_down:
+        return Headline(f"log {snapshot.log.word}: write-behind is refused", Tone.BROKEN)
+    if redis_down and snapshot.database.health is Health.DEGRADED:
+        word = snapshot.database.word
+        felt = "every read waits" if word == SLOW else _UNWRITTEN
+        said = f"Redis is down, database {word}: {felt}"
+        return Headline(said, Tone.BROKEN)
+    if redis_down:
+        return Headline("Redis is down: reads come from the database", Tone.BROKEN)
+    return None
+
+
+def _safeguards(snapshot: Snapshot) -> Headline | None:
+    off = snapshot.safeguards.off
+    if not off:
+        return None
+    if len(off) > 1:
+        return Headline(f"safeguards off: {', '.join(LABELS[name] for name in off)}", Tone.WARNING)
+    return Headline(f"{_WITHOUT[off[0]]}", Tone.WARNING)
+
+
+def _database_degraded(snapshot: Snapshot) -> Headline | None:
+    if snapshot.database.health is not Health.DEGRADED:
+        return None
+    word = snapshot.database.word
+    # An increment reads what it adds to; so it waits, though it is written behind.
+    felt = "misses, increments and write-through wait" if word == SLOW else _UNWRITTEN
+    return Headline(f"database {word}: {felt}", Tone.WARNING)
+
+
+def _worker(snapshot: Snapshot) -> Headline | None:
+    worker = snapshot.worker
+    waiting = f"{count_of(snapshot.log.depth, 'event')} in the log"
+    if worker.paused:
+        return Headline(f"worker paused: {waiting}", Tone.WARNING)
+    if worker.health is Health.DOWN:
+        return Headline(f"worker {worker.word}: {waiting}", Tone.BROKEN)
+    return None
+
+
+def _log_nearly_full(snapshot: Snapshot) -> Headline | None:
+    log = snapshot.log
+    if log.health is Health.DEGRADED:
+        return Headline(f"log {log.word}: write-behind is held back", Tone.WARNING)
+    if log.limit_events <= 0 or log.depth < NEARLY_FULL * log.limit_events:
+        return None
+    return Headline(f"log {100 * log.depth // log.limit_events} % full", Tone.WARNING)
+
+
+def _degraded(snapshot: Snapshot) -> Headline | None:
+    parts = (
+        ("Redis", snapshot.redis.health, snapshot.redis.word),
+        ("worker", snapshot.worker.health, snapshot.worker.word),
+    )
+    said = ", ".join(f"{name} {word}" for name, health, word in parts if health is Health.DEGRADED)
+    return Headline(said, Tone.WARNING) if said else None
+
+
+def _dead_letters(snapshot: Snapshot) -> Headline | None:
+    dead = snapshot.books.dead
+    if dead == 0:
+        return None
+    return Headline(f"{count_of(dead, 'dead letter')}; the rest is well", Tone.WARNING)
+
+
+_RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (
+    _books,
+    _starting,
+    _stores_down,
+    _safeguards,
+    _log_nearly_full,
+    _database_degraded,
+    _worker,
+    _degraded,
+    _dead_letters,
+)

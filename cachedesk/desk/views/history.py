@@ -1,0 +1,170 @@
+"""The time axis of the charts: which column a moment falls into, and which fault was on then."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from cachedesk.core.snapshot import Audit, Mark, Percentiles, Reads, Snapshot, Tick, Writes
+from cachedesk.desk.views.timespan import USUAL_SECONDS
+
+_RECENT_TICKS = 5
+_MOST_LATE_TICKS = 4
+
+
+def recent(snapshot: Snapshot) -> tuple[Tick, ...]:
+    """Return the newest ticks, which tell a rate: one tick jumps, five are steady.
+
+    They are of one state of the stack: what was counted before a fault began or ended, or before
+    Redis went down, says nothing of now. Where that leaves none, the newest tick is all there is.
+    """
+    ticks = snapshot.ticks[-_RECENT_TICKS:]
+    edges = [at for mark in snapshot.marks for at in (mark.start_at, mark.end_at) if at is not None]
+    turned_at = max((at for at in edges if at <= snapshot.at), default=-math.inf)
+    if ticks and not snapshot.redis.known and not ticks[-1].hits:
+        turned_at = max([turned_at, *(tick.at for tick in ticks if tick.hits)])
+    # The timer that ends ticks is never exact.
+    tick_seconds = 0.9 * snapshot.tick_seconds
+    return tuple(tick for tick in ticks if tick.at - tick_seconds >= turned_at) or ticks[-1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stretch of time a chart shows: ``width`` columns of whole ticks, newest at the right.
+
+    Moments are counted in ticks. A column always holds the same ticks, whenever it is drawn, so
+    the picture moves to the left and never trembles. Where there is more room than there are
+    ticks, a tick takes ``columns_per_tick`` columns.
+    """
+
+    width: int
+    tick_seconds: float
+    ticks_per_column: int
+    newest_at: float
+    columns_per_tick: int = 1
+
+    @classmethod
+    def ending(
+        cls,
+        newest_at: float,
+        tick_seconds: float,
+        width: int,
+        wanted_seconds: float = USUAL_SECONDS,
+    ) -> Window:
+        """Return the window of ``width`` columns whose last one holds ``newest_at`` and that
+        shows at least ``wanted_seconds``, however narrow it is."""
+        tick_seconds = max(tick_seconds, 0.001)
+        wanted_ticks = max(1, math.ceil(wanted_seconds / tick_seconds))
+        width = max(1, width)
+        return cls(
+            width,
+            tick_seconds,
+            math.ceil(wanted_ticks / width),
+            newest_at,
+            max(1, width // wanted_ticks),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How much time the window shows."""
+        return self.width * self.ticks_per_column * self.tick_seconds / self.columns_per_tick
+
+    def column(self, at: float) -> int:
+        """Return the last column that holds ``at``; below 0 when it is older than the window."""
+        newest = round(self.newest_at / self.tick_seconds)
+        # Counted from the newest tick: a late timer moves a tick by far less than half a tick.
+        tick = newest - round((self.newest_at - at) / self.tick_seconds)
+        newest_bucket = newest // self.ticks_per_column
+        age = newest_bucket - tick // self.ticks_per_column
+        return self.width - 1 - age * self.columns_per_tick
+
+    def buckets(self, ticks: Sequence[Tick]) -> list[list[Tick]]:
+        """Return the ticks of each column, oldest column first; a column may have none.
+
+        A tick tells what happened since the one before. On a busy machine it comes late, and then
+        stands in the columns that it is late for as well; a longer silence stays empty.
+        """
+        buckets: list[list[Tick]] = [[] for _ in range(self.width)]
+        most = (self.width // self.columns_per_tick + 1) * self.ticks_per_column
+        before: Tick | None = None
+        for tick in ticks[-most:]:
+            last = self.column(tick.at)
+            first = last - self.columns_per_tick + 1
+            if before and tick.at - before.at < _MOST_LATE_TICKS * self.tick_seconds:
+                first = min(first, self.column(before.at) + 1)
+            for column in range(max(0, first), min(last + 1, self.width)):
+                buckets[column].append(tick)
+            before = tick
+        return buckets
+
+
+def as_of(snapshot: Snapshot, at: float) -> Snapshot:
+    """Return what of ``snapshot`` can be said of the moment ``at`` in its history.
+
+    Counts and gauges of the ticks are exact to a tick; what no tick holds is left unknown.
+    """
+    past = tuple(tick for tick in snapshot.ticks if tick.at <= at)
+    since = snapshot.ticks[len(past) :]
+    last = past[-1] if past else Tick(at)
+    reads = snapshot.reads
+    return replace(
+        snapshot,
+        at=at,
+        ticks=past,
+        reads=Reads(
+            hits=reads.hits - sum(tick.hits for tick in since),
+            misses=reads.misses - sum(tick.misses for tick in since),
+            stale=reads.stale - sum(tick.stale for tick in since),
+            unavailable=reads.unavailable
+            + snapshot.writes.unavailable
+            - sum(tick.unavailable for tick in since),
+        ),
+        writes=Writes(),
+        log=replace(snapshot.log, depth=last.depth, oldest_seconds=last.lag_seconds, in_flight=0),
+        lag=Percentiles(),
+        prefixes=(),
+        audit=Audit(),
+        events=tuple(event for event in snapshot.events if event.at <= at),
+    )
+
+
+class AxisCell(Enum):
+    """What stands in one column of the axis line; the value is its character."""
+
+    QUIET = "─"
+    START = "▼"
+    ACTIVE = "━"
+    END = "▲"
+    BOTH = "◆"
+
+
+def axis(marks: Sequence[Mark], window: Window) -> list[AxisCell]:
+    """Return the axis line: each fault from its start to its end, on the columns it lasted.
+
+    Where faults share a column, a start or an end wins over the line between them, and ``BOTH``
+    says that something started and something ended there.
+    """
+    cells = [AxisCell.QUIET] * window.width
+    for mark in marks:
+        last = last_column(mark, window)
+        for column in range(max(0, window.column(mark.start_at)), min(last, window.width - 1) + 1):
+            cells[column] = AxisCell.ACTIVE
+    for mark in marks:
+        _put(cells, window.column(mark.start_at), AxisCell.START)
+        if mark.end_at is not None:
+            _put(cells, window.column(mark.end_at), AxisCell.END)
+    return cells
+
+
+def last_column(mark: Mark, window: Window) -> int:
+    """Return the last column that ``mark`` is on; below 0 when it is older than the window."""
+    return window.width - 1 if mark.end_at is None else window.column(mark.end_at)
+
+
+def _put(cells: list[AxisCell], column: int, cell: AxisCell) -> None:
+    if not 0 <= column < len(cells):
+        return
+    edges = (AxisCell.START, AxisCell.END, AxisCell.BOTH)
+    cells[column] = AxisCell.BOTH if cells[column] in edges and cells[column] != cell else cell

@@ -1,0 +1,278 @@
+"""What the inspector says of a key, as text: the places, who answers a read, and the fold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cachedesk.core.events import Argument, Op
+from cachedesk.core.wording import count_of
+from cachedesk.desk.views.formats import (
+    ABSENT,
+    CUT_MARK,
+    CUT_VALUE_BYTES,
+    UNKNOWN,
+    cut,
+    data_text,
+    number,
+    size,
+    span,
+)
+from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+
+VALUE_CELLS = 24
+"""How much of a value a sentence shows."""
+
+_GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+")
+
+
+class Look(StrEnum):
+    """How something is to be seen; the words beside it say the same."""
+
+    WELL = "well"
+    AHEAD = "ahead"
+    QUIET = "quiet"
+    WARNING = "warning"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """What is shown of one place: its state in a glyph and a word, what it holds, and facts in
+    the order of their weight. ``error``: why it cannot say."""
+
+    name: str
+    glyph: str
+    word: str
+    look: Look
+    value: str
+    facts: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who answers a read now, and why, in a sentence."""
+
+    who: str
+    why: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One line of the fold: a glyph that says what becomes of the event, and its cells."""
+
+    glyph: str
+    seq: str
+    what: str
+    age: str
+    after: str
+    note: str = ""
+
+
+def places(report: KeyReport) -> tuple[PlaceView, PlaceView, PlaceView]:
+    """Return Redis, the log and SQLite as they stand for the key."""
+    return _redis(report), _log(report), _sqlite(report)
+
+
+def verdict(report: KeyReport) -> Verdict:
+    """Return which place a read would be answered from right now, and why."""
+    without = _without_redis(report)
+    match report.winner:
+        case Winner.REDIS:
+            return _redis_answers(report)
+        case Winner.OVERLAY:
+            who = f"Row + {number(report.pending)} pending answer"
+            return Verdict(who, f"{without}; folded, {_says(report)}", Look.WELL)
+        case Winner.DATABASE:
+            why = f"{without}, nothing is pending; {_row_says(report)}"
+            return Verdict("SQLite answers", why, Look.WELL)
+        case Winner.LOG:
+            why = f"{without}, SQLite cannot be read; what is pending decides: {_says(report)}"
+            return Verdict("The log answers", why, Look.WARNING)
+        case Winner.NOBODY:
+            why = f"{without} and SQLite cannot be read"
+            return Verdict("Nothing can answer", why, Look.BROKEN)
+
+
+def equations(report: KeyReport) -> tuple[str, ...]:
+    """Return the fold in a line, ``row 10,480 @ seq 912 + 2 pending = 10,483``, in ever shorter
+    forms."""
+    if not report.row.known:
+        row = f"row {UNKNOWN}"
+    elif report.row.value is None:
+        row = "deleted row" if report.row_seq else "no row"
+    else:
+        row = f"row {value_text(report.row, VALUE_CELLS)}"
+    seq = f" @ seq {number(report.row_seq)}" if report.row_seq else ""
+    pending = f"{number(report.pending)} pending" if report.pending else "nothing pending"
+    sum_ = f" + {pending} = {in_words(report.truth)}"
+    shortest = value_text(report.truth, VALUE_CELLS // 2)
+    return (f"{row}{seq}{sum_}", f"{row}{sum_}", f"+ {pending} = {shortest}")
+
+
+def step_rows(report: KeyReport) -> tuple[StepRow, ...]:
+    """Return the pending events, oldest first, each with what the key is worth after it."""
+    rows = []
+    if report.skipped:
+        what = f"{number(report.skipped)} earlier events"
+        rows.append(StepRow("⋯", "", what, "", value_text(report.base)))
+    rows += [_step_row(step, report.at) for step in report.steps]
+    return tuple(rows)
+
+
+def letter_lines(letters: tuple[DeadLetter, ...]) -> tuple[str, ...]:
+    """Return a line for each dead letter of the key."""
+    return tuple(
+        f"dead letter {number(letter.seq)}  {letter.op}: {data_text(letter.reason.encode())}"
+        for letter in letters
+    )
+
+
+def policy_line(report: KeyReport) -> str:
+    """Return the policy and what gave it to the key."""
+    why = report.pattern or "no pattern matches"
+    return f"{report.policy} ({data_text(why.encode(errors='replace'))})"
+
+
+def value_text(held: Held, width: int = CUT_VALUE_BYTES) -> str:
+    """Return a value in at most ``width`` cells: a counter with its thousands apart, else as raw
+    bytes; an en dash for absent, a question mark for unknown."""
+    if not held.known:
+        return UNKNOWN
+    if held.value is None:
+        return ABSENT
+    return cut(_plain(held.value, held.size), width)
+
+
+def in_words(held: Held) -> str:
+    """Return a value as a sentence says it."""
+    if not held.known:
+        return "unknown"
+    return "absent" if held.value is None else value_text(held, VALUE_CELLS)
+
+
+def _plain(value: bytes, whole: int) -> str:
+    if len(value) <= 20 and value.removeprefix(b"-").isdigit() and value == b"%d" % int(value):
+        return number(int(value))
+    text = data_text(value[:CUT_VALUE_BYTES])
+    if whole > CUT_VALUE_BYTES:
+        return text + CUT_MARK
+    # What only looks like one of our own signs is told from it.
+    return f'"{text}"' if text in (ABSENT, UNKNOWN) or _GROUPED.fullmatch(text) else text
+
+
+def _redis(report: KeyReport) -> PlaceView:
+    cached = report.cached
+    if not cached.known:
+        return PlaceView("Redis", "✗", "away", Look.BROKEN, UNKNOWN, error=cached.obstacle)
+    if cached.value is None:
+        gone = report.truth.known and report.truth.value is None
+        why = "an absent key has none" if gone else "a read will fill it"
+        return PlaceView("Redis", "○", "no copy", Look.QUIET, ABSENT, (why,))
+    expiry = "no expiry"
+    if report.ttl_seconds is not None:
+        expiry = f"expires in {span(report.ttl_seconds)}"
+    elif not report.ttl_known:
+        expiry = "expiry unknown"
+    glyph, word, look = _AGREEMENTS[report.agrees]
+    if report.unlogged:
+        glyph, word, look = "◐", "in no log", Look.WARNING
+    elif report.agrees is False and report.moving:
+        glyph, word, look = "◐", "changing", Look.WARNING
+    return PlaceView("Redis", glyph, word, look, value_text(cached), (expiry, *_size_fact(cached)))
+
+
+_AGREEMENTS = {
+    True: ("●", "the truth", Look.WELL),
+    False: ("✗", "STALE", Look.BROKEN),
+    None: ("◌", "unchecked", Look.WARNING),
+}
+
+
+def _log(report: KeyReport) -> PlaceView:
+    dead = len(report.letters)
+    letters = (count_of(dead, "dead letter"),) if dead else ()
+    if not report.pending:
+        return PlaceView("Log", "○", "empty", Look.QUIET, "nothing pending", letters)
+    flying = sum(step.in_flight and not step.in_row for step in report.steps)
+    oldest = f"oldest {_age(report.oldest_at or report.at, report.at)}"
+    in_flight = (f"{number(flying)} in flight",) if flying else ()
+    value = f"{number(report.pending)} pending"
+    return PlaceView("Log", "◐", "ahead", Look.AHEAD, value, (*letters, oldest, *in_flight))
+
+
+def _sqlite(report: KeyReport) -> PlaceView:
+    row, seq = report.row, f"@ seq {number(report.row_seq)}"
+    if not row.known:
+        return PlaceView("SQLite", "✗", "unreadable", Look.BROKEN, UNKNOWN, error=row.obstacle)
+    if row.value is None and not report.row_seq:
+        return PlaceView("SQLite", "○", "no row", Look.QUIET, ABSENT, ("never written",))
+    glyph, word, look = ("◐", "behind", Look.AHEAD) if report.pending else _AGREEMENTS[True]
+    if row.value is None:
+        return PlaceView("SQLite", glyph, word, look, ABSENT, (f"deleted {seq}",))
+    return PlaceView("SQLite", glyph, word, look, value_text(row), (f"row {seq}", *_size_fact(row)))
+
+
+def _size_fact(held: Held) -> tuple[str, ...]:
+    return (size(held.size),) if held.size > CUT_VALUE_BYTES else ()
+
+
+def _redis_answers(report: KeyReport) -> Verdict:
+    holds = f"it holds {value_text(report.cached, VALUE_CELLS)}"
+    if report.unlogged:
+        are = "is" if report.unlogged == 1 else "are"
+        unlogged = f"{count_of(report.unlogged, 'write')} of it {are} in no log"
+        why = f"{holds}; {unlogged}, and lost if Redis is"
+        return Verdict("Redis answers", why, Look.WARNING)
+    if report.agrees:
+        return Verdict("Redis answers", f"{holds}, the same as the truth", Look.WELL)
+    if report.agrees is None:
+        why = f"{holds}; SQLite cannot be read, so nothing can confirm it"
+        return Verdict("Redis answers", why, Look.WARNING)
+    if report.moving:
+        why = f"{holds}; the key is being written just now"
+        return Verdict("Redis answers", why, Look.WARNING)
+    why = f"{holds}, but the truth is {in_words(report.truth)}: the copy is STALE"
+    return Verdict("Redis answers", why, Look.BROKEN)
+
+
+def _without_redis(report: KeyReport) -> str:
+    return "Redis has no copy" if report.cached.known else "Redis is away"
+
+
+def _row_says(report: KeyReport) -> str:
+    if report.row.value is not None:
+        return f"the row holds {in_words(report.row)}"
+    return "the key was deleted" if report.row_seq else "there is no such key"
+
+
+def _says(report: KeyReport) -> str:
+    absent = report.truth.known and report.truth.value is None
+    return "the key is absent" if absent else f"they come to {in_words(report.truth)}"
+
+
+def _step_row(step: Step, now: float) -> StepRow:
+    cells = (number(step.seq), what_text(step.op, step.arg), _age(step.at, now))
+    if step.in_row:
+        return StepRow("=", *cells, value_text(step.after), "in the row already")
+    if step.refused:
+        return StepRow("✗", *cells, value_text(step.after), data_text(step.refused.encode()))
+    glyph, note = ("▸", "in flight") if step.in_flight else ("+", "")
+    return StepRow(glyph, *cells, value_text(step.after), note)
+
+
+def what_text(op: Op, arg: Argument) -> str:
+    """Return an operation as text: ``incr +2``, ``set paid``, ``delete``."""
+    if op is Op.INCR and isinstance(arg, int):
+        return f"incr {arg:+,}"
+    if isinstance(arg, bytes):
+        return f"{op.name.lower()} {_plain(arg, len(arg))}"
+    return op.name.lower()
+
+
+def _age(at: float, now: float) -> str:
+    return span(max(0.0, now - at))

@@ -1,0 +1,174 @@
+"""The lanes of a key on a time line: when its writes were accepted, in Redis, and in SQLite.
+
+Now is at the right edge. The three lanes show how many there were in each cell; below them every
+write is a bar from where it was accepted to where it was applied, drawn to scale, so that a slow
+pipeline is seen as long bars, and what still waits as bars that reach for now.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from cachedesk.desk.views.formats import number, span
+from cachedesk.observe.key_report import KeyReport
+from cachedesk.observe.recent_writes import RecentWrite
+
+WINDOWS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
+"""The time lines there are, in seconds. One for more than a minute is for what still waits."""
+
+MOST_BARS = 60
+"""Up to so many writes are all drawn as bars, and scrolled through; of more, a selection."""
+
+_MOST_APPLIED_SECONDS = 60.0
+_WRITES_IN_SIGHT = 8
+_STAY = 0.8
+
+ACCEPTED, NOT_CACHED, CACHED, APPLIED, WAITING, DEAD = "●○◆■▶✗"
+GAP, OPEN_GAP, EARLIER, NOTHING, NOT_KNOWN = "━╌◂─·"
+
+
+class Fate(Enum):
+    """What became of a write."""
+
+    APPLIED = "applied"
+    WAITING = "waiting"
+    DEAD = "dead"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How many writes reached a place, cell by cell: a dot for one, a digit, ``+`` above nine."""
+
+    name: str
+    cells: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One write: ``cells`` from accepted to applied, and how long that took, or takes so far."""
+
+    seq: str
+    op: str
+    cells: str
+    gap: str
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """A span of time that ends at ``at``, on ``width`` cells."""
+
+    at: float
+    seconds: float
+    width: int
+
+    @property
+    def begins_at(self) -> float:
+        """Where the left edge is, in seconds since 1970."""
+        return self.at - self.seconds
+
+    def column(self, at: float) -> int:
+        """Return the cell of a time; what is outside falls on the nearest edge."""
+        place = int((at - self.begins_at) / self.seconds * self.width)
+        return min(self.width - 1, max(0, place))
+
+    def axis(self) -> str:
+        """Return what is written along it."""
+        return f"-{span(self.seconds)}".ljust(self.width - 3) + "now"
+
+
+def window_seconds(report: KeyReport, before: float | None = None) -> float:
+    """Return the shortest of ``WINDOWS`` that shows what still waits, and the newest of the rest.
+
+    Args:
+        report: the key.
+        before: the window shown until now: it stays while it fits nearly as well, so that the
+            picture does not jump between two scales.
+    """
+    ages = [report.at - write.accepted_at for write in report.writes if write.waiting]
+    done = [write for write in report.writes if not write.waiting][-_WRITES_IN_SIGHT:]
+    ages += [min(report.at - write.accepted_at, _MOST_APPLIED_SECONDS) for write in done]
+    wanted = max(ages, default=WINDOWS[1])
+    fits = next((window for window in WINDOWS if window >= wanted), WINDOWS[-1])
+    shrinks = before is not None and fits < before
+    return before if before and shrinks and wanted > _STAY * fits else fits
+
+
+def lanes(report: KeyReport, line: TimeLine) -> tuple[Lane, ...]:
+    """Return the three lanes."""
+    writes = report.writes
+    since = report.writes_since
+    return (
+        _lane("accepted", [write.accepted_at for write in writes], since, line),
+        _lane("in Redis", [write.cached_at for write in writes], since, line),
+        _lane("in SQLite", [write.applied_at for write in writes], since, line),
+    )
+
+
+def bars(report: KeyReport, line: TimeLine, room: int) -> tuple[tuple[Bar, ...], int]:
+    """Return a bar for each write that is in sight at all, the newest last; and of how many
+    writes each stands for one: of more than ``MOST_BARS``, as many are chosen, evenly, as have
+    ``room``, so that a busy key shows more than its last milliseconds."""
+    writes = [
+        write
+        for write in report.writes
+        if max(write.accepted_at, write.applied_at or 0.0) >= line.begins_at or write.waiting
+    ]
+    one_in = -(-len(writes) // max(1, room)) if len(writes) > MOST_BARS else 1
+    return tuple(_bar(write, line) for write in writes[::-1][::one_in][::-1]), one_in
+
+
+def _lane(name: str, times: Iterable[float | None], since: float, line: TimeLine) -> Lane:
+    counts = Counter(
+        line.column(at) for at in times if at is not None and line.begins_at <= at <= line.at
+    )
+    known_from = line.column(since) if since > line.begins_at else 0
+    return Lane(
+        name,
+        "".join(
+            _count(counts[column]) if column >= known_from or counts[column] else NOT_KNOWN
+            for column in range(line.width)
+        ),
+    )
+
+
+def _count(count: int) -> str:
+    if count < 2:
+        return ACCEPTED if count else NOTHING
+    return str(count) if count < 10 else "+"
+
+
+def _bar(write: RecentWrite, line: TimeLine) -> Bar:
+    fate = _fate(write)
+    ends_at = line.at if fate is Fate.WAITING else write.applied_at or write.accepted_at
+    start, end = line.column(write.accepted_at), line.column(ends_at)
+    cells = [" "] * line.width
+    if fate is Fate.WAITING:
+        cells[start : end + 1] = [OPEN_GAP] * (end - start + 1)
+    else:
+        cells[start : end + 1] = [GAP] * (end - start + 1)
+    cells[start] = NOT_CACHED if write.accepted_at >= line.begins_at else EARLIER
+    if write.cached_at is not None and write.cached_at >= line.begins_at:
+        cached = line.column(write.cached_at)
+        cells[cached] = CACHED if cached > start else ACCEPTED
+    if fate is Fate.APPLIED:
+        cells[end] = APPLIED
+    elif fate is Fate.WAITING:
+        cells[end] = WAITING
+    elif fate is Fate.DEAD:
+        cells[end] = DEAD
+    gap = span(max(0.0, ends_at - write.accepted_at))
+    said = {Fate.APPLIED: gap, Fate.WAITING: f"{gap}…", Fate.DEAD: "dead", Fate.UNCLEAR: "?"}
+    return Bar(number(write.seq), write.op.name.lower(), "".join(cells), said[fate], fate)
+
+
+def _fate(write: RecentWrite) -> Fate:
+    if write.waiting:
+        return Fate.WAITING
+    if write.applied_at is not None:
+        return Fate.APPLIED
+    return Fate.DEAD if write.dead else Fate.UNCLEAR

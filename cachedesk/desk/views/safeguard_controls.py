@@ -1,0 +1,50 @@
+"""The safeguards as knobs: each on or off, with what that means."""
+
+from __future__ import annotations
+
+from cachedesk.core.commands import Command, SetSafeguard
+from cachedesk.core.safeguards import LABELS, NAMES, TITLES, WITHOUT
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.views.controls import Knob
+from cachedesk.desk.views.quantities import NotAnAmount
+
+_ON, _OFF = "on", "off"
+
+
+def meaning(name: str, *, on: bool) -> str:
+    """Return what it means that this safeguard is on or off, as a sentence."""
+    said = TITLES[name].partition(": ")[2] if on else WITHOUT[name]
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def is_on(snapshot: Snapshot, name: str) -> bool:
+    """Return whether this safeguard is on."""
+    return bool(getattr(snapshot.safeguards, name))
+
+
+def _knob(name: str) -> Knob:
+    def typed(text: str) -> Command:
+        wanted = text.strip().lower()
+        if wanted not in (_ON, _OFF):
+            raise NotAnAmount(f"type {_ON} or {_OFF}")
+        return SetSafeguard(name, wanted == _ON)
+
+    def stepped(snapshot: Snapshot, direction: int) -> Command:
+        return SetSafeguard(name, not is_on(snapshot, name))
+
+    return Knob(
+        name=f"safeguard-{name.replace('_', '-')}",
+        label=LABELS[name],
+        effect=f"A safeguard. Without it: {WITHOUT[name]}.",
+        now=lambda snapshot: _ON if is_on(snapshot, name) else "OFF",
+        hint=lambda snapshot: _hint(on=is_on(snapshot, name)),
+        typed=typed,
+        stepped=stepped,
+    )
+
+
+def _hint(*, on: bool) -> str:
+    return "a safeguard" if on else "! data may be lost or old"
+
+
+SAFEGUARD_KNOBS = tuple(map(_knob, NAMES))

@@ -1,0 +1,108 @@
+"""One part of the stack: a card where there is room, a single aligned line where there is not."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.core.snapshot import Health
+from cachedesk.desk.views.components import Fact, PartView, mark
+from cachedesk.desk.views.formats import cut, left
+from cachedesk.desk.views.headline import Tone
+from cachedesk.desk.views.scales import bar, gauge
+
+_NAME_CELLS = 7
+_WORD_CELLS = 10
+_LEAD_CELLS = 17
+_FACT_CELLS = 14
+_WIDEST_FACT_CELLS = 22
+_MOST_FACTS = 4
+
+_LOOKS = {
+    Tone.IDLE: "$foreground 60%",
+    Tone.WELL: "$text-success",
+    Tone.WARNING: "bold $text-warning",
+    Tone.BROKEN: "bold $text-error",
+}
+_NEARLY_FULL = 0.9
+
+
+class Part(Widget):
+    """Draws a ``PartView``; its own height decides the form."""
+
+    DEFAULT_CSS = """
+    Part { height: 1; padding: 0 1; }
+    """
+
+    view: reactive[PartView] = reactive(PartView(""))
+    _framed = Content()
+
+    def watch_view(self, view: PartView) -> None:
+        """Put the state into the frame's title and tell the stylesheet how the part is."""
+        glyph, tone = mark(view.health, view.word)
+        self.set_class(tone is Tone.BROKEN, "-down")
+        self.set_class(tone is Tone.WARNING, "-degraded")
+        title = Content.assemble((view.name, "bold"), "  ", (f"{glyph} {view.word}", _LOOKS[tone]))
+        if not title.is_same(self._framed):
+            self._framed = title
+            self.border_title = title
+
+    def render(self) -> Content:
+        """Return the card or the line."""
+        width, height = self.size
+        return self._line(width) if height == 1 else self._card(width, height)
+
+    @property
+    def _ink(self) -> str:
+        # What a dead part shows is its last known state: true once, and drawn as such.
+        return "$foreground 40%" if self.view.health is Health.DOWN else "$foreground"
+
+    def _line(self, width: int) -> Content:
+        view = self.view
+        glyph, tone = mark(view.health, view.word)
+        name = left(view.name, _NAME_CELLS)
+        pieces: list[str | Content | tuple[str, str]] = [
+            (f"{glyph} ", _LOOKS[tone]),
+            (name, "bold" if tone is Tone.WELL else _LOOKS[tone]),
+        ]
+        if len(view.word) < _WORD_CELLS:
+            pieces += [
+                (left(view.word, _WORD_CELLS), _LOOKS[tone]),
+                (bar(view.fill, 1) if view.fill is not None else " ", self._gauge_look()),
+                (" " + left(view.lead.brief or view.lead.value, _LEAD_CELLS - 2), self._ink),
+            ]
+        else:
+            # A state that needs more words is no ordinary one: it is worth the leading figure.
+            pieces.append((left(view.word, _WORD_CELLS + _LEAD_CELLS), _LOOKS[tone]))
+        room = width - 2 - _NAME_CELLS - _WORD_CELLS - _LEAD_CELLS
+        if view.note:
+            pieces.append((" " + cut(view.note, room - 1), "$text-error"))
+            return Content.assemble(*pieces)
+        # The number of cells depends on the room alone, so that the four lines form a grid.
+        count = min(_MOST_FACTS, max(1, room // _FACT_CELLS))
+        cell = min(_WIDEST_FACT_CELLS, room // count)
+        for fact in view.facts[:count]:
+            pieces += [" ", self._fact(fact, cell - 1)]
+        return Content.assemble(*pieces)
+
+    def _card(self, width: int, height: int) -> Content:
+        view = self.view
+        rows = [self._fact(view.lead, width)]
+        if view.fill is not None:
+            filled, empty = gauge(view.fill, width)
+            rows.append(Content.assemble((filled, self._gauge_look()), (empty, "$foreground 30%")))
+        rows += [self._fact(fact, width) for fact in view.facts]
+        if view.note:
+            rows = [*rows[: height - 1], Content.assemble((cut(view.note, width), "$text-error"))]
+        return Content("\n").join(rows[:height])
+
+    def _fact(self, fact: Fact, width: int) -> Content:
+        value = cut(fact.value, width)
+        label = left(fact.label, width - len(value) - 1)
+        return Content.assemble((label, "$foreground 75%"), " ", (value, self._ink))
+
+    def _gauge_look(self) -> str:
+        if self.view.health is Health.DOWN:
+            return "$foreground 40%"
+        return "$warning" if (self.view.fill or 0) >= _NEARLY_FULL else "$primary"

@@ -1,0 +1,91 @@
+"""What the knobs move: queue, lag, rows and hits as figures, each with its last seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.wording import percent
+from cachedesk.desk.views.formats import compact, left, right, span
+from cachedesk.desk.views.scales import bar, step_up
+
+_LABEL, _FIGURE, _SCALE = 9, 24, 8
+_RECENT_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One figure and its history, oldest first; ``top`` is the end of its scale, in words too."""
+
+    label: str
+    figure: str
+    values: tuple[float, ...]
+    top: float
+    top_text: str
+
+
+def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
+    """Return what the knobs move."""
+    ticks = snapshot.ticks
+    recent = ticks[-_RECENT_TICKS:]
+    tick_seconds = max(0.001, snapshot.tick_seconds)
+    hits = sum(tick.hits for tick in recent)
+    reads = hits + sum(tick.misses for tick in recent)
+    rows = round(sum(tick.rows for tick in recent) / max(1, len(recent)) / tick_seconds)
+    depths = tuple(float(tick.depth) for tick in ticks)
+    lags = tuple(tick.lag_seconds for tick in ticks)
+    rates = tuple(tick.rows / tick_seconds for tick in ticks)
+    shares = tuple(tick.hits / max(1, tick.hits + tick.misses) for tick in ticks)
+    most, oldest, fastest = (
+        step_up(max(values, default=0.0), least)
+        for values, least in ((depths, 100), (lags, 0.1), (rates, 100))
+    )
+    waiting = span(snapshot.log.oldest_seconds)
+    return (
+        Trace("depth", compact(snapshot.log.depth), depths, most, compact(round(most))),
+        Trace("lag", waiting, lags, oldest, span(oldest)),
+        Trace("rows", f"{compact(rows)}/s", rates, fastest, f"{compact(round(fastest))}/s"),
+        Trace("hit rate", percent(hits, reads), shares, 1.0, "100 %"),
+    )
+
+
+def figures(all_traces: tuple[Trace, ...]) -> tuple[str, str]:
+    """Return the figures without their history, in two short lines."""
+    depth, lag, rows, hits = (f"{trace.label} {trace.figure}" for trace in all_traces)
+    return f"{depth} · {lag}", f"{rows} · {hits}"
+
+
+class KnobEffect(Widget):
+    """Draws a line for each figure where there is height, else two lines of figures."""
+
+    DEFAULT_CSS = "KnobEffect { height: 4; }"
+    ALLOW_SELECT = False
+
+    shown: reactive[tuple[Trace, ...]] = reactive(())
+
+    def render(self) -> Content:
+        """Return the lines."""
+        width, height = self.size
+        if height < len(self.shown):
+            return Content("\n").join(
+                Content.styled(left(line, width), "$text-accent") for line in figures(self.shown)
+            )
+        return Content("\n").join(_line(trace, width) for trace in self.shown)
+
+
+def _line(trace: Trace, width: int) -> Content:
+    columns = max(0, width - _LABEL - _FIGURE - _SCALE - 2)
+    drawn = (
+        "".join(bar(value / trace.top, 1) for value in trace.values[-columns:]) if columns else ""
+    )
+    return Content.assemble(
+        (left(trace.label, _LABEL), "$foreground 75%"),
+        (left(trace.figure, _FIGURE), "bold $text-accent"),
+        " ",
+        (drawn.rjust(columns), "$primary"),
+        (right(trace.top_text, _SCALE) if columns else "", "$foreground 75%"),
+    )

@@ -1,0 +1,350 @@
+"""CacheLayer: the library's face. Each call checks its arguments and takes a path."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar, cast
+
+from cachedesk.core import forking
+from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
+from cachedesk.core.events import as_key, as_keys
+from cachedesk.core.policy import Policy, as_policy
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.writes import Receipt
+from cachedesk.engine.call_gate import CallGate
+from cachedesk.engine.call_thread import CallThread
+from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.listing import Listing, Page
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.read_path import Read, ReadPath
+from cachedesk.engine.routes import Routes
+from cachedesk.engine.write_through import WriteThrough
+from cachedesk.engine.writer import Writer, as_change
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+
+_LOOK_SECONDS = 0.05
+_MEND_SECONDS = 1.0
+_ACK_LOOK_SECONDS = 0.001
+_SLICE_SECONDS = 0.25
+_KEYS_AT_ONCE = 1_000
+
+Key = bytes | str
+Value = bytes | str | int
+T = TypeVar("T")
+
+
+class CacheLayer:
+    """A cache stack in use. Thread-safe. Made by ``cachedesk.open``; close it, or use ``with``.
+
+    Keys are 1 to 1,024 bytes; a str is taken as UTF-8. Values are bytes; a str is taken as
+    UTF-8, an int as its decimal text. Counters are signed 64-bit integers, as in Redis.
+
+    An exception that a signal handler raises in the middle of a call (Ctrl-C, a time limit) ends
+    the call at once; a write under way is then completed or refused, in the background, before the
+    next call of the same thread begins. One that comes as ``open`` returns can leave a stack open
+    that nothing names; it ends with the process. In a forked child every call but ``policy`` and
+    ``close`` raises ``Forked``, and ``close`` does nothing.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        worker: FlushWorker,
+        paths: Routes,
+        snapshot: Callable[[], Snapshot],
+        close: Callable[[], None],
+        *,
+        calls: CallThread,
+    ) -> None:
+        self._policies = parts.policies
+        self._through = WriteThrough(parts)
+        self._writer = Writer(paths, self._through, parts.metrics, parts.settings)
+        self._paths = paths
+        self._letters = DeadLetterAdmin(parts, worker, self._through)
+        self._cache = parts.cache
+        self._pending = parts.pending
+        self._log = parts.log
+        self._backlog = parts.backlog
+        self._database = parts.database
+        self._truths = ReadPath(parts).truths
+        self._metrics = parts.metrics
+        self._settings = parts.settings
+        self._worker = worker
+        self._snapshot = snapshot
+        self._close = close
+        self._calls = calls
+        self._door = CallGate()
+        forking.refuses(self)
+        self._closing = threading.Lock()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._door.shut else "open"
+        return f"<CacheLayer {str(self._database.path.parent)!r}, {state}>"
+
+    def __enter__(self) -> CacheLayer:
+        """Return this layer, to be closed when the block ends; ``Closed`` if it already is."""
+        if not self._calls.refusing:  # a forked child may enter and leave; its calls say why not
+            self._must_be_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def get(self, key: Key) -> bytes | None:
+        """Return the value of ``key``, or ``None`` if it is absent.
+
+        The value is at least as new as the last write acknowledged before the call.
+
+        Raises:
+            InvalidKey: the key is not usable.
+            Unavailable: Redis has no copy and the database cannot be read.
+        """
+        return self.read(key).value
+
+    def read(self, key: Key) -> Read:
+        """As ``get``, and say where the value came from and what is pending."""
+        key, reader = as_key(key), self._paths.reader
+        began = time.perf_counter()
+        try:
+            aside = self._door.shut or self._calls.overtakes
+            found = None if aside else reader.hit(key, began)
+        except CacheError:
+            return self._call(reader.read, key)
+        return found or self._call(reader.repair, key, began)
+
+    def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
+        """Return the values of ``keys``, in their order; errors as for ``get``."""
+        wanted, reader = as_keys(keys), self._paths.reader
+        at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
+        if not at_once or self._door.shut or self._calls.overtakes:
+            return self._call(reader.read_many, wanted)
+        began = time.perf_counter()
+        try:
+            values = reader.hits(wanted, began)
+        except CacheError:
+            return self._call(reader.read_many, wanted)
+        if None not in values:
+            return values
+        return self._call(reader.repair_many, wanted, values, began)
+
+    def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
+        """Set ``key`` to ``value``.
+
+        Args:
+            key: 1 to 1,024 bytes.
+            value: at most 64 MiB.
+            policy: ``"write-through"`` or ``"write-behind"`` for this write only.
+
+        Returns:
+            A receipt: ``seq``, the write's place in the order of all writes, and ``level``:
+            ``"applied"`` to its row (write-through) or ``"durable"`` in the log (write-behind).
+
+        Raises:
+            InvalidKey, InvalidValue: the key or the value is not usable.
+            Unavailable: the write could not be made safe in time; nothing was changed.
+            WriteRefused: a constraint or trigger of the database says no; nothing was changed.
+        """
+        return self.write(("set", key, value), policy=policy)
+
+    def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
+        """Add ``amount`` to the counter ``key`` (absent: 0) and return what it comes to.
+
+        Raises:
+            NotACounter: the value is not a 64-bit integer; nothing was changed.
+            CounterOverflow: the sum is out of range; nothing was changed.
+            InvalidKey, Unavailable, WriteRefused: as for ``set``.
+        """
+        return int(self.write(("incr", key, amount), policy=policy).value or 0)
+
+    def delete(self, key: Key, *, policy: str | Policy | None = None) -> Receipt:
+        """Delete ``key``; deleting an absent key is a write too. As for ``set``."""
+        return self.write(("delete", key), policy=policy)
+
+    def write(self, operation: Sequence[object], *, policy: str | Policy | None = None) -> Receipt:
+        """Do one write given as a tuple, as for ``write_many``, and return its receipt."""
+        return self.write_many([operation], policy=policy)[0]
+
+    def write_many(
+        self, operations: Iterable[Sequence[object]], *, policy: str | Policy | None = None
+    ) -> list[Receipt]:
+        """Do many writes for the price of few.
+
+        Args:
+            operations: tuples ``("set", key, value)``, ``("incr", key, amount)`` and
+                ``("delete", key)``; the order of each key's writes is kept.
+            policy: one path for all of them, rather than each key's own.
+
+        Returns:
+            Their receipts, in order.
+
+        Raises:
+            InvalidKey, InvalidValue: nothing was changed.
+            NotACounter, CounterOverflow, WriteRefused, Unavailable: what takes the same path is
+                all or none (write-behind: per 1,000 writes); the write-through part is done first.
+        """
+        changes = [as_change(operation) for operation in operations]
+        chosen = None if policy is None else as_policy(policy)
+        paths = [chosen or self._policies.of(change.key) for change in changes]
+        return self._call(self._writer.write, changes, paths)
+
+    def policy(self, key: Key) -> Policy:
+        """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``."""
+        return self._policies.of(as_key(key))
+
+    def evict(self, pattern: Key) -> int:
+        """Evict the keys that match a shell-style pattern from the cache; the truth keeps them.
+
+        Returns:
+            How many were in the cache.
+
+        Raises:
+            Unavailable: Redis does not answer (and is not read from, either).
+        """
+        return self._call(self._cache.evict, pattern)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the truth: every key with its value, sorted by the keys' bytes.
+
+        It is read 2,000 keys at a time. Of what is written meanwhile, changes to keys further on
+        are seen; a new key is seen once it is in the database.
+
+        Raises:
+            Unavailable: the database cannot be read.
+            Closed: the stack was closed meanwhile.
+        """
+        return self._pages(self._call(Listing, self._pending, self._database, self._truths))
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Flush until nothing is pending, even if the worker was paused.
+
+        Args:
+            timeout: seconds to wait; ``None``: as long as it takes.
+
+        Raises:
+            Unavailable: events were still pending after ``timeout``.
+            InvalidValue: ``timeout`` is NaN.
+            Closed: the stack was closed meanwhile.
+        """
+        if timeout is not None and math.isnan(timeout):
+            # It would never pass.
+            raise InvalidValue("a timeout is a number of seconds or None, not NaN")
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        # In slices: a signal handler that calls in the middle of a drain need not wait for its end.
+        while not self._call(self._drain_for, _SLICE_SECONDS):
+            if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
+                raise Unavailable(left)
+
+    def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
+        """Return the accepted writes that could not be applied, oldest first.
+
+        Args:
+            limit: at most how many.
+            after_seq: only those whose seq is above it: the last one's, for the next page.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        return self._call(self._letters.oldest, limit, after_seq)
+
+    def replay_dead(self, seq: int) -> Receipt:
+        """Apply a dead letter after all, as a new write with a seq of its own.
+
+        It meets the value that the key has now. In one transaction the letter goes and the write
+        is applied: both or neither, whatever dies.
+
+        Raises:
+            NoDeadLetter: there is no letter ``seq``.
+            NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
+            Unavailable: it could not be done in time; nothing was changed.
+        """
+        return self._call(self._letters.replay, seq, self._writer.deadline())
+
+    def drop_dead(self, seq: int) -> None:
+        """Remove a dead letter for good: the write it was is lost, because you say so.
+
+        Raises:
+            NoDeadLetter: there is no letter ``seq``.
+            Unavailable: it could not be done in time; nothing was changed.
+        """
+        self._call(self._letters.drop, seq, self._writer.deadline())
+
+    def mend(self) -> None:
+        """Try again what a failed disk has stopped; called now and then by the stack.
+
+        Raises:
+            Unavailable: it still fails.
+        """
+        with self._door:
+            self._paths.logged.mend(time.monotonic() + _MEND_SECONDS)
+
+    def snapshot(self) -> Snapshot:
+        """Return how everything is, as one frozen value."""
+        return self._call(self._snapshot)
+
+    def close(self) -> None:
+        """Close the stack, once the calls under way have ended. What is pending stays in the log
+        and is flushed after the next open. Closing twice is harmless."""
+        if self._calls.refusing:
+            return
+        # At once, so that a drain or a full log that is waited for gives way.
+        self._door.shut_at_once()
+        try:
+            self._calls.run(self._close_all)
+        except BaseException:
+            # An exception of a signal handler may have come before the call was handed over.
+            self._calls.leave(self._close_all)
+            raise
+
+    @property
+    def closing(self) -> bool:
+        """Whether the stack is being closed, or is."""
+        return self._door.shut
+
+    def refuse(self, parent: int) -> None:
+        """Let no call in any more, in a forked child; see ``forking``."""
+        self._door.shut_at_once()
+
+    def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        return cast("T", self._calls.run(self._go_in, function, *arguments))
+
+    def _go_in(self, function: Callable[..., T], *arguments: Any) -> T:
+        with self._door:
+            return function(*arguments)
+
+    def _close_all(self) -> None:
+        with self._closing:
+            self._door.close()
+            # Again, if it was interrupted: it goes on with what is not closed yet.
+            self._close()
+
+    def _pages(self, listing: Listing) -> Iterator[tuple[bytes, bytes]]:
+        after: bytes | None = b""
+        while after is not None:
+            page: Page = self._call(listing.page, after)
+            for item in page.items:
+                # Also in the middle of a page: it is of a stack that is gone.
+                self._must_be_open()
+                yield item
+            after = page.last
+
+    def _must_be_open(self) -> None:
+        if self._door.shut:
+            # It goes in nowhere, and says why: closed, or forked.
+            self._call(lambda: None)
+
+    def _drain_for(self, seconds: float) -> bool:
+        """Flush for at most ``seconds``; return whether nothing is left: nothing pending, and what
+        a write-through absorbed acked as well."""
+        until = time.monotonic() + seconds
+        with self._worker.hurrying():
+            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
+                if self._door.shut:
+                    raise Closed("the cache layer was closed while it drained")
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(_ACK_LOOK_SECONDS)
+        return True

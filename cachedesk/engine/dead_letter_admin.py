@@ -1,0 +1,132 @@
+"""Letters: what may be done with the dead letters of a stack in use: list, replay, drop.
+
+A letter keeps its event from being applied when the log delivers it again. So before a letter is
+taken away, the worker is hurried until the log has acked the event: from then on nothing can
+bring it back. Each deed holds the key alone, as a write-through does.
+"""
+
+from __future__ import annotations
+
+import time
+
+from cachedesk.core.errors import (
+    DatabaseError,
+    DatabaseUncertain,
+    InvalidValue,
+    NoDeadLetter,
+    OutcomeUnknown,
+    Unavailable,
+)
+from cachedesk.core.events import COUNTER_MAX, Op, as_amount, as_value
+from cachedesk.core.snapshot import EventKind
+from cachedesk.core.writes import Change, Receipt
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.write_through import WriteThrough
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+
+_LOOK_SECONDS = 0.002
+
+
+class DeadLetterAdmin:
+    """The dead letters. Thread-safe."""
+
+    def __init__(self, parts: Parts, worker: FlushWorker, through: WriteThrough) -> None:
+        self._database = parts.database
+        self._fence = parts.fence
+        self._log = parts.log
+        self._pending = parts.pending
+        self._announce = parts.chronicle.say
+        self._worker = worker
+        self._through = through
+
+    def oldest(self, limit: int, after_seq: int) -> list[DeadLetter]:
+        """Return up to ``limit`` letters above ``after_seq``, oldest first.
+
+        Raises:
+            InvalidValue: a number is no int, or below 0.
+            Unavailable: the database cannot be read.
+        """
+        for number in (limit, after_seq):
+            if not isinstance(number, int) or not 0 <= number <= COUNTER_MAX:
+                raise InvalidValue(f"a limit and a seq are ints from 0 on, not {number!r}")
+        try:
+            return self._database.letters(limit, after_seq)
+        except DatabaseError as error:
+            raise Unavailable(f"the dead letters cannot be listed: {error}") from error
+
+    def replay(self, seq: int, deadline: float) -> Receipt:
+        """Apply a letter as a new write and take it away, in one transaction.
+
+        Raises:
+            NoDeadLetter: there is none.
+            Unavailable: not by ``deadline``; nothing was changed.
+            NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
+        """
+        letter = self._letter(seq)
+        change = _change(letter)
+        self._wait_until_acked(seq, deadline)
+        receipt = self._through.replay(seq, change, deadline)
+        self._announce(EventKind.INFO, f"dead letter {seq} was replayed as write {receipt.seq}")
+        return receipt
+
+    def drop(self, seq: int, deadline: float) -> None:
+        """Remove a letter for good; errors as for ``replay``, and ``OutcomeUnknown`` when the disk
+        failed in the commit and still does."""
+        letter = self._letter(seq)
+        self._wait_until_acked(seq, deadline)
+        with self._fence.alone({letter.key}, deadline):
+            try:
+                with self._database.transaction(deadline) as transaction:
+                    found = transaction.remove_letter(seq)
+            except DatabaseUncertain as error:
+                if self._is_there(seq, deadline, error):
+                    raise Unavailable(f"dead letter {seq} was not dropped: {error}") from error
+                found = True
+            except DatabaseError as error:
+                raise Unavailable(f"dead letter {seq} was not dropped: {error}") from error
+            if not found:
+                raise NoDeadLetter(f"there is no dead letter {seq}")
+            self._pending.drop()
+        said = f"dead letter {seq} ({letter.op} {letter.key.decode(errors='replace')})"
+        self._announce(EventKind.INFO, f"{said} was dropped for good")
+
+    def _is_there(self, seq: int, deadline: float, uncertain: DatabaseUncertain) -> bool:
+        """Find out what became of a commit that failed: the next transaction settles it."""
+        try:
+            with self._database.transaction(deadline) as transaction:
+                return bool(transaction.dead_between(seq, seq))
+        except DatabaseError:
+            raise OutcomeUnknown(f"dead letter {seq}: {uncertain}") from uncertain
+
+    def _letter(self, seq: int) -> DeadLetter:
+        if isinstance(seq, int) and 0 < seq <= COUNTER_MAX:
+            for letter in self.oldest(1, seq - 1):
+                if letter.seq == seq:
+                    return letter
+        raise NoDeadLetter(f"there is no dead letter {seq!r}")
+
+    def _wait_until_acked(self, seq: int, deadline: float) -> None:
+        with self._worker.hurrying():
+            while self._log.acked_through < seq:
+                if time.monotonic() >= deadline:
+                    raise Unavailable(
+                        f"dead letter {seq} cannot be taken away before the worker has flushed"
+                        " what came with it; nothing was changed: try again"
+                    )
+                time.sleep(_LOOK_SECONDS)
+
+
+def _change(letter: DeadLetter) -> Change:
+    try:
+        op = Op[letter.op.upper()]
+        arg = letter.arg
+        if op is Op.SET:
+            arg = as_value(arg)  # type: ignore[arg-type]
+        elif op is Op.INCR:
+            arg = as_amount(arg)  # type: ignore[arg-type]
+    except (KeyError, ValueError, OverflowError) as error:
+        raise InvalidValue(
+            f"dead letter {letter.seq} is no write that can be applied ({error}); drop it"
+        ) from error
+    return Change(op, letter.key, arg)

@@ -1,0 +1,351 @@
+"""Pending: the events that are in the log but not yet part of a row, by key, and the books.
+
+The index lives in memory and is rebuilt from the log at open. Every change of the books happens
+under the same lock as the change of the index it stands for, so accepted = applied + pending +
+dead holds at every instant (promise 8).
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from cachedesk.core.events import WriteEvent, is_absolute
+from cachedesk.core.snapshot import Books
+from cachedesk.core.wording import count_of
+
+# What one pending event costs beside its key and value (the event, its seq and time, its slot),
+# and what the first event of a key costs beside that (the key's queue), as measured.
+EVENT_OVERHEAD_BYTES = 300
+KEY_OVERHEAD_BYTES = 350
+
+MOST_LOST = 20
+
+# So many events of one key are copied for one more.
+_FEW = 8
+
+
+class _Queue(msgspec.Struct, gc=False):
+    """The pending events of one key, the memory they take, the value they come to when it is
+    known, and whether the row may hold newer writes than these.
+
+    There may be a million of them, and whatever the garbage collector knows of it goes through
+    again and again while a caller waits (measured: 200 ms). So it does not know these, and it
+    forgets a tuple of events when it first sees it; only many events of one key are a list.
+    """
+
+    events: tuple[WriteEvent, ...] | list[WriteEvent] = ()
+    size: int = KEY_OVERHEAD_BYTES
+    head: bytes | None = None
+    head_known: bool = False
+    overtaken: bool = False
+
+    def append(self, event: WriteEvent) -> None:
+        """Put ``event`` behind the others."""
+        if type(self.events) is list:
+            self.events.append(event)
+        elif len(self.events) < _FEW:
+            self.events = (*self.events, event)
+        else:
+            self.events = [*self.events, event]
+
+
+class PendingEvents:
+    """The pending events per key. Thread-safe."""
+
+    def __init__(self, dead: int = 0) -> None:
+        """Begin with nothing pending and ``dead`` dead letters of earlier."""
+        self._lock = threading.Lock()
+        self._shrunk = threading.Condition(self._lock)
+        self._queues: dict[bytes, _Queue] = {}
+        self._accepted = self._dead = dead
+        self._applied = self._pending = 0
+        self._bytes = 0
+        self._unlogged: Counter[bytes] = Counter()
+        self._unlogged_events = self._lost_events = 0
+        self._lost: list[int] = []
+        self.urgent = False
+
+    def add(
+        self,
+        events: Sequence[WriteEvent],
+        heads: Mapping[bytes, bytes | None] | None = None,
+        *,
+        overtaken: bool = False,
+    ) -> None:
+        """Accept ``events`` that have just become durable in the log, in seq order.
+
+        Args:
+            events: the new events; those that are in the index already are passed over.
+            heads: the value of each of their keys after them; ``None`` when not known (recovery).
+            overtaken: whether their rows may hold newer writes already.
+        """
+        added = grown = 0
+        with self._lock:
+            queues = self._queues
+            for event in events:
+                key = event.key
+                queue = queues.get(key)
+                if queue is None:
+                    queue = queues[key] = _Queue()
+                    grown += KEY_OVERHEAD_BYTES
+                elif queue.events and queue.events[-1].seq >= event.seq:
+                    continue
+                queue.append(event)
+                queue.head_known = False
+                size = _size(event)
+                queue.size += size
+                grown += size
+                added += 1
+                if overtaken:
+                    queue.overtaken = True
+            for key, head in (heads or {}).items():
+                queue = self._queues[key]
+                queue.head, queue.head_known = head, True
+            self._accepted += added
+            self._pending += added
+            self._bytes += grown
+
+    def events(self, key: bytes) -> tuple[WriteEvent, ...]:
+        """Return the pending events of ``key``, oldest first."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return tuple(queue.events) if queue is not None else ()
+
+    def oldest(self, key: bytes, most: int) -> tuple[WriteEvent, ...]:
+        """Return the ``most`` oldest pending events of ``key``."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return tuple(queue.events[:most]) if queue is not None else ()
+
+    def first_seq(self, key: bytes) -> int | None:
+        """Return the seq of the oldest pending event of ``key``, ``None`` when there is none."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return queue.events[0].seq if queue is not None else None
+
+    def events_of(self, keys: Iterable[bytes]) -> list[WriteEvent]:
+        """Return the pending events of ``keys``, oldest first for each."""
+        with self._lock:
+            return [
+                event for key in keys if key in self._queues for event in self._queues[key].events
+            ]
+
+    def all(self) -> dict[bytes, tuple[WriteEvent, ...]]:
+        """Return a copy of everything that is pending, by key."""
+        with self._lock:
+            return {key: tuple(queue.events) for key, queue in self._queues.items()}
+
+    def keys(self) -> list[bytes]:
+        """Return the keys that have pending events."""
+        with self._lock:
+            return list(self._queues)
+
+    def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
+        """Return whether ``events``, the pending ones of ``key`` as read before, say what it is
+        worth whatever its row is: one of them sets or deletes, and no newer write may be in it."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return (
+                is_absolute(events)
+                and queue is not None
+                and not queue.overtaken
+                and queue.events[0].seq == events[0].seq
+            )
+
+    def head(self, key: bytes) -> tuple[bool, bytes | None]:
+        """Return whether the value of ``key`` after its pending events is known, and the value."""
+        with self._lock:
+            queue = self._queues.get(key)
+            return (queue.head_known, queue.head) if queue is not None else (False, None)
+
+    def count(self, key: bytes) -> int:
+        """Return how many events of ``key`` are pending. Takes no lock: a signal handler may ask in
+        the middle of another call of its thread."""
+        queue = self._queues.get(key)
+        return len(queue.events) if queue is not None else 0
+
+    def waiting(self, key: bytes) -> tuple[tuple[WriteEvent, ...], bool, bytes | None]:
+        """Return ``events`` and ``head`` of ``key`` as they are at one instant."""
+        with self._lock:
+            queue = self._queues.get(key)
+            if queue is None:
+                return (), False, None
+            return tuple(queue.events), queue.head_known, queue.head
+
+    def settle(
+        self, events: Sequence[WriteEvent], dead: Collection[int] = (), through: int = 0
+    ) -> int:
+        """Take ``events``, now part of their rows or buried, out of the index.
+
+        Args:
+            events: what a committed transaction holds; those no longer pending count for nothing.
+            dead: the seqs of those among them that are dead letters.
+            through: how many writes that never were pending the same transaction applied.
+
+        Returns:
+            How many were pending.
+        """
+        newest = {event.key: event.seq for event in events}
+        # Most often the oldest of each key, and no others: then nothing is to be searched.
+        counts = Counter([event.key for event in events])
+        settled = buried = freed = 0
+        with self._lock:
+            for key, seq in newest.items():
+                queue = self._queues.get(key)
+                if queue is None:
+                    continue
+                waiting, done = queue.events, counts[key]
+                if len(waiting) < done or waiting[done - 1].seq != seq:
+                    done = bisect_right(waiting, seq, key=_seq)
+                settled += done
+                if dead and (its := sum(event.seq in dead for event in waiting[:done])):
+                    buried += its
+                    # What the later ones come to was reckoned with it.
+                    queue.head_known = False
+                if done == len(waiting):
+                    freed += queue.size
+                    del self._queues[key]
+                    continue
+                size = sum(map(_size, waiting[:done]))
+                freed += size
+                queue.size -= size
+                if type(waiting) is list:
+                    # To copy what stays would take longer the more it is.
+                    del waiting[:done]
+                else:
+                    queue.events = waiting[done:]
+            self._bytes -= freed
+            self._pending -= settled
+            self._dead += buried
+            self._applied += settled - buried + through
+            self._accepted += through
+            self._shrunk.notify_all()
+        return settled
+
+    def forget_heads(self, keys: Iterable[bytes]) -> None:
+        """Say that the rows of ``keys`` may be newer than what was reckoned with."""
+        with self._lock:
+            for key in keys:
+                if (queue := self._queues.get(key)) is not None:
+                    queue.head_known, queue.overtaken = False, True
+
+    def hasten(self) -> None:
+        """Say that somebody waits for what is pending to be decided: ``urgent`` until the worker
+        takes a batch."""
+        self.urgent = True
+
+    def revive(self) -> None:
+        """A dead letter was applied, as a new write."""
+        with self._lock:
+            self._dead -= 1
+            self._applied += 1
+
+    def drop(self) -> None:
+        """A dead letter was dropped: it is in no book any more."""
+        with self._lock:
+            self._dead -= 1
+            self._accepted -= 1
+
+    def recount_accepted(self) -> None:
+        """Make the books true again after an ``add`` that was interrupted between two steps."""
+        with self._lock:
+            self._recount()
+            self._accepted = self._applied + self._dead + self._elsewhere()
+
+    def recount_applied(self) -> None:
+        """Make the books true again after a ``settle`` that was interrupted between two steps."""
+        with self._lock:
+            self._recount()
+            self._applied = self._accepted - self._dead - self._elsewhere()
+
+    def _elsewhere(self) -> int:
+        return self.depth + self._lost_events
+
+    def _recount(self) -> None:
+        for key in [key for key, queue in self._queues.items() if not queue.events]:
+            del self._queues[key]
+        queues = self._queues.values()
+        self._pending = sum(len(queue.events) for queue in queues)
+        for queue in queues:
+            queue.size = KEY_OVERHEAD_BYTES + sum(map(_size, queue.events))
+        self._bytes = sum(queue.size for queue in queues)
+
+    def books(self) -> Books:
+        """Return the books of this instant."""
+        with self._lock:
+            return Books(self._accepted, self._applied, self.depth, self._dead)
+
+    @property
+    def depth(self) -> int:
+        """How many events are pending, those among them that are in no log."""
+        return self._pending + self._unlogged_events
+
+    def accept_unlogged(self, events: Collection[WriteEvent]) -> None:
+        """Accept events that are in Redis and in no log: nothing could be rebuilt of them."""
+        with self._lock:
+            self._accepted += len(events)
+            self._unlogged_events += len(events)
+            self._unlogged.update(event.key for event in events)
+
+    def settle_unlogged(self, events: Collection[WriteEvent]) -> None:
+        """Say that ``events``, which were in no log, are part of their rows now."""
+        with self._lock:
+            self._applied += len(events)
+            self._forget_unlogged(events)
+
+    def lose_unlogged(self, events: Collection[WriteEvent]) -> None:
+        """Say that ``events``, which were in no log, are nowhere. The books never balance again:
+        what was accepted is gone."""
+        with self._lock:
+            self._lost_events += len(events)
+            self._lost += [event.seq for event in events][: MOST_LOST - len(self._lost)]
+            self._forget_unlogged(events)
+
+    @property
+    def kept(self) -> str:
+        """What becomes of keys that Redis loses, in words."""
+        if not self._unlogged_events:
+            return "the truth is complete"
+        unlogged = self._unlogged_events
+        return f"the truth lacks {count_of(unlogged, 'write')} that were never logged"
+
+    def unlogged(self, key: bytes) -> int:
+        """Return how many events of ``key`` are in Redis and in no log."""
+        return self._unlogged.get(key, 0)
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """The ids of the first events that were lost, at most ``MOST_LOST``."""
+        return tuple(self._lost)
+
+    def _forget_unlogged(self, events: Collection[WriteEvent]) -> None:
+        self._unlogged_events -= len(events)
+        for event in events:
+            self._unlogged[event.key] -= 1
+            if not self._unlogged[event.key]:
+                del self._unlogged[event.key]
+        self._shrunk.notify_all()
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory the pending events take."""
+        return self._bytes
+
+    def wait_until_empty(self, seconds: float | None) -> bool:
+        """Wait until nothing is pending; return whether that came to be."""
+        with self._lock:
+            return self._shrunk.wait_for(lambda: self.depth == 0, seconds)
+
+
+def _seq(event: WriteEvent) -> int:
+    return event.seq
+
+
+def _size(event: WriteEvent) -> int:
+    arg = event.arg
+    return EVENT_OVERHEAD_BYTES + len(event.key) + (len(arg) if type(arg) is bytes else 8)

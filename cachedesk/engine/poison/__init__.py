@@ -1,0 +1,1 @@
+"""Events that the database refuses: isolated, tried, and decided (promise 7)."""

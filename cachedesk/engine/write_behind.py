@@ -1,0 +1,254 @@
+"""The write-behind path: the log first, then Redis; the worker brings it to the database.
+
+An event is durable in the log before Redis changes, so a reader never sees a value that could
+vanish. Callers that arrive together share one append and one round trip to Redis. What Redis is
+given is the value that the key's truth comes to, never "add one to what you have": a key that was
+evicted, or whose last command has an unknown outcome, is then right all the same.
+
+The log is bounded (promise 6): what waits in it, in events and in bytes of memory, is looked at
+by the one caller who commits, before it stages anything, so no number of callers passes the limit
+together; a request beyond it waits, is refused, or goes the other path, as configured. What is
+counted is what was not acked, not only what is pending, because that is what is on the disk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import CounterOverflow, DatabaseError, LogFull, NotACounter, Unavailable
+from cachedesk.core.events import Op, WriteEvent, change
+from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
+from cachedesk.engine.group_commit import GroupCommit
+from cachedesk.engine.parts import Parts
+from cachedesk.engine.read_path import ReadPath
+
+_MOST_CALLERS = 512
+_ROOM_LOOK_SECONDS = 0.005
+_AFTER_WAIT_SECONDS = 0.5
+
+# One append is one record; a larger request is split, so that a batch stays near its size.
+_MOST_EVENTS_PER_RECORD = 1_000
+_MOST_BYTES_PER_RECORD = 8 * 1024 * 1024
+
+
+class _BehindRequest(WriteRequest):
+    """A request with what its caller read ahead: values, and the versions they are good for."""
+
+    __slots__ = ("bases", "size")
+
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        deadline: float,
+        bases: dict[bytes, tuple[int, bytes | None]],
+    ) -> None:
+        super().__init__(changes, deadline)
+        self.bases = bases
+        self.size = sum(_size(change) for change in changes)
+
+
+class WriteBehind:
+    """The path of fast data. Thread-safe."""
+
+    def __init__(
+        self, parts: Parts, reader: ReadPath, is_abandoned: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Prepare; ``is_abandoned`` says whether a call that waits for room has lost its caller."""
+        self._reader = reader
+        self._is_abandoned = is_abandoned
+        self._fence = parts.fence
+        self._log = parts.log
+        self._pending = parts.pending
+        self._versions = parts.versions
+        self._cache = parts.cache
+        self._seqs = parts.seqs
+        self._journal = parts.journal
+        self._settings = parts.settings.log
+        self._backlog = parts.backlog
+        self._reach = parts.failpoints.reach
+        self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
+
+    def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+        """Split ``changes`` into parts that ``write`` takes: each fits into one record, and into
+        an empty log."""
+        most = min(_MOST_EVENTS_PER_RECORD, self._settings.limit_events)
+        part: list[Change] = []
+        size = 0
+        for each in changes:
+            if part and (len(part) == most or size + _size(each) > _MOST_BYTES_PER_RECORD):
+                yield part
+                part, size = [], 0
+            part.append(each)
+            size += _size(each)
+        if part:
+            yield part
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
+        """Make ``changes``, one part, durable in the log, and then visible in the cache.
+
+        Args:
+            changes: the writes, in order.
+            deadline: ``time.monotonic()`` seconds after which to give up waiting for the keys.
+
+        Raises:
+            LogFull: there was no room, for ``block_seconds`` if blocking is what is configured.
+            Unavailable: the log could not be written; nothing changed.
+            OutcomeUnknown: the log failed in its commit.
+            NotACounter, CounterOverflow: an increment met a value it cannot change; nothing
+                changed.
+        """
+        settings = self._settings
+        give_up = time.monotonic()
+        if settings.when_full == "block":
+            give_up += settings.block_seconds
+        while True:
+            try:
+                with self._fence.shared({change.key for change in changes}, deadline):
+                    request = _BehindRequest(changes, deadline, self._bases(changes))
+                    self._group.submit(request)
+            except LogFull:
+                if time.monotonic() >= give_up or self._is_abandoned():
+                    raise
+                self._wait_for_room(len(changes), give_up)
+                deadline = max(deadline, time.monotonic() + _AFTER_WAIT_SECONDS)
+            else:
+                return request.receipts
+
+    def mend(self, deadline: float) -> None:
+        """Have the log take events again after a commit of it failed, an ack's among them, without
+        waiting for the next write. Returns when whatever was being appended is.
+
+        Raises:
+            Unavailable: the disk still fails.
+        """
+        # In the queue, because whoever mends must be alone with the log.
+        self._group.submit(_BehindRequest((), deadline, {}))
+
+    def _wait_for_room(self, events: int, give_up: float) -> None:
+        while not self._backlog.has_room(events) and time.monotonic() < give_up:
+            if self._is_abandoned():
+                return
+            time.sleep(_ROOM_LOOK_SECONDS)
+
+    def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, bytes | None]]:
+        """Read what the increments among ``changes`` will be added to, where it is not known:
+        here, on the caller's own time, rather than while all writers wait."""
+        bases: dict[bytes, tuple[int, bytes | None]] = {}
+        for op, key, _ in changes:
+            if op is Op.INCR and key not in bases and not self._pending.head(key)[0]:
+                bases[key] = (self._versions.of(key), self._truth(key))
+        return bases
+
+    def _truth(self, key: bytes) -> bytes | None:
+        try:
+            return self._reader.truth(key).value
+        except DatabaseError as error:
+            raise Unavailable(f"the counter cannot be loaded: {error}") from error
+
+    def _commit(self, group: list[_BehindRequest]) -> None:
+        heads: dict[bytes, bytes | None] = {}
+        events: list[WriteEvent] = []
+        staged: list[_BehindRequest] = []
+        room = _MOST_BYTES_PER_RECORD
+        now = time.monotonic()
+        # First: what it adopts is part of what the requests are reckoned with.
+        self._mend()
+        for request in group:
+            if request.deadline <= now:
+                request.fail(Unavailable("the write-behind log did not take the write in time"))
+                continue
+            if not self._backlog.has_room(len(events) + len(request.changes)):
+                request.fail(self._backlog.refusal())
+                continue
+            room -= request.size
+            if room < 0 and staged:
+                # It stays undecided, and goes back to the queue for the next record.
+                break
+            try:
+                written = self._stage(request, heads)
+            except (NotACounter, CounterOverflow, Unavailable) as error:
+                request.fail(error)
+            else:
+                events += written
+                staged.append(request)
+        if not events:
+            for request in staged:
+                request.done()
+            return
+        self._reach("log.append.before")
+        try:
+            self._log.append(events)
+            durable_at = wall_seconds()
+            self._pending.add(events, heads)
+            self._log.publish(events)
+            self._versions.bump(heads)
+            self._reach("log.append.after")
+            self._reach("behind.cache.before")
+            self._journal.accepted(events, durable_at, self._cache.put(heads))
+            self._reach("behind.cache.after")
+        except Unavailable:
+            raise
+        except BaseException:
+            with suppress(Unavailable):
+                # If it cannot be read now, the log takes nothing more before it was mended.
+                self._adopt()
+            # Whether it is in the log was not known, so nothing older may be read or filled.
+            self._versions.bump(heads)
+            self._cache.doubt(heads, "a write-behind was interrupted")
+            raise
+        self._reach("behind.receipt.before")
+        for request in staged:
+            request.done()
+
+    def _mend(self) -> None:
+        if self._log.failed:
+            with self._log.mending():
+                self._adopt()
+
+    def _adopt(self) -> None:
+        """Make what an interrupted append left in the log pending, before anything follows it."""
+        strays = self._log.strays()
+        if strays:
+            self._pending.add(strays, overtaken=True)
+            self._pending.recount_accepted()
+            self._log.publish(strays)
+            keys = {event.key for event in strays}
+            self._versions.bump(keys)
+            self._cache.doubt(keys, "a write of unknown outcome has become known")
+
+    def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:
+        """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""
+        values: dict[bytes, bytes | None] = {}
+        events: list[WriteEvent] = []
+        receipts: list[Receipt] = []
+        at = wall_seconds()
+        for op, key, arg in request.changes:
+            old = None
+            if op is Op.INCR:
+                old = values[key] if key in values else self._head(key, heads, request)
+            value = values[key] = change(old, op, arg)
+            event = WriteEvent(next(self._seqs), op, key, arg, at)
+            events.append(event)
+            receipts.append(Receipt(event.seq, Level.DURABLE, value))
+        heads.update(values)
+        request.receipts = receipts
+        return events
+
+    def _head(
+        self, key: bytes, heads: dict[bytes, bytes | None], request: _BehindRequest
+    ) -> bytes | None:
+        """Return what ``key`` is worth just before the next event."""
+        if key in heads:
+            return heads[key]
+        known, head = self._pending.head(key)
+        if known:
+            return head
+        version, base = request.bases.get(key, (-1, None))
+        return base if version == self._versions.of(key) else self._truth(key)
+
+
+def _size(change: Change) -> int:
+    return len(change.key) + (len(change.arg) if isinstance(change.arg, bytes) else 8)

@@ -1,0 +1,269 @@
+"""The write-through path: database first, then Redis.
+
+One transaction takes the key's pending events and the new write, in that order, so an older
+event can never overwrite a newer write (promise 3): once it is committed, the row's seq is above
+theirs, and the worker finds them applied. The caller holds the key alone in the fence meanwhile.
+Callers that arrive together share one commit.
+
+When the database refuses a commit for good (a constraint, a trigger), its callers are tried one
+by one, so that only the culprit's call fails. If it is the call's own write, it fails with
+``WriteRefused`` and the reason. If what is pending is refused even without it, the call waits
+behind it (promise 7): to bury it here would skip its attempts, and to leave it out would apply
+it after a newer write. So the call fails with ``Unavailable``, and the worker is told to decide
+now; a second or two later the same call succeeds. A ``set`` or ``delete`` supersedes what is
+pending: only what all of it comes to is written, and if that is taken, nothing is refused.
+
+A dead letter is replayed by the same way, as a new write: its row in the table of the dead goes
+in the transaction in which its event is applied.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import (
+    CounterOverflow,
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseRefused,
+    DatabaseUncertain,
+    NoDeadLetter,
+    NotACounter,
+    OutcomeUnknown,
+    Unavailable,
+    WriteRefused,
+)
+from cachedesk.core.events import NO_ROW, Row, WriteEvent, change, coalesce
+from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
+from cachedesk.engine.group_commit import GroupCommit
+from cachedesk.engine.parts import Parts
+from cachedesk.stores.sqlite.transaction import Transaction
+
+_MOST_CALLERS = 256
+
+
+class WriteThrough:
+    """The path of critical data. Thread-safe."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._fence = parts.fence
+        self._pending = parts.pending
+        self._database = parts.database
+        self._versions = parts.versions
+        self._cache = parts.cache
+        self._seqs = parts.seqs
+        self._observer = parts.observer
+        self._journal = parts.journal
+        self._log = parts.log
+        self._reach = parts.failpoints.reach
+        self._group: GroupCommit[WriteRequest] = GroupCommit(self._commit, _MOST_CALLERS)
+
+    def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
+        """Apply ``changes`` to the database, all or none, and then to the cache.
+
+        Args:
+            changes: the writes, in order.
+            deadline: ``time.monotonic()`` seconds after which to give up.
+
+        Raises:
+            Unavailable: the database could not be written by the deadline; nothing changed.
+            NotACounter, CounterOverflow: an increment met a value it cannot change; nothing
+                changed.
+            WriteRefused: the database refuses it, and would again; nothing changed.
+        """
+        return self._submit(WriteRequest(changes, deadline))
+
+    def replay(self, letter_seq: int, change: Change, deadline: float) -> Receipt:
+        """Apply a dead letter as a new write, and take the letter away; both or neither.
+
+        Raises:
+            NoDeadLetter: it is gone already.
+            Everything that ``write`` raises; the letter then stays.
+        """
+        (receipt,) = self._submit(WriteRequest([change], deadline, letter_seq))
+        return receipt
+
+    def _submit(self, request: WriteRequest) -> list[Receipt]:
+        self._reach("through.fence.before")
+        with self._fence.alone({change.key for change in request.changes}, request.deadline):
+            try:
+                self._group.submit(request)
+            except BaseException:
+                self._recount(request)
+                raise
+        return request.receipts
+
+    def _recount(self, request: WriteRequest) -> None:
+        """Make the books true again after a replay that was interrupted behind its commit."""
+        seq = request.letter_seq
+        if seq is not None and request.letter_taken:
+            with suppress(DatabaseError):
+                # In a transaction, because only that settles a commit that failed.
+                with self._database.transaction(request.deadline) as transaction:
+                    taken = not transaction.dead_between(seq, seq)
+                if taken:
+                    self._pending.revive()
+
+    def _commit(self, group: list[WriteRequest]) -> None:
+        now = time.monotonic()
+        for request in group:
+            if request.deadline <= now:
+                request.fail(Unavailable("the database did not take the write in time"))
+        group = [request for request in group if not request.decided]
+        if not group:
+            return
+        keys = list({change.key for request in group for change in request.changes})
+        try:
+            self._apply(group, keys)
+        except DatabaseBusy as error:
+            now = time.monotonic()
+            for request in group:
+                # The others have time left: they stay undecided and go back to the queue.
+                if request.deadline <= now:
+                    request.fail(Unavailable(f"write-through: {error}; nothing was changed"))
+        except DatabaseRefused as error:
+            self._one_by_one(group, error)
+        except DatabaseUncertain as error:
+            self._distrust(keys)
+            raise OutcomeUnknown(f"write-through: {error}") from error
+        except DatabaseError as error:
+            raise Unavailable(f"write-through: {error}; nothing was changed") from error
+        except BaseException:
+            self._distrust(keys)
+            self._pending.recount_applied()
+            raise
+
+    def _one_by_one(self, group: list[WriteRequest], error: DatabaseRefused) -> None:
+        """Nothing of ``group`` was committed; find out whose fault it is."""
+        if len(group) == 1:
+            group[0].fail(self._blamed(group[0], error))
+            return
+        for request in group:
+            try:
+                self._commit([request])
+            except (Unavailable, OutcomeUnknown) as its_own:
+                request.fail(its_own)
+
+    def _blamed(self, request: WriteRequest, refused: DatabaseRefused) -> Exception:
+        """Return what a call that is refused by itself fails with."""
+        keys = list({change.key for change in request.changes})
+        pending = self._pending.events_of(keys)
+        try:
+            rows = coalesce(self._database.read_many(keys), pending).rows
+            self._database.rehearse(rows, request.deadline)
+        except DatabaseRefused as error:
+            self._pending.hasten()
+            self._log.grown.set()
+            return Unavailable(
+                f"write-through: the database refuses an earlier write of the same key ({error});"
+                " nothing was changed: try again in a second, when the worker has put it aside"
+            )
+        except DatabaseError as error:
+            return Unavailable(f"write-through: {error}; nothing was changed")
+        return WriteRefused(
+            f"the database refuses the write ({refused}); nothing was changed: write another"
+            " value, or change the constraint or trigger that says no"
+        )
+
+    def _distrust(self, keys: list[bytes]) -> None:
+        """Whether it was committed is not known, so nothing older may be read or filled."""
+        self._pending.forget_heads(keys)
+        self._versions.bump(keys)
+        self._cache.doubt(keys, "a write-through was interrupted")
+
+    def _apply(self, group: list[WriteRequest], keys: list[bytes]) -> None:
+        refused: list[tuple[WriteRequest, Exception]] = []
+        events: list[WriteEvent] = []
+        replayed: list[WriteRequest] = []
+        for request in group:
+            # An earlier attempt may have come as far as here, and was taken back.
+            request.receipts.clear()
+        self._reach("through.begin.before")
+        with self._database.transaction(min(request.deadline for request in group)) as transaction:
+            # Not before: the worker might apply them and trim what says so.
+            pending = self._pending.events_of(keys)
+            rows = transaction.rows(keys)
+            dead = _dead_among(pending, transaction)
+            absorbed = coalesce(rows, (event for event in pending if event.seq not in dead))
+            rows |= absorbed.rows
+            changed = dict(absorbed.rows)
+            for request in group:
+                try:
+                    staged = self._stage(request, rows)
+                    if request.letter_seq is not None:
+                        _take_letter(request.letter_seq, transaction)
+                        request.letter_taken = True
+                        replayed.append(request)
+                except (NotACounter, CounterOverflow, NoDeadLetter) as error:
+                    refused.append((request, error))
+                    continue
+                for event, value in staged:
+                    rows[event.key] = changed[event.key] = Row(value, event.seq)
+                    events.append(event)
+                    request.receipts.append(Receipt(event.seq, Level.APPLIED, value))
+            self._reach("through.apply.mid")
+            transaction.write(changed)
+            transaction.bury(absorbed.refused)
+            if events:
+                transaction.note("newest_seq", events[-1].seq)
+            _check_time(group)
+            self._reach("through.commit.before")
+        self._reach("through.commit.after")
+        if events:
+            self._log.witness.note_row(events[-1].seq)
+        durable_at = wall_seconds()
+        self._observer.applied(itertools.chain(absorbed.applied, events))
+        self._journal.applied(absorbed.applied)
+        dead |= {event.seq for event, _ in absorbed.refused}
+        self._pending.settle(pending, dead, len(events) - len(replayed))
+        for request in replayed:
+            request.letter_taken = False
+            self._pending.revive()
+        self._versions.bump(keys)
+        self._reach("through.cache.before")
+        missed = self._cache.put({key: row.value for key, row in changed.items()})
+        self._journal.written_through(events, durable_at, missed)
+        self._reach("through.cache.after")
+        self._reach("through.receipt.before")
+        for request, refusal in refused:
+            request.fail(refusal)
+        for request in group:
+            if not request.decided:
+                request.done()
+
+    def _stage(
+        self, request: WriteRequest, rows: Mapping[bytes, Row]
+    ) -> list[tuple[WriteEvent, bytes | None]]:
+        """Return the changes of ``request`` as events, each with the value it leads to."""
+        values: dict[bytes, bytes | None] = {}
+        staged: list[tuple[WriteEvent, bytes | None]] = []
+        at = wall_seconds()
+        for op, key, arg in request.changes:
+            old = values[key] if key in values else rows.get(key, NO_ROW).value
+            values[key] = change(old, op, arg)
+            staged.append((WriteEvent(next(self._seqs), op, key, arg, at), values[key]))
+        return staged
+
+
+def _check_time(group: list[WriteRequest]) -> None:
+    """Commit nothing for a caller whose deadline has passed: the database is too slow."""
+    if any(request.deadline <= time.monotonic() for request in group):
+        raise DatabaseBusy("the database is too slow")
+
+
+def _dead_among(events: Sequence[WriteEvent], transaction: Transaction) -> set[int]:
+    """Return the seqs of those that are dead letters: whoever buried them died before he said
+    so, and they are not to be applied."""
+    if not events:
+        return set()
+    seqs = [event.seq for event in events]
+    return transaction.dead_between(min(seqs), max(seqs))
+
+
+def _take_letter(seq: int, transaction: Transaction) -> None:
+    if not transaction.remove_letter(seq):
+        raise NoDeadLetter(f"there is no dead letter {seq}")

@@ -1,0 +1,254 @@
+"""The ledger: the judge of a run. It knows every accepted write by its id and what each key must
+be worth, independently of Redis, of SQLite and of the code under test: the folding here is its
+own, and must never be replaced by the engine's.
+
+It is told from two sides: by the clients what was acknowledged to them and what they read, and by
+the engine (it is the stack's ``Observer``) which events became part of a row. Each key must have
+one client only: then a read has exactly one right answer.
+
+(The habit is RocksDB's db_stress: the expected state lives outside the thing under test.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
+
+from cachedesk.core.events import WriteEvent
+from cachedesk.lab.judge.recent_values import RecentValues
+from cachedesk.lab.judge.seq_flags import ACCEPTED, APPLIED, SeqFlags
+from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
+from cachedesk.lab.load.operations import Operation, Verb
+
+_COUNTER_LIMIT = 2**63
+_MOST_EXAMPLES = 100
+
+
+class Ledger:
+    """The books of one run. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._marks = SeqFlags()
+        self._recent = RecentValues()
+        self._open: dict[int, bytes] = {}
+        self._unclaimed: dict[int, bytes] = {}
+        self._duplicated: set[int] = set()
+        self._accepted = 0
+        self._first: int | None = None
+        self._expected: dict[bytes, bytes] = {}
+        self._uncertain: set[bytes] = set()
+        self._ever_uncertain: set[bytes] = set()
+        self._injected_keys: set[bytes] = set()
+        self._unfounded: list[Difference] = []
+        self._stale: list[StaleRead] = []
+        self._stale_reads = 0
+        # Of writes that are in no log: the newest of each key, and the reads that rest on each.
+        self._unsafe: dict[bytes, int] = {}
+        self._resting: Counter[int] = Counter()
+
+    def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Take what the data directory holds before the run as given."""
+        self._expected = dict(items)
+
+    def accepted(
+        self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
+    ) -> None:
+        """Note that ``write`` was acknowledged with the id ``seq``, and that its receipt says the
+        key is worth ``value`` now; ``safe``: and that it is on a disk."""
+        op, key, argument = write
+        old = self._expected.get(key)
+        with self._lock:
+            self._accept(seq, key)
+            if not safe and seq in self._open:
+                self._unsafe[key] = seq
+        if key in self._uncertain:
+            if op is Verb.INCR:
+                return
+            self._uncertain.discard(key)
+        try:
+            expected = _expect(old, op, argument)
+        except ValueError:
+            self._complain(key, old, value)
+            return
+        self._put(key, expected)
+        self._recent.note(key, expected)
+        if value != expected:
+            self._complain(key, expected, value)
+
+    def refused(self, write: Operation) -> None:
+        """Note that ``write`` was refused because the key's value cannot take it."""
+        op, key, argument = write
+        if key in self._uncertain:
+            return
+        old = self._expected.get(key)
+        try:
+            expected = _expect(old, op, argument)
+        except ValueError:
+            return
+        self._complain(key, expected, old)
+
+    def unknown(self, key: bytes) -> None:
+        """Note that a write of ``key`` failed and may be applied all the same."""
+        with self._lock:
+            self._uncertain.add(key)
+            self._ever_uncertain.add(key)
+        self._put(key, None)
+
+    def read(self, key: bytes, value: bytes | None) -> bool:
+        """Note that the key's own client read ``value``; return whether that was fresh."""
+        expected = self._expected.get(key)
+        if self._unsafe and value == expected and (seq := self._unsafe.get(key)) is not None:
+            with self._lock:
+                self._resting[seq] += 1
+        if value == expected or key in self._uncertain:
+            return True
+        with self._lock:
+            self._stale_reads += 1
+            if len(self._stale) < _MOST_EXAMPLES:
+                versions, seconds = self._recent.behind(key, value)
+                self._stale.append(StaleRead(key, expected, value, versions, seconds))
+        return False
+
+    def applied(self, events: Iterable[WriteEvent]) -> None:
+        """Note that ``events`` became part of their rows (maybe before their call returned)."""
+        with self._lock:
+            for event in events:
+                seq = event.seq
+                mark = self._marks.add(seq, APPLIED)
+                if mark & APPLIED:
+                    self._duplicated.add(seq)
+                elif mark & ACCEPTED:
+                    self._open.pop(seq, None)
+                    if self._unsafe:
+                        self._is_safe(seq, event.key)
+                else:
+                    self._unclaimed[seq] = event.key
+
+    def injected(self, events: Iterable[WriteEvent]) -> None:
+        """Note that ``events`` were accepted from a fault. They are in the books like any other
+        write, and may become dead letters but not be lost; what their keys are worth is not
+        judged, because the fault has done to them what no client does."""
+        with self._lock:
+            for event in events:
+                self._accept(event.seq, event.key)
+                self._injected_keys.add(event.key)
+
+    @property
+    def acknowledged(self) -> int:
+        """How many writes were acknowledged so far."""
+        return self._accepted
+
+    def verdict(
+        self,
+        pending: Container[int],
+        dead: Container[int],
+        items: Iterable[tuple[bytes, bytes]],
+        row_seq: Callable[[bytes], int] | None = None,
+    ) -> Verdict:
+        """Judge, once all clients have ended.
+
+        Args:
+            pending: the ids that are in the log.
+            dead: the ids of the dead letters.
+            items: the truth: every key with its value.
+            row_seq: the newest id that is part of a key's row. Asked about a write of which the
+                engine never said that it was applied: a worker that dies between its commit and
+                saying so says nothing. If the row is newer and the key's value is right, the
+                write was applied (so too if the key is rightly absent and has no row, 0: its
+                tombstone was dropped); else, or when this is ``None``, it is lost.
+        """
+        with self._lock:
+            buried = {key for seq, key in self._open.items() if seq in dead}
+            exempt = self._uncertain | self._injected_keys | buried
+            wrong = _differences(self._expected, items, exempt)
+            wrong_keys = {difference.key for difference in wrong}
+
+            def is_in_row(seq: int, key: bytes) -> bool:
+                if row_seq is None or key in wrong_keys:
+                    return False
+                newest = row_seq(key)
+                return newest >= seq or (newest == 0 and key not in self._expected)
+
+            dead_ids = [seq for seq in self._open if seq in dead]
+            pending_ids = [seq for seq in self._open if seq in pending and seq not in dead]
+            silent = self._open.keys() - set(dead_ids) - set(pending_ids)
+            lost = sorted(seq for seq in silent if not is_in_row(seq, self._open[seq]))
+            phantoms = [
+                seq
+                for seq, key in self._unclaimed.items()
+                if seq > (self._first or 0) and key not in self._ever_uncertain
+            ]
+            return Verdict(
+                accepted=self._accepted,
+                applied=self._accepted - len(dead_ids) - len(pending_ids) - len(lost),
+                pending=len(pending_ids),
+                dead=len(dead_ids),
+                lost=tuple(lost),
+                duplicated=tuple(sorted(self._duplicated)),
+                phantoms=tuple(sorted(phantoms)),
+                wrong=tuple(wrong),
+                unfounded=tuple(self._unfounded),
+                stale_reads=self._stale_reads,
+                stale=tuple(self._stale),
+                uncertain=tuple(sorted(self._uncertain)),
+                lost_keys=tuple(self._open[seq] for seq in lost),
+                dirty_reads=sum(self._resting[seq] for seq in lost),
+            )
+
+    def _accept(self, seq: int, key: bytes) -> None:
+        mark = self._marks.add(seq, ACCEPTED)
+        self._accepted += 1
+        self._first = seq if self._first is None else min(seq, self._first)
+        if mark & ACCEPTED:
+            self._duplicated.add(seq)
+        elif mark & APPLIED:
+            self._unclaimed.pop(seq, None)
+        else:
+            self._open[seq] = key
+
+    def _is_safe(self, seq: int, key: bytes) -> None:
+        """Note that what was in no log is in its row now, and so what rested on it."""
+        self._resting.pop(seq, None)
+        if self._unsafe.get(key) == seq:
+            del self._unsafe[key]
+
+    def _put(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self._expected.pop(key, None)
+        else:
+            self._expected[key] = value
+
+    def _complain(self, key: bytes, expected: bytes | None, found: bytes | None) -> None:
+        with self._lock:
+            if len(self._unfounded) < _MOST_EXAMPLES:
+                self._unfounded.append(Difference(key, expected, found))
+
+
+def _expect(value: bytes | None, op: Verb, argument: bytes | int | None) -> bytes | None:
+    """Return what ``value`` must become; ValueError if the write cannot be taken."""
+    if op is Verb.DELETE:
+        return None
+    if not isinstance(argument, int):
+        return argument
+    number = 0 if value is None else int(value)
+    if value is not None and b"%d" % number != value:
+        raise ValueError(value)
+    if not all(-_COUNTER_LIMIT <= each < _COUNTER_LIMIT for each in (number, number + argument)):
+        raise ValueError(value)
+    return b"%d" % (number + argument)
+
+
+def _differences(
+    expected: dict[bytes, bytes], items: Iterable[tuple[bytes, bytes]], exempt: set[bytes]
+) -> list[Difference]:
+    missing = {key: value for key, value in expected.items() if key not in exempt}
+    differences = []
+    for key, value in items:
+        if key not in exempt:
+            right = missing.pop(key, None)
+            if right != value:
+                differences.append(Difference(key, right, value))
+    differences += (Difference(key, value, None) for key, value in missing.items())
+    return differences

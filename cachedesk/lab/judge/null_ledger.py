@@ -1,0 +1,54 @@
+"""No judge: for whoever wants all of the machine for the load, and no verdict."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Container, Iterable
+
+from cachedesk.core.events import WriteEvent
+from cachedesk.lab.judge.ledger import Ledger
+from cachedesk.lab.judge.verdict import Verdict, unjudged
+from cachedesk.lab.load.operations import Operation
+
+
+class NullLedger(Ledger):
+    """A ledger that keeps nothing but the number of writes. Its verdict is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers = itertools.count()
+
+    def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Do nothing."""
+
+    def accepted(
+        self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
+    ) -> None:
+        """Count it."""
+        next(self._numbers)
+
+    def refused(self, write: Operation) -> None:
+        """Do nothing."""
+
+    def unknown(self, key: bytes) -> None:
+        """Do nothing."""
+
+    def read(self, key: bytes, value: bytes | None) -> bool:
+        """Believe it."""
+        return True
+
+    def applied(self, events: Iterable[WriteEvent]) -> None:
+        """Do nothing."""
+
+    def injected(self, events: Iterable[WriteEvent]) -> None:
+        """Do nothing."""
+
+    def verdict(
+        self,
+        pending: Container[int],
+        dead: Container[int],
+        items: Iterable[tuple[bytes, bytes]],
+        row_seq: Callable[[bytes], int] | None = None,
+    ) -> Verdict:
+        """Return how many were accepted, and that nobody knows more."""
+        return unjudged(next(self._numbers))

@@ -1,0 +1,150 @@
+"""A client: it does operations one after the other, and tells the ledger what came of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cachedesk.core.errors import CounterOverflow, NotACounter, OutcomeUnknown, Unavailable
+from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.core.writes import Level
+from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.engine.read_path import ReadSource
+from cachedesk.lab.judge.ledger import Ledger
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.load.tally import Tally
+from cachedesk.lab.trace.record import made_up
+
+STUCK_SECONDS = 3.0
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.02, 0.25
+
+
+class GaveUp(Unavailable):
+    """A write that had to be made was unavailable for too long."""
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where clients work: what they drive, who judges them, and whom they tell.
+
+    ``depth`` returns the depth of the log. ``on_stale`` is called for each stale read, and
+    ``on_stuck`` when a write has been unavailable for ``STUCK_SECONDS``, ``on_failure`` with the
+    error that ends the load. ``patience_seconds``:
+    how long a write is tried again while it is unavailable (0: it is counted and left out).
+    ``stopping`` ends all waiting. ``fill_bytes``: a key that a read does not find is then set to a
+    value of this size, as an application would from a source of its own; 0: it stays absent.
+    """
+
+    layer: CacheLayer
+    ledger: Ledger
+    patience_seconds: float = 0.0
+    fill_bytes: int = 0
+    depth: Callable[[], int] = int
+    on_stale: Callable[[], None] = _nothing
+    on_stuck: Callable[[], None] = _nothing
+    on_failure: Callable[[BaseException], None] = _nothing
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class Client:
+    """One client. Used by one thread; ``tally`` may be read by others."""
+
+    def __init__(self, site: Target) -> None:
+        self._site = site
+        self.tally = Tally()
+
+    def do(self, operation: Operation) -> None:
+        """Do ``operation``.
+
+        Raises:
+            GaveUp: it is a write that was unavailable for longer than the site's patience.
+        """
+        if operation.op is Verb.GET:
+            self._read(operation.key)
+        else:
+            self._write(operation)
+
+    def _read(self, key: bytes) -> None:
+        tally = self.tally
+        tally.gets += 1
+        try:
+            read = self._site.layer.read(key)
+        except (Unavailable, ComponentCrash):
+            tally.unavailable_reads += 1
+            return
+        if read.source is ReadSource.REDIS:
+            tally.hits += 1
+        elif read.source is ReadSource.OVERLAY:
+            tally.overlay += 1
+        else:
+            tally.database += 1
+        if not self._site.ledger.read(key, read.value):
+            tally.stale += 1
+            self._site.on_stale()
+        if read.value is None and self._site.fill_bytes:
+            self._write(Operation(Verb.SET, key, made_up(key, self._site.fill_bytes)))
+
+    def _write(self, write: Operation) -> None:
+        ledger, tally = self._site.ledger, self.tally
+        began = time.monotonic()
+        while True:
+            try:
+                receipt = self._site.layer.write(write)
+            except (NotACounter, CounterOverflow):
+                ledger.refused(write)
+                tally.skipped += 1
+                return
+            except (OutcomeUnknown, ComponentCrash):
+                ledger.unknown(write.key)
+                # What may be there already can be written again, but not added again.
+                if write.op is Verb.INCR or not self._waits_to_retry(write, began):
+                    tally.unknown_writes += 1
+                    return
+            except Unavailable as error:
+                if not self._waits_to_retry(write, began, error):
+                    tally.unavailable_writes += 1
+                    return
+            except Exception:
+                # Not an error that the layer may raise: the run ends, and nothing is known.
+                ledger.unknown(write.key)
+                tally.unknown_writes += 1
+                raise
+            else:
+                safe = receipt.level is not Level.CACHED
+                ledger.accepted(receipt.seq, write, receipt.value, safe=safe)
+                self._count(write.op)
+                return
+
+    def _count(self, op: Verb) -> None:
+        tally = self.tally
+        if op is Verb.INCR:
+            tally.incrs += 1
+        elif op is Verb.SET:
+            tally.sets += 1
+        else:
+            tally.deletes += 1
+        tally.depth_max = max(tally.depth_max, self._site.depth())
+
+    def _waits_to_retry(
+        self, write: Operation, began: float, error: Unavailable | None = None
+    ) -> bool:
+        """Wait before ``write`` is tried again; return False if it is not to be."""
+        site = self._site
+        if not site.patience_seconds:
+            return False
+        waited = time.monotonic() - began
+        if waited > site.patience_seconds:
+            raise GaveUp(
+                f"a write of {write.key!r} was unavailable for {waited:.0f} s: {error}"
+            ) from error
+        if waited > STUCK_SECONDS:
+            site.on_stuck()
+        self.tally.retries += 1
+        pause = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS + waited / 4)
+        return not site.stopping.wait(pause)

@@ -1,0 +1,248 @@
+"""Workloads: endless streams of operations, the same for the same seed.
+
+``article`` is the traffic of a news site: reads of hot articles' counters most of all, likes and
+views beside them, sessions that come and go, and now and then somebody orders and pays. Keys are
+drawn from Zipf's law (alpha 1, as Twitter's caches show; Yang et al., OSDI 2020), from a key
+space that is bounded, so an endless run needs no endless memory. ``ycsb-a`` to ``ycsb-f`` and
+``twitter-22`` and ``-52`` are what others have published.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import random
+from bisect import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+
+from cachedesk.core.errors import ConfigError
+from cachedesk.lab.load.operations import Operation, Verb
+from cachedesk.lab.trace import ycsb
+from cachedesk.lab.trace.record import made_up
+from cachedesk.lab.trace.ycsb import Core
+
+Workload = Callable[[int], Iterator[Operation]]
+"""Yields operations for ever, the same for the same seed."""
+
+ARTICLES = 10_000
+USERS = 2_000
+ORDERS = 50_000
+_TOP_UP_CENTS = 50_000
+ALPHA = 1.0
+YCSB_KEYS = 10_000
+TWITTER_KEYS = 100_000
+
+
+class Zipf:
+    """Ranks 0 to ``count`` - 1, where rank r comes up in proportion to (r + 1) ** -alpha."""
+
+    def __init__(self, count: int, alpha: float) -> None:
+        self._upto = _sums(count, alpha)
+
+    def draw(self, chance: random.Random) -> int:
+        """Return a rank."""
+        return _pick(self._upto, chance)
+
+
+def article(seed: int, keys: int = ARTICLES) -> Iterator[Operation]:
+    """Yield the traffic of a news site with ``keys`` articles, for ever; five operations of six are
+    reads."""
+    return _Article(seed, keys).operations()
+
+
+def workload(name: str, keys: int | None = None) -> Workload:
+    """Return the workload of this name.
+
+    Args:
+        name: one of ``WORKLOADS``.
+        keys: how many keys it is about; ``None``: as many as is usual for it.
+
+    Raises:
+        ConfigError: there is none; the nearest is named.
+    """
+    if name not in WORKLOADS:
+        near = difflib.get_close_matches(name, WORKLOADS, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(WORKLOADS)}"
+        raise ConfigError(f"there is no workload {name!r}; {hint}")
+    make, usual = WORKLOADS[name]
+    return lambda seed: make(seed, keys or usual)
+
+
+class _Article:
+    """The news site. A method is what one visitor does; its weight is how often, per thousand."""
+
+    def __init__(self, seed: int, articles: int) -> None:
+        self._chance = random.Random(seed)
+        self._articles = Zipf(articles, ALPHA)
+        self._users = Zipf(USERS, ALPHA)
+        self._orders = itertools.count()
+        self._purses: dict[int, int] = {}
+
+    def operations(self) -> Iterator[Operation]:
+        """Yield operations for ever."""
+        deeds: Sequence[tuple[int, Callable[[], tuple[Operation, ...]]]] = (
+            (630, self._look_at_views),
+            (90, self._look_at_likes),
+            (60, self._look_at_session),
+            (40, self._look_at_balance),
+            (30, self._look_at_analytics),
+            (80, self._view),
+            (24, self._like),
+            (20, self._be_active),
+            (10, self._log_in),
+            (3, self._log_out),
+            (8, self._measure),
+            (5, self._buy),
+        )
+        upto = tuple(itertools.accumulate(weight for weight, _ in deeds))
+        while True:
+            _, deed = deeds[_pick(upto, self._chance)]
+            yield from deed()
+
+    def _look_at_views(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.GET, self._article(b"views")),)
+
+    def _look_at_likes(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.GET, self._article(b"likes")),)
+
+    def _look_at_session(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.GET, self._session(self._user())),)
+
+    def _look_at_balance(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.GET, b"balance:user:%d" % self._user()),)
+
+    def _look_at_analytics(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.GET, self._measurement()),)
+
+    def _view(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.INCR, self._article(b"views"), 1),)
+
+    def _like(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.INCR, self._article(b"likes"), self._chance.choice((1, 1, 1, -1))),)
+
+    def _be_active(self) -> tuple[Operation, ...]:
+        user = self._user()
+        return (Operation(Verb.SET, b"active:user:%d" % user, self._article(b"on")),)
+
+    def _log_in(self) -> tuple[Operation, ...]:
+        user = self._user()
+        token = b"%016x" % self._chance.getrandbits(64)
+        return (Operation(Verb.SET, self._session(user), b"user:%d token:%s" % (user, token)),)
+
+    def _log_out(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.DELETE, self._session(self._user())),)
+
+    def _measure(self) -> tuple[Operation, ...]:
+        return (Operation(Verb.INCR, self._measurement(), self._chance.randint(1, 900)),)
+
+    def _buy(self) -> tuple[Operation, ...]:
+        number = next(self._orders) % ORDERS + 1
+        user = self._user()
+        cents = self._chance.randint(99, 9_999)
+        return (
+            *self._top_up(user, cents),
+            Operation(Verb.SET, b"order:%d" % number, b"user:%d cents:%d" % (user, cents)),
+            Operation(Verb.SET, b"payment:%d" % number, b"paid %d" % cents),
+            Operation(Verb.INCR, b"balance:user:%d" % user, -cents),
+        )
+
+    def _top_up(self, user: int, cents: int) -> tuple[Operation, ...]:
+        """Pay in before the balance would fall below zero."""
+        held = self._purses.get(user, 0)
+        paid_in = _TOP_UP_CENTS if held < cents else 0
+        self._purses[user] = held + paid_in - cents
+        if not paid_in:
+            return ()
+        return (Operation(Verb.INCR, b"balance:user:%d" % user, paid_in),)
+
+    def _article(self, what: bytes) -> bytes:
+        return b"%s:article:%d" % (what, self._articles.draw(self._chance) + 1)
+
+    def _user(self) -> int:
+        return self._users.draw(self._chance) + 1
+
+    def _session(self, user: int) -> bytes:
+        # What a user's browser sends each time: scattered, but the same for the same user.
+        return b"session:%08x" % (user * 2_654_435_761 % 2**32)
+
+    def _measurement(self) -> bytes:
+        article = self._articles.draw(self._chance) + 1
+        return b"analytics:seconds:article:%d" % article
+
+
+def ycsb_core(core: Core) -> Callable[[int, int], Iterator[Operation]]:
+    """Return a core workload of YCSB: the inserts of so many keys, then operations for ever. Its
+    keys, ``user17``, are of no pattern, so they are written through unless configured otherwise."""
+    return lambda seed, keys: ycsb.operations(replace(core, records=keys, operations=None), seed)
+
+
+def twitter_22(seed: int, keys: int) -> Iterator[Operation]:
+    """Yield the mix of Twitter's cluster 22, counters: get 0.72, incr 0.18, set 0.10; keys of 54
+    bytes, values of 4, Zipf alpha 0.7624. (Yang et al., OSDI 2020, the table of its clusters.)"""
+    chance, ranks = random.Random(seed), Zipf(keys, 0.7624)
+    while True:
+        key = b"views:%048x" % ranks.draw(chance)
+        draw = chance.random()
+        if draw < 0.72:
+            yield Operation(Verb.GET, key)
+        elif draw < 0.90:
+            yield Operation(Verb.INCR, key, 1)
+        else:
+            yield Operation(Verb.SET, key, b"%d" % chance.randint(1_000, 9_999))
+
+
+def twitter_52(seed: int, keys: int) -> Iterator[Operation]:
+    """Yield the mix of Twitter's cluster 52: get and gets 0.93, add and cas 0.06; keys of 20 bytes,
+    values of 273, Zipf alpha 1.2117. (As ``twitter_22``.)"""
+    chance, ranks = random.Random(seed), Zipf(keys, 1.2117)
+    while True:
+        key = b"session:%012x" % ranks.draw(chance)
+        if chance.random() < 0.93 / 0.99:
+            yield Operation(Verb.GET, key)
+        else:
+            yield Operation(Verb.SET, key, made_up(b"%016x" % chance.getrandbits(64), 273))
+
+
+WORKLOADS: dict[str, tuple[Callable[[int, int], Iterator[Operation]], int]] = {
+    "article": (article, ARTICLES),
+    "ycsb-a": (ycsb_core(Core(read=0.5, update=0.5, distribution="zipfian")), YCSB_KEYS),
+    "ycsb-b": (ycsb_core(Core(read=0.95, update=0.05, distribution="zipfian")), YCSB_KEYS),
+    "ycsb-c": (ycsb_core(Core(read=1.0, update=0.0, distribution="zipfian")), YCSB_KEYS),
+    "ycsb-d": (
+        ycsb_core(Core(read=0.95, update=0.0, insert=0.05, distribution="latest")),
+        YCSB_KEYS,
+    ),
+    "ycsb-e": (
+        ycsb_core(
+            Core(
+                read=0.0,
+                update=0.0,
+                insert=0.05,
+                scan=0.95,
+                distribution="zipfian",
+                longest_scan=100,
+            )
+        ),
+        YCSB_KEYS,
+    ),
+    "ycsb-f": (
+        ycsb_core(Core(read=0.5, update=0.0, modify=0.5, distribution="zipfian")),
+        YCSB_KEYS,
+    ),
+    "twitter-22": (twitter_22, TWITTER_KEYS),
+    "twitter-52": (twitter_52, TWITTER_KEYS),
+}
+"""The workloads by name, each with the number of keys that is usual for it."""
+
+
+def _pick(upto: Sequence[float], chance: random.Random) -> int:
+    """Return a place in the running totals ``upto``, as likely as its share of them."""
+    # Without the upper bound, rounding could once in 2**53 draws lead past the end.
+    return bisect(upto, chance.random() * upto[-1], hi=len(upto) - 1)
+
+
+@cache
+def _sums(count: int, alpha: float) -> tuple[float, ...]:
+    return tuple(itertools.accumulate((rank + 1) ** -alpha for rank in range(count)))

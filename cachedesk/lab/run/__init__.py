@@ -1,0 +1,1 @@
+"""One run: a session with its load and faults, what was seen of it, its report."""

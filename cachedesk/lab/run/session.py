@@ -1,0 +1,377 @@
+"""A session: a stack, a load that drives it, faults that break it, and the ledger that judges.
+
+The verdict comes from the files, read afresh after everything was closed, so it does not rest on
+anything that the running stack believes.
+
+A session is a ``Source`` and a ``Control``: what the stack says and does, and what it does not
+know of, the load that drives it and the recording that is made of it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from cachedesk.admin.draining import drain
+from cachedesk.admin.inspection import opened
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.commands import Command, Heal, Inject, Record, SetRate
+from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.safeguards import ALL_ON, Safeguards
+from cachedesk.core.settings import Settings
+from cachedesk.core.snapshot import EventKind, Percentiles, Snapshot
+from cachedesk.engine.listing import truth
+from cachedesk.lab.judge.ledger import Ledger
+from cachedesk.lab.judge.verdict import Verdict, unjudged
+from cachedesk.lab.load.client import GaveUp, Target
+from cachedesk.lab.load.driver import Driver, Load
+from cachedesk.lab.load.operations import Operation
+from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.schedule import InjectedFault, PlannedFault, Schedule
+from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.record import TraceError
+from cachedesk.observe.key_report import KeyReport
+from cachedesk.recording.frames import RecordingError
+from cachedesk.recording.recorder import Recorded, Recorder, check_apart, shown
+from cachedesk.stack.stack import Stack
+
+PATIENCE_SECONDS = 30.0
+DRAIN_SECONDS = 60.0
+HIGHEST_RATE = 1_000_000.0
+
+_LOCK_SECONDS = 10.0
+_NEWEST_SEQ = 2**63 - 1
+
+
+class Traffic(Protocol):
+    """Operations with a title; ``exact``: every write must be made, so it is tried again."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether a write that is unavailable is tried again rather than left out."""
+        ...
+
+    @property
+    def fill_bytes(self) -> int:
+        """The size of the value that a key gets which a read does not find; 0: none."""
+        ...
+
+    @property
+    def count(self) -> Count | None:
+        """What was read of a trace, if it is one."""
+        ...
+
+    @property
+    def share(self) -> float | None:
+        """How much of it was done, 0 to 1; ``None`` when that is not known."""
+        ...
+
+    @property
+    def pauses(self) -> int:
+        """How many pauses of a trace were cut short."""
+        ...
+
+    def prepare(self) -> None:
+        """See whether there is anything in it, before anything is opened."""
+        ...
+
+    def operations(self) -> Iterable[Operation]:
+        """Return the operations, from the first."""
+        ...
+
+    def stop(self) -> None:
+        """Wait for no more operations."""
+        ...
+
+
+class Session:
+    """One open session. ``start``, ``wait``, ``finish``; or leave its ``with`` block to close."""
+
+    def __init__(
+        self,
+        data: Path,
+        settings: Settings,
+        traffic: Traffic,
+        load: Load,
+        faults: Iterable[PlannedFault] = (),
+        *,
+        safeguards: Safeguards = ALL_ON,
+        ledger: Ledger | None = None,
+        failpoints: str = "",
+    ) -> None:
+        """Open the stack in ``data`` and prepare to drive it.
+
+        Args:
+            data: the data directory.
+            settings: of the stack.
+            traffic: what drives it.
+            load: how much of it.
+            faults: what breaks meanwhile.
+            safeguards: which are on.
+            ledger: who judges; by default one that knows everything.
+            failpoints: armed before the stack opens, as ``point=terms;…``.
+
+        Raises:
+            CachedeskError: as ``Stack``.
+        """
+        self._data = data
+        self._traffic = traffic
+        self._ledger = ledger or Ledger()
+        self._recorder: Recorder | None = None
+        self._recording = threading.Lock()
+        # By fault: how many seconds were left of it when it was healed before its time.
+        self._cut: dict[str, float] = {}
+        armed = Failpoints(failpoints)
+        self.stack = Stack(data, settings, self._ledger, safeguards, armed)
+        try:
+            self._ledger.begin(self.stack.layer.items())
+            self._schedule = Schedule(
+                faults, lambda name, seconds: self.stack.perform(Inject(name, seconds))
+            )
+            self.driver = Driver(
+                self._site(),
+                traffic.operations(),
+                load,
+                on_count=self._schedule.count,
+                on_stop=traffic.stop,
+            )
+        except BaseException:
+            self.stack.close()
+            raise
+        self.stack.workload = traffic.title
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def snapshot(self) -> Snapshot:
+        """Return how everything is, the load and the recording among it, as one frozen value."""
+        recorder = self._recorder
+        drives = not self.driver.ended
+        return replace(
+            self.stack.snapshot(),
+            workload=self._traffic.title if drives else "",
+            rate=self.driver.rate if drives else None,
+            recording="" if recorder is None or recorder.ended else shown(recorder.path),
+        )
+
+    def perform(self, command: Command) -> str:
+        """Carry out a command and return a sentence that says what happened.
+
+        Raises:
+            Unavailable: the load whose rate is to change has ended.
+            ConfigError: the rate is not above 0 and at most ``HIGHEST_RATE``.
+            RecordingError: the file exists, or cannot be made; or there is already, or no
+                recording to end.
+            CachedeskError: it cannot be carried out now.
+        """
+        match command:
+            case SetRate(per_second):
+                return self._say(self._set_rate(per_second))
+            case Record(str(path)):
+                return self._say(self._record(Path(path)))
+            case Record():
+                return self._say(self._end_recording())
+        return self.stack.perform(command)
+
+    def inspect(self, key: bytes) -> KeyReport:
+        """Return everything there is to say about ``key``."""
+        return self.stack.inspect(key)
+
+    @property
+    def recorded(self) -> Recorded | None:
+        """What was recorded last, or is being recorded; ``None`` when nothing was."""
+        return None if self._recorder is None else self._recorder.recorded()
+
+    @property
+    def share(self) -> float | None:
+        """How much of the traffic was dealt, 0 to 1; ``None`` when nobody knows."""
+        return self._traffic.share
+
+    def start(self) -> None:
+        """Begin to drive."""
+        self._schedule.start()
+        self.driver.start()
+
+    def close(self) -> None:
+        """Stop the load and close the stack, without a verdict. Closing twice is harmless."""
+        self._schedule.finish()
+        self.driver.join()
+        self._stop_recorder()
+        self.stack.close()
+
+    def finish(self, stopping: threading.Event | None = None, trouble: str = "") -> Report:
+        """Stop the load, heal what is broken, drain, close, and judge from the files.
+
+        Args:
+            stopping: when set, drain no more; what is pending stays in the log.
+            trouble: why the load was ended early, for the report.
+
+        Raises:
+            CachedeskError: the files are damaged.
+        """
+        unread = ""
+        try:
+            tally = self.driver.finish()
+        except GaveUp as error:
+            tally, trouble = self.driver.tally(), str(error)
+        except TraceError as error:
+            # What was done until then is judged like any other run.
+            tally, unread = self.driver.tally(), str(error)
+        except CachedeskError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect too is judged, and said in the report
+            tally, trouble = self.driver.tally(), _defect(error)
+        faults = self._schedule.finish()
+        off = self.stack.snapshot().safeguards.off
+        self._heal()
+        drain_seconds = drain(
+            self.stack.layer,
+            DRAIN_SECONDS,
+            stopping or threading.Event(),
+            lambda: self.stack.files_trouble,
+        )
+        gone = self.stack.files_trouble
+        # Only the last one of its name can have been cut short.
+        faults = [self._confirmed(fault) for fault in reversed(faults)][::-1]
+        lag = self.stack.metrics.lag(total=True)
+        self._stop_recorder()
+        self.stack.close()
+        try:
+            verdict = judge(self._ledger, self._data)
+        except CachedeskError:
+            if not gone:
+                raise
+            verdict = unjudged(self._ledger.acknowledged)
+        return Report(
+            title=self._traffic.title,
+            tally=tally,
+            verdict=verdict,
+            lag=lag if lag.count else Percentiles(),
+            seconds=self.driver.seconds,
+            drain_seconds=drain_seconds,
+            faults=faults,
+            trouble=trouble,
+            unread=unread,
+            gone=gone,
+            pauses=self._traffic.pauses,
+            recorded=self.recorded,
+            trace=self._traffic.count,
+            safeguards_off=off,
+        )
+
+    def _confirmed(self, fault: InjectedFault) -> InjectedFault:
+        """Return what came of ``fault``: one that waits for its moment may never have struck, and
+        one that was to last may have been healed sooner."""
+        if not fault.injected:
+            return fault
+        if why := self.stack.faults.missed(fault.name):
+            return replace(fault, injected=False, said=why)
+        left = self._cut.pop(fault.name.partition(":")[0], 0.0)
+        if left > 0 and fault.lasting_seconds is not None:
+            return replace(fault, lasted_seconds=max(0.0, fault.lasting_seconds - left))
+        return fault
+
+    def _set_rate(self, per_second: float | None) -> str:
+        if self.driver.ended:
+            raise Unavailable("the workload has ended: it has no rate to change")
+        if per_second is None:
+            self.driver.set_rate(None)
+            return "the workload does as many operations as it can"
+        if not 0 < per_second <= HIGHEST_RATE:
+            raise ConfigError(
+                f"a rate is above 0 and at most {HIGHEST_RATE:,.0f} operations a second,"
+                f" not {per_second:g}"
+            )
+        self.driver.set_rate(per_second)
+        return f"the workload does {per_second:,.10g} operations a second"
+
+    def _record(self, path: Path) -> str:
+        with self._recording:
+            if self._recorder is not None and not self._recorder.ended:
+                raise RecordingError(
+                    f"{self._recorder.path} is being recorded to; end that recording first"
+                )
+            check_apart(path, self._data)
+            self._recorder = Recorder(path, self.snapshot, self._announce_trouble)
+        return f"recording to {shown(path)}"
+
+    def _end_recording(self) -> str:
+        with self._recording:
+            if self._recorder is None or self._recorder.ended:
+                raise RecordingError("nothing is being recorded")
+            self._recorder.stop()
+            return f"recorded {self._recorder.recorded()}"
+
+    def _stop_recorder(self) -> None:
+        with self._recording:
+            if self._recorder is not None:
+                self._recorder.stop()
+
+    def _announce_trouble(self, why: str) -> None:
+        self.stack.chronicle.say(EventKind.ERROR, f"the recording ended: {why}")
+
+    def _say(self, sentence: str) -> str:
+        self.stack.chronicle.say(EventKind.INFO, sentence)
+        return sentence
+
+    def _site(self) -> Target:
+        return Target(
+            layer=self.stack.layer,
+            ledger=self._ledger,
+            patience_seconds=PATIENCE_SECONDS if self._traffic.exact else 0.0,
+            fill_bytes=self._traffic.fill_bytes,
+            depth=lambda: self.stack.backlog.depth,
+            on_stale=lambda: self.stack.metrics.count("stale"),
+            on_stuck=self._heal,
+            on_failure=self._announce_failure,
+        )
+
+    def _announce_failure(self, error: BaseException) -> None:
+        self.stack.chronicle.say(EventKind.ERROR, f"the {self._traffic.title} ended: {error}")
+
+    def _heal(self) -> None:
+        if self.stack.faults.active:
+            now = wall_seconds()
+            for state in self.stack.faults.states():
+                if state.until_at is not None:
+                    self._cut[state.name] = state.until_at - now
+            self.stack.perform(Heal())
+
+
+def _defect(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"a client met an unexpected {type(error).__name__}: {error}{where}"
+
+
+def judge(ledger: Ledger, data: Path) -> Verdict:
+    """Return the verdict of ``ledger`` on the closed data directory ``data``."""
+    with opened(data) as vault:
+        with vault.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
+            dead = transaction.dead_between(0, _NEWEST_SEQ)
+        return ledger.verdict(
+            pending={event.seq for key in vault.pending.all().values() for event in key},
+            dead=dead,
+            items=truth(vault.pending, vault.database),
+            row_seq=lambda key: vault.database.read(key).seq,
+        )

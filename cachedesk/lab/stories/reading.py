@@ -1,0 +1,210 @@
+"""Reading a story's file: everything that can be wrong is found before anything is played."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+import stat
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from cachedesk.chaos import known as known_fault
+from cachedesk.config import as_size, from_tables
+from cachedesk.core.errors import ConfigError
+from cachedesk.core.events import MAX_KEY_BYTES
+from cachedesk.core.safeguards import known as known_safeguard
+from cachedesk.lab.load.workload import workload
+from cachedesk.lab.run.schedule import planned
+from cachedesk.lab.stories import expressions, source_positions
+from cachedesk.lab.stories.figures import JUDGED, LIVE
+from cachedesk.lab.stories.key_ranges import named
+from cachedesk.lab.stories.script import Act, Claim, Keys, Step, Story, Traffic
+from cachedesk.lab.stories.source_positions import Place
+
+_MOST_BYTES = 1024 * 1024
+_MOST_OPERATIONS = 10_000_000
+_COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `(?P<place>\$[^`]*)`)?", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "act": Act, "step": Step, "claim": Claim, "load": Traffic,
+    "get": Keys, "set": Keys, "incr": Keys, "delete": Keys,
+}  # fmt: skip
+
+
+class StoryError(ConfigError):
+    """A story cannot be read; the message names the file, the line and the field."""
+
+
+class _Wrong(Exception):
+    """What is wrong, and where."""
+
+    def __init__(self, place: Place, what: str) -> None:
+        super().__init__(what)
+        self.place = place
+
+
+def read(path: Path, name: str = "") -> Story:
+    """Return the story in the file at ``path``.
+
+    Raises:
+        StoryError: it cannot be read, or something in it is wrong.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            # A pipe without a writer would be waited for for ever, and a device has no end.
+            raise StoryError(f"{path}: it is not a regular file")
+        with path.open("rb") as stream:
+            raw = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise StoryError(f"{path}: it cannot be read: {error.strerror}") from error
+    if len(raw) > _MOST_BYTES:
+        raise StoryError(f"{path}: it is over {_MOST_BYTES:,} bytes, which no story needs")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StoryError(f"{path}: it is not UTF-8 at byte {error.start}") from error
+    return parse(text, str(path), name or path.stem)
+
+
+def parse(text: str, file: str, name: str) -> Story:
+    """Return the story that ``text`` holds, called ``name``; errors as ``read``, about ``file``."""
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise StoryError(f"{file}: it is not TOML: {_one_line(str(error))}") from error
+    try:
+        story = _converted(tables)
+        _check(story)
+    except _Wrong as error:
+        line = source_positions.line_of(text, error.place)
+        where = source_positions.name_of(error.place)
+        said = f"{where}: {error}" if where else str(error)
+        raise StoryError(f"{file} line {line}: {said}") from None
+    return msgspec.structs.replace(story, name=name)
+
+
+def _converted(tables: dict[str, object]) -> Story:
+    try:
+        return msgspec.convert(tables, Story)
+    except msgspec.ValidationError as error:
+        match = _COMPLAINT.fullmatch(str(error))
+        text, place = (match["text"], match["place"] or "") if match else (str(error), "")
+        at = source_positions.place_of(place)
+        if unknown := _UNKNOWN.fullmatch(text):
+            raise _Wrong((*at, unknown["name"]), _no_such_field(at, unknown["name"])) from None
+        what = _one_line(text.replace("`", "").replace("object", "a table"))
+        raise _Wrong(at, what[0].lower() + what[1:]) from None
+
+
+def _no_such_field(place: Place, name: str) -> str:
+    table = next((part for part in reversed(place) if isinstance(part, str)), "")
+    known = _TABLES.get(table, Story).__struct_fields__
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"there is no such field; {_hint(near, known)}"
+
+
+def _hint(near: list[str], known: Iterable[str]) -> str:
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def _check(story: Story) -> None:
+    for number, safeguard in enumerate(story.rests_on):
+        with _at("rests_on", number):
+            known_safeguard(safeguard)
+    names: list[str] = []
+    for number, act in enumerate(story.act):
+        if act.name in [other.name for other in story.act[:number]]:
+            raise _Wrong(("act", number, "name"), f"there is an act {act.name!r} already")
+        noted = _check_act(act, ("act", number))
+        names += [f"{act.name}.{figure}" for figure in (*LIVE, *JUDGED, *noted)]
+        if len(story.act) == 1:
+            names += [*LIVE, *JUDGED, *noted]
+    for number, claim in enumerate(story.claim):
+        with _at("claim", number, "that"):
+            expressions.check(claim.that, names)
+
+
+def _check_act(act: Act, place: Place) -> list[str]:
+    if keyword.iskeyword(act.name):
+        raise _Wrong((*place, "name"), f"{act.name!r} means something in conditions; take another")
+    with _at(*place, "settings"):
+        from_tables(act.settings)
+    noted: list[str] = []
+    for number, step in enumerate(act.step):
+        at = (*place, "step", number)
+        if len(step.deeds) > 1:
+            raise _Wrong(at, f"one step does one thing, not {' and '.join(step.deeds)}")
+        if not step.deeds and not step.say:
+            raise _Wrong(at, "it says nothing and does nothing")
+        _check_step(step, at)
+        if step.wait is not None:
+            with _at(*at, "wait"):
+                expressions.check(step.wait, [*LIVE, *noted])
+        for name, text in (step.note or {}).items():
+            with _at(*at, "note"):
+                if not name.isidentifier() or name in LIVE or name in JUDGED:
+                    raise ConfigError(f"{name!r} is no new name for a figure")
+                expressions.check(text, [*LIVE, *noted])
+            noted.append(name)
+    return noted
+
+
+def _check_step(step: Step, at: Place) -> None:
+    for verb in ("get", "set", "incr", "delete"):
+        keys: Keys | None = getattr(step, verb)
+        if keys is None:
+            continue
+        with _at(*at, verb):
+            all_keys = named(keys.keys)
+            if any(len(key) > MAX_KEY_BYTES for key in all_keys):
+                raise ConfigError(f"a key is at most {MAX_KEY_BYTES:,} bytes long")
+            if len(all_keys) * keys.times > _MOST_OPERATIONS:
+                raise ConfigError(f"one step does at most {_MOST_OPERATIONS:,} operations")
+            if keys.callers > 1 and verb != "get":
+                raise ConfigError("only reads have several callers: writes are judged in order")
+    checks: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("load", lambda: _check_load(step.load)),
+        ("inject", lambda: [_check_fault(fault) for fault in faults_of(step)]),
+        ("heal", lambda: step.heal in (None, "all") or known_fault(str(step.heal))),
+        ("memory", lambda: step.memory is None or as_size("memory", step.memory)),
+        ("safeguard", lambda: [known_safeguard(name) for name in step.safeguard or ()]),
+    )
+    for field, check in checks:
+        with _at(*at, field):
+            check()
+
+
+def faults_of(step: Step) -> tuple[str, ...]:
+    """Return the faults that ``step`` injects, one or several."""
+    if step.inject is None:
+        return ()
+    return (step.inject,) if isinstance(step.inject, str) else tuple(step.inject)
+
+
+def _check_load(load: Traffic | None) -> object:
+    if load is None:
+        return None
+    return [workload(load.workload), *(_check_fault(planned(it).name) for it in load.faults)]
+
+
+def _check_fault(text: str) -> object:
+    if text.startswith("process."):
+        raise ConfigError(f"{text} would end the process that plays the story; use it with run")
+    return known_fault(text)
+
+
+@contextmanager
+def _at(*place: str | int) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise _Wrong(place, _one_line(str(error))) from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

@@ -1,0 +1,128 @@
+"""What a story is, as frozen values: acts, their steps, and the claims at the end.
+
+This is the format of a story's file too: each class is a table of it, each field an entry.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN
+from cachedesk.core.safeguards import ALL_ON, Safeguards
+
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Amount = Annotated[int, Meta(ge=COUNTER_MIN, le=COUNTER_MAX)]
+Callers = Annotated[int, Meta(ge=1, le=256)]
+Seconds = Annotated[float, Meta(gt=0, le=600)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Reads or writes of some keys, one after the other.
+
+    ``keys``: one key, or many with a range in braces: ``views:article:{1..50}``. ``times``: how
+    often each. ``callers``: how many threads do it all at once (reads only). ``by``: what an incr
+    adds. ``value``: what a set writes; ``{n}`` in it is the number of the write; ``bytes``: filled
+    up to this size.
+    """
+
+    keys: Text
+    times: Count = 1
+    callers: Callers = 1
+    by: Amount = 1
+    value: str = "{n}"
+    bytes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A workload, until it has done ``ops`` operations. ``faults``: as for ``run --fault``."""
+
+    ops: Count
+    workload: str = "article"
+    clients: Callers = 4
+    seed: int = 1
+    faults: list[str] = []
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One step: what the narrator says, and at most one deed.
+
+    ``set``, ``incr``, ``delete``, ``get``: operations of clients, judged by the ledger. ``load``:
+    a workload. ``inject``: a fault, or several at once; ``heal``: one of them, or ``"all"``.
+    ``worker``: steers it. ``evict``: the keys of a pattern, from Redis. ``memory``: ``maxmemory``.
+    ``safeguard``: switches some. ``drain``: flushes until nothing is pending. ``wait``: goes on
+    when this holds; fails after ``within`` seconds. ``note``: keeps figures of this moment under
+    new names, for the claims.
+    """
+
+    say: str = ""
+    set: Keys | None = None
+    incr: Keys | None = None
+    delete: Keys | None = None
+    get: Keys | None = None
+    load: Traffic | None = None
+    inject: Text | list[Text] | None = None
+    heal: Text | None = None
+    worker: Literal["pause", "resume", "step"] | None = None
+    evict: Text | None = None
+    memory: Text | int | None = None
+    safeguard: dict[str, bool] | None = None
+    drain: Literal[True] | None = None
+    wait: Text | None = None
+    note: dict[str, str] | None = None
+    within: Seconds = 60.0
+
+    @property
+    def deeds(self) -> tuple[str, ...]:
+        """The names of the deeds that are given; a story has one a step."""
+        return tuple(name for name in ACTIONS if getattr(self, name) is not None)
+
+
+ACTIONS = tuple(name for name in Step.__struct_fields__ if name not in ("say", "within"))
+
+
+class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One act: it begins with an empty stack of its own, and is judged at its end.
+
+    ``name``: what its figures are called in claims. ``settings``: tables of ``cachedesk.toml``.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+    step: Annotated[list[Step], Meta(min_length=1)]
+    title: str = ""
+    safeguards: Safeguards = ALL_ON
+    settings: dict[str, dict[str, object]] = {}
+
+
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the story shows: in words, and as a condition on the figures that must hold."""
+
+    says: Text
+    that: Text
+
+
+class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A story. ``rests_on``: the safeguards without which a claim of it fails."""
+
+    title: Text
+    act: Annotated[list[Act], Meta(min_length=1)]
+    claim: Annotated[list[Claim], Meta(min_length=1)]
+    about: str = ""
+    rests_on: list[str] = []
+    name: str = ""
+
+    def flipped(self, safeguard: str) -> Story:
+        """Return the story with this safeguard off where it is on, and on where it is off."""
+        acts = [
+            msgspec.structs.replace(
+                act,
+                safeguards=act.safeguards.switched(
+                    safeguard, not getattr(act.safeguards, safeguard)
+                ),
+            )
+            for act in self.act
+        ]
+        return msgspec.structs.replace(self, act=acts)

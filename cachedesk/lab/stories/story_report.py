@@ -1,0 +1,198 @@
+"""The account of a story that was played: one frozen value, as JSON and in plain words."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cachedesk.core.errors import DataDirectoryError
+from cachedesk.lab.run.report import as_text
+from cachedesk.lab.stories.scene import Outcome, Scene
+from cachedesk.lab.stories.script import Story
+from cachedesk.lab.stories.story_runner import Performance, PlayedAct
+
+_MOST_IDS = 1_000
+_MOST_SHOWN = 5
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What was played and what came of it. ``acts`` are those that were played to their end."""
+
+    story: Story
+    claims: tuple[Outcome, ...]
+    acts: tuple[PlayedAct, ...]
+    failed: str
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was played to its end and every claim holds."""
+        return not self.failed and all(claim.holds for claim in self.claims)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as ``story --json`` prints it."""
+        return {
+            "story": self.story.name,
+            "title": self.story.title,
+            "holds": self.holds,
+            "failed": self.failed or None,
+            "claims": [asdict(claim) for claim in self.claims],
+            "acts": [_act_as_json(act) for act in self.acts],
+            "seconds": round(self.seconds, 3),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield what was lost or doubled, the claims, and the verdict last."""
+        for act in self.acts:
+            verdict = act.verdict
+            if verdict.lost:
+                yield f"  {act.act.name}: {len(verdict.lost):,} lost: {_ids(verdict.lost, act)}"
+            if verdict.duplicated:
+                shown = ", ".join(map(str, verdict.duplicated[:_MOST_SHOWN]))
+                more = len(verdict.duplicated) - _MOST_SHOWN
+                rest = f" and {more:,} more" if more > 0 else ""
+                yield f"  {act.act.name}: {len(verdict.duplicated):,} applied twice: {shown}{rest}"
+        for claim in self.claims:
+            yield f"  {_sign(claim)} {claim.says}"
+            yield f"      {claim.that}" + (f"   ({claim.found})" if claim.found else "")
+        if self.failed:
+            yield f"Failed: {self.failed}"
+        elif self.holds:
+            yield f"Every claim of {self.story.name} holds ({self.seconds:.1f} s)."
+        else:
+            broken = sum(not claim.holds for claim in self.claims)
+            yield f"Broken: {broken} of {len(self.claims)} claims of {self.story.name}."
+
+
+def play(
+    story: Story,
+    folder: Path,
+    told: Callable[[Scene], None] = lambda scene: None,
+    failpoints: str = "",
+) -> Account:
+    """Play ``story`` from its beginning to its end, without a screen.
+
+    Args:
+        story: what to play.
+        folder: where each act has its data directory.
+        told: told where the story is, after each step.
+        failpoints: armed before the stack of each act opens, as ``point=terms;…``.
+
+    Raises:
+        CachedeskError: the first act cannot be opened.
+    """
+    performance = Performance(story, folder, failpoints)
+    try:
+        told(performance.scene())
+        while not performance.ended:
+            performance.advance()
+            told(performance.scene())
+        return account_of(performance)
+    finally:
+        performance.close()
+
+
+def account_of(performance: Performance) -> Account:
+    """Return the account of a performance, which has ended or was left."""
+    return Account(
+        performance.story,
+        performance.claims,
+        tuple(performance.played),
+        performance.failed,
+        performance.seconds,
+    )
+
+
+@contextmanager
+def folder_for(name: str, data: Path | None) -> Iterator[Path]:
+    """Give a story a folder for its acts: a temporary one, or one of its own in ``data``, which
+    stays.
+
+    Raises:
+        DataDirectoryError: it cannot be made, or there is one already.
+    """
+    if data is None:
+        folder = Path(tempfile.mkdtemp(prefix="cachedesk-story-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    kept = data / name
+    try:
+        kept.mkdir(parents=True)
+    except OSError as error:
+        raise DataDirectoryError(
+            f"a story begins in a new folder, and {kept} cannot be made: {error.strerror}"
+        ) from error
+    yield kept
+
+
+def narrated(scene: Scene, before: Scene | None) -> Iterator[str]:
+    """Yield what is new in ``scene``, as lines of text."""
+    if before is None:
+        yield scene.title
+        yield from textwrap.wrap(scene.say, _WIDTH)
+    if scene.ended:
+        return
+    if before is None or scene.act_number != before.act_number:
+        yield ""
+        yield f"{scene.act}:"
+    if before is not None and scene.say != before.say:
+        yield from textwrap.wrap(scene.say, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    if before is not None and scene.doing:
+        yield f"    > {scene.doing}"
+        if scene.came:
+            yield f"      {scene.came}"
+
+
+def table(accounts: Sequence[Account]) -> Iterator[str]:
+    """Yield the claims of several stories as a table, and the verdict last."""
+    width = max(len(account.story.name) for account in accounts)
+    for account in accounts:
+        name = account.story.name
+        for claim in account.claims:
+            yield f"{name:<{width}}  {_sign(claim)}  {claim.says}"
+            name = ""
+        if account.failed:
+            yield f"{name:<{width}}  failed: {account.failed}"
+    claims = [claim for account in accounts for claim in account.claims]
+    broken = sum(not claim.holds for claim in claims)
+    stories = "1 story" if len(accounts) == 1 else f"{len(accounts)} stories"
+    seconds = sum(account.seconds for account in accounts)
+    if broken or any(account.failed for account in accounts):
+        yield f"Broken: {broken} of {len(claims)} claims of {stories} ({seconds:.0f} s)."
+    else:
+        yield f"All {len(claims)} claims of {stories} hold ({seconds:.0f} s)."
+
+
+def _sign(claim: Outcome) -> str:
+    if claim.holds is None:
+        return "? open  "
+    return "✓ holds " if claim.holds else "✗ BROKEN"
+
+
+def _act_as_json(act: PlayedAct) -> dict[str, object]:
+    verdict = act.verdict
+    lost = zip(verdict.lost, verdict.lost_keys, strict=True)
+    return {
+        "act": act.act.name,
+        "safeguards_off": list(act.act.safeguards.off),
+        "figures": dict(act.figures),
+        "lost": [[number, as_text(key)] for number, key in lost][:_MOST_IDS],
+        "duplicated": list(verdict.duplicated[:_MOST_IDS]),
+    }
+
+
+def _ids(lost: Sequence[int], act: PlayedAct) -> str:
+    pairs = zip(lost[:_MOST_SHOWN], act.verdict.lost_keys, strict=False)
+    shown = ", ".join(f"{number} ({key.decode(errors='replace')})" for number, key in pairs)
+    more = len(lost) - _MOST_SHOWN
+    return f"{shown} and {more:,} more" if more > 0 else shown

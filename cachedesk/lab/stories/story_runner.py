@@ -1,0 +1,276 @@
+"""A performance: a story that is being played, step by step, forth and back.
+
+It is a ``Source``, a ``Control`` and an ``Inspector`` over the stack of the act that is being
+played, so a desk shows a story as it shows anything else. To go back is to play the act again
+from its beginning: what a real engine has done cannot be taken back.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cachedesk.core.commands import Command
+from cachedesk.core.errors import CachedeskError, Unavailable
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.lab.judge.verdict import Verdict
+from cachedesk.lab.run.timeline import Timeline
+from cachedesk.lab.stories import expressions
+from cachedesk.lab.stories.act_runner import Stage
+from cachedesk.lab.stories.figures import Figures, written
+from cachedesk.lab.stories.narration import doing
+from cachedesk.lab.stories.scene import Outcome, Scene
+from cachedesk.lab.stories.script import Act, Claim, Story
+from cachedesk.observe.key_report import KeyReport
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedAct:
+    """An act that was played to its end: its figures, its verdict, and how it went."""
+
+    act: Act
+    figures: Mapping[str, float]
+    verdict: Verdict
+    timeline: Timeline
+
+
+class Performance:
+    """One performance. ``advance`` and ``back`` are called by one thread at a time; everything
+    else by any."""
+
+    def __init__(self, story: Story, folder: Path, failpoints: str = "") -> None:
+        """Open the first act.
+
+        Args:
+            story: what to play.
+            folder: where each act has its data directory; it must exist.
+            failpoints: armed before the stack of each act opens, as ``point=terms;…``.
+
+        Raises:
+            CachedeskError: as ``Stack``.
+        """
+        self.story = story
+        self.played: list[PlayedAct] = []
+        self.claims = _open_claims(story)
+        self.failed = ""
+        self._folder = folder
+        self._failpoints = failpoints
+        self._began = time.monotonic()
+        self._turn = threading.Lock()
+        self._closed = False
+        self._step = 0
+        self._stage = self._open_stage(0)
+        self._scene = self._first_scene(story.about or story.title)
+        self._live: Stage | None = self._stage
+        self._seeing = threading.Lock()
+        self._last = self._stage.stack.snapshot()
+
+    def scene(self) -> Scene:
+        """Return where the story is."""
+        return self._scene
+
+    def snapshot(self) -> Snapshot:
+        """Return how the stack of the act is; once it is being closed, how it was before."""
+        live = self._live
+        if live is not None:
+            try:
+                self._see(live)
+            except CachedeskError:
+                if self._live is live:
+                    raise
+        return self._last
+
+    def perform(self, command: Command) -> str:
+        """Carry ``command`` out on the stack of the act; errors as ``Control``."""
+        if self.ended:
+            raise Unavailable("the story has ended: nothing runs any more")
+        return self._stage.stack.perform(command)
+
+    def inspect(self, key: bytes) -> KeyReport:
+        """Return everything there is to say about ``key``, in the act."""
+        if self.ended:
+            raise Unavailable("the story has ended: nothing runs any more")
+        return self._stage.stack.inspect(key)
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything was played and the claims are decided, or it cannot go on."""
+        return self._scene.ended
+
+    @property
+    def holds(self) -> bool:
+        """Whether it was played to its end and every claim holds."""
+        return not self.failed and all(outcome.holds for outcome in self.claims)
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it began."""
+        return time.monotonic() - self._began
+
+    def advance(self) -> None:
+        """Play the next step; behind the last one of an act, judge it and open the next; behind
+        the last act, decide the claims. What goes wrong ends the story, and the scene says it."""
+        with self._turn:
+            if self.ended or self._closed:
+                return
+            self._scene = replace(self._scene, busy=True)
+            try:
+                self._advance()
+            except CachedeskError as error:
+                if not self._closed:
+                    self.failed = f"{self._where}: {error}"
+                    self._end()
+
+    def back(self) -> None:
+        """Play the act again, up to the step before the last that was played. At the beginning of
+        an act, do nothing."""
+        with self._turn:
+            if self._closed or (self._step == 0 and not self.ended):
+                return
+            self._scene = replace(self._scene, busy=True)
+            number = self._number
+            steps = self._step if self.ended and not self.failed else self._step - 1
+            self.failed, self.claims = "", _open_claims(self.story)
+            del self.played[number:]
+            self._freeze()
+            self._stage.close()
+            self._stage = self._open_stage(number)
+            self._step = 0
+            self._scene = replace(self._first_scene(self._opening), busy=steps > 0)
+            try:
+                while self._step < steps:
+                    self._play()
+            except CachedeskError as error:
+                self.failed = f"{self._where}: {error}"
+                self._end()
+
+    def stop(self) -> None:
+        """Have the step that is being played end soon; nothing more is played."""
+        self._closed = True
+        self._live = None
+        self._stage.stop()
+
+    def close(self) -> None:
+        """End it, wherever it is. Closing twice is harmless."""
+        self.stop()
+        self._stage.close()
+
+    @property
+    def _number(self) -> int:
+        """Which act is on the stage, from 0."""
+        return min(self._scene.act_number - 1, len(self.story.act) - 1)
+
+    @property
+    def _act(self) -> Act:
+        return self.story.act[self._number]
+
+    @property
+    def _opening(self) -> str:
+        return self._act.title if self._number else self.story.about or self.story.title
+
+    @property
+    def _where(self) -> str:
+        return f"act {self._act.name}, step {self._step + 1}"
+
+    def _advance(self) -> None:
+        if self._step == len(self._act.step):
+            self._judge()
+            if len(self.played) == len(self.story.act):
+                self._end()
+                return
+            number = len(self.played)
+            self._stage = self._open_stage(number)
+            self._step = 0
+            self._scene = replace(self._scene, act_number=number + 1)
+            self._scene = replace(self._first_scene(self._opening), busy=True)
+        self._play()
+
+    def _play(self) -> None:
+        step = self._act.step[self._step]
+        said = step.say or self._scene.say
+        self._scene = replace(self._scene, say=said, doing=doing(step), came="", busy=True)
+        came = self._stage.play(step)
+        self._step += 1
+        self._scene = replace(self._scene, step=self._step, came=came, busy=False)
+
+    def _judge(self) -> None:
+        self._stage.settle()
+        self._freeze()
+        verdict, figures = self._stage.finish()
+        self.played.append(PlayedAct(self._act, figures, verdict, self._stage.timeline()))
+
+    def _end(self) -> None:
+        if not self.failed:
+            figures = self._all_figures()
+            self.claims = tuple(_decided(claim, figures) for claim in self.story.claim)
+        self._freeze()
+        self._stage.close()
+        self._scene = replace(
+            self._scene, busy=False, ended=True, claims=self.claims, failed=self.failed
+        )
+
+    def _freeze(self) -> None:
+        """Keep the last sight of the stack: one that is being closed looks like a disaster."""
+        if self._live is not None:
+            with suppress(CachedeskError):
+                self._see(self._live)
+            with self._seeing:
+                self._live = None
+
+    def _see(self, stage: Stage) -> None:
+        seen = stage.stack.snapshot()
+        with self._seeing:
+            # It may have been frozen, and closed, while it was being looked at.
+            if self._live is stage:
+                self._last = seen
+
+    def _all_figures(self) -> Figures:
+        figures = {
+            f"{played.act.name}.{name}": number
+            for played in self.played
+            for name, number in played.figures.items()
+        }
+        if len(self.played) == 1:
+            figures |= self.played[0].figures
+        return figures
+
+    def _open_stage(self, number: int) -> Stage:
+        act = self.story.act[number]
+        data = self._folder / act.name
+        # Of an earlier time that this act was played.
+        shutil.rmtree(data, ignore_errors=True)
+        stage = Stage(act, data, f"story {self.story.name}", self._failpoints)
+        if not self._closed:
+            self._live = stage
+        return stage
+
+    def _first_scene(self, say: str) -> Scene:
+        number = self._scene.act_number - 1 if hasattr(self, "_scene") else 0
+        act = self.story.act[number]
+        return Scene(
+            story=self.story.name,
+            title=self.story.title,
+            act=act.title or act.name,
+            act_number=number + 1,
+            acts=len(self.story.act),
+            step=0,
+            steps=len(act.step),
+            say=say,
+            claims=self.claims,
+        )
+
+
+def _open_claims(story: Story) -> tuple[Outcome, ...]:
+    return tuple(Outcome(claim.says, claim.that) for claim in story.claim)
+
+
+def _decided(claim: Claim, figures: Figures) -> Outcome:
+    found = ", ".join(
+        f"{name} = {written(figures[name])}" for name in expressions.names(claim.that)
+    )
+    return Outcome(claim.says, claim.that, bool(expressions.value(claim.that, figures)), found)

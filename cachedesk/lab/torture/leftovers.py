@@ -1,0 +1,95 @@
+"""The house: what a process under test may leave behind, and what it may not."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from cachedesk.lab.torture.job import Place
+
+_GONE_SECONDS = 5.0
+_LOOK_SECONDS = 0.002
+
+_KNOWN = {"cachedesk.db", "lock", "log/log.db", "log/witness", "redis/snapshot.rdb"}
+_UNDER_WAY = re.compile(
+    r"(cachedesk|log/log)\.db-(wal|shm|journal)|redis\.(state|new)|log/witness\.new"
+    r"|redis/temp-.*\.rdb"
+)
+
+
+def left_behind(place: Place, *, killed: bool, disk_failed: bool = False) -> list[str]:
+    """Return a sentence for everything that a dead process under test should not have left: a
+    process, a file that is not known, a folder for a socket that nobody will find again; and,
+    unless it was killed, whatever closing should have removed. (On a disk that fails, closing
+    cannot move a write-ahead log into its file, nor remove the folder.)"""
+    return [
+        *_processes(place),
+        *files(place.data, unfinished=killed or disk_failed),
+        *_folders(place, killed or disk_failed),
+    ]
+
+
+def files(data: Path, *, unfinished: bool) -> list[str]:
+    """Return a sentence for every file that should not be in a data directory: after a close in
+    order, or ``unfinished``."""
+    found = (str(path.relative_to(data)) for path in data.rglob("*") if path.is_file())
+    return [
+        f"the file {name} was left in the data directory"
+        for name in sorted(found)
+        if name not in _KNOWN and not (unfinished and _UNDER_WAY.fullmatch(name))
+    ]
+
+
+def descriptors() -> int:
+    """Return how many file descriptors this process has."""
+    return psutil.Process().num_fds()
+
+
+def _processes(place: Place) -> list[str]:
+    """Wait until no server of this place runs any more."""
+    deadline = time.monotonic() + _GONE_SECONDS
+    while orphans := _servers(place):
+        if time.monotonic() > deadline:
+            return [f"process {pid} outlived its parent" for pid in orphans]
+        time.sleep(_LOOK_SECONDS)
+    return []
+
+
+def _servers(place: Place) -> list[int]:
+    # By their command line: a server whose parent died is nobody's child that we would know.
+    sockets = os.fsencode(place.sockets)
+    return [pid for pid, line in _command_lines() if sockets in line and pid != os.getpid()]
+
+
+def _command_lines() -> Iterator[tuple[int, bytes]]:
+    """Yield the pid and the command line of each process. (psutil would read three files of each,
+    and this is done after every cycle.)"""
+    for pid in psutil.pids():
+        try:
+            yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            # It has just ended, or this is not Linux.
+            with suppress(psutil.Error):
+                yield pid, os.fsencode(" ".join(psutil.Process(pid).cmdline()))
+
+
+def _folders(place: Place, unfinished: bool) -> list[str]:
+    found = {str(path) for path in place.sockets.iterdir()}
+    if unfinished:
+        # The next process finds it, and removes it.
+        found.discard(_folder_in_state(place.data))
+    return [f"{path} was left behind" for path in sorted(found)]
+
+
+def _folder_in_state(data: Path) -> str:
+    try:
+        return str(msgspec.json.decode((data / "redis.state").read_bytes())["folder"])
+    except (OSError, msgspec.MsgspecError, KeyError):
+        return ""

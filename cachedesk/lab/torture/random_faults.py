@@ -1,0 +1,96 @@
+"""Chance: the settings of a free cycle, and the faults that strike in it."""
+
+from __future__ import annotations
+
+import random
+
+from cachedesk import chaos
+from cachedesk.core.commands import (
+    Command,
+    EvictAll,
+    EvictKey,
+    Heal,
+    Inject,
+    PauseWorker,
+    ResumeWorker,
+    SetBatch,
+    StepWorker,
+)
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.settings import (
+    DatabaseSettings,
+    LogSettings,
+    RedisSettings,
+    Settings,
+    WorkerSettings,
+)
+from cachedesk.lab.torture import plan
+from cachedesk.stack.stack import Stack
+
+_MEBIBYTE = 1024 * 1024
+_STRIKES = 0.6
+
+# The catalogue's other faults have the weight 1.
+_WEIGHTS = {"redis.hang": 6, "redis.empty": 4, "redis.old_snapshot": 6, "redis.kill": 3}
+
+# The first kills the process, which is the judge's to do; the second is no promise broken, but
+# the judge would find an event that is neither applied nor pending.
+_NOT_FOR_TORTURE = ("process.", "poison")
+
+
+def random_settings(seed: int) -> Settings:
+    """Return the settings of a cycle: sizes at which every branch is taken."""
+    dice = random.Random(seed)
+    return Settings(
+        redis=RedisSettings(
+            maxmemory_bytes=dice.choice((2, 64)) * _MEBIBYTE,
+            eviction_policy=dice.choice(("allkeys-lru", "allkeys-random", "noeviction")),
+            restart=dice.choice(("empty", "warm")),
+            snapshot_seconds=1,
+        ),
+        log=LogSettings(
+            limit_events=dice.choice((50, 1_000_000, 1_000_000)),
+            when_full=dice.choice(("block", "reject", "write-through")),
+            block_seconds=0.05,
+        ),
+        worker=WorkerSettings(
+            batch_events=dice.choice((1, 7, 100, 1_000)),
+            batch_age_seconds=dice.choice((0.0, 0.01, 0.1, 0.5)),
+            retry_seconds=0.005,
+            retry_max_seconds=0.1,
+        ),
+        database=DatabaseSettings(write_seconds=dice.choice((0.1, 0.5))),
+    )
+
+
+def usable_faults() -> tuple[str, ...]:
+    """Return the names of the faults in the catalogue that may strike in a torture."""
+    return tuple(name for name in chaos.NAMES if not any(word in name for word in _NOT_FOR_TORTURE))
+
+
+def strike(stack: Stack, dice: random.Random) -> None:
+    """Now and then: inject a fault, heal all of them, or meddle with the worker or the cache."""
+    if dice.random() >= _STRIKES:
+        return
+    try:
+        stack.perform(_command(dice))
+    except CachedeskError:
+        # It cannot strike now: another fault is in its way.
+        return
+
+
+def _command(dice: random.Random) -> Command:
+    if dice.random() < 0.5:
+        names = usable_faults()
+        weights = [_WEIGHTS.get(name, 1) for name in names]
+        return Inject(dice.choices(names, weights)[0])
+    others: tuple[Command, ...] = (
+        *[Heal()] * 5,
+        EvictAll(),
+        EvictKey(plan.key_name(dice.randrange(plan.KEYS))),
+        PauseWorker(),
+        ResumeWorker(),
+        StepWorker(),
+        SetBatch(dice.choice((1, 50, 1_000)), dice.choice((0.0, 0.05))),
+    )
+    return dice.choice(others)

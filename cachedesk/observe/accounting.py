@@ -1,0 +1,96 @@
+"""Accounting: which events keep the books from balancing.
+
+The books are four counts that change together (see ``pending``). When they do not balance, what
+they stand for is compared: every event that the log will deliver should be pending, part of its
+row, or a dead letter, and every pending event should be in the log. It all changes meanwhile, so
+the places are read in an order in which an event on its way is never missed: the log before the
+index before the rows, and the index again after the log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from cachedesk.core.errors import CachedeskError
+from cachedesk.core.events import NO_ROW, WriteEvent
+from cachedesk.engine.parts import Parts
+
+MOST_IDS = 20
+
+_EVERY_SECONDS = 2.0
+# So that a long log, which takes long to read, does not take a core.
+_REST = 50
+_KEYS_AT_ONCE = 1_000
+
+
+class Accounting:
+    """Looks for the reason while the books are out. Used by one thread; ``ids`` by any."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._log = parts.log
+        self._pending = parts.pending
+        self._database = parts.database
+        self._next_at = 0.0
+        self._ids: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of at most 20 events that are the reason; what was found stays until the books
+        balance again."""
+        return self._ids
+
+    def look(self) -> None:
+        """See whether the books balance; if not, and it was not done just now, find out why."""
+        began = time.monotonic()
+        if self._pending.books().balanced:
+            self._ids = ()
+        elif began >= self._next_at:
+            try:
+                found = {*self._ids, *self._pending.lost, *self._missing(), *self._strangers()}
+                self._ids = tuple(sorted(found)[:MOST_IDS])
+            except CachedeskError:
+                # What cannot be read cannot be blamed.
+                pass
+            now = time.monotonic()
+            self._next_at = now + max(_EVERY_SECONDS, _REST * (now - began))
+
+    def _missing(self) -> list[int]:
+        """Return events that the log will deliver, undecided, that are not pending."""
+        missing: list[int] = []
+        events = self._log.undelivered()
+        for start in range(0, len(events), _KEYS_AT_ONCE):
+            some = events[start : start + _KEYS_AT_ONCE]
+            known = self._indexed({event.key for event in some})
+            missing += self._undecided([event for event in some if event.seq not in known])
+            if len(missing) >= MOST_IDS:
+                break
+        # What was acked meanwhile was decided, though its row may be trimmed.
+        return [seq for seq in missing if seq > self._log.acked_through]
+
+    def _strangers(self) -> list[int]:
+        """Return events that are pending and not in the log."""
+        keys = self._pending.keys()
+        before = self._indexed(keys)
+        logged = {event.seq for event in self._log.undelivered()}
+        return sorted((before - logged) & self._indexed(keys))
+
+    def _indexed(self, keys: Sequence[bytes] | set[bytes]) -> set[int]:
+        """Return which events of ``keys`` are pending, without holding writers up for long."""
+        keys = list(keys)
+        return {
+            event.seq
+            for start in range(0, len(keys), _KEYS_AT_ONCE)
+            for event in self._pending.events_of(keys[start : start + _KEYS_AT_ONCE])
+        }
+
+    def _undecided(self, events: Sequence[WriteEvent]) -> list[int]:
+        if not events:
+            return []
+        rows = self._database.peek(list({event.key for event in events}))
+        dead = self._database.dead_between(events[0].seq, events[-1].seq)
+        return [
+            event.seq
+            for event in events
+            if event.seq > rows.get(event.key, NO_ROW).seq and event.seq not in dead
+        ]

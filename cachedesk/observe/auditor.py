@@ -1,0 +1,194 @@
+"""The auditor: a quiet thread that compares what is in Redis with the truth, a few keys a second.
+
+A copy in Redis that differs from the truth is most often a write on its way, so that alone says
+nothing. A key is divergent only if it differs twice, and nothing can have been on its way:
+
+* between the two looks every append to the log that was under way has ended (``settle``);
+* at the second look the key is held alone in the fence, so no writer and no burial is at work;
+* at both, the same copy differs from the same truth, the key's version is the same, and so is the
+  cache's generation, so nobody wrote, and Redis was trusted all the time.
+
+It evicts what is divergent: the next read repairs it from the truth. It also has an eye on the
+books, and looks for the reason when they are out (see ``accounting``).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from cachedesk.core.errors import CachedeskError, LogFull
+from cachedesk.core.events import NO_ROW, Row, fold
+from cachedesk.core.snapshot import Audit, EventKind
+from cachedesk.engine.parts import Parts
+from cachedesk.observe.accounting import Accounting
+
+_KEYS = 20
+# A value is up to 1 MiB.
+_KEYS_AT_ONCE = 5
+_MOST_BYTES = 1024 * 1024
+_MOST_EVENTS = 1_000
+_MOST_KEPT = 8
+_MOST_TOLD = 3
+_FENCE_SECONDS = 0.05
+_SHOWN_BYTES = 40
+# At most one hundredth of a core, however large the values are.
+_REST = 100
+
+
+class _Sight(NamedTuple):
+    """One look at one key: what Redis holds and what is true, and what tells that neither
+    changed: the key's version and the cache's generation."""
+
+    cached: bytes
+    truth: Row
+    version: int
+    generation: int
+
+    @property
+    def differs(self) -> bool:
+        """Whether Redis holds what it should not. (That it holds nothing is never wrong.)"""
+        return self.cached != self.truth.value
+
+
+class Auditor:
+    """Compares about 20 random keys every ``every_seconds``, while Redis is in use and the
+    database can be read."""
+
+    every_seconds = 1.0
+    mends = True
+    """Whether what diverges is evicted. Where copies are wrong on purpose, it only says so."""
+
+    def __init__(self, parts: Parts, settle: Callable[[], None]) -> None:
+        """Prepare; ``start`` begins.
+
+        Args:
+            parts: the stack.
+            settle: returns when every append that was under way has ended.
+        """
+        self.accounting = Accounting(parts)
+        self._cache = parts.cache
+        self._pending = parts.pending
+        self._database = parts.database
+        self._versions = parts.versions
+        self._fence = parts.fence
+        self._announce = parts.chronicle.say
+        self._settle = settle
+        self._checked = self._divergent = 0
+        self._keys: deque[bytes] = deque(maxlen=_MOST_KEPT)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="auditor", daemon=True)
+
+    @property
+    def audit(self) -> Audit:
+        """What was found so far; of ``keys`` the newest comes last."""
+        return Audit(self._checked, self._divergent, tuple(self._keys))
+
+    def start(self) -> None:
+        """Begin to compare."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the comparison in hand and end."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Compare some keys now, and see whether the books balance.
+
+        Raises:
+            CachedeskError: a part is down; nothing can be said.
+        """
+        self.accounting.look()
+        if not self._cache.admitted:
+            return
+        keys, seen_bytes = self._cache.sample(_KEYS), 0
+        suspects: dict[bytes, _Sight] = {}
+        while keys and seen_bytes < _MOST_BYTES:
+            some, keys = keys[:_KEYS_AT_ONCE], keys[_KEYS_AT_ONCE:]
+            sights = self._see(some)
+            self._checked += len(sights)
+            seen_bytes += sum(len(sight.cached) for sight in sights.values())
+            suspects |= {key: sight for key, sight in sights.items() if sight.differs}
+        if suspects:
+            self._judge(suspects)
+
+    def _see(self, keys: Sequence[bytes]) -> dict[bytes, _Sight]:
+        """Look at what Redis has of ``keys``; what nothing can be said of is not in the result."""
+        keys = [
+            key
+            for key in keys
+            # A copy that is ahead of a database without a log is no mistake of the cache.
+            if self._pending.count(key) <= _MOST_EVENTS and not self._pending.unlogged(key)
+        ]
+        generation = self._cache.generation
+        if generation is None:
+            return {}
+        versions = {key: self._versions.of(key) for key in keys}
+        cached = self._cache.get_many(keys)
+        # As in a repair: what is pending first, the rows second.
+        overlays = {key: self._pending.events(key) for key in keys}
+        rows = self._database.peek(keys)
+        sights: dict[bytes, _Sight] = {}
+        for key, copy in zip(keys, cached, strict=True):
+            events, row = overlays[key], rows.get(key, NO_ROW)
+            trimmed = events and row.seq == 0 and self._pending.first_seq(key) != events[0].seq
+            if copy is not None and not trimmed and self._versions.of(key) == versions[key]:
+                sights[key] = _Sight(copy, fold(row, events), versions[key], generation)
+        return sights if self._cache.generation == generation else {}
+
+    def _judge(self, suspects: dict[bytes, _Sight]) -> None:
+        with suppress(LogFull):
+            # (Full or not, whoever was appending is done.)
+            self._settle()
+        evicted = [key for key, sight in suspects.items() if self._evict_divergent(key, sight)]
+        new = [key for key in evicted if key not in self._keys]
+        self._divergent += len(evicted if self.mends else new)
+        self._keys.extend(new)
+        for key in new[:_MOST_TOLD]:
+            self._announce(EventKind.ERROR, _described(key, suspects[key], evicted=self.mends))
+        if (more := len(new) - _MOST_TOLD) > 0:
+            then = "; they were evicted" if self.mends else ""
+            self._announce(EventKind.ERROR, f"{more:,} more keys diverged{then}")
+
+    def _evict_divergent(self, key: bytes, before: _Sight) -> bool:
+        """Look once more, when nobody writes ``key``; evict it and return True if it diverges."""
+        try:
+            with self._fence.alone({key}, time.monotonic() + _FENCE_SECONDS):
+                if self._see([key]).get(key) != before:
+                    return False
+                if self.mends:
+                    self._cache.put({key: None})
+        except CachedeskError:
+            return False
+        return True
+
+    def _live(self) -> None:
+        seconds, said = self.every_seconds, ""
+        while not self._closing.wait(seconds):
+            began = time.thread_time()
+            try:
+                self.look()
+            except CachedeskError:
+                # A part is down, and others say so.
+                pass
+            except Exception as error:  # noqa: BLE001 - it must not end unsaid
+                if said != repr(error):
+                    said = repr(error)
+                    self._announce(EventKind.ERROR, f"the auditor failed: {said}")
+            seconds = max(self.every_seconds, _REST * (time.thread_time() - began))
+
+
+def _described(key: bytes, sight: _Sight, *, evicted: bool) -> str:
+    true = "absent" if sight.truth.value is None else _shown(sight.truth.value)
+    then = "; it was evicted from Redis, and the next read repairs it" if evicted else ""
+    return f"{_shown(key)} diverged: Redis held {_shown(sight.cached)}, the truth is {true}{then}"
+
+
+def _shown(data: bytes) -> str:
+    return data[:_SHOWN_BYTES].decode(errors="replace") + ("…" if len(data) > _SHOWN_BYTES else "")

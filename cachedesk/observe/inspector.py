@@ -1,0 +1,239 @@
+"""The inspector of a running stack: it asks every place about one key.
+
+It only looks on: it fills nothing, counts nothing, and a place that does not answer is unknown,
+never absent. As a repair does, it reads what is pending first and the row second; the places are
+read one after another, so a key that is being written is looked at again before its copy in Redis
+is called different.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
+from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
+from cachedesk.core.policy import glob
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.parts import Parts
+from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
+from cachedesk.observe.recent_writes import RecentWrite
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+
+_VALUE_BYTES = 4096
+_MOST_STEPS = 100
+_MOST_WRITES = 600
+_MOST_LETTERS = 20
+
+# A write is in the log or the row a moment before it is in Redis, longer under load.
+_LOOK_AGAIN_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.032)
+
+
+class _Folded(NamedTuple):
+    """A pending event, and what the key is worth after it, if that is known."""
+
+    event: WriteEvent
+    value: bytes | None
+    known: bool
+    refused: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The places as they were read once: ``events``, then ``row``, then ``cached``. ``folded``:
+    the end of the fold."""
+
+    events: tuple[WriteEvent, ...]
+    row: Row | None
+    row_obstacle: str
+    decided: bool
+    cached: bytes | None
+    cached_obstacle: str
+    folded: tuple[_Folded, ...]
+
+    @property
+    def ahead(self) -> tuple[WriteEvent, ...]:
+        """The events that are not part of the row."""
+        seq = self.row.seq if self.row is not None else 0
+        return self.events[bisect_right(self.events, seq, key=attrgetter("seq")) :]
+
+    @property
+    def base(self) -> Held:
+        return _held(self.row.value if self.row is not None else None, self.row_obstacle)
+
+    @property
+    def truth(self) -> tuple[bool, bytes | None]:
+        """Whether it is known, and what it is."""
+        if self.folded:
+            return self.folded[-1].known, self.folded[-1].value
+        return self.row is not None, self.row.value if self.row is not None else None
+
+    @property
+    def agrees(self) -> bool | None:
+        known, value = self.truth
+        return None if self.cached is None or not known else self.cached == value
+
+    @property
+    def winner(self) -> Winner:
+        if self.cached is not None:
+            return Winner.REDIS
+        if self.row is not None:
+            return Winner.OVERLAY if self.ahead else Winner.DATABASE
+        return Winner.LOG if self.decided else Winner.NOBODY
+
+
+class KeyInspector:
+    """Explains keys of one stack. Thread-safe."""
+
+    def __init__(self, parts: Parts, worker: FlushWorker) -> None:
+        self._cache = parts.cache
+        self._pending = parts.pending
+        self._database = parts.database
+        self._policies = parts.policies
+        self._journal = parts.journal
+        self._worker = worker
+        self._patterns = [(pattern, glob(pattern).match) for pattern in parts.settings.policies]
+
+    def inspect(self, key: bytes) -> KeyReport:
+        """Return the report of ``key``; nothing is raised, a place that fails says so."""
+        look, moving = self._settled(key)
+        letters = self._letters(key)
+        writes, writes_since = self._writes(key, look, letters)
+        shown = look.folded[-_MOST_STEPS:]
+        skipped = len(look.events) - len(shown)
+        ahead = look.ahead
+        ttl_known, ttl_seconds = self._ttl(key) if look.cached is not None else (True, None)
+        known, truth = look.truth
+        obstacle = look.row_obstacle
+        return KeyReport(
+            key=key,
+            at=wall_seconds(),
+            policy=self._policies.of(key).value,
+            pattern=next((pattern for pattern, matches in self._patterns if matches(key)), ""),
+            cached=_held(look.cached, look.cached_obstacle),
+            ttl_seconds=ttl_seconds,
+            ttl_known=ttl_known,
+            row=look.base,
+            row_seq=look.row.seq if look.row is not None else 0,
+            pending=len(ahead),
+            oldest_at=ahead[0].at if ahead else None,
+            skipped=skipped,
+            base=_after(look.folded[0], obstacle) if skipped else look.base,
+            steps=tuple(self._step(folded, look) for folded in shown),
+            truth=_held(truth, "" if known else obstacle),
+            winner=look.winner,
+            agrees=look.agrees,
+            moving=moving,
+            letters=letters,
+            writes=writes,
+            writes_since=writes_since,
+            unlogged=self._pending.unlogged(key),
+        )
+
+    def _settled(self, key: bytes) -> tuple[_Look, bool]:
+        """Look until Redis's copy is the truth, or stands still and is not; return also whether
+        the key moved all the while."""
+        look, moving = self._look(key), False
+        for seconds in _LOOK_AGAIN_SECONDS:
+            if look.agrees is not False:
+                return look, False
+            time.sleep(seconds)
+            before, look = look, self._look(key)
+            moving = (before.cached, before.truth) != (look.cached, look.truth)
+        return look, moving and look.agrees is False
+
+    def _look(self, key: bytes) -> _Look:
+        events, row, row_obstacle = self._pending_and_row(key)
+        decided = row is None and self._pending.decides(key, events)
+        cached, cached_obstacle = None, ""
+        try:
+            cached = self._cache.get(key)
+        except CacheError as error:
+            cached_obstacle = str(error)
+        # One more than is listed: what those before it come to.
+        folded = tuple(deque(_fold(row, events, decided=decided), maxlen=_MOST_STEPS + 1))
+        return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
+
+    def _pending_and_row(self, key: bytes) -> tuple[tuple[WriteEvent, ...], Row | None, str]:
+        while True:
+            events = self._pending.events(key)
+            try:
+                row = self._database.peek([key]).get(key, NO_ROW)
+            except DatabaseError as error:
+                return events, None, str(error)
+            # Without a row nothing tells whether they were part of one that was trimmed since.
+            if not events or row.seq or self._pending.first_seq(key) == events[0].seq:
+                return events, row, ""
+
+    def _step(self, folded: _Folded, look: _Look) -> Step:
+        event = folded.event
+        arg = event.arg
+        return Step(
+            seq=event.seq,
+            op=event.op,
+            arg=arg[:_VALUE_BYTES] if isinstance(arg, bytes) else arg,
+            at=event.at,
+            after=_after(folded, look.row_obstacle),
+            in_flight=event.seq <= self._worker.in_flight_through,
+            in_row=look.row is not None and event.seq <= look.row.seq,
+            refused=folded.refused,
+        )
+
+    def _ttl(self, key: bytes) -> tuple[bool, float | None]:
+        """Return whether Redis says when the key expires, and in how many seconds, if it does."""
+        try:
+            reply = self._cache.ask(b"PTTL", key)
+        except CacheError:
+            return False, None
+        return True, reply / 1000 if isinstance(reply, int) and reply >= 0 else None
+
+    def _letters(self, key: bytes) -> tuple[DeadLetter, ...]:
+        try:
+            return tuple(self._database.letters_of(key, _MOST_LETTERS))
+        except DatabaseError:
+            return ()
+
+    def _writes(
+        self, key: bytes, look: _Look, letters: Sequence[DeadLetter]
+    ) -> tuple[tuple[RecentWrite, ...], float]:
+        others = [
+            RecentWrite(event.seq, event.op, event.at, waiting=True)
+            for event in look.ahead[-_MOST_WRITES:]
+        ]
+        others += [
+            RecentWrite(letter.seq, Op[letter.op.upper()], letter.at, dead=True)
+            for letter in letters
+        ]
+        return self._journal.writes(key, others, _MOST_WRITES)
+
+
+def _fold(row: Row | None, events: Sequence[WriteEvent], *, decided: bool) -> Iterator[_Folded]:
+    """Fold as ``events.fold`` does, and tell each step; without the row, from the first event on
+    that sets or deletes, if the pending ones decide."""
+    seq = row.seq if row is not None else 0
+    value, known = (row.value, True) if row is not None else (None, False)
+    for event in events:
+        refused = ""
+        if event.seq > seq:
+            known = known or (decided and event.op is not Op.INCR)
+            try:
+                value = change(value, event.op, event.arg) if known else None
+            except (NotACounter, CounterOverflow) as error:
+                refused = str(error)
+        yield _Folded(event, value, known, refused)
+
+
+def _after(folded: _Folded, obstacle: str) -> Held:
+    return _held(folded.value, "" if folded.known else obstacle)
+
+
+def _held(value: bytes | None, obstacle: str) -> Held:
+    if value is None:
+        return Held(obstacle=obstacle)
+    return Held(value[:_VALUE_BYTES], len(value))

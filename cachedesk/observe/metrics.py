@@ -1,0 +1,317 @@
+"""Metrics: what happened, counted exactly, and how long it took.
+
+Counters and histograms change under one lock, so no figure is ever torn or lost between threads;
+that costs a caller about a microsecond. Latencies are kept for a moving window, for the desk, and
+in total, for a verdict. The history is a fixed ring of ticks.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
+from enum import StrEnum
+from itertools import accumulate
+
+from hdrh.histogram import HdrHistogram
+
+from cachedesk.core.snapshot import Latencies, Percentiles, PrefixRate, Reads, Tick, Writes
+from cachedesk.observe.prefix_rates import PrefixRates
+
+TICK_SECONDS = 0.5
+HISTORY_TICKS = 600
+_WINDOW_TICKS = 10
+_HALVES = 2
+_HIGHEST_MICROSECONDS = 3_600_000_000
+_HOT_KEYS = 4096
+_MOST_NEW = 1_000
+
+
+class Path(StrEnum):
+    """The paths whose latency is kept."""
+
+    HIT = "hit"
+    OVERLAY = "overlay"
+    DATABASE = "database"
+    WRITE_THROUGH = "write_through"
+    WRITE_BEHIND = "write_behind"
+    FLUSH = "flush"
+
+
+_HIT = Path.HIT
+_MISSES = frozenset((Path.OVERLAY, Path.DATABASE))
+
+
+class Distribution:
+    """Percentiles of seconds, over about the last five seconds and in total."""
+
+    def __init__(self) -> None:
+        # Three thousand counts each: those of the window's older half and of the total are made
+        # when there is something to put into them.
+        self._window: deque[HdrHistogram] = deque([_histogram()])
+        self._total: HdrHistogram | None = None
+        # A histogram is Python, and slow to add to: it is told of many at once, on the time of
+        # whoever looks rather than of a caller.
+        self._new: Counter[int] = Counter()
+
+    def record(self, seconds: float, count: int = 1) -> None:
+        """Add ``count`` measurements of ``seconds``."""
+        self._new[int(seconds * 1e6)] += count
+        if len(self._new) > _MOST_NEW:
+            self._catch_up()
+
+    def rotate(self) -> None:
+        """Begin a new half of the window; the older half passes into the total."""
+        self._catch_up()
+        oldest = self._window.pop() if len(self._window) == _HALVES else _histogram()
+        if oldest.get_total_count():
+            self._total = self._total or _histogram()
+            self._total.add(oldest)
+            oldest.reset()
+        self._window.appendleft(oldest)
+
+    def recent(self) -> Percentiles:
+        """Return the percentiles of the window."""
+        self._catch_up()
+        return _percentiles(self._window)
+
+    def total(self) -> Percentiles:
+        """Return the percentiles of everything that was recorded."""
+        self._catch_up()
+        return _percentiles(filter(None, (self._total, *self._window)))
+
+    def _catch_up(self) -> None:
+        new, self._new = self._new, Counter()
+        for microseconds, count in new.items():
+            self._window[0].record_value(min(max(1, microseconds), _HIGHEST_MICROSECONDS), count)
+
+
+class HotKeys:
+    """The most used keys, in bounded memory: when too many are counted, all counts are halved
+    and those that reach zero are forgotten (lossy counting; Manku and Motwani, VLDB 2002)."""
+
+    def __init__(self) -> None:
+        self._uses: Counter[bytes] = Counter()
+
+    def use(self, keys: Collection[bytes]) -> None:
+        """Count one use of each of ``keys``."""
+        if len(keys) == 1:
+            for key in keys:
+                self._uses[key] += 1
+        else:
+            self._uses.update(keys)
+        if len(self._uses) > _HOT_KEYS:
+            self._uses = Counter({key: uses // 2 for key, uses in self._uses.items() if uses > 1})
+
+    def top(self, most: int) -> list[tuple[bytes, int]]:
+        """Return the ``most`` used keys and how often they were used, the hottest first."""
+        return self._uses.most_common(most)
+
+
+class Metrics:
+    """All figures of one stack. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._new_hits: deque[tuple[float, Collection[bytes]]] = deque()
+        self._counts: Counter[str] = Counter()
+        self._times = {path: Distribution() for path in Path}
+        self._lag = Distribution()
+        self._hot = HotKeys()
+        self._prefixes = PrefixRates()
+        self._ticks: deque[Tick] = deque(maxlen=HISTORY_TICKS)
+        self._last: Counter[str] = Counter()
+        self._until_rotation = _WINDOW_TICKS
+
+    def took(
+        self, path: Path, seconds: float, keys: Collection[bytes] = (), count: int = 1
+    ) -> None:
+        """Count ``count`` operations on ``path``, of ``keys``, that took their caller ``seconds``
+        together."""
+        with self._lock:
+            self._counts[path] += count
+            self._times[path].record(seconds)
+            self._hot.use(keys)
+            if path is _HIT:
+                self._prefixes.hit(keys)
+            elif path in _MISSES:
+                self._prefixes.miss(keys)
+
+    def hit(self, seconds: float, keys: Collection[bytes]) -> None:
+        """Count hits of ``keys`` that took their caller ``seconds`` together. Takes no lock, as a
+        signal handler may count in the middle of this; they are added up by the next reader, at the
+        latest at the next tick."""
+        self._new_hits.append((seconds, keys))
+
+    def could_not_read(self, keys: Collection[bytes]) -> None:
+        """Count reads of ``keys`` that were unavailable."""
+        with self._lock:
+            self._counts["unavailable"] += len(keys)
+            self._prefixes.miss(keys)
+
+    def count(self, name: str, count: int = 1) -> None:
+        """Count something that has no duration: ``stale``, ``unavailable``, ``refused`` …"""
+        with self._lock:
+            self._counts[name] += count
+
+    def flushed(
+        self, seconds: float, applied: int, rows: int, lags: Iterable[tuple[float, int]]
+    ) -> None:
+        """Count one flush.
+
+        Args:
+            seconds: how long it took.
+            applied: how many events it applied.
+            rows: how many rows it wrote.
+            lags: pairs of (seconds from accepted to applied, how many events).
+        """
+        with self._lock:
+            self._counts[Path.FLUSH] += 1
+            self._counts["applied"] += applied
+            self._counts["rows"] += rows
+            self._times[Path.FLUSH].record(seconds)
+            for lag_seconds, count in lags:
+                self._lag.record(lag_seconds, count)
+
+    def tick(self, at: float, depth: int, lag_seconds: float) -> None:
+        """End an interval of the history; called every ``TICK_SECONDS``."""
+        with self._lock:
+            self._add_hits()
+            now = self._counts
+            passed = now - self._last
+            self._last = Counter(now)
+            self._ticks.append(
+                Tick(
+                    at=at,
+                    hits=passed[Path.HIT],
+                    misses=passed[Path.OVERLAY] + passed[Path.DATABASE] + passed["unavailable"],
+                    writes=passed[Path.WRITE_THROUGH] + passed[Path.WRITE_BEHIND],
+                    applied=passed["applied"] + passed[Path.WRITE_THROUGH],
+                    depth=depth,
+                    lag_seconds=lag_seconds,
+                    stale=passed["stale"],
+                    unavailable=passed["unavailable"] + passed["writes_unavailable"],
+                    overlay=passed[Path.OVERLAY],
+                    database=passed[Path.DATABASE],
+                    through=passed[Path.WRITE_THROUGH],
+                    behind=passed[Path.WRITE_BEHIND],
+                    rows=passed["rows"],
+                )
+            )
+            self._until_rotation -= 1
+            if self._until_rotation == 0:
+                self._until_rotation = _WINDOW_TICKS
+                for distribution in (*self._times.values(), self._lag):
+                    distribution.rotate()
+                self._prefixes.rotate()
+
+    def reads(self) -> Reads:
+        """Return the counts of reads."""
+        with self._lock:
+            self._add_hits()
+            counts = self._counts
+            return Reads(
+                hits=counts[Path.HIT],
+                misses=counts[Path.OVERLAY] + counts[Path.DATABASE] + counts["unavailable"],
+                overlay=counts[Path.OVERLAY],
+                database=counts[Path.DATABASE],
+                stale=counts["stale"],
+                unavailable=counts["unavailable"],
+                loads=counts["loads"],
+            )
+
+    def writes(self) -> Writes:
+        """Return the counts of writes."""
+        with self._lock:
+            return Writes(
+                through=self._counts[Path.WRITE_THROUGH],
+                behind=self._counts[Path.WRITE_BEHIND],
+                refused=self._counts["refused"],
+                unavailable=self._counts["writes_unavailable"],
+            )
+
+    def counted(self, name: str) -> int:
+        """Return one count by its name."""
+        with self._lock:
+            self._add_hits()
+            return self._counts[name]
+
+    def latencies(self, *, total: bool = False) -> Latencies:
+        """Return the latencies per path, of the window or in total."""
+        with self._lock:
+            self._add_hits()
+            times = self._times.items()
+            if total:
+                return Latencies(**{path.value: its.total() for path, its in times})
+            return Latencies(**{path.value: its.recent() for path, its in times})
+
+    def lag(self, *, total: bool = False) -> Percentiles:
+        """Return how long events took from accepted to applied, of the window or in total."""
+        with self._lock:
+            return self._lag.total() if total else self._lag.recent()
+
+    def ticks(self) -> tuple[Tick, ...]:
+        """Return the history, oldest first."""
+        with self._lock:
+            return tuple(self._ticks)
+
+    def hottest(self, most: int) -> list[tuple[bytes, int]]:
+        """Return the most used keys with their uses, the hottest first."""
+        with self._lock:
+            self._add_hits()
+            return self._hot.top(most)
+
+    def prefixes(self, most: int) -> tuple[PrefixRate, ...]:
+        """Return the hit rates by key prefix of the window: see ``PrefixRates.top``."""
+        with self._lock:
+            self._add_hits()
+            return self._prefixes.top(most)
+
+    def _add_hits(self) -> None:
+        while self._new_hits:
+            seconds, keys = self._new_hits.popleft()
+            self._counts[_HIT] += len(keys)
+            self._times[_HIT].record(seconds)
+            self._hot.use(keys)
+            self._prefixes.hit(keys)
+
+
+def runs(times: Iterable[float]) -> list[tuple[float, int]]:
+    """Return ``times`` as pairs of (time, how often in a row)."""
+    pairs: list[tuple[float, int]] = []
+    for time in times:
+        if pairs and pairs[-1][0] == time:
+            pairs[-1] = (time, pairs[-1][1] + 1)
+        else:
+            pairs.append((time, 1))
+    return pairs
+
+
+def _histogram() -> HdrHistogram:
+    return HdrHistogram(1, _HIGHEST_MICROSECONDS, 2)
+
+
+def _percentiles(histograms: Iterable[HdrHistogram]) -> Percentiles:
+    filled = [histogram for histogram in histograms if histogram.get_total_count()]
+    if not filled:
+        return Percentiles()
+    merged = filled[0]
+    if len(filled) > 1:
+        merged = _histogram()
+        for histogram in filled:
+            merged.add(histogram)
+    p50, p99 = (value / 1e6 for value in _values_at(merged, (50, 99)))
+    return Percentiles(int(merged.get_total_count()), p50, p99, merged.get_max_value() / 1e6)
+
+
+def _values_at(histogram: HdrHistogram, percents: Iterable[float]) -> list[int]:
+    """Return what ``get_value_at_percentile`` does, which adds up all counts one by one in Python,
+    for each percentile again."""
+    edges = (int(histogram.min_value), int(histogram.max_value))
+    first, last = map(histogram.get_counts_array_index, edges)
+    sums = list(accumulate(histogram.counts[first : last + 1]))
+    targets = map(histogram.get_target_count_at_percentile, percents)
+    indexes = (first + bisect_left(sums, target) for target in targets)
+    lowest = map(histogram.get_value_from_index, indexes)
+    return [histogram.get_highest_equivalent_value(value) for value in lowest]

@@ -1,0 +1,198 @@
+"""Deltas: the inner form of a recording. Most of a snapshot is as it was half a second ago: of
+600 ticks one is new. A record holds only what has changed, and now and then a whole snapshot.
+
+Records are compressed as one stream from one whole snapshot to the next, because the list of hot
+keys, the largest part, hardly differs from that of the record before.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import fields
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.recording.frames import FORMAT, Kind
+from cachedesk.recording.strict import strict
+from cachedesk.recording.upgrades import upgrade
+
+RECORDS_PER_WHOLE = 60
+
+_MOST_ITEMS = 10_000
+_MOST_BYTES = 16 * 1024 * 1024
+_RAW_DEFLATE = -zlib.MAX_WBITS
+
+T = TypeVar("T")
+
+
+class Undecodable(ValueError):
+    """A record is none that cachedesk writes. Internal: readers see ``RecordingError``."""
+
+
+class Patch(msgspec.Struct, Generic[T], array_like=True, frozen=True):
+    """How a tuple became another: without its first ``dropped`` items, and then with ``added`` in
+    the place of those from ``start`` to ``stop``."""
+
+    dropped: int
+    start: int
+    stop: int
+    added: tuple[T, ...]
+
+    def applied_to(self, before: tuple[T, ...]) -> tuple[T, ...]:
+        """Return what ``before`` became.
+
+        Raises:
+            Undecodable: it does not fit ``before``.
+        """
+        kept = len(before) - self.dropped
+        if not (self.dropped >= 0 and 0 <= self.start <= self.stop <= kept):
+            raise Undecodable("a change does not fit what was there before")
+        rest = before[self.dropped :]
+        after = (*rest[: self.start], *self.added, *rest[self.stop :])
+        if len(after) > _MOST_ITEMS:
+            raise Undecodable(f"a list has more than {_MOST_ITEMS:,} items")
+        return after
+
+
+def patch(before: tuple[T, ...], after: tuple[T, ...]) -> Patch[T]:
+    """Return how ``before`` became ``after``; short when items left the front and came at the
+    end, as in a ring, or a few neighbours changed."""
+    dropped = 0
+    if after and after[0] in before:
+        dropped = before.index(after[0])
+    rest = before[dropped:]
+    shorter = min(len(rest), len(after))
+    start = 0
+    while start < shorter and _alike(rest[start], after[start]):
+        start += 1
+    same = 0
+    while same < shorter - start and _alike(rest[-1 - same], after[-1 - same]):
+        same += 1
+    return Patch(dropped, start, len(rest) - same, after[start : len(after) - same])
+
+
+def _alike(one: object, other: object) -> bool:
+    # Mostly they are the same object, and to compare two ticks field by field takes its time.
+    return one is other or one == other
+
+
+_HINTS = get_type_hints(Snapshot)
+_NAMES = tuple(field.name for field in fields(Snapshot))
+_TUPLES = frozenset(name for name in _NAMES if get_origin(_HINTS[name]) is tuple)
+
+
+def _type_of(name: str) -> Any:
+    hint = _HINTS[name]
+    if name not in _TUPLES:
+        return strict(hint)
+    item: Any = strict(get_args(hint)[0])
+    return Patch[item]
+
+
+_Delta = msgspec.defstruct(
+    "Delta",
+    [(name, _type_of(name) | UnsetType, UNSET) for name in _NAMES],
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+)
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Delta)
+
+
+def changes(before: Snapshot | None, after: Snapshot) -> bytes:
+    """Return what must be told of ``after`` to whoever knows ``before``; all of it, if nothing."""
+    changed: dict[str, Any] = {}
+    for name in _NAMES:
+        new = getattr(after, name)
+        if name in _TUPLES:
+            old = () if before is None else getattr(before, name)
+            if before is None or old != new:
+                changed[name] = patch(old, new)
+        elif before is None or getattr(before, name) != new:
+            changed[name] = new
+    return _encoder.encode(changed)
+
+
+def changed(before: Snapshot | None, told: bytes, found: int = FORMAT) -> Snapshot:
+    """Return the snapshot that ``changes`` told of.
+
+    Args:
+        before: the snapshot before it; ``None``: ``told`` holds all of it.
+        told: the record.
+        found: its format.
+
+    Raises:
+        Undecodable: ``told`` is not what ``changes`` returned in that format.
+    """
+    try:
+        if found == FORMAT:
+            delta = _decoder.decode(told)
+        else:
+            record = upgrade(msgspec.msgpack.decode(told), found, FORMAT, whole=before is None)
+            delta = msgspec.convert(record, _Delta)
+        return Snapshot(**{name: _value(name, before, getattr(delta, name)) for name in _NAMES})
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Undecodable(str(error)) from error
+
+
+def _value(name: str, before: Snapshot | None, new: Any) -> Any:
+    if new is UNSET:
+        if before is None:
+            raise Undecodable(f"it lacks the field {name}")
+        return getattr(before, name)
+    if name in _TUPLES:
+        added = msgspec.convert(new.added, _HINTS[name], from_attributes=True)
+        change = Patch(new.dropped, new.start, new.stop, added)
+        return change.applied_to(() if before is None else getattr(before, name))
+    return msgspec.convert(new, _HINTS[name], from_attributes=True)
+
+
+class Packer:
+    """Makes records of snapshots, one after the other. Its memory does not grow."""
+
+    def __init__(self) -> None:
+        self._before: Snapshot | None = None
+        self._records = 0
+        self._stream = zlib.compressobj(wbits=_RAW_DEFLATE)
+
+    def pack(self, snapshot: Snapshot) -> tuple[Kind, bytes]:
+        """Return the next record."""
+        whole = self._records % RECORDS_PER_WHOLE == 0
+        if whole:
+            self._before = None
+            self._stream = zlib.compressobj(wbits=_RAW_DEFLATE)
+        told = changes(self._before, snapshot)
+        body = self._stream.compress(told) + self._stream.flush(zlib.Z_SYNC_FLUSH)
+        self._before, self._records = snapshot, self._records + 1
+        return Kind.WHOLE if whole else Kind.CHANGE, body
+
+
+class Unpacker:
+    """Makes snapshots of records, one after the other, beginning with a whole one."""
+
+    def __init__(self, found: int = FORMAT) -> None:
+        """Begin; the records are of the format ``found``."""
+        self._format = found
+        self._before: Snapshot | None = None
+        self._stream = zlib.decompressobj(wbits=_RAW_DEFLATE)
+
+    def unpack(self, kind: Kind, body: bytes) -> Snapshot:
+        """Return the snapshot of the next record.
+
+        Raises:
+            Undecodable: it is no record, or not the next one.
+        """
+        if kind is Kind.WHOLE:
+            self._before = None
+            self._stream = zlib.decompressobj(wbits=_RAW_DEFLATE)
+        try:
+            told = self._stream.decompress(body, _MOST_BYTES)
+        except zlib.error as error:
+            raise Undecodable(str(error)) from error
+        if self._stream.unconsumed_tail:
+            raise Undecodable(f"a record has more than {_MOST_BYTES:,} bytes")
+        self._before = changed(self._before, told, self._format)
+        return self._before

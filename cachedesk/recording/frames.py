@@ -1,0 +1,159 @@
+"""Frames: the outer form of a recording, readable after a crash at any byte.
+
+The file begins with ``MAGIC``. One frame follows the other, and none is changed once it is
+written. Big-endian, a frame is::
+
+    kind (1 byte), length (4), seconds (8), CRC-32 of the body (4), CRC-32 of all this (4), body
+
+The head has a checksum of its own: without it one wrong bit in a length would look like a file
+that was cut off there, and all that follows would be left out without a word.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from math import inf
+from pathlib import Path
+from typing import BinaryIO
+
+from cachedesk.console.new_file import reason
+from cachedesk.core.errors import CachedeskError
+from cachedesk.recording.upgrades import OLDEST
+
+FORMAT = 2
+"""The format that is written: its number moves whenever what a snapshot holds does."""
+MAGIC = b"cachedesk recording %03d\n" % FORMAT
+MOST_BODY_BYTES = 16 * 1024 * 1024
+
+_NAME = MAGIC[:20]
+_HEAD = struct.Struct(">cIdI")
+_SUM = struct.Struct(">I")
+_HEAD_BYTES = _HEAD.size + _SUM.size
+_CHUNK_BYTES = 1024 * 1024
+
+
+class RecordingError(CachedeskError):
+    """A recording cannot be made, read or played; the message says which and why."""
+
+
+class Kind(Enum):
+    """What a frame holds: the header, a whole snapshot, or what has changed since the last."""
+
+    HEADER = b"H"
+    WHOLE = b"K"
+    CHANGE = b"D"
+
+
+_KINDS = frozenset(kind.value for kind in Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a frame is: ``at_byte`` its head, ``body_at`` its body. ``seconds`` since the
+    recording began."""
+
+    kind: Kind
+    seconds: float
+    at_byte: int
+    length: int
+
+    @property
+    def body_at(self) -> int:
+        """Where the body begins."""
+        return self.at_byte + _HEAD_BYTES
+
+
+def frame_bytes(kind: Kind, seconds: float, body: bytes) -> bytes:
+    """Return a frame as it stands in the file."""
+    head = _HEAD.pack(kind.value, len(body), seconds, zlib.crc32(body))
+    return head + _SUM.pack(zlib.crc32(head)) + body
+
+
+def damaged(path: Path, at_byte: int, why: str) -> RecordingError:
+    """Return what to raise for a file that is wrong at this byte."""
+    return RecordingError(
+        f"the recording {path} is damaged at byte {at_byte:,} ({why}); take it from a copy,"
+        " or record anew"
+    )
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file that may be a recording, to read it.
+
+    Raises:
+        RecordingError: it is not there, or not a file, or may not be read.
+    """
+    try:
+        # A pipe would keep us waiting for its other end.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path} cannot be opened: {reason(error)}") from error
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise RecordingError(f"{path} is not a file")
+    return os.fdopen(number, "rb")
+
+
+def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:
+    """Yield each whole frame of ``file``, checked, from the first. What a crash cut off at the end
+    is left out.
+
+    Raises:
+        RecordingError: it is not a recording, or one of another format, or damaged.
+    """
+    size = os.fstat(file.fileno()).st_size
+    read_format(path, file)
+    at_byte = file.tell()
+    while size - at_byte >= _HEAD_BYTES:
+        head = file.read(_HEAD_BYTES)
+        if _SUM.pack(zlib.crc32(head[: _HEAD.size])) != head[_HEAD.size :]:
+            if _is_zero(file, at_byte):
+                # A power cut may leave room that was never written.
+                return
+            raise damaged(path, at_byte, "checksum")
+        kind, length, seconds, checksum = _HEAD.unpack_from(head)
+        if kind not in _KINDS or length > MOST_BODY_BYTES or not 0 <= seconds < inf:
+            raise damaged(path, at_byte, "it is no record that cachedesk writes")
+        frame = Frame(Kind(kind), seconds, at_byte, length)
+        if frame.body_at + length > size:
+            return
+        if zlib.crc32(file.read(length)) != checksum:
+            raise damaged(path, at_byte, "checksum")
+        yield frame
+        at_byte = frame.body_at + length
+
+
+def read_format(path: Path, file: BinaryIO) -> int:
+    """Return the format of the recording ``file``, read from its first line.
+
+    Raises:
+        RecordingError: it is not a recording, or of a format that is not known here.
+    """
+    file.seek(0)
+    begins = file.read(len(MAGIC))
+    if begins == MAGIC[: len(begins)]:
+        return FORMAT
+    number = begins[len(_NAME) : -1]
+    if not (begins.startswith(_NAME) and begins[-1:] == b"\n" and number.isdigit()):
+        raise RecordingError(f'{path} is not a recording; "cachedesk run --record FILE" makes one')
+    found = int(number)
+    if not OLDEST <= found <= FORMAT:
+        raise RecordingError(
+            f"{path} is a recording of format {found}, this cachedesk reads formats {OLDEST} to"
+            f" {FORMAT}; use the cachedesk that made it, or a newer one"
+        )
+    return found
+
+
+def _is_zero(file: BinaryIO, since: int) -> bool:
+    file.seek(since)
+    while chunk := file.read(_CHUNK_BYTES):
+        if chunk.strip(b"\0"):
+            return False
+    return True

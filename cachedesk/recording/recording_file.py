@@ -1,0 +1,175 @@
+"""A tape: a recording that can be read at any place."""
+
+from __future__ import annotations
+
+import os
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.recording.delta import Undecodable, Unpacker
+from cachedesk.recording.frames import (
+    Frame,
+    Kind,
+    RecordingError,
+    damaged,
+    open_file,
+    read_format,
+    scan,
+)
+from cachedesk.recording.recorder import Header
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The snapshot that was read last, from which the next one is made."""
+
+    record: int
+    snapshot: Snapshot
+
+
+class Tape:
+    """A recording, opened. Thread-safe; its records are counted from 0.
+
+    What is kept in memory is 21 bytes a record: where it is and when it was.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the recording at ``path`` and check it to its end.
+
+        Raises:
+            RecordingError: it cannot be opened, is not a recording, or is damaged.
+        """
+        self.path = path
+        self._file = open_file(path)
+        self._lock = threading.Lock()
+        self._seconds = array("d")
+        self._at_bytes = array("Q")
+        self._lengths = array("L")
+        self._wholes = array("L")
+        self._known: _Known | None = None
+        try:
+            self.format = read_format(path, self._file)
+            self._unpacker = Unpacker(self.format)
+            self.header = self._index()
+            self.at(0)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Tape:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """How many records there are, at least one."""
+        return len(self._seconds)
+
+    @property
+    def length_seconds(self) -> float:
+        """When the last record was made, in seconds since the recording began."""
+        return self._seconds[-1]
+
+    def seconds(self, record: int) -> float:
+        """Return when ``record`` was made, in seconds since the recording began."""
+        return self._seconds[record]
+
+    def record_at(self, seconds: float) -> int:
+        """Return the record that shows this second: the last one made until then."""
+        return max(0, bisect_right(self._seconds, seconds) - 1)
+
+    def at(self, record: int) -> Snapshot:
+        """Return the snapshot that was recorded as this record.
+
+        Raises:
+            RecordingError: the file was changed or closed meanwhile, or holds what it may not.
+        """
+        with self._lock:
+            known = self._known
+            first = self._whole_until(record)
+            if known is not None and first <= known.record <= record:
+                first = known.record + 1
+            for number in range(first, record + 1):
+                # Should it fail half way, the next one begins at a whole snapshot again.
+                self._known = None
+                self._known = known = _Known(number, self._unpack(number))
+            assert known is not None
+            return known.snapshot
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Yield every snapshot, from the first.
+
+        Raises:
+            RecordingError: as ``at``.
+        """
+        return (self.at(record) for record in range(len(self)))
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._file.close()
+
+    def _index(self) -> Header:
+        """Note where every record is; return the header."""
+        header: Header | None = None
+        for frame in scan(self.path, self._file):
+            if (header is None) is not (frame.kind is Kind.HEADER):
+                raise damaged(self.path, frame.at_byte, "the header is missing, or not alone")
+            if header is None:
+                header = self._header(frame)
+            else:
+                self._note(frame)
+        if header is None or not self._seconds:
+            raise RecordingError(f"{self.path} holds no snapshot: it ended before the first one")
+        return header
+
+    def _header(self, frame: Frame) -> Header:
+        try:
+            return msgspec.json.decode(self._body(frame), type=Header)
+        except msgspec.MsgspecError as error:
+            raise damaged(self.path, frame.at_byte, str(error)) from error
+
+    def _note(self, frame: Frame) -> None:
+        if self._seconds and frame.seconds <= self._seconds[-1]:
+            raise damaged(self.path, frame.at_byte, "it was made before the one before it")
+        if frame.kind is Kind.WHOLE:
+            self._wholes.append(len(self._seconds))
+        elif not self._wholes:
+            raise damaged(self.path, frame.at_byte, "it changes a snapshot that is not there")
+        self._seconds.append(frame.seconds)
+        self._at_bytes.append(frame.at_byte)
+        self._lengths.append(frame.length)
+
+    def _unpack(self, record: int) -> Snapshot:
+        kind = Kind.WHOLE if self._whole_until(record) == record else Kind.CHANGE
+        frame = Frame(kind, self._seconds[record], self._at_bytes[record], self._lengths[record])
+        try:
+            return self._unpacker.unpack(kind, self._body(frame))
+        except Undecodable as error:
+            raise damaged(self.path, frame.at_byte, str(error)) from error
+
+    def _whole_until(self, record: int) -> int:
+        """Return the nearest record that holds a whole snapshot, at or before this one."""
+        return self._wholes[bisect_right(self._wholes, record) - 1]
+
+    def _body(self, frame: Frame) -> bytes:
+        try:
+            body = os.pread(self._file.fileno(), frame.length, frame.body_at)
+        except (OSError, ValueError) as error:
+            raise RecordingError(f"{self.path} cannot be read on: {error}") from error
+        if len(body) < frame.length:
+            raise RecordingError(f"{self.path} cannot be read on: it was cut off meanwhile")
+        return body

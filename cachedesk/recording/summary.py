@@ -1,0 +1,43 @@
+"""What a recording holds, in one object, without a screen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from cachedesk.core.snapshot import Event, EventKind, Mark
+from cachedesk.recording.recorder import shown
+from cachedesk.recording.recording_file import Tape
+
+
+def summary(tape: Tape) -> dict[str, object]:
+    """Return the object that ``replay --json`` prints. Reads the tape once, from end to end.
+
+    Raises:
+        RecordingError: a record holds what it may not.
+    """
+    faults: dict[tuple[str, float], Mark] = {}
+    events: dict[tuple[float, EventKind, str], Event] = {}
+    for snapshot in tape.snapshots():
+        # The rings forget what is old; a mark is seen again when it has ended.
+        faults |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
+        events |= {_identity(event): event for event in snapshot.events}
+    first, last = tape.at(0), tape.at(len(tape) - 1)
+    return {
+        "recording": shown(tape.path),
+        "cachedesk": tape.header.cachedesk,
+        "started_at": tape.header.started_at,
+        "records": len(tape),
+        "seconds": round(tape.length_seconds, 3),
+        "workload": last.workload or first.workload,
+        "books": asdict(last.books) | {"balanced": last.books.balanced},
+        "reads": asdict(last.reads),
+        "writes": asdict(last.writes),
+        "faults": [asdict(mark) for mark in faults.values()],
+        "events": [asdict(event) for event in events.values()],
+    }
+
+
+def _identity(event: Event) -> tuple[float, EventKind, str]:
+    """What repeats itself is one event, seen again with a higher count."""
+    first_at = event.at if event.first_at is None else event.first_at
+    return first_at, event.kind, event.topic or event.text

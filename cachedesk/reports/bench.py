@@ -1,0 +1,46 @@
+"""The paper of a bench."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cachedesk.lab.bench.bench import Bench
+from cachedesk.lab.bench.machine import in_a_line, warning
+from cachedesk.lab.bench.table import as_json, cells, notes
+from cachedesk.reports.document import Finding, Listing, Origin, Paper, Prose, Section, Table, Tone
+
+
+def bench_paper(found: Bench, machine: Mapping[str, str], origin: Origin) -> Paper:
+    """Return the paper of ``found``."""
+    titles, rows = cells(found.rows)
+    missed = frozenset(place for place, row in enumerate(found.rows) if row.reached is False)
+    sections = (
+        Section(
+            "Ours beside the bare engines, and beside the peers",
+            (Table(titles, tuple(rows), alarming=missed), Listing(tuple(notes(found)))),
+        ),
+        Section(
+            "What the limit of each work is",
+            (
+                Table(
+                    ("work", "limit"),
+                    tuple((row.work.title, row.work.limit) for row in found.rows),
+                    words=frozenset({0, 1}),
+                ),
+            ),
+        ),
+        Section("The machine", (Prose(in_a_line(machine)), *_doubt(machine))),
+    )
+    reached = sum(row.reached is True for row in found.rows)
+    finding = Finding(
+        Tone.OPEN if missed else Tone.KEPT,
+        f"{reached} of {len(found.rows)} aims reached",
+        ("An aim is a speed, as a share of what the bare engines can do.",),
+    )
+    data = {"bench": as_json(found, machine)}
+    return Paper("bench", "bench", finding, sections, origin, data)
+
+
+def _doubt(machine: Mapping[str, str]) -> tuple[Prose, ...]:
+    said = warning(machine)
+    return (Prose(said),) if said else ()

@@ -1,0 +1,93 @@
+"""The report's file: its form is known by its ending, and nothing is overwritten.
+
+Whether it can be written is asked before a run begins: nobody wants to learn it an hour later.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from cachedesk.console.new_file import reason, why_not_beside, why_not_here
+from cachedesk.core.errors import CachedeskError
+from cachedesk.reports.document import Paper
+from cachedesk.reports.html import as_html
+from cachedesk.reports.markdown import as_markdown
+
+
+class ReportError(CachedeskError):
+    """A report cannot be written; the message says where and why."""
+
+
+def as_json(paper: Paper) -> str:
+    """Return the facts of ``paper`` as one JSON object."""
+    origin, finding = paper.origin, paper.finding
+    facts = {
+        "report": paper.kind,
+        "title": paper.title,
+        "verdict": {"word": finding.word, "tone": finding.tone, "sentences": finding.sentences},
+        **paper.data,
+        "made_at": round(origin.made_at, 3),
+        "command": origin.command,
+        "seed": origin.seed,
+        "versions": origin.versions,
+    }
+    return msgspec.json.format(msgspec.json.encode(facts, enc_hook=str)).decode() + "\n"
+
+
+_FORMS: Mapping[str, Callable[[Paper], str]] = {
+    ".html": as_html,
+    ".md": as_markdown,
+    ".json": as_json,
+}
+
+
+def check_report(path: Path) -> None:
+    """See that a report may be written to ``path``; nothing is changed.
+
+    Raises:
+        ReportError: its ending names no form, there is something already, or nothing can be
+            made there.
+    """
+    _form(path)
+    if complaint := why_not_here(path, "report"):
+        raise ReportError(complaint)
+
+
+def check_outside(path: Path, data: Path) -> None:
+    """See that ``path`` is not in the data directory.
+
+    Raises:
+        ReportError: it is.
+    """
+    if complaint := why_not_beside(path, data, "report"):
+        raise ReportError(complaint)
+
+
+def publish(path: Path, paper: Paper) -> None:
+    """Write ``paper`` to the new file ``path``, in the form that its ending names.
+
+    Raises:
+        ReportError: as ``check_report``; or it cannot be written, then nothing of it is left.
+    """
+    content = _form(path)(paper).encode(errors="backslashreplace")
+    check_report(path)
+    is_new = not path.exists()
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        if is_new:
+            path.unlink(missing_ok=True)
+        raise ReportError(f"{path} cannot be written: {reason(error)}") from error
+
+
+def _form(path: Path) -> Callable[[Paper], str]:
+    ending = path.suffix.lower()
+    if ending not in _FORMS:
+        near = difflib.get_close_matches(ending, _FORMS, n=1)
+        hint = f"; did you mean {path.stem}{near[0]}?" if near else ""
+        raise ReportError(f"{path}: a report ends in {', '.join(_FORMS)}{hint}")
+    return _FORMS[ending]

@@ -1,0 +1,76 @@
+"""Where a report comes from: the versions of whatever took part, and the command to do it again."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import sqlite3
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+
+from cachedesk import __version__
+from cachedesk.reports.document import Origin
+from cachedesk.stores.redis.server_process import executable
+
+_FILES = ("--report", "--record")
+_REDIS = re.compile(r"v=(\S+)")
+_ASK_SECONDS = 5.0
+
+
+def origin(arguments: Sequence[str], seed: int | None) -> Origin:
+    """Return the origin of what was done by the command with these ``arguments``."""
+    return Origin(
+        made_at=time.time(),
+        command=repeated(arguments, seed, os.environ),
+        versions=versions(),
+        seed=seed,
+    )
+
+
+def repeated(arguments: Sequence[str], seed: int | None, environment: Mapping[str, str]) -> str:
+    """Return the command that does it again: without the files that it made, which it would not
+    overwrite, and with its seed, should a later version begin with another."""
+    kept: list[str] = []
+    is_file = False
+    for argument in arguments:
+        if not is_file and argument not in _FILES and not argument.startswith(_WITH_FILE):
+            kept.append(argument)
+        is_file = not is_file and argument in _FILES
+    if seed is not None and not any(each.split("=")[0] == "--seed" for each in kept):
+        kept += ["--seed", str(seed)]
+    armed = environment.get("CACHEDESK_FAILPOINTS", "")
+    before = f"CACHEDESK_FAILPOINTS={shlex.quote(armed)} " if armed else ""
+    return before + shlex.join(["cachedesk", *kept])
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of cachedesk, of what it stands on, and of the machine's system."""
+    return {
+        "cachedesk": __version__,
+        "Python": platform.python_version(),
+        "Redis": _redis_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "platform": f"{platform.platform()}, {os.cpu_count() or 1} CPUs",
+    }
+
+
+def _redis_version() -> str:
+    try:
+        said = subprocess.run(
+            [executable(), "--version"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=_ASK_SECONDS,
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    found = _REDIS.search(said)
+    return found[1] if found else "unknown"
+
+
+_WITH_FILE = tuple(f"{option}=" for option in _FILES)

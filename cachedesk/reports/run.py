@@ -1,0 +1,245 @@
+"""The paper of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import asdict
+
+import msgspec
+
+from cachedesk.core.snapshot import EventKind, Latencies, Percentiles
+from cachedesk.lab.load.tally import Tally
+from cachedesk.lab.run.evidence import Evidence
+from cachedesk.lab.run.report import Report
+from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.telling import sentences
+from cachedesk.observe.metrics import Path as Way
+from cachedesk.reports.books import MOST_ROWS, books
+from cachedesk.reports.document import (
+    Block,
+    Finding,
+    Listing,
+    Origin,
+    Paper,
+    Prose,
+    Section,
+    Table,
+    Tone,
+)
+from cachedesk.reports.settings import settings_table
+from cachedesk.reports.timeline_section import as_json, course
+from cachedesk.reports.words import NOTHING, count_of, number, percent, size, span, visible
+
+_WAYS = {
+    Way.HIT: "read: hit in Redis",
+    Way.DATABASE: "read: miss, from the row",
+    Way.OVERLAY: "read: miss, row with pending events folded in",
+    Way.WRITE_THROUGH: "write-through",
+    Way.WRITE_BEHIND: "write-behind",
+    Way.FLUSH: "flush of one batch",
+}
+_KINDS = {
+    EventKind.FAULT: "fault",
+    EventKind.HEALED: "healed",
+    EventKind.RECOVERY: "recovery",
+    EventKind.ERROR: "error",
+}
+
+
+def run_paper(report: Report, origin: Origin) -> Paper:
+    """Return the paper of ``report``."""
+    evidence = report.evidence
+    data: dict[str, object] = {"run": report.as_json()}
+    sections = [Section("The books", tuple(books(report.verdict)))]
+    if evidence is not None:
+        charts = course(
+            evidence.timeline,
+            report.seconds,
+            depth_max=report.tally.depth_max,
+            lag_max=report.lag.max if report.complete else 0.0,
+        )
+        without = "It was too short for charts: they need three ticks of the sampler."
+        sections.append(Section("The course of it", charts or (Prose(without),)))
+        data["settings"] = msgspec.to_builtins(evidence.settings)
+        data["was_new"] = evidence.was_new
+        data["timeline"] = as_json(evidence.timeline)
+        data["events"] = [asdict(event) for event in evidence.events]
+    if told := tuple(_faults(report)):
+        sections.append(Section("Faults, and what they caused", told))
+    if report.trace is not None:
+        sections.append(Section("The trace", tuple(trace_blocks(report.trace, report.pauses))))
+    sections.append(Section("Reads and writes", tuple(_operations(report))))
+    if evidence is not None:
+        sections.append(Section("How long a caller waited", (latencies(evidence.latencies),)))
+        sections.append(Section("Settings", tuple(_settings(evidence))))
+    return Paper("run", report.title, finding(report), tuple(sections), origin, data)
+
+
+def finding(report: Report) -> Finding:
+    """Return the verdict on a run in a word, and the sentences that ``run`` prints."""
+    verdict = report.verdict
+    word, tone = ("Sound", Tone.KEPT) if report.sound else ("Incomplete", Tone.OPEN)
+    if not verdict.judged:
+        word, tone = "Not judged", Tone.OPEN
+    elif not verdict.sound:
+        word, tone = "Broken", Tone.BROKEN
+    said = [visible(line).strip() for line in report.judgement()]
+    # What the word says already is not said again; what is broken is said before the rest.
+    said.sort(key=lambda sentence: not sentence.startswith("Broken:"))
+    return Finding(tone, word, tuple(_without(sentence) for sentence in said))
+
+
+def latencies(found: Latencies) -> Table:
+    """Return how long each path took, over all of a run."""
+    rows = [
+        (
+            words,
+            number(times.count),
+            *(span(each) if times.count else NOTHING for each in (times.p50, times.p99, times.max)),
+        )
+        for way, words in _WAYS.items()
+        for times in (_times(found, way),)
+    ]
+    return Table(("path", "count", "p50", "p99", "longest"), tuple(rows))
+
+
+def _times(found: Latencies, way: Way) -> Percentiles:
+    times: Percentiles = getattr(found, way)
+    return times
+
+
+def trace_blocks(trace: Count, pauses: int = 0) -> Iterator[Block]:
+    """Yield what was read of a trace."""
+    yield Prose(f"{number(trace.lines)} lines of the format {trace.format} were read.")
+    if told := tuple(sentences(trace, pauses)):
+        yield Listing(told)
+    if trace.bad:
+        lines = (f"line {number}: {visible(what)}" for number, what in trace.examples)
+        yield Prose("The first malformed lines:")
+        yield Listing(tuple(lines))
+    if trace.skipped:
+        yield Prose("What was left out:")
+        most = trace.skipped.most_common(MOST_ROWS)
+        rows = tuple((visible(name), number(count)) for name, count in most)
+        yield Table(("command", "times"), rows)
+
+
+def _operations(report: Report) -> Iterator[Block]:
+    tally, verdict, evidence = report.tally, report.verdict, report.evidence
+    answered = tally.hits + tally.overlay + tally.database
+    rate = tally.done / report.seconds if report.seconds else 0.0
+    drained = NOTHING if report.drain_seconds is None else span(report.drain_seconds)
+    rows = [
+        ("operations", number(tally.done), f"in {span(report.seconds)}, {number(rate)} a second"),
+        ("drain", drained, "until nothing was pending"),
+        ("reads", number(tally.gets), f"{percent(tally.hits, answered)} of them hits"),
+        *_read_rows(tally),
+        ("writes acknowledged", number(verdict.accepted), _kinds(tally)),
+        *_write_rows(tally),
+        ("queue depth at most", number(tally.depth_max), "events that waited in the log"),
+        (
+            "lag",
+            span(report.lag.p50),
+            f"p50; p99 {span(report.lag.p99)}, longest {span(report.lag.max)}:"
+            " from accepted to applied",
+        ),
+    ]
+    if evidence is not None:
+        rows += _stack_rows(evidence)
+    yield Table(("", "", ""), tuple(rows), words=frozenset({0, 2}))
+
+
+def _read_rows(tally: Tally) -> Iterator[tuple[str, str, str]]:
+    yield "hits", number(tally.hits), "answered by Redis"
+    yield "misses", number(tally.database), "answered by the row"
+    yield "misses, overlay", number(tally.overlay), "the row with pending events folded in"
+    yield "stale reads", number(tally.stale), "older than an acknowledged write"
+    yield "unavailable reads", number(tally.unavailable_reads), "refused rather than guessed"
+
+
+def _write_rows(tally: Tally) -> Iterator[tuple[str, str, str]]:
+    for count, name, what in (
+        (tally.skipped, "writes refused", "the key's value could not take them"),
+        (tally.unavailable_writes, "writes unavailable", "they changed nothing"),
+        (tally.unknown_writes, "writes of unknown outcome", "they were not acknowledged"),
+        (tally.retries, "retries", "of writes that had to be made"),
+        (tally.shed, "operations left out", "their client still waited for the database"),
+    ):
+        if count:
+            yield name, number(count), what
+
+
+def _stack_rows(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    redis = evidence.redis
+    if evidence.behind:
+        saved = percent(max(0, evidence.behind - evidence.rows), evidence.behind)
+        yield (
+            "row writes of the worker",
+            number(evidence.rows),
+            f"for {number(evidence.behind)} write-behind events, in"
+            f" {count_of(evidence.batches, 'transaction')}: coalescing saved {saved}",
+        )
+    yield (
+        "Redis",
+        count_of(redis.keys, "key") if redis.known else NOTHING,
+        f"{size(redis.memory_bytes) if redis.known else NOTHING} of {size(redis.maxmemory_bytes)}"
+        " used when the load ended,"
+        f" {number(redis.evicted)} evicted, {count_of(redis.restarts, 'restart')}",
+    )
+
+
+def _kinds(tally: Tally) -> str:
+    return f"{tally.sets:,} set, {tally.incrs:,} incr, {tally.deletes:,} delete"
+
+
+def _faults(report: Report) -> Iterator[Block]:
+    if report.faults:
+        rows = tuple(
+            (
+                visible(fault.name),
+                visible(fault.when),
+                "never" if fault.seconds is None else span(fault.seconds),
+                visible(fault.said)
+                + (f"; healed after {span(lasted)}" if lasted is not None else ""),
+            )
+            for fault in report.faults
+            for lasted in (fault.lasted_seconds,)
+        )
+        columns = ("fault", "planned", "struck", "what was done")
+        yield Table(columns, rows, frozenset(range(len(columns))))
+    if report.evidence is not None and (
+        told := happenings(report.evidence, {fault.said for fault in report.faults})
+    ):
+        yield told
+
+
+def happenings(evidence: Evidence, known: Container[str] = ()) -> Table | None:
+    """Return the rare facts of a run but those that are ``known``, in seconds from its beginning;
+    ``None`` when there are none."""
+    began_at = evidence.timeline.began_at
+    rows = tuple(
+        (span(max(0.0, event.at - began_at)), _KINDS[event.kind], visible(event.told))
+        for event in evidence.events
+        if event.kind in _KINDS and event.text not in known
+    )
+    return Table(("at", "", "what happened"), rows, frozenset(range(3))) if rows else None
+
+
+def _settings(evidence: Evidence) -> Iterator[Block]:
+    yield Prose(
+        "The data directory was new."
+        if evidence.was_new
+        else "The data directory had been used before: what it held was taken as given."
+    )
+    yield settings_table(evidence.settings)
+    paths = evidence.settings.policies.items()
+    said = [f"{visible(pattern)} is written by {path}" for pattern, path in paths]
+    yield Listing((*said, "what no pattern names is written by write-through"))
+
+
+def _without(sentence: str) -> str:
+    for word in ("Sound: ", "Broken: ", "Not judged: "):
+        if sentence.startswith(word):
+            rest = sentence[len(word) :]
+            return rest[:1].upper() + rest[1:]
+    return sentence

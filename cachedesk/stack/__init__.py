@@ -1,0 +1,1 @@
+"""One running stack: the composition of stores, engine, observation and faults."""

@@ -1,0 +1,56 @@
+"""The ticker: what a stack does every half second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import CachedeskError
+from cachedesk.engine.parts import Parts
+from cachedesk.observe.metrics import TICK_SECONDS
+from cachedesk.stores.files.open_files import FilesAlarm
+
+
+class Ticker:
+    """Ends an interval of the history every half second, has what failed tried again and the files
+    looked at, and has faults healed whose time is up."""
+
+    def __init__(
+        self, parts: Parts, mend: Callable[[], None], tend_faults: Callable[[], None]
+    ) -> None:
+        self._mend = mend
+        self._tend_faults = tend_faults
+        self._alarm = FilesAlarm((parts.database.files, parts.log.files), parts.chronicle.say)
+        self._log = parts.log
+        self._pending = parts.pending
+        self._backlog = parts.backlog
+        self._metrics = parts.metrics
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End."""
+        self._closing.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        due = time.monotonic() + TICK_SECONDS
+        while not self._closing.wait(max(0.0, due - time.monotonic())):
+            # By the clock: intervals that each begin when the work of the one before is done are
+            # longer than they say. What was missed altogether is not made up for.
+            due = max(due, time.monotonic() - TICK_SECONDS) + TICK_SECONDS
+            # What a write-through absorbed waits for its ack, and lags behind nothing.
+            lag_seconds = self._log.oldest_seconds if self._pending.depth else 0.0
+            self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)
+            if self._log.failed:
+                with suppress(CachedeskError):
+                    self._mend()
+            self._alarm.look()
+            self._tend_faults()

@@ -1,0 +1,1 @@
+"""The engines under the cache layer, one package each. No store knows another."""

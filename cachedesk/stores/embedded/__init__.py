@@ -1,0 +1,1 @@
+"""The three embedded stores together in one data directory."""

@@ -1,0 +1,130 @@
+"""Recovering a data directory whose write-behind log was lost while its database is whole.
+
+It is refused when it is opened, and no open does this by itself: whether events that were only in
+the log may be given up is for its owner to say. What is left of the log is moved aside, never
+deleted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from cachedesk.core.errors import Damaged, DataDirectoryError, OtherVersion
+from cachedesk.stores.embedded.preflight import (
+    LogFacts,
+    check_acked,
+    check_directory,
+    database_numbers,
+    log_facts,
+)
+from cachedesk.stores.files.data_directory import DataDirectory
+from cachedesk.stores.files.watermarks import WatermarkRecord, make_witness, read_watermarks
+
+_SEQS = (
+    "SELECT max(seq) FROM rows",
+    "SELECT max(seq) FROM dead",
+    "SELECT max(number) FROM meta WHERE name IN ('newest_seq', 'log_seq')",
+)
+
+
+def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
+    """Make a directory usable again whose log, or the witness beside it, was lost or is damaged.
+
+    Args:
+        directory: locked, and not open.
+        accept_loss: go on although events that were only in the log are lost.
+
+    Returns:
+        A sentence that says what was done, and what is lost.
+
+    Raises:
+        Damaged: the database is not whole; nothing was changed.
+        DataDirectoryError: events would be lost and that was not accepted; nothing was changed.
+    """
+    try:
+        check_directory(directory)
+    except OtherVersion:
+        raise
+    except Damaged:
+        pass
+    else:
+        return "nothing is wrong with the data directory; nothing was changed"
+    numbers = database_numbers(directory)
+    said = _witness(directory)
+    known = numbers["log_epoch"]
+    if said is not None and known in (0, said.epoch) and numbers["newest_seq"] < said.row_seq:
+        raise Damaged(
+            f"the database {directory.database} has lost writes up to {said.row_seq} (it ends at"
+            f" {numbers['newest_seq']}); restore the whole data directory from one backup"
+        )
+    found = _log(directory, known)
+    if found is not None:
+        check_acked(found, numbers, directory)
+    if said is None and found is not None and known:
+        newest = max(found.newest_seq, numbers["log_seq"])
+        (directory.log / "witness").unlink(missing_ok=True)
+        make_witness(
+            directory.log / "witness",
+            WatermarkRecord(
+                known,
+                newest,
+                numbers["newest_seq"],
+                True,
+                found.acked_seq,
+                numbers.get("openings", 0),
+            ),
+        )
+        check_directory(directory)
+        return "the witness of the log was made anew; nothing is known to be lost"
+    lost = _lost(numbers, said if said is not None and known in (0, said.epoch) else None)
+    if lost and not accept_loss:
+        raise DataDirectoryError(
+            f"{lost}; restore a backup, or give them up: cachedesk recover --accept-loss"
+        )
+    aside = _start_anew(directory, said.log_seq if said else 0)
+    return f"a new log is begun, and the old one kept as {aside}; {lost or 'nothing is lost'}"
+
+
+def _witness(directory: DataDirectory) -> WatermarkRecord | None:
+    with suppress(Damaged, OSError):
+        return read_watermarks(directory.log / "witness")
+    return None
+
+
+def _log(directory: DataDirectory, epoch: int) -> LogFacts | None:
+    path = directory.log / "log.db"
+    try:
+        return log_facts(path, epoch) if path.stat().st_size else None
+    except OtherVersion:
+        raise
+    except (DataDirectoryError, OSError):
+        return None
+
+
+def _lost(numbers: dict[str, int], said: WatermarkRecord | None) -> str:
+    if said is None:
+        return "events that were only in the log are lost, and how many is not known"
+    if said.log_seq > numbers["log_seq"]:
+        return (
+            f"events {numbers['log_seq'] + 1} to {said.log_seq} are lost, unless a later write of"
+            " their key has absorbed them"
+        )
+    return ""
+
+
+def _start_anew(directory: DataDirectory, newest: int) -> Path:
+    """In this order: after a kill in between, it is refused still and can be done again."""
+    with closing(sqlite3.connect(directory.database)) as connection, connection:
+        seqs = [connection.execute(statement).fetchone()[0] or 0 for statement in _SEQS]
+        # No new write may have the seq of one that is part of a row or a dead letter.
+        connection.execute("UPDATE meta SET number=? WHERE name='log_seq'", (max(newest, *seqs),))
+        # As in a new database: the new log has been opened with it no time yet.
+        connection.execute("UPDATE meta SET number=0 WHERE name IN ('log_epoch', 'openings')")
+    places = (directory.path / f"log.lost-{number}" for number in itertools.count(1))
+    aside = next(place for place in places if not place.exists())
+    if directory.log.exists():
+        directory.log.rename(aside)
+    return aside

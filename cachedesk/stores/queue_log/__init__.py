@@ -1,0 +1,1 @@
+"""The write-behind log: a durable queue of persist-queue."""

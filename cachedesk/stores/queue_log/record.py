@@ -1,0 +1,86 @@
+"""Records: how a group of events is written into the log.
+
+A record is one item of the queue, so it is durable as a whole or not at all: four bytes of
+CRC-32 over the rest, then msgpack ``[version, epoch, events]``. No pickle: reading a file must
+never run code from it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from cachedesk.core.errors import Damaged, OtherVersion
+from cachedesk.core.events import Op, WriteEvent
+
+VERSION = 1
+
+_ARGUMENTS = {Op.SET: bytes, Op.INCR: int, Op.DELETE: type(None)}
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """The events of one durable append. ``epoch`` is the log's: it changes with the file."""
+
+    version: int
+    epoch: int
+    events: list[WriteEvent]
+
+
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def encode(epoch: int, events: Sequence[WriteEvent]) -> bytes:
+    """Return the record of ``events`` as bytes."""
+    body = _encoder.encode((VERSION, epoch, events))
+    return zlib.crc32(body).to_bytes(4, "big") + body
+
+
+def decode(data: bytes) -> Record:
+    """Return the record in ``data``.
+
+    Raises:
+        Damaged: the checksum or the form is wrong.
+        OtherVersion: a newer cachedesk wrote it.
+    """
+    if not isinstance(data, bytes):
+        raise Damaged("it is no record")
+    body = data[4:]
+    if len(data) < 5 or zlib.crc32(body).to_bytes(4, "big") != data[:4]:
+        raise Damaged("checksum")
+    try:
+        record = _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        _check_version(body)
+        raise Damaged(str(error)) from error
+    _check_version(body)
+    if not record.events:
+        raise Damaged("it holds no events")
+    before = 0
+    for event in record.events:
+        # msgpack knows the types and the bounds, but not which operation has which argument.
+        if (
+            type(event.arg) is not _ARGUMENTS[event.op]
+            or event.seq <= before
+            or not isfinite(event.at)
+        ):
+            raise Damaged(f"its event {event.seq} is none that cachedesk writes")
+        before = event.seq
+    return record
+
+
+def _check_version(body: bytes) -> None:
+    """Look at the version alone: of a later one, all the rest may have another form."""
+    try:
+        version, *_ = msgspec.msgpack.decode(body, type=list[Any])
+    except (msgspec.MsgspecError, ValueError):
+        return
+    if isinstance(version, int) and version > VERSION:
+        raise OtherVersion(f"format {version}, this cachedesk reads {VERSION}")
+    if version != VERSION:
+        raise Damaged(f"format {version}, this cachedesk reads {VERSION}")

@@ -1,0 +1,69 @@
+"""Admission: what is done to a Redis that is not the one we knew, before it is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from cachedesk.core.errors import DatabaseError
+from cachedesk.core.wording import count_of
+from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.verification import Progress, Truths, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What ``RedisCache.admit`` did: whether it emptied the cache, how many keys it dropped, and
+    how many it kept of a snapshot after comparing each with the truth (``None``: there was none).
+    ``trusted``: what an unknown server holds was believed as it is."""
+
+    emptied: bool = False
+    dropped: int = 0
+    verified: int | None = None
+    trusted: bool = False
+
+    def __str__(self) -> str:
+        if self.trusted:
+            return f"what it holds is believed, {self._dropped}"
+        if self.verified is not None:
+            agree = "key agrees" if self.verified == 1 else "keys agree"
+            return f"{self.verified:,} {agree} with the truth, {self._dropped}"
+        return "empty" if self.emptied else self._dropped
+
+    @property
+    def _dropped(self) -> str:
+        return f"{count_of(self.dropped, 'key')} dropped"
+
+
+def ignore(share: float) -> None:
+    """Nobody watches."""
+
+
+def clear(wire: RedisConnection, truths: Truths | None, progress: Progress) -> Admission:
+    """Make sure that a server we do not know holds nothing old."""
+    if truths is not None:
+        try:
+            kept, dropped = verify(wire, truths, progress)
+        except DatabaseError:
+            # What cannot be compared is not believed.
+            pass
+        else:
+            return Admission(dropped=dropped, verified=kept)
+    wire.call(b"FLUSHALL", b"ASYNC")
+    return Admission(emptied=True)
+
+
+def is_loading(wire: RedisConnection) -> bool:
+    """Return whether the server still reads its snapshot."""
+    return fields(wire.call(b"INFO", b"persistence")).get(b"loading") == b"1"
+
+
+def fields(reply: object) -> dict[bytes, bytes]:
+    """Return the fields of what ``INFO`` replies."""
+    lines = cast("bytes", reply).split(b"\r\n")
+    return dict(line.split(b":", 1) for line in lines if b":" in line)
+
+
+def run_id_of(wire: RedisConnection) -> bytes:
+    """Return what tells the server at ``wire`` from any other; errors as for a command."""
+    return fields(wire.call(b"INFO", b"server"))[b"run_id"]

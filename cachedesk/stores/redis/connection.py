@@ -1,0 +1,151 @@
+"""One connection to Redis: bytes out, replies in, no retries.
+
+A general client retries on its own, and a retried INCR counts twice; here every failure reaches
+the caller, who alone knows what it means. The protocol itself is hiredis's work.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterable, Sequence
+
+import hiredis
+
+from cachedesk.core.errors import CacheError
+from cachedesk.core.wording import span
+
+Reply = bytes | int | list[object] | None
+Command = Sequence[bytes | int]
+
+_CHUNK_BYTES = 65536
+_CREDENTIALS = struct.Struct("3i")
+
+
+class RedisReplyError(CacheError):
+    """Redis answered with an error: the command certainly did not happen."""
+
+
+class RedisConnection:
+    """A connected unix socket. Not thread-safe; after an exception other than
+    ``RedisReplyError`` the outcome of what was sent is unknown and the wire must be closed."""
+
+    __slots__ = ("_reader", "_socket", "_timeout_seconds", "generation")
+
+    def __init__(
+        self,
+        path: str,
+        timeout_seconds: float,
+        generation: int = 0,
+        server_pid: int | None = None,
+    ) -> None:
+        """Connect to the server at ``path``.
+
+        Args:
+            path: the unix socket.
+            timeout_seconds: how long each wait for the server may take.
+            generation: a number of the owner's, to tell old connections from new ones.
+            server_pid: the process that must listen there; ``None``: any of this user.
+
+        Raises:
+            CacheError: nothing listens there, or another program does.
+        """
+        self.generation = generation
+        self._timeout_seconds = timeout_seconds
+        self._reader = hiredis.Reader()
+        try:
+            # Without a free descriptor there is not even a socket.
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:
+            raise CacheError(f"cannot connect to Redis: {error}") from error
+        try:
+            self._socket.settimeout(timeout_seconds)
+            self._socket.connect(path)
+            _check_server(self._socket, server_pid)
+        except OSError as error:
+            self._socket.close()
+            raise CacheError(f"cannot connect to Redis: {error}") from error
+        except CacheError:
+            self._socket.close()
+            raise
+
+    def call(self, *command: bytes | int) -> Reply:
+        """Send one command and return its reply.
+
+        Raises:
+            RedisReplyError: Redis refused the command.
+            CacheError: the connection failed or timed out; the outcome is unknown.
+        """
+        self._send(hiredis.pack_command(command))
+        return self._checked(self._receive())
+
+    def pipeline(self, commands: Iterable[Command]) -> list[Reply | RedisReplyError]:
+        """Send all ``commands`` at once and return their replies in order, errors among them.
+
+        Raises:
+            CacheError: the connection failed or timed out; the outcome is unknown.
+        """
+        packed = [hiredis.pack_command(tuple(command)) for command in commands]
+        self._send(b"".join(packed))
+        replies: list[Reply | RedisReplyError] = []
+        for _ in packed:
+            reply = self._receive()
+            if isinstance(reply, hiredis.HiredisError):
+                replies.append(RedisReplyError(str(reply)))
+            else:
+                replies.append(reply)  # type: ignore[arg-type]
+        return replies
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def let_go(self) -> None:
+        """Close the descriptor and nothing else: the connection is another process's."""
+        os.close(self._socket.detach())
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise self._failed(error, "did not take a command") from error
+
+    def _receive(self) -> object:
+        while (reply := self._parsed()) is False:
+            try:
+                data = self._socket.recv(_CHUNK_BYTES)
+            except OSError as error:
+                raise self._failed(error, "did not answer") from error
+            if not data:
+                raise CacheError("Redis closed the connection")
+            self._reader.feed(data)
+        return reply
+
+    def _failed(self, error: OSError, what: str) -> CacheError:
+        if isinstance(error, TimeoutError):
+            return CacheError(f"Redis {what} within {span(self._timeout_seconds)}")
+        return CacheError(f"Redis {what}: {error}")
+
+    def _parsed(self) -> object:
+        try:
+            return self._reader.gets()
+        except hiredis.ProtocolError as error:
+            raise CacheError(f"Redis answered what is no reply: {error}") from error
+
+    @staticmethod
+    def _checked(reply: object) -> Reply:
+        if isinstance(reply, hiredis.HiredisError):
+            raise RedisReplyError(str(reply))
+        return reply  # type: ignore[return-value]
+
+
+def _check_server(connected: socket.socket, server_pid: int | None) -> None:
+    """See that our server listens, where the kernel can tell: whoever may make files in the folder
+    of temporary files may listen at a path that was ours."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return
+    said = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    pid, user, _ = _CREDENTIALS.unpack(said)
+    if user != os.geteuid() or server_pid not in (None, pid):
+        raise CacheError(f"another program (process {pid}, user {user}) answers in Redis's place")

@@ -1,0 +1,37 @@
+"""The figures of the cache: what Redis says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from cachedesk.stores.redis.admission import fields
+from cachedesk.stores.redis.connection import RedisConnection
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What Redis says of itself."""
+
+    memory_bytes: int
+    maxmemory_bytes: int
+    eviction_policy: str
+    keys: int
+    evicted: int
+
+
+def asked(wire: RedisConnection) -> CacheStats:
+    """Ask the server at ``wire`` and return its figures.
+
+    Raises:
+        CacheError: there is no answer.
+    """
+    memory = fields(wire.call(b"INFO", b"memory"))
+    stats = fields(wire.call(b"INFO", b"stats"))
+    return CacheStats(
+        memory_bytes=int(memory[b"used_memory"]),
+        maxmemory_bytes=int(memory[b"maxmemory"]),
+        eviction_policy=memory[b"maxmemory_policy"].decode(),
+        keys=cast("int", wire.call(b"DBSIZE")),
+        evicted=int(stats[b"evicted_keys"]),
+    )

@@ -1,0 +1,162 @@
+"""Limits: how much memory Redis may use and how it chooses what to evict, changed while it runs.
+
+What was asked for holds for the server that runs and for every one that is started after it. A
+squeeze is a lower limit of one server, for as long as that server lives or until it is released.
+
+A command that Redis did not answer in time may be carried out later, after a newer one. So then
+the cache is doubted: to be admitted again, Redis lets go of every connection, and is told once
+more what holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import get_type_hints
+
+import msgspec
+
+from cachedesk.core.errors import CacheError, ConfigError, Unavailable
+from cachedesk.core.eviction_policies import EVICTION_POLICIES, NOEVICTION_WARNING, why_not_offered
+from cachedesk.core.settings import MEBIBYTE, RedisSettings
+from cachedesk.stores.redis.connection import Reply
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.server_process import RedisServer
+
+_TRIES = 5
+(_BOUNDS,) = get_type_hints(RedisSettings, include_extras=True)["maxmemory_bytes"].__metadata__
+
+
+def changed(
+    settings: RedisSettings, maxmemory_bytes: int | None, eviction_policy: str | None
+) -> RedisSettings:
+    """Return ``settings`` with other limits; ``None`` leaves one as it is.
+
+    Raises:
+        ConfigError: a limit is out of range, or there is no such eviction policy.
+    """
+    if maxmemory_bytes is not None:
+        number = isinstance(maxmemory_bytes, int) and not isinstance(maxmemory_bytes, bool)
+        if not number or not _BOUNDS.ge <= maxmemory_bytes <= _BOUNDS.le:
+            raise ConfigError(
+                f"Redis's memory is {_BOUNDS.ge:,} to {_BOUNDS.le:,} bytes, not {maxmemory_bytes!r}"
+            )
+        settings = msgspec.structs.replace(settings, maxmemory_bytes=maxmemory_bytes)
+    if eviction_policy is not None:
+        if eviction_policy not in EVICTION_POLICIES:
+            raise ConfigError(why_not_offered(eviction_policy))
+        settings = msgspec.structs.replace(settings, eviction_policy=eviction_policy)
+    return settings
+
+
+class MemoryLimits:
+    """The limits of one stack's Redis. Thread-safe."""
+
+    def __init__(self, settings: RedisSettings, server: RedisServer, cache: RedisCache) -> None:
+        """Begin with what ``server`` is started with."""
+        self._settings = settings
+        self._server = server
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._squeezed_bytes: int | None = None
+        self._squeezed_pid: int | None = None
+        self.unsure = False
+
+    @property
+    def maxmemory_bytes(self) -> int:
+        """Where the server that runs now, or will run next, begins to evict."""
+        usual, squeezed = self._settings.maxmemory_bytes, self._squeezed_bytes
+        if squeezed is None or self._server.pid != self._squeezed_pid:
+            return usual
+        return min(usual, squeezed)
+
+    @property
+    def usual_bytes(self) -> int:
+        """The same, without a squeeze."""
+        return self._settings.maxmemory_bytes
+
+    @property
+    def eviction_policy(self) -> str:
+        """How it chooses."""
+        return self._settings.eviction_policy
+
+    def set(self, maxmemory_bytes: int | None, eviction_policy: str | None) -> str:
+        """Change the limits, from now on and for servers that are started later; ``None`` leaves
+        one as it is. Return a sentence that says what holds.
+
+        Raises:
+            ConfigError: as ``changed``; nothing is changed.
+        """
+        with self._lock:
+            self._settings = changed(self._settings, maxmemory_bytes, eviction_policy)
+            self._server.use(self._settings)
+            said = f"Redis may use {_size(self.usual_bytes)} and evicts by {self.eviction_policy}"
+            if eviction_policy == "noeviction":
+                said = f"{said}; {NOEVICTION_WARNING}"
+            # First: whoever admits the cache meanwhile sees this, or is seen here.
+            self.unsure = True
+            if not self._cache.admitted:
+                return f"{said}, from when it is back"
+            try:
+                self._tell()
+            except CacheError:
+                return f"{said}, from when it answers again"
+            if self.maxmemory_bytes < self.usual_bytes:
+                return f"{said}, but redis.squeeze holds it at {_size(self.maxmemory_bytes)} as yet"
+            return said
+
+    def squeeze(self, limit_bytes: int, pid: int | None) -> None:
+        """Give the server ``pid`` no more than ``limit_bytes``, as long as it lives.
+
+        Raises:
+            Unavailable: Redis does not answer; it keeps the limit that it has.
+        """
+        self._change_squeeze(limit_bytes, pid)
+
+    def release(self) -> None:
+        """End ``squeeze``; errors as for it."""
+        self._change_squeeze(None, None)
+
+    def tell_again(self) -> None:
+        """Tell Redis what holds, if it may hold something else; called when nothing that was sent
+        to it before can still arrive."""
+        with self._lock:
+            if self.unsure:
+                self._tell()
+
+    def _change_squeeze(self, limit_bytes: int | None, pid: int | None) -> None:
+        with self._lock:
+            before = self._squeezed_bytes, self._squeezed_pid
+            self._squeezed_bytes, self._squeezed_pid = limit_bytes, pid
+            try:
+                self._tell()
+            except CacheError as error:
+                self._squeezed_bytes, self._squeezed_pid = before
+                raise Unavailable(f"Redis does not answer: {error}") from error
+
+    def _tell(self) -> None:
+        self.unsure = True
+        try:
+            ask(self._cache, b"CONFIG", b"SET", b"maxmemory", self.maxmemory_bytes)
+            policy = self.eviction_policy.encode()
+            ask(self._cache, b"CONFIG", b"SET", b"maxmemory-policy", policy)
+        except CacheError as error:
+            self._cache.doubt((), f"its memory limit is not sure: {error}")
+            raise
+        self.unsure = False
+
+
+def ask(cache: RedisCache, *command: bytes | int) -> Reply:
+    """Return Redis's reply, though an admission of the cache may cut the connection meanwhile.
+
+    Raises:
+        CacheError: there is none.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(CacheError):
+            return cache.ask(*command)
+    return cache.ask(*command)
+
+
+def _size(number: int) -> str:
+    return f"{number // MEBIBYTE:,} MiB" if number % MEBIBYTE == 0 else f"{number:,} bytes"

@@ -1,0 +1,171 @@
+"""Faults of Redis: signals to the real server, and its real commands."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from cachedesk.core.errors import CacheError, ConfigError, Unavailable
+from cachedesk.core.fault import Fault, as_seconds
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.stores.redis.memory_limits import ask
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.supervisor import RedisSupervisor
+
+_OLD_SECONDS = 0.5
+
+
+class RedisKill(Fault):
+    """SIGKILL; the server is brought back, empty."""
+
+    name, title = "redis.kill", "kill Redis (SIGKILL); it comes back empty"
+
+    def __init__(self, keeper: RedisSupervisor) -> None:
+        self._keeper = keeper
+
+    def obstacle(self, argument: str = "") -> str:
+        return _not_running(self._keeper)
+
+    def inject(self, argument: str = "") -> str:
+        return f"Redis was killed (SIGKILL to pid {self._keeper.kill()})"
+
+
+class RedisDown(Fault):
+    """SIGKILL, and no restart."""
+
+    name, title, lasting = "redis.down", "kill Redis and hold it down", True
+
+    def __init__(self, keeper: RedisSupervisor) -> None:
+        self._keeper = keeper
+
+    def obstacle(self, argument: str = "") -> str:
+        return _not_running(self._keeper)
+
+    def inject(self, argument: str = "") -> str:
+        self._keeper.hold_down()
+        return "Redis was killed and is held down"
+
+    def heal(self) -> None:
+        if self._keeper.word == "held down":
+            self._keeper.release()
+
+
+class RedisHang(Fault):
+    """SIGSTOP: it takes commands and never answers."""
+
+    name, title, lasting = "redis.hang", "stop Redis (SIGSTOP): it hangs", True
+
+    def __init__(self, keeper: RedisSupervisor, cache: RedisCache) -> None:
+        self._keeper = keeper
+        self._cache = cache
+        self._pid: int | None = None
+
+    def obstacle(self, argument: str = "") -> str:
+        # Stopped while it is still starting, it would miss that it is to die with its parent.
+        return _not_in_use(self._cache)
+
+    def inject(self, argument: str = "") -> str:
+        self._pid = self._keeper.pid
+        self._keeper.hang()
+        return "Redis was stopped (SIGSTOP); it hangs"
+
+    def heal(self) -> None:
+        if self._keeper.word == "hung":
+            self._keeper.release()
+
+    def over(self) -> str:
+        return "the Redis that hung is gone" if self._keeper.pid != self._pid else ""
+
+
+class RedisOldSnapshot(Fault):
+    """Redis saves itself, goes on for a moment, is killed, and comes back with what it had saved:
+    values older than writes that were acknowledged since."""
+
+    name, title = "redis.old_snapshot", "restart Redis with an old snapshot of itself"
+    argument = "how long it goes on after the snapshot, like 2s"
+
+    def __init__(self, keeper: RedisSupervisor, cache: RedisCache) -> None:
+        self._keeper = keeper
+        self._cache = cache
+
+    @classmethod
+    def check(cls, argument: str) -> None:
+        if argument and not as_seconds(argument):
+            raise ConfigError(f"the fault {cls.name}: {argument!r} is not a time; write 2s")
+
+    def obstacle(self, argument: str = "") -> str:
+        return _not_in_use(self._cache)
+
+    def inject(self, argument: str = "") -> str:
+        self._keeper.restart_with_old(as_seconds(argument) if argument else _OLD_SECONDS)
+        return "Redis was saved; it will be killed, and come back with this snapshot"
+
+
+class RedisEmpty(Fault):
+    """FLUSHALL: every key is gone from the cache; misses fill it again."""
+
+    name, title = "redis.empty", "evict every key from Redis"
+
+    def __init__(self, cache: RedisCache, pending: PendingEvents) -> None:
+        self._cache = cache
+        self._pending = pending
+
+    def obstacle(self, argument: str = "") -> str:
+        return _not_in_use(self._cache)
+
+    def inject(self, argument: str = "") -> str:
+        kept = self._pending.kept
+        return f"{self._cache.evict_all():,} keys were evicted from Redis; {kept}"
+
+
+class RedisSqueeze(Fault):
+    """CONFIG SET maxmemory to less than it uses: Redis itself evicts, by its own policy, or
+    refuses to store. A server that is started anew has its own limit again, so that ends it."""
+
+    name = "redis.squeeze"
+    title, lasting = "squeeze Redis's memory (maxmemory): it evicts by itself", True
+
+    def __init__(self, keeper: RedisSupervisor, cache: RedisCache) -> None:
+        self._keeper = keeper
+        self._cache = cache
+        self._pid: int | None = None
+
+    def obstacle(self, argument: str = "") -> str:
+        return _not_in_use(self._cache)
+
+    def inject(self, argument: str = "") -> str:
+        pid = self._keeper.pid
+        try:
+            memory = _numbers(ask(self._cache, b"INFO", b"memory"))
+        except CacheError as error:
+            raise Unavailable(f"Redis does not answer: {error}") from error
+        # Half of what the keys take; what the server needs for itself cannot be evicted.
+        limit = memory[b"used_memory"] - memory[b"used_memory_dataset"] // 2
+        self._keeper.limits.squeeze(limit, pid)
+        self._pid = pid
+        return (
+            f"Redis may use {limit:,} bytes instead of {self._keeper.limits.usual_bytes:,};"
+            " it evicts"
+        )
+
+    def heal(self) -> None:
+        if self._pid is not None and not self.over():
+            self._keeper.limits.release()
+        self._pid = None
+
+    def over(self) -> str:
+        if self._keeper.pid == self._pid:
+            return ""
+        return "the Redis that was squeezed is gone, and the next has its usual limit"
+
+
+def _not_running(keeper: RedisSupervisor) -> str:
+    return "" if keeper.pid is not None else "Redis does not run"
+
+
+def _not_in_use(cache: RedisCache) -> str:
+    return "" if cache.admitted else "Redis is not in use"
+
+
+def _numbers(info: object) -> dict[bytes, int]:
+    fields = (line.partition(b":") for line in cast("bytes", info).splitlines())
+    return {name: int(value) for name, _, value in fields if value.isdigit()}

@@ -1,0 +1,329 @@
+"""The keeper: it brings the server back when it dies or hangs, and has the cache admit it.
+
+One thread does all of it, so there is one place that decides what Redis is doing. (It is also
+the thread that starts the server, and lives as long: Linux ends the child with that thread.)
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from cachedesk.core.errors import CacheError, CacheLoading
+from cachedesk.core.failpoints import ComponentCrash, Failpoints
+from cachedesk.core.snapshot import EventKind
+from cachedesk.core.wording import span
+from cachedesk.observe.event_ring import Announce
+from cachedesk.stores.redis.admission import Admission
+from cachedesk.stores.redis.memory_limits import MemoryLimits
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.server_process import RedisServer
+from cachedesk.stores.redis.verification import Truths
+
+_LOOK_SECONDS = 0.1
+_RETRY_SECONDS = 0.003
+_HANG_SECONDS = 1.0
+# A server that never answered may still be starting: a busy machine takes seconds for that, and
+# would take as long for each one that follows.
+_START_SECONDS = 20.0
+_FAILED_SECONDS = 0.2
+_JUST_BEFORE_SECONDS = 0.25
+_WORTH_A_LINE_SECONDS = 0.1
+_BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
+
+
+class RedisSupervisor:
+    """Keeps one server running behind one cache until it is closed."""
+
+    def __init__(
+        self,
+        server: RedisServer,
+        cache: RedisCache,
+        announce: Announce,
+        limits: MemoryLimits,
+        kept: Callable[[], str],
+        *,
+        failpoints: Failpoints,
+    ) -> None:
+        """Prepare; ``start`` begins.
+
+        Args:
+            server: the child process to keep.
+            cache: what is admitted to it.
+            announce: told in one sentence when something rare happens.
+            limits: what is asked of a server that comes back.
+            kept: says what becomes of the keys that the server loses.
+            failpoints: of the stack.
+        """
+        self.limits = limits
+        self._server = server
+        self._cache = cache
+        self._announce = announce
+        self._kept = kept
+        self._reach = failpoints.reach
+        self._thread = threading.Thread(target=self._keep, name="redis-keeper", daemon=True)
+        self._closing = False
+        self._held: str | None = None
+        self._died_by_hand = False
+        self._bypasses = 0
+        self._starts = 0
+        self._short_lives = 0
+        self._served = self._admitted_before = False
+        self._gave_warning = False
+        self._started_at = 0.0
+        self._silent_since: float | None = None
+        self._gone_since: float | None = None
+        self._old_at: float | None = None
+        self._truths: Truths | None = None
+        self._share: float | None = None
+        self._tried = threading.Event()
+
+    @property
+    def restarts(self) -> int:
+        """How often the server was started again."""
+        return max(0, self._starts - 1)
+
+    @property
+    def bypasses(self) -> int:
+        """How often Redis was bypassed for a moment, because it did not answer in time."""
+        return self._bypasses
+
+    @property
+    def pid(self) -> int | None:
+        """The server's pid, or ``None`` while it does not run."""
+        return self._server.pid
+
+    @property
+    def word(self) -> str:
+        """The state of the server in one or two words."""
+        if self._held is not None:
+            return self._held
+        if self._cache.admitted:
+            return "up"
+        if not self._server.alive:
+            return "restarting" if self._starts else "starting"
+        if self._share is not None:
+            return f"being verified, {self._share:.0%}"
+        return "not answering" if self._silent_since is not None else "being checked"
+
+    @property
+    def warm(self) -> bool:
+        """Whether a restarted server brings its snapshot with it."""
+        return self._server.warm
+
+    def start(self, truths: Truths | None = None) -> None:
+        """Start the server, in the background.
+
+        Args:
+            truths: what to compare a snapshot with; without it, the server is emptied.
+        """
+        self._truths = truths if self.warm else None
+        self._thread.start()
+
+    def wait_until_tried(self, seconds: float = 5.0) -> None:
+        """Wait until the server is admitted for the first time, or cannot be started, or
+        ``seconds`` have passed: the stack works without it."""
+        self._tried.wait(seconds)
+
+    def kill(self) -> int | None:
+        """SIGKILL the server; it is brought back at once. Returns the pid that was killed."""
+        pid = self._server.pid
+        if self._held == "hung":
+            self._held = None
+        self._server.signal(signal.SIGKILL)
+        return pid
+
+    def hold_down(self) -> None:
+        """Kill the server and keep it dead until ``release``."""
+        self._held, self._died_by_hand = "held down", True
+        self._server.signal(signal.SIGKILL)
+        self._cache.suspicion.set()
+
+    def hang(self) -> None:
+        """Stop the server with SIGSTOP and leave it hanging until ``release``."""
+        self._held = "hung"
+        self._server.signal(signal.SIGSTOP)
+
+    def restart_with_old(self, seconds: float) -> None:
+        """Have the server take a snapshot of itself, go on for ``seconds``, and be killed; the one
+        that follows starts with that snapshot.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        self._cache.save()
+        self._server.keep_as_old()
+        self._old_at = time.monotonic() + seconds
+
+    def release(self) -> None:
+        """End ``hold_down`` or ``hang``."""
+        self._silent_since = None
+        self._held = None
+        self._server.signal(signal.SIGCONT)
+        self._cache.suspicion.set()
+
+    def close(self) -> None:
+        """Stop the server and leave nothing behind."""
+        self._closing = True
+        self._cache.close()
+        self._server.signal(signal.SIGCONT)
+        self._cache.suspicion.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._server.close()
+
+    def _keep(self) -> None:
+        while not self._closing:
+            try:
+                seconds = self._look()
+            except (ComponentCrash, Exception) as error:  # noqa: BLE001 - nobody else would keep it
+                self._announce(EventKind.ERROR, f"the keeper of Redis failed: {error}")
+                self._tried.set()
+                seconds = _FAILED_SECONDS
+            self._cache.suspicion.wait(seconds)
+            self._cache.suspicion.clear()
+        # Here, because the server does not outlive this thread.
+        self._server.finish()
+
+    def _look(self) -> float:
+        """Do what is needed now; return how long to wait before the next look."""
+        if self._old_at is not None and time.monotonic() >= self._old_at:
+            self._server.stop()
+        if not self._server.alive:
+            self._cache.doubt((), "Redis is down")
+            self._gone_since = self._gone_since or time.monotonic()
+            if self._held == "held down":
+                return _LOOK_SECONDS
+            return self._restart()
+        if self._cache.admitted or self._held == "held down":
+            return _LOOK_SECONDS
+        return self._admit()
+
+    def _restart(self) -> float:
+        if self._starts and time.monotonic() - self._started_at < 1.0:
+            self._short_lives = min(self._short_lives + 1, len(_BACKOFF_SECONDS) - 1)
+        else:
+            self._short_lives, self._gave_warning = 0, False
+        by_hand, self._died_by_hand = self._died_by_hand, False
+        if by_hand and self._starts:
+            # The fault said that Redis died, when it did; this is its end.
+            pass
+        elif self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
+            self._announce(EventKind.ERROR, f"Redis died; {self._successor()} is started")
+        elif self._starts and not self._gave_warning:
+            self._gave_warning = True
+            self._announce(EventKind.ERROR, "Redis dies soon after each start; it is retried")
+            self._tried.set()
+        time.sleep(_BACKOFF_SECONDS[self._short_lives])
+        self._server.stop()
+        if self._starts and not self._served:
+            # It may be the snapshot that it died of.
+            self._server.forget_snapshot()
+        old, self._old_at = self._old_at is not None, None
+        self._server.start(old=old)
+        self._cache.listens_at(self._server.socket_path, self._server.pid)
+        self._reach("redis.start.after")
+        self._starts += 1
+        self._served = False
+        self._started_at = time.monotonic()
+        self._silent_since = None
+        return _RETRY_SECONDS
+
+    def _admit(self) -> float:
+        by_hand = self._held is not None
+        try:
+            self._reach("redis.admit.before")
+            held = self._held_keys()
+            doubt = self._cache.suspended_at, self._cache.reason
+            truths = self._compared if self._truths is not None else None
+            admission = self._cache.admit(truths, self._progress)
+            self._reach("redis.admit.after")
+            self.limits.tell_again()
+            self._share = None
+        except CacheLoading:
+            self._silent_since = None
+            return _LOOK_SECONDS
+        except CacheError:
+            return self._silent(by_hand=by_hand)
+        was_gone = self._gone_since is not None
+        self._gone_since = self._silent_since = None
+        self._served = True
+        self._tell_admission(admission, held, doubt, was_gone=was_gone)
+        self._admitted_before = True
+        self._tried.set()
+        return _LOOK_SECONDS
+
+    def _tell_admission(
+        self,
+        admission: Admission,
+        held: tuple[int, str],
+        doubt: tuple[float, str],
+        *,
+        was_gone: bool,
+    ) -> None:
+        since, reason = doubt
+        seconds = time.monotonic() - since
+        lost = self._lost(held, admission)
+        if not self._admitted_before:
+            how = "starts warm" if admission.verified is not None else "has started"
+            # A start in good time, without a snapshot, is what is expected.
+            if admission.verified is not None or self._tried.is_set():
+                text = f"Redis {how} after {span(seconds)}: {admission}{lost}"
+                self._announce(EventKind.RECOVERY, text)
+        elif was_gone or admission.verified is not None:
+            text = f"Redis is back after {span(seconds)}: {admission}{lost}"
+            self._announce(EventKind.HEALED, text)
+        else:
+            # It was there all the time: nothing was wrong but one answer.
+            self._bypasses += 1
+            if seconds >= _WORTH_A_LINE_SECONDS or admission.emptied:
+                text = f"{reason}; it was bypassed for {span(seconds)} ({admission}{lost})"
+                self._announce(EventKind.INFO, text, topic="bypass")
+
+    def _compared(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
+        """Return what some keys of a snapshot are compared with."""
+        self._reach("redis.verify.mid")
+        assert self._truths is not None
+        return self._truths(keys)
+
+    def _held_keys(self) -> tuple[int, str]:
+        """Return how many keys Redis held when it went, and how sure that is."""
+        number, seen_at = self._cache.keys_seen
+        gone_at = self._gone_since or time.monotonic()
+        return number, "about " if gone_at - seen_at > _JUST_BEFORE_SECONDS else ""
+
+    def _progress(self, share: float) -> None:
+        if self._closing:
+            raise CacheError("cachedesk closes")
+        self._share, self._silent_since = share, None
+        # Whoever opens the stack need not wait for this: reads go round Redis meanwhile.
+        self._tried.set()
+
+    def _successor(self) -> str:
+        if self._old_at is not None:
+            return "one with an old snapshot"
+        return "one with its last snapshot" if self.warm else "a new, empty one"
+
+    def _silent(self, *, by_hand: bool) -> float:
+        """Kill a server that hangs, unless it was asked while it was stopped by hand: its answer
+        may only be late. Return how long to wait before the next look."""
+        now, self._share = time.monotonic(), None
+        since = self._silent_since or now
+        self._silent_since = since
+        patience = _HANG_SECONDS if self._served else _START_SECONDS
+        if now - since > patience and not by_hand and self._held is None:
+            self._announce(EventKind.ERROR, "Redis hangs; it is killed and started again")
+            self._tried.set()
+            self._server.signal(signal.SIGKILL)
+        return _RETRY_SECONDS if now - since < _HANG_SECONDS else _LOOK_SECONDS
+
+    def _lost(self, held: tuple[int, str], admission: Admission) -> str:
+        """Say how many of the keys that Redis held are gone."""
+        if not admission.emptied and admission.verified is None:
+            return ""
+        number, about = held
+        lost = number - (admission.verified or 0)
+        keys = "key was" if lost == 1 else "keys were"
+        return f"; {about}{lost:,} {keys} lost from it, {self._kept()}" if lost > 0 else ""

@@ -1,0 +1,126 @@
+"""Dead letters: events that cannot be applied, kept with the reason until somebody decides.
+
+A letter's seq is also what keeps its event from being applied when the log delivers it again, so
+a letter is only taken away once the log has forgotten the event (see ``letters``). How often an
+event was refused before it became a letter is kept beside it, and so survives a restart.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cachedesk.core.events import Argument, Op, Refusal
+
+_BURY = (
+    "INSERT INTO dead (seq, op, key, arg, reason, at, attempts) VALUES (:seq, :op, :key, :arg,"
+    " :reason, :at, coalesce((SELECT attempts FROM attempts WHERE seq = :seq), 1))"
+)
+_COUNT = "INSERT OR REPLACE INTO attempts (seq, attempts) VALUES (?, ?)"
+_LETTERS = (
+    "SELECT seq, op, key, arg, reason, attempts, at FROM dead WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+_LETTERS_OF = (
+    "SELECT seq, op, reason, attempts, at FROM dead WHERE key = ? ORDER BY seq DESC LIMIT ?"
+)
+
+_SEQS_PER_SELECT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An accepted write that could not be applied.
+
+    ``seq``: its id, as on its receipt. ``op``: ``"set"``, ``"incr"`` or ``"delete"``; ``arg``:
+    the value, the amount, or ``None``. ``reason``: why it was refused, at the last of
+    ``attempts``. ``at``: when it was accepted, in seconds since 1970.
+    """
+
+    seq: int
+    op: str
+    key: bytes
+    arg: Argument
+    reason: str
+    attempts: int
+    at: float
+
+
+def bury(connection: sqlite3.Connection, refusals: Iterable[Refusal]) -> None:
+    """Keep events as dead letters, with the reason and the attempts that were counted."""
+    letters = [
+        {
+            "seq": event.seq,
+            "op": event.op.name.lower(),
+            "key": event.key,
+            "arg": b"%d" % event.arg if isinstance(event.arg, int) else event.arg,
+            "reason": reason,
+            "at": event.at,
+        }
+        for event, reason in refusals
+    ]
+    connection.executemany(_BURY, letters)
+    connection.executemany("DELETE FROM attempts WHERE seq = :seq", letters)
+
+
+def letters(connection: sqlite3.Connection, limit: int, after_seq: int) -> list[DeadLetter]:
+    """Return the oldest ``limit`` letters whose seq is above ``after_seq``."""
+    return [
+        DeadLetter(seq, op, key, _argument(op, arg), reason, attempts, at)
+        for seq, op, key, arg, reason, attempts, at in connection.execute(
+            _LETTERS, (after_seq, limit)
+        )
+    ]
+
+
+def letters_of(connection: sqlite3.Connection, key: bytes, most: int) -> list[DeadLetter]:
+    """Return the newest letters of ``key``, oldest first, without what they would write."""
+    found = connection.execute(_LETTERS_OF, (key, most)).fetchall()
+    return [DeadLetter(seq, op, key, None, *rest) for seq, op, *rest in reversed(found)]
+
+
+def between(connection: sqlite3.Connection, first_seq: int, last_seq: int) -> set[int]:
+    """Return the seqs of the letters from ``first_seq`` to ``last_seq``."""
+    found = connection.execute(
+        "SELECT seq FROM dead WHERE seq BETWEEN ? AND ?", (first_seq, last_seq)
+    )
+    return {seq for (seq,) in found}
+
+
+def remove(connection: sqlite3.Connection, seq: int) -> bool:
+    """Take a letter away; return whether there was one."""
+    return connection.execute("DELETE FROM dead WHERE seq = ?", (seq,)).rowcount > 0
+
+
+def among(connection: sqlite3.Connection, seqs: Sequence[int]) -> set[int]:
+    """Return which of ``seqs`` are letters."""
+    return {seq for seq, _ in _of_each(connection, "SELECT seq, attempts FROM dead", seqs)}
+
+
+def attempts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, int]:
+    """Return how often each of these events was refused, of those that were."""
+    return dict(_of_each(connection, "SELECT seq, attempts FROM attempts", seqs))
+
+
+def count_attempts(connection: sqlite3.Connection, counted: Mapping[int, int]) -> None:
+    """Keep how often events were refused, so that a restart does not begin again."""
+    connection.executemany(_COUNT, counted.items())
+
+
+def forget_attempts(connection: sqlite3.Connection, through_seq: int) -> None:
+    """Forget the refusals of events up to ``through_seq``."""
+    connection.execute("DELETE FROM attempts WHERE seq <= ?", (through_seq,))
+
+
+def _argument(op: str, arg: bytes | None) -> Argument:
+    if op == Op.INCR.name.lower() and arg is not None and arg.removeprefix(b"-").isdigit():
+        return int(arg)
+    return arg
+
+
+def _of_each(
+    connection: sqlite3.Connection, select: str, seqs: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    for start in range(0, len(seqs), _SEQS_PER_SELECT):
+        some = seqs[start : start + _SEQS_PER_SELECT]
+        yield from connection.execute(f"{select} WHERE seq IN ({','.join('?' * len(some))})", some)

@@ -1,0 +1,107 @@
+"""The schema of the database: made in a new file, checked in an old one, and brought up to date
+in place, all or nothing.
+
+sqlite-utils is loaded only where there is a schema to make or to change: it takes a third of the
+time that everything else of a stack takes to load.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cachedesk.core.errors import Damaged
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+APPLICATION_ID = 0x63646B31
+SCHEMA_VERSION = 2
+
+TABLES: dict[str, dict[str, type]] = {
+    "rows": {"key": bytes, "value": bytes, "seq": int, "updated_at": float},
+    "dead": {
+        "seq": int,
+        "op": str,
+        "key": bytes,
+        "arg": bytes,
+        "reason": str,
+        "at": float,
+        "attempts": int,
+    },
+    "attempts": {"seq": int, "attempts": int},
+    "meta": {"name": str, "number": int},
+}
+"""The columns of our tables; the first of each is the primary key."""
+
+_READABLE_VIEW = """
+SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
+       strftime('%Y-%m-%d %H:%M:%S', updated_at, 'unixepoch') AS updated_utc
+FROM rows WHERE value IS NOT NULL ORDER BY rows.key
+"""
+
+
+def check_owner(path: Path) -> None:
+    """Refuse somebody else's file before it is opened for writing, which would change it."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    # A journal that a killed process left could not be rolled back by a reader: leave it aside.
+    look = "immutable=1" if path.with_name(f"{path.name}-journal").exists() else "mode=ro"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{look}", uri=True, timeout=0.5)
+    try:
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    finally:
+        connection.close()
+    if tables and owner != APPLICATION_ID:
+        raise Damaged(f"the database {path} was not made by cachedesk; choose another --data")
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the schema in a new file; check it in an old one."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA_VERSION:
+        return
+    import sqlite_utils
+
+    database = sqlite_utils.Database(connection, execute_plugins=False)
+    if version == 0 and not database.table_names():
+        _create(database)
+        return
+    if version > SCHEMA_VERSION:
+        raise Damaged(
+            f"the database {path} is of version {version}, this cachedesk knows {SCHEMA_VERSION};"
+            " upgrade cachedesk"
+        )
+    if version == 1:
+        _bring_from_1_to_2(database)
+
+
+def _bring_from_1_to_2(database: sqlite_utils.Database) -> None:
+    """Version 2 counts how often an event was refused."""
+    with database.atomic():
+        database.execute("ALTER TABLE dead ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1")
+        _create_table(database, "attempts", not_null={"attempts"})
+        database.execute("PRAGMA user_version=2")
+
+
+def _create(database: sqlite_utils.Database) -> None:
+    with database.atomic():
+        _create_table(database, "rows", not_null={"key", "seq", "updated_at"})
+        _create_table(database, "dead", not_null={"op", "key", "reason", "at", "attempts"})
+        _create_table(database, "attempts", not_null={"attempts"})
+        _create_table(database, "meta", not_null={"number"})
+        database.table("meta").insert_all(
+            {"name": name, "number": 0}
+            for name in ("newest_seq", "log_seq", "log_epoch", "live_rows")
+        )
+        database.execute("CREATE INDEX tombstones ON rows (seq) WHERE value IS NULL")
+        database.create_view("readable", _READABLE_VIEW)
+        database.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _create_table(database: sqlite_utils.Database, name: str, *, not_null: set[str]) -> None:
+    columns = TABLES[name]
+    database.table(name).create(columns, pk=next(iter(columns)), not_null=not_null, strict=True)

@@ -1,0 +1,369 @@
+"""The database: SQLite, the system of record, through sqlite-utils.
+
+A row holds a key, its value and the seq of the last event that is part of it. Rows and what was
+applied are one fact in one transaction, so a batch that is delivered twice finds its events in
+the rows already (promise 2). A deleted key leaves a tombstone (value NULL) that keeps its seq.
+
+sqlite-utils makes the schema and opens the file; the hot path uses its connection directly.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cachedesk.core.errors import (
+    Damaged,
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUncertain,
+    not_opened,
+)
+from cachedesk.core.events import NO_ROW, Row
+from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.core.forking import leave_open, owns
+from cachedesk.stores.files.data_directory import make_private
+from cachedesk.stores.files.durability import commit, roll_back, settle, settle_at_open
+from cachedesk.stores.files.impairment import NOTHING, FillerRow, fill_disk
+from cachedesk.stores.files.open_files import OpenFiles
+from cachedesk.stores.sqlite import dead_letters
+from cachedesk.stores.sqlite.dead_letters import DeadLetter
+from cachedesk.stores.sqlite.refusal import explained
+from cachedesk.stores.sqlite.schema import check_owner, prepare
+from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, selected
+
+_FULL = 2
+_BUSY_LOOK_SECONDS = 0.004
+_ROWS_PER_PAGE = 2_000
+_BALLAST = FillerRow("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
+_LOCKED = "the database is locked by another connection"
+_BUSY_WRITING = "the database is busy with another write"
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# Tells a -wal file that continues the database file from one that does not (see ``soundness``).
+_COUNT_COMMIT = (
+    "INSERT INTO meta (name, number) VALUES ('commits', 1)"
+    " ON CONFLICT (name) DO UPDATE SET number=number+1"
+)
+
+
+class _Rehearsed(Exception):
+    """What was tried is taken back."""
+
+
+class SqliteDatabase:
+    """The SQLite file of one data directory. Thread-safe: many readers, one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database at ``path``, or create it.
+
+        Raises:
+            Damaged: the file is no SQLite database, not ours, or of a newer version.
+        """
+        self.path = path
+        self.hindrance = self._writer_hindrance = NOTHING
+        self._mode = "rwc"
+        self._writing = threading.Lock()
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._writer: sqlite3.Connection | None = None
+        self._uncertain = self._locked_out = False
+        self._closed = threading.Event()
+        owns(self)
+        try:
+            make_private(path)
+            check_owner(path)
+            self._writer = self._open_writer()
+            settle_at_open(self._writer)
+            prepare(self._writer, path)
+            self.files = OpenFiles(path)
+            # From now on a file that goes away must not be replaced by an empty one.
+            self._mode = "rw"
+        except (sqlite3.DatabaseError, OSError) as error:
+            self.close()
+            raise not_opened(f"the database {path}", error) from error
+        except Damaged:
+            self.close()
+            raise
+
+    def read(self, key: bytes) -> Row:
+        """Return the row of ``key`` (``NO_ROW`` when there is none).
+
+        Raises:
+            DatabaseError: SQLite does not answer.
+        """
+        self._wait_for_answer()
+        with self._reader() as connection:
+            found = connection.execute("SELECT value, seq FROM rows WHERE key=?", (key,)).fetchone()
+        return Row(*found) if found is not None else NO_ROW
+
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
+        self._wait_for_answer()
+        return self.peek(keys)
+
+    def peek(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """As ``read_many``, for who only looks on: not slowed down by a hindrance."""
+        with self._reader() as connection:
+            return selected(connection, keys)
+
+    def scan(self) -> Iterator[tuple[bytes, Row]]:
+        """Yield all rows of one instant, tombstones included, sorted by the keys' bytes.
+
+        Raises:
+            DatabaseError: SQLite does not answer.
+        """
+        with self._reader() as connection:
+            connection.execute("BEGIN")
+            cursor = connection.execute("SELECT key, value, seq FROM rows ORDER BY key")
+            while page := cursor.fetchmany(_ROWS_PER_PAGE):
+                for key, value, seq in page:
+                    yield key, Row(value, seq)
+            connection.execute("COMMIT")
+
+    def keys_after(self, key: bytes, most: int) -> list[bytes]:
+        """Return up to ``most`` keys of rows above ``key``, in order; errors as for ``read``."""
+        with self._reader() as connection:
+            page = "SELECT key FROM rows WHERE key>? ORDER BY key LIMIT ?"
+            return [found for (found,) in connection.execute(page, (key, most))]
+
+    def forked(self) -> None:
+        """Leave the connections open, which belong to the parent process."""
+        leave_open((self._writer, *self._readers))
+
+    def numbers(self) -> dict[str, int]:
+        """Return the numbers kept by ``Transaction.note``; errors as for ``read``."""
+        with self._reader() as connection:
+            return dict(connection.execute("SELECT name, number FROM meta"))
+
+    def count(self) -> tuple[int, int]:
+        """Return the numbers of live rows and of dead letters, without a scan of the rows."""
+        with self._reader() as connection:
+            rows = connection.execute("SELECT number FROM meta WHERE name='live_rows'").fetchone()
+            dead_letters = connection.execute("SELECT count(*) FROM dead").fetchone()
+        return rows[0], dead_letters[0]
+
+    def letters(self, limit: int, after_seq: int = 0) -> list[DeadLetter]:
+        """Return the oldest dead letters above ``after_seq``; errors as for ``read``."""
+        with self._reader() as connection:
+            return dead_letters.letters(connection, limit, after_seq)
+
+    def letters_of(self, key: bytes, most: int) -> list[DeadLetter]:
+        """Return the newest dead letters of ``key``, oldest first; see ``dead``."""
+        with self._reader() as connection:
+            return dead_letters.letters_of(connection, key, most)
+
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``, as ``read``."""
+        with self._reader() as connection:
+            return dead_letters.between(connection, first_seq, last_seq)
+
+    def dead_among(self, seqs: Sequence[int]) -> set[int]:
+        """Return which of ``seqs`` are dead letters; errors as for ``read``."""
+        with self._reader() as connection:
+            return dead_letters.among(connection, seqs)
+
+    def trim(self, through_seq: int, deadline: float) -> int:
+        """Drop up to 1,000 tombstones whose seq is not above ``through_seq``; return how many.
+
+        Safe once no event of those keys can be delivered again: every event up to
+        ``through_seq`` was acked, and a later one has a higher seq than any tombstone.
+        """
+        with self._reader() as connection:
+            if connection.execute(OLD_TOMBSTONES, (through_seq, 1)).fetchone() is None:
+                return 0
+        with self.transaction(deadline) as transaction:
+            return transaction.drop_tombstones(through_seq)
+
+    def rehearse(self, rows: Mapping[bytes, Row], deadline: float) -> None:
+        """Write ``rows`` and take it back; raises what ``transaction`` would."""
+        with self.rehearsal(deadline) as transaction:
+            transaction.rows(list(rows))
+            transaction.write(rows)
+
+    @contextmanager
+    def rehearsal(self, deadline: float) -> Iterator[Transaction]:
+        """As ``transaction``, but nothing is committed: the end of the block takes it all back."""
+        with suppress(_Rehearsed), self.transaction(deadline) as transaction:
+            yield transaction
+            raise _Rehearsed
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """The sizes of the database file and of its write-ahead log."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        return self.path.stat().st_size, wal.stat().st_size if wal.exists() else 0
+
+    @contextmanager
+    def transaction(self, deadline: float) -> Iterator[Transaction]:
+        """Run a write transaction; it is committed, durably, when the block ends.
+
+        Args:
+            deadline: ``time.monotonic()`` seconds by which the lock must have been had.
+
+        Raises:
+            DatabaseBusy: somebody else held the lock until the deadline; nothing was changed.
+            DatabaseUncertain: the commit met an I/O error, or a file that is not at its path any
+                more; it happened, or it did not.
+            DatabaseRefused: a constraint or trigger says no, and would again; nothing was changed.
+            DatabaseError: the disk is full, or SQLite failed; nothing was changed.
+        """
+        self._wait_for_answer(deadline)
+        left = deadline - time.monotonic()
+        if not self._writing.acquire(timeout=max(0.0, left)):
+            # Of writers that all wait for one foreign lock, one waits for it and the others for
+            # that one: they have one reason.
+            raise DatabaseBusy(_LOCKED if self._locked_out else _BUSY_WRITING)
+        try:
+            self._drop_writer_of_another_hindrance()
+            connection = self._begin(deadline)
+            try:
+                changes = connection.total_changes
+                yield Transaction(connection)
+                if connection.total_changes != changes:
+                    connection.execute(_COUNT_COMMIT)
+                commit(connection)
+            except ComponentCrash:
+                # As death would: the files are let go of, nothing is rolled back or committed.
+                self._let_go_of(connection)
+                raise
+            except DatabaseUncertain:
+                self._uncertain = True
+                self._let_go_of(connection)
+                raise
+            except sqlite3.Error as error:
+                roll_back(connection)
+                raise explained(error, connection) from error
+            except BaseException:
+                roll_back(connection)
+                raise
+            if self.files.look():
+                # It may be in a file that nothing will open again.
+                raise DatabaseUncertain(self.files.trouble)
+        finally:
+            self._writing.release()
+
+    def close(self) -> None:
+        """Close all connections; a writer that waits for the lock gives up."""
+        self._closed.set()
+        while self._readers:
+            self._readers.pop().close()
+        # The writer last: the last to close moves the write-ahead log into the file.
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def _begin(self, deadline: float) -> sqlite3.Connection:
+        while True:
+            try:
+                if self._closed.is_set():
+                    raise DatabaseError("the database is closed")
+                if self.files.trouble and self.files.look():
+                    raise DatabaseError(self.files.trouble)
+                if self._writer is None:
+                    self._writer = self._settled() if self._uncertain else self._open_writer()
+                    self.files.reopened()
+                self._writer.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+                if not busy:
+                    raise DatabaseError(f"the database does not answer: {error}") from error
+                if time.monotonic() >= deadline:
+                    raise DatabaseBusy(_LOCKED) from error
+                self._locked_out = True
+                self._closed.wait(_BUSY_LOOK_SECONDS)
+            else:
+                self._locked_out = False
+                return self._writer
+
+    def _settled(self) -> sqlite3.Connection:
+        connection = self._open_writer()
+        try:
+            settle(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._uncertain = False
+        return connection
+
+    def _wait_for_answer(self, deadline: float | None = None) -> None:
+        slow = self.hindrance
+        if not slow.latency_seconds:
+            return
+        if deadline is None:
+            deadline = time.monotonic() + slow.patience_seconds
+        if not slow.waits(lambda: self.hindrance, deadline):
+            raise DatabaseBusy("the database is slow and did not answer in time")
+
+    def _drop_writer_of_another_hindrance(self) -> None:
+        if self._writer is not None and self._writer_hindrance is not self.hindrance:
+            self._let_go_of(self._writer)
+
+    def _let_go_of(self, writer: sqlite3.Connection) -> None:
+        self._writer = None
+        writer.close()
+        if not self.files.trouble:
+            # If nothing reads, SQLite has removed its side files with that.
+            self.files.reopened()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        hindrance = self._writer_hindrance = self.hindrance
+        connection = sqlite3.connect(
+            hindrance.uri(self.path, self._mode),
+            uri=True,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
+            raise Damaged("SQLite refuses synchronous=FULL; the database would not be safe")
+        if hindrance.full:
+            fill_disk(connection, _BALLAST)
+        return connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        connection = self._idle_reader() or self._open_reader()
+        sound = False
+        try:
+            yield connection
+            sound = not self._closed.is_set()
+        except sqlite3.Error as error:
+            raise DatabaseError(f"the database cannot be read: {error}") from error
+        finally:
+            if sound:
+                self._readers.append(connection)
+            else:
+                connection.close()
+
+    def _idle_reader(self) -> sqlite3.Connection | None:
+        if self.hindrance.gone:
+            # Not from what is open already either.
+            return None
+        try:
+            return self._readers.pop()
+        except IndexError:
+            return None
+
+    def _open_reader(self) -> sqlite3.Connection:
+        if self._closed.is_set():
+            raise DatabaseError("the database is closed")
+        if self.files.look():
+            # What is at its path now may be another database.
+            raise DatabaseError(self.files.trouble)
+        try:
+            return sqlite3.connect(
+                self.hindrance.uri(self.path, "ro"),
+                uri=True,
+                timeout=0.05,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            raise DatabaseError(f"the database cannot be opened: {error}") from error

@@ -1,0 +1,160 @@
+"""A write transaction: what may be done inside it, and how rows are read, in it or outside."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import DatabaseRefused
+from cachedesk.core.events import NO_ROW, Refusal, Row
+from cachedesk.stores.sqlite import dead_letters
+from cachedesk.stores.sqlite.refusal import WRITE_ROW, explained
+
+OLD_TOMBSTONES = "SELECT rowid FROM rows WHERE value IS NULL AND seq <= ? LIMIT ?"
+
+_ROWS_PER_TRIM = 1_000
+_KEYS_PER_SELECT = 512
+_SAVEPOINT = "one_row"
+
+
+class Undone(DatabaseRefused):
+    """The database refuses a row and has taken back the whole transaction with it."""
+
+
+class Transaction:
+    """What may be done inside one write transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._found: dict[bytes, Row] = {}
+
+    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+        """Return the rows of ``keys``; a key without a row is not in the result."""
+        rows = selected(self._connection, keys)
+        self._found |= rows
+        return rows
+
+    def write(self, rows: Mapping[bytes, Row]) -> None:
+        """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
+        number of live rows stays exact without counting them."""
+        now = wall_seconds()
+        found = self._found
+        change = sum(
+            (row.value is not None) - (found.get(key, NO_ROW).value is not None)
+            for key, row in rows.items()
+        )
+        if change:
+            self._connection.execute(
+                "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
+            )
+        cursor = self._connection.executemany(
+            WRITE_ROW, [(key, value, seq, now) for key, (value, seq) in rows.items()]
+        )
+        if rows and cursor.rowcount != len(rows):
+            raise sqlite3.IntegrityError("a trigger of the database ignores the write")
+
+    def write_one(self, key: bytes, row: Row) -> None:
+        """As ``write`` for one row; when it fails, the rest of the transaction stays.
+
+        Raises:
+            DatabaseRefused: the database refuses this row.
+            Undone: it refuses it, and took back the whole transaction.
+        """
+        with self._savepoint():
+            self.write({key: row})
+        self._connection.execute(f"RELEASE {_SAVEPOINT}")
+
+    def rehearse_one(self, key: bytes, row: Row) -> None:
+        """Write a row and take it back, in a transaction that is never committed.
+
+        Raises:
+            DatabaseRefused: the database refuses this row.
+        """
+        try:
+            with self._savepoint():
+                self.write({key: row})
+            self._take_back()
+        except Undone:
+            self._connection.execute("BEGIN IMMEDIATE")
+            raise
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        connection = self._connection
+        connection.execute(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            yield
+        except sqlite3.Error as error:
+            said = explained(error, connection)
+            if connection.in_transaction:
+                self._take_back()
+            elif isinstance(said, DatabaseRefused):
+                # Whatever is written from here on would be committed by itself.
+                raise Undone(str(said)) from error
+            raise said from error
+        except Exception:
+            self._take_back()
+            raise
+
+    def _take_back(self) -> None:
+        self._connection.execute(f"ROLLBACK TO {_SAVEPOINT}")
+        self._connection.execute(f"RELEASE {_SAVEPOINT}")
+
+    def bury(self, refusals: Iterable[Refusal]) -> None:
+        """Keep events that cannot be applied as dead letters, with the reason."""
+        dead_letters.bury(self._connection, refusals)
+
+    def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
+        """Return how often each of these events was refused; not in it: never."""
+        return dead_letters.attempts(self._connection, seqs)
+
+    def count_attempts(self, attempts: Mapping[int, int]) -> None:
+        """Keep how often events were refused."""
+        dead_letters.count_attempts(self._connection, attempts)
+
+    def forget_attempts(self, through_seq: int) -> None:
+        """Forget the refusals of events up to ``through_seq``, which were all decided."""
+        dead_letters.forget_attempts(self._connection, through_seq)
+
+    def remove_letter(self, seq: int) -> bool:
+        """Take the dead letter ``seq`` away; return whether there was one."""
+        return dead_letters.remove(self._connection, seq)
+
+    def drop_tombstones(self, through_seq: int) -> int:
+        """Delete up to 1,000 tombstones whose seq is not above ``through_seq``."""
+        cursor = self._connection.execute(
+            f"DELETE FROM rows WHERE rowid IN ({OLD_TOMBSTONES})", (through_seq, _ROWS_PER_TRIM)
+        )
+        return cursor.rowcount
+
+    def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
+        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``."""
+        return dead_letters.between(self._connection, first_seq, last_seq)
+
+    def note(self, name: str, number: int) -> None:
+        """Keep a number under ``name``, unless it was higher, as part of this transaction."""
+        self._connection.execute(
+            "INSERT INTO meta (name, number) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET number=max(number, excluded.number)",
+            (name, number),
+        )
+
+
+def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    """Return the rows of ``keys``; a key without a row is not in the result."""
+    rows: dict[bytes, Row] = {}
+    for start in range(0, len(keys), _KEYS_PER_SELECT):
+        some: Sequence[bytes | None] = keys[start : start + _KEYS_PER_SELECT]
+        # Filled up, so that there are few different statements: to compile one takes longer than
+        # to look for nothing.
+        places = 1 << (len(some) - 1).bit_length()
+        marks = ",".join("?" * places)
+        found = connection.execute(
+            f"SELECT key, value, seq FROM rows WHERE key IN ({marks})",
+            (*some, *[None] * (places - len(some))),
+        )
+        for key, value, seq in found:
+            rows[key] = Row(value, seq)
+    return rows
