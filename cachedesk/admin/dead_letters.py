@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cachedesk.admin.inspection import opened
+from cachedesk.console.output import json_text
 from cachedesk.console.signals import Signals
 from cachedesk.core.errors import CachedeskError, NoDeadLetter
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.printable import safe
 from cachedesk.core.settings import Settings
 from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.lab.run.report import as_text
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
@@ -132,8 +132,8 @@ def letter_as_json(letter: DeadLetter) -> dict[str, object]:
     return {
         "seq": letter.seq,
         "op": letter.op,
-        "key": as_text(letter.key),
-        "arg": as_text(letter.arg) if isinstance(letter.arg, bytes) else letter.arg,
+        "key": json_text(letter.key),
+        "arg": json_text(letter.arg) if isinstance(letter.arg, bytes) else letter.arg,
         "reason": letter.reason,
         "attempts": letter.attempts,
         "at": letter.at,

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from cachedesk.admin.draining import drain
+from cachedesk.console.output import json_text
 from cachedesk.console.signals import Signals
 from cachedesk.core.events import fold
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.settings import Settings
 from cachedesk.engine.listing import truth
 from cachedesk.engine.read_path import Read, ReadSource
-from cachedesk.lab.run.report import as_text
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.embedded.durable_state import DurableState
 from cachedesk.stores.embedded.recovery import recover
@@ -65,8 +65,8 @@ def look_up(data: Path, key: bytes) -> Read:
 def read_as_json(key: bytes, read: Read) -> dict[str, object]:
     """Return what ``get --json`` prints of ``key``."""
     return {
-        "key": as_text(key),
-        "value": None if read.value is None else as_text(read.value),
+        "key": json_text(key),
+        "value": None if read.value is None else json_text(read.value),
         "source": str(read.source),
         "pending": read.pending,
         "seq": read.seq,
@@ -79,7 +79,7 @@ def dump_lines(data: Path) -> Iterator[bytes]:
     with opened(data) as vault:
         lines = []
         for key, value in truth(vault.pending, vault.database):
-            lines.append(encode((as_text(key), as_text(value))))
+            lines.append(encode((json_text(key), json_text(value))))
             if len(lines) == _LINES_PER_CHUNK:
                 yield b"\n".join((*lines, b""))
                 lines.clear()

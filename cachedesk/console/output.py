@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +17,14 @@ def print_json(value: object) -> None:
 
     text = msgspec.json.encode(value).decode()
     print_bytes(_OBEYED.sub(_as_json_escape, text).encode() + b"\n")
+
+
+def json_text(raw: bytes) -> str | dict[str, str]:
+    """Return bytes as JSON holds them: text if they are UTF-8, else ``{"base64": …}``."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return {"base64": b64encode(raw).decode()}
 
 
 _MOST_LETTERS = 4_000

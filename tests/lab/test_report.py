@@ -8,10 +8,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from cachedesk.console.output import json_text
 from cachedesk.core.snapshot import Percentiles
 from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
 from cachedesk.lab.load.tally import Tally
-from cachedesk.lab.run.report import Report, as_text
+from cachedesk.lab.run.report import Report
 from cachedesk.lab.run.schedule import InjectedFault
 from cachedesk.lab.trace.reading import Count
 
@@ -144,5 +145,5 @@ def test_refused_writes_are_a_word_of_the_verdict() -> None:
 
 
 def test_bytes_are_text_where_they_can_be() -> None:
-    assert as_text("é".encode()) == "é"
-    assert as_text(b"\xff") == {"base64": "/w=="}
+    assert json_text("é".encode()) == "é"
+    assert json_text(b"\xff") == {"base64": "/w=="}

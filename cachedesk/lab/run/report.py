@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from cachedesk.console.output import json_text
 from cachedesk.core.printable import safe
 from cachedesk.core.safeguards import LABELS
 from cachedesk.core.snapshot import Percentiles
@@ -282,20 +282,12 @@ def _how_stale(stale: Sequence[StaleRead]) -> str:
     return f"; at worst {behind} and {seconds:.3f} s behind" if versions else ""
 
 
-def as_text(raw: bytes) -> str | dict[str, str]:
-    """Return bytes as JSON holds them: text when they are UTF-8, else ``{"base64": …}``."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return {"base64": b64encode(raw).decode()}
-
-
 def _as_json(differences: Iterable[Difference]) -> list[dict[str, object]]:
     return [
         {
-            "key": as_text(difference.key),
-            "expected": None if difference.expected is None else as_text(difference.expected),
-            "found": None if difference.found is None else as_text(difference.found),
+            "key": json_text(difference.key),
+            "expected": None if difference.expected is None else json_text(difference.expected),
+            "found": None if difference.found is None else json_text(difference.found),
         }
         for difference in differences
     ]

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cachedesk.console.output import json_text
 from cachedesk.core.errors import DataDirectoryError
-from cachedesk.lab.run.report import as_text
 from cachedesk.lab.stories.scene import Outcome, Scene
 from cachedesk.lab.stories.script import Story
 from cachedesk.lab.stories.story_runner import Performance, PlayedAct
@@ -186,7 +186,7 @@ def _act_as_json(act: PlayedAct) -> dict[str, object]:
         "act": act.act.name,
         "safeguards_off": list(act.act.safeguards.off),
         "figures": dict(act.figures),
-        "lost": [[number, as_text(key)] for number, key in lost][:_MOST_IDS],
+        "lost": [[number, json_text(key)] for number, key in lost][:_MOST_IDS],
         "duplicated": list(verdict.duplicated[:_MOST_IDS]),
     }
 
