@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cachedesk.cli.options import json_option, report_option
-from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import has_bar, print_json, print_text
 
 
@@ -25,7 +25,7 @@ def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
 
     Exit status: 0 also where an aim was missed; the table says so.
     """
-    if chosen_failpoints():
+    if environment_failpoints():
         raise click.UsageError("CACHEDESK_FAILPOINTS is set; it has no place in a measurement.")
     from cachedesk.lab.bench.bench import bench as measure
     from cachedesk.lab.bench.machine import in_a_line, machine, warning

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cachedesk.cli.options import config_option, data_option, json_option
-from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import print_json, print_text
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def replay(
 
     _tell(
         ctx,
-        replay(data, load(data, config), _chosen(seqs, everything), chosen_failpoints()),
+        replay(data, load(data, config), _chosen(seqs, everything), environment_failpoints()),
         as_json,
     )
 
@@ -125,7 +125,9 @@ def drop(
     from cachedesk.config import load
 
     _tell(
-        ctx, drop(data, load(data, config), _chosen(seqs, everything), chosen_failpoints()), as_json
+        ctx,
+        drop(data, load(data, config), _chosen(seqs, everything), environment_failpoints()),
+        as_json,
     )
 
 

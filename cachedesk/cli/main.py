@@ -17,19 +17,20 @@ from cachedesk.cli.compare import compare
 from cachedesk.cli.dead import dead
 from cachedesk.cli.options import (
     WORKLOAD_CLIENTS,
-    Positive,
+    DeskOptions,
+    PositiveFloat,
+    StackOptions,
     clients_option,
     config_option,
     data_option,
     desk_options,
     json_option,
-    policy_option,
     seed_option,
-    usual_data,
+    stack_options,
     without_option,
 )
 from cachedesk.cli.replay import replay
-from cachedesk.cli.resolve import chosen_failpoints, chosen_safeguards, chosen_settings
+from cachedesk.cli.resolve import environment_failpoints, safeguards_without
 from cachedesk.cli.run import run
 from cachedesk.cli.serve import serve
 from cachedesk.cli.story import story
@@ -47,10 +48,8 @@ from cachedesk.console.output import (
 if TYPE_CHECKING:
     from types import FrameType
 
-    from cachedesk.desk.appearance import Look
 
 DESK_RATE = 300.0
-RUN_SECONDS = 10.0
 
 
 class _ReaderGone(Exception):
@@ -71,16 +70,16 @@ class _Group(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@data_option
-@config_option
-@policy_option
-@click.option("--workload", default="article", show_default=True, metavar="NAME")
+@stack_options
+@click.option(
+    "--workload", default="article", show_default=True, metavar="NAME", help="Generated traffic."
+)
 @click.option(
     "--rate",
-    type=Positive(),
+    type=PositiveFloat(),
     default=DESK_RATE,
     show_default=True,
-    help="Operations a second.",
+    help="Operations per second.",
 )
 @seed_option
 @clients_option
@@ -91,17 +90,13 @@ class _Group(click.Group):
 def cli(
     ctx: click.Context,
     *,
-    data: Path | None,
-    config: Path | None,
-    policies: tuple[str, ...],
+    stack: StackOptions,
     workload: str,
     rate: float,
     seed: int,
     clients: int | None,
     without: tuple[str, ...],
-    read_only: bool,
-    theme: str,
-    refresh: str | None,
+    desk: DeskOptions,
 ) -> None:
     """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
     for truth. Watch it, break it, and see what was lost.
@@ -113,7 +108,7 @@ def cli(
         return
     if not (is_terminal() or is_served()):
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
-    data = data or usual_data()
+    data = stack.directory
 
     def show(said: str) -> int:
         from cachedesk.desk.modes.live import open_desk
@@ -122,13 +117,13 @@ def cli(
 
         return open_desk(
             data,
-            chosen_settings(data, config, policies),
+            stack.settings(),
             WorkloadTraffic(workload, seed),
             Load(clients or WORKLOAD_CLIENTS, rate),
-            _look(data, config, theme, refresh, read_only=read_only),
-            safeguards=chosen_safeguards(without),
+            desk.look(stack),
+            safeguards=safeguards_without(without),
             # Armed once: what they did to the first desk is over.
-            failpoints="" if said else chosen_failpoints(),
+            failpoints="" if said else environment_failpoints(),
             said=said,
         )
 
@@ -184,9 +179,9 @@ def dump(data: Path) -> None:
 def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) -> None:
     """Flush the write-behind log of a data directory that is not in use to its database."""
     from cachedesk.admin.inspection import drain_directory
+    from cachedesk.config import load
 
-    settings = chosen_settings(data, config, ())
-    drained = drain_directory(data, settings, failpoints=chosen_failpoints())
+    drained = drain_directory(data, load(data, config), failpoints=environment_failpoints())
     if as_json:
         print_json(drained.as_json())
     else:
@@ -255,22 +250,6 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _look(
-    data: Path, config: Path | None, theme: str, refresh: str | None, *, read_only: bool
-) -> Look:
-    from cachedesk.config import load_desk
-    from cachedesk.desk.appearance import look
-
-    chosen = load_desk(data, config)
-    return look(
-        theme=theme or chosen.theme,
-        refresh_hz=float(refresh) if refresh else float(chosen.refresh_hz),
-        keys=chosen.keys,
-        hint=chosen.hint,
-        read_only=read_only,
-    )
-
-
 _DESK_OPTIONS = (
     "policies", "workload", "rate", "seed", "clients", "without", "read_only", "refresh"
 )  # fmt: skip
@@ -280,6 +259,9 @@ def _refuse_desk_options(ctx: click.Context) -> None:
     for option in _DESK_OPTIONS:
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             flag = "policy" if option == "policies" else option.replace("_", "-")
-            raise click.UsageError(
-                f"--{flag} stands before the command {ctx.invoked_subcommand}; write it behind."
-            )
+            command = str(ctx.invoked_subcommand)
+            if option in {parameter.name for parameter in cli.commands[command].params}:
+                raise click.UsageError(
+                    f"--{flag} must come after the command: cachedesk {command} --{flag}"
+                )
+            raise click.UsageError(f'--{flag} is not an option of "cachedesk {command}".')

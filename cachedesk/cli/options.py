@@ -6,15 +6,21 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from cachedesk.core.settings import Settings
+    from cachedesk.desk.appearance import Look
 
 WORKLOAD_CLIENTS = 4
 
 
-class Positive(click.ParamType[float]):
+class PositiveFloat(click.ParamType[float]):
     """A finite number above zero; click's own ranges let NaN and infinity through."""
 
     name = "number"
@@ -31,19 +37,18 @@ class Positive(click.ParamType[float]):
         return number
 
 
-class Named(click.Path):
-    """A path that must have a name: an empty one (a variable that is not set) would be taken for
-    the current directory."""
+class NonEmptyPath(click.Path):
+    """A path that must not be empty: pathlib takes "", say an unset variable, for the current
+    directory."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not os.fspath(value):
-            self.fail("an empty name is not one.", param, ctx)
+            self.fail("must not be empty.", param, ctx)
         return super().convert(value, param, ctx)
 
 
-class ReportFile(Named):
-    """A new file whose ending says in which form a report is written to it: whether it can be
-    is known before anything runs."""
+class ReportFile(NonEmptyPath):
+    """A new file for a report, in the format of its suffix; checked before anything runs."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from cachedesk.reports.file import ReportError, check_report
@@ -57,7 +62,7 @@ class ReportFile(Named):
 
 
 def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """Take an option from before the command's name when there is none behind it."""
+    """Use the option given before the command's name when it is not given after it."""
     if value is None and ctx.parent is not None:
         return ctx.parent.params.get(str(param.name))
     return value
@@ -67,20 +72,19 @@ def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
     named = _inherit(ctx, param, value)
     if named is None and ctx.parent is not None:
         return usual_data()
-    # Before the command's name it is known only whether one was named: the command, which may
-    # name another, asks for the usual one.
+    # The group itself gets None: only a command knows that no other --data follows.
     return named
 
 
 def _printed(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-    """Refuse an object that nothing could be printed to; it is all that was asked for."""
+    """Refuse ``--json`` when standard output is closed: it prints nothing else."""
     if value and sys.stdout is None:
         raise click.UsageError("--json: standard output is closed.", ctx)
     return value
 
 
 def usual_data() -> Path:
-    """Return the data directory that is used where none is named.
+    """Return the default data directory.
 
     Raises:
         click.UsageError: this user has no home directory.
@@ -105,26 +109,50 @@ def user_folder() -> Path | None:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def grouped(argument: str, group: type[object], *options: Decorator) -> Decorator:
+    """Return a decorator that gives a command options and hands their values over as one.
+
+    Args:
+        argument: the command's argument that takes the group.
+        group: a dataclass whose fields are the parameters of ``options``.
+        options: in the order of the help.
+    """
+    names = [field.name for field in fields(group)]  # type: ignore[arg-type]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_group(*args: Any, **values: Any) -> Any:
+            values[argument] = group(**{name: values.pop(name) for name in names})
+            return command(*args, **values)
+
+        for option in reversed(options):
+            option(with_group)
+        return with_group
+
+    return decorate
+
+
 data_option: Decorator = click.option(
     "--data",
-    type=Named(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="DIR",
     callback=_data,
-    help="The data directory.  [default: the user's data directory of the platform]",
+    help="Data directory.  [default: the platform's user data directory]",
 )
 config_option: Decorator = click.option(
     "--config",
-    type=Named(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="FILE",
     callback=_inherit,
-    help="Settings in TOML.  [default: cachedesk.toml in the data directory]",
+    help="Settings file, in TOML.  [default: cachedesk.toml in the data directory]",
 )
 policy_option: Decorator = click.option(
     "--policy",
     "policies",
     multiple=True,
     metavar="PATTERN=PATH",
-    help="Write keys of this pattern by this path (write-through, write-behind); repeatable.",
+    help="Write path (write-through or write-behind) of the keys that match a pattern; repeatable.",
 )
 json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, callback=_printed, help="Print one JSON object."
@@ -134,149 +162,88 @@ report_option: Decorator = click.option(
     "--report",
     type=ReportFile(path_type=Path),
     metavar="FILE",
-    help="Write a report to a new file: .html (one page, opens offline), .md or .json.",
+    help="Write a report to a new file: .html (one page, works offline), .md or .json.",
 )
 
 
-def desk_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How the desk looks, and whether it may break anything."""
-    for option in (
-        click.option(
-            "--refresh",
-            type=click.Choice(["1", "2", "4"]),
-            help="How often the desk looks, a second.  [default: 2]",
-        ),
-        click.option("--theme", default="", metavar="NAME", help="The desk's colours."),
-        click.option("--read-only", is_flag=True, help="Watch only: no key breaks or steers."),
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Where a stack keeps its data, and its settings."""
+
+    data: Path | None
+    config: Path | None
+    policies: tuple[str, ...]
+
+    @property
+    def directory(self) -> Path:
+        """The data directory; errors as for ``usual_data``."""
+        return self.data or usual_data()
+
+    def settings(self) -> Settings:
+        """Return the settings; errors as for ``config.load`` and ``config.with_policies``."""
+        from cachedesk.config import load, with_policies
+
+        return with_policies(load(self.directory, self.config), self.policies)
 
 
-class Speed(click.ParamType[float]):
-    """How fast a trace is replayed by its own times: ``real``, ``10x``, or ``max`` (no pace)."""
-
-    name = "speed"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        text = str(value).strip().lower()
-        if text in ("real", "max"):
-            return 1.0 if text == "real" else 0.0
-        try:
-            speed = float(text.removesuffix("x"))
-        except ValueError:
-            speed = 0.0
-        if not (math.isfinite(speed) and speed > 0):
-            self.fail(f"{value!r} is no speed; write real, max, or 10x.", param, ctx)
-        return speed
+stack_options = grouped("stack", StackOptions, policy_option, data_option, config_option)
+"""Give a command ``stack: StackOptions``."""
 
 
-class Size(click.ParamType[int]):
-    """A size in bytes: 1000, 1kb, 8mb."""
+@dataclass(frozen=True, slots=True)
+class DeskOptions:
+    """How the desk looks, and whether it may change anything."""
 
-    name = "size"
+    read_only: bool
+    theme: str
+    refresh: str | None
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        from cachedesk.config import as_size
-        from cachedesk.core.errors import ConfigError
-        from cachedesk.core.events import MAX_VALUE_BYTES
+    def look(self, stack: StackOptions) -> Look:
+        """Return the look of the desk, by these options and the settings file.
 
-        text = str(value)
-        try:
-            size = int(text) if text.isdecimal() else as_size(str(self.name), text)
-        except ConfigError as error:
-            self.fail(f"{error}.", param, ctx)
-        if not isinstance(size, int) or not 0 < size <= MAX_VALUE_BYTES:
-            self.fail(f"{text} is not 1 to {MAX_VALUE_BYTES:,} bytes.", param, ctx)
-        return size
+        Raises:
+            ConfigError: the settings file is wrong, or there is no such theme or key.
+        """
+        from cachedesk.config import load_desk
+        from cachedesk.desk.appearance import look
 
-
-TRACE_FORMATS = (
-    "csv", "jsonl", "redis-monitor", "twitter", "access-log", "keys", "dump", "ycsb"
-)  # fmt: skip
-
-
-def trace_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Which traffic, and how it is read."""
-    for option in (
-        click.option(
-            "--writes",
-            type=click.FloatRange(0, 1),
-            default=0.0,
-            metavar="SHARE",
-            help="Of a trace of keys, make this share increments.  [default: 0, all are reads]",
-        ),
-        click.option(
-            "--skip-bad", is_flag=True, help="Count malformed lines of a trace, and go on."
-        ),
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(TRACE_FORMATS),
-            help="What the trace is; keys is any list of keys, dump what dump printed."
-            "  [default: as its content says]",
-        ),
-        click.option(
-            "--trace",
-            type=Named(path_type=Path, allow_dash=True),
-            metavar="FILE",
-            help="Recorded traffic, plain, gzip, bzip2 or xz; - is standard input. It ends with the"
-            " file. CSV (op,key,value), JSON lines, what redis-cli MONITOR prints, Twitter's"
-            " traces, an access log, keys one a line, or a workload of YCSB.",
-        ),
-        click.option(
-            "--keys",
-            type=click.IntRange(1, 10_000_000),
-            metavar="N",
-            help="How many keys a workload has.  [default: as usual for it]",
-        ),
-        click.option(
-            "--workload",
-            metavar="NAME",
-            help="Made-up traffic: article, ycsb-a to ycsb-f, twitter-22, twitter-52."
-            "  [default: article]",
-        ),
-    ):
-        command = option(command)
-    return command
+        settings = load_desk(stack.directory, stack.config)
+        return look(
+            theme=self.theme or settings.theme,
+            refresh_hz=float(self.refresh or settings.refresh_hz),
+            keys=settings.keys,
+            hint=settings.hint,
+            read_only=self.read_only,
+        )
 
 
-speed_option: Decorator = click.option(
-    "--speed",
-    type=Speed(),
-    metavar="SPEED",
-    help="Replay a trace by its own times: real, or 10x; a pause over a minute is cut to one."
-    "  [default: max, as fast as it goes]",
-)
-fill_option: Decorator = click.option(
-    "--fill",
-    type=Size(),
-    metavar="SIZE",
-    help="A key that a read does not find is set to a value of this size (1kb), as an application"
-    " would from a source of its own.",
+theme_option: Decorator = click.option(
+    "--theme", default="", metavar="NAME", help="Colour theme of the desk."
 )
 
+desk_options = grouped(
+    "desk",
+    DeskOptions,
+    click.option("--read-only", is_flag=True, help="Read-only: no faults, no controls."),
+    theme_option,
+    click.option(
+        "--refresh", type=click.Choice(["1", "2", "4"]), help="Refreshes per second.  [default: 2]"
+    ),
+)
+"""Give a command ``desk: DeskOptions``."""
 
-def without_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Which safeguards are off from the start."""
-    return click.option(
-        "--without",
-        multiple=True,
-        type=click.Choice(["log", "read_repair", "effectively_once", "cold_restart"]),
-        help="Switch this safeguard off, to see what it is there for; repeatable.",
-    )(command)
-
-
+without_option: Decorator = click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["log", "read_repair", "effectively_once", "cold_restart"]),
+    help="Start with this safeguard off, to see what it protects from; repeatable.",
+)
 seed_option: Decorator = click.option(
-    "--seed", type=int, default=1, show_default=True, help="What the workload is drawn from."
+    "--seed", type=int, default=1, show_default=True, help="Random seed."
 )
 clients_option: Decorator = click.option(
     "--clients",
     type=click.IntRange(1, 256),
     metavar="N",
-    help=f"How many threads drive it.  [default: {WORKLOAD_CLIENTS}; 1 for a trace]",
+    help=f"Number of client threads.  [default: {WORKLOAD_CLIENTS}; 1 for a trace]",
 )

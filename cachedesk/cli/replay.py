@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from cachedesk.cli.options import Named, Positive, json_option, user_folder
+from cachedesk.cli.options import NonEmptyPath, PositiveFloat, json_option, user_folder
 from cachedesk.console.output import is_served, is_terminal, print_json, short_path
 
 
 @click.command()
-@click.argument("file", type=Named(path_type=Path))
+@click.argument("file", type=NonEmptyPath(path_type=Path))
 @click.option(
     "--speed",
-    type=Positive(),
+    type=PositiveFloat(),
     default=1.0,
     show_default=True,
     metavar="N",

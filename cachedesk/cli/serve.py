@@ -10,7 +10,13 @@ from pathlib import Path
 
 import click
 
-from cachedesk.cli.options import Named, config_option, data_option, desk_options, policy_option
+from cachedesk.cli.options import (
+    DeskOptions,
+    NonEmptyPath,
+    StackOptions,
+    desk_options,
+    stack_options,
+)
 
 _INSTALL = "pip install 'cachedesk[serve]'"
 
@@ -22,14 +28,12 @@ _INSTALL = "pip install 'cachedesk[serve]'"
 )
 @click.option(
     "--replay",
-    type=Named(exists=True, dir_okay=False, path_type=Path),
+    type=NonEmptyPath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Serve a recording instead; any number of people may watch.",
 )
 @desk_options
-@policy_option
-@data_option
-@config_option
+@stack_options
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -37,12 +41,8 @@ def serve(
     host: str,
     port: int,
     replay: Path | None,
-    read_only: bool,
-    theme: str,
-    refresh: str | None,
-    policies: tuple[str, ...],
-    data: Path,
-    config: Path | None,
+    desk: DeskOptions,
+    stack: StackOptions,
 ) -> None:
     """Show the desk in a browser: one stack, one viewer at a time, on this machine only.
 
@@ -53,31 +53,28 @@ def serve(
         from cachedesk.desk.modes.serve import LOOPBACK, DeskServer
     except ImportError:
         raise click.UsageError(f"For this, textual-serve is needed: {_INSTALL}") from None
-    from cachedesk.config import load, load_desk
-    from cachedesk.desk.appearance import look
     from cachedesk.desk.terminal.parent import PARENT_VARIABLE
 
     # Checked here, where its user sees what is wrong, and not in the browser.
-    load(data, config)
-    chosen = load_desk(data, config)
-    look(theme=theme or chosen.theme, refresh_hz=1, keys=chosen.keys, hint=False, read_only=False)
+    stack.settings()
+    desk.look(stack)
     words = [sys.executable, "-m", "cachedesk"]
     if replay is not None:
         words += ["replay", str(replay.absolute())]
     else:
-        words += ["--data", str(data.absolute())]
-        words += ["--config", str(config.absolute())] if config else []
-        words += [word for policy in policies for word in ("--policy", policy)]
-        words += ["--read-only"] if read_only else []
-        words += ["--theme", theme] if theme else []
-        words += ["--refresh", refresh] if refresh else []
+        words += ["--data", str(stack.directory.absolute())]
+        words += ["--config", str(stack.config.absolute())] if stack.config else []
+        words += [word for policy in stack.policies for word in ("--policy", policy)]
+        words += ["--read-only"] if desk.read_only else []
+        words += ["--theme", desk.theme] if desk.theme else []
+        words += ["--refresh", desk.refresh] if desk.refresh else []
     notice = shlex.join([sys.executable, "-m", "cachedesk.desk.terminal.message_screen"])
-    if host not in LOOPBACK and not (read_only or replay):
+    if host not in LOOPBACK and not (desk.read_only or replay):
         said = "Anyone who has the address can break this stack; --read-only lets them watch."
         click.echo(f"cachedesk: {said}", err=True)
     # The shell becomes the desk, so that a signal to the one is a signal to the other.
-    desk = shlex.join(["env", f"{PARENT_VARIABLE}={os.getpid()}", *words])
-    server = DeskServer(f"exec {desk}", "" if replay else f"exec {notice}", host, port)
+    command = shlex.join(["env", f"{PARENT_VARIABLE}={os.getpid()}", *words])
+    server = DeskServer(f"exec {command}", "" if replay else f"exec {notice}", host, port)
     try:
         server.serve()
     except OSError as error:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cachedesk.cli.options import Named, json_option, report_option, user_folder
-from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.cli.options import NonEmptyPath, json_option, report_option, user_folder
+from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @json_option
 @click.option(
     "--data",
-    type=Named(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="DIR",
     help="Keep the data directory of each act in DIR/NAME/ACT.  [default: temporary ones]",
 )
@@ -128,7 +128,7 @@ def _shown(story: Story, folder: Path, theme: str) -> int:
         hint=False,
         read_only=False,
     )
-    performance = Performance(story, folder, chosen_failpoints())
+    performance = Performance(story, folder, environment_failpoints())
     try:
         return play(performance, shown, performance.close, own)
     finally:
@@ -195,6 +195,6 @@ def _played(story: Story, data: Path | None, *, told: bool) -> Account:
             print_text("\n".join(lines))
         before = scene
 
-    failpoints = chosen_failpoints()
+    failpoints = environment_failpoints()
     with folder_for(story.name, data) as folder:
         return play(story, folder, tell if told else lambda scene: None, failpoints)

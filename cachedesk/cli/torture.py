@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cachedesk.cli.options import json_option, report_option, seed_option
-from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import print_json, print_text
 
 
@@ -71,7 +71,7 @@ def torture(
     if replay is not None:
         found, status = play_again(replay, cycles)
     else:
-        found, status = play(mode, cycles, seed, boots=boots, failpoints=chosen_failpoints())
+        found, status = play(mode, cycles, seed, boots=boots, failpoints=environment_failpoints())
     if as_json:
         print_json(found)
     else:

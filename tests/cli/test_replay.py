@@ -85,7 +85,7 @@ def test_what_cannot_be_recorded_to_is_said_before_anything_is_opened(
         (tmp_path, "is not a file"),
         (tmp_path / "no" / "r", "there is no folder"),
         (data / "r", "is in the data directory"),
-        ("", "an empty name"),
+        ("", "must not be empty"),
     ):
         done = cachedesk("run", "--ops", 10, "--record", path, "--data", data)
         assert done.returncode == 2

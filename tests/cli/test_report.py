@@ -49,7 +49,7 @@ def test_json_stays_one_object_on_standard_output(cachedesk: Command, tmp_path: 
         ("no/r.html", "there is no folder"),
         ("r.pdf", "ends in .html, .md, .json"),
         ("there.md", "exists and is not overwritten"),
-        ("", "an empty name"),
+        ("", "must not be empty"),
     ],
 )
 def test_a_report_that_cannot_be_is_refused_before_anything_runs(

@@ -214,7 +214,7 @@ def test_a_trace_at_its_own_times(cachedesk: Command, quick_path: Path) -> None:
     ("arguments", "says"),
     [
         (("--speed", "real"), "its lines do not say when they were written"),
-        (("--speed", "fast"), "is no speed"),
+        (("--speed", "fast"), "is not a speed"),
         (("--speed", "2x", "--rate", "5"), "excludes --rate"),
         (("--format", "twitter"), "line 1: 3 fields instead of 7"),
         (("--workload", "article"), "--trace excludes"),

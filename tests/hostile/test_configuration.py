@@ -155,8 +155,8 @@ def test_bad_arguments_are_refused_before_anything_is_made(case: Arguments, tmp_
 
 
 COMMAND: list[tuple[str, tuple[str, ...], str]] = [
-    ("an empty data directory", ("run", "--ops", "1", "--data", ""), "an empty name is not one"),
-    ("an empty file", ("run", "--ops", "1", "--config", ""), "an empty name is not one"),
+    ("an empty data directory", ("run", "--ops", "1", "--data", ""), "must not be empty"),
+    ("an empty file", ("run", "--ops", "1", "--config", ""), "must not be empty"),
     ("a file that is a device", ("run", "--ops", "1", "--config", "/dev/zero"), "not a regular"),
     ("a policy of nothing", ("run", "--ops", "1", "--policy", ""), "PATTERN=PATH"),
     ("ops beyond all", ("run", "--ops", "1" * 5_000), "--ops"),

@@ -18,7 +18,7 @@ import pytest
 from engine.scenarios import running, wait_until_admitted
 from engine.until import until
 
-from cachedesk.cli.resolve import chosen_failpoints
+from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.core.commands import Inject
 from cachedesk.core.errors import ConfigError
 
@@ -162,14 +162,14 @@ def test_a_malformed_failpoint_is_named(
 ) -> None:
     monkeypatch.setenv("CACHEDESK_FAILPOINTS", variable)
     with pytest.raises(ConfigError) as caught:
-        chosen_failpoints()
+        environment_failpoints()
     check_message(str(caught.value), (says,))
 
 
 @pytest.mark.parametrize("variable", ["", ";", " ; ;; ", "log.append.before=off;"], ids=repr)
 def test_no_failpoint_is_no_error(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CACHEDESK_FAILPOINTS", variable)
-    assert chosen_failpoints() == variable
+    assert environment_failpoints() == variable
 
 
 def test_a_temporary_folder_that_is_deleted_comes_back_with_redis(
