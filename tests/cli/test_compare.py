@@ -96,7 +96,7 @@ def test_a_trace_of_keys_gives_a_curve_of_hit_rates(cachedesk: Command, tmp_path
         (("--vary", "batch=1", "--fault", "redis.kil@1s"), "redis.kill"),
         (("--vary", "rate=1,2", "--trace", "x", "--speed", "real"), "excludes --rate"),
         (("--vary", "batch=1", "--trace", "x", "--keys", "3"), "--trace excludes"),
-        (("--vary", "batch=1", "--trace", "-"), "for each run; name a file"),
+        (("--vary", "batch=1", "--trace", "-"), "name a file, not -"),
         (("--vary", "batch=1", "--trace", "/nowhere.csv"), "/nowhere.csv: it cannot be read"),
         (("--vary", "batch=1", "--trace", "x", "--workload", "y"), "--trace excludes"),
         (("--vary", "batch=1", "--config", "/nowhere.toml"), "/nowhere.toml: it cannot be read"),

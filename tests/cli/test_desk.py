@@ -92,7 +92,7 @@ def test_a_writer_that_waits_for_a_dead_terminal_does_not_keep_the_desk(
 ) -> None:
     stuck = (
         "import sys, threading\n"
-        "from cachedesk.desk import leaving\n"
+        "from cachedesk.desk.terminal import leaving\n"
         "from textual.drivers._writer_thread import WriterThread\n"
         "leaving.GRACE_SECONDS = 1.0\n"
         "WriterThread.stop = lambda self: threading.Event().wait()\n"

@@ -36,7 +36,7 @@ import os, pwd, sys
 def no_entry(*_): raise KeyError("no such user")
 pwd.getpwuid = pwd.getpwnam = no_entry
 del os.environ["HOME"]
-from cachedesk.cli import main
+from cachedesk.cli.main import main
 sys.argv = ["cachedesk", *sys.argv[1:]]
 main()
 """

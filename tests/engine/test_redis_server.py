@@ -253,7 +253,7 @@ def test_it_dies_with_its_parent(tmp_path: Path, way: str) -> None:
         pytest.skip("there is no setpriv, or it is too old")
     other_way = "" if way == "setpriv" else "parent_death._setpriv = lambda: ()\n"
     script = (
-        f"import sys\nfrom cachedesk.engine import parent_death\n{other_way}"
+        f"import sys\nfrom cachedesk.stores.redis import parent_death\n{other_way}"
         "from cachedesk.stack.stack import Stack\nstack = Stack(sys.argv[1])\n"
         "print(stack.snapshot().redis.pid, flush=True)\ninput()\n"
     )
