@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from cachedesk.stores.sqlite.dead_letters import DeadLetter as DeadLetter
+    from cachedesk.core.dead_letter import DeadLetter as DeadLetter
     from cachedesk.core.errors import (
         CachedeskError as CachedeskError,
         Closed as Closed,
@@ -57,7 +57,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CacheLayer": "engine.cache_layer",
-    "DeadLetter": "stores.sqlite.dead_letters",
+    "DeadLetter": "core.dead_letter",
     "Policy": "core.policy",
     **dict.fromkeys(("Read", "ReadSource"), "engine.read_path"),
     **dict.fromkeys(("Level", "Receipt"), "core.writes"),

@@ -10,13 +10,13 @@ from pathlib import Path
 from cachedesk.admin.inspection import opened
 from cachedesk.console.output import json_text
 from cachedesk.console.signals import Signals
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CachedeskError, NoDeadLetter
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.printable import safe
 from cachedesk.core.settings import Settings
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 _HEADINGS = ("SEQ", "WRITE", "ATTEMPTS", "ACCEPTED AT (UTC)", "REASON")
 _BRIEF, _WHOLE = 40, 4_000

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Callable
 
-from cachedesk.chaos.poison_event import LogFull, LogPoison
+from cachedesk.chaos.poison_event import LogPoison
 from cachedesk.chaos.process_kill import ProcessKill
 from cachedesk.chaos.worker_crash import WorkerCrash
 from cachedesk.core.errors import ConfigError
+from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.fault import Fault
-from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.engine.parts import Parts
+from cachedesk.stores.queue_log.log_faults import LogFull
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
 from cachedesk.stores.redis.redis_faults import (
     RedisDown,
     RedisEmpty,
@@ -27,6 +30,7 @@ from cachedesk.stores.sqlite.database_faults import (
     DatabaseReadonly,
     DatabaseSlow,
 )
+from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 # A Redis that is held goes on before it is asked for anything.
 _KINDS: tuple[type[Fault], ...] = (
@@ -53,24 +57,43 @@ NAMES = tuple(KINDS)
 _LONGEST_SECONDS = 86_400.0
 
 
-def catalogue(parts: Parts, layer: CacheLayer) -> tuple[Fault, ...]:
-    """Return one fault of each kind for the stack of ``parts``, in the order of ``NAMES``."""
-    keeper, cache, database = parts.keeper, parts.cache, parts.database
+def catalogue(
+    redis: EmbeddedRedis,
+    database: SqliteDatabase,
+    log: QueueLog,
+    *,
+    failpoints: Failpoints,
+    kept: Callable[[], str],
+    patience_seconds: float,
+    poison: LogPoison,
+) -> tuple[Fault, ...]:
+    """Return one fault of each kind for a stack of embedded stores, in the order of ``NAMES``.
+
+    Args:
+        redis: the cache.
+        database: the system of record.
+        log: the write-behind log.
+        failpoints: of the stack.
+        kept: says in words what becomes of keys that Redis loses.
+        patience_seconds: how long a write waits for the database.
+        poison: the fault that writes through the layer.
+    """
+    keeper, cache = redis.supervisor, redis.cache
     return (
         RedisKill(keeper),
         RedisDown(keeper),
         RedisHang(keeper, cache),
-        RedisEmpty(cache, parts.pending),
+        RedisEmpty(cache, kept),
         RedisOldSnapshot(keeper, cache),
         RedisSqueeze(keeper, cache),
-        WorkerCrash(parts.failpoints),
+        WorkerCrash(failpoints),
         DatabaseLock(database),
         DatabaseFull(database),
         DatabaseReadonly(database),
-        DatabaseSlow(database, parts.settings.database.write_seconds),
+        DatabaseSlow(database, patience_seconds),
         DatabaseGone(database),
-        LogFull(parts.log),
-        LogPoison(parts, layer),
+        LogFull(log),
+        poison,
         ProcessKill(),
     )
 

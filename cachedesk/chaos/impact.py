@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from cachedesk.core.errors import CacheError
-from cachedesk.engine.parts import Parts
+from cachedesk.core.ports import CacheStore
+from cachedesk.engine.backlog import Backlog
+from cachedesk.observe.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +23,18 @@ class Figures:
     redis_pid: int | None = None
 
 
-def figures(parts: Parts) -> Figures:
+def figures(cache: CacheStore, metrics: Metrics, backlog: Backlog) -> Figures:
     """Return the figures of this instant; Redis is asked how many keys it holds, too, so that
     what it loses is known."""
-    evicted, pid = 0, parts.keeper.pid
-    try:
-        evicted = parts.cache.figures().evicted
-    except CacheError:
-        pid = None
-    counted = parts.metrics.counted
+    state = cache.state()
+    counted = metrics.counted
     return Figures(
         at=time.monotonic(),
         unavailable=counted("unavailable") + counted("writes_unavailable"),
         refused=counted("refused"),
-        depth=parts.backlog.depth,
-        evicted=evicted,
-        redis_pid=pid,
+        depth=backlog.depth,
+        evicted=state.evicted,
+        redis_pid=state.pid if state.known else None,
     )
 
 

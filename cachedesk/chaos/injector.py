@@ -20,12 +20,12 @@ class FaultInjector:
     ``active`` and ``states`` never wait."""
 
     def __init__(
-        self, faults: Iterable[Fault], chronicle: EventRing, figures: Callable[[], Figures]
+        self, faults: Iterable[Fault], ring: EventRing, figures: Callable[[], Figures]
     ) -> None:
-        """Offer ``faults``, healed in this order; ``chronicle`` is told what they do, and what
+        """Offer ``faults``, healed in this order; ``ring`` is told what they do, and what
         they have caused, by the ``figures`` before and after."""
         self._faults = {fault.name: fault for fault in faults}
-        self._chronicle = chronicle
+        self._ring = ring
         self._figures = figures
         self._before: dict[str, Figures] = {}
         self._deed = threading.Lock()
@@ -87,8 +87,8 @@ class FaultInjector:
                     self._deadlines = {**self._deadlines, name: time.monotonic() + seconds}
                     sentence = f"{sentence} (for {seconds:g} s)"
                 self._since = {**self._since, name: wall_seconds()}
-            self._chronicle.begin(name, lasting=fault.lasting)
-            self._chronicle.say(EventKind.FAULT, sentence)
+            self._ring.begin(name, lasting=fault.lasting)
+            self._ring.say(EventKind.FAULT, sentence)
         return sentence
 
     def heal(self, text: str | None = None) -> str:
@@ -112,7 +112,7 @@ class FaultInjector:
                 if self._forget(fault.name):
                     healed.append(fault.name)
             if healed:
-                self._chronicle.say(EventKind.HEALED, ", ".join(healed))
+                self._ring.say(EventKind.HEALED, ", ".join(healed))
                 self._tell_aftermath(healed)
         if only is not None:
             if failed:
@@ -138,7 +138,7 @@ class FaultInjector:
                 except CachedeskError:
                     continue
                 if self._forget(name):
-                    self._chronicle.say(EventKind.HEALED, f"{name}, its time was up")
+                    self._ring.say(EventKind.HEALED, f"{name}, its time was up")
                     self._tell_aftermath((name,))
 
     def _look(self) -> None:
@@ -152,13 +152,13 @@ class FaultInjector:
             if why := self._faults[name].over():
                 self._faults[name].heal()
                 self._forget(name)
-                self._chronicle.say(EventKind.INFO, f"{name} is over: {why}")
+                self._ring.say(EventKind.INFO, f"{name} is over: {why}")
                 self._tell_aftermath((name,))
 
     def _tell_aftermath(self, names: Iterable[str]) -> None:
         after = self._figures()
         for name in names:
-            self._chronicle.say(EventKind.INFO, aftermath(name, self._before.pop(name), after))
+            self._ring.say(EventKind.INFO, aftermath(name, self._before.pop(name), after))
 
     def _forget(self, name: str) -> bool:
         """Note that ``name`` is not active any more; return whether it was."""
@@ -166,7 +166,7 @@ class FaultInjector:
             return False
         self._since = {each: at for each, at in self._since.items() if each != name}
         self._deadlines = {each: at for each, at in self._deadlines.items() if each != name}
-        self._chronicle.end(name)
+        self._ring.end(name)
         return True
 
 

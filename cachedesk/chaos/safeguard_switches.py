@@ -12,16 +12,17 @@ from collections.abc import Callable
 
 from cachedesk.chaos.ablations.apply_twice import coalesce_again
 from cachedesk.chaos.ablations.no_log import DirtyKeys
-from cachedesk.chaos.ablations.no_read_repair import RowReadPath
 from cachedesk.chaos.ablations.trust_restart import trust
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import coalesce
 from cachedesk.core.safeguards import TITLES, WITHOUT, Safeguards
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
 from cachedesk.observe.auditor import Auditor
 from cachedesk.stores.redis.admission import clear
+from cachedesk.stores.redis.redis_cache import RedisCache
 
 _SECONDS = 5.0
 _LOOK_SECONDS = 0.05
@@ -30,15 +31,35 @@ _LOOK_SECONDS = 0.05
 class SafeguardSwitches:
     """The safeguards of one stack. Thread-safe."""
 
-    def __init__(self, parts: Parts, paths: Routes, worker: FlushWorker, auditor: Auditor) -> None:
-        """Begin with all safeguards on."""
-        self._pending = parts.pending
-        self._paths = paths
-        self._cache = parts.cache
+    def __init__(
+        self,
+        *,
+        routes: Routes,
+        worker: FlushWorker,
+        auditor: Auditor,
+        pending: PendingEvents,
+        cache: RedisCache,
+        row_reader: ReadPath,
+        dirty: DirtyKeys,
+    ) -> None:
+        """Begin with all safeguards on.
+
+        Args:
+            routes: the paths that calls take.
+            worker: applies batches.
+            auditor: does not mend where copies are wrong on purpose.
+            pending: the log is switched off only when nothing is.
+            cache: believes, or not, what a restarted server brings with it.
+            row_reader: the read path without read repair.
+            dirty: the path of fast writes without the log.
+        """
+        self._pending = pending
+        self._routes = routes
+        self._cache = cache
         self._worker = worker
         self._auditor = auditor
-        self._careful, self._careless = paths.reader, RowReadPath(parts)
-        self._dirty = DirtyKeys(parts, worker)
+        self._careful, self._careless = routes.reader, row_reader
+        self._dirty = dirty
         self._switching = threading.Lock()
         self._safeguards = Safeguards()
         self._parts: dict[str, Callable[[bool], None]] = {
@@ -86,17 +107,17 @@ class SafeguardSwitches:
         deadline = time.monotonic() + _SECONDS
         if on:
             self._dirty.end(deadline)
-            self._paths.fast = self._paths.logged
+            self._routes.fast = self._routes.logged
             return
         with self._worker.hurrying():
             while not self._pending.wait_until_empty(_LOOK_SECONDS):
                 if time.monotonic() >= deadline:
                     raise Unavailable("the log cannot be switched off while events are in it")
         self._dirty.start()
-        self._paths.fast = self._dirty
+        self._routes.fast = self._dirty
 
     def _read_repair(self, on: bool) -> None:
-        self._paths.reader = self._careful if on else self._careless
+        self._routes.reader = self._careful if on else self._careless
         self._auditor.mends = on and self._safeguards.cold_restart
 
     def _effectively_once(self, on: bool) -> None:

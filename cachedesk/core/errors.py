@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 
 class CachedeskError(Exception):
     """Base of all errors that cachedesk raises on purpose."""
@@ -74,21 +72,6 @@ class OtherVersion(Damaged):
     """A file is whole, but a newer or a very early cachedesk wrote it."""
 
 
-def not_opened(what: str, error: Exception) -> DataDirectoryError:
-    """Return what to raise when SQLite could not open ``what``: only a file whose content is wrong
-    is damaged; one that is locked, or on a disk that fails, is whole and may open later."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return DataDirectoryError(
-            f"{what} is locked by another program; close it there and try again"
-        )
-    if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY} | {
-        sqlite3.SQLITE_CANTOPEN
-    } or isinstance(error, OSError):
-        return DataDirectoryError(f"{what} cannot be opened now: {error}; check the disk")
-    return Damaged(f"{what} cannot be opened: {error}")
-
-
 class CacheError(CachedeskError):
     """The cache gave no certain answer. Internal: an error is not a miss, never shown as one."""
 
@@ -112,3 +95,7 @@ class DatabaseBusy(DatabaseError):
 class DatabaseRefused(DatabaseError):
     """A constraint or trigger refuses what was to be written. Internal: callers see
     ``WriteRefused``, and the worker makes a dead letter of it."""
+
+
+class DatabaseUndone(DatabaseRefused):
+    """The database refuses a row and has taken back the whole transaction. Internal, as above."""

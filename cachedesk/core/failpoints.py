@@ -18,12 +18,15 @@ import signal
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cachedesk.core import errors
 from cachedesk.core.errors import CacheError, ConfigError
+
+Reach = Callable[[str], None]
+"""Says that a point is reached: ``Failpoints.reach`` of one stack."""
 
 POINTS = (
     "boot.lock.after",

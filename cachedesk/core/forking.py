@@ -11,10 +11,7 @@ be forked while it opens or closes.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sqlite3
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -87,14 +84,6 @@ def check(path: Path) -> None:
                     " and SQLite cannot open it a second time there; fork before it is opened, or"
                     " start the process with the spawn method"
                 )
-
-
-def leave_open(connections: Iterable[sqlite3.Connection | None]) -> None:
-    """Keep SQLite connections of the parent from ever being closed in this process: closing one
-    moves data between the parent's files and drops locks on them."""
-    for connection in connections:
-        if connection is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 def _in_child() -> None:

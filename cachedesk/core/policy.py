@@ -62,6 +62,7 @@ class PolicyTable:
         for pattern, name in policies.items():
             if not pattern:
                 raise ConfigError(f"an empty key pattern cannot be given the policy {name!r}")
+        self._patterns = list(policies)
         self._policies = [as_policy(name) for name in policies.values()]
         try:
             patterns = [glob(pattern).pattern for pattern in policies]
@@ -75,3 +76,10 @@ class PolicyTable:
         if match is None or match.lastindex is None:
             return Policy.WRITE_THROUGH
         return self._policies[match.lastindex - 1]
+
+    def pattern_of(self, key: bytes) -> str:
+        """Return the first pattern that matches ``key``, empty when none does."""
+        match = self._match(key)
+        if match is None or match.lastindex is None:
+            return ""
+        return self._patterns[match.lastindex - 1]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from cachedesk.core.events import Argument, Op, WriteEvent
-from cachedesk.engine.group_commit import Request
+from cachedesk.core.request import Request
 
 
 class Level(StrEnum):

@@ -7,16 +7,16 @@ what became part of a row by another way (a write-through absorbed it) but is no
 from __future__ import annotations
 
 from cachedesk.core.errors import LogFull
+from cachedesk.core.ports import EventLog
 from cachedesk.core.settings import LogSettings
 from cachedesk.core.wording import count_of
 from cachedesk.engine.pending_events import PendingEvents
-from cachedesk.stores.queue_log.queue_log import QueueLog
 
 
 class Backlog:
     """What waits in one log, and its limits. Thread-safe; it keeps nothing itself."""
 
-    def __init__(self, log: QueueLog, pending: PendingEvents, settings: LogSettings) -> None:
+    def __init__(self, log: EventLog, pending: PendingEvents, settings: LogSettings) -> None:
         self._log = log
         self._pending = pending
         self._settings = settings
@@ -25,6 +25,11 @@ class Backlog:
     def depth(self) -> int:
         """How many events wait in the log. (Without the log: how many writes wait in Redis.)"""
         return max(self._log.waiting, self._pending.depth)
+
+    @property
+    def waiting(self) -> int:
+        """How many events are in the log and not acked."""
+        return self._log.waiting
 
     @property
     def full(self) -> bool:

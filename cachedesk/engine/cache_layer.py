@@ -9,22 +9,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 from cachedesk.core import forking
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys
-from cachedesk.core.policy import Policy, as_policy
+from cachedesk.core.policy import Policy, PolicyTable, as_policy
+from cachedesk.core.ports import CacheStore, SystemOfRecord, Truths
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.writes import Receipt
+from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.listing import Listing, Page
-from cachedesk.engine.parts import Parts
-from cachedesk.engine.read_path import Read, ReadPath
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.read_path import Read
 from cachedesk.engine.routes import Routes
-from cachedesk.engine.write_through import WriteThrough
 from cachedesk.engine.writer import Writer, as_change
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 _LOOK_SECONDS = 0.05
 _MEND_SECONDS = 1.0
@@ -52,27 +53,30 @@ class CacheLayer:
 
     def __init__(
         self,
-        parts: Parts,
+        *,
+        writer: Writer,
+        routes: Routes,
+        letters: DeadLetterAdmin,
         worker: FlushWorker,
-        paths: Routes,
+        policies: PolicyTable,
+        cache: CacheStore,
+        pending: PendingEvents,
+        backlog: Backlog,
+        database: SystemOfRecord,
+        truths: Truths,
         snapshot: Callable[[], Snapshot],
         close: Callable[[], None],
-        *,
         calls: CallThread,
     ) -> None:
-        self._policies = parts.policies
-        self._through = WriteThrough(parts)
-        self._writer = Writer(paths, self._through, parts.metrics, parts.settings)
-        self._paths = paths
-        self._letters = DeadLetterAdmin(parts, worker, self._through)
-        self._cache = parts.cache
-        self._pending = parts.pending
-        self._log = parts.log
-        self._backlog = parts.backlog
-        self._database = parts.database
-        self._truths = ReadPath(parts).truths
-        self._metrics = parts.metrics
-        self._settings = parts.settings
+        self._policies = policies
+        self._writer = writer
+        self._routes = routes
+        self._letters = letters
+        self._cache = cache
+        self._pending = pending
+        self._backlog = backlog
+        self._database = database
+        self._truths = truths
         self._worker = worker
         self._snapshot = snapshot
         self._close = close
@@ -107,7 +111,7 @@ class CacheLayer:
 
     def read(self, key: Key) -> Read:
         """As ``get``, and say where the value came from and what is pending."""
-        key, reader = as_key(key), self._paths.reader
+        key, reader = as_key(key), self._routes.reader
         began = time.perf_counter()
         try:
             aside = self._door.shut or self._calls.overtakes
@@ -118,7 +122,7 @@ class CacheLayer:
 
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
         """Return the values of ``keys``, in their order; errors as for ``get``."""
-        wanted, reader = as_keys(keys), self._paths.reader
+        wanted, reader = as_keys(keys), self._routes.reader
         at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
         if not at_once or self._door.shut or self._calls.overtakes:
             return self._call(reader.read_many, wanted)
@@ -279,7 +283,7 @@ class CacheLayer:
             Unavailable: it still fails.
         """
         with self._door:
-            self._paths.logged.mend(time.monotonic() + _MEND_SECONDS)
+            self._routes.logged.mend(time.monotonic() + _MEND_SECONDS)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
@@ -341,7 +345,7 @@ class CacheLayer:
         a write-through absorbed acked as well."""
         until = time.monotonic() + seconds
         with self._worker.hurrying():
-            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._log.waiting:
+            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._backlog.waiting:
                 if self._door.shut:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= until:

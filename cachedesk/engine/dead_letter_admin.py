@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import (
     DatabaseError,
     DatabaseUncertain,
@@ -18,12 +19,14 @@ from cachedesk.core.errors import (
     Unavailable,
 )
 from cachedesk.core.events import COUNTER_MAX, Op, as_amount, as_value
+from cachedesk.core.ports import EventLog, SystemOfRecord
+from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import EventKind
 from cachedesk.core.writes import Change, Receipt
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.write_through import WriteThrough
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 _LOOK_SECONDS = 0.002
 
@@ -31,12 +34,22 @@ _LOOK_SECONDS = 0.002
 class DeadLetterAdmin:
     """The dead letters. Thread-safe."""
 
-    def __init__(self, parts: Parts, worker: FlushWorker, through: WriteThrough) -> None:
-        self._database = parts.database
-        self._fence = parts.fence
-        self._log = parts.log
-        self._pending = parts.pending
-        self._announce = parts.chronicle.say
+    def __init__(
+        self,
+        *,
+        database: SystemOfRecord,
+        log: EventLog,
+        pending: PendingEvents,
+        locks: KeyLocks,
+        worker: FlushWorker,
+        through: WriteThrough,
+        announce: Announce,
+    ) -> None:
+        self._database = database
+        self._locks = locks
+        self._log = log
+        self._pending = pending
+        self._announce = announce
         self._worker = worker
         self._through = through
 
@@ -75,7 +88,7 @@ class DeadLetterAdmin:
         failed in the commit and still does."""
         letter = self._letter(seq)
         self._wait_until_acked(seq, deadline)
-        with self._fence.alone({letter.key}, deadline):
+        with self._locks.alone({letter.key}, deadline):
             try:
                 with self._database.transaction(deadline) as transaction:
                     found = transaction.remove_letter(seq)

@@ -18,26 +18,26 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import DatabaseRefused, Unavailable
 from cachedesk.core.events import Coalesced, Row, WriteEvent, coalesce
-from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.core.failpoints import ComponentCrash, Reach
+from cachedesk.core.ports import EventLog, SystemOfRecord
+from cachedesk.core.recorder import Announce
+from cachedesk.core.refusals import is_refusal
+from cachedesk.core.settings import WorkerSettings
 from cachedesk.core.snapshot import EventKind, Health, WorkerState
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.poison.blocked_keys import Trouble
-from cachedesk.engine.poison.decisions import LOCK_SECONDS
+from cachedesk.engine.poison.decisions import LOCK_SECONDS, Decisions
 from cachedesk.engine.poison.isolation import Isolation, jitter, retry_seconds
-from cachedesk.engine.redelivery import Redelivery
+from cachedesk.engine.settlement import Settlement
 from cachedesk.engine.worker_controls import WorkerControls
-from cachedesk.observe.metrics import runs
-from cachedesk.stores.sqlite.refusal import is_refusal
 
 _IDLE_SECONDS = 60.0
 _PAUSED_SECONDS = 3600.0
 _BATCHES_PER_TRIM = 50
 _BATCHES_IN_A_HURRY = 8
 _MOST_IN_A_HURRY = 8_000
-_MOST_LETTERS_TOLD = 5
 # While there is more to read, what is read and what is blocked take turns.
 _READING_SECONDS = 0.4
 _DECIDING_SECONDS = 0.1
@@ -50,32 +50,54 @@ class _Refused(Exception):
 class FlushWorker(WorkerControls):
     """One thread that flushes; restarted with back-off when it crashes."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts.settings.worker, parts.log.grown)
-        self._log = parts.log
-        self._pending = parts.pending
-        self._database = parts.database
-        self._reach = parts.failpoints.reach
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        pending: PendingEvents,
+        database: SystemOfRecord,
+        decisions: Decisions,
+        settlement: Settlement,
+        settings: WorkerSettings,
+        announce: Announce,
+        reach: Reach,
+    ) -> None:
+        """Prepare; ``start`` begins.
+
+        Args:
+            log: what is flushed.
+            pending: the index of what the log holds.
+            database: where to.
+            decisions: decide the events of keys that are blocked.
+            settlement: what follows a commit.
+            settings: the batches, and what is tried again when.
+            announce: told in one sentence when something rare happens.
+            reach: of the failpoints.
+        """
+        super().__init__(settings, log.grown)
+        self._log = log
+        self._pending = pending
+        self._database = database
+        self._reach = reach
+        self._settlement = settlement
         self._isolation = Isolation(
-            parts,
-            self._coalesced,
-            self._settle,
-            lambda: self._closing,
+            database=database,
+            pending=pending,
+            decisions=decisions,
+            settings=settings,
+            coalesce=self._coalesced,
+            settle=settlement.settle,
+            closing=lambda: self._closing,
+            reach=reach,
         )
-        self._metrics = parts.metrics
-        self._settings = parts.settings.worker
-        self._observer = parts.observer
-        self._journal = parts.journal
+        self._settings = settings
         self.coalesce = coalesce
-        self._announce = parts.chronicle.say
-        self._redelivery = Redelivery()
-        self._opened_at = wall_seconds()
+        self._announce = announce
+        self._redelivery = settlement.redelivery
         self._thread = threading.Thread(target=self._live, name="flush-worker", daemon=True)
         self._word = "idle"
         self._health = Health.UP
         self._in_flight = 0
-        self._batches = 0
-        self._redelivered = 0
         self._restarts = 0
         self._failures = 0
         self._last_error = ""
@@ -113,10 +135,10 @@ class FlushWorker(WorkerControls):
             paused=paused,
             batch_events=self.batch_events,
             batch_age_seconds=self.batch_age_seconds,
-            batches=self._batches,
-            events=self._metrics.counted("applied"),
-            rows=self._metrics.counted("rows"),
-            redelivered=self._redelivered,
+            batches=self._settlement.batches,
+            events=self._settlement.events,
+            rows=self._settlement.rows,
+            redelivered=self._settlement.redelivered,
             restarts=self._restarts,
             last_error="" if paused else self._last_error,
         )
@@ -150,7 +172,7 @@ class FlushWorker(WorkerControls):
         while self._wait_for_batch():
             events = self._log.read(self._most_at_once())
             self._read_at = time.monotonic()
-            if not events or self._batches % _BATCHES_PER_TRIM == 0:
+            if not events or self._settlement.batches % _BATCHES_PER_TRIM == 0:
                 self._trim(events)
             if not events and self._log.failed and self._log.waiting:
                 # The commit of an ack failed, and what it acked may be gone.
@@ -276,7 +298,7 @@ class FlushWorker(WorkerControls):
             transaction.note("log_seq", through_seq)
             self._reach("worker.apply.before_commit")
         self._reach("worker.apply.after_commit")
-        self._settle(events, coalesced, set(), time.monotonic() - began)
+        self._settlement.settle(events, coalesced, set(), time.monotonic() - began)
         self._reach("worker.settle.after")
 
     def _coalesced(self, rows: Mapping[bytes, Row], events: Sequence[WriteEvent]) -> Coalesced:
@@ -328,29 +350,6 @@ class FlushWorker(WorkerControls):
                 self._announce(EventKind.ERROR, f"deleted keys cannot be trimmed: {error}")
             self._cannot_trim = str(error)
         self._reach("worker.trim.after")
-
-    def _settle(
-        self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float
-    ) -> None:
-        self._observer.applied(coalesced.applied)
-        self._journal.applied(coalesced.applied + coalesced.repeated)
-        self._pending.settle(events, dead)
-        self._batches += 1
-        self._redelivered += len(coalesced.repeated)
-        self._redelivery.repeated(coalesced.repeated)
-        now = wall_seconds()
-        # The time that passed while nobody was there is not the pipeline's.
-        lags = runs(event.at for event in coalesced.applied if event.at >= self._opened_at)
-        self._metrics.flushed(
-            seconds,
-            len(coalesced.applied),
-            len(coalesced.rows),
-            [(max(0.0, now - at), count) for at, count in lags],
-        )
-        for event, reason in coalesced.refused[:_MOST_LETTERS_TOLD]:
-            self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
-        if (more := len(coalesced.refused) - _MOST_LETTERS_TOLD) > 0:
-            self._announce(EventKind.ERROR, f"{more:,} more events are dead letters")
 
     def _succeeded(self) -> None:
         if self._failures:

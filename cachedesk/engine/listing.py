@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import bisect
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cachedesk.core.errors import DatabaseError, Unavailable
 from cachedesk.core.events import NO_ROW, Row, fold
+from cachedesk.core.ports import SystemOfRecord, Truths
 from cachedesk.engine.pending_events import PendingEvents
-from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 _KEYS_PER_PAGE = 2_000
 
-Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
 Item = tuple[bytes, bytes]
 
 
@@ -35,7 +34,7 @@ class Listing:
     would grow for as long as a reader takes its time.
     """
 
-    def __init__(self, pending: PendingEvents, database: SqliteDatabase, truths: Truths) -> None:
+    def __init__(self, pending: PendingEvents, database: SystemOfRecord, truths: Truths) -> None:
         """Begin a listing.
 
         Args:
@@ -66,7 +65,7 @@ class Listing:
         return Page(items, keys[-1] if len(keys) == _KEYS_PER_PAGE else None)
 
 
-def truth(pending: PendingEvents, database: SqliteDatabase) -> Iterator[Item]:
+def truth(pending: PendingEvents, database: SystemOfRecord) -> Iterator[Item]:
     """Yield every key with its value, sorted by bytes, of files that no stack has in use.
 
     Raises:

@@ -19,8 +19,10 @@ from typing import Protocol
 
 from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
 from cachedesk.core.events import NO_ROW, Row, WriteEvent, fold
-from cachedesk.engine.parts import Parts
-from cachedesk.observe.metrics import Path
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.core.recorder import CallPath, Recorder
+from cachedesk.engine.key_versions import KeyVersions
 
 _LONGEST_FLIGHT_SECONDS = 1.0
 
@@ -89,13 +91,22 @@ class _InFlight:
 class ReadPath:
     """The read path. Thread-safe."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._cache = parts.cache
-        self._pending: Overlay = parts.pending
-        self._database = parts.database
-        self._versions = parts.versions
-        self._metrics = parts.metrics
-        self._reach = parts.failpoints.reach
+    def __init__(
+        self,
+        *,
+        cache: CacheStore,
+        pending: Overlay,
+        database: SystemOfRecord,
+        versions: KeyVersions,
+        recorder: Recorder,
+        reach: Reach,
+    ) -> None:
+        self._cache = cache
+        self._pending = pending
+        self._database = database
+        self._versions = versions
+        self._recorder = recorder
+        self._reach = reach
         self._flights: dict[bytes, _InFlight] = {}
         self._boarding = threading.Lock()
 
@@ -118,7 +129,7 @@ class ReadPath:
         and errors as for ``hit``. With a miss among them, the rest is ``repair_many``'s."""
         values = self._cache.get_at_once(*keys)
         if None not in values:
-            self._metrics.hit(time.perf_counter() - began, keys)
+            self._recorder.hit(time.perf_counter() - began, keys)
         return values
 
     def read(self, key: bytes) -> Read:
@@ -140,9 +151,9 @@ class ReadPath:
         try:
             found = self._repair(key)
         except Unavailable:
-            self._metrics.could_not_read((key,))
+            self._recorder.unreadable((key,))
             raise
-        self._metrics.took(Path(found.source.value), time.perf_counter() - began, (key,))
+        self._recorder.call(CallPath(found.source.value), time.perf_counter() - began, (key,))
         return found
 
     def read_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -153,7 +164,7 @@ class ReadPath:
         except CacheError:
             values = [None] * len(keys)
         if None not in values:
-            self._metrics.took(Path.HIT, time.perf_counter() - began, keys, len(keys))
+            self._recorder.call(CallPath.HIT, time.perf_counter() - began, keys, len(keys))
             return values
         return self.repair_many(keys, values, began)
 
@@ -166,15 +177,15 @@ class ReadPath:
         missed = [key for key, value in zip(keys, values, strict=True) if value is None]
         missing = list(set(missed))
         if hit:
-            self._metrics.took(Path.HIT, time.perf_counter() - began, hit, len(hit))
+            self._recorder.call(CallPath.HIT, time.perf_counter() - began, hit, len(hit))
         try:
             found = self._load(missing)
         except Unavailable:
-            self._metrics.could_not_read(missed)
+            self._recorder.unreadable(missed)
             raise
         for source in {found[key].source for key in missing}:
             its = [key for key in missed if found[key].source is source]
-            self._metrics.took(Path(source.value), time.perf_counter() - began, its, len(its))
+            self._recorder.call(CallPath(source.value), time.perf_counter() - began, its, len(its))
         return [
             found[key].value if value is None else value
             for key, value in zip(keys, values, strict=True)
@@ -182,7 +193,7 @@ class ReadPath:
 
     def _hit(self, key: bytes, value: bytes, began: float) -> Read:
         found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
-        self._metrics.hit(time.perf_counter() - began, (key,))
+        self._recorder.hit(time.perf_counter() - began, (key,))
         return found
 
     def truth(self, key: bytes) -> Row:
@@ -268,7 +279,7 @@ class ReadPath:
         self._reach("repair.miss.after")
         overlays = {key: self._pending.events(key) for key in keys}
         self._reach("repair.overlay.after")
-        self._metrics.count("loads")
+        self._recorder.count("loads")
         rows = self._rows(overlays)
         self._reach("repair.row.after")
         if self._has_moved(overlays, rows):

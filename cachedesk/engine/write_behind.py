@@ -20,9 +20,16 @@ from contextlib import suppress
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CounterOverflow, DatabaseError, LogFull, NotACounter, Unavailable
 from cachedesk.core.events import Op, WriteEvent, change
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import CacheStore, EventLog
+from cachedesk.core.recorder import Recorder
+from cachedesk.core.settings import LogSettings
 from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
+from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.group_commit import GroupCommit
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import ReadPath
 
 _MOST_CALLERS = 512
@@ -54,21 +61,49 @@ class WriteBehind:
     """The path of fast data. Thread-safe."""
 
     def __init__(
-        self, parts: Parts, reader: ReadPath, is_abandoned: Callable[[], bool] = lambda: False
+        self,
+        *,
+        reader: ReadPath,
+        log: EventLog,
+        pending: PendingEvents,
+        backlog: Backlog,
+        cache: CacheStore,
+        locks: KeyLocks,
+        versions: KeyVersions,
+        seqs: Iterator[int],
+        settings: LogSettings,
+        recorder: Recorder,
+        reach: Reach,
+        is_abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Prepare; ``is_abandoned`` says whether a call that waits for room has lost its caller."""
+        """Prepare.
+
+        Args:
+            reader: reads what an increment is added to.
+            log: makes the events durable.
+            pending: the index of what the log holds.
+            backlog: how full the log is.
+            cache: shows the writes.
+            locks: keep the write-through path from the keys meanwhile.
+            versions: tell readers that a key was written.
+            seqs: number the writes.
+            settings: the limits of the log, and what happens at them.
+            recorder: takes note of what was written.
+            reach: of the failpoints.
+            is_abandoned: says whether a call that waits for room has lost its caller.
+        """
         self._reader = reader
         self._is_abandoned = is_abandoned
-        self._fence = parts.fence
-        self._log = parts.log
-        self._pending = parts.pending
-        self._versions = parts.versions
-        self._cache = parts.cache
-        self._seqs = parts.seqs
-        self._journal = parts.journal
-        self._settings = parts.settings.log
-        self._backlog = parts.backlog
-        self._reach = parts.failpoints.reach
+        self._locks = locks
+        self._log = log
+        self._pending = pending
+        self._versions = versions
+        self._cache = cache
+        self._seqs = seqs
+        self._recorder = recorder
+        self._settings = settings
+        self._backlog = backlog
+        self._reach = reach
         self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
     def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
@@ -106,7 +141,7 @@ class WriteBehind:
             give_up += settings.block_seconds
         while True:
             try:
-                with self._fence.shared({change.key for change in changes}, deadline):
+                with self._locks.shared({change.key for change in changes}, deadline):
                     request = _BehindRequest(changes, deadline, self._bases(changes))
                     self._group.submit(request)
             except LogFull:
@@ -187,7 +222,7 @@ class WriteBehind:
             self._versions.bump(heads)
             self._reach("log.append.after")
             self._reach("behind.cache.before")
-            self._journal.accepted(events, durable_at, self._cache.put(heads))
+            self._recorder.written_behind(events, durable_at, self._cache.put(heads))
             self._reach("behind.cache.after")
         except Unavailable:
             raise

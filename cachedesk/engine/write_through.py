@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from cachedesk.core.clock import wall_seconds
@@ -38,10 +38,14 @@ from cachedesk.core.errors import (
     WriteRefused,
 )
 from cachedesk.core.events import NO_ROW, Row, WriteEvent, change, coalesce
-from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import CacheStore, RecordTransaction, SystemOfRecord, Watermarks
+from cachedesk.core.recorder import Recorder
+from cachedesk.core.writes import Change, Level, Observer, Receipt, WriteRequest
 from cachedesk.engine.group_commit import GroupCommit
-from cachedesk.engine.parts import Parts
-from cachedesk.stores.sqlite.transaction import Transaction
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
 
 _MOST_CALLERS = 256
 
@@ -49,17 +53,47 @@ _MOST_CALLERS = 256
 class WriteThrough:
     """The path of critical data. Thread-safe."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._fence = parts.fence
-        self._pending = parts.pending
-        self._database = parts.database
-        self._versions = parts.versions
-        self._cache = parts.cache
-        self._seqs = parts.seqs
-        self._observer = parts.observer
-        self._journal = parts.journal
-        self._log = parts.log
-        self._reach = parts.failpoints.reach
+    def __init__(
+        self,
+        *,
+        database: SystemOfRecord,
+        pending: PendingEvents,
+        cache: CacheStore,
+        locks: KeyLocks,
+        versions: KeyVersions,
+        seqs: Iterator[int],
+        watermarks: Watermarks,
+        wake_worker: Callable[[], None],
+        observer: Observer,
+        recorder: Recorder,
+        reach: Reach,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            database: makes the writes durable.
+            pending: the events that a write of their key takes with it.
+            cache: shows the writes.
+            locks: hold the keys alone meanwhile.
+            versions: tell readers that a key was written.
+            seqs: number the writes.
+            watermarks: remember, outside the database, which write is in it.
+            wake_worker: has the flush worker look for what is urgent.
+            observer: told which events became part of their rows.
+            recorder: takes note of what was written.
+            reach: of the failpoints.
+        """
+        self._locks = locks
+        self._pending = pending
+        self._database = database
+        self._versions = versions
+        self._cache = cache
+        self._seqs = seqs
+        self._observer = observer
+        self._recorder = recorder
+        self._watermarks = watermarks
+        self._wake_worker = wake_worker
+        self._reach = reach
         self._group: GroupCommit[WriteRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
@@ -89,7 +123,7 @@ class WriteThrough:
 
     def _submit(self, request: WriteRequest) -> list[Receipt]:
         self._reach("through.fence.before")
-        with self._fence.alone({change.key for change in request.changes}, request.deadline):
+        with self._locks.alone({change.key for change in request.changes}, request.deadline):
             try:
                 self._group.submit(request)
             except BaseException:
@@ -157,7 +191,7 @@ class WriteThrough:
             self._database.rehearse(rows, request.deadline)
         except DatabaseRefused as error:
             self._pending.hasten()
-            self._log.grown.set()
+            self._wake_worker()
             return Unavailable(
                 f"write-through: the database refuses an earlier write of the same key ({error});"
                 " nothing was changed: try again in a second, when the worker has put it aside"
@@ -214,10 +248,10 @@ class WriteThrough:
             self._reach("through.commit.before")
         self._reach("through.commit.after")
         if events:
-            self._log.witness.note_row(events[-1].seq)
+            self._watermarks.note_row(events[-1].seq)
         durable_at = wall_seconds()
         self._observer.applied(itertools.chain(absorbed.applied, events))
-        self._journal.applied(absorbed.applied)
+        self._recorder.applied(absorbed.applied)
         dead |= {event.seq for event, _ in absorbed.refused}
         self._pending.settle(pending, dead, len(events) - len(replayed))
         for request in replayed:
@@ -226,7 +260,7 @@ class WriteThrough:
         self._versions.bump(keys)
         self._reach("through.cache.before")
         missed = self._cache.put({key: row.value for key, row in changed.items()})
-        self._journal.written_through(events, durable_at, missed)
+        self._recorder.written_through(events, durable_at, missed)
         self._reach("through.cache.after")
         self._reach("through.receipt.before")
         for request, refusal in refused:
@@ -255,7 +289,7 @@ def _check_time(group: list[WriteRequest]) -> None:
         raise DatabaseBusy("the database is too slow")
 
 
-def _dead_among(events: Sequence[WriteEvent], transaction: Transaction) -> set[int]:
+def _dead_among(events: Sequence[WriteEvent], transaction: RecordTransaction) -> set[int]:
     """Return the seqs of those that are dead letters: whoever buried them died before he said
     so, and they are not to be applied."""
     if not events:
@@ -264,6 +298,6 @@ def _dead_among(events: Sequence[WriteEvent], transaction: Transaction) -> set[i
     return transaction.dead_between(min(seqs), max(seqs))
 
 
-def _take_letter(seq: int, transaction: Transaction) -> None:
+def _take_letter(seq: int, transaction: RecordTransaction) -> None:
     if not transaction.remove_letter(seq):
         raise NoDeadLetter(f"there is no dead letter {seq}")

@@ -16,11 +16,11 @@ from cachedesk.core.errors import (
 )
 from cachedesk.core.events import Op, as_amount, as_key, as_value
 from cachedesk.core.policy import Policy
+from cachedesk.core.recorder import CallPath, Recorder
 from cachedesk.core.settings import Settings
 from cachedesk.core.writes import Change, Receipt, Switched
 from cachedesk.engine.routes import Routes
 from cachedesk.engine.write_through import WriteThrough
-from cachedesk.observe.metrics import Metrics, Path
 
 _SWITCH_LOOK_SECONDS = 0.001
 
@@ -29,11 +29,11 @@ class Writer:
     """The changes of a call, path by path. Thread-safe."""
 
     def __init__(
-        self, paths: Routes, through: WriteThrough, metrics: Metrics, settings: Settings
+        self, paths: Routes, through: WriteThrough, recorder: Recorder, settings: Settings
     ) -> None:
         self._paths = paths
         self._through = through
-        self._metrics = metrics
+        self._recorder = recorder
         self._settings = settings
 
     def deadline(self) -> float:
@@ -60,16 +60,16 @@ class Writer:
             else:
                 receipts = self._through.write(changes, deadline)
         except LogFull:
-            self._metrics.count("refused", len(changes))
+            self._recorder.count("refused", len(changes))
             raise
         except Unavailable:
-            self._metrics.count("writes_unavailable", len(changes))
+            self._recorder.count("writes_unavailable", len(changes))
             raise
         except (NotACounter, CounterOverflow, WriteRefused):
-            self._metrics.count("refused", len(changes))
+            self._recorder.count("refused", len(changes))
             raise
-        self._metrics.took(
-            Path.WRITE_BEHIND if path is Policy.WRITE_BEHIND else Path.WRITE_THROUGH,
+        self._recorder.call(
+            CallPath.WRITE_BEHIND if path is Policy.WRITE_BEHIND else CallPath.WRITE_THROUGH,
             time.perf_counter() - began,
             [change.key for change in changes],
             len(changes),

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.events import NO_ROW, WriteEvent
-from cachedesk.engine.parts import Parts
+from cachedesk.core.ports import EventLog, SystemOfRecord
+from cachedesk.engine.pending_events import PendingEvents
 
 MOST_IDS = 20
 
@@ -27,10 +28,10 @@ _KEYS_AT_ONCE = 1_000
 class Accounting:
     """Looks for the reason while the books are out. Used by one thread; ``ids`` by any."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._log = parts.log
-        self._pending = parts.pending
-        self._database = parts.database
+    def __init__(self, log: EventLog, pending: PendingEvents, database: SystemOfRecord) -> None:
+        self._log = log
+        self._pending = pending
+        self._database = database
         self._next_at = 0.0
         self._ids: tuple[int, ...] = ()
 

@@ -23,8 +23,12 @@ from typing import NamedTuple
 
 from cachedesk.core.errors import CachedeskError, LogFull
 from cachedesk.core.events import NO_ROW, Row, fold
+from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import Audit, EventKind
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.accounting import Accounting
 
 _KEYS = 20
@@ -63,20 +67,37 @@ class Auditor:
     mends = True
     """Whether what diverges is evicted. Where copies are wrong on purpose, it only says so."""
 
-    def __init__(self, parts: Parts, settle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        accounting: Accounting,
+        cache: CacheStore,
+        pending: PendingEvents,
+        database: SystemOfRecord,
+        locks: KeyLocks,
+        versions: KeyVersions,
+        announce: Announce,
+        settle: Callable[[], None],
+    ) -> None:
         """Prepare; ``start`` begins.
 
         Args:
-            parts: the stack.
+            accounting: looks into the books.
+            cache: what is compared.
+            pending: the truth is a row with the pending events of its key,
+            database: and the row.
+            locks: hold a key alone at the second look.
+            versions: tell whether a key was written meanwhile.
+            announce: told in one sentence what diverges.
             settle: returns when every append that was under way has ended.
         """
-        self.accounting = Accounting(parts)
-        self._cache = parts.cache
-        self._pending = parts.pending
-        self._database = parts.database
-        self._versions = parts.versions
-        self._fence = parts.fence
-        self._announce = parts.chronicle.say
+        self.accounting = accounting
+        self._cache = cache
+        self._pending = pending
+        self._database = database
+        self._versions = versions
+        self._locks = locks
+        self._announce = announce
         self._settle = settle
         self._checked = self._divergent = 0
         self._keys: deque[bytes] = deque(maxlen=_MOST_KEPT)
@@ -159,7 +180,7 @@ class Auditor:
     def _evict_divergent(self, key: bytes, before: _Sight) -> bool:
         """Look once more, when nobody writes ``key``; evict it and return True if it diverges."""
         try:
-            with self._fence.alone({key}, time.monotonic() + _FENCE_SECONDS):
+            with self._locks.alone({key}, time.monotonic() + _FENCE_SECONDS):
                 if self._see([key]).get(key) != before:
                     return False
                 if self.mends:

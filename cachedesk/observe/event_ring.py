@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import replace
-from typing import Protocol
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.snapshot import Event, EventKind, Mark
@@ -13,12 +12,6 @@ from cachedesk.core.snapshot import Event, EventKind, Mark
 _MOST_EVENTS = 200
 _MOST_MARKS = 100
 _FOLD_SECONDS = 60.0
-
-
-class Announce(Protocol):
-    """Told in one sentence when something rare happens: see ``EventRing.say``."""
-
-    def __call__(self, kind: EventKind, text: str, *, topic: str = "") -> None: ...
 
 
 class EventRing:

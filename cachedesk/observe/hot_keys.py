@@ -8,8 +8,11 @@ from operator import attrgetter
 
 from cachedesk.core.errors import CacheError, DatabaseError
 from cachedesk.core.events import NO_ROW, Row, fold, is_absolute
+from cachedesk.core.policy import PolicyTable
+from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.snapshot import HotKey
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.observe.metrics import Metrics
 
 HOT_KEYS = 50
 _VALUE_BYTES = 256
@@ -20,12 +23,20 @@ class HotView:
     """Looks up the hottest keys. What the pending events of a key come to is known, as a rule, and
     then they need not be gone through one by one."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._cache = parts.cache
-        self._database = parts.database
-        self._pending = parts.pending
-        self._metrics = parts.metrics
-        self._policies = parts.policies
+    def __init__(
+        self,
+        *,
+        cache: CacheStore,
+        pending: PendingEvents,
+        database: SystemOfRecord,
+        metrics: Metrics,
+        policies: PolicyTable,
+    ) -> None:
+        self._cache = cache
+        self._database = database
+        self._pending = pending
+        self._metrics = metrics
+        self._policies = policies
 
     def keys(self, dead: int) -> tuple[HotKey, ...]:
         """Return the hottest keys; ``dead`` is how many dead letters there are."""

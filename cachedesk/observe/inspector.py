@@ -17,14 +17,15 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from cachedesk.core.clock import wall_seconds
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
 from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
-from cachedesk.core.policy import glob
+from cachedesk.core.policy import PolicyTable
+from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
-from cachedesk.observe.recent_writes import RecentWrite
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
+from cachedesk.observe.recent_writes import RecentWrite, RecentWrites
 
 _VALUE_BYTES = 4096
 _MOST_STEPS = 100
@@ -91,14 +92,22 @@ class _Look:
 class KeyInspector:
     """Explains keys of one stack. Thread-safe."""
 
-    def __init__(self, parts: Parts, worker: FlushWorker) -> None:
-        self._cache = parts.cache
-        self._pending = parts.pending
-        self._database = parts.database
-        self._policies = parts.policies
-        self._journal = parts.journal
+    def __init__(
+        self,
+        *,
+        cache: CacheStore,
+        pending: PendingEvents,
+        database: SystemOfRecord,
+        worker: FlushWorker,
+        recent: RecentWrites,
+        policies: PolicyTable,
+    ) -> None:
+        self._cache = cache
+        self._pending = pending
+        self._database = database
+        self._policies = policies
+        self._recent = recent
         self._worker = worker
-        self._patterns = [(pattern, glob(pattern).match) for pattern in parts.settings.policies]
 
     def inspect(self, key: bytes) -> KeyReport:
         """Return the report of ``key``; nothing is raised, a place that fails says so."""
@@ -115,7 +124,7 @@ class KeyInspector:
             key=key,
             at=wall_seconds(),
             policy=self._policies.of(key).value,
-            pattern=next((pattern for pattern, matches in self._patterns if matches(key)), ""),
+            pattern=self._policies.pattern_of(key),
             cached=_held(look.cached, look.cached_obstacle),
             ttl_seconds=ttl_seconds,
             ttl_known=ttl_known,
@@ -188,10 +197,9 @@ class KeyInspector:
     def _ttl(self, key: bytes) -> tuple[bool, float | None]:
         """Return whether Redis says when the key expires, and in how many seconds, if it does."""
         try:
-            reply = self._cache.ask(b"PTTL", key)
+            return True, self._cache.expires_in(key)
         except CacheError:
             return False, None
-        return True, reply / 1000 if isinstance(reply, int) and reply >= 0 else None
 
     def _letters(self, key: bytes) -> tuple[DeadLetter, ...]:
         try:
@@ -210,7 +218,7 @@ class KeyInspector:
             RecentWrite(letter.seq, Op[letter.op.upper()], letter.at, dead=True)
             for letter in letters
         ]
-        return self._journal.writes(key, others, _MOST_WRITES)
+        return self._recent.writes(key, others, _MOST_WRITES)
 
 
 def _fold(row: Row | None, events: Sequence[WriteEvent], *, decided: bool) -> Iterator[_Folded]:

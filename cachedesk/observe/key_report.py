@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op
 from cachedesk.observe.recent_writes import RecentWrite
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 
 class Winner(StrEnum):

@@ -11,11 +11,11 @@ import threading
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Collection, Iterable
-from enum import StrEnum
 from itertools import accumulate
 
 from hdrh.histogram import HdrHistogram
 
+from cachedesk.core.recorder import CallPath
 from cachedesk.core.snapshot import Latencies, Percentiles, PrefixRate, Reads, Tick, Writes
 from cachedesk.observe.prefix_rates import PrefixRates
 
@@ -28,19 +28,8 @@ _HOT_KEYS = 4096
 _MOST_NEW = 1_000
 
 
-class Path(StrEnum):
-    """The paths whose latency is kept."""
-
-    HIT = "hit"
-    OVERLAY = "overlay"
-    DATABASE = "database"
-    WRITE_THROUGH = "write_through"
-    WRITE_BEHIND = "write_behind"
-    FLUSH = "flush"
-
-
-_HIT = Path.HIT
-_MISSES = frozenset((Path.OVERLAY, Path.DATABASE))
+_HIT = CallPath.HIT
+_MISSES = frozenset((CallPath.OVERLAY, CallPath.DATABASE))
 
 
 class Distribution:
@@ -116,7 +105,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._new_hits: deque[tuple[float, Collection[bytes]]] = deque()
         self._counts: Counter[str] = Counter()
-        self._times = {path: Distribution() for path in Path}
+        self._times = {path: Distribution() for path in CallPath}
         self._lag = Distribution()
         self._hot = HotKeys()
         self._prefixes = PrefixRates()
@@ -125,7 +114,7 @@ class Metrics:
         self._until_rotation = _WINDOW_TICKS
 
     def took(
-        self, path: Path, seconds: float, keys: Collection[bytes] = (), count: int = 1
+        self, path: CallPath, seconds: float, keys: Collection[bytes] = (), count: int = 1
     ) -> None:
         """Count ``count`` operations on ``path``, of ``keys``, that took their caller ``seconds``
         together."""
@@ -167,10 +156,10 @@ class Metrics:
             lags: pairs of (seconds from accepted to applied, how many events).
         """
         with self._lock:
-            self._counts[Path.FLUSH] += 1
+            self._counts[CallPath.FLUSH] += 1
             self._counts["applied"] += applied
             self._counts["rows"] += rows
-            self._times[Path.FLUSH].record(seconds)
+            self._times[CallPath.FLUSH].record(seconds)
             for lag_seconds, count in lags:
                 self._lag.record(lag_seconds, count)
 
@@ -184,18 +173,20 @@ class Metrics:
             self._ticks.append(
                 Tick(
                     at=at,
-                    hits=passed[Path.HIT],
-                    misses=passed[Path.OVERLAY] + passed[Path.DATABASE] + passed["unavailable"],
-                    writes=passed[Path.WRITE_THROUGH] + passed[Path.WRITE_BEHIND],
-                    applied=passed["applied"] + passed[Path.WRITE_THROUGH],
+                    hits=passed[CallPath.HIT],
+                    misses=passed[CallPath.OVERLAY]
+                    + passed[CallPath.DATABASE]
+                    + passed["unavailable"],
+                    writes=passed[CallPath.WRITE_THROUGH] + passed[CallPath.WRITE_BEHIND],
+                    applied=passed["applied"] + passed[CallPath.WRITE_THROUGH],
                     depth=depth,
                     lag_seconds=lag_seconds,
                     stale=passed["stale"],
                     unavailable=passed["unavailable"] + passed["writes_unavailable"],
-                    overlay=passed[Path.OVERLAY],
-                    database=passed[Path.DATABASE],
-                    through=passed[Path.WRITE_THROUGH],
-                    behind=passed[Path.WRITE_BEHIND],
+                    overlay=passed[CallPath.OVERLAY],
+                    database=passed[CallPath.DATABASE],
+                    through=passed[CallPath.WRITE_THROUGH],
+                    behind=passed[CallPath.WRITE_BEHIND],
                     rows=passed["rows"],
                 )
             )
@@ -212,10 +203,10 @@ class Metrics:
             self._add_hits()
             counts = self._counts
             return Reads(
-                hits=counts[Path.HIT],
-                misses=counts[Path.OVERLAY] + counts[Path.DATABASE] + counts["unavailable"],
-                overlay=counts[Path.OVERLAY],
-                database=counts[Path.DATABASE],
+                hits=counts[CallPath.HIT],
+                misses=counts[CallPath.OVERLAY] + counts[CallPath.DATABASE] + counts["unavailable"],
+                overlay=counts[CallPath.OVERLAY],
+                database=counts[CallPath.DATABASE],
                 stale=counts["stale"],
                 unavailable=counts["unavailable"],
                 loads=counts["loads"],
@@ -225,8 +216,8 @@ class Metrics:
         """Return the counts of writes."""
         with self._lock:
             return Writes(
-                through=self._counts[Path.WRITE_THROUGH],
-                behind=self._counts[Path.WRITE_BEHIND],
+                through=self._counts[CallPath.WRITE_THROUGH],
+                behind=self._counts[CallPath.WRITE_BEHIND],
                 refused=self._counts["refused"],
                 unavailable=self._counts["writes_unavailable"],
             )
@@ -275,17 +266,6 @@ class Metrics:
             self._times[_HIT].record(seconds)
             self._hot.use(keys)
             self._prefixes.hit(keys)
-
-
-def runs(times: Iterable[float]) -> list[tuple[float, int]]:
-    """Return ``times`` as pairs of (time, how often in a row)."""
-    pairs: list[tuple[float, int]] = []
-    for time in times:
-        if pairs and pairs[-1][0] == time:
-            pairs[-1] = (time, pairs[-1][1] + 1)
-        else:
-            pairs.append((time, 1))
-    return pairs
 
 
 def _histogram() -> HdrHistogram:

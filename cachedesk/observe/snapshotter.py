@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Protocol
 
-from cachedesk.chaos.injector import FaultInjector
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.errors import CacheError, DatabaseError
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord
 from cachedesk.core.snapshot import (
     SLOW,
     Books,
     DatabaseState,
+    FaultState,
     Health,
     LogState,
-    RedisState,
     Snapshot,
 )
+from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.auditor import Auditor
+from cachedesk.observe.event_ring import EventRing
 from cachedesk.observe.hot_keys import HotView
-from cachedesk.observe.metrics import TICK_SECONDS
-from cachedesk.stores.redis.info import CacheStats
+from cachedesk.observe.metrics import TICK_SECONDS, Metrics
 
 _PREFIXES = 12
 _TRIES = 8
-_FILES_GONE = "file gone"
 _WORDS = {
     "database.lock": "locked",
     "database.full": "disk full",
@@ -34,28 +36,53 @@ _WORDS = {
 }
 
 
+class FaultReport(Protocol):
+    """What is said of faults: those active, and each that there is."""
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The names of the faults that were injected and have not ended."""
+        ...
+
+    def states(self) -> tuple[FaultState, ...]:
+        """Return how each fault is."""
+        ...
+
+
 class Snapshotter:
     """Builds snapshots. What it costs depends on the number of panels, not of keys."""
 
     def __init__(
-        self, parts: Parts, worker: FlushWorker, faults: FaultInjector, auditor: Auditor
+        self,
+        *,
+        cache: CacheStore,
+        log: EventLog,
+        pending: PendingEvents,
+        backlog: Backlog,
+        database: SystemOfRecord,
+        worker: FlushWorker,
+        auditor: Auditor,
+        faults: FaultReport,
+        metrics: Metrics,
+        events: EventRing,
+        hot: HotView,
+        failpoints: Failpoints,
+        limit_events: int,
     ) -> None:
-        self._keeper = parts.keeper
-        self._cache = parts.cache
-        self._log = parts.log
-        self._database = parts.database
-        self._pending = parts.pending
-        self._metrics = parts.metrics
-        self._chronicle = parts.chronicle
-        self._failpoints = parts.failpoints
-        self._backlog = parts.backlog
-        self._limit_events = parts.settings.log.limit_events
+        self._cache = cache
+        self._log = log
+        self._database = database
+        self._pending = pending
+        self._metrics = metrics
+        self._events = events
+        self._failpoints = failpoints
+        self._backlog = backlog
+        self._limit_events = limit_events
         self._worker = worker
         self._faults = faults
         self._auditor = auditor
-        self._hot = HotView(parts)
+        self._hot = hot
         self._opened = time.monotonic()
-        self._evicted = 0
 
     def snapshot(self, workload: str) -> Snapshot:
         """Return how everything is; ``workload`` says what drives the stack."""
@@ -64,7 +91,7 @@ class Snapshotter:
         return Snapshot(
             at=wall_seconds(),
             uptime_seconds=time.monotonic() - self._opened,
-            redis=self._redis(),
+            redis=self._cache.state(),
             log=log,
             worker=self._worker.state(),
             database=self._database_state(),
@@ -75,39 +102,16 @@ class Snapshotter:
             lag=self._metrics.lag(),
             tick_seconds=TICK_SECONDS,
             ticks=self._metrics.ticks(),
-            marks=self._chronicle.marks(),
+            marks=self._events.marks(),
             faults=self._faults.active,
             catalogue=self._faults.states(),
             armed=self._failpoints.waiting(),
             hot=self._hot.keys(books.dead),
-            events=self._chronicle.events(),
+            events=self._events.events(),
             prefixes=self._metrics.prefixes(_PREFIXES),
             audit=self._auditor.audit,
             unaccounted=self._auditor.accounting.ids if not books.balanced else (),
             workload=workload,
-        )
-
-    def _redis(self) -> RedisState:
-        try:
-            figures = self._cache.figures()
-            health, self._evicted = Health.UP, figures.evicted
-        except CacheError:
-            # What it held is not used now; its limits are those it will have.
-            limits = self._keeper.limits
-            memory, policy = limits.maxmemory_bytes, limits.eviction_policy
-            figures = CacheStats(0, memory, policy, 0, self._evicted)
-            health = Health.DOWN
-        return RedisState(
-            health=health,
-            word=self._keeper.word,
-            memory_bytes=figures.memory_bytes,
-            maxmemory_bytes=figures.maxmemory_bytes,
-            eviction_policy=figures.eviction_policy,
-            keys=figures.keys,
-            evicted=figures.evicted,
-            restarts=self._keeper.restarts,
-            pid=self._keeper.pid,
-            bypasses=self._keeper.bypasses,
         )
 
     def _books_and_log(self) -> tuple[Books, LogState]:
@@ -125,12 +129,8 @@ class Snapshotter:
 
     def _log_state(self, depth: int, oldest_seconds: float, in_flight: int) -> LogState:
         health, word = Health.UP, "up"
-        if self._log.files.trouble:
-            health, word = Health.DOWN, _FILES_GONE
-        elif self._log.failed:
-            health, word = Health.DOWN, "failed"
-        elif self._log.trouble:
-            health, word = Health.DOWN, self._log.trouble
+        if obstacle := self._log.obstacle:
+            health, word = Health.DOWN, obstacle
         elif self._backlog.full:
             health, word = Health.DEGRADED, "full"
         return LogState(
@@ -144,19 +144,8 @@ class Snapshotter:
         )
 
     def _database_state(self) -> DatabaseState:
-        try:
-            rows, _ = self._database.count()
-            size, wal = self._database.bytes
-        except (DatabaseError, OSError):
-            gone = self._database.files.trouble
-            return DatabaseState(Health.DOWN, _FILES_GONE if gone else "not readable")
-        if self._database.files.trouble:
-            return DatabaseState(Health.DOWN, _FILES_GONE, rows, size, wal)
-        word = next((_WORDS[name] for name in self._faults.active if name in _WORDS), "up")
-        return DatabaseState(
-            health=Health.UP if word == "up" else Health.DEGRADED,
-            word=word,
-            rows=rows,
-            bytes=size,
-            wal_bytes=wal,
-        )
+        state = self._database.state()
+        word = next((_WORDS[name] for name in self._faults.active if name in _WORDS), "")
+        if not word or state.health is not Health.UP:
+            return state
+        return replace(state, health=Health.DEGRADED, word=word)

@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import msgspec
 
+from cachedesk.core.recorder import CallPath
 from cachedesk.core.snapshot import EventKind, Latencies, Percentiles
 from cachedesk.lab.load.tally import Tally
 from cachedesk.lab.run.evidence import Evidence
 from cachedesk.lab.run.report import Report
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.telling import sentences
-from cachedesk.observe.metrics import Path as Way
 from cachedesk.reports.books import MOST_ROWS, books
 from cachedesk.reports.document import (
     Block,
@@ -31,12 +31,12 @@ from cachedesk.reports.timeline_section import as_json, course
 from cachedesk.reports.words import NOTHING, count_of, number, percent, size, span, visible
 
 _WAYS = {
-    Way.HIT: "read: hit in Redis",
-    Way.DATABASE: "read: miss, from the row",
-    Way.OVERLAY: "read: miss, row with pending events folded in",
-    Way.WRITE_THROUGH: "write-through",
-    Way.WRITE_BEHIND: "write-behind",
-    Way.FLUSH: "flush of one batch",
+    CallPath.HIT: "read: hit in Redis",
+    CallPath.DATABASE: "read: miss, from the row",
+    CallPath.OVERLAY: "read: miss, row with pending events folded in",
+    CallPath.WRITE_THROUGH: "write-through",
+    CallPath.WRITE_BEHIND: "write-behind",
+    CallPath.FLUSH: "flush of one batch",
 }
 _KINDS = {
     EventKind.FAULT: "fault",
@@ -103,7 +103,7 @@ def latencies(found: Latencies) -> Table:
     return Table(("path", "count", "p50", "p99", "longest"), tuple(rows))
 
 
-def _times(found: Latencies, way: Way) -> Percentiles:
+def _times(found: Latencies, way: CallPath) -> Percentiles:
     times: Percentiles = getattr(found, way)
     return times
 

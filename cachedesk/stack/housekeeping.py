@@ -9,9 +9,10 @@ from contextlib import suppress
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError
-from cachedesk.engine.parts import Parts
-from cachedesk.observe.metrics import TICK_SECONDS
-from cachedesk.stores.files.open_files import FilesAlarm
+from cachedesk.core.ports import EventLog
+from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.observe.metrics import TICK_SECONDS, Metrics
 
 
 class Ticker:
@@ -19,15 +20,34 @@ class Ticker:
     looked at, and has faults healed whose time is up."""
 
     def __init__(
-        self, parts: Parts, mend: Callable[[], None], tend_faults: Callable[[], None]
+        self,
+        *,
+        log: EventLog,
+        pending: PendingEvents,
+        backlog: Backlog,
+        metrics: Metrics,
+        mend: Callable[[], None],
+        look_at_files: Callable[[], None],
+        tend_faults: Callable[[], None],
     ) -> None:
+        """Prepare; ``start`` begins.
+
+        Args:
+            log: mended when a commit of it failed.
+            pending: whether anything lags.
+            backlog: how much.
+            metrics: the history.
+            mend: tries again what a failed disk has stopped.
+            look_at_files: sees whether the files are still in place.
+            tend_faults: heals faults whose time is up.
+        """
         self._mend = mend
         self._tend_faults = tend_faults
-        self._alarm = FilesAlarm((parts.database.files, parts.log.files), parts.chronicle.say)
-        self._log = parts.log
-        self._pending = parts.pending
-        self._backlog = parts.backlog
-        self._metrics = parts.metrics
+        self._look_at_files = look_at_files
+        self._log = log
+        self._pending = pending
+        self._backlog = backlog
+        self._metrics = metrics
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="ticker", daemon=True)
 
@@ -52,5 +72,5 @@ class Ticker:
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()
-            self._alarm.look()
+            self._look_at_files()
             self._tend_faults()

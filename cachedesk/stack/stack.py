@@ -3,61 +3,47 @@
 from __future__ import annotations
 
 import os
-import reprlib
 from collections.abc import Callable
 from dataclasses import replace
 
+from cachedesk.chaos.ablations.no_log import DirtyKeys
+from cachedesk.chaos.ablations.no_read_repair import Unseen
 from cachedesk.chaos.catalog import catalogue
 from cachedesk.chaos.impact import figures
 from cachedesk.chaos.injector import FaultInjector
+from cachedesk.chaos.poison_event import LogPoison
 from cachedesk.chaos.safeguard_switches import SafeguardSwitches
-from cachedesk.core.commands import (
-    Command,
-    EvictAll,
-    EvictKey,
-    EvictMatching,
-    EvictShare,
-    Heal,
-    Inject,
-    PauseWorker,
-    ResumeWorker,
-    SetBatch,
-    SetMemory,
-    SetSafeguard,
-    StepWorker,
-)
-from cachedesk.core.errors import Closed, Unavailable
+from cachedesk.core.commands import Command
+from cachedesk.core.errors import Closed
 from cachedesk.core.eviction_policies import NOEVICTION_WARNING
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.policy import PolicyTable
+from cachedesk.core.recorder import Recorder
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import EventKind, Health, Snapshot
 from cachedesk.core.writes import NullObserver, Observer
-from cachedesk.engine.backlog import Backlog
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.call_thread import CallThread
-from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.parts import Parts
-from cachedesk.engine.read_path import ReadPath
-from cachedesk.engine.routes import usual
+from cachedesk.engine.local_engine import LocalEngine
+from cachedesk.observe.accounting import Accounting
 from cachedesk.observe.auditor import Auditor
 from cachedesk.observe.event_ring import EventRing
+from cachedesk.observe.hot_keys import HotView
 from cachedesk.observe.inspector import KeyInspector
 from cachedesk.observe.key_report import KeyReport
 from cachedesk.observe.metrics import Metrics
 from cachedesk.observe.recent_writes import RecentWrites
 from cachedesk.observe.snapshotter import Snapshotter
+from cachedesk.observe.stack_recorder import StackRecorder
+from cachedesk.stack.command_runner import CommandRunner
 from cachedesk.stack.housekeeping import Ticker
 from cachedesk.stores.embedded.durable_state import DurableState
 from cachedesk.stores.files.data_directory import DataDirectory
-from cachedesk.stores.redis.memory_limits import MemoryLimits
-from cachedesk.stores.redis.redis_cache import RedisCache
-from cachedesk.stores.redis.server_process import RedisServer, executable
-from cachedesk.stores.redis.supervisor import RedisSupervisor
-from cachedesk.stores.redis.sweep import matching_command, share_of_all
+from cachedesk.stores.files.open_files import FilesAlarm
+from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
+from cachedesk.stores.redis.server_process import executable
+from cachedesk.stores.sqlite.database_faults import foreign_write
 
 
 class Stack:
@@ -111,7 +97,7 @@ class Stack:
         self.workload = ""
         try:
             self._build(settings, policies, observer or NullObserver())
-            self._switchboard.begin(safeguards)
+            self._switches.begin(safeguards)
         except BaseException:
             self._close()
             raise
@@ -123,92 +109,194 @@ class Stack:
             announce(EventKind.FAULT, f"failpoints are armed: {', '.join(armed)}")
         if settings.redis.eviction_policy == "noeviction":
             announce(EventKind.INFO, NOEVICTION_WARNING)
-        server = RedisServer(self.directory.path, settings.redis)
-        self._undo.append(server.close)
-        if server.stopped_orphan:
+        redis = self.redis = EmbeddedRedis(
+            self.directory.path,
+            settings.redis,
+            announce=announce,
+            kept=lambda: self.pending.kept,
+            failpoints=self.failpoints,
+            run=self._calls.run,
+        )
+        self._undo.append(redis.close_server)
+        if redis.stopped_orphan:
             announce(EventKind.RECOVERY, "a redis-server that was left behind was stopped")
         self._reach("boot.orphan.after")
-        vault = DurableState(self.directory, self.failpoints)
-        self._undo.append(vault.close)
-        if vault.recovered or vault.was_open:
-            stop = "an unclean stop" if vault.was_open else "the last stop"
+        state = DurableState(self.directory, self.failpoints)
+        self._undo.append(state.close)
+        if state.recovered or state.was_open:
+            stop = "an unclean stop" if state.was_open else "the last stop"
             announce(
                 EventKind.RECOVERY,
-                f"recovered {vault.recovered:,} pending events after {stop}, 0 lost,"
-                f" {vault.recovery_seconds:.2f} s",
+                f"recovered {state.recovered:,} pending events after {stop}, 0 lost,"
+                f" {state.recovery_seconds:.2f} s",
             )
-        self._server = server
-        cache = RedisCache(
-            server.socket_path, settings.redis.timeout_seconds, self.failpoints, self._calls.run
-        )
-        limits = MemoryLimits(settings.redis, server, cache)
-        keeper = RedisSupervisor(
-            server,
-            cache,
-            announce,
-            limits,
-            lambda: vault.pending.kept,
-            failpoints=self.failpoints,
-        )
-        parts = Parts(
+        self._state = state
+        self.metrics, self.pending, self.log = Metrics(), state.pending, state.log
+        recent = RecentWrites()
+        recorder = StackRecorder(self.metrics, recent)
+        engine = LocalEngine(
+            cache=redis,
+            log=state.log,
+            database=state.database,
+            watermarks=state.watermarks,
+            pending=state.pending,
+            seqs=state.seqs,
             settings=settings,
-            policies=policies,
-            cache=cache,
-            keeper=keeper,
-            log=vault.log,
-            pending=vault.pending,
-            backlog=Backlog(vault.log, vault.pending, settings.log),
-            database=vault.database,
-            seqs=vault.seqs,
-            fence=KeyLocks(),
-            versions=KeyVersions(),
-            metrics=Metrics(),
-            chronicle=self.chronicle,
             observer=observer,
-            journal=RecentWrites(),
-            failpoints=self.failpoints,
+            recorder=recorder,
+            announce=announce,
+            reach=self._reach,
+            is_abandoned=lambda: self._calls.abandoned or self.layer.closing,
         )
-        self.worker = FlushWorker(parts)
-        self.metrics, self.pending, self.log = parts.metrics, parts.pending, parts.log
-        self._files = parts.database.files
-        self.backlog = parts.backlog
-        self._cache, self._limits = cache, limits
-        paths = usual(parts, lambda: self._calls.abandoned or self.layer.closing)
+        self.backlog, self.worker = engine.backlog, engine.worker
         self.layer = CacheLayer(
-            parts, self.worker, paths, self._seen, self._close, calls=self._calls
+            writer=engine.writer,
+            routes=engine.routes,
+            letters=engine.letters,
+            worker=self.worker,
+            policies=policies,
+            cache=redis,
+            pending=self.pending,
+            backlog=self.backlog,
+            database=state.database,
+            truths=engine.reader.truths,
+            snapshot=self._seen,
+            close=self._close,
+            calls=self._calls,
         )
-        faults = catalogue(parts, self.layer)
-        self.faults = FaultInjector(faults, parts.chronicle, lambda: figures(parts))
-        self.auditor = Auditor(parts, self.layer.mend)
-        self._switchboard = SafeguardSwitches(parts, paths, self.worker, self.auditor)
-        self._survey = Snapshotter(parts, self.worker, self.faults, self.auditor)
-        self._inspector = KeyInspector(parts, self.worker)
-        self._undo.append(keeper.close)
-        keeper.start(ReadPath(parts).truths)
-        keeper.wait_until_tried()
+        self._add_faults(engine, observer, settings)
+        self._add_observation(engine, recent, policies, settings)
+        self._add_safeguards(engine, observer, recorder)
+        self._commands = CommandRunner(
+            redis=self.redis,
+            worker=self.worker,
+            pending=self.pending,
+            faults=self.faults,
+            switches=self._switches,
+            events=self.chronicle,
+        )
+        self._undo.append(redis.close)
+        redis.start(engine.reader.truths)
         self._reach("boot.serve.before")
         self.worker.start()
         self._undo.append(self._close_worker)
-        self._undo.append(self._switchboard.close)
+        self._undo.append(self._switches.close)
         self._undo.append(self._heal_quietly)
-        ticker = Ticker(parts, self.layer.mend, self.faults.tend)
+        ticker = Ticker(
+            log=self.log,
+            pending=self.pending,
+            backlog=self.backlog,
+            metrics=self.metrics,
+            mend=self.layer.mend,
+            look_at_files=FilesAlarm((state.database.files, self.log.files), announce).look,
+            tend_faults=self.faults.tend,
+        )
         ticker.start()
         self._undo.append(ticker.close)
         self.auditor.start()
         self._undo.append(self.auditor.close)
 
+    def _add_faults(self, engine: LocalEngine, observer: Observer, settings: Settings) -> None:
+        database = self._state.database
+        faults = catalogue(
+            self.redis,
+            database,
+            self.log,
+            failpoints=self.failpoints,
+            kept=lambda: self.pending.kept,
+            patience_seconds=settings.database.write_seconds,
+            poison=LogPoison(
+                layer=self.layer,
+                foreign_write=lambda: foreign_write(database.path),
+                cache=self.redis,
+                versions=engine.versions,
+                observer=observer,
+            ),
+        )
+        self.faults = FaultInjector(
+            faults, self.chronicle, lambda: figures(self.redis, self.metrics, self.backlog)
+        )
+
+    def _add_observation(
+        self, engine: LocalEngine, recent: RecentWrites, policies: PolicyTable, settings: Settings
+    ) -> None:
+        redis, database, pending = self.redis, self._state.database, self.pending
+        self.auditor = Auditor(
+            accounting=Accounting(self.log, pending, database),
+            cache=redis,
+            pending=pending,
+            database=database,
+            locks=engine.locks,
+            versions=engine.versions,
+            announce=self.chronicle.say,
+            settle=self.layer.mend,
+        )
+        self._snapshotter = Snapshotter(
+            cache=redis,
+            log=self.log,
+            pending=pending,
+            backlog=self.backlog,
+            database=database,
+            worker=self.worker,
+            auditor=self.auditor,
+            faults=self.faults,
+            metrics=self.metrics,
+            events=self.chronicle,
+            hot=HotView(
+                cache=redis,
+                pending=pending,
+                database=database,
+                metrics=self.metrics,
+                policies=policies,
+            ),
+            failpoints=self.failpoints,
+            limit_events=settings.log.limit_events,
+        )
+        self._inspector = KeyInspector(
+            cache=redis,
+            pending=pending,
+            database=database,
+            worker=self.worker,
+            recent=recent,
+            policies=policies,
+        )
+
+    def _add_safeguards(self, engine: LocalEngine, observer: Observer, recorder: Recorder) -> None:
+        self._switches = SafeguardSwitches(
+            routes=engine.routes,
+            worker=self.worker,
+            auditor=self.auditor,
+            pending=self.pending,
+            cache=self.redis.cache,
+            row_reader=engine.read_path(Unseen(self.pending)),
+            dirty=DirtyKeys(
+                reader=engine.reader,
+                pending=self.pending,
+                database=self._state.database,
+                cache=self.redis,
+                locks=engine.locks,
+                versions=engine.versions,
+                worker=self.worker,
+                seqs=self._state.seqs,
+                watermarks=self._state.watermarks,
+                observer=observer,
+                recorder=recorder,
+                announce=self.chronicle.say,
+            ),
+        )
+
     @property
     def redis_socket(self) -> str:
         """Where Redis listens."""
-        return self._server.socket_path
+        return self.redis.server.socket_path
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
         return self._calls.run(self._seen)
 
     def _seen(self) -> Snapshot:
-        seen = self._survey.snapshot(self.workload)
-        safeguards = self._switchboard.safeguards
+        seen = self._snapshotter.snapshot(self.workload)
+        safeguards = self._switches.safeguards
         if not safeguards.log:
             seen = replace(seen, log=replace(seen.log, health=Health.DEGRADED, word="off"))
         return replace(seen, safeguards=safeguards)
@@ -229,69 +317,16 @@ class Stack:
     def _perform(self, command: Command) -> str:
         if self.layer.closing:
             raise Closed("the stack was closed")
-        match command:
-            case EvictKey() | EvictMatching() | EvictShare():
-                return self._say(self._evict(command))
-            case SetMemory(maxmemory_bytes, eviction_policy):
-                return self._say(self._limits.set(maxmemory_bytes, eviction_policy))
-            case EvictAll():
-                return self.faults.inject("redis.empty")
-            case Inject(fault, seconds):
-                return self.faults.inject(fault, seconds)
-            case Heal(fault):
-                return self.faults.heal(fault)
-            case PauseWorker():
-                if not self.worker.state().paused:
-                    self.chronicle.begin("worker.pause", lasting=True)
-                self.worker.pause()
-                logged = self._switchboard.safeguards.log
-                fills = "write-behind fills the log" if logged else "dirty keys are not copied"
-                return self._say(f"the worker is paused; {fills}")
-            case ResumeWorker():
-                self.worker.resume()
-                self.chronicle.end("worker.pause")
-                return self._say("the worker goes on")
-            case StepWorker():
-                self.worker.step()
-                self._switchboard.step()
-                return self._say("the worker flushes one batch")
-            case SetBatch(events, age_seconds):
-                self.worker.set_batch(events, age_seconds)
-                return self._say(
-                    f"a batch is {self.worker.batch_events:,} events or"
-                    f" {self.worker.batch_age_seconds:g} s"
-                )
-            case SetSafeguard(name, on):
-                return self._say(self._switchboard.switch(name, on))
-        raise Unavailable(f"the stack cannot carry out {command!r}")
+        return self._commands.perform(command)
 
     def close(self) -> None:
         """Close everything; what is pending stays in the log. Closing twice is harmless."""
         self.layer.close()
 
-    def _evict(self, command: EvictKey | EvictMatching | EvictShare) -> str:
-        match command:
-            case EvictKey(key):
-                found = self._cache.evict_key(key)
-                how = "was evicted from Redis" if found else "was not in Redis"
-                return f"{key.decode(errors='replace')} {how}"
-            case EvictMatching(pattern):
-                evicted, _ = self._cache.evict_chosen(matching_command(pattern))
-                which = f"{evicted:,} keys that match {reprlib.repr(pattern)}"
-                return f"{which} were evicted from Redis; {self.pending.kept}"
-            case EvictShare(share):
-                evicted, keys = self._cache.evict_chosen(share_of_all(share))
-                which = f"{evicted:,} of {keys:,} keys, chosen at random,"
-                return f"{which} were evicted from Redis; {self.pending.kept}"
-
     @property
     def files_trouble(self) -> str:
         """What is wrong with the files of the data directory; empty while they are in place."""
-        return self.log.files.trouble or self._files.trouble
-
-    def _say(self, sentence: str) -> str:
-        self.chronicle.say(EventKind.INFO, sentence)
-        return sentence
+        return self.log.files.trouble or self._state.database.files.trouble
 
     def _heal_quietly(self) -> None:
         self.faults.heal()

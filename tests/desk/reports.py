@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Op
 from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
 from cachedesk.observe.recent_writes import RecentWrite
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 from .scenes import NOW
 

@@ -58,8 +58,8 @@ def attempts(directory: Path) -> dict[int, int]:
 def append(stack: Stack, op: Op, key: bytes, arg: Argument) -> int:
     """Put an event into the log without looking at it; return its seq."""
     layer = stack.layer
-    event = WriteEvent(next(layer._through._seqs), op, key, arg, 1.0)
-    layer._log.append([event])
+    event = WriteEvent(next(layer._writer._through._seqs), op, key, arg, 1.0)
+    layer._routes.logged._log.append([event])
     layer._pending.add([event])
-    layer._log.publish([event])
+    layer._routes.logged._log.publish([event])
     return event.seq

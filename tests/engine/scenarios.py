@@ -245,7 +245,7 @@ def the_paths_do_not_overtake_each_other(directory: Path) -> None:
             stack.failpoints, "log.append.before", cache.incr, "mixed", 1, policy=BEHIND
         ) as behind:
             through = Task(cache.incr, "mixed", 10, policy=THROUGH)
-            fence = cache._through._fence
+            fence = cache._writer._through._locks
             until(lambda: not through.is_alive() or fence._queue)
         behind.result()
         through.result()
@@ -297,7 +297,7 @@ def joined_flight_is_new_enough(directory: Path) -> None:
 
 def waiting_readers(cache: CacheLayer) -> int:
     """Return how many readers wait for the flight of another."""
-    flights = list(cache._paths.reader._flights.values())
+    flights = list(cache._routes.reader._flights.values())
     return sum(flight.passengers for flight in flights)
 
 
@@ -338,7 +338,7 @@ def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
         cache.set("order:1", b"old")
         stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
         cache.set("order:1", b"new")
-        assert b"order:1" in cache._cache._doubtful or cache._cache.admitted
+        assert b"order:1" in cache._cache.cache._doubtful or cache._cache.admitted
         assert cache.get("order:1") == b"new"
         wait_until_admitted(stack)
         assert cache.get("order:1") == b"new"

@@ -122,7 +122,7 @@ def test_one_that_comes_back_old_is_not_believed(stack: Stack) -> None:
 def test_a_warm_one_lost_only_what_it_did_not_bring(open_stack: OpenStack) -> None:
     stack = open_stack(Settings(redis=RedisSettings(restart="warm")))
     fill_cache(stack, 50)
-    stack._cache.save()
+    stack.redis.cache.save()
     stack.layer.write_many([("set", f"order:{n}", b"x") for n in range(7)])
     stack.perform(Inject("redis.kill"))
     until(lambda: said(stack, "Redis is back"))
@@ -131,7 +131,7 @@ def test_a_warm_one_lost_only_what_it_did_not_bring(open_stack: OpenStack) -> No
 
 def test_a_short_doubt_is_counted_and_not_told(stack: Stack) -> None:
     fill_cache(stack, 50)
-    stack._cache.doubt([b"session:1"], "a test")
+    stack.redis.cache.doubt([b"session:1"], "a test")
     until(lambda: stack.snapshot().redis.bypasses == 1)
     assert not said(stack, "Redis is back|bypassed")
 
@@ -151,7 +151,7 @@ def test_a_redis_that_was_silent_was_never_away(
         try:
             stopped_at = time.monotonic()
             stack.layer.incr("views:1")
-            doubted_at = stack._cache.suspended_at
+            doubted_at = stack.redis.cache.suspended_at
             while time.monotonic() - doubted_at < 0.3:
                 stack.layer.incr("views:1")
         finally:

@@ -62,7 +62,7 @@ def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: RedisCache) ->
     cache.doubt([b"a"], "a test doubts it")
     assert not cache.admitted
     assert cache.suspicion.is_set()
-    for call in (lambda: cache.get(b"b"), lambda: cache.get_many([b"b"]), cache.figures):
+    for call in (lambda: cache.get(b"b"), lambda: cache.get_many([b"b"]), cache.stats):
         with pytest.raises(CacheError, match="a test doubts it"):
             call()
     cache.put({b"b": b"written while suspended"})
@@ -210,7 +210,7 @@ def test_evict_takes_patterns_and_says_how_many(cache: RedisCache) -> None:
 
 def test_figures_are_what_redis_says(cache: RedisCache) -> None:
     cache.put({b"a": b"x", b"b": b"x"})
-    figures = cache.figures()
+    figures = cache.stats()
     assert (figures.keys, figures.evicted) == (2, 0)
     assert figures.memory_bytes > 100_000
 
@@ -267,7 +267,7 @@ def test_a_large_value_is_served_by_the_database(stack: Stack) -> None:
 def test_another_type_under_a_key_of_the_stack_repairs_itself(stack: Stack) -> None:
     layer = stack.layer
     layer.set("views:1", 5)
-    wire = BareRedis(Path(stack._cache._path))
+    wire = BareRedis(Path(stack.redis.cache._path))
     wire.call(b"DEL", b"views:1")
     wire.call(b"LPUSH", b"views:1", b"somebody's list")
     assert layer.get("views:1") == b"5"
@@ -282,7 +282,7 @@ def test_a_value_changed_behind_our_back_counts_for_no_increment(stack: Stack) -
     """Truth is never derived from the cache."""
     layer = stack.layer
     layer.set("views:1", 5)
-    wire = BareRedis(Path(stack._cache._path))
+    wire = BareRedis(Path(stack.redis.cache._path))
     wire.call(b"SET", b"views:1", b"1000")
     assert layer.incr("views:1") == 6
     assert layer.get("views:1") == b"6"
@@ -320,7 +320,7 @@ def test_noeviction_with_full_memory_serves_only_new_values(open_stack: OpenStac
 
 def test_evict_on_a_suspended_cache_is_unavailable(stack: Stack) -> None:
     stack.perform(Inject("redis.down"))
-    until(lambda: not stack._cache.admitted)
+    until(lambda: not stack.redis.cache.admitted)
     with pytest.raises(Unavailable):
         stack.layer.evict("*")
     with pytest.raises(Unavailable):

@@ -69,7 +69,7 @@ def stack(open_stack: OpenStack) -> Stack:
 
 def decided(stack: Stack) -> bool:
     """Whether nothing is pending and the log is acked."""
-    return stack.snapshot().books.pending == 0 and stack.layer._log.waiting == 0
+    return stack.snapshot().books.pending == 0 and stack.log.waiting == 0
 
 
 def said(stack: Stack) -> str:
@@ -342,9 +342,9 @@ def test_attempts_are_counted_across_restarts(open_stack: OpenStack, data: Path)
 
 _VICTIM = """
 import sys, threading
-from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.settings import Settings, WorkerSettings
-from cachedesk.engine.stack import Stack
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.settings import Settings, WorkerSettings
+from cachedesk.stack.stack import Stack
 data, points, what = sys.argv[1:]
 worker = WorkerSettings(batch_age_seconds=0.0, max_attempts=3, retry_seconds=0.01)
 boot = Failpoints(points if what == "flush" else "")
@@ -507,7 +507,7 @@ def test_it_fails_nobody_who_shares_its_commit(open_stack: OpenStack, data: Path
     poison.limit(data)
     with held_at(stack.failpoints, "through.begin.before", cache.set, "order:0", 0) as first:
         tasks = [Task(cache.write, ("incr", f"order:{n}", n * 30)) for n in range(1, 7)]
-        until(lambda: len(cache._through._group._queue) == 6)
+        until(lambda: len(cache._writer._through._group._queue) == 6)
     first.result()
     for n, task in enumerate(tasks, 1):
         if n * 30 > 100:
@@ -771,7 +771,7 @@ def test_the_scenarios_hold(tmp_path: Path) -> None:
 def test_a_worker_that_was_hastened_for_nothing_goes_back_to_sleep(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
     stack.layer._pending.hasten()
-    stack.layer._log.grown.set()
+    stack.log.grown.set()
     until(lambda: not stack.layer._pending.urgent)
 
 

@@ -227,8 +227,8 @@ def test_healing_disarms_only_what_the_fault_armed(stack: Stack) -> None:
 
 _VICTIM = """
 import sys
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject
+from cachedesk.stack.stack import Stack
 stack = Stack(sys.argv[1])
 stack.layer.set("order:1", b"through")
 stack.worker.pause()

@@ -197,8 +197,8 @@ check_parent()
 """
 
 WHILE_IT_OPENS_OR_CLOSES = """
-from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.stack import Stack
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.stack.stack import Stack
 
 for point in ("boot.lock.after", "boot.log.after", "close.worker.before", "close.witness.before"):
     failpoints = Failpoints()

@@ -253,7 +253,7 @@ def test_without_the_row_the_fold_is_known_from_the_first_set_on(slow: Stack) ->
 
 def test_an_old_copy_that_stands_still_is_called_different(slow: Stack) -> None:
     counted(slow, 1)
-    slow._cache.put({VIEWS: b"10400"})
+    slow.redis.cache.put({VIEWS: b"10400"})
     report = slow.inspect(VIEWS)
     assert (report.winner, report.agrees, report.moving) == (Winner.REDIS, False, False)
     assert (report.cached.value, report.truth.value) == (b"10400", b"10481")
@@ -301,7 +301,7 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
         if slow.layer._pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
             slow.layer.drain(60)
-            self.trim(slow.layer._log.acked_through, soon())
+            self.trim(slow.log.acked_through, soon())
         return peek(self, keys)
 
     monkeypatch.setattr(SqliteDatabase, "peek", peek_after_a_trim)
@@ -311,7 +311,7 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
 
 def test_a_time_to_live_that_somebody_set_is_shown(slow: Stack) -> None:
     counted(slow)
-    assert slow._cache.ask(b"PEXPIRE", VIEWS, 60_000) == 1
+    assert slow.redis.cache.ask(b"PEXPIRE", VIEWS, 60_000) == 1
     seconds = slow.inspect(VIEWS).ttl_seconds
     assert seconds is not None
     assert 50 < seconds <= 60
@@ -372,7 +372,7 @@ def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
 
 def test_a_redis_that_goes_while_it_is_asked_is_unknown(slow: Stack) -> None:
     counted(slow)
-    for wire in slow._cache._idle._wires:
+    for wire in slow.redis.cache._idle._wires:
         wire._socket.shutdown(socket.SHUT_RDWR)
     report = slow.inspect(VIEWS)
     assert (report.cached.known, report.winner) == (False, Winner.DATABASE)
@@ -398,7 +398,7 @@ WRITES = st.lists(
 def test_the_fold_comes_to_what_a_read_returns(
     slow: Stack, writes: list[tuple[str, object]]
 ) -> None:
-    key = b"views:%d" % next(slow.layer._through._seqs)
+    key = b"views:%d" % next(slow.layer._writer._through._seqs)
     for name, arg in writes:
         if name == "evict":
             evict(slow, key)

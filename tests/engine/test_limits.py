@@ -147,7 +147,11 @@ def test_a_lock_that_ends_in_time_is_waited_for(open_stack: OpenStack, tmp_path:
     stack.perform(Inject("database.lock"))
     waiting = [Task(stack.layer.incr, "order:1") for _ in range(4)]
     other = Task(stack.layer.set, "order:2", b"x")
-    until(lambda: stack.layer._through._group._queue or stack.layer._database._writing.locked())
+    until(
+        lambda: (
+            stack.layer._writer._through._group._queue or stack.layer._database._writing.locked()
+        )
+    )
     stack.perform(Heal())
     assert sorted(task.result() for task in waiting) == [1, 2, 3, 4]
     other.result()
@@ -179,7 +183,7 @@ def test_a_full_disk_of_the_log_refuses_write_behind_and_changes_nothing(
     stack = open_stack(PATIENT)
     cache = stack.layer
     cache.set("session:1", b"old")
-    putter = cache._paths.logged._log._queue._putter
+    putter = cache._routes.logged._log._queue._putter
     pages = putter.execute("PRAGMA page_count").fetchone()[0]
     putter.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable, match="full"):

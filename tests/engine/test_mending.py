@@ -107,7 +107,7 @@ def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) ->
     with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
         stack.layer.set("views:1", b"x" * 5000)
     deleted = stack.layer.delete("views:1", policy="write-through").seq
-    log = stack.layer._log
+    log = stack.log
     assert log.acked_through < deleted
     assert stack.layer._database.trim(log.acked_through, 1e12) == 0
     stack.layer.incr("views:other")
@@ -119,7 +119,7 @@ def test_a_failure_during_the_mending_is_not_forgotten(stack: Stack) -> None:
     stack.layer.incr("views:1")
     with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
         stack.layer.set("views:1", b"x" * 5000)
-    log = stack.layer._log
+    log = stack.log
     with log.mending():
         log._fail(OSError("an ack failed meanwhile"))
     assert log.failed
@@ -162,4 +162,4 @@ def test_an_ack_that_failed_and_happened_is_found_out_without_another_write(
     stack.layer.drain(60)
     assert times
     # What is drained is in the database; the log lets go of it a moment later.
-    until(lambda: not stack.layer._log.failed and stack.layer._log.waiting == 0)
+    until(lambda: not stack.log.failed and stack.log.waiting == 0)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachedesk.core.recorder import CallPath
 from cachedesk.core.snapshot import Percentiles
 from cachedesk.observe.metrics import (
     _HIGHEST_MICROSECONDS,
@@ -13,10 +14,9 @@ from cachedesk.observe.metrics import (
     Distribution,
     HotKeys,
     Metrics,
-    Path,
     _histogram,
-    runs,
 )
+from cachedesk.observe.stack_recorder import _runs as runs
 
 from .until import together
 
@@ -26,9 +26,9 @@ def test_counts_are_exact_between_threads() -> None:
 
     def work() -> None:
         for number in range(500):
-            metrics.took(Path.HIT, 0.001, (b"key",))
-            metrics.took(Path.OVERLAY, 0.001)
-            metrics.took(Path.WRITE_BEHIND, 0.001, (), 3)
+            metrics.took(CallPath.HIT, 0.001, (b"key",))
+            metrics.took(CallPath.OVERLAY, 0.001)
+            metrics.took(CallPath.WRITE_BEHIND, 0.001, (), 3)
             metrics.count("unavailable", 2)
             if number % 100 == 0:
                 metrics.tick(number, 0, 0.0)
@@ -101,7 +101,7 @@ def test_the_window_forgets_and_the_total_does_not() -> None:
 
 def test_ticks_rotate_the_window() -> None:
     metrics = Metrics()
-    metrics.took(Path.HIT, 5.0)
+    metrics.took(CallPath.HIT, 5.0)
     for number in range(25):
         metrics.tick(number, 0, 0.0)
     assert metrics.latencies().hit.count == 0
@@ -110,10 +110,10 @@ def test_ticks_rotate_the_window() -> None:
 
 def test_a_tick_holds_what_happened_since_the_last_one() -> None:
     metrics = Metrics()
-    metrics.took(Path.HIT, 0.1, (), 4)
+    metrics.took(CallPath.HIT, 0.1, (), 4)
     metrics.tick(1.0, 7, 0.5)
-    metrics.took(Path.DATABASE, 0.1)
-    metrics.took(Path.WRITE_THROUGH, 0.1, (), 2)
+    metrics.took(CallPath.DATABASE, 0.1)
+    metrics.took(CallPath.WRITE_THROUGH, 0.1, (), 2)
     metrics.flushed(0.1, applied=6, rows=3, lags=[(0.2, 5), (0.1, 1)])
     metrics.count("unavailable")
     metrics.count("writes_unavailable", 2)

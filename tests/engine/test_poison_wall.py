@@ -104,7 +104,7 @@ def test_healthy_events_among_and_behind_a_wall_reach_their_rows(
     stack.layer.drain(60)
     assert stack.snapshot().books == Books(300 + healthy, 300 + healthy, 0, 0)
     assert sum(int(stack.layer.get(f"likes:{n}") or 0) for n in range(keys)) == 300
-    assert stack.layer._log.waiting == 0
+    assert stack.log.waiting == 0
 
 
 def test_many_keys_are_decided_in_few_commits(open_stack: OpenStack, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def what_is_ahead_is_applied_once_after_a_kill(directory: Path) -> None:
         copy_as_after_a_kill(directory, directory / "copy")
     with running(directory / "copy", undecided(5)) as stack:
         assert stack.snapshot().books == Books(40, 0, 40, 0)
-        until(lambda: stack.layer._log.unread == 0)
+        until(lambda: stack.log.unread == 0)
         stack.worker.pause()
         assert dict(stack.layer.items()) == truth
         assert stack.snapshot().books == Books(40, 0, 40, 0)

@@ -6,8 +6,9 @@ import pytest
 
 from cachedesk.core.commands import Inject
 from cachedesk.core.errors import Unavailable
+from cachedesk.core.recorder import CallPath
 from cachedesk.core.snapshot import PrefixRate
-from cachedesk.observe.metrics import Metrics, Path
+from cachedesk.observe.metrics import Metrics
 from cachedesk.observe.prefix_rates import _MOST_TRACKED, REST, PrefixRates
 from cachedesk.stack.stack import Stack
 
@@ -55,10 +56,10 @@ def test_what_is_read_most_is_seen_though_thousands_came_before() -> None:
 
 def test_what_is_older_than_the_window_is_forgotten() -> None:
     metrics = Metrics()
-    metrics.took(Path.HIT, 0.001, (b"views:1",))
+    metrics.took(CallPath.HIT, 0.001, (b"views:1",))
     for _ in range(10):
         metrics.tick(0, 0, 0.0)
-    metrics.took(Path.OVERLAY, 0.001, (b"views:1",))
+    metrics.took(CallPath.OVERLAY, 0.001, (b"views:1",))
     assert metrics.prefixes(12) == (PrefixRate(b"views:", 1, 1),)
     for _ in range(10):
         metrics.tick(0, 0, 0.0)
@@ -70,7 +71,7 @@ def test_what_is_older_than_the_window_is_forgotten() -> None:
 
 def test_writes_and_flushes_are_no_reads() -> None:
     metrics = Metrics()
-    for path in (Path.WRITE_BEHIND, Path.WRITE_THROUGH):
+    for path in (CallPath.WRITE_BEHIND, CallPath.WRITE_THROUGH):
         metrics.took(path, 0.001, (b"views:1",))
     assert metrics.prefixes(12) == ()
 

@@ -56,7 +56,7 @@ def stack(tmp_path: Path, judge: Judge) -> Iterator[Stack]:
 def kill_redis(stack: Stack) -> None:
     restarts = stack.snapshot().redis.restarts
     stack.perform(Inject("redis.kill"))
-    until(lambda: stack.snapshot().redis.restarts > restarts and stack._cache.admitted)
+    until(lambda: stack.snapshot().redis.restarts > restarts and stack.redis.cache.admitted)
 
 
 def test_all_are_on_and_the_library_cannot_switch_them(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_effectively_once(stack: Stack, judge: Judge, on: bool, total: bytes) ->
     stack.perform(Inject("worker.crash:worker.ack.before"))
     stack.layer.incr("views:1", 3)
     stack.layer.drain(60)
-    until(lambda: not stack.layer._log.waiting)
+    until(lambda: not stack.log.waiting)
     assert dict(stack.layer.items()) == {b"views:1": total}
     assert judge.ids == [1] * (1 if on else 2)
     assert stack.snapshot().worker.restarts == 1
@@ -188,7 +188,7 @@ def test_cold_restart(stack: Stack, on: bool, value: bytes) -> None:
     restarts = stack.snapshot().redis.restarts
     stack.perform(Inject("redis.old_snapshot"))
     stack.layer.set("session:old", b"11")
-    until(lambda: stack.snapshot().redis.restarts > restarts and stack._cache.admitted)
+    until(lambda: stack.snapshot().redis.restarts > restarts and stack.redis.cache.admitted)
     read = stack.layer.read("session:old")
     assert read.value == value
     assert read.source is (ReadSource.OVERLAY if on else ReadSource.REDIS)

@@ -18,7 +18,7 @@ INTERRUPTS_PER_CALL = 150
 PRELUDE = """
 import faulthandler, random, signal, sys, threading, time
 import cachedesk
-from cachedesk.engine.policy import Policy
+from cachedesk.core.policy import Policy
 
 faulthandler.dump_traceback_later(240, exit=True)
 
@@ -157,8 +157,8 @@ print("interrupts", times)
 
 OPEN = """
 import os
-from cachedesk.engine.failpoints import Failpoints
-from cachedesk.engine.stack import Stack
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.stack.stack import Stack
 
 for point in ("boot.lock.after", "boot.database.after", "boot.log.after", "boot.serve.before"):
     failpoints = Failpoints()
@@ -257,8 +257,8 @@ print("interrupts", done, refused)
 """
 
 CLOSE_IN_A_HANDLER = """
-from cachedesk.engine.commands import Inject
-from cachedesk.engine.stack import Stack
+from cachedesk.core.commands import Inject
+from cachedesk.stack.stack import Stack
 
 stack = Stack(data)
 stack.perform(Inject("database.lock"))

@@ -193,7 +193,7 @@ def _course(report: Report) -> list[float]:
 
 
 # Where the wall clock itself is meant: a label, or a time that strace wrote.
-WALL = {"engine/clock.py", "lab/publish/origin.py", "lab/torture/script.py"}
+WALL = {"core/clock.py", "reports/origin.py", "lab/torture/script.py"}
 
 
 def test_the_wall_clock_is_read_in_one_place() -> None:

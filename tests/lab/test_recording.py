@@ -355,8 +355,8 @@ def test_a_source_that_breaks_ends_the_recording_and_nothing_else(tmp_path: Path
 _FULL_DISK = """
 import os, resource, signal, sys
 from pathlib import Path
-from cachedesk.engine.snapshot import Snapshot
-from cachedesk.lab.recording.recorder import Recorder
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.recording.recorder import Recorder
 from tests.engine.until import until
 from tests.lab.recorded import history
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

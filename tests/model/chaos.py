@@ -76,7 +76,7 @@ class Chaos:
     def _redis_restart_old(self) -> None:
         if self.stack is not None:
             try:
-                self.stack.layer._cache.save()
+                self.stack.redis.cache.save()
                 self.stack.faults  # noqa: B018 - what the desk does is the keeper's doing
                 keeper = self._keeper()
                 keeper.restart_with_old(0.5)
@@ -159,4 +159,4 @@ class Chaos:
             self._draw.choice(clients).interrupted = True
 
     def _keeper(self):  # type: ignore[no-untyped-def]
-        return None if self.stack is None else self.stack._survey._keeper
+        return None if self.stack is None else self.stack.redis.supervisor

@@ -13,9 +13,9 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Row, WriteEvent
 from cachedesk.stores.queue_log.record import decode
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 REFUSED = frozenset(b"%d" % number for number in range(9001, 9013))
 """Values that a trigger of the database refuses, in histories that have one."""

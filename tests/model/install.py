@@ -71,7 +71,7 @@ def _replacements() -> list[tuple[Any, Any]]:
         (Watermarks, stores.ModelWitness),
         (OpenFiles, stores.ModelFiles),
         (check_directory, stores.no_examination),
-        (catalogue, lambda *_: ()),
+        (catalogue, lambda *_, **__: ()),
         (CallThread, stores.DirectCalls),
     ]
 

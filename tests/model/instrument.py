@@ -26,6 +26,7 @@ ROOMS = ("core", "stores", "engine", "observe", "chaos", "stack")
 
 MODULES = frozenset(
     {
+        "core.request",
         "core.wakeup",
         "engine.cache_layer",
         "engine.call_gate",

@@ -14,11 +14,11 @@ from typing import Any
 
 from persistqueue import Empty
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import DatabaseBusy, DatabaseError, DatabaseRefused, DatabaseUncertain
 from cachedesk.core.events import NO_ROW, Refusal, Row
 from cachedesk.stores.files.impairment import NOTHING
 from cachedesk.stores.files.watermarks import Watermarks
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from tests.model import primitives
 from tests.model.disk import REFUSED, Changes, Disk

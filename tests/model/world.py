@@ -180,7 +180,7 @@ class World:
         scheduler, judge, layer = self.scheduler, self.judge, stack.layer
         if self.plan.refusing and scheduler.random.random() < 0.5:
             self.disk.refusing = True
-        if not scheduler.wait("the admission", lambda: stack._cache.admitted, _HEALED_SECONDS):
+        if not scheduler.wait("the admission", lambda: stack.redis.cache.admitted, _HEALED_SECONDS):
             self.accuse("all is well again, and Redis is not admitted")
         try:
             # A log whose commit failed looks at what became of it when it is next written.
@@ -228,7 +228,7 @@ class World:
 
     def _look_into_redis(self, stack: Stack, when: str) -> None:
         """What is in Redis now would be read, if it is the server that is trusted."""
-        process, cache = self.server.process, stack._cache
+        process, cache = self.server.process, stack.redis.cache
         if process is None or not cache.admitted or process.run_id != cache._run_id:
             return
         self.scheduler.wait("late commands", lambda: not self.server.work(), 1.0)

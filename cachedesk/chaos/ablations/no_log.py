@@ -19,14 +19,16 @@ from dataclasses import dataclass, field
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
 from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
+from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord, Watermarks
+from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.snapshot import EventKind
 from cachedesk.core.wakeup import Wakeup
-from cachedesk.core.writes import Change, Level, Receipt, Switched
-from cachedesk.engine.parts import Parts
+from cachedesk.core.writes import Change, Level, Observer, Receipt, Switched
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.worker_controls import WorkerControls
-from cachedesk.observe.metrics import runs
-from cachedesk.stores.redis.encoding import CACHEABLE_BYTES
 
 _MOST_CHANGES = 1_000
 _LOOK_SECONDS = 0.02
@@ -46,25 +48,50 @@ class _Dirty:
 class DirtyKeys:
     """The path of fast data without a log; takes the place of ``WriteBehind``. Thread-safe."""
 
-    def __init__(self, parts: Parts, worker: WorkerControls) -> None:
+    def __init__(
+        self,
+        *,
+        reader: ReadPath,
+        pending: PendingEvents,
+        database: SystemOfRecord,
+        cache: CacheStore,
+        locks: KeyLocks,
+        versions: KeyVersions,
+        worker: WorkerControls,
+        seqs: Iterator[int],
+        watermarks: Watermarks,
+        observer: Observer,
+        recorder: Recorder,
+        announce: Announce,
+    ) -> None:
         """Prepare; ``start`` begins to copy.
 
         Args:
-            parts: the stack.
-            worker: whose pauses, hurry and batches hold for the copying too.
+            reader: reads what an increment is added to: the truth, because what was logged before
+                is not to be lost with the log.
+            pending: the books.
+            database: where dirty keys are copied to.
+            cache: takes the writes.
+            locks: hold the keys alone meanwhile.
+            versions: tell readers that a key was written.
+            worker: its pauses, hurry and batches hold for the copying too.
+            seqs: number the writes.
+            watermarks: remember, outside the database, which write is in it.
+            observer: told which events became part of their rows.
+            recorder: takes note of each copy.
+            announce: told in one sentence what was lost.
         """
-        # Its base is the truth: what was logged before is not to be lost with it.
-        self._reader = ReadPath(parts)
-        self._fence = parts.fence
-        self._cache = parts.cache
-        self._pending = parts.pending
-        self._database = parts.database
-        self._versions = parts.versions
-        self._seqs = parts.seqs
-        self._log = parts.log
-        self._metrics = parts.metrics
-        self._observer = parts.observer
-        self._announce = parts.chronicle.say
+        self._reader = reader
+        self._locks = locks
+        self._cache = cache
+        self._pending = pending
+        self._database = database
+        self._versions = versions
+        self._seqs = seqs
+        self._watermarks = watermarks
+        self._recorder = recorder
+        self._observer = observer
+        self._announce = announce
         self._worker = worker
         self._dirty: dict[bytes, _Dirty] = {}
         self._since = 0.0
@@ -88,7 +115,7 @@ class DirtyKeys:
             NotACounter, CounterOverflow: an increment met a value it cannot change.
         """
         keys = list(dict.fromkeys(change.key for change in changes))
-        with self._fence.alone(keys, deadline):
+        with self._locks.alone(keys, deadline):
             if self._over:
                 raise Switched
             before = self._values(keys)
@@ -147,7 +174,7 @@ class DirtyKeys:
             keys = list(self._dirty)
         began = time.monotonic()
         try:
-            with self._fence.alone(keys, began + _LOCK_SECONDS):
+            with self._locks.alone(keys, began + _LOCK_SECONDS):
                 values = dict(zip(keys, self._cache.get_many(keys), strict=True))
                 with self._lock:
                     taken = {key: self._dirty.pop(key) for key in keys if key in self._dirty}
@@ -160,9 +187,7 @@ class DirtyKeys:
             self._take_back(taken)
             return
         applied = [event for dirty in saved.values() for event in dirty.events]
-        now = wall_seconds()
-        lags = [(max(0.0, now - at), count) for at, count in runs(event.at for event in applied)]
-        self._metrics.flushed(time.monotonic() - began, len(applied), len(saved), lags)
+        self._recorder.flushed(time.monotonic() - began, applied, len(saved))
         self._observer.applied(applied)
         self._pending.settle_unlogged(applied)
         self._lose([it for key in taken if key not in saved for it in taken[key].events])
@@ -214,7 +239,7 @@ class DirtyKeys:
                 }
             )
             transaction.note("newest_seq", newest)
-        self._log.witness.note_row(newest)
+        self._watermarks.note_row(newest)
         self._versions.bump(dirty)
 
     def _take_back(self, taken: dict[bytes, _Dirty]) -> None:

@@ -1,24 +1,17 @@
-"""Without read repair: a miss is answered with the row as it is, and Redis is filled with it."""
+"""Without read repair: a miss is answered with the row as it is, and Redis is filled with it.
+
+A ``ReadPath`` over ``Unseen`` does that: nothing is pending, as far as it knows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from cachedesk.core.events import WriteEvent
-from cachedesk.engine.parts import Parts
 from cachedesk.engine.pending_events import PendingEvents
-from cachedesk.engine.read_path import ReadPath
 
 
-class RowReadPath(ReadPath):
-    """A ``ReadPath`` to whom nothing is pending."""
-
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
-        self._pending = _Unseen(parts.pending)
-
-
-class _Unseen:
+class Unseen:
     """What is pending, to somebody who does not look. How many there are is still told."""
 
     def __init__(self, pending: PendingEvents) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.formats import (
@@ -20,7 +21,6 @@ from cachedesk.desk.views.formats import (
     span,
 )
 from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 
 VALUE_CELLS = 24
 """How much of a value a sentence shows."""

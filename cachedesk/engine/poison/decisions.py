@@ -24,7 +24,10 @@ from contextlib import ExitStack
 
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import NO_ROW, Coalesced, Row, WriteEvent
-from cachedesk.engine.parts import Parts
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.engine.poison.trials import Fate, KeyTrials, Ruling, rule
 
 LOCK_SECONDS = 1.0
@@ -43,19 +46,34 @@ class Held(Exception):
 class Decisions:
     """Decides the events of blocked keys. Used by the worker's thread alone."""
 
-    def __init__(self, parts: Parts, settle: Settle) -> None:
+    def __init__(
+        self,
+        *,
+        database: SystemOfRecord,
+        cache: CacheStore,
+        locks: KeyLocks,
+        versions: KeyVersions,
+        max_attempts: int,
+        settle: Settle,
+        reach: Reach,
+    ) -> None:
         """Prepare.
 
         Args:
-            parts: the stack.
+            database: where the events are tried.
+            cache: drops what was buried.
+            locks: hold the keys alone meanwhile.
+            versions: tell readers that a value was taken away.
+            max_attempts: after how many refusals an event is buried.
             settle: says that events are committed.
+            reach: of the failpoints.
         """
-        self._database = parts.database
-        self._reach = parts.failpoints.reach
-        self._fence = parts.fence
-        self._versions = parts.versions
-        self._cache = parts.cache
-        self._most_attempts = parts.settings.worker.max_attempts
+        self._database = database
+        self._reach = reach
+        self._locks = locks
+        self._versions = versions
+        self._cache = cache
+        self._most_attempts = max_attempts
         self._settle = settle
 
     def take(self, queues: Queues) -> list[Ruling]:
@@ -82,7 +100,7 @@ class Decisions:
         with ExitStack() as held:
             try:
                 patience = time.monotonic() + _FENCE_SECONDS
-                held.enter_context(self._fence.alone(set(queues), patience))
+                held.enter_context(self._locks.alone(set(queues), patience))
             except Unavailable as error:
                 raise Held from error
             with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:

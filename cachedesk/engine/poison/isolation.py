@@ -16,9 +16,13 @@ import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from cachedesk.core.errors import DatabaseUndone
 from cachedesk.core.events import Coalesced, Row, WriteEvent
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import RecordTransaction, SystemOfRecord
+from cachedesk.core.refusals import is_refusal, reason_of
 from cachedesk.core.settings import WorkerSettings
-from cachedesk.engine.parts import Parts
+from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.poison.blocked_keys import BlockedKeys, Trouble
 from cachedesk.engine.poison.decisions import (
     LOCK_SECONDS,
@@ -28,8 +32,6 @@ from cachedesk.engine.poison.decisions import (
     Queues,
     Settle,
 )
-from cachedesk.stores.sqlite.refusal import is_refusal, reason_of
-from cachedesk.stores.sqlite.transaction import Transaction, Undone
 
 _MOST_KEYS = 500
 _MOST_EVENTS = 5_000
@@ -52,27 +54,36 @@ class Isolation:
 
     def __init__(
         self,
-        parts: Parts,
+        *,
+        database: SystemOfRecord,
+        pending: PendingEvents,
+        decisions: Decisions,
+        settings: WorkerSettings,
         coalesce: Callable[[Mapping[bytes, Row], Sequence[WriteEvent]], Coalesced],
         settle: Settle,
         closing: Callable[[], bool],
+        reach: Reach,
     ) -> None:
         """Prepare.
 
         Args:
-            parts: the stack.
+            database: where the events are applied.
+            pending: the index of what the log holds.
+            decisions: decide the events of blocked keys.
+            settings: how often and when what is refused is tried again.
             coalesce: folds events into the rows they meet.
             settle: says that events are committed.
             closing: whether to leave the rest undecided.
+            reach: of the failpoints.
         """
-        self._database = parts.database
-        self._reach = parts.failpoints.reach
-        self._pending = parts.pending
-        self._settings = parts.settings.worker
+        self._database = database
+        self._reach = reach
+        self._pending = pending
+        self._settings = settings
         self._coalesce = coalesce
         self._settle = settle
         self._closing = closing
-        self._decisions = Decisions(parts, settle)
+        self._decisions = decisions
         self._blocked = BlockedKeys()
         self.delivered_through = 0
         """The seq of the newest event that the log has delivered."""
@@ -121,7 +132,7 @@ class Isolation:
                 keys = list(dict.fromkeys(event.key for event in group))
                 if len(keys) == 1:
                     suspects.add(keys[0])
-                elif isinstance(error, Undone) and (refused := self._refused_alone(group)):
+                elif isinstance(error, DatabaseUndone) and (refused := self._refused_alone(group)):
                     suspects |= refused
                     groups.append(_split(group, refused)[1])
                 else:
@@ -260,13 +271,13 @@ class Isolation:
             self._blocked.block(key, Trouble(queue[0].seq, 0, reason), due_at)
 
 
-def _write_each(transaction: Transaction, rows: Mapping[bytes, Row]) -> set[bytes]:
+def _write_each(transaction: RecordTransaction, rows: Mapping[bytes, Row]) -> set[bytes]:
     """Write what can be written of ``rows``; return the keys that are refused."""
     refused: set[bytes] = set()
     for key, row in rows.items():
         try:
             transaction.write_one(key, row)
-        except Undone:
+        except DatabaseUndone:
             raise
         except Exception as error:
             if not is_refusal(error):

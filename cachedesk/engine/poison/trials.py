@@ -10,8 +10,8 @@ from enum import Enum, auto
 
 from cachedesk.core.errors import CounterOverflow, NotACounter
 from cachedesk.core.events import Refusal, Row, WriteEvent, change
+from cachedesk.core.refusals import is_refusal, reason_of
 from cachedesk.engine.poison.blocked_keys import Trouble
-from cachedesk.stores.sqlite.refusal import is_refusal, reason_of
 
 Rehearse = Callable[[bytes, Row], None]
 

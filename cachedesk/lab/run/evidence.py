@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from cachedesk.core.recorder import CallPath
 from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import DatabaseState, Event, Latencies, RedisState
 from cachedesk.lab.run.timeline import Timeline
-from cachedesk.observe.metrics import Path as Way
 from cachedesk.stack.stack import Stack
 
 
@@ -43,7 +43,7 @@ class Evidence:
                     name: round(seconds, 6) if isinstance(seconds, float) else seconds
                     for name, seconds in asdict(getattr(self.latencies, way)).items()
                 }
-                for way in Way
+                for way in CallPath
             },
             "coalesced": {"events": self.behind, "rows": self.rows, "batches": self.batches},
             "redis": {
@@ -76,7 +76,7 @@ def gathered(
         database=database,
         latencies=metrics.latencies(total=True),
         rows=metrics.counted("rows"),
-        batches=metrics.counted(Way.FLUSH),
+        batches=metrics.counted(CallPath.FLUSH),
         through=writes.through,
         behind=writes.behind,
         loads=metrics.reads().loads,

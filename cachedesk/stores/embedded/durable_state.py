@@ -54,6 +54,7 @@ class DurableState:
             raise
         try:
             self._reach("boot.log.after")
+            self.watermarks = self.log.witness
             numbers = self.database.numbers()
             self._introduce(numbers["log_epoch"])
             events = self._undecided(self.log.recover(numbers["log_seq"]))
@@ -61,13 +62,13 @@ class DurableState:
             self.pending = PendingEvents(self.database.count()[1])
             self.pending.add(events)
             self._count_opening(numbers.get("openings", 0) + 1)
-            self.log.witness.opened()
+            self.watermarks.opened()
         except BaseException:
             self.close()
             raise
         self.recovered = len(events)
-        self.was_open = self.log.witness.was_open
-        newest = max(numbers["newest_seq"], numbers["log_seq"], self.log.witness.log_seq)
+        self.was_open = self.watermarks.was_open
+        newest = max(numbers["newest_seq"], numbers["log_seq"], self.watermarks.log_seq)
         self.seqs = itertools.count(newest + 1)
 
     def _undecided(self, events: list[WriteEvent]) -> list[WriteEvent]:
@@ -94,8 +95,8 @@ class DurableState:
 
     def _catch_up(self, newest_seq: int) -> None:
         """Note what the process died of noting: it died between the commit and the note."""
-        if newest_seq > self.log.witness.row_seq:
-            self.log.witness.note_row(newest_seq)
+        if newest_seq > self.watermarks.row_seq:
+            self.watermarks.note_row(newest_seq)
 
     def _count_opening(self, number: int) -> None:
         """Count the opening in both files, so that neither can be put back without the other."""
@@ -103,7 +104,7 @@ class DurableState:
             # Somebody reads, so the -wal file goes on: what counts is how many there were.
             return
         with suppress(OSError):
-            self.log.witness.note_opening(number)
+            self.watermarks.note_opening(number)
         # A database that cannot be written now is served from all the same; it counts next time.
         with (
             suppress(DatabaseError),

@@ -14,7 +14,8 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from cachedesk.core.errors import Damaged, OtherVersion, not_opened
+from cachedesk.core.errors import Damaged, OtherVersion
+from cachedesk.stores.files.connections import not_opened
 from cachedesk.stores.files.continuity import check_continuity
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.files.read_only import ADVICE, MADE_EARLY, OR_RECOVER, has_wal, looking_at

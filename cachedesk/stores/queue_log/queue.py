@@ -9,8 +9,9 @@ from pathlib import Path
 from persistqueue import SQLiteQueue
 
 from cachedesk.core.errors import Damaged
-from cachedesk.core.forking import leave_open, owns
+from cachedesk.core.forking import owns
 from cachedesk.core.wakeup import Wakeup
+from cachedesk.stores.files.connections import leave_open
 from cachedesk.stores.files.data_directory import make_private
 from cachedesk.stores.files.durability import settle, settle_at_open
 from cachedesk.stores.files.impairment import FillerRow, fill_disk, free_disk

@@ -24,10 +24,11 @@ from typing import Any
 from persistqueue import Empty
 
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.errors import Closed, Damaged, OutcomeUnknown, Unavailable, not_opened
+from cachedesk.core.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.core.events import COUNTER_MAX, WriteEvent
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.wakeup import Wakeup
+from cachedesk.stores.files.connections import not_opened
 from cachedesk.stores.files.open_files import OpenFiles
 from cachedesk.stores.files.unwritten import DISK_FULL, is_certain, word_of
 from cachedesk.stores.files.watermarks import Watermarks
@@ -84,6 +85,13 @@ class QueueLog:
         self._unacked = Unacked(self._counting)
         self.grown = Wakeup()
         self.grown_at = 1
+
+    @property
+    def obstacle(self) -> str:
+        """Why it takes no writes now, in a word or two; empty when it does."""
+        if self.files.trouble:
+            return "file gone"
+        return "failed" if self.failed else self.trouble
 
     @property
     def epoch(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-# A longer value is served by the database: moving it would take most of the timeout.
-CACHEABLE_BYTES = 1024 * 1024
+from cachedesk.core.ports import CACHEABLE_BYTES
 
 
 def as_command(key: bytes, value: bytes | None) -> tuple[bytes, ...]:

@@ -1,23 +1,12 @@
-"""The figures of the cache: what Redis says of itself."""
+"""What Redis says of itself, by INFO and DBSIZE."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
+from cachedesk.core.cache_stats import CacheStats
 from cachedesk.stores.redis.admission import fields
 from cachedesk.stores.redis.connection import RedisConnection
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStats:
-    """What Redis says of itself."""
-
-    memory_bytes: int
-    maxmemory_bytes: int
-    eviction_policy: str
-    keys: int
-    evicted: int
 
 
 def asked(wire: RedisConnection) -> CacheStats:

@@ -24,6 +24,7 @@ from dataclasses import replace
 from typing import cast
 
 from cachedesk.core import forking
+from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.errors import CacheError, CacheLoading, Unavailable
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.wakeup import Wakeup
@@ -31,7 +32,7 @@ from cachedesk.stores.redis.admission import Admission, clear, ignore, is_loadin
 from cachedesk.stores.redis.connection import RedisConnection, RedisReplyError, Reply
 from cachedesk.stores.redis.encoding import as_command
 from cachedesk.stores.redis.idle_connections import IdleConnections
-from cachedesk.stores.redis.info import CacheStats, asked
+from cachedesk.stores.redis.info import asked
 from cachedesk.stores.redis.sweep import Choice, matching, sweep
 from cachedesk.stores.redis.verification import Progress, Truths
 
@@ -221,7 +222,7 @@ class RedisCache:
         self._count_keys(0)
         return keys
 
-    def figures(self) -> CacheStats:
+    def stats(self) -> CacheStats:
         """Return what Redis says of itself.
 
         Raises:
@@ -309,6 +310,12 @@ class RedisCache:
             return wire.call(*command)
         finally:
             wire.close()
+
+    def expires_in(self, key: bytes) -> float | None:
+        """Return in how many seconds ``key`` expires, ``None`` if it does not; errors as for
+        ``ask``."""
+        reply = self.ask(b"PTTL", key)
+        return reply / 1000 if isinstance(reply, int) and reply >= 0 else None
 
     def save(self) -> None:
         """Have Redis write a snapshot of itself, now; errors as for ``evict``."""

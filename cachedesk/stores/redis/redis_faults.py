@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from cachedesk.core.errors import CacheError, ConfigError, Unavailable
 from cachedesk.core.fault import Fault, as_seconds
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.stores.redis.memory_limits import ask
 from cachedesk.stores.redis.redis_cache import RedisCache
 from cachedesk.stores.redis.supervisor import RedisSupervisor
@@ -105,16 +105,15 @@ class RedisEmpty(Fault):
 
     name, title = "redis.empty", "evict every key from Redis"
 
-    def __init__(self, cache: RedisCache, pending: PendingEvents) -> None:
+    def __init__(self, cache: RedisCache, kept: Callable[[], str]) -> None:
         self._cache = cache
-        self._pending = pending
+        self._kept = kept
 
     def obstacle(self, argument: str = "") -> str:
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
-        kept = self._pending.kept
-        return f"{self._cache.evict_all():,} keys were evicted from Redis; {kept}"
+        return f"{self._cache.evict_all():,} keys were evicted from Redis; {self._kept()}"
 
 
 class RedisSqueeze(Fault):

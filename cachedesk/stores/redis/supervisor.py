@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cachedesk.core.errors import CacheError, CacheLoading
 from cachedesk.core.failpoints import ComponentCrash, Failpoints
+from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import EventKind
 from cachedesk.core.wording import span
-from cachedesk.observe.event_ring import Announce
 from cachedesk.stores.redis.admission import Admission
 from cachedesk.stores.redis.memory_limits import MemoryLimits
 from cachedesk.stores.redis.redis_cache import RedisCache

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 import time
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from cachedesk.core.errors import ConfigError, Unavailable
 from cachedesk.core.fault import Fault, as_seconds
-from cachedesk.core.forking import leave_open, owns
+from cachedesk.core.forking import owns
 from cachedesk.core.wording import span
+from cachedesk.stores.files.connections import leave_open
 from cachedesk.stores.files.impairment import Hindrance
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
@@ -40,6 +43,28 @@ def locked(path: Path) -> sqlite3.Connection:
             raise Unavailable(f"the database's lock could not be taken: {error}") from error
         else:
             return connection
+
+
+@contextmanager
+def foreign_write(path: Path) -> Iterator[Callable[[bytes, bytes], None]]:
+    """Hold the write lock of the database at ``path``, as another program might, and give a
+    function that sets the value of a row; it is committed when the block ends.
+
+    Raises:
+        Unavailable: the lock or the write could not be had.
+    """
+    other = locked(path)
+
+    def write(key: bytes, value: bytes) -> None:
+        other.execute("UPDATE rows SET value=? WHERE key=?", (value, key))
+
+    try:
+        yield write
+        other.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise Unavailable(f"the database does not take the write: {error}") from error
+    finally:
+        other.close()
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op, Refusal
 
 _BURY = (
@@ -26,24 +26,6 @@ _LETTERS_OF = (
 )
 
 _SEQS_PER_SELECT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """An accepted write that could not be applied.
-
-    ``seq``: its id, as on its receipt. ``op``: ``"set"``, ``"incr"`` or ``"delete"``; ``arg``:
-    the value, the amount, or ``None``. ``reason``: why it was refused, at the last of
-    ``attempts``. ``at``: when it was accepted, in seconds since 1970.
-    """
-
-    seq: int
-    op: str
-    key: bytes
-    arg: Argument
-    reason: str
-    attempts: int
-    at: float
 
 
 def bury(connection: sqlite3.Connection, refusals: Iterable[Refusal]) -> None:

@@ -1,16 +1,10 @@
-"""Refusal: which errors say that the data itself cannot be written, whatever is tried again.
-
-A locked, full, read-only, slow or broken database is *transient*: the same write may succeed
-later, so it is tried for ever and nothing is given up because of it. An error that follows from
-what is written (a user's constraint or trigger that says no, a value of the wrong type or size)
-is *permanent*: it comes back at every attempt and would stop everything behind it.
-"""
+"""Which errors of SQLite say that the data itself cannot be written: see ``core.refusals``."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from cachedesk.core.errors import CachedeskError, DatabaseError, DatabaseRefused
+from cachedesk.core.errors import DatabaseError, DatabaseRefused
 
 WRITE_ROW = (
     "INSERT INTO rows (key, value, seq, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
@@ -21,26 +15,12 @@ WRITE_ROW = (
 # SQLITE_MISMATCH and SQLITE_TOOBIG, and for a value that it cannot bind.
 _OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError)
 
-_TRANSIENT = (CachedeskError, sqlite3.Error, OSError, MemoryError)
-
 
 def explained(error: sqlite3.Error, connection: sqlite3.Connection) -> DatabaseError:
     """Return what a transaction raises for ``error``, after it was rolled back."""
     if isinstance(error, _OF_THE_DATA) or _failed_while_running(error, connection):
         return DatabaseRefused(str(error))
     return DatabaseError(f"the database refused a write: {error}")
-
-
-def is_refusal(error: Exception) -> bool:
-    """Whether ``error``, raised while events were applied, belongs to the events: the database
-    refuses them, or nobody thought of them. (A crash or a kill is never one.)"""
-    return isinstance(error, DatabaseRefused) or not isinstance(error, _TRANSIENT)
-
-
-def reason_of(error: Exception) -> str:
-    """Return why, in one line."""
-    said = " ".join(str(error).split())
-    return said if isinstance(error, CachedeskError) else f"{type(error).__name__}: {said}"
 
 
 def _failed_while_running(error: sqlite3.Error, connection: sqlite3.Connection) -> bool:

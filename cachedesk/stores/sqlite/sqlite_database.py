@@ -17,22 +17,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import (
     Damaged,
     DatabaseBusy,
     DatabaseError,
     DatabaseUncertain,
-    not_opened,
 )
 from cachedesk.core.events import NO_ROW, Row
 from cachedesk.core.failpoints import ComponentCrash
-from cachedesk.core.forking import leave_open, owns
+from cachedesk.core.forking import owns
+from cachedesk.core.snapshot import DatabaseState, Health
+from cachedesk.stores.files.connections import leave_open, not_opened
 from cachedesk.stores.files.data_directory import make_private
 from cachedesk.stores.files.durability import commit, roll_back, settle, settle_at_open
 from cachedesk.stores.files.impairment import NOTHING, FillerRow, fill_disk
 from cachedesk.stores.files.open_files import OpenFiles
 from cachedesk.stores.sqlite import dead_letters
-from cachedesk.stores.sqlite.dead_letters import DeadLetter
 from cachedesk.stores.sqlite.refusal import explained
 from cachedesk.stores.sqlite.schema import check_owner, prepare
 from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, selected
@@ -129,6 +130,18 @@ class SqliteDatabase:
         with self._reader() as connection:
             page = "SELECT key FROM rows WHERE key>? ORDER BY key LIMIT ?"
             return [found for (found,) in connection.execute(page, (key, most))]
+
+    def state(self) -> DatabaseState:
+        """Return how the database is, for a snapshot: its files, and whether it can be read."""
+        gone = "file gone" if self.files.trouble else ""
+        try:
+            rows, _ = self.count()
+            size, wal = self.bytes
+        except (DatabaseError, OSError):
+            return DatabaseState(Health.DOWN, gone or "not readable")
+        if gone:
+            return DatabaseState(Health.DOWN, gone, rows, size, wal)
+        return DatabaseState(Health.UP, "up", rows, size, wal)
 
     def forked(self) -> None:
         """Leave the connections open, which belong to the parent process."""

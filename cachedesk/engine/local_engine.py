@@ -1,0 +1,142 @@
+"""The engine of one process: the paths, the worker and what they share, put together.
+
+Numbering, the backlog's index, the locks and versions of the keys are true only while one process
+has the stores; the data directory's lock sees to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord, Watermarks
+from cachedesk.core.recorder import Announce, Recorder
+from cachedesk.core.settings import Settings
+from cachedesk.core.writes import Observer
+from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
+from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.poison.decisions import Decisions
+from cachedesk.engine.read_path import Overlay, ReadPath
+from cachedesk.engine.routes import Routes
+from cachedesk.engine.settlement import Settlement
+from cachedesk.engine.write_behind import WriteBehind
+from cachedesk.engine.write_through import WriteThrough
+from cachedesk.engine.writer import Writer
+
+
+class LocalEngine:
+    """The paths and the worker over three stores."""
+
+    def __init__(
+        self,
+        *,
+        cache: CacheStore,
+        log: EventLog,
+        database: SystemOfRecord,
+        watermarks: Watermarks,
+        pending: PendingEvents,
+        seqs: Iterator[int],
+        settings: Settings,
+        observer: Observer,
+        recorder: Recorder,
+        announce: Announce,
+        reach: Reach,
+        is_abandoned: Callable[[], bool],
+    ) -> None:
+        """Put the engine together; ``worker.start`` begins to flush.
+
+        Args:
+            cache: shows the writes, and answers most reads.
+            log: makes fast writes durable.
+            database: makes critical writes durable; the worker brings the others there.
+            watermarks: remember, outside the database, which write is in it.
+            pending: the index of what the log holds, recovered.
+            seqs: number the writes.
+            settings: of the whole stack.
+            observer: told which events became part of their rows.
+            recorder: takes note of calls, writes and flushes.
+            announce: told in one sentence when something rare happens.
+            reach: of the failpoints.
+            is_abandoned: says whether a call that waits for room has lost its caller.
+        """
+        self._cache, self._database = cache, database
+        self._recorder, self._reach = recorder, reach
+        self.pending = pending
+        self.backlog = Backlog(log, pending, settings.log)
+        self.locks = KeyLocks()
+        self.versions = KeyVersions()
+        self.reader = self.read_path(pending)
+        behind = WriteBehind(
+            reader=self.reader,
+            log=log,
+            pending=pending,
+            backlog=self.backlog,
+            cache=cache,
+            locks=self.locks,
+            versions=self.versions,
+            seqs=seqs,
+            settings=settings.log,
+            recorder=recorder,
+            reach=reach,
+            is_abandoned=is_abandoned,
+        )
+        through = WriteThrough(
+            database=database,
+            pending=pending,
+            cache=cache,
+            locks=self.locks,
+            versions=self.versions,
+            seqs=seqs,
+            watermarks=watermarks,
+            wake_worker=log.grown.set,
+            observer=observer,
+            recorder=recorder,
+            reach=reach,
+        )
+        settlement = Settlement(
+            pending=pending, observer=observer, recorder=recorder, announce=announce
+        )
+        self.worker = FlushWorker(
+            log=log,
+            pending=pending,
+            database=database,
+            decisions=Decisions(
+                database=database,
+                cache=cache,
+                locks=self.locks,
+                versions=self.versions,
+                max_attempts=settings.worker.max_attempts,
+                settle=settlement.settle,
+                reach=reach,
+            ),
+            settlement=settlement,
+            settings=settings.worker,
+            announce=announce,
+            reach=reach,
+        )
+        self.routes = Routes(behind, self.reader, behind)
+        self.writer = Writer(self.routes, through, recorder, settings)
+        self.letters = DeadLetterAdmin(
+            database=database,
+            log=log,
+            pending=pending,
+            locks=self.locks,
+            worker=self.worker,
+            through=through,
+            announce=announce,
+        )
+
+    def read_path(self, pending: Overlay) -> ReadPath:
+        """Return a read path that folds the events of ``pending`` into the rows."""
+        return ReadPath(
+            cache=self._cache,
+            pending=pending,
+            database=self._database,
+            versions=self.versions,
+            recorder=self._recorder,
+            reach=self._reach,
+        )

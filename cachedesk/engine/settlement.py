@@ -1,0 +1,65 @@
+"""Settlement: what follows a commit of the worker, in the books and for those who observe it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.events import Coalesced, WriteEvent
+from cachedesk.core.recorder import Announce, Recorder
+from cachedesk.core.snapshot import EventKind
+from cachedesk.core.writes import Observer
+from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.redelivery import Redelivery
+
+_MOST_LETTERS_ANNOUNCED = 5
+
+
+class Settlement:
+    """Takes committed events out of the backlog and counts them. Used by the worker's thread."""
+
+    def __init__(
+        self, *, pending: PendingEvents, observer: Observer, recorder: Recorder, announce: Announce
+    ) -> None:
+        self._pending = pending
+        self._observer = observer
+        self._recorder = recorder
+        self._announce = announce
+        self._opened_at = wall_seconds()
+        self.redelivery = Redelivery()
+        self.batches = 0
+        """How many commits there were."""
+        self.events = 0
+        """How many events they applied."""
+        self.rows = 0
+        """How many rows they wrote."""
+        self.redelivered = 0
+        """How many events were part of their rows already."""
+
+    def settle(
+        self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float
+    ) -> None:
+        """Say that a transaction is committed.
+
+        Args:
+            events: what it decided.
+            coalesced: what it applied, found applied, and buried.
+            dead: the seqs of those that are dead letters.
+            seconds: how long it took.
+        """
+        self._observer.applied(coalesced.applied)
+        self._recorder.applied(coalesced.applied + coalesced.repeated)
+        self._pending.settle(events, dead)
+        self.batches += 1
+        self.events += len(coalesced.applied)
+        self.rows += len(coalesced.rows)
+        self.redelivered += len(coalesced.repeated)
+        self.redelivery.repeated(coalesced.repeated)
+        # The time that passed while the stack was closed is not the pipeline's.
+        self._recorder.flushed(
+            seconds, coalesced.applied, len(coalesced.rows), since_at=self._opened_at
+        )
+        for event, reason in coalesced.refused[:_MOST_LETTERS_ANNOUNCED]:
+            self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
+        if (more := len(coalesced.refused) - _MOST_LETTERS_ANNOUNCED) > 0:
+            self._announce(EventKind.ERROR, f"{more:,} more events are dead letters")

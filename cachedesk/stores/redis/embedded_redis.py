@@ -1,0 +1,134 @@
+"""The embedded Redis: a server of our own, its supervisor, and the cache in it, as one store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cachedesk.core.cache_stats import CacheStats
+from cachedesk.core.errors import CacheError
+from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.ports import Truths
+from cachedesk.core.recorder import Announce
+from cachedesk.core.settings import RedisSettings
+from cachedesk.core.snapshot import Health, RedisState
+from cachedesk.stores.redis.memory_limits import MemoryLimits
+from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.server_process import RedisServer
+from cachedesk.stores.redis.supervisor import RedisSupervisor
+from cachedesk.stores.redis.sweep import matching_command, share_of_all
+
+
+class EmbeddedRedis:
+    """A ``CacheStore`` in a child process of this one. Thread-safe."""
+
+    name = "Redis"
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: RedisSettings,
+        *,
+        announce: Announce,
+        kept: Callable[[], str],
+        failpoints: Failpoints,
+        run: Callable[..., object],
+    ) -> None:
+        """Stop what an earlier process left behind, and prepare; ``start`` begins.
+
+        Args:
+            folder: the data directory; the caller holds its lock.
+            settings: memory limit, eviction policy, timeout.
+            announce: told in one sentence when something rare happens.
+            kept: says in words what becomes of the keys that the server loses.
+            failpoints: of the stack.
+            run: calls a function where no signal handler can interrupt it; see ``CallThread``.
+        """
+        self.server = RedisServer(folder, settings)
+        self.cache = RedisCache(self.server.socket_path, settings.timeout_seconds, failpoints, run)
+        self.limits = MemoryLimits(settings, self.server, self.cache)
+        self.supervisor = RedisSupervisor(
+            self.server, self.cache, announce, self.limits, kept, failpoints=failpoints
+        )
+        self._evicted = 0
+        # Bound once: these are called with every read and write.
+        cache = self.cache
+        self.get, self.get_at_once, self.get_many = cache.get, cache.get_at_once, cache.get_many
+        self.put, self.doubt, self.sample = cache.put, cache.doubt, cache.sample
+        self.evict, self.evict_key, self.evict_all = cache.evict, cache.evict_key, cache.evict_all
+        self.stats, self.expires_in = cache.stats, cache.expires_in
+        self.set_limits = self.limits.set
+
+    @property
+    def stopped_orphan(self) -> bool:
+        """Whether a server that an earlier process had left behind was stopped."""
+        return self.server.stopped_orphan
+
+    @property
+    def admitted(self) -> bool:
+        """Whether Redis is trusted and used just now."""
+        return self.cache.admitted
+
+    @property
+    def generation(self) -> int | None:
+        """See ``RedisCache.generation``."""
+        return self.cache.generation
+
+    def evict_matching(self, pattern: str) -> int:
+        """Drop the keys that match a pattern that a user wrote; return how many.
+
+        Raises:
+            ConfigError: it is no pattern.
+            Unavailable: Redis does not answer.
+        """
+        return self.cache.evict_chosen(matching_command(pattern))[0]
+
+    def evict_share(self, share: float) -> tuple[int, int]:
+        """Drop a share of all keys, chosen at random; return how many, and of how many.
+
+        Raises:
+            ConfigError: ``share`` is not above 0 and at most 1.
+            Unavailable: Redis does not answer.
+        """
+        return self.cache.evict_chosen(share_of_all(share))
+
+    def start(self, truths: Truths) -> None:
+        """Start the server in the background, and wait until it is admitted, or cannot be started,
+        or takes long: the stack works without it.
+
+        Args:
+            truths: what the snapshot of a warm restart is compared with.
+        """
+        self.supervisor.start(truths)
+        self.supervisor.wait_until_tried()
+
+    def state(self) -> RedisState:
+        """Return how it is, for a snapshot."""
+        try:
+            stats = self.cache.stats()
+            health, self._evicted = Health.UP, stats.evicted
+        except CacheError:
+            # What it held is not used now; its limits are those it will have.
+            memory, policy = self.limits.maxmemory_bytes, self.limits.eviction_policy
+            stats = CacheStats(0, memory, policy, 0, self._evicted)
+            health = Health.DOWN
+        return RedisState(
+            health=health,
+            word=self.supervisor.word,
+            memory_bytes=stats.memory_bytes,
+            maxmemory_bytes=stats.maxmemory_bytes,
+            eviction_policy=stats.eviction_policy,
+            keys=stats.keys,
+            evicted=stats.evicted,
+            restarts=self.supervisor.restarts,
+            pid=self.supervisor.pid,
+            bypasses=self.supervisor.bypasses,
+        )
+
+    def close_server(self) -> None:
+        """Stop the server, which was never started by ``start``."""
+        self.server.close()
+
+    def close(self) -> None:
+        """Stop the server and leave nothing behind."""
+        self.supervisor.close()
