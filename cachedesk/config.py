@@ -75,13 +75,13 @@ def _load(data: Path, file: Path | None) -> _File:
             return _File()
     raw = _read(file)
     if len(raw) > MAX_FILE_BYTES:
-        raise ConfigError(f"{file}: it is over {MAX_FILE_BYTES:,} bytes, which no settings need")
+        raise ConfigError(f"{file}: file is larger than 1 MiB")
     try:
         return _parsed(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: it is not UTF-8 at byte {error.start}") from error
+        raise ConfigError(f"{file}: not valid UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: it is not TOML: {_one_line(str(error))}") from error
+        raise ConfigError(f"{file}: not valid TOML: {_one_line(str(error))}") from error
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
 
@@ -103,7 +103,7 @@ def _parsed(text: str) -> _File:
         raise
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets in brackets without end.
-        raise ConfigError(f"it is not TOML that settings need: {_one_line(str(error))}") from error
+        raise ConfigError(f"not valid TOML: {_one_line(str(error))}") from error
     desk = tables.pop("desk", {})
     return _File(from_tables(tables), _desk(desk))
 
@@ -220,11 +220,11 @@ def _read(file: Path) -> bytes:
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             # A pipe without a writer would be waited for for ever.
-            raise ConfigError(f"{file}: it is not a regular file")
+            raise ConfigError(f"{file}: not a regular file")
         with file.open("rb") as stream:
             return stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{file}: cannot read: {error.strerror}") from error
 
 
 def as_size(place: str, value: object) -> object:

@@ -13,7 +13,7 @@ from cachedesk.console.output import has_bar, print_json, print_text
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="In half a minute, and less exactly.")
+@click.option("--quick", is_flag=True, help="Take half a minute, with less precision.")
 @report_option
 @json_option
 def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
@@ -26,7 +26,7 @@ def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
     Exit status: 0 also where an aim was missed; the table says so.
     """
     if environment_failpoints():
-        raise click.UsageError("CACHEDESK_FAILPOINTS is set; it has no place in a measurement.")
+        raise click.UsageError("CACHEDESK_FAILPOINTS is set; unset it to measure.")
     from cachedesk.lab.bench.bench import bench as measure
     from cachedesk.lab.bench.machine import in_a_line, machine, warning
     from cachedesk.lab.bench.progress import bar, silent

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SEQ = click.IntRange(1, 2**63 - 1)
 _seqs = click.argument("seqs", metavar="[SEQ]...", nargs=-1, type=_SEQ)
-_all = click.option("--all", "everything", is_flag=True, help="All that are there now.")
+_all = click.option("--all", "everything", is_flag=True, help="All current dead letters.")
 
 
 @click.group()
@@ -133,7 +133,7 @@ def drop(
 
 def _chosen(seqs: tuple[int, ...], everything: bool) -> tuple[int, ...] | None:
     if everything == bool(seqs):
-        raise click.UsageError("Name the letters by their SEQ, or --all.")
+        raise click.UsageError("Give the SEQ of each letter, or --all.")
     return seqs or None
 
 

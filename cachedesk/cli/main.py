@@ -191,7 +191,9 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
 
 @cli.command()
 @click.option(
-    "--accept-loss", is_flag=True, help="Go on although events that were only in the log are lost."
+    "--accept-loss",
+    is_flag=True,
+    help="Proceed although events that were only in the log are lost.",
 )
 @data_option
 def recover(data: Path, accept_loss: bool) -> None:

@@ -19,7 +19,7 @@ from cachedesk.console.output import is_served, is_terminal, print_json, short_p
     default=1.0,
     show_default=True,
     metavar="N",
-    help="Seconds of the recording in one second, 0.25 to 16.",
+    help="Playback speed, 0.25 to 16.",
 )
 @json_option
 @click.pass_context

@@ -85,8 +85,8 @@ def run(
     plan = traffic.plan()
     if any(fault.name == "process.kill" for fault in plan):
         click.echo(
-            "cachedesk: process.kill ends this run without a verdict; then look at what was kept"
-            ' with "cachedesk dump", or have "cachedesk torture" kill and judge.',
+            "cachedesk: process.kill ends this run without a verdict; inspect what was kept with"
+            ' "cachedesk dump", or let "cachedesk torture" kill and judge.',
             err=True,
         )
     source, expected = traffic.source()

@@ -22,15 +22,19 @@ _INSTALL = "pip install 'cachedesk[serve]'"
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="On which port."
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on.",
 )
 @click.option(
     "--replay",
     type=NonEmptyPath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Serve a recording instead; any number of people may watch.",
+    help="Serve a recording instead, to any number of viewers.",
 )
 @desk_options
 @stack_options
@@ -52,7 +56,7 @@ def serve(
     try:
         from cachedesk.desk.modes.serve import LOOPBACK, DeskServer
     except ImportError:
-        raise click.UsageError(f"For this, textual-serve is needed: {_INSTALL}") from None
+        raise click.UsageError(f"The desk in a browser needs textual-serve: {_INSTALL}") from None
     from cachedesk.desk.terminal.parent import PARENT_VARIABLE
 
     # Checked here, where its user sees what is wrong, and not in the browser.
@@ -80,5 +84,5 @@ def serve(
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise click.UsageError(f"Port {port} is in use; choose another --port.") from None
-        raise click.UsageError(f"{host}:{port} cannot be listened on: {error.strerror}") from None
+        raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     ctx.exit(0 if server.ended_by is None else 128 + server.ended_by)

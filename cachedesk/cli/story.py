@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cachedesk.cli.options import NonEmptyPath, json_option, report_option, user_folder
+from cachedesk.cli.options import (
+    NonEmptyPath,
+    json_option,
+    report_option,
+    theme_option,
+    user_folder,
+)
 from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import has_bar, is_served, is_terminal, print_json, print_text
 
@@ -20,20 +26,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--list", "listed", is_flag=True, help="Name the stories there are.")
-@click.option("--all", "play_all", is_flag=True, help="Play all, print a table of their claims.")
+@click.option("--list", "listed", is_flag=True, help="List the stories.")
+@click.option(
+    "--all", "play_all", is_flag=True, help="Play all stories and print a table of their claims."
+)
 @click.option(
     "--times", type=click.IntRange(1, 10_000), default=1, metavar="N", help="Play N times in a row."
 )
 @click.option(
     "--flip",
     metavar="SAFEGUARD",
-    help="Switch a safeguard (log, read_repair, effectively_once, cold_restart) the other way"
-    " round, and see which claim breaks.",
+    help="Toggle a safeguard (log, read_repair, effectively_once, cold_restart), to see which"
+    " claim breaks.",
 )
-@click.option("--headless", is_flag=True, help="Tell it in plain text, without the desk.")
+@click.option("--headless", is_flag=True, help="Print the story as plain text, without the desk.")
 @report_option
-@click.option("--show", is_flag=True, help="Print the story's file, to make one of your own from.")
+@click.option("--show", is_flag=True, help="Print the story's file, as a template for your own.")
 @json_option
 @click.option(
     "--data",
@@ -41,7 +49,7 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Keep the data directory of each act in DIR/NAME/ACT.  [default: temporary ones]",
 )
-@click.option("--theme", default="", metavar="NAME", help="The desk's colours.")
+@theme_option
 @click.pass_context
 def story(
     ctx: click.Context,
@@ -72,7 +80,7 @@ def story(
     if play_all and name:
         raise click.UsageError("--all plays all stories; leave the name out.")
     if data is not None and times > 1:
-        raise click.UsageError("--data keeps what one performance leaves; it excludes --times.")
+        raise click.UsageError("--data keeps the files of one run; it excludes --times.")
     if show and name in NAMES:
         print_text(text(name).rstrip())
         return
@@ -172,7 +180,7 @@ def _headless(
         print_text("\n".join(table(broken + last)))
         if times > 1:
             whole = sum(account.holds for account in accounts)
-            print_text(f"{whole:,} of {len(accounts):,} performances hold.")
+            print_text(f"{whole:,} of {len(accounts):,} runs hold.")
     if report is not None:
         from cachedesk.reports.file import publish
         from cachedesk.reports.origin import origin

@@ -37,8 +37,8 @@ from cachedesk.console.output import print_json, print_text
     "--replay",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Repeat the cycle that a torture kept: same files, calls, faults and moment of death."
-    " Threads are not bound to the same order, so it need not break each time, or at all.",
+    help="Repeat a cycle that an earlier run kept: same files, calls, faults and moment of death."
+    " Thread scheduling differs, so the failure may not occur each time.",
 )
 @seed_option
 @report_option
@@ -64,7 +64,7 @@ def torture(
         raise click.UsageError("--boots needs --mode failpoints.")
     for option in ("mode", "seed") if replay else ():
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--replay has its own {option}; leave --{option} out.")
+            raise click.UsageError(f"--replay excludes --{option}: the kept cycle has its own.")
     from cachedesk.lab.torture.play import play, play_again
     from cachedesk.lab.torture.report import verdict
 

@@ -25,12 +25,12 @@ def why_not_here(path: Path, verb: str) -> str:
     except FileNotFoundError:
         folder = path.parent
         if not folder.is_dir():
-            return f"{path} cannot be made: there is no folder {folder}"
+            return f"cannot create {path}: directory {folder} does not exist"
         if not os.access(folder, os.W_OK | os.X_OK):
-            return f"{path} cannot be made: {folder} is not writable"
+            return f"cannot create {path}: {folder} is not writable"
         return ""
     except (OSError, ValueError) as error:
-        return f"{path} cannot be made: {reason(error)}"
+        return f"cannot create {path}: {reason(error)}"
     return why_not_into(path, found, verb) or (
         "" if os.access(path, os.W_OK) else f"{path} is not writable"
     )
@@ -39,9 +39,9 @@ def why_not_here(path: Path, verb: str) -> str:
 def why_not_into(path: Path, found: os.stat_result, verb: str) -> str:
     """Return why what was ``found`` at ``path`` cannot be written to."""
     if not stat.S_ISREG(found.st_mode):
-        return f"{path} is not a file; {verb} to a new one"
+        return f"{path} is not a regular file; {verb} to a new file"
     if found.st_size:
-        return f"{path} exists and is not overwritten; {verb} to a new file"
+        return f"{path} already exists; {verb} to a new file"
     return ""
 
 
@@ -54,11 +54,11 @@ def why_not_beside(path: Path, data: Path, verb: str) -> str:
         if path.parent in (data / PICTURES, data / RECORDINGS):
             return ""
     except (OSError, ValueError, RuntimeError) as error:
-        return f"{path} cannot be made: {reason(error)}"
+        return f"cannot create {path}: {reason(error)}"
     if inside:
         return (
-            f"{path} is in the data directory, which holds the stack's own files only; {verb}"
-            " to somewhere else"
+            f"{path} is inside the data directory, which is for the stack's own files; {verb}"
+            " to a file outside it"
         )
     return ""
 

@@ -141,7 +141,7 @@ def changed(before: Snapshot | None, told: bytes, found: int = FORMAT) -> Snapsh
 def _value(name: str, before: Snapshot | None, new: Any) -> Any:
     if new is UNSET:
         if before is None:
-            raise Undecodable(f"it lacks the field {name}")
+            raise Undecodable(f"the field {name} is missing")
         return getattr(before, name)
     if name in _TUPLES:
         added = msgspec.convert(new.added, _HINTS[name], from_attributes=True)

@@ -78,8 +78,8 @@ def frame_bytes(kind: Kind, seconds: float, body: bytes) -> bytes:
 def damaged(path: Path, at_byte: int, why: str) -> RecordingError:
     """Return what to raise for a file that is wrong at this byte."""
     return RecordingError(
-        f"the recording {path} is damaged at byte {at_byte:,} ({why}); take it from a copy,"
-        " or record anew"
+        f"the recording {path} is damaged at byte {at_byte:,} ({why}); restore it from a copy,"
+        " or record again"
     )
 
 
@@ -96,7 +96,7 @@ def open_file(path: Path) -> BinaryIO:
         raise RecordingError(f"{path} cannot be opened: {reason(error)}") from error
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise RecordingError(f"{path} is not a file")
+        raise RecordingError(f"{path} is not a regular file")
     return os.fdopen(number, "rb")
 
 
@@ -119,7 +119,7 @@ def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:
             raise damaged(path, at_byte, "checksum")
         kind, length, seconds, checksum = _HEAD.unpack_from(head)
         if kind not in _KINDS or length > MOST_BODY_BYTES or not 0 <= seconds < inf:
-            raise damaged(path, at_byte, "it is no record that cachedesk writes")
+            raise damaged(path, at_byte, "not a valid record")
         frame = Frame(Kind(kind), seconds, at_byte, length)
         if frame.body_at + length > size:
             return

@@ -88,14 +88,14 @@ def _create(path: Path) -> tuple[int, bool]:
         except FileExistsError:
             file, is_new = os.open(path, flags), False
     except (OSError, ValueError) as error:
-        raise RecordingError(f"{path} cannot be made: {reason(error)}") from error
+        raise RecordingError(f"cannot create {path}: {reason(error)}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Only now: another recorder may have begun meanwhile.
         _refuse(why_not_into(path, os.fstat(file), "record"))
     except OSError as error:
         os.close(file)
-        raise RecordingError(f"{path} is being recorded to by somebody else") from error
+        raise RecordingError(f"another process is recording to {path}") from error
     except RecordingError:
         os.close(file)
         raise

@@ -144,11 +144,11 @@ class Tape:
 
     def _note(self, frame: Frame) -> None:
         if self._seconds and frame.seconds <= self._seconds[-1]:
-            raise damaged(self.path, frame.at_byte, "it was made before the one before it")
+            raise damaged(self.path, frame.at_byte, "its time is before the previous record's")
         if frame.kind is Kind.WHOLE:
             self._wholes.append(len(self._seconds))
         elif not self._wholes:
-            raise damaged(self.path, frame.at_byte, "it changes a snapshot that is not there")
+            raise damaged(self.path, frame.at_byte, "it changes a snapshot that does not exist")
         self._seconds.append(frame.seconds)
         self._at_bytes.append(frame.at_byte)
         self._lengths.append(frame.length)
@@ -169,7 +169,7 @@ class Tape:
         try:
             body = os.pread(self._file.fileno(), frame.length, frame.body_at)
         except (OSError, ValueError) as error:
-            raise RecordingError(f"{self.path} cannot be read on: {error}") from error
+            raise RecordingError(f"{self.path} cannot be read to its end: {error}") from error
         if len(body) < frame.length:
-            raise RecordingError(f"{self.path} cannot be read on: it was cut off meanwhile")
+            raise RecordingError(f"{self.path} was truncated while it was read")
         return body

@@ -89,7 +89,7 @@ def test_a_trace_of_keys_gives_a_curve_of_hit_rates(cachedesk: Command, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "nothing is varied"),
+        ((), "nothing to vary"),
         (("--vary", "maxmemry=8mb"), "did you mean 'maxmemory'?"),
         (("--vary", "batch=x"), "expected int, not 'x'"),
         (("--vary", "batch=1", "--workload", "artikle"), "did you mean 'article'?"),
@@ -97,9 +97,9 @@ def test_a_trace_of_keys_gives_a_curve_of_hit_rates(cachedesk: Command, tmp_path
         (("--vary", "rate=1,2", "--trace", "x", "--speed", "real"), "excludes --rate"),
         (("--vary", "batch=1", "--trace", "x", "--keys", "3"), "--trace excludes"),
         (("--vary", "batch=1", "--trace", "-"), "name a file, not -"),
-        (("--vary", "batch=1", "--trace", "/nowhere.csv"), "/nowhere.csv: it cannot be read"),
+        (("--vary", "batch=1", "--trace", "/nowhere.csv"), "/nowhere.csv: cannot read"),
         (("--vary", "batch=1", "--trace", "x", "--workload", "y"), "--trace excludes"),
-        (("--vary", "batch=1", "--config", "/nowhere.toml"), "/nowhere.toml: it cannot be read"),
+        (("--vary", "batch=1", "--config", "/nowhere.toml"), "/nowhere.toml: cannot read"),
     ],
 )
 def test_bad_usage_is_one_line_before_anything_runs(

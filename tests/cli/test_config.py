@@ -38,7 +38,7 @@ BAD = {
         "[worker]\nretry_seconds = 5",
         "worker.retry_seconds: 5 is above worker.retry_max_seconds, 2",
     ),
-    "no TOML": ("[redis", "it is not TOML"),
+    "no TOML": ("[redis", "not valid TOML"),
 }
 
 
@@ -72,7 +72,7 @@ def test_a_named_file_is_read_instead_and_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         load(tmp_path, other)
     other.write_bytes(b"\xff")
-    with pytest.raises(ConfigError, match="not UTF-8"):
+    with pytest.raises(ConfigError, match="not valid UTF-8"):
         load(tmp_path, other)
     other.write_text("[worker]\nbatch_events = 5")
     assert load(tmp_path, other).worker.batch_events == 5

@@ -41,13 +41,15 @@ def test_a_trace_that_is_cut_off_has_a_verdict_and_is_not_sound(
     assert (found["sound"], found["complete"]) == (False, False)
     assert 0 < found["ledger"]["accepted"] == found["trace"]["lines"] < 3_000
     assert "gzip data ends in the middle, after line" in found["incomplete"][0]
-    assert done.stderr.startswith(b"cachedesk: incomplete: the trace cannot be unpacked to its end")
+    assert done.stderr.startswith(
+        b"cachedesk: incomplete: the trace cannot be decompressed to its end"
+    )
     assert done.stderr.count(b"\n") == 1
     done = cachedesk("compare", "--trace", file, "--vary", "batch=10,100", "--ops", "9999999")
     said = done.stdout.decode()
     assert done.returncode == 2
     assert "its gzip data ends in the middle, after line" in said
-    assert said.splitlines()[-1].startswith("Not all was done that was asked. Of what was done, ")
+    assert said.splitlines()[-1].startswith("The comparison is incomplete. Of what was done, ")
 
 
 @pytest.mark.parametrize("bad", [b"what is this?\n", b"\x89PNG\r\n"])
@@ -62,7 +64,7 @@ def test_a_line_that_is_met_too_late_ends_a_run_with_a_verdict(
     found = verdict(done)
     assert done.returncode == 2
     assert (found["sound"], found["ledger"]["accepted"]) == (False, 3_000)
-    assert b"standard input line 3001: it is no line of MONITOR" in done.stderr
+    assert b"standard input line 3001: not a line of MONITOR output" in done.stderr
 
 
 def test_what_was_left_out_is_said_in_the_verdict(cachedesk: Command, tmp_path: Path) -> None:

@@ -81,10 +81,10 @@ def test_what_cannot_be_recorded_to_is_said_before_anything_is_opened(
     taken, data = tmp_path / "taken", tmp_path / "data"
     taken.write_text("precious")
     for path, says in (
-        (taken, "exists and is not overwritten"),
-        (tmp_path, "is not a file"),
-        (tmp_path / "no" / "r", "there is no folder"),
-        (data / "r", "is in the data directory"),
+        (taken, "already exists"),
+        (tmp_path, "is not a regular file"),
+        (tmp_path / "no" / "r", "does not exist"),
+        (data / "r", "is inside the data directory"),
         ("", "must not be empty"),
     ):
         done = cachedesk("run", "--ops", 10, "--record", path, "--data", data)

@@ -46,9 +46,9 @@ def test_json_stays_one_object_on_standard_output(cachedesk: Command, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("no/r.html", "there is no folder"),
+        ("no/r.html", "does not exist"),
         ("r.pdf", "ends in .html, .md, .json"),
-        ("there.md", "exists and is not overwritten"),
+        ("there.md", "already exists"),
         ("", "must not be empty"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_report_in_the_data_directory_is_refused(cachedesk: Command, tmp_path:
     assert cachedesk("run", "--ops", 1, "--data", data).returncode == 0
     done = cachedesk("run", "--ops", 1, "--data", data, "--report", data / "r.html")
     assert done.returncode == 2
-    assert "is in the data directory" in done.stderr.decode()
+    assert "is inside the data directory" in done.stderr.decode()
 
 
 def test_a_torture_writes_its_report(cachedesk: Command, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_run_says_its_verdict_in_words(cachedesk: Command, tmp_path: Path) -> 
     assert "fault   redis.kill@500ops at" in said
     assert "fault   redis.kill@99m never: the run ended before it" in said
     assert "Incomplete: redis.kill@99m did not strike: the run ended before it." in said
-    assert said.splitlines()[-1].startswith("Not all was done that was asked. Of what was done, ")
+    assert said.splitlines()[-1].startswith("The run is incomplete. Of what was done, ")
     assert done.stderr.count(b"\n") == 1
     done = cachedesk("run", "--ops", 100, "--data", tmp_path)
     assert done.returncode == 0

@@ -164,7 +164,7 @@ def test_standard_input_packed_with_bad_lines(quick_path: Path) -> None:
     assert trace["skipped"] == {"HSET": 1}
     refused = subprocess.run(command, input=MONITOR, capture_output=True, timeout=120)
     assert refused.returncode == 2
-    assert b"standard input line 3: it is no line of MONITOR" in refused.stderr
+    assert b"standard input line 3: not a line of MONITOR output" in refused.stderr
     assert refused.stderr.count(b"\n") == 1
 
 
@@ -213,7 +213,7 @@ def test_a_trace_at_its_own_times(cachedesk: Command, quick_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--speed", "real"), "its lines do not say when they were written"),
+        (("--speed", "real"), "its lines have no timestamps"),
         (("--speed", "fast"), "is not a speed"),
         (("--speed", "2x", "--rate", "5"), "excludes --rate"),
         (("--format", "twitter"), "line 1: 3 fields instead of 7"),

@@ -47,4 +47,6 @@ def test_names_are_short_and_never_taken_twice(tmp_path):
 def test_only_these_folders_of_a_data_directory_take_files_of_a_user(tmp_path):
     assert why_not_beside(next_free(tmp_path, "rec"), tmp_path, "record") == ""
     for inside in ("x.rec", "log/x.rec", "recordings/../x.rec", "recordings/deep/x.rec"):
-        assert "is in the data directory" in why_not_beside(tmp_path / inside, tmp_path, "record")
+        assert "is inside the data directory" in why_not_beside(
+            tmp_path / inside, tmp_path, "record"
+        )

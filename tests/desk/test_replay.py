@@ -319,7 +319,7 @@ def test_a_recording_that_is_cut_off_while_it_plays_is_said_and_the_desk_goes_on
         async def script(pilot):
             os.truncate(path, path.stat().st_size - 10)
             await pilot.press("end")
-            await until(pilot, lambda: "cut off meanwhile" in replay.app.desk.lost, "it is said")
+            await until(pilot, lambda: "was truncated while" in replay.app.desk.lost, "it is said")
             await pilot.press("home")
             await shows(pilot, replay, 0)
             assert "source lost" not in screen_text(replay.app)

@@ -40,16 +40,20 @@ FILES = [
     refused("a folder", lambda data: (data / FILE).mkdir(), ConfigError, "not a regular file"),
     refused("a pipe", lambda data: os.mkfifo(data / FILE), ConfigError, "not a regular file"),
     refused("a device", link("/dev/zero"), ConfigError, "not a regular file"),
-    refused("a link to nowhere", link("nowhere"), ConfigError, "cannot be read: No such file"),
-    refused("a link to itself", link(FILE), ConfigError, "cannot be read"),
-    refused("not UTF-8", toml(b"[redis]\n# caf\xe9"), ConfigError, "not UTF-8 at byte 13"),
-    refused("UTF-16", toml("[redis]".encode("utf-16")), ConfigError, "not UTF-8"),
-    refused("a NUL", toml("[redis]\0"), ConfigError, "not TOML"),
-    refused("huge", toml("# " + "x" * 2**20), ConfigError, "over 1,048,576 bytes"),
-    refused("JSON", toml('{"redis": {}}'), ConfigError, "not TOML"),
-    refused("a key twice", toml("[log]\nlimit_events=1\nlimit_events=2"), ConfigError, "not TOML"),
-    refused("a table twice", toml("[log]\n[log]"), ConfigError, "not TOML"),
-    refused("a string without end", toml('[log]\nwhen_full = "block'), ConfigError, "not TOML"),
+    refused("a link to nowhere", link("nowhere"), ConfigError, "cannot read: No such file"),
+    refused("a link to itself", link(FILE), ConfigError, "cannot read"),
+    refused("not UTF-8", toml(b"[redis]\n# caf\xe9"), ConfigError, "not valid UTF-8 at byte 13"),
+    refused("UTF-16", toml("[redis]".encode("utf-16")), ConfigError, "not valid UTF-8"),
+    refused("a NUL", toml("[redis]\0"), ConfigError, "not valid TOML"),
+    refused("huge", toml("# " + "x" * 2**20), ConfigError, "file is larger than 1 MiB"),
+    refused("JSON", toml('{"redis": {}}'), ConfigError, "not valid TOML"),
+    refused(
+        "a key twice", toml("[log]\nlimit_events=1\nlimit_events=2"), ConfigError, "not valid TOML"
+    ),
+    refused("a table twice", toml("[log]\n[log]"), ConfigError, "not valid TOML"),
+    refused(
+        "a string without end", toml('[log]\nwhen_full = "block'), ConfigError, "not valid TOML"
+    ),
     refused(
         "5,000 digits", toml(f"[log]\nlimit_events = {'9' * 5000}"), ConfigError, "4300 digits"
     ),

@@ -65,13 +65,13 @@ def test_all_combinations_are_made_and_the_last_varies_fastest() -> None:
         ("eviction=allkeys-lru,volatile-ttl", "'volatile-ttl' evicts only keys that expire"),
         ("policy=write-trough", "did you mean 'write-through'"),
         ("batch=ten", "worker.batch_events: expected int, not 'ten'"),
-        ("clients=0", "no number from 1 to 256"),
-        ("clients=x", "no number from 1 to 256"),
-        ("rate=nan", "no number of operations"),
+        ("clients=0", "not an integer from 1 to 256"),
+        ("clients=x", "not an integer from 1 to 256"),
+        ("rate=nan", "not a number of operations"),
         ("maxmemory", "write what varies as NAME=V1,V2"),
         ("maxmemory=8mb,", "write what varies as NAME=V1,V2"),
-        ("maxmemory=8mb,8mb", "stands there twice"),
-        ("policies=x", "there is nothing called 'policies'"),
+        ("maxmemory=8mb,8mb", "is listed twice"),
+        ("policies=x", "there is no setting 'policies'"),
     ],
 )
 def test_what_cannot_be_varied_is_one_clear_error(text: str, said: str) -> None:
@@ -80,7 +80,7 @@ def test_what_cannot_be_varied_is_one_clear_error(text: str, said: str) -> None:
 
 
 def test_too_little_too_much_and_twice_is_refused() -> None:
-    with pytest.raises(ConfigError, match="nothing is varied"):
+    with pytest.raises(ConfigError, match="nothing to vary"):
         variants([], Settings(), LOAD)
     with pytest.raises(ConfigError, match="varied twice"):
         variants(["maxmemory=8mb", "redis.maxmemory_bytes=9mb"], Settings(), LOAD)

@@ -260,14 +260,14 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     there = tmp_path / "r.md"
     there.write_text("mine")
     for act in (lambda: check_report(there), lambda: publish(there, PAPERS["sound"])):
-        with pytest.raises(ReportError, match="exists and is not overwritten"):
+        with pytest.raises(ReportError, match="already exists"):
             act()
     assert there.read_text() == "mine"
-    with pytest.raises(ReportError, match="there is no folder"):
+    with pytest.raises(ReportError, match="does not exist"):
         check_report(tmp_path / "no" / "r.md")
     folder = tmp_path / "f.html"
     folder.mkdir()
-    with pytest.raises(ReportError, match="not a file"):
+    with pytest.raises(ReportError, match="not a regular file"):
         check_report(folder)
 
 

@@ -158,14 +158,14 @@ _HOSTILE = {
     "a header of noise": (MAGIC + _frames((Kind.HEADER, 0.0, b"\xff{"), _WHOLE), "damaged"),
     "a change of nothing": (
         header_frame() + _frames((Kind.CHANGE, 0.0, _told(at=1.0))),
-        "changes a snapshot that is not there",
+        "changes a snapshot that does not exist",
     ),
     "time goes back": (
         header_frame() + _frames(_WHOLE, (Kind.WHOLE, 0.0, _WHOLE[2])),
-        "made before",
+        "before the previous",
     ),
-    "no time": (header_frame() + _frames((Kind.WHOLE, float("nan"), _WHOLE[2])), "no record"),
-    "endless": (header_frame() + _frames((Kind.WHOLE, float("inf"), _WHOLE[2])), "no record"),
+    "no time": (header_frame() + _frames((Kind.WHOLE, float("nan"), _WHOLE[2])), "not a valid"),
+    "endless": (header_frame() + _frames((Kind.WHOLE, float("inf"), _WHOLE[2])), "not a valid"),
     "not compressed": (header_frame() + _frames((Kind.WHOLE, 0.0, b"\xff\xff\xff")), "damaged"),
     "a bomb": (header_frame() + _frames((Kind.WHOLE, 0.0, _packed(bytes(20 << 20)))), "more than"),
     "no msgpack": (header_frame() + _frames((Kind.WHOLE, 0.0, _packed(b"\xc1"))), "damaged"),
@@ -173,7 +173,7 @@ _HOSTILE = {
     "wrong types": (header_frame() + _frames((Kind.WHOLE, 0.0, _all_told(at="noon"))), "float"),
     "a whole without its time": (
         header_frame() + _frames((Kind.WHOLE, 0.0, _told(uptime_seconds=1.0))),
-        "lacks the field at",
+        "the field at is missing",
     ),
     "a patch beyond the end": (
         header_frame() + _frames((Kind.WHOLE, 0.0, _all_told(at=1.0, ticks=(5, 0, 0, ())))),
@@ -241,7 +241,7 @@ def test_a_record_of_anything_gives_a_snapshot_or_one_clear_error(
         (lambda told: told["redis"].update(colour="red"), "unknown field `colour`"),
         (lambda told: told["redis"].pop("keys"), "missing required field `keys`"),
         (lambda told: told["hot"][3][0].pop("truth"), "missing required field `truth`"),
-        (lambda told: told.pop("books"), "lacks the field books"),
+        (lambda told: told.pop("books"), "the field books is missing"),
         (lambda told: told.update(stock=told.pop("books")), "unknown field `stock`"),
     ],
 )
@@ -262,8 +262,8 @@ def test_what_is_no_file_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "nothing").touch()
     for name, says in (
         ("absent", "cannot be opened: No such file"),
-        (".", "is not a file"),
-        ("pipe", "is not a file"),
+        (".", "is not a regular file"),
+        ("pipe", "is not a regular file"),
         ("nothing", "holds no snapshot"),
         ("n" * 300, "cannot be opened: File name too long"),
         ("a\0b", "cannot be opened: embedded null byte"),
@@ -275,9 +275,9 @@ def test_what_is_no_file_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_tape_that_is_cut_off_while_it_plays_says_so(tmp_path: Path) -> None:
     with Tape(record(tmp_path / "r", history(100))) as tape:
         os.truncate(tape.path, 2000)
-        with pytest.raises(RecordingError, match="cut off meanwhile"):
+        with pytest.raises(RecordingError, match="was truncated while"):
             tape.at(99)
-    with pytest.raises(RecordingError, match="cannot be read on"):
+    with pytest.raises(RecordingError, match="cannot be read to its end"):
         tape.at(50)
 
 
@@ -313,10 +313,10 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     taken.write_text("precious")
     os.mkfifo(tmp_path / "pipe")
     for name, says in (
-        ("taken", "exists and is not overwritten"),
-        (".", "is not a file|Is a directory"),
-        ("pipe", "is not a file|No such device"),
-        ("no/such/r", "no folder|No such file"),
+        ("taken", "already exists"),
+        (".", "is not a regular file|Is a directory"),
+        ("pipe", "is not a regular file|No such device"),
+        ("no/such/r", "does not exist|No such file"),
         ("n" * 300, "File name too long"),
     ):
         with pytest.raises(RecordingError, match=says):
@@ -333,7 +333,7 @@ def test_an_empty_file_is_taken_but_by_one_recorder_alone(tmp_path: Path) -> Non
     check_free(path)
     recorder = Recorder(path, Listed(history(3)), print)
     try:
-        with pytest.raises(RecordingError, match="is being recorded to by somebody else"):
+        with pytest.raises(RecordingError, match="another process is recording"):
             Recorder(path, Listed(history(3)), print)
     finally:
         recorder.stop()

@@ -133,7 +133,7 @@ def test_a_fault_that_was_healed_before_its_time_is_not_all_that_was_asked() -> 
     text = "\n".join(short.lines())
     assert "at 1.0 s: it is locked (for 9 s); it was healed after 2.5 s" in text
     assert "Incomplete: database.lock@1s+9s lasted 2.5 s of 9 s" in text
-    assert "\nNot all was done that was asked. Of what was done, every one" in text
+    assert "\nThe run is incomplete. Of what was done, every one" in text
 
 
 def test_refused_writes_are_a_word_of_the_verdict() -> None:

@@ -109,7 +109,7 @@ def test_a_session_that_is_left_is_closed(tmp_path: Path) -> None:
 
 def test_an_error_that_the_layer_must_not_raise_ends_the_run_and_is_said(tmp_path: Path) -> None:
     report = _run(tmp_path, armed="behind.cache.after=1*raise(OSError)")
-    assert "a client met an unexpected OSError: failpoint behind.cache.after" in report.trouble
+    assert "unexpected OSError in a client: failpoint behind.cache.after" in report.trouble
     assert not report.complete
     assert report.verdict.sound
     assert len(report.verdict.uncertain) == report.tally.unknown_writes > 0

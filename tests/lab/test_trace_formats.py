@@ -140,7 +140,7 @@ def test_bad_rows_of_a_table_are_skipped_and_the_rest_is_read(file: Path) -> Non
     [
         (b"a b\nc d\n", "cannot tell what it is"),
         (b"\x89PNG\r\n\x1a\n\0\0", "cannot tell what it is"),
-        (gzip.compress(b"k1\n" * 9_000, mtime=0)[:60], "cannot be unpacked"),
+        (gzip.compress(b"k1\n" * 9_000, mtime=0)[:60], "cannot be decompressed"),
     ],
     ids=["words", "picture", "cut off"],
 )
@@ -181,8 +181,8 @@ def test_a_stray_quote_costs_its_own_line_only(file: Path, rows: bytes, bad: lis
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b"op,key,value\nset,a,1\n", "line 1 is no property such as recordcount=1000"),
-        (b"recordcount=5\nset,a,1\n", "line 2 is no property"),
+        (b"op,key,value\nset,a,1\n", "line 1 is not a property such as recordcount=1000"),
+        (b"recordcount=5\nset,a,1\n", "line 2 is not a property"),
         (b"threadcount=5\n", "none of the properties of a workload"),
         (b"# nothing\n", "none of the properties of a workload"),
         (b"fieldcount=1000\nfieldlength=1000000\n", "over 67,108,864 bytes"),

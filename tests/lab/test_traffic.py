@@ -41,7 +41,7 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Piped]:
     ("raw", "says"),
     [
         (b"garbage here\n", "line 1: cannot tell what it is"),
-        (b"", "it is empty"),
+        (b"", "the file is empty"),
         ("op,key,value\nset,a,1\n".encode("utf-16"), "UTF-16"),
         (b"\x89PNG\r\n\x1a\n\0\0\xff\xfe\n", "cannot tell what it is"),
         (b"op,key,value\n", "no operations"),
@@ -83,14 +83,14 @@ def test_a_share_of_writes_is_for_keys_and_is_announced(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_bytes(b"a:1\nb:2\n\nc:3\n")
     traffic = TraceTraffic(check(file, Ways(writes=0.5)))
-    assert "by its looks, so 50 % of its lines are increments (--format" in traffic.form_line
+    assert "judging by its content; 50 % of its lines are increments (--format" in traffic.form_line
     named = TraceTraffic(check(file, Ways("keys", writes=0.25)))
     assert named.form_line == "keys is read as a list of keys; 25 % of its lines are increments"
     assert len(list(named.operations())) == 3
     assert named.count is not None
     assert named.count.blank == 1
     file.write_bytes(b"op,key,value\nset,a,1\n")
-    with pytest.raises(TraceError, match="--writes is for a list of keys, and this is read as csv"):
+    with pytest.raises(TraceError, match="--writes is for a list of keys, but this is read as csv"):
         check(file, Ways(writes=0.5))
     assert len(list(TraceTraffic(check(file)).operations())) == 1
 
@@ -136,7 +136,7 @@ def test_what_is_not_as_in_the_source_is_told(tmp_path: Path) -> None:
     ids=["csv", "keys", "twitter", "redis-monitor", "ycsb", "jsonl", "ended"],
 )
 def test_a_last_line_that_may_be_cut_is_told(tmp_path: Path, raw: bytes, line: int) -> None:
-    said = f"line {line}, the last, has no line break: it was taken as it is, and may be cut short"
+    said = f"line {line}, the last, has no line break: it was used as it is, but may be truncated"
     assert told(tmp_path / "trace", raw) == ([said] if line else [])
 
 

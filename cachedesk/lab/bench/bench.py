@@ -51,10 +51,10 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
     with ExitStack() as leaving:
         scratch = leaving.enter_context(tempfile.TemporaryDirectory(prefix="cachedesk-bench-"))
         folder = Path(scratch)
-        announce(Step("killing a stack that has much pending", 0, 1))
+        announce(Step("killing a stack with a large backlog", 0, 1))
         dead = crashed_directory.make(folder, round(PENDING_AT_THE_KILL * effort.share))
         leaving.callback(crashed_directory.clear_up, dead)
-        announce(Step("opening everybody", 0, 1))
+        announce(Step("opening all engines", 0, 1))
         rivals: list[Rival] = []
 
         def close_all() -> None:

@@ -29,7 +29,7 @@ def make(folder: Path, events: int) -> Path:
         [sys.executable, "-m", __name__, str(data), str(events)], capture_output=True, text=True
     )
     if made.returncode != -signal.SIGKILL:
-        raise RuntimeError(f"the stack that was to be killed ended otherwise: {made.stderr[-400:]}")
+        raise RuntimeError(f"the stack ended before it could be killed: {made.stderr[-400:]}")
     (folder / _PENDING).write_text(str(events))
     return data
 

@@ -108,7 +108,7 @@ class Ours(Rival):
     def _reopen(self) -> None:
         self._reopened = Stack(self._copy, Settings())
         if self._reopened.layer.get(crashed_directory.KEYS[0]) is None:
-            raise AssertionError("what was acknowledged before the kill is not there")
+            raise AssertionError("a write acknowledged before the kill is missing")
 
     def _close_reopened(self) -> None:
         if self._reopened is not None:

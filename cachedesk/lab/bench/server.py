@@ -46,7 +46,7 @@ class RivalsServer:
         while (why := self._silence()) and self._server.alive and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
         if why:
-            raise Unavailable(f"the Redis of the rivals does not answer: {why}")
+            raise Unavailable(f"the Redis server of the rivals does not answer: {why}")
 
     def _silence(self) -> str:
         """Return why the server does not answer; empty when it does."""

@@ -120,7 +120,7 @@ def verdict(comparison: Comparison) -> Iterator[str]:
         kept = kept_words([run.report.verdict for run in comparison.runs])
         kept = f"n {len(comparison.runs)} runs {kept}, and no read was stale."
         if not comparison.sound:
-            yield f"Not all was done that was asked. Of what was done, i{kept}"
+            yield f"The comparison is incomplete. Of what was done, i{kept}"
         else:
             yield f"Sound{', for what was replayed' if left_out else ''}: i{kept}"
 

@@ -63,10 +63,10 @@ def variants(texts: Iterable[str], settings: Settings, load: Load) -> list[Varia
     for text in texts:
         name, values = _read(text)
         if _SHORT.get(name, name) in {_SHORT.get(known, known) for known in varied}:
-            raise ConfigError(f"{name} is varied twice; write all its values behind one --vary")
+            raise ConfigError(f"{name} is varied twice; list all its values in one --vary")
         varied[name] = values
     if not varied:
-        raise ConfigError("nothing is varied; say what, like --vary maxmemory=8mb,32mb")
+        raise ConfigError("nothing to vary; name it with --vary, like maxmemory=8mb,32mb")
     runs = math.prod(map(len, varied.values()))
     if runs > MOST_RUNS:
         raise ConfigError(f"that makes {runs:,} runs; at most {MOST_RUNS} are compared at once")
@@ -89,7 +89,7 @@ def _read(text: str) -> tuple[str, list[str]]:
     _known(name)
     for value in values:
         if values.count(value) > 1:
-            raise ConfigError(f"{name}: {value} stands there twice")
+            raise ConfigError(f"{name}: {value} is listed twice")
     return name, values
 
 
@@ -99,7 +99,7 @@ def _known(name: str) -> None:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         near = near or [each for each in names if each.endswith(f".{name}")]
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-        raise ConfigError(f"there is nothing called {name!r} to vary; {hint}")
+        raise ConfigError(f"there is no setting {name!r} to vary; {hint}")
 
 
 def _fields() -> list[str]:
@@ -140,7 +140,7 @@ def _with_policy(variant: Variant, text: str) -> tuple[Variant, None]:
 
 def _with_clients(variant: Variant, text: str) -> tuple[Variant, float]:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_CLIENTS):
-        raise ConfigError(f"clients: {text!r} is no number from 1 to {MOST_CLIENTS}")
+        raise ConfigError(f"clients: {text!r} is not an integer from 1 to {MOST_CLIENTS}")
     return replace(variant, load=replace(variant.load, clients=int(text))), float(text)
 
 
@@ -150,7 +150,7 @@ def _with_rate(variant: Variant, text: str) -> tuple[Variant, float]:
     except ValueError:
         rate = math.nan
     if not (math.isfinite(rate) and rate > 0):
-        raise ConfigError(f"rate: {text!r} is no number of operations a second above 0")
+        raise ConfigError(f"rate: {text!r} is not a number of operations per second above 0")
     return replace(variant, load=replace(variant.load, rate=rate)), rate
 
 

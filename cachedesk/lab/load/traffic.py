@@ -76,7 +76,7 @@ class TraceTraffic:
     def __post_init__(self) -> None:
         if self.speed is not None and not self.trace.timed:
             raise TraceError(
-                f"{self.trace.path}: its lines do not say when they were written, so there is no"
+                f"{self.trace.path}: its lines have no timestamps, so there is no"
                 " --speed but max; use --rate"
             )
 
@@ -125,13 +125,11 @@ class TraceTraffic:
         self._reading = reading = self.trace.reading(self._given_up)
         if self.speed is not None and not reading.timed:
             reading.close()
-            raise TraceError(f"{reading.name}: its lines do not say when they were written")
+            raise TraceError(f"{reading.name}: its lines have no timestamps")
         records = reading.records()
         first = next(records, None)
         if first is None:
-            raise TraceError(
-                f"{reading.name}: {reading.count.cut or 'there are no operations in it'}"
-            )
+            raise TraceError(f"{reading.name}: {reading.count.cut or 'contains no operations'}")
         self._records = itertools.chain([first], records)
 
     def operations(self) -> Iterator[Operation]:

@@ -182,7 +182,7 @@ class Report:
         """Return what is said when every promise was kept."""
         kept = f"{kept_words([self.verdict])}, and no read was stale."
         if self.missing:
-            return f"Not all was done that was asked. Of what was done, {kept}"
+            return f"The run is incomplete. Of what was done, {kept}"
         if not self.complete:
             return f"Sound, as far as it went: {kept}"
         if any(missing(self.trace)):
@@ -234,14 +234,14 @@ class Report:
 
 def _missing_input(report: Report) -> Iterator[str]:
     if report.unread:
-        yield f"the trace could not be read on: {report.unread}"
+        yield f"the trace could not be read to its end: {report.unread}"
     trace = report.trace
     if trace is None:
         return
     if trace.cut:
         yield f"{trace.cut}, after line {trace.lines:,}"
     if not report.tally.done and not report.unread and not report.trouble:
-        yield "there was no operation in the trace"
+        yield "the trace contains no operations"
 
 
 def _missing_faults(faults: Iterable[InjectedFault]) -> Iterator[str]:

@@ -309,7 +309,7 @@ class Session:
         with self._recording:
             if self._recorder is not None and not self._recorder.ended:
                 raise RecordingError(
-                    f"{self._recorder.path} is being recorded to; end that recording first"
+                    f"{self._recorder.path} is being recorded to; stop that recording first"
                 )
             check_apart(path, self._data)
             self._recorder = Recorder(path, self.snapshot, self._announce_trouble)
@@ -361,7 +361,7 @@ class Session:
 def _defect(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"a client met an unexpected {type(error).__name__}: {error}{where}"
+    return f"unexpected {type(error).__name__} in a client: {error}{where}"
 
 
 def judge(ledger: Ledger, data: Path) -> Verdict:

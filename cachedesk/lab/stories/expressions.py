@@ -103,6 +103,6 @@ def _walk(node: ast.expr, look_up: Callable[[str], Number]) -> Number:
             if all(type(op) in _COMPARE for op in ops):
                 return all(_COMPARE[type(op)](before, after) for op, before, after in pairs)
     raise ConfigError(
-        f"{ast.unparse(node)!r} is no part of a condition; there are numbers, figures, + - * /,"
+        f"{ast.unparse(node)!r} is not allowed in a condition; use numbers, figures, + - * /,"
         " comparisons, and, or, not"
     )

@@ -23,10 +23,10 @@ def named(text: str) -> Sequence[bytes]:
             raise ConfigError(f"cannot read the keys {text!r}; write a range like {{1..50}}")
         return [text.encode()]
     if len(found) > 1:
-        raise ConfigError(f"there is more than one range in {text!r}")
+        raise ConfigError(f"more than one range in {text!r}")
     (only,) = found
     first, last = map(int, only.groups())
     if not first <= last < first + _MOST_KEYS:
-        raise ConfigError(f"the range in {text!r} has not 1 to {_MOST_KEYS:,} numbers")
+        raise ConfigError(f"the range in {text!r} must have 1 to {_MOST_KEYS:,} numbers")
     before, after = text[: only.start()].encode(), text[only.end() :].encode()
     return [b"%s%d%s" % (before, number, after) for number in range(first, last + 1)]

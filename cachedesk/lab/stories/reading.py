@@ -57,17 +57,17 @@ def read(path: Path, name: str = "") -> Story:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             # A pipe without a writer would be waited for for ever, and a device has no end.
-            raise StoryError(f"{path}: it is not a regular file")
+            raise StoryError(f"{path}: not a regular file")
         with path.open("rb") as stream:
             raw = stream.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise StoryError(f"{path}: it cannot be read: {error.strerror}") from error
+        raise StoryError(f"{path}: cannot read: {error.strerror}") from error
     if len(raw) > _MOST_BYTES:
-        raise StoryError(f"{path}: it is over {_MOST_BYTES:,} bytes, which no story needs")
+        raise StoryError(f"{path}: file is larger than {_MOST_BYTES // 1024:,} KiB")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise StoryError(f"{path}: it is not UTF-8 at byte {error.start}") from error
+        raise StoryError(f"{path}: not valid UTF-8 at byte {error.start}") from error
     return parse(text, str(path), name or path.stem)
 
 
@@ -76,7 +76,7 @@ def parse(text: str, file: str, name: str) -> Story:
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise StoryError(f"{file}: it is not TOML: {_one_line(str(error))}") from error
+        raise StoryError(f"{file}: not valid TOML: {_one_line(str(error))}") from error
     try:
         story = _converted(tables)
         _check(story)
@@ -131,7 +131,7 @@ def _check(story: Story) -> None:
 
 def _check_act(act: Act, place: Place) -> list[str]:
     if keyword.iskeyword(act.name):
-        raise _Wrong((*place, "name"), f"{act.name!r} means something in conditions; take another")
+        raise _Wrong((*place, "name"), f"{act.name!r} is reserved in conditions; rename it")
     with _at(*place, "settings"):
         from_tables(act.settings)
     noted: list[str] = []
@@ -140,7 +140,7 @@ def _check_act(act: Act, place: Place) -> list[str]:
         if len(step.deeds) > 1:
             raise _Wrong(at, f"one step does one thing, not {' and '.join(step.deeds)}")
         if not step.deeds and not step.say:
-            raise _Wrong(at, "it says nothing and does nothing")
+            raise _Wrong(at, "the step is empty")
         _check_step(step, at)
         if step.wait is not None:
             with _at(*at, "wait"):
@@ -148,7 +148,7 @@ def _check_act(act: Act, place: Place) -> list[str]:
         for name, text in (step.note or {}).items():
             with _at(*at, "note"):
                 if not name.isidentifier() or name in LIVE or name in JUDGED:
-                    raise ConfigError(f"{name!r} is no new name for a figure")
+                    raise ConfigError(f"{name!r} cannot name a figure")
                 expressions.check(text, [*LIVE, *noted])
             noted.append(name)
     return noted

@@ -130,7 +130,7 @@ def folder_for(name: str, data: Path | None) -> Iterator[Path]:
         kept.mkdir(parents=True)
     except OSError as error:
         raise DataDirectoryError(
-            f"a story begins in a new folder, and {kept} cannot be made: {error.strerror}"
+            f"cannot create the folder {kept} for the story: {error.strerror}"
         ) from error
     yield kept
 

@@ -238,7 +238,7 @@ def load(folder: Path) -> Cycle:
         cycle = msgspec.json.decode((folder / "cycle.json").read_bytes(), type=Cycle)
     except (OSError, msgspec.MsgspecError) as error:
         raise DataDirectoryError(
-            f"{folder} cannot be replayed: {error}; name a folder that a torture kept"
+            f"{folder} cannot be replayed: {error}; name a folder kept by cachedesk torture"
         ) from error
     if len(cycle.image) != IMAGE_BYTES or len(cycle.base) != plan.KEYS:
         raise DataDirectoryError(f"{folder} was kept by another version of cachedesk; use that one")

@@ -116,7 +116,7 @@ class _Watch:
             end.accusations.append("it hung and had to be killed")
         elif not killed and os.waitstatus_to_exitcode(status) != 0 and not self._accusations:
             code = os.waitstatus_to_exitcode(status)
-            end.accusations.append(f"it ended with {code} and said nothing")
+            end.accusations.append(f"it ended with {code} without a report")
         if self._strace is not None and self._orders.injection is not None:
             calls = self._strace.end()
             end.calls = len(calls)

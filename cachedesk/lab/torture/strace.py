@@ -103,7 +103,7 @@ class Strace:
                 self._process.kill()
                 said = self._process.communicate()[1].decode(errors="replace")
                 raise StraceError(
-                    f"strace cannot trace here ({' '.join(said.split()) or 'it said nothing'});"
+                    f"strace cannot trace here ({' '.join(said.split()) or 'no output'});"
                     " allow ptrace, or use --mode failpoints"
                 )
             time.sleep(_LOOK_SECONDS)

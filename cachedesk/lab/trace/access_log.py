@@ -37,7 +37,7 @@ def parse(line: bytes) -> Record:
         return NOTHING
     match = LINE.match(line)
     if match is None:
-        raise Wrong('it is no line of an access log: host, user, [time], "request", status, bytes')
+        raise Wrong('not a line of an access log: host, user, [time], "request", status, bytes')
     at = _seconds(match["time"].decode(errors="replace"))
     request = _REQUEST.match(match["request"])
     if request is None:
@@ -64,6 +64,6 @@ def _seconds(text: str) -> float:
     try:
         there = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
-        raise Wrong(f"there is no such time: [{text}]") from None
+        raise Wrong(f"invalid time [{text}]") from None
     away = timedelta(hours=int(match[8]), minutes=int(match[9]))
     return (there - away if match[7] == "+" else there + away).timestamp()

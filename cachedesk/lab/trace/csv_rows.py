@@ -17,7 +17,7 @@ from cachedesk.lab.trace.stream import Lines, text_of
 
 HEADER = ["op", "key", "value"]
 
-_ENDLESS = "a quoted field begins here and never ends"
+_ENDLESS = "a quoted field begins here and is never closed"
 
 
 class CsvRows:
@@ -87,7 +87,7 @@ class CsvRows:
         if "unexpected end of data" in error:
             return _ENDLESS
         last = self._row[-1][0]
-        return f"a quoted field begins here, and line {last} is wrong behind it: {_said(error)}"
+        return f"a quoted field begins here, and line {last} after it is malformed: {_said(error)}"
 
 
 def _alone(line: bytes | Wrong) -> list[str]:

@@ -178,10 +178,10 @@ def _unknown(lines: Lines, looked: list[bytes]) -> TraceError:
     if not numbers:
         if lines.too_long:
             return TraceError(f"{name}: its first line is over {LINE_BYTES:,} bytes long")
-        return TraceError(f"{name}: it is empty; a trace is one of {', '.join(NAMES)}")
+        return TraceError(f"{name}: the file is empty; a trace is one of {', '.join(NAMES)}")
     if all(monitor.is_reply(line) or _CUT_TIME.fullmatch(line.strip()) for line in looked):
         return TraceError(
-            f"{name}: it begins as what redis-cli MONITOR prints, and ends before a command"
+            f"{name}: begins like output of redis-cli MONITOR, but ends before a command"
         )
     number = numbers[0]
     first = looked[number - 1].strip(b"\xef\xbb\xbf" + _BLANK)

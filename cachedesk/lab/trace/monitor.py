@@ -89,7 +89,7 @@ class Capture:
             if _OTHERS.match(line):
                 return Record(skipped="(words of redis-cli)")
             raise Wrong(
-                'it is no line of MONITOR, like 1339518083.107412 [0 127.0.0.1:60866] "get" "a"'
+                'not a line of MONITOR output, like 1339518083.107412 [0 127.0.0.1:60866] "get" "a"'
             )
         at = float(match["at"])
         if match["args"].count(b'" "') >= _MOST_ARGUMENTS:

@@ -50,7 +50,7 @@ def from_dump(line: bytes) -> Record:
         return NOTHING
     fields = _decoded(text)
     if not isinstance(fields, list) or len(fields) != 2:
-        raise Wrong('it is no line of a dump, like ["order:17","paid"]')
+        raise Wrong('not a line of a dump, like ["order:17","paid"]')
     key, value = _text("the key", fields[0]), _text("the value", fields[1])
     return Record((Operation(Verb.SET, _key(key), _value(value)),))
 
@@ -78,9 +78,9 @@ def _decoded(line: str) -> object:
             _SHAPE.decode(line)
         return msgspec.json.decode(line)
     except msgspec.ValidationError as error:
-        raise Wrong(f"it is not JSON of an operation: {error}") from None
+        raise Wrong(f"not a JSON operation: {error}") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Wrong(f"it is not JSON: {error}") from None
+        raise Wrong(f"not valid JSON: {error}") from None
 
 
 def _listed(found: object) -> list[object]:
@@ -90,7 +90,7 @@ def _listed(found: object) -> list[object]:
     if isinstance(found, dict) and {"op", "key"} <= found.keys() <= {"op", "key", "value"}:
         return [found[name] for name in ("op", "key", "value") if name in found]
     raise Wrong(
-        'it is not an array such as ["incr","views:article:1",1], nor an object with op, key, value'
+        'expected an array such as ["incr","views:article:1",1] or an object with op, key, value'
     )
 
 

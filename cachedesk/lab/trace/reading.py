@@ -126,7 +126,7 @@ class Reading:
         if ways.writes and found.name != KEYS:
             self._lines.close()
             raise TraceError(
-                f"{self._lines.name}: --writes is for a list of keys, and this is read as"
+                f"{self._lines.name}: --writes is for a list of keys, but this is read as"
                 f" {found.name}"
             )
         self.count = Count(found.name, found.sure)
@@ -227,7 +227,7 @@ class Reading:
             if not line.strip(b" \t\r\n\0"):
                 continue
             if form.ours:
-                self._is_bad(number, "it stands before the header op,key,value (--skip-bad)")
+                self._is_bad(number, "found before the header op,key,value (--skip-bad skips it)")
             else:
                 self.count.before += 1
 
@@ -297,7 +297,7 @@ def check(path: Path, ways: Ways = USUAL) -> Trace:
     if reading.count.cut:
         raise TraceError(f"{path}: {reading.count.cut}")
     if not verbs:
-        raise TraceError(f"{path}: there are no operations in it")
+        raise TraceError(f"{path}: contains no operations")
     return Trace(path, verbs.total(), dict(verbs), *known)
 
 

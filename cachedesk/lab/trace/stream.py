@@ -31,7 +31,7 @@ LINE_BYTES = 16 * 1024 * 1024
 
 _LOOK_SECONDS = 0.2
 _BOM = b"\xef\xbb\xbf"
-_CUT = "the trace cannot be unpacked to its end"
+_CUT = "the trace cannot be decompressed to its end"
 _START_BYTES = 64 * 1024
 _MOST_LAYERS = 4
 _BAD_DATA = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
@@ -122,10 +122,10 @@ class Lines:
             self._unpack()
         except _BAD_DATA as error:
             self.close()
-            raise TraceError(f"{self.name}: it cannot be unpacked: {error}") from error
+            raise TraceError(f"{self.name}: cannot decompress: {error}") from error
         except OSError as error:
             self.close()
-            raise TraceError(f"{self.name}: it cannot be read: {_said(error)}") from error
+            raise TraceError(f"{self.name}: cannot read: {_said(error)}") from error
         except TraceError:
             self.close()
             raise
@@ -183,7 +183,7 @@ class Lines:
                 while line and not line.endswith(b"\n"):
                     line = self._stream.readline(LINE_BYTES)
                 self.too_long = True
-                return TooLong(f"it is over {LINE_BYTES:,} bytes long")
+                return TooLong(f"longer than {LINE_BYTES:,} bytes")
         except EOFError:
             why = f"{_CUT}: its {self._packed} data ends in the middle"
         except _BAD_DATA as error:
@@ -202,20 +202,20 @@ class Lines:
     def _open(self) -> _Raw:
         if self.path == STDIN:
             if sys.stdin is None:
-                raise TraceError("standard input: it was closed")
+                raise TraceError("standard input is closed")
             return _Raw(sys.stdin.fileno(), self._given_up, waits=True, owned=False)
         try:
             status = os.stat(self.path)
             if not stat.S_ISREG(status.st_mode):
-                raise TraceError(f"{self.path}: it is not a regular file (use - for a pipe)")
+                raise TraceError(f"{self.path}: not a regular file (use - for a pipe)")
             self.bytes = status.st_size
             return _Raw(os.open(self.path, os.O_RDONLY), self._given_up, waits=False, owned=True)
         except OSError as error:
-            raise TraceError(f"{self.path}: it cannot be read: {_said(error)}") from error
+            raise TraceError(f"{self.path}: cannot read: {_said(error)}") from error
         except ValueError as error:
             if isinstance(error, TraceError):
                 raise
-            raise TraceError(f"{str(self.path)!r}: it cannot be read: {error}") from error
+            raise TraceError(f"{str(self.path)!r}: cannot read: {error}") from error
 
     def _unpack(self) -> None:
         for _ in range(_MOST_LAYERS):
@@ -231,7 +231,7 @@ class Lines:
                 if what := foreign.named(start):
                     raise TraceError(f"{self.name}: {what}")
                 return
-        raise TraceError(f"{self.name}: it is packed more than {_MOST_LAYERS - 1} times")
+        raise TraceError(f"{self.name}: compressed more than {_MOST_LAYERS - 1} times")
 
 
 def _said(error: OSError) -> str:
@@ -245,8 +245,8 @@ def text_of(line: bytes) -> str:
         Wrong: it is not UTF-8, or no text at all.
     """
     if b"\0" in line:
-        raise Wrong(f"there is a NUL byte at byte {line.index(0) + 1}; is it a text file?")
+        raise Wrong(f"contains a NUL byte at byte {line.index(0) + 1}; is it a text file?")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise Wrong(f"it is not UTF-8 at byte {error.start + 1}") from None
+        raise Wrong(f"not valid UTF-8 at byte {error.start + 1}") from None

@@ -24,7 +24,8 @@ def form_line(name: str, form: str, *, sure: bool, writes: float = 0.0) -> str:
     seen = f"{safe(name, 200)} is read as {'a list of keys' if form == KEYS else form}"
     share = f"{100 * writes:g} % of its lines are increments" if writes else ""
     if not sure:
-        return f"{seen} by its looks, so {share or 'all of it is reads'} (--format names another)"
+        share = share or "all operations are reads"
+        return f"{seen}, judging by its content; {share} (--format overrides)"
     return f"{seen}; {share}" if share else seen
 
 
@@ -50,7 +51,7 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
         line, what = trace.unfinished
         yield f"line {line:,}, the last, is unfinished and was left out: {safe(what, 120)}"
     if meaningless := trace.skipped - trace.differing:
-        yield f"no meaning here, so left out: {counted(meaningless, _MOST_SHOWN)}"
+        yield f"not applicable here, left out: {counted(meaningless, _MOST_SHOWN)}"
     if trace.differing:
         told = counted(trace.differing, len(trace.differing))
         yield f"left out, so the end state differs from the source's: {told}"
@@ -63,8 +64,8 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
         yield f"{what}: {number_of(lines, 'line')}"
     if trace.unended:
         yield (
-            f"line {trace.unended:,}, the last, has no line break: it was taken as it is, and may"
-            " be cut short"
+            f"line {trace.unended:,}, the last, has no line break: it was used as it is, but may"
+            " be truncated"
         )
     if pauses:
         yield f"cut to a minute: {number_of(pauses, 'longer pause')}"

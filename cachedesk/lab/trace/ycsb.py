@@ -123,7 +123,7 @@ def named(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
             continue
         match = _PROPERTY.fullmatch(text)
         if match is None:
-            raise Wrong(f"line {number} is no property such as recordcount=1000: {shown(text)}")
+            raise Wrong(f"line {number} is not a property such as recordcount=1000: {shown(text)}")
         yield match[1], match[2]
 
 
