@@ -29,7 +29,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 _OUR_THREADS = (
     "call-thread",
     "flush-worker",
-    "redis-keeper",
+    "redis-supervisor",
     "ticker",
     "auditor",
     "copier",

@@ -78,14 +78,14 @@ def catalogue(
         patience_seconds: how long a write waits for the database.
         poison: the fault that writes through the layer.
     """
-    keeper, cache = redis.supervisor, redis.cache
+    supervisor, cache = redis.supervisor, redis.cache
     return (
-        RedisKill(keeper),
-        RedisDown(keeper),
-        RedisHang(keeper, cache),
+        RedisKill(supervisor),
+        RedisDown(supervisor),
+        RedisHang(supervisor, cache),
         RedisEmpty(cache, kept),
-        RedisOldSnapshot(keeper, cache),
-        RedisSqueeze(keeper, cache),
+        RedisOldSnapshot(supervisor, cache),
+        RedisSqueeze(supervisor, cache),
         WorkerCrash(failpoints),
         DatabaseLock(database),
         DatabaseFull(database),

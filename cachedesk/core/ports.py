@@ -31,7 +31,7 @@ class CacheStore(Protocol):
     ``doubt`` of its key that returned. Thread-safe."""
 
     @property
-    def admitted(self) -> bool:
+    def trusted(self) -> bool:
         """Whether it is trusted, and used, just now."""
         ...
 
@@ -65,7 +65,7 @@ class CacheStore(Protocol):
         was dropped."""
         ...
 
-    def doubt(self, keys: Iterable[bytes], reason: str) -> None:
+    def distrust(self, keys: Iterable[bytes], reason: str) -> None:
         """Do not read ``keys`` again until they were dropped; ``()``: nothing until the cache was
         looked at anew."""
         ...

@@ -286,7 +286,7 @@ class ReadPath:
             return None
         reads = {key: _read(rows.get(key, NO_ROW), events) for key, events in overlays.items()}
         found = {key: versions[key] for key, read in reads.items() if read.value is not None}
-        if found and self._cache.admitted:
+        if found and self._cache.trusted:
             self._reach("repair.fill.before")
             self._versions.fill(
                 found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})

@@ -232,7 +232,7 @@ class WriteBehind:
                 self._adopt()
             # Whether it is in the log was not known, so nothing older may be read or filled.
             self._versions.bump(heads)
-            self._cache.doubt(heads, "a write-behind was interrupted")
+            self._cache.distrust(heads, "a write-behind was interrupted")
             raise
         self._reach("behind.receipt.before")
         for request in staged:
@@ -252,7 +252,7 @@ class WriteBehind:
             self._log.publish(strays)
             keys = {event.key for event in strays}
             self._versions.bump(keys)
-            self._cache.doubt(keys, "a write of unknown outcome has become known")
+            self._cache.distrust(keys, "a write of unknown outcome has become known")
 
     def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:
         """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""

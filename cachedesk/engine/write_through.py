@@ -207,7 +207,7 @@ class WriteThrough:
         """Whether it was committed is not known, so nothing older may be read or filled."""
         self._pending.forget_heads(keys)
         self._versions.bump(keys)
-        self._cache.doubt(keys, "a write-through was interrupted")
+        self._cache.distrust(keys, "a write-through was interrupted")
 
     def _apply(self, group: list[WriteRequest], keys: list[bytes]) -> None:
         refused: list[tuple[WriteRequest, Exception]] = []

@@ -126,7 +126,7 @@ class Auditor:
             CachedeskError: a part is down; nothing can be said.
         """
         self.accounting.look()
-        if not self._cache.admitted:
+        if not self._cache.trusted:
             return
         keys, seen_bytes = self._cache.sample(_KEYS), 0
         suspects: dict[bytes, _Sight] = {}

@@ -82,7 +82,7 @@ def soon() -> float:
     return time.monotonic() + 600
 
 
-def wait_until_admitted(stack: Stack) -> None:
+def wait_until_trusted(stack: Stack) -> None:
     """Return once Redis is in use."""
     until(lambda: stack.snapshot().redis.word == "up")
 
@@ -96,11 +96,11 @@ class BareRedis:
 
     def call(self, *command: bytes | int) -> object:
         """Return the reply to one command."""
-        wire = RedisConnection(self._socket, 5.0)
+        connection = RedisConnection(self._socket, 5.0)
         try:
-            return wire.call(*command)
+            return connection.call(*command)
         finally:
-            wire.close()
+            connection.close()
 
     def answers(self) -> bool:
         """Whether anybody listens."""
@@ -312,7 +312,7 @@ def late_command_is_not_believed(directory: Path) -> None:
         cache.set("session:1", b"newest")
         assert cache.get("session:1") == b"newest"
         stack.perform(Heal())
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert cache.get("session:1") == b"newest"
 
 
@@ -327,7 +327,7 @@ def writes_past_redis_are_remembered(directory: Path) -> None:
             assert cache.get("something else") is None
             cache.set(policy, b"new", policy=policy)
             stack.perform(Heal())
-            wait_until_admitted(stack)
+            wait_until_trusted(stack)
             assert cache.get(policy) == b"new"
 
 
@@ -338,9 +338,9 @@ def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
         cache.set("order:1", b"old")
         stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
         cache.set("order:1", b"new")
-        assert b"order:1" in cache._cache.cache._doubtful or cache._cache.admitted
+        assert b"order:1" in cache._cache.cache._distrusted_keys or cache._cache.trusted
         assert cache.get("order:1") == b"new"
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert cache.get("order:1") == b"new"
         assert cache.read("order:1").source == "redis"
 
@@ -351,7 +351,7 @@ def another_server_is_not_believed(directory: Path) -> None:
     cache = RedisCache(str(socket), 1.0)
     try:
         with redis_at(socket):
-            cache.admit()
+            cache.trust()
             cache.put({b"key": b"new"})
             assert cache.get(b"key") == b"new"
         with redis_at(socket) as redis:
@@ -360,7 +360,7 @@ def another_server_is_not_believed(directory: Path) -> None:
                 try:
                     assert cache.get(b"key") in (None, b"new")
                 except CacheError:
-                    cache.admit()
+                    cache.trust()
     finally:
         cache.close()
 
@@ -374,7 +374,7 @@ def restarted_redis_is_empty(directory: Path) -> None:
         cache.set("session:1", b"new")
         assert cache.get("session:1") == b"new"
         until(lambda: stack.snapshot().redis.restarts == 1)
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert cache.get("session:1") == b"new"
 
 

@@ -18,7 +18,7 @@ from cachedesk.core.snapshot import EventKind
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import supervisor
 
-from .scenarios import PATIENT, wait_until_admitted
+from .scenarios import PATIENT, wait_until_trusted
 from .test_faults import LASTING, fill_cache
 from .until import until
 
@@ -63,7 +63,7 @@ def test_a_locked_database_says_what_it_cost(open_stack: OpenStack) -> None:
 def test_each_says_how_long_it_lasted(stack: Stack, name: str) -> None:
     fill_cache(stack, 20)
     for _ in range(2):
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         stack.perform(Inject(name))
         stack.perform(Heal())
     assert len(said(stack, rf"^{re.escape(name)} lasted \d+\.\d s: ")) == 2
@@ -131,7 +131,7 @@ def test_a_warm_one_lost_only_what_it_did_not_bring(open_stack: OpenStack) -> No
 
 def test_a_short_doubt_is_counted_and_not_told(stack: Stack) -> None:
     fill_cache(stack, 50)
-    stack.redis.cache.doubt([b"session:1"], "a test")
+    stack.redis.cache.distrust([b"session:1"], "a test")
     until(lambda: stack.snapshot().redis.bypasses == 1)
     assert not said(stack, "Redis is back|bypassed")
 
@@ -146,13 +146,13 @@ def test_a_redis_that_was_silent_was_never_away(
     pid = stack.snapshot().redis.pid
     assert pid is not None
     for times in (1, 2):
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         os.kill(pid, signal.SIGSTOP)
         try:
             stopped_at = time.monotonic()
             stack.layer.incr("views:1")
-            doubted_at = stack.redis.cache.suspended_at
-            while time.monotonic() - doubted_at < 0.3:
+            distrusted_at = stack.redis.cache.distrusted_at
+            while time.monotonic() - distrusted_at < 0.3:
                 stack.layer.incr("views:1")
         finally:
             os.kill(pid, signal.SIGCONT)

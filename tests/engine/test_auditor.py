@@ -19,7 +19,7 @@ from cachedesk.core.snapshot import Audit, EventKind
 from cachedesk.observe.auditor import Auditor
 from cachedesk.stack.stack import Stack
 
-from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, wait_until_admitted
+from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, wait_until_trusted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -156,7 +156,7 @@ def test_under_heavy_writes_nothing_is_reported(open_stack: OpenStack, monkeypat
     try:
         for round_number in range(6):
             stack.perform(Inject(("worker.crash", "redis.kill")[round_number % 2]))
-            wait_until_admitted(stack)
+            wait_until_trusted(stack)
             stack.perform(EvictShare(0.5))
             checked, written = stack.snapshot().audit.checked + 150, min(done) + 50
             until(
@@ -205,7 +205,7 @@ def test_it_pauses_while_a_part_is_down(stack: Stack, fault: str) -> None:
         stack.auditor.look()
     assert stack.snapshot().audit == Audit()
     stack.perform(Heal())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     stack.layer.get("order:1")
     stack.auditor.look()
     assert stack.snapshot().audit.checked == 1

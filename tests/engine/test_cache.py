@@ -16,7 +16,7 @@ from cachedesk.stores.redis.encoding import CACHEABLE_BYTES
 from cachedesk.stores.redis.redis_cache import RedisCache
 
 from . import scenarios
-from .scenarios import PATIENT, BareRedis, redis_at, wait_until_admitted
+from .scenarios import PATIENT, BareRedis, redis_at, wait_until_trusted
 from .until import Task, together, until
 
 OpenStack = Callable[..., Stack]
@@ -31,7 +31,7 @@ def redis(tmp_path: Path) -> Iterator[BareRedis]:
 @pytest.fixture
 def cache(tmp_path: Path, redis: BareRedis) -> Iterator[RedisCache]:
     cache = RedisCache(str(tmp_path / "r.sock"), 1.0)
-    cache.admit()
+    cache.trust()
     yield cache
     cache.close()
 
@@ -41,8 +41,8 @@ def test_nothing_is_believed_before_the_first_admission(tmp_path: Path, redis: B
     cache = RedisCache(str(tmp_path / "r.sock"), 1.0)
     with pytest.raises(CacheError):
         cache.get(b"key")
-    assert not cache.admitted
-    admission = cache.admit()
+    assert not cache.trusted
+    admission = cache.trust()
     assert admission.emptied
     assert cache.get(b"key") is None
     cache.close()
@@ -59,30 +59,30 @@ def test_put_get_and_drop(cache: RedisCache) -> None:
 
 def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: RedisCache) -> None:
     cache.put({b"a": b"old", b"b": b"sure"})
-    cache.doubt([b"a"], "a test doubts it")
-    assert not cache.admitted
-    assert cache.suspicion.is_set()
+    cache.distrust([b"a"], "a test doubts it")
+    assert not cache.trusted
+    assert cache.attention.is_set()
     for call in (lambda: cache.get(b"b"), lambda: cache.get_many([b"b"]), cache.stats):
         with pytest.raises(CacheError, match="a test doubts it"):
             call()
     cache.put({b"b": b"written while suspended"})
-    admission = cache.admit()
+    admission = cache.trust()
     assert (admission.emptied, admission.dropped) == (False, 2)
     assert cache.get_many([b"a", b"b"]) == [None, None]
 
 
 def test_with_very_many_doubtful_keys_all_are_dropped(cache: RedisCache, redis: BareRedis) -> None:
     cache.put({b"sure": b"x"})
-    cache.doubt((b"%d" % n for n in range(10_001)), "much was written")
-    assert len(cache._doubtful) <= 10_000
-    assert cache.admit().emptied
+    cache.distrust((b"%d" % n for n in range(10_001)), "much was written")
+    assert len(cache._distrusted_keys) <= 10_000
+    assert cache.trust().emptied
     assert redis.call(b"DBSIZE") == 0
 
 
 def test_keys_doubted_during_an_admission_are_dropped_by_it(
     cache: RedisCache, redis: BareRedis
 ) -> None:
-    """Writers go on while the keeper drops what they doubt; none slips through."""
+    """Writers go on while the supervisor drops what they doubt; none slips through."""
     cache.put({b"%d" % n: b"old" for n in range(300)})
 
     def write() -> None:
@@ -91,11 +91,11 @@ def test_keys_doubted_during_an_admission_are_dropped_by_it(
 
     def disturb() -> None:
         for _ in range(100):
-            cache.doubt((), "a test disturbs")
-            cache.admit()
+            cache.distrust((), "a test disturbs")
+            cache.trust()
 
     together([write, disturb])
-    cache.admit()
+    cache.trust()
     assert set(cache.get_many([b"%d" % n for n in range(300)])) <= {b"new", None}
 
 
@@ -106,16 +106,16 @@ def test_a_broken_connection_suspends_and_no_connection_of_before_is_used_again(
     redis.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
     with pytest.raises(CacheError):
         cache.get(b"a")
-    assert not cache.admitted
-    assert not cache._idle._wires
-    cache.admit()
+    assert not cache.trusted
+    assert not cache._idle._connections
+    cache.trust()
     assert cache.get(b"a") == b"1"
 
 
 def test_an_admission_cuts_every_other_connection(cache: RedisCache, tmp_path: Path) -> None:
     old = RedisConnection(str(tmp_path / "r.sock"), 1.0)
     assert old.call(b"PING") == b"PONG"
-    cache.admit()
+    cache.trust()
     with pytest.raises(CacheError):
         old.call(b"SET", b"a", b"late")
     old.close()
@@ -128,20 +128,20 @@ def test_another_server_is_not_believed(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_answer_is_not_admitted(tmp_path: Path) -> None:
     cache = RedisCache(str(tmp_path / "nobody.sock"), 0.05)
-    cache.doubt([b"a"], "before")
+    cache.distrust([b"a"], "before")
     with pytest.raises(CacheError, match="cannot connect"):
-        cache.admit()
-    assert not cache.admitted
+        cache.trust()
+    assert not cache.trusted
 
 
 def test_a_failed_admission_forgets_no_doubt(cache: RedisCache, redis: BareRedis) -> None:
     cache.put({b"a": b"old"})
-    cache.doubt([b"a"], "a test doubts it")
+    cache.distrust([b"a"], "a test doubts it")
     redis.call(b"ACL", b"SETUSER", b"default", b"-unlink")
     with pytest.raises(CacheError):
-        cache.admit()
+        cache.trust()
     redis.call(b"ACL", b"SETUSER", b"default", b"+unlink")
-    assert cache.admit().dropped == 1
+    assert cache.trust().dropped == 1
     assert cache.get(b"a") is None
 
 
@@ -158,7 +158,7 @@ def test_another_type_under_our_key_is_a_miss_and_replaced(
     redis.call(b"LPUSH", b"a", b"somebody's list")
     assert cache.get(b"a") is None
     assert cache.get_many([b"a"]) == [None]
-    assert cache.admitted
+    assert cache.trusted
     cache.put({b"a": b"ours"})
     assert cache.get(b"a") == b"ours"
 
@@ -168,7 +168,7 @@ def test_a_refused_set_drops_the_old_value(cache: RedisCache, redis: BareRedis) 
     redis.call(b"ACL", b"SETUSER", b"default", b"-set")
     cache.put({b"a": b"new", b"b": b"new"})
     assert cache.get_many([b"a", b"b"]) == [None, None]
-    assert cache.admitted
+    assert cache.trusted
 
 
 def test_an_unexpected_refusal_of_a_read_is_no_value_and_no_crash(
@@ -247,7 +247,7 @@ def test_a_lost_reply_costs_the_key_and_nothing_else(stack: Stack) -> None:
     layer.set("order:2", b"x")
     stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
     layer.set("order:1", b"y")
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert layer.read("order:2").source == "redis"
     assert layer.read("order:1").value == b"y"
 
@@ -267,13 +267,13 @@ def test_a_large_value_is_served_by_the_database(stack: Stack) -> None:
 def test_another_type_under_a_key_of_the_stack_repairs_itself(stack: Stack) -> None:
     layer = stack.layer
     layer.set("views:1", 5)
-    wire = BareRedis(Path(stack.redis.cache._path))
-    wire.call(b"DEL", b"views:1")
-    wire.call(b"LPUSH", b"views:1", b"somebody's list")
+    connection = BareRedis(Path(stack.redis.cache._path))
+    connection.call(b"DEL", b"views:1")
+    connection.call(b"LPUSH", b"views:1", b"somebody's list")
     assert layer.get("views:1") == b"5"
     assert layer.read("views:1").source == "redis"
-    wire.call(b"DEL", b"views:1")
-    wire.call(b"LPUSH", b"views:1", b"somebody's list")
+    connection.call(b"DEL", b"views:1")
+    connection.call(b"LPUSH", b"views:1", b"somebody's list")
     assert layer.incr("views:1") == 6
     assert layer.get("views:1") == b"6"
 
@@ -282,8 +282,8 @@ def test_a_value_changed_behind_our_back_counts_for_no_increment(stack: Stack) -
     """Truth is never derived from the cache."""
     layer = stack.layer
     layer.set("views:1", 5)
-    wire = BareRedis(Path(stack.redis.cache._path))
-    wire.call(b"SET", b"views:1", b"1000")
+    connection = BareRedis(Path(stack.redis.cache._path))
+    connection.call(b"SET", b"views:1", b"1000")
     assert layer.incr("views:1") == 6
     assert layer.get("views:1") == b"6"
     layer.drain(60)
@@ -320,7 +320,7 @@ def test_noeviction_with_full_memory_serves_only_new_values(open_stack: OpenStac
 
 def test_evict_on_a_suspended_cache_is_unavailable(stack: Stack) -> None:
     stack.perform(Inject("redis.down"))
-    until(lambda: not stack.redis.cache.admitted)
+    until(lambda: not stack.redis.cache.trusted)
     with pytest.raises(Unavailable):
         stack.layer.evict("*")
     with pytest.raises(Unavailable):

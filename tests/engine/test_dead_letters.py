@@ -33,7 +33,7 @@ from cachedesk.stack.stack import Stack
 
 from . import poison, scenarios
 from .poison import FORBIDDEN, TOO_MUCH
-from .scenarios import BEHIND, PATIENT, THROUGH, held_at, wait_until_admitted
+from .scenarios import BEHIND, PATIENT, THROUGH, held_at, wait_until_trusted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -152,7 +152,7 @@ def test_what_comes_before_is_applied_and_what_comes_behind_waits(
 
 def test_redis_and_the_heads_do_not_keep_what_was_buried(stack: Stack, data: Path) -> None:
     cache = stack.layer
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     poison.limit(data)
     cache.set("views:1", 90, policy=THROUGH)
     stack.perform(PauseWorker())
@@ -170,7 +170,7 @@ def test_redis_and_the_heads_do_not_keep_what_was_buried(stack: Stack, data: Pat
 
 def test_a_fill_that_set_out_before_the_burial_is_not_kept(stack: Stack, data: Path) -> None:
     cache = stack.layer
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     poison.forbid(data, b"views:1")
     stack.perform(PauseWorker())
     cache.incr("views:1", 20)

@@ -22,7 +22,7 @@ from cachedesk.core.snapshot import Health
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import redis_cache
 
-from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, running, wait_until_admitted
+from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, running, wait_until_trusted
 from .until import together, until
 
 pytestmark = pytest.mark.slow
@@ -185,7 +185,7 @@ def test_the_table(tmp_path: Path, fault: str) -> None:
         stack.perform(Heal())
         for call in calls(model, 3).values():
             call()
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         stack.layer.drain(60)
         truth = {key.encode(): value for key, value in model.truth.items()}
         assert dict(stack.layer.items()) == truth
@@ -299,16 +299,16 @@ def test_the_worker_says_why_it_cannot_flush_and_buries_nothing(tmp_path: Path) 
 
 
 class Tries:
-    """Counts what callers do to Redis: connections and failed calls. (The keeper and the auditor
-    go on trying, each on a thread of its own; that costs no caller anything.)"""
+    """Counts what callers do to Redis: connections and failed calls. (The supervisor and the
+    auditor go on trying, each on a thread of its own; that costs no caller anything.)"""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.connections = self.failures = 0
-        self._not_callers = ("redis-keeper", "auditor")
-        wire = redis_cache.RedisConnection
+        self._not_callers = ("redis-supervisor", "auditor")
+        real = redis_cache.RedisConnection
         tries = self
 
-        class Counting(wire):  # type: ignore[misc, valid-type]
+        class Counting(real):  # type: ignore[misc, valid-type]
             def __init__(self, *arguments: object) -> None:
                 tries.connections += tries._ours()
                 super().__init__(*arguments)
@@ -346,7 +346,7 @@ def test_a_thousand_reads_cost_one_timeout(
         assert tries.failures <= 1
         assert tries.connections <= 1
         stack.perform(Heal())
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert stack.layer.get("order:1") == b"99"
 
 

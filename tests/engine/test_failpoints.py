@@ -20,7 +20,7 @@ from cachedesk.core.failpoints import POINTS, ComponentCrash, Failpoints
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
 
-from .scenarios import PATIENT, running, wait_until_admitted
+from .scenarios import PATIENT, running, wait_until_trusted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -248,7 +248,7 @@ def test_every_point_is_reached(tmp_path: Path, points: Failpoints) -> None:
     for life in (1, 2):
         with closing(Stack(tmp_path, warm, failpoints=points)) as stack:
             cache = stack.layer
-            wait_until_admitted(stack)
+            wait_until_trusted(stack)
             cache.write_many([("set", "order:1", b"x"), ("delete", "order:1"), ("incr", "views:1")])
             cache.evict("*")
             cache.get("views:1")

@@ -20,7 +20,7 @@ from cachedesk.core.errors import ConfigError, Unavailable
 from cachedesk.core.snapshot import FaultState, Health
 from cachedesk.stack.stack import Stack
 
-from .scenarios import BEHIND, PATIENT, THROUGH, running, wait_until_admitted
+from .scenarios import BEHIND, PATIENT, THROUGH, running, wait_until_trusted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -117,7 +117,7 @@ def test_a_lasting_fault_is_active_until_it_is_healed(stack: Stack, name: str) -
     with pytest.raises(Unavailable, match=f"{name} cannot be injected now: it is active already"):
         stack.perform(Inject(name))
     assert stack.perform(Heal(name)) == f"healed: {name}"
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     snapshot = stack.snapshot()
     assert snapshot.faults == ()
     (mark,) = snapshot.marks
@@ -147,7 +147,7 @@ def test_everything_at_once_heals_at_once(stack: Stack) -> None:
         stack.perform(Inject(name))
     assert set(stack.snapshot().faults) == set(LASTING[1:])
     assert stack.perform(Heal()) == f"healed: {', '.join(LASTING[1:])}"
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert stack.snapshot().faults == ()
     assert stack.snapshot().redis.maxmemory_bytes == usual
     assert stack.failpoints.armed() == ()

@@ -13,7 +13,7 @@ from cachedesk.core.errors import Unavailable
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
 
-from .scenarios import wait_until_admitted
+from .scenarios import wait_until_trusted
 from .test_faults import fill_cache
 from .until import until
 
@@ -42,7 +42,7 @@ def test_a_squeeze_ends_with_the_server_that_was_squeezed(stack: Stack) -> None:
     stack.perform(Inject("redis.squeeze"))
     stack.perform(Inject("redis.kill"))
     until(lambda: stack.snapshot().faults == ())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     snapshot = stack.snapshot()
     assert snapshot.redis.maxmemory_bytes == usual
     assert [mark.end_at is None for mark in snapshot.marks] == [False, False]
@@ -60,7 +60,7 @@ def test_a_squeeze_that_cannot_be_healed_stays(stack: Stack) -> None:
         stack.perform(Heal("redis.squeeze"))
     assert set(stack.snapshot().faults) == {"redis.squeeze", "redis.hang"}
     assert stack.perform(Heal()) == "healed: redis.hang, redis.squeeze"
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert stack.snapshot().redis.maxmemory_bytes == usual
 
 
@@ -91,6 +91,6 @@ def test_a_hang_ends_with_the_server_that_hung(stack: Stack, killer: str) -> Non
         until(lambda: stack.snapshot().redis.pid is None)
         assert stack.snapshot().redis.word == "held down"
         stack.perform(Heal())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert stack.snapshot().faults == ()
     assert stack.snapshot().redis.restarts == 1

@@ -20,7 +20,7 @@ from cachedesk.stack.stack import Stack
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 from . import poison
-from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, soon, wait_until_admitted
+from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, soon, wait_until_trusted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -214,7 +214,7 @@ def test_redis_away_is_unknown_and_never_absent(slow: Stack, fault: str) -> None
     assert report.truth.value == slow.layer.read(VIEWS).value == b"10482"
     assert report.writes[-1].cached_at is None
     slow.perform(Heal())
-    wait_until_admitted(slow)
+    wait_until_trusted(slow)
     slow.layer.get(VIEWS)
     assert slow.inspect(VIEWS).winner is Winner.REDIS
 
@@ -372,11 +372,11 @@ def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
 
 def test_a_redis_that_goes_while_it_is_asked_is_unknown(slow: Stack) -> None:
     counted(slow)
-    for wire in slow.redis.cache._idle._wires:
-        wire._socket.shutdown(socket.SHUT_RDWR)
+    for connection in slow.redis.cache._idle._connections:
+        connection._socket.shutdown(socket.SHUT_RDWR)
     report = slow.inspect(VIEWS)
     assert (report.cached.known, report.winner) == (False, Winner.DATABASE)
-    wait_until_admitted(slow)
+    wait_until_trusted(slow)
 
 
 WRITES = st.lists(

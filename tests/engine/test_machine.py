@@ -17,7 +17,7 @@ from cachedesk.core.failpoints import POINTS
 from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.stack.stack import Stack
 
-from .scenarios import BEHIND, THROUGH, wait_until_admitted
+from .scenarios import BEHIND, THROUGH, wait_until_trusted
 from .until import unhurried, until
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         try:
             self.cache.evict(pattern)
         except Unavailable:
-            assert not self.cache._cache.admitted or self.redis_is_down
+            assert not self.cache._cache.trusted or self.redis_is_down
 
     @rule()
     def drain(self) -> None:
@@ -146,7 +146,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: not self.redis_is_down)
     @rule()
     def admit_redis(self) -> None:
-        wait_until_admitted(self.stack)
+        wait_until_trusted(self.stack)
 
     @precondition(lambda self: self.redis_is_down)
     @rule()

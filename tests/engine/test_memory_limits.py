@@ -13,7 +13,7 @@ from cachedesk.core.settings import MEBIBYTE, RedisSettings, Settings
 from cachedesk.core.snapshot import RedisState
 from cachedesk.stack.stack import Stack
 
-from .scenarios import wait_until_admitted
+from .scenarios import wait_until_trusted
 from .test_faults import fill_cache
 from .until import until
 
@@ -85,7 +85,7 @@ def test_what_is_no_limit_is_said_and_nothing_changes(
     assert limits(stack) == before
     stack.perform(Inject("redis.kill"))
     until(lambda: stack.snapshot().redis.restarts == 1)
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert told(stack) == (b"%d" % before[0], before[1].encode())
 
 
@@ -93,7 +93,7 @@ def test_they_hold_for_the_next_server(stack: Stack) -> None:
     stack.perform(SetMemory(32 * MEBIBYTE, "allkeys-random"))
     stack.perform(Inject("redis.kill"))
     until(lambda: stack.snapshot().redis.restarts == 1)
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert told(stack) == (b"33554432", b"allkeys-random")
 
 
@@ -104,7 +104,7 @@ def test_while_redis_is_down_they_hold_from_its_next_start(stack: Stack) -> None
     assert said.endswith("from when it is back")
     assert limits(stack) == (32 * MEBIBYTE, "allkeys-random")
     stack.perform(Heal())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert told(stack) == (b"33554432", b"allkeys-random")
 
 
@@ -115,7 +115,7 @@ def test_a_redis_that_hangs_is_told_when_it_goes_on(stack: Stack) -> None:
         said = stack.perform(SetMemory(mebibytes * MEBIBYTE))
         assert "from when it" in said
     stack.perform(Heal())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     until(lambda: not stack.redis.limits.unsure)
     assert told(stack)[0] == b"%d" % (40 * MEBIBYTE)
 
@@ -148,7 +148,7 @@ def test_a_squeeze_that_died_with_its_server_left_the_new_limit(stack: Stack) ->
     stack.perform(SetMemory(32 * MEBIBYTE))
     stack.perform(Inject("redis.kill"))
     until(lambda: stack.snapshot().faults == ())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert limits(stack)[0] == 32 * MEBIBYTE
 
 

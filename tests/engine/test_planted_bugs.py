@@ -146,15 +146,15 @@ def write_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(key_versions.KeyVersions, "bump", lambda self, keys: None)
 
 
-def doubtful_keys_are_not_dropped(patch: pytest.MonkeyPatch) -> None:
-    doubt = redis_cache.RedisCache.doubt
+def distrusted_keys_are_not_dropped(patch: pytest.MonkeyPatch) -> None:
+    doubt = redis_cache.RedisCache.distrust
     patch.setattr(
-        redis_cache.RedisCache, "doubt", lambda self, keys, reason: doubt(self, (), reason)
+        redis_cache.RedisCache, "distrust", lambda self, keys, reason: doubt(self, (), reason)
     )
 
 
 def any_server_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(redis_cache, "run_id_of", lambda wire: b"the one and only")
+    patch.setattr(redis_cache, "run_id_of", lambda connection: b"the one and only")
 
 
 def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -179,8 +179,8 @@ BUGS: list[tuple[Plant, Scenario]] = [
     (fill_without_a_look_at_the_version, scenarios.write_between_row_and_fill),
     (write_without_a_new_version, scenarios.write_between_row_and_fill),
     (write_without_a_new_version, scenarios.joined_flight_is_new_enough),
-    (doubtful_keys_are_not_dropped, scenarios.writes_past_redis_are_remembered),
-    (doubtful_keys_are_not_dropped, scenarios.late_command_is_not_believed),
+    (distrusted_keys_are_not_dropped, scenarios.writes_past_redis_are_remembered),
+    (distrusted_keys_are_not_dropped, scenarios.late_command_is_not_believed),
     (any_server_is_believed, scenarios.another_server_is_not_believed),
     (a_refused_event_is_forgotten, scenarios.poison_becomes_a_dead_letter),
 ]

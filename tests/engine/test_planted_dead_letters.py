@@ -64,7 +64,7 @@ def attempts_survive_a_restart(directory: Path) -> None:
 def redis_forgets_what_was_buried(directory: Path) -> None:
     """Redis holds the value of an accepted write, and then the write is buried."""
     with running(directory, trying(1)) as stack:
-        scenarios.wait_until_admitted(stack)
+        scenarios.wait_until_trusted(stack)
         stack.perform(PauseWorker())
         buried(stack, directory)
         assert stack.layer.read("views:1").source == "redis"
@@ -76,7 +76,7 @@ def redis_forgets_what_was_buried(directory: Path) -> None:
 def a_fill_does_not_bring_it_back(directory: Path) -> None:
     """A reader has folded it in and is about to fill the cache when it is buried."""
     with running(directory, trying(1)) as stack:
-        scenarios.wait_until_admitted(stack)
+        scenarios.wait_until_trusted(stack)
         stack.perform(PauseWorker())
         buried(stack, directory)
         stack.layer.evict("*")

@@ -22,7 +22,7 @@ from cachedesk.stores.redis import parent_death, server_process, supervisor
 from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.server_process import RedisServer, executable
 
-from .scenarios import running, wait_until_admitted
+from .scenarios import running, wait_until_trusted
 from .until import until
 
 
@@ -87,25 +87,25 @@ def test_a_very_long_temporary_folder_is_gone_round(
 def test_a_restarted_server_is_empty(server: RedisServer) -> None:
     for _ in range(3):
         server.start()
-        wire = connect(server)
-        assert wire.call(b"DBSIZE") == 0
-        wire.call(b"SET", b"key", b"value")
-        wire.close()
+        connection = connect(server)
+        assert connection.call(b"DBSIZE") == 0
+        connection.call(b"SET", b"key", b"value")
+        connection.close()
         server.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_it_saves_nothing_however_it_stops(server: RedisServer, number: signal.Signals) -> None:
     server.start()
-    wire = connect(server)
+    connection = connect(server)
     for place in range(200):
-        wire.call(b"SET", b"%d" % place, b"x" * 100)
-    assert wire.call(b"CONFIG", b"GET", b"save") == [b"save", b""]
-    assert wire.call(b"CONFIG", b"GET", b"appendonly") == [b"appendonly", b"no"]
+        connection.call(b"SET", b"%d" % place, b"x" * 100)
+    assert connection.call(b"CONFIG", b"GET", b"save") == [b"save", b""]
+    assert connection.call(b"CONFIG", b"GET", b"appendonly") == [b"appendonly", b"no"]
     folder = Path(server.socket_path).parent
     server.signal(number)
     until(lambda: not server.alive)
-    wire.close()
+    connection.close()
     names = {path.name for path in (*folder.iterdir(), *Path.cwd().glob("*.rdb"))}
     assert names <= {"redis.sock", "owner"}
 
@@ -116,11 +116,11 @@ def test_limits_reach_the_server(tmp_path: Path) -> None:
     )
     try:
         server.start()
-        wire = connect(server)
-        assert wire.call(b"CONFIG", b"GET", b"maxmemory") == [b"maxmemory", b"3000000"]
-        policy = wire.call(b"CONFIG", b"GET", b"maxmemory-policy")
+        connection = connect(server)
+        assert connection.call(b"CONFIG", b"GET", b"maxmemory") == [b"maxmemory", b"3000000"]
+        policy = connection.call(b"CONFIG", b"GET", b"maxmemory-policy")
         assert policy == [b"maxmemory-policy", b"allkeys-lfu"]
-        wire.close()
+        connection.close()
     finally:
         server.close()
 
@@ -291,13 +291,13 @@ def test_a_ctrl_c_in_the_terminal_does_not_reach_it(server: RedisServer) -> None
 
 
 @pytest.mark.parametrize("fault", ["redis.kill", "redis.down", "redis.hang"])
-def test_the_keeper_brings_it_back(stack: Stack, fault: str) -> None:
+def test_the_supervisor_brings_it_back(stack: Stack, fault: str) -> None:
     first = stack.snapshot().redis.pid
     stack.layer.set("order:1", b"x")
     stack.perform(Inject(fault))
     assert stack.layer.get("order:1") == b"x"
     stack.perform(Heal())
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     redis = stack.snapshot().redis
     assert redis.restarts == (0 if fault == "redis.hang" else 1)
     assert (redis.pid == first) == (fault == "redis.hang")
@@ -313,7 +313,7 @@ def test_a_server_that_hangs_by_itself_is_killed_and_replaced(stack: Stack) -> N
     os.kill(redis.pid, signal.SIGSTOP)
     stack.layer.get("key")
     until(lambda: stack.snapshot().redis.restarts == 1)
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     assert any("hangs" in event.text for event in stack.snapshot().events)
 
 
@@ -324,7 +324,7 @@ def test_it_comes_back_after_its_folder_was_swept_away(stack: Stack) -> None:
     folder.rmdir()
     stack.perform(Inject("redis.kill"))
     until(lambda: stack.snapshot().redis.restarts == 1)
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     new = Path(stack.redis_socket).parent
     assert new != folder
     assert stat.S_IMODE(new.stat().st_mode) == 0o700
@@ -363,5 +363,5 @@ def test_a_server_that_starts_slowly_is_waited_for(
     program.chmod(0o700)
     monkeypatch.setattr(server_process, "executable", lambda: str(program))
     with running(tmp_path / "data") as stack:
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert stack.snapshot().redis.restarts == 0

@@ -28,7 +28,7 @@ from cachedesk.stores.redis.socket_folder import (
     remove_abandoned,
 )
 
-from .scenarios import running, wait_until_admitted
+from .scenarios import running, wait_until_trusted
 from .until import until
 
 LONG_AGO = 1_000_000_000
@@ -70,7 +70,7 @@ def test_a_folder_that_another_user_made_in_its_place_is_not_used(stack: Stack) 
     with impostor(folder / "redis.sock") as heard:
         stack.perform(Inject("redis.kill"))
         until(lambda: stack.snapshot().redis.restarts == 1)
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert Path(stack.redis_socket).parent != folder
         assert stack.layer.get("order:1") == b"paid"
         stack.layer.set("order:2", b"new")
@@ -88,7 +88,7 @@ def test_a_socket_that_was_replaced_under_a_running_server_is_not_spoken_to(stac
         stack.redis.cache._idle.close()
         assert stack.layer.get("order:1") == b"paid"
         until(lambda: stack.snapshot().redis.restarts == 1)
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         assert stack.layer.get("order:1") == b"paid"
         assert heard == []
 

@@ -27,7 +27,7 @@ from cachedesk.core.errors import NotACounter, Unavailable
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.stack.stack import Stack
 
-from .scenarios import BEHIND, THROUGH, running, wait_until_admitted
+from .scenarios import BEHIND, THROUGH, running, wait_until_trusted
 from .until import Task, until
 
 pytestmark = pytest.mark.slow
@@ -137,7 +137,7 @@ def test_every_read_is_the_last_acknowledged_value(tmp_path: Path, seed: int) ->
         assert done["read"] > 100
         assert done["unavailable"] < sum(done.values()) / 2
         cache.drain(60)
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         truth = {key: value for client in clients for key, value in client.known.items()}
         truth |= {key: b"%d" % sums[key] if sums[key] else None for key in SHARED}
         for _ in range(2):

@@ -15,7 +15,7 @@ from cachedesk.engine.read_path import ReadSource
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import admission
 
-from .scenarios import wait_until_admitted
+from .scenarios import wait_until_trusted
 from .until import Task, until
 
 OpenStack = Callable[..., Stack]
@@ -26,7 +26,7 @@ KEYS = [f"views:{number}" for number in range(300)]
 
 
 def filled(stack: Stack) -> Stack:
-    wait_until_admitted(stack)
+    wait_until_trusted(stack)
     stack.layer.write_many([("set", key, b"old") for key in KEYS])
     return stack
 

@@ -246,7 +246,7 @@ def test_a_later_write_supersedes_a_poison_event(open_stack: OpenStack, tmp_path
     poison(tmp_path / "data", b"views:bad")
     cache.drain(60)
     until(lambda: settled(stack))
-    scenarios.wait_until_admitted(stack)
+    scenarios.wait_until_trusted(stack)
     cache.evict("*")
     assert cache.get("views:bad") == b"101"
     assert stack.snapshot().books.dead == 1
@@ -266,7 +266,7 @@ def test_a_dead_letter_is_counted_once_and_its_key_is_right_when_the_batch_comes
     until(lambda: settled(stack))
     books = stack.snapshot().books
     assert (books.accepted, books.applied, books.dead) == (2, 1, 1)
-    until(lambda: cache._cache.admitted)
+    until(lambda: cache._cache.trusted)
     assert cache.get("views:bad") == b"text"
     stack.close()
     again = open_stack(PATIENT)

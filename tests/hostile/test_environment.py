@@ -15,7 +15,7 @@ from pathlib import Path
 from shlex import quote
 
 import pytest
-from engine.scenarios import running, wait_until_admitted
+from engine.scenarios import running, wait_until_trusted
 from engine.until import until
 
 from cachedesk.cli.resolve import environment_failpoints
@@ -184,7 +184,7 @@ def test_a_temporary_folder_that_is_deleted_comes_back_with_redis(
         assert stack.layer.get("order:1") == b"paid"
         assert stack.layer.incr("views:1") == 1
         until(lambda: stack.snapshot().redis.restarts > 0)
-        wait_until_admitted(stack)
+        wait_until_trusted(stack)
         stack.layer.get("order:1")
         assert stack.layer.read("order:1").source == "redis"
     shutil.rmtree(short, ignore_errors=True)

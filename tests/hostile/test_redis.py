@@ -66,12 +66,12 @@ def endless_script(redis: BareRedis, socket: Path) -> None:
 
 ENDLESS = """
 import socket, sys
-wire = socket.socket(socket.AF_UNIX)
-wire.connect(sys.argv[1])
-wire.sendall(b"*3\\r\\n$4\\r\\nEVAL\\r\\n$17\\r\\nwhile true do end\\r\\n$1\\r\\n0\\r\\n")
-wire.settimeout(0.05)
+connection = socket.socket(socket.AF_UNIX)
+connection.connect(sys.argv[1])
+connection.sendall(b"*3\\r\\n$4\\r\\nEVAL\\r\\n$17\\r\\nwhile true do end\\r\\n$1\\r\\n0\\r\\n")
+connection.settimeout(0.05)
 try:
-    wire.recv(1)
+    connection.recv(1)
 except TimeoutError:
     pass
 """
@@ -156,7 +156,7 @@ def test_another_server_at_the_socket_is_not_believed(stack: Stack) -> None:
     socket.unlink()
     with redis_at(socket) as redis:
         redis.call(b"SET", KEY, b"old")
-        stack.redis.cache.doubt((), "looked for again")
+        stack.redis.cache.distrust((), "looked for again")
         for _ in range(20):
             assert cache.get(KEY) == b"new"
 

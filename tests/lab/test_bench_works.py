@@ -375,7 +375,7 @@ def test_a_peer_that_is_not_installed_is_left_out(
 
 
 def test_a_rival_keeps_its_connections_when_ours_are_cut(arena: Arena) -> None:
-    """After a timeout our keeper cuts every connection to its server, and admits it again."""
+    """After a timeout our supervisor cuts every connection to its server, and admits it again."""
     stack = arena[OURS].rival.stack
     with (
         closing(ByBareSocket(arena.socket)) as theirs,

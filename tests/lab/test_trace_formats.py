@@ -281,10 +281,10 @@ def test_a_capture_of_a_real_redis_ends_in_its_own_state(tmp_path: Path) -> None
         while not _answers(server.socket_path):
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        wire = RedisConnection(server.socket_path, 5.0)
-        captured = _captured(server.socket_path, wire)
-        state = {key: wire.call(b"GET", key) for key in wire.call(b"KEYS", b"*")}  # type: ignore
-        wire.close()
+        connection = RedisConnection(server.socket_path, 5.0)
+        captured = _captured(server.socket_path, connection)
+        state = {key: connection.call(b"GET", key) for key in connection.call(b"KEYS", b"*")}  # type: ignore
+        connection.close()
     finally:
         server.close()
     file = tmp_path / "capture"
@@ -308,7 +308,7 @@ def _answers(path: str) -> bool:
     return True
 
 
-def _captured(path: str, wire: RedisConnection) -> bytes:
+def _captured(path: str, connection: RedisConnection) -> bytes:
     """Return what MONITOR says of some commands, as redis-cli prints it."""
     watcher = RedisConnection(path, 5.0)
     socket = watcher._socket
@@ -335,8 +335,8 @@ def _captured(path: str, wire: RedisConnection) -> bytes:
             (b"EVAL", b"return redis.call('incr',KEYS[1])", 1, b"n:3"),
             (b"GET", key),
         ]
-        wire.call(*chance.choice(commands))
-    wire.call(b"ECHO", b"end")
+        connection.call(*chance.choice(commands))
+    connection.call(b"ECHO", b"end")
     task.join(60)
     assert not task.is_alive()
     watcher.close()

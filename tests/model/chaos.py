@@ -13,7 +13,7 @@ from tests.model.redis import Server
 from tests.model.scheduler import Scheduler
 
 _WORKER_POINTS = [point for point in POINTS if point.startswith(("worker.", "behind.mend"))]
-_KEEPER_POINTS = ["redis.start.after", "redis.admit.before", "redis.admit.after"]
+_SUPERVISOR_POINTS = ["redis.start.after", "redis.admit.before", "redis.admit.after"]
 _MOST_STEPS_A_FAULT_LASTS = 400
 
 
@@ -77,18 +77,18 @@ class Chaos:
         if self.stack is not None:
             try:
                 self.stack.redis.cache.save()
-                self.stack.faults  # noqa: B018 - what the desk does is the keeper's doing
-                keeper = self._keeper()
-                keeper.restart_with_old(0.5)
+                self.stack.faults  # noqa: B018 - what the desk does is the supervisor's doing
+                supervisor = self._supervisor()
+                supervisor.restart_with_old(0.5)
             except (Unavailable, AttributeError):
                 return
 
     def _redis_down(self) -> Callable[[], None] | None:
-        keeper = self._keeper()
-        if keeper is None:
+        supervisor = self._supervisor()
+        if supervisor is None:
             return None
-        keeper.hold_down()
-        return keeper.release
+        supervisor.hold_down()
+        return supervisor.release
 
     def _redis_evict(self) -> None:
         process = self._server.process
@@ -116,9 +116,9 @@ class Chaos:
             return
         self.failpoints.arm(point, "1*crash")
 
-    def _keeper_crash(self) -> None:
+    def _supervisor_crash(self) -> None:
         action = self._draw.choice(("1*crash", "1*raise(CacheError)"))
-        self.failpoints.arm(self._draw.choice(_KEEPER_POINTS), action)
+        self.failpoints.arm(self._draw.choice(_SUPERVISOR_POINTS), action)
 
     def _database_lock(self) -> Callable[[], None]:
         self._disk.locked = True
@@ -158,5 +158,5 @@ class Chaos:
         if clients:
             self._draw.choice(clients).interrupted = True
 
-    def _keeper(self):  # type: ignore[no-untyped-def]
+    def _supervisor(self):  # type: ignore[no-untyped-def]
         return None if self.stack is None else self.stack.redis.supervisor

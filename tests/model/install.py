@@ -64,7 +64,7 @@ def _replacements() -> list[tuple[Any, Any]]:
         (time, primitives.Time),
         (random, primitives.Chance),
         (queue.SimpleQueue, primitives.SimpleQueue),
-        (RedisConnection, redis.ModelWire),
+        (RedisConnection, redis.ModelConnection),
         (RedisServer, redis.ModelRedisServer),
         (SqliteDatabase, stores.ModelDatabase),
         (DataDirectory, stores.ModelDirectory),

@@ -82,7 +82,7 @@ _FAULTS = tuple(
     str.split("""
     redis.kill redis.kill redis.hang redis.hang redis.old redis.old redis.evict redis.full
     redis.flush redis.reply.lost redis.down redis.restart_old
-    worker.crash worker.crash worker.crash keeper.crash
+    worker.crash worker.crash worker.crash supervisor.crash
     database.lock database.unreadable database.full database.commit database.commit
     log.put log.put log.get log.trim
     time.jump time.jump interrupt interrupt

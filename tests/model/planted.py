@@ -99,20 +99,20 @@ def write_without_a_new_version(plant: Planter) -> None:
     plant.setattr(KeyVersions, "bump", lambda self, keys: None)
 
 
-def admitted_without_dropping(plant: Planter) -> None:
+def trusted_without_dropping(plant: Planter) -> None:
     """Redis is admitted again with the doubtful keys still in it."""
-    admit = RedisCache.admit
+    admit = RedisCache.trust
 
     def bad(self, *arguments):
-        self._doubtful.clear()
+        self._distrusted_keys.clear()
         return admit(self, *arguments)
 
-    plant.setattr(RedisCache, "admit", bad)
+    plant.setattr(RedisCache, "trust", bad)
 
 
 def any_server_is_believed(plant: Planter) -> None:
     """Another server behind the socket, with an old snapshot, is taken for the one we knew."""
-    plant.setattr(redis_cache, "run_id_of", lambda wire: b"the one and only")
+    plant.setattr(redis_cache, "run_id_of", lambda connection: b"the one and only")
 
 
 def acknowledged_without_the_log(plant: Planter) -> None:
@@ -164,7 +164,7 @@ _OF_THE_TORTURE = (
     "applied_twice",
     "cache_forgotten_after_through",
     "cursor_kept_after_crash",
-    "doubt_forgotten",
+    "distrust_forgotten",
     "flight_joined_late",
     "no_fence",
     "pending_not_absorbed",
@@ -179,7 +179,7 @@ _OF_THE_TORTURE = (
 BUGS: tuple[Callable[[Planter], None], ...] = (
     *(BY_NAME[name] for name in _OF_THE_TORTURE),
     acknowledged_without_the_log,
-    admitted_without_dropping,
+    trusted_without_dropping,
     any_server_is_believed,
     fence_wakes_nobody,
     fill_outside_the_lock,

@@ -159,7 +159,7 @@ def use(server: Server) -> None:
     _server = server
 
 
-class ModelWire:
+class ModelConnection:
     """In the place of ``RedisConnection``."""
 
     def __init__(
@@ -201,7 +201,7 @@ class ModelWire:
 
 
 class ModelRedisServer:
-    """In the place of ``RedisServer``: the child process as the keeper sees it."""
+    """In the place of ``RedisServer``: the child process as the supervisor sees it."""
 
     def __init__(self, data: object, settings: RedisSettings) -> None:
         primitives.turn("redis.orphan")

@@ -180,7 +180,7 @@ class World:
         scheduler, judge, layer = self.scheduler, self.judge, stack.layer
         if self.plan.refusing and scheduler.random.random() < 0.5:
             self.disk.refusing = True
-        if not scheduler.wait("the admission", lambda: stack.redis.cache.admitted, _HEALED_SECONDS):
+        if not scheduler.wait("the admission", lambda: stack.redis.cache.trusted, _HEALED_SECONDS):
             self.accuse("all is well again, and Redis is not admitted")
         try:
             # A log whose commit failed looks at what became of it when it is next written.
@@ -229,10 +229,10 @@ class World:
     def _look_into_redis(self, stack: Stack, when: str) -> None:
         """What is in Redis now would be read, if it is the server that is trusted."""
         process, cache = self.server.process, stack.redis.cache
-        if process is None or not cache.admitted or process.run_id != cache._run_id:
+        if process is None or not cache.trusted or process.run_id != cache._run_id:
             return
         self.scheduler.wait("late commands", lambda: not self.server.work(), 1.0)
-        if cache.admitted and process is self.server.process:
+        if cache.trusted and process is self.server.process:
             for key, value in process.data.items():
                 self._expect(f"{key!r} in Redis {when}", value, self.judge.truth(key))
 

@@ -7,6 +7,6 @@ from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.verification import Progress, Truths
 
 
-def trust(wire: RedisConnection, truths: Truths | None, progress: Progress) -> Admission:
+def trust(connection: RedisConnection, truths: Truths | None, progress: Progress) -> Admission:
     """As ``admission.clear``, and clear nothing."""
     return Admission(trusted=True)

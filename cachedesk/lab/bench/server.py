@@ -1,7 +1,7 @@
 """The Redis of the rivals: the same server as ours, with the same settings, for them alone.
 
-Our keeper cuts all connections to a server that it cannot believe any more, after a timeout on a
-busy machine for one. Connections of others to that server would be cut too.
+Our supervisor cuts all connections to a server that it does not trust any more, after a timeout on
+a busy machine for one. Connections of others to that server would be cut too.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class RivalsServer:
     def _silence(self) -> str:
         """Return why the server does not answer; empty when it does."""
         try:
-            wire = RedisConnection(self.socket_path, _START_SECONDS)
-            wire.call(b"PING")
-            wire.close()
+            connection = RedisConnection(self.socket_path, _START_SECONDS)
+            connection.call(b"PING")
+            connection.close()
         except CacheError as error:
             return str(error)
         return ""

@@ -13,7 +13,7 @@ from cachedesk.stores.redis.verification import Progress, Truths, verify
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What ``RedisCache.admit`` did: whether it emptied the cache, how many keys it dropped, and
+    """What ``RedisCache.trust`` did: whether it emptied the cache, how many keys it dropped, and
     how many it kept of a snapshot after comparing each with the truth (``None``: there was none).
     ``trusted``: what an unknown server holds was believed as it is."""
 
@@ -39,23 +39,23 @@ def ignore(share: float) -> None:
     """Nobody watches."""
 
 
-def clear(wire: RedisConnection, truths: Truths | None, progress: Progress) -> Admission:
+def clear(connection: RedisConnection, truths: Truths | None, progress: Progress) -> Admission:
     """Make sure that a server we do not know holds nothing old."""
     if truths is not None:
         try:
-            kept, dropped = verify(wire, truths, progress)
+            kept, dropped = verify(connection, truths, progress)
         except DatabaseError:
             # What cannot be compared is not believed.
             pass
         else:
             return Admission(dropped=dropped, verified=kept)
-    wire.call(b"FLUSHALL", b"ASYNC")
+    connection.call(b"FLUSHALL", b"ASYNC")
     return Admission(emptied=True)
 
 
-def is_loading(wire: RedisConnection) -> bool:
+def is_loading(connection: RedisConnection) -> bool:
     """Return whether the server still reads its snapshot."""
-    return fields(wire.call(b"INFO", b"persistence")).get(b"loading") == b"1"
+    return fields(connection.call(b"INFO", b"persistence")).get(b"loading") == b"1"
 
 
 def fields(reply: object) -> dict[bytes, bytes]:
@@ -64,6 +64,6 @@ def fields(reply: object) -> dict[bytes, bytes]:
     return dict(line.split(b":", 1) for line in lines if b":" in line)
 
 
-def run_id_of(wire: RedisConnection) -> bytes:
-    """Return what tells the server at ``wire`` from any other; errors as for a command."""
-    return fields(wire.call(b"INFO", b"server"))[b"run_id"]
+def run_id_of(connection: RedisConnection) -> bytes:
+    """Return what tells the server at ``connection`` from any other; errors as for a command."""
+    return fields(connection.call(b"INFO", b"server"))[b"run_id"]

@@ -29,7 +29,7 @@ class RedisReplyError(CacheError):
 
 class RedisConnection:
     """A connected unix socket. Not thread-safe; after an exception other than
-    ``RedisReplyError`` the outcome of what was sent is unknown and the wire must be closed."""
+    ``RedisReplyError`` the outcome of what was sent is unknown, and it must be closed."""
 
     __slots__ = ("_reader", "_socket", "_timeout_seconds", "generation")
 
@@ -101,7 +101,7 @@ class RedisConnection:
         """Close the socket."""
         self._socket.close()
 
-    def let_go(self) -> None:
+    def close_descriptor(self) -> None:
         """Close the descriptor and nothing else: the connection is another process's."""
         os.close(self._socket.detach())
 

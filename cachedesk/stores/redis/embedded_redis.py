@@ -54,7 +54,7 @@ class EmbeddedRedis:
         # Bound once: these are called with every read and write.
         cache = self.cache
         self.get, self.get_at_once, self.get_many = cache.get, cache.get_at_once, cache.get_many
-        self.put, self.doubt, self.sample = cache.put, cache.doubt, cache.sample
+        self.put, self.distrust, self.sample = cache.put, cache.distrust, cache.sample
         self.evict, self.evict_key, self.evict_all = cache.evict, cache.evict_key, cache.evict_all
         self.stats, self.expires_in = cache.stats, cache.expires_in
         self.set_limits = self.limits.set
@@ -65,9 +65,9 @@ class EmbeddedRedis:
         return self.server.stopped_orphan
 
     @property
-    def admitted(self) -> bool:
+    def trusted(self) -> bool:
         """Whether Redis is trusted and used just now."""
-        return self.cache.admitted
+        return self.cache.trusted
 
     @property
     def generation(self) -> int | None:

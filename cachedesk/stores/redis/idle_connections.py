@@ -12,31 +12,31 @@ class IdleConnections:
     """Open connections, the last used first. Thread-safe, without a lock."""
 
     def __init__(self) -> None:
-        self._wires: deque[RedisConnection] = deque()
+        self._connections: deque[RedisConnection] = deque()
 
     def take(self, generation: int) -> RedisConnection | None:
         """Return one of this generation, or ``None``; older ones are closed."""
         while True:
             try:
-                wire = self._wires.pop()
+                connection = self._connections.pop()
             except IndexError:
                 return None
-            if wire.generation == generation:
-                return wire
-            wire.close()
+            if connection.generation == generation:
+                return connection
+            connection.close()
 
-    def give(self, wire: RedisConnection) -> None:
-        """Keep ``wire`` for a later call."""
-        self._wires.append(wire)
+    def give(self, connection: RedisConnection) -> None:
+        """Keep ``connection`` for a later call."""
+        self._connections.append(connection)
 
     def close(self) -> None:
         """Close all of them."""
         # Not "while there is one": two threads may close at once.
         with suppress(IndexError):
             while True:
-                self._wires.pop().close()
+                self._connections.pop().close()
 
     def forked(self) -> None:
         """Let go of all of them, in a child of the process that opened them."""
-        while self._wires:
-            self._wires.pop().let_go()
+        while self._connections:
+            self._connections.pop().close_descriptor()

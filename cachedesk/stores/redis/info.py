@@ -9,18 +9,18 @@ from cachedesk.stores.redis.admission import fields
 from cachedesk.stores.redis.connection import RedisConnection
 
 
-def asked(wire: RedisConnection) -> CacheStats:
-    """Ask the server at ``wire`` and return its figures.
+def asked(connection: RedisConnection) -> CacheStats:
+    """Ask the server at ``connection`` and return its figures.
 
     Raises:
         CacheError: there is no answer.
     """
-    memory = fields(wire.call(b"INFO", b"memory"))
-    stats = fields(wire.call(b"INFO", b"stats"))
+    memory = fields(connection.call(b"INFO", b"memory"))
+    stats = fields(connection.call(b"INFO", b"stats"))
     return CacheStats(
         memory_bytes=int(memory[b"used_memory"]),
         maxmemory_bytes=int(memory[b"maxmemory"]),
         eviction_policy=memory[b"maxmemory_policy"].decode(),
-        keys=cast("int", wire.call(b"DBSIZE")),
+        keys=cast("int", connection.call(b"DBSIZE")),
         evicted=int(stats[b"evicted_keys"]),
     )

@@ -95,7 +95,7 @@ class MemoryLimits:
                 said = f"{said}; {NOEVICTION_WARNING}"
             # First: whoever admits the cache meanwhile sees this, or is seen here.
             self.unsure = True
-            if not self._cache.admitted:
+            if not self._cache.trusted:
                 return f"{said}, from when it is back"
             try:
                 self._tell()
@@ -117,7 +117,7 @@ class MemoryLimits:
         """End ``squeeze``; errors as for it."""
         self._change_squeeze(None, None)
 
-    def tell_again(self) -> None:
+    def reapply(self) -> None:
         """Tell Redis what holds, if it may hold something else; called when nothing that was sent
         to it before can still arrive."""
         with self._lock:
@@ -141,7 +141,7 @@ class MemoryLimits:
             policy = self.eviction_policy.encode()
             ask(self._cache, b"CONFIG", b"SET", b"maxmemory-policy", policy)
         except CacheError as error:
-            self._cache.doubt((), f"its memory limit is not sure: {error}")
+            self._cache.distrust((), f"its memory limit is not sure: {error}")
             raise
         self.unsure = False
 

@@ -37,7 +37,7 @@ from cachedesk.stores.redis.sweep import Choice, matching, sweep
 from cachedesk.stores.redis.verification import Progress, Truths
 
 # With more doubtful keys than this it is cheaper, and bounded, to empty the cache.
-_MOST_DOUBTFUL_KEYS = 10_000
+_MOST_DISTRUSTED_KEYS = 10_000
 _ADMIT_TIMEOUT_SECONDS = 0.25
 _DOUBT_SECONDS = 0.25
 _LOOK_SECONDS = 0.002
@@ -62,39 +62,39 @@ class RedisCache:
         """
         self._run = run
         forking.owns(self)
-        self.suspicion = Wakeup()
+        self.attention = Wakeup()
         self._path = socket_path
         self._reach = (failpoints or Failpoints()).reach
         self._server_pid: int | None = None
         self._timeout_seconds = timeout_seconds
         self._lock = threading.Lock()
-        self._admitted: int | None = None
+        self._trusted_as: int | None = None
         self._generation = 0
         self._run_id: bytes | None = None
-        self._doubtful: set[bytes] = set()
-        self._doubt_all = True
+        self._distrusted_keys: set[bytes] = set()
+        self._distrust_all = True
         self._idle = IdleConnections()
         self._keys_seen, self._keys_seen_at = 0, time.monotonic()
         self.reason = "starting"
         """Why Redis is bypassed, or was last."""
-        self.suspended_at = time.monotonic()
+        self.distrusted_at = time.monotonic()
         """Since when, in monotonic seconds."""
         self.clear = clear
 
-    def listens_at(self, socket_path: str, server_pid: int | None) -> None:
+    def use_server(self, socket_path: str, server_pid: int | None) -> None:
         """Say where a new server listens and which process it is: no other is talked to."""
         self._path, self._server_pid = socket_path, server_pid
 
     @property
-    def admitted(self) -> bool:
+    def trusted(self) -> bool:
         """Whether Redis is trusted and used just now."""
-        return self._admitted is not None
+        return self._trusted_as is not None
 
     @property
     def generation(self) -> int | None:
         """How often Redis was admitted: while it stays the same, Redis was trusted all the time.
         ``None`` while it is not."""
-        return self._admitted
+        return self._trusted_as
 
     @property
     def keys_seen(self) -> tuple[int, float]:
@@ -107,16 +107,16 @@ class RedisCache:
         Raises:
             CacheError: there is no certain answer.
         """
-        wire = self._checkout()
+        connection = self._checkout()
         try:
-            reply = wire.call(b"GET", key)
+            reply = connection.call(b"GET", key)
         except RedisReplyError:
             # A certain answer: Redis has no value of ours there. A fill will replace it.
             reply = None
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise
-        self._checkin(wire)
+        self._checkin(connection)
         return cast("bytes | None", reply)
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
@@ -125,16 +125,20 @@ class RedisCache:
         Safe where a signal handler may raise: no lock is taken, and a connection that is torn out
         of a call is never used again. ``CacheError``: no certain answer, or no idle connection.
         """
-        wire = self._idle_wire()
+        connection = self._idle_connection()
         try:
-            reply = wire.call(b"MGET", *keys) if len(keys) > 1 else [wire.call(b"GET", *keys)]
+            reply = (
+                connection.call(b"MGET", *keys)
+                if len(keys) > 1
+                else [connection.call(b"GET", *keys)]
+            )
         except RedisReplyError:
-            self._checkin(wire)
+            self._checkin(connection)
             raise
         except CacheError as error:
-            self._run(self._broken, wire, (), str(error))
+            self._run(self._broken, connection, (), str(error))
             raise
-        self._checkin(wire)
+        self._checkin(connection)
         return cast("list[bytes | None]", reply)
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -144,16 +148,16 @@ class RedisCache:
         if len(keys) > _KEYS_PER_MGET:
             first, rest = keys[:_KEYS_PER_MGET], keys[_KEYS_PER_MGET:]
             return self.get_many(first) + self.get_many(rest)
-        wire = self._checkout()
+        connection = self._checkout()
         try:
-            reply = wire.call(b"MGET", *keys)
+            reply = connection.call(b"MGET", *keys)
         except RedisReplyError as error:
-            self._checkin(wire)
+            self._checkin(connection)
             raise CacheError(str(error)) from error
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise
-        self._checkin(wire)
+        self._checkin(connection)
         return cast("list[bytes | None]", reply)
 
     def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
@@ -161,22 +165,22 @@ class RedisCache:
         not take. Never raises: a key whose outcome is uncertain is not read again before it was
         dropped."""
         try:
-            wire = self._checkout()
+            connection = self._checkout()
         except CacheError:
-            self.doubt(values, "written while Redis was bypassed")
+            self.distrust(values, "written while Redis was bypassed")
             return values.keys()
         keys = list(values)
         try:
-            replies = wire.pipeline(as_command(key, values[key]) for key in keys)
+            replies = connection.pipeline(as_command(key, values[key]) for key in keys)
             self._reach("redis.reply.lost")
             answers = zip(keys, replies, strict=True)
             refused = [key for key, reply in answers if isinstance(reply, RedisReplyError)]
             if refused:
-                wire.call(b"UNLINK", *refused)
+                connection.call(b"UNLINK", *refused)
         except CacheError as error:
-            self._broken(wire, keys, str(error))
+            self._broken(connection, keys, str(error))
             return values.keys()
-        self._checkin(wire)
+        self._checkin(connection)
         return refused
 
     def evict(self, pattern: bytes | str) -> int:
@@ -190,24 +194,24 @@ class RedisCache:
     def evict_chosen(self, choose: Choice) -> tuple[int, int]:
         """Drop the cached keys that ``choose`` chooses, handful by handful; return how many, and
         of how many. Errors as for ``evict``."""
-        wire = self._checkout_or_unavailable()
+        connection = self._checkout_or_unavailable()
         try:
-            evicted, keys = sweep(wire, choose)
+            evicted, keys = sweep(connection, choose)
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise Unavailable(f"Redis went away while keys were evicted: {error}") from error
-        self._checkin(wire)
+        self._checkin(connection)
         return evicted, keys
 
     def sample(self, most: int) -> list[bytes]:
         """Return up to ``most`` different keys at random; errors as for ``get``."""
-        wire = self._checkout()
+        connection = self._checkout()
         try:
-            count, *keys = wire.pipeline([(b"DBSIZE",), *[(b"RANDOMKEY",)] * most])
+            count, *keys = connection.pipeline([(b"DBSIZE",), *[(b"RANDOMKEY",)] * most])
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise
-        self._checkin(wire)
+        self._checkin(connection)
         self._count_keys(count)
         return list(dict.fromkeys(key for key in keys if isinstance(key, bytes)))
 
@@ -228,31 +232,31 @@ class RedisCache:
         Raises:
             CacheError: there is no answer.
         """
-        wire = self._checkout()
+        connection = self._checkout()
         try:
-            figures = asked(wire)
+            figures = asked(connection)
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise
-        self._checkin(wire)
+        self._checkin(connection)
         self._count_keys(figures.keys)
         return figures
 
-    def doubt(self, keys: Iterable[bytes], reason: str) -> None:
+    def distrust(self, keys: Iterable[bytes], reason: str) -> None:
         """Do not believe what Redis holds of ``keys`` until it was dropped; suspends the cache."""
         with self._lock:
-            self._doubtful.update(keys)
-            if len(self._doubtful) > _MOST_DOUBTFUL_KEYS:
-                self._doubt_all = True
-                self._doubtful.clear()
-            if self._admitted is not None:
-                self._admitted = None
+            self._distrusted_keys.update(keys)
+            if len(self._distrusted_keys) > _MOST_DISTRUSTED_KEYS:
+                self._distrust_all = True
+                self._distrusted_keys.clear()
+            if self._trusted_as is not None:
+                self._trusted_as = None
                 self.reason = reason
-                self.suspended_at = time.monotonic()
-                self.suspicion.set()
+                self.distrusted_at = time.monotonic()
+                self.attention.set()
         self._idle.close()
 
-    def admit(self, truths: Truths | None = None, progress: Progress = ignore) -> Admission:
+    def trust(self, truths: Truths | None = None, progress: Progress = ignore) -> Admission:
         """Let callers back to Redis after making sure that nothing old can be read from it.
 
         Args:
@@ -264,40 +268,40 @@ class RedisCache:
             CacheLoading: the server still reads its snapshot.
             CacheError: the server does not answer; the cache stays suspended.
         """
-        wire = RedisConnection(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
+        connection = RedisConnection(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
-            run_id = run_id_of(wire)
-            if truths is not None and is_loading(wire):
+            run_id = run_id_of(connection)
+            if truths is not None and is_loading(connection):
                 raise CacheLoading("Redis reads its snapshot")
             # Commands of earlier connections may still sit unread in their sockets: cut them.
-            wire.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
+            connection.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
             done = Admission()
             while True:
                 with self._lock:
-                    everything = self._doubt_all or run_id != self._run_id
-                    doubtful, self._doubtful = self._doubtful, set()
-                    self._doubt_all = False
+                    everything = self._distrust_all or run_id != self._run_id
+                    doubtful, self._distrusted_keys = self._distrusted_keys, set()
+                    self._distrust_all = False
                     if not everything and not doubtful:
                         if done.emptied or done.verified is not None:
                             self._count_keys(done.verified or 0)
                         self._generation += 1
-                        self._admitted = self._generation
+                        self._trusted_as = self._generation
                         return done
                 try:
                     if everything:
-                        done = self.clear(wire, truths, progress)
+                        done = self.clear(connection, truths, progress)
                         self._run_id = run_id
                     if doubtful and (done.trusted or not everything):
-                        wire.call(b"UNLINK", *doubtful)
+                        connection.call(b"UNLINK", *doubtful)
                         done = replace(done, dropped=done.dropped + len(doubtful))
                 except BaseException:
                     # Whatever it was (a crash of the comparison too), the doubt is not over.
                     with self._lock:
-                        self._doubtful |= doubtful
-                        self._doubt_all |= everything
+                        self._distrusted_keys |= doubtful
+                        self._distrust_all |= everything
                     raise
         finally:
-            wire.close()
+            connection.close()
 
     def ask(self, *command: bytes | int) -> Reply:
         """Return the server's reply to ``command``, also while it is not in use.
@@ -305,11 +309,11 @@ class RedisCache:
         Raises:
             CacheError: there is none.
         """
-        wire = RedisConnection(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
+        connection = RedisConnection(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
-            return wire.call(*command)
+            return connection.call(*command)
         finally:
-            wire.close()
+            connection.close()
 
     def expires_in(self, key: bytes) -> float | None:
         """Return in how many seconds ``key`` expires, ``None`` if it does not; errors as for
@@ -323,11 +327,11 @@ class RedisCache:
 
     def close(self) -> None:
         """Suspend for good and close all idle connections."""
-        self.doubt((), "closed")
+        self.distrust((), "closed")
 
     def forked(self) -> None:
         """Let go of the connections, which belong to the parent process."""
-        self._admitted = None
+        self._trusted_as = None
         self._idle.forked()
 
     def _count_keys(self, reply: object) -> None:
@@ -335,27 +339,27 @@ class RedisCache:
             self._keys_seen, self._keys_seen_at = reply, time.monotonic()
 
     def _count(self, *command: bytes) -> int:
-        wire = self._checkout_or_unavailable()
+        connection = self._checkout_or_unavailable()
         try:
-            reply = wire.call(*command)
+            reply = connection.call(*command)
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise Unavailable(f"Redis does not answer: {error}") from error
-        self._checkin(wire)
+        self._checkin(connection)
         return reply if isinstance(reply, int) else 0
 
     def _checkout(self) -> RedisConnection:
-        generation = self._admitted
+        generation = self._trusted_as
         if generation is None:
             raise CacheError(self.reason)
         return self._idle.take(generation) or self._connect(generation)
 
-    def _idle_wire(self) -> RedisConnection:
-        generation = self._admitted
-        wire = None if generation is None else self._idle.take(generation)
-        if wire is None:
+    def _idle_connection(self) -> RedisConnection:
+        generation = self._trusted_as
+        connection = None if generation is None else self._idle.take(generation)
+        if connection is None:
             raise CacheError("no connection is idle")
-        return wire
+        return connection
 
     def _checkout_or_unavailable(self) -> RedisConnection:
         # Unlike a read, an eviction has no other way: a doubt is most often over in milliseconds.
@@ -370,36 +374,38 @@ class RedisCache:
 
     def _connect(self, generation: int) -> RedisConnection:
         try:
-            wire = RedisConnection(self._path, self._timeout_seconds, generation, self._server_pid)
+            connection = RedisConnection(
+                self._path, self._timeout_seconds, generation, self._server_pid
+            )
         except CacheError as error:
             self._suspend(generation, str(error))
             raise
         try:
-            run_id = run_id_of(wire)
+            run_id = run_id_of(connection)
         except CacheError as error:
-            self._broken(wire, (), str(error))
+            self._broken(connection, (), str(error))
             raise
         if run_id != self._run_id:
             reason = "another server answers on Redis's socket"
-            self._broken(wire, (), reason)
+            self._broken(connection, (), reason)
             raise CacheError(reason)
-        return wire
+        return connection
 
-    def _checkin(self, wire: RedisConnection) -> None:
-        if wire.generation == self._admitted:
-            self._idle.give(wire)
+    def _checkin(self, connection: RedisConnection) -> None:
+        if connection.generation == self._trusted_as:
+            self._idle.give(connection)
         else:
-            wire.close()
+            connection.close()
 
-    def _broken(self, wire: RedisConnection, keys: Iterable[bytes], reason: str) -> None:
-        wire.close()
+    def _broken(self, connection: RedisConnection, keys: Iterable[bytes], reason: str) -> None:
+        connection.close()
         keys = tuple(keys)
         if keys:
-            self.doubt(keys, reason)
+            self.distrust(keys, reason)
         else:
-            self._suspend(wire.generation, reason)
+            self._suspend(connection.generation, reason)
 
     def _suspend(self, generation: int, reason: str) -> None:
         """Suspend after a failed read, unless the connection was already one of the past."""
-        if generation == self._admitted:
-            self.doubt((), reason)
+        if generation == self._trusted_as:
+            self.distrust((), reason)

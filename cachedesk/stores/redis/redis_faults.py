@@ -19,14 +19,14 @@ class RedisKill(Fault):
 
     name, title = "redis.kill", "kill Redis (SIGKILL); it comes back empty"
 
-    def __init__(self, keeper: RedisSupervisor) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: RedisSupervisor) -> None:
+        self._supervisor = supervisor
 
     def obstacle(self, argument: str = "") -> str:
-        return _not_running(self._keeper)
+        return _not_running(self._supervisor)
 
     def inject(self, argument: str = "") -> str:
-        return f"Redis was killed (SIGKILL to pid {self._keeper.kill()})"
+        return f"Redis was killed (SIGKILL to pid {self._supervisor.kill()})"
 
 
 class RedisDown(Fault):
@@ -34,19 +34,19 @@ class RedisDown(Fault):
 
     name, title, lasting = "redis.down", "kill Redis and hold it down", True
 
-    def __init__(self, keeper: RedisSupervisor) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: RedisSupervisor) -> None:
+        self._supervisor = supervisor
 
     def obstacle(self, argument: str = "") -> str:
-        return _not_running(self._keeper)
+        return _not_running(self._supervisor)
 
     def inject(self, argument: str = "") -> str:
-        self._keeper.hold_down()
+        self._supervisor.hold_down()
         return "Redis was killed and is held down"
 
     def heal(self) -> None:
-        if self._keeper.word == "held down":
-            self._keeper.release()
+        if self._supervisor.word == "held down":
+            self._supervisor.release()
 
 
 class RedisHang(Fault):
@@ -54,8 +54,8 @@ class RedisHang(Fault):
 
     name, title, lasting = "redis.hang", "stop Redis (SIGSTOP): it hangs", True
 
-    def __init__(self, keeper: RedisSupervisor, cache: RedisCache) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: RedisSupervisor, cache: RedisCache) -> None:
+        self._supervisor = supervisor
         self._cache = cache
         self._pid: int | None = None
 
@@ -64,16 +64,16 @@ class RedisHang(Fault):
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
-        self._pid = self._keeper.pid
-        self._keeper.hang()
+        self._pid = self._supervisor.pid
+        self._supervisor.hang()
         return "Redis was stopped (SIGSTOP); it hangs"
 
     def heal(self) -> None:
-        if self._keeper.word == "hung":
-            self._keeper.release()
+        if self._supervisor.word == "hung":
+            self._supervisor.release()
 
     def over(self) -> str:
-        return "the Redis that hung is gone" if self._keeper.pid != self._pid else ""
+        return "the Redis that hung is gone" if self._supervisor.pid != self._pid else ""
 
 
 class RedisOldSnapshot(Fault):
@@ -83,8 +83,8 @@ class RedisOldSnapshot(Fault):
     name, title = "redis.old_snapshot", "restart Redis with an old snapshot of itself"
     argument = "how long it goes on after the snapshot, like 2s"
 
-    def __init__(self, keeper: RedisSupervisor, cache: RedisCache) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: RedisSupervisor, cache: RedisCache) -> None:
+        self._supervisor = supervisor
         self._cache = cache
 
     @classmethod
@@ -96,7 +96,7 @@ class RedisOldSnapshot(Fault):
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
-        self._keeper.restart_with_old(as_seconds(argument) if argument else _OLD_SECONDS)
+        self._supervisor.restart_with_old(as_seconds(argument) if argument else _OLD_SECONDS)
         return "Redis was saved; it will be killed, and come back with this snapshot"
 
 
@@ -123,8 +123,8 @@ class RedisSqueeze(Fault):
     name = "redis.squeeze"
     title, lasting = "squeeze Redis's memory (maxmemory): it evicts by itself", True
 
-    def __init__(self, keeper: RedisSupervisor, cache: RedisCache) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: RedisSupervisor, cache: RedisCache) -> None:
+        self._supervisor = supervisor
         self._cache = cache
         self._pid: int | None = None
 
@@ -132,37 +132,37 @@ class RedisSqueeze(Fault):
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
-        pid = self._keeper.pid
+        pid = self._supervisor.pid
         try:
             memory = _numbers(ask(self._cache, b"INFO", b"memory"))
         except CacheError as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
         # Half of what the keys take; what the server needs for itself cannot be evicted.
         limit = memory[b"used_memory"] - memory[b"used_memory_dataset"] // 2
-        self._keeper.limits.squeeze(limit, pid)
+        self._supervisor.limits.squeeze(limit, pid)
         self._pid = pid
         return (
-            f"Redis may use {limit:,} bytes instead of {self._keeper.limits.usual_bytes:,};"
+            f"Redis may use {limit:,} bytes instead of {self._supervisor.limits.usual_bytes:,};"
             " it evicts"
         )
 
     def heal(self) -> None:
         if self._pid is not None and not self.over():
-            self._keeper.limits.release()
+            self._supervisor.limits.release()
         self._pid = None
 
     def over(self) -> str:
-        if self._keeper.pid == self._pid:
+        if self._supervisor.pid == self._pid:
             return ""
         return "the Redis that was squeezed is gone, and the next has its usual limit"
 
 
-def _not_running(keeper: RedisSupervisor) -> str:
-    return "" if keeper.pid is not None else "Redis does not run"
+def _not_running(supervisor: RedisSupervisor) -> str:
+    return "" if supervisor.pid is not None else "Redis does not run"
 
 
 def _not_in_use(cache: RedisCache) -> str:
-    return "" if cache.admitted else "Redis is not in use"
+    return "" if cache.trusted else "Redis is not in use"
 
 
 def _numbers(info: object) -> dict[bytes, int]:

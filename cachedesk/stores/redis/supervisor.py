@@ -1,4 +1,4 @@
-"""The keeper: it brings the server back when it dies or hangs, and has the cache admit it.
+"""The supervisor: it brings the server back when it dies or hangs, and has the cache admit it.
 
 One thread does all of it, so there is one place that decides what Redis is doing. (It is also
 the thread that starts the server, and lives as long: Linux ends the child with that thread.)
@@ -63,7 +63,7 @@ class RedisSupervisor:
         self._announce = announce
         self._kept = kept
         self._reach = failpoints.reach
-        self._thread = threading.Thread(target=self._keep, name="redis-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="redis-supervisor", daemon=True)
         self._closing = False
         self._held: str | None = None
         self._died_by_hand = False
@@ -100,7 +100,7 @@ class RedisSupervisor:
         """The state of the server in one or two words."""
         if self._held is not None:
             return self._held
-        if self._cache.admitted:
+        if self._cache.trusted:
             return "up"
         if not self._server.alive:
             return "restarting" if self._starts else "starting"
@@ -139,7 +139,7 @@ class RedisSupervisor:
         """Kill the server and keep it dead until ``release``."""
         self._held, self._died_by_hand = "held down", True
         self._server.signal(signal.SIGKILL)
-        self._cache.suspicion.set()
+        self._cache.attention.set()
 
     def hang(self) -> None:
         """Stop the server with SIGSTOP and leave it hanging until ``release``."""
@@ -162,14 +162,14 @@ class RedisSupervisor:
         self._silent_since = None
         self._held = None
         self._server.signal(signal.SIGCONT)
-        self._cache.suspicion.set()
+        self._cache.attention.set()
 
     def close(self) -> None:
         """Stop the server and leave nothing behind."""
         self._closing = True
         self._cache.close()
         self._server.signal(signal.SIGCONT)
-        self._cache.suspicion.set()
+        self._cache.attention.set()
         if self._thread.is_alive():
             self._thread.join()
         self._server.close()
@@ -179,11 +179,11 @@ class RedisSupervisor:
             try:
                 seconds = self._look()
             except (ComponentCrash, Exception) as error:  # noqa: BLE001 - nobody else would keep it
-                self._announce(EventKind.ERROR, f"the keeper of Redis failed: {error}")
+                self._announce(EventKind.ERROR, f"the Redis supervisor failed: {error}")
                 self._tried.set()
                 seconds = _FAILED_SECONDS
-            self._cache.suspicion.wait(seconds)
-            self._cache.suspicion.clear()
+            self._cache.attention.wait(seconds)
+            self._cache.attention.clear()
         # Here, because the server does not outlive this thread.
         self._server.finish()
 
@@ -192,12 +192,12 @@ class RedisSupervisor:
         if self._old_at is not None and time.monotonic() >= self._old_at:
             self._server.stop()
         if not self._server.alive:
-            self._cache.doubt((), "Redis is down")
+            self._cache.distrust((), "Redis is down")
             self._gone_since = self._gone_since or time.monotonic()
             if self._held == "held down":
                 return _LOOK_SECONDS
             return self._restart()
-        if self._cache.admitted or self._held == "held down":
+        if self._cache.trusted or self._held == "held down":
             return _LOOK_SECONDS
         return self._admit()
 
@@ -223,7 +223,7 @@ class RedisSupervisor:
             self._server.forget_snapshot()
         old, self._old_at = self._old_at is not None, None
         self._server.start(old=old)
-        self._cache.listens_at(self._server.socket_path, self._server.pid)
+        self._cache.use_server(self._server.socket_path, self._server.pid)
         self._reach("redis.start.after")
         self._starts += 1
         self._served = False
@@ -236,11 +236,11 @@ class RedisSupervisor:
         try:
             self._reach("redis.admit.before")
             held = self._held_keys()
-            doubt = self._cache.suspended_at, self._cache.reason
+            doubt = self._cache.distrusted_at, self._cache.reason
             truths = self._compared if self._truths is not None else None
-            admission = self._cache.admit(truths, self._progress)
+            admission = self._cache.trust(truths, self._progress)
             self._reach("redis.admit.after")
-            self.limits.tell_again()
+            self.limits.reapply()
             self._share = None
         except CacheLoading:
             self._silent_since = None

@@ -69,7 +69,7 @@ def share_of_all(share: float) -> Choice:
     return choose
 
 
-def sweep(wire: RedisConnection, choose: Choice) -> tuple[int, int]:
+def sweep(connection: RedisConnection, choose: Choice) -> tuple[int, int]:
     """Evict what ``choose`` says; return how many keys were evicted, and of how many.
 
     Raises:
@@ -79,13 +79,13 @@ def sweep(wire: RedisConnection, choose: Choice) -> tuple[int, int]:
     cursor = b"0"
     while True:
         cursor, found = cast(
-            "tuple[bytes, list[bytes]]", wire.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
+            "tuple[bytes, list[bytes]]", connection.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
         )
         keys = list(dict.fromkeys(found))
         seen += len(keys)
         chosen = choose(keys)
         for start in range(0, len(chosen), _EVICTIONS_AT_ONCE):
             some = chosen[start : start + _EVICTIONS_AT_ONCE]
-            evicted += cast("int", wire.call(b"UNLINK", *some))
+            evicted += cast("int", connection.call(b"UNLINK", *some))
         if cursor == b"0":
             return evicted, seen

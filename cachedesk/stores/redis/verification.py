@@ -21,11 +21,11 @@ _SCAN_COUNT = 1_000
 _KEYS_PER_READ = 100
 
 
-def verify(wire: RedisConnection, truths: Truths, progress: Progress) -> tuple[int, int]:
+def verify(connection: RedisConnection, truths: Truths, progress: Progress) -> tuple[int, int]:
     """Drop every key whose value in Redis is not its truth.
 
     Args:
-        wire: to a server that nobody else talks to.
+        connection: to a server that nobody else talks to.
         truths: gives the value of each key (``None``: absent).
         progress: told from time to time what share is done, 0 to 1.
 
@@ -36,17 +36,17 @@ def verify(wire: RedisConnection, truths: Truths, progress: Progress) -> tuple[i
         CacheError: the server does not answer.
         DatabaseError: the truth cannot be read.
     """
-    total = cast("int", wire.call(b"DBSIZE"))
+    total = cast("int", connection.call(b"DBSIZE"))
     kept = dropped = 0
     cursor = b"0"
     progress(0.0)
     while True:
         cursor, keys = cast(
-            "tuple[bytes, list[bytes]]", wire.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
+            "tuple[bytes, list[bytes]]", connection.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
         )
-        wrong = _wrong(wire, list(dict.fromkeys(keys)), truths)
+        wrong = _wrong(connection, list(dict.fromkeys(keys)), truths)
         if wrong:
-            wire.call(b"UNLINK", *wrong)
+            connection.call(b"UNLINK", *wrong)
         dropped += len(wrong)
         kept += len(keys) - len(wrong)
         progress(min(1.0, (kept + dropped) / max(1, total)))
@@ -54,11 +54,11 @@ def verify(wire: RedisConnection, truths: Truths, progress: Progress) -> tuple[i
             return kept, dropped
 
 
-def _wrong(wire: RedisConnection, keys: Sequence[bytes], truths: Truths) -> list[bytes]:
+def _wrong(connection: RedisConnection, keys: Sequence[bytes], truths: Truths) -> list[bytes]:
     wrong: list[bytes] = []
     for start in range(0, len(keys), _KEYS_PER_READ):
         some = keys[start : start + _KEYS_PER_READ]
-        values = wire.pipeline((b"GET", key) for key in some)
+        values = connection.pipeline((b"GET", key) for key in some)
         true = truths(some)
         # What is no string of ours comes back as an error, which is never equal to a value.
         wrong += [key for key, value in zip(some, values, strict=True) if value != true[key]]

@@ -38,7 +38,7 @@ def row_before_overlay(plant: Plant) -> None:
                 truth.value, repair_module.ReadSource.DATABASE, 0, truth.seq
             )
         found = {key: versions[key] for key in keys if reads[key].value is not None}
-        if found and self._cache.admitted:
+        if found and self._cache.trusted:
             self._versions.fill(
                 found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})
             )
@@ -79,14 +79,14 @@ def flight_joined_late(plant: Plant) -> None:
     plant.setattr(ReadPath, "_try_to_load", slow)
 
 
-def doubt_forgotten(plant: Plant) -> None:
+def distrust_forgotten(plant: Plant) -> None:
     """A key whose Redis outcome is unknown goes on being trusted."""
 
     def bad(self, keys, reason):
         doubt(self, (), reason)
 
-    doubt = RedisCache.doubt
-    plant.setattr(RedisCache, "doubt", bad)
+    doubt = RedisCache.distrust
+    plant.setattr(RedisCache, "distrust", bad)
 
 
 def timeout_ignored(plant: Plant) -> None:
@@ -94,15 +94,17 @@ def timeout_ignored(plant: Plant) -> None:
 
     def bad(self, values):
         try:
-            wire = self._checkout()
+            connection = self._checkout()
         except CacheError:
             return
         try:
-            wire.pipeline(cache_module.as_command(key, value) for key, value in values.items())
+            connection.pipeline(
+                cache_module.as_command(key, value) for key, value in values.items()
+            )
         except CacheError:
-            wire.close()
+            connection.close()
             return
-        self._checkin(wire)
+        self._checkin(connection)
 
     plant.setattr(RedisCache, "put", bad)
 
@@ -111,18 +113,18 @@ def old_connections_kept(plant: Plant) -> None:
     """Admission neither cuts earlier connections nor drops what is doubtful."""
 
     def bad(self, truths=None, progress=None):
-        wire = cache_module.RedisConnection(self._path, 0.25)
+        connection = cache_module.RedisConnection(self._path, 0.25)
         try:
-            self._run_id = cache_module.run_id_of(wire)
+            self._run_id = cache_module.run_id_of(connection)
             with self._lock:
-                self._doubtful, self._doubt_all = set(), False
+                self._distrusted_keys, self._distrust_all = set(), False
                 self._generation += 1
-                self._admitted = self._generation
+                self._trusted_as = self._generation
         finally:
-            wire.close()
+            connection.close()
         return Admission()
 
-    plant.setattr(RedisCache, "admit", bad)
+    plant.setattr(RedisCache, "trust", bad)
 
 
 def cache_forgotten_after_through(plant: Plant) -> None:
@@ -180,13 +182,17 @@ def cache_before_log(plant: Plant) -> None:
 def snapshot_trusted(plant: Plant) -> None:
     """What a warm Redis brings with it is kept without a look."""
     plant.setattr(
-        admission_module, "verify", lambda wire, truths, progress: (wire.call(b"DBSIZE"), 0)
+        admission_module,
+        "verify",
+        lambda connection, truths, progress: (connection.call(b"DBSIZE"), 0),
     )
 
 
 def snapshot_not_emptied(plant: Plant) -> None:
     """Another server is taken for an empty one, whatever snapshot it has read."""
-    plant.setattr(cache_module, "clear", lambda wire, truths, progress: Admission(emptied=True))
+    plant.setattr(
+        cache_module, "clear", lambda connection, truths, progress: Admission(emptied=True)
+    )
 
 
 CACHE = (
@@ -194,7 +200,7 @@ CACHE = (
     overlay_forgotten,
     fill_without_fence,
     flight_joined_late,
-    doubt_forgotten,
+    distrust_forgotten,
     timeout_ignored,
     old_connections_kept,
     cache_forgotten_after_through,
