@@ -17,8 +17,8 @@ from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.settings import Settings
 from cachedesk.engine.listing import truth
 from cachedesk.engine.read_path import Read, ReadSource
+from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.embedded.durable_state import DurableState
 from cachedesk.stores.embedded.recovery import recover
 from cachedesk.stores.files.data_directory import DataDirectory
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from cachedesk.core.ports import CacheStore
-from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.observe.metrics import Metrics
 
 

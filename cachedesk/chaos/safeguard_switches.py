@@ -16,8 +16,8 @@ from cachedesk.chaos.ablations.trust_restart import trust
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import coalesce
 from cachedesk.core.safeguards import TITLES, WITHOUT, Safeguards
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
 from cachedesk.observe.auditor import Auditor

@@ -16,7 +16,6 @@ from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Refusal, Row, WriteEvent
 from cachedesk.core.snapshot import DatabaseState, RedisState
-from cachedesk.core.wakeup import Wakeup
 
 Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
 """Returns the true value of each key, ``None`` for an absent one; raises ``DatabaseError``."""
@@ -102,7 +101,11 @@ class CacheStore(Protocol):
 
 
 class EventLog(Protocol):
-    """A durable log of write events, in the order of their seqs: one writer, one reader."""
+    """A durable log of write events, in the order of their seqs: one writer, one reader.
+
+    What one ``append`` takes is a record: it is durable, read and acked as a whole. Which events
+    the reader may see, how many wait and how old they are is kept by the engine (``Backlog``).
+    """
 
     @property
     def failed(self) -> bool:
@@ -119,33 +122,6 @@ class EventLog(Protocol):
         """The size of its files."""
         ...
 
-    grown: Wakeup
-    """Set when an append makes ``unread`` reach the number given to ``ring_at``."""
-
-    @property
-    def waiting(self) -> int:
-        """How many events are in the log and not acked."""
-        ...
-
-    @property
-    def unread(self) -> int:
-        """How many of them ``read`` has not delivered yet."""
-        ...
-
-    @property
-    def oldest_seconds(self) -> float:
-        """The age of the oldest event that was not acked; 0 when there is none."""
-        ...
-
-    @property
-    def acked_through(self) -> int:
-        """The seq up to which no event can be delivered again."""
-        ...
-
-    def ring_at(self, unread: int) -> None:
-        """Have an append set ``grown`` when it makes ``unread`` reach this number."""
-        ...
-
     def append(self, events: Sequence[WriteEvent]) -> None:
         """Make ``events`` durable, all of them or none.
 
@@ -155,39 +131,43 @@ class EventLog(Protocol):
         """
         ...
 
-    def publish(self, events: Sequence[WriteEvent]) -> None:
-        """Let ``read`` deliver ``events``, which were appended and are known as pending."""
-        ...
+    def read(self, after_seq: int, through_seq: int, most_events: int) -> tuple[WriteEvent, ...]:
+        """Return the events behind ``after_seq``, whole records, until they are ``most_events``
+        or a record ends above ``through_seq``.
 
-    def strays(self) -> list[WriteEvent]:
-        """Return events that were appended and not published. ``Unavailable``: it cannot be
-        read."""
-        ...
-
-    def mending(self) -> AbstractContextManager[None]:
-        """Settle what a failed commit left; the log takes events again when the block ends.
-        ``Unavailable``: the disk still fails."""
-        ...
-
-    def undelivered(self) -> list[WriteEvent]:
-        """Return the published events that were not acked, oldest first, read afresh."""
-        ...
-
-    def read(self, most_events: int) -> tuple[WriteEvent, ...]:
-        """Return the next published events, whole records, until they are ``most_events``."""
+        Raises:
+            Damaged: a record is damaged.
+            Unavailable: there is no answer.
+        """
         ...
 
     def ackable(self, through_seq: int) -> int:
         """Return the last seq that ``ack`` would forget: records are acked whole. 0: none."""
         ...
 
-    def ack(self, through_seq: int) -> None:
-        """Forget the records of which every event is at or below ``through_seq``.
-        ``Unavailable``: it cannot be written; they will be delivered again."""
+    def ack(self, through_seq: int) -> int:
+        """Forget the records of which every event is at or below ``through_seq``; return the last
+        seq of the last one, 0 when there is none.
+
+        Raises:
+            Unavailable: it cannot be written; they will be read again.
+        """
         ...
 
-    def rewind(self) -> None:
-        """Deliver again everything that was not acked."""
+    def events(self) -> list[WriteEvent]:
+        """Return everything that was not acked, oldest first, read afresh. ``Unavailable``: it
+        cannot be read."""
+        ...
+
+    def stray_records(self, after_seq: int) -> list[list[WriteEvent]]:
+        """Return the records that an append of unknown outcome has left behind ``after_seq``, and
+        read them from now on. ``Unavailable``: it cannot be read; ``mending`` may help."""
+        ...
+
+    def mending(self) -> AbstractContextManager[int]:
+        """Settle what a failed commit left, in a block at whose end the log takes events again; it
+        is given the seq up to which the log turned out to be acked, 0 when it did not change.
+        ``Unavailable``: the disk still fails."""
         ...
 
 

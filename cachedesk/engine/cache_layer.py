@@ -16,13 +16,12 @@ from cachedesk.core.policy import Policy, PolicyTable, as_policy
 from cachedesk.core.ports import CacheStore, SystemOfRecord, Truths
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.writes import Receipt
-from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.listing import Listing, Page
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import Read
 from cachedesk.engine.routes import Routes
 from cachedesk.engine.writer import Writer, as_change
@@ -60,7 +59,6 @@ class CacheLayer:
         worker: FlushWorker,
         policies: PolicyTable,
         cache: CacheStore,
-        pending: PendingEvents,
         backlog: Backlog,
         database: SystemOfRecord,
         truths: Truths,
@@ -73,7 +71,7 @@ class CacheLayer:
         self._routes = routes
         self._letters = letters
         self._cache = cache
-        self._pending = pending
+        self._pending = backlog.pending
         self._backlog = backlog
         self._database = database
         self._truths = truths

@@ -19,13 +19,13 @@ from cachedesk.core.errors import (
     Unavailable,
 )
 from cachedesk.core.events import COUNTER_MAX, Op, as_amount, as_value
-from cachedesk.core.ports import EventLog, SystemOfRecord
+from cachedesk.core.ports import SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import EventKind
 from cachedesk.core.writes import Change, Receipt
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.write_through import WriteThrough
 
 _LOOK_SECONDS = 0.002
@@ -38,8 +38,7 @@ class DeadLetterAdmin:
         self,
         *,
         database: SystemOfRecord,
-        log: EventLog,
-        pending: PendingEvents,
+        backlog: Backlog,
         locks: KeyLocks,
         worker: FlushWorker,
         through: WriteThrough,
@@ -47,8 +46,8 @@ class DeadLetterAdmin:
     ) -> None:
         self._database = database
         self._locks = locks
-        self._log = log
-        self._pending = pending
+        self._backlog = backlog
+        self._pending = backlog.pending
         self._announce = announce
         self._worker = worker
         self._through = through
@@ -121,7 +120,7 @@ class DeadLetterAdmin:
 
     def _wait_until_acked(self, seq: int, deadline: float) -> None:
         with self._worker.hurrying():
-            while self._log.acked_through < seq:
+            while self._backlog.acked_through < seq:
                 if time.monotonic() >= deadline:
                     raise Unavailable(
                         f"dead letter {seq} cannot be taken away before the worker has flushed"

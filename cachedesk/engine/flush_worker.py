@@ -26,7 +26,7 @@ from cachedesk.core.recorder import Announce
 from cachedesk.core.refusals import is_refusal
 from cachedesk.core.settings import WorkerSettings
 from cachedesk.core.snapshot import EventKind, Health, WorkerState
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.poison.blocked_keys import Trouble
 from cachedesk.engine.poison.decisions import LOCK_SECONDS, Decisions
 from cachedesk.engine.poison.isolation import Isolation, jitter, retry_seconds
@@ -54,7 +54,7 @@ class FlushWorker(WorkerControls):
         self,
         *,
         log: EventLog,
-        pending: PendingEvents,
+        backlog: Backlog,
         database: SystemOfRecord,
         decisions: Decisions,
         settlement: Settlement,
@@ -66,7 +66,7 @@ class FlushWorker(WorkerControls):
 
         Args:
             log: what is flushed.
-            pending: the index of what the log holds.
+            backlog: what the log holds.
             database: where to.
             decisions: decide the events of keys that are blocked.
             settlement: what follows a commit.
@@ -74,15 +74,17 @@ class FlushWorker(WorkerControls):
             announce: told in one sentence when something rare happens.
             reach: of the failpoints.
         """
-        super().__init__(settings, log.grown)
+        super().__init__(settings, backlog.grown)
         self._log = log
-        self._pending = pending
+        self._backlog = backlog
+        self._pending = backlog.pending
+        self._delivered_seq = 0
         self._database = database
         self._reach = reach
         self._settlement = settlement
         self._isolation = Isolation(
             database=database,
-            pending=pending,
+            pending=backlog.pending,
             decisions=decisions,
             settings=settings,
             coalesce=self._coalesced,
@@ -104,6 +106,11 @@ class FlushWorker(WorkerControls):
         self._read_at = self._decided_at = 0.0
         self._stepping = False
         self._cannot_trim = ""
+
+    @property
+    def unread(self) -> int:
+        """How many events of the log it has not read yet."""
+        return self._backlog.unread(self._delivered_seq)
 
     @property
     def in_flight(self) -> int:
@@ -166,15 +173,15 @@ class FlushWorker(WorkerControls):
             # Whoever comes after a failure knows nothing: it starts from the files.
             self._in_flight = 0
             self._isolation.forget()
-            self._log.rewind()
+            self._read_again()
 
     def _work(self) -> None:
         while self._wait_for_batch():
-            events = self._log.read(self._most_at_once())
+            events = self._read()
             self._read_at = time.monotonic()
             if not events or self._settlement.batches % _BATCHES_PER_TRIM == 0:
                 self._trim(events)
-            if not events and self._log.failed and self._log.waiting:
+            if not events and self._log.failed and self._backlog.waiting:
                 # The commit of an ack failed, and what it acked may be gone.
                 raise Unavailable("the write-behind log is to be mended")
             if events:
@@ -192,6 +199,19 @@ class FlushWorker(WorkerControls):
             # Not before: after a flush that failed it is urgent still.
             self._pending.urgent = False
 
+    def _read(self) -> tuple[WriteEvent, ...]:
+        """Return what comes next; nothing that is not pending yet."""
+        events = self._log.read(
+            self._delivered_seq, self._backlog.published_seq, self._most_at_once()
+        )
+        if events:
+            self._delivered_seq = events[-1].seq
+        return events
+
+    def _read_again(self) -> None:
+        """Begin with the oldest event that was not acked: at-least-once delivery."""
+        self._delivered_seq = 0
+
     def _most_at_once(self) -> int:
         """Return how many events are flushed together: a batch; more if somebody waits for all of
         them, who is served sooner by few large commits, in which a key is written once. (Not too
@@ -206,13 +226,13 @@ class FlushWorker(WorkerControls):
         """Wait until a batch is due; return False when the worker is to end."""
         while True:
             # Cleared before looking: whatever changes from here on sets it again.
-            self._log.grown.clear()
+            self._backlog.grown.clear()
             if self._closing:
                 return False
             seconds = self._due_in()
             if seconds <= 0:
                 return True
-            if not self._log.grown.wait(seconds) and seconds == _IDLE_SECONDS:
+            if not self._backlog.grown.wait(seconds) and seconds == _IDLE_SECONDS:
                 return True
 
     def _due_in(self) -> float:
@@ -230,16 +250,16 @@ class FlushWorker(WorkerControls):
             return 0.0
         due_in = self._isolation.due_in()
         idle_seconds = _IDLE_SECONDS if due_in is None else due_in
-        self._log.ring_at(1)
-        unread = self._log.unread
+        self._backlog.wake_at(1, self._delivered_seq)
+        unread = self.unread
         if not unread:
             return idle_seconds
-        self._log.ring_at(self.batch_events)
+        self._backlog.wake_at(self.batch_events, self._delivered_seq)
         if self._hurry or unread >= self.batch_events:
             return 0.0
         age = time.monotonic() - self._read_at
         if self._isolation.idle:
-            age = self._log.oldest_seconds
+            age = self._backlog.oldest_seconds
         return min(idle_seconds, self.batch_age_seconds - age)
 
     def _flush(self, events: Sequence[WriteEvent]) -> None:
@@ -264,7 +284,7 @@ class FlushWorker(WorkerControls):
     def _decide(self) -> None:
         """Try again what is blocked and due, unless it is the turn of what is to be read."""
         now = time.monotonic()
-        much_to_read = self._log.unread >= self.batch_events
+        much_to_read = self.unread >= self.batch_events
         if much_to_read and now < self._decided_at + _READING_SECONDS and not self._stepping:
             return
         self._isolation.decide(math.inf if self._stepping else now + _DECIDING_SECONDS)
@@ -307,7 +327,7 @@ class FlushWorker(WorkerControls):
 
     def _ack(self, through_seq: int) -> None:
         self._reach("worker.ack.before")
-        self._log.ack(through_seq)
+        self._backlog.acked(self._log.ack(through_seq))
         self._reach("worker.ack.after")
 
     def _ack_decided(self) -> None:
@@ -325,7 +345,7 @@ class FlushWorker(WorkerControls):
     def _delivered_again_through(self) -> int:
         """Return up to which seq the log will deliver again what it has delivered; 0: nothing."""
         through_seq = self._isolation.delivered_through
-        return through_seq if self._log.acked_through < through_seq else 0
+        return through_seq if self._backlog.acked_through < through_seq else 0
 
     def _complain(self, trouble: Trouble) -> None:
         if self._last_error != trouble.reason:
@@ -337,7 +357,7 @@ class FlushWorker(WorkerControls):
         self._failed(trouble.reason, "retrying", Health.DEGRADED)
 
     def _trim(self, events: Sequence[WriteEvent]) -> None:
-        through_seq = self._log.acked_through
+        through_seq = self._backlog.acked_through
         if events:
             # The log may have let go of it meanwhile: an ack that had failed may have happened.
             through_seq = min(through_seq, events[0].seq - 1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cachedesk.core.errors import DatabaseError, Unavailable
 from cachedesk.core.events import NO_ROW, Row, fold
 from cachedesk.core.ports import SystemOfRecord, Truths
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.pending_events import PendingEvents
 
 _KEYS_PER_PAGE = 2_000
 

@@ -13,12 +13,11 @@ from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord, Watermark
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.settings import Settings
 from cachedesk.core.writes import Observer
-from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.poison.decisions import Decisions
 from cachedesk.engine.read_path import Overlay, ReadPath
 from cachedesk.engine.routes import Routes
@@ -38,7 +37,7 @@ class LocalEngine:
         log: EventLog,
         database: SystemOfRecord,
         watermarks: Watermarks,
-        pending: PendingEvents,
+        backlog: Backlog,
         seqs: Iterator[int],
         settings: Settings,
         observer: Observer,
@@ -54,7 +53,7 @@ class LocalEngine:
             log: makes fast writes durable.
             database: makes critical writes durable; the worker brings the others there.
             watermarks: remember, outside the database, which write is in it.
-            pending: the index of what the log holds, recovered.
+            backlog: what the log holds, recovered.
             seqs: number the writes.
             settings: of the whole stack.
             observer: told which events became part of their rows.
@@ -65,16 +64,14 @@ class LocalEngine:
         """
         self._cache, self._database = cache, database
         self._recorder, self._reach = recorder, reach
-        self.pending = pending
-        self.backlog = Backlog(log, pending, settings.log)
+        self.backlog, pending = backlog, backlog.pending
         self.locks = KeyLocks()
         self.versions = KeyVersions()
         self.reader = self.read_path(pending)
         behind = WriteBehind(
             reader=self.reader,
             log=log,
-            pending=pending,
-            backlog=self.backlog,
+            backlog=backlog,
             cache=cache,
             locks=self.locks,
             versions=self.versions,
@@ -92,7 +89,7 @@ class LocalEngine:
             versions=self.versions,
             seqs=seqs,
             watermarks=watermarks,
-            wake_worker=log.grown.set,
+            wake_worker=backlog.grown.set,
             observer=observer,
             recorder=recorder,
             reach=reach,
@@ -102,7 +99,7 @@ class LocalEngine:
         )
         self.worker = FlushWorker(
             log=log,
-            pending=pending,
+            backlog=backlog,
             database=database,
             decisions=Decisions(
                 database=database,
@@ -122,8 +119,7 @@ class LocalEngine:
         self.writer = Writer(self.routes, through, recorder, settings)
         self.letters = DeadLetterAdmin(
             database=database,
-            log=log,
-            pending=pending,
+            backlog=backlog,
             locks=self.locks,
             worker=self.worker,
             through=through,

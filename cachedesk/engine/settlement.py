@@ -9,7 +9,7 @@ from cachedesk.core.events import Coalesced, WriteEvent
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.snapshot import EventKind
 from cachedesk.core.writes import Observer
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.redelivery import Redelivery
 
 _MOST_LETTERS_ANNOUNCED = 5

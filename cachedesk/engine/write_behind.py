@@ -25,11 +25,10 @@ from cachedesk.core.ports import CacheStore, EventLog
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.settings import LogSettings
 from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
-from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import ReadPath
 
 _MOST_CALLERS = 512
@@ -65,7 +64,6 @@ class WriteBehind:
         *,
         reader: ReadPath,
         log: EventLog,
-        pending: PendingEvents,
         backlog: Backlog,
         cache: CacheStore,
         locks: KeyLocks,
@@ -81,8 +79,7 @@ class WriteBehind:
         Args:
             reader: reads what an increment is added to.
             log: makes the events durable.
-            pending: the index of what the log holds.
-            backlog: how full the log is.
+            backlog: what the log holds, and how full it is.
             cache: shows the writes.
             locks: keep the write-through path from the keys meanwhile.
             versions: tell readers that a key was written.
@@ -96,7 +93,7 @@ class WriteBehind:
         self._is_abandoned = is_abandoned
         self._locks = locks
         self._log = log
-        self._pending = pending
+        self._pending = backlog.pending
         self._versions = versions
         self._cache = cache
         self._seqs = seqs
@@ -217,8 +214,7 @@ class WriteBehind:
         try:
             self._log.append(events)
             durable_at = wall_seconds()
-            self._pending.add(events, heads)
-            self._log.publish(events)
+            self._backlog.accept(events, heads)
             self._versions.bump(heads)
             self._reach("log.append.after")
             self._reach("behind.cache.before")
@@ -240,17 +236,15 @@ class WriteBehind:
 
     def _mend(self) -> None:
         if self._log.failed:
-            with self._log.mending():
+            with self._log.mending() as acked_through:
+                self._backlog.acked(acked_through)
                 self._adopt()
 
     def _adopt(self) -> None:
         """Make what an interrupted append left in the log pending, before anything follows it."""
-        strays = self._log.strays()
-        if strays:
-            self._pending.add(strays, overtaken=True)
-            self._pending.recount_accepted()
-            self._log.publish(strays)
-            keys = {event.key for event in strays}
+        for events in self._log.stray_records(self._backlog.published_seq):
+            self._backlog.adopt(events)
+            keys = {event.key for event in events}
             self._versions.bump(keys)
             self._cache.distrust(keys, "a write of unknown outcome has become known")
 

@@ -42,10 +42,10 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, RecordTransaction, SystemOfRecord, Watermarks
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.writes import Change, Level, Observer, Receipt, WriteRequest
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
 
 _MOST_CALLERS = 256
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.events import NO_ROW, WriteEvent
-from cachedesk.core.ports import EventLog, SystemOfRecord
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.core.ports import SystemOfRecord
+from cachedesk.engine.backlog.backlog import Backlog
 
 MOST_IDS = 20
 
@@ -28,9 +28,9 @@ _KEYS_AT_ONCE = 1_000
 class Accounting:
     """Looks for the reason while the books are out. Used by one thread; ``ids`` by any."""
 
-    def __init__(self, log: EventLog, pending: PendingEvents, database: SystemOfRecord) -> None:
-        self._log = log
-        self._pending = pending
+    def __init__(self, backlog: Backlog, database: SystemOfRecord) -> None:
+        self._backlog = backlog
+        self._pending = backlog.pending
         self._database = database
         self._next_at = 0.0
         self._ids: tuple[int, ...] = ()
@@ -59,7 +59,7 @@ class Accounting:
     def _missing(self) -> list[int]:
         """Return events that the log will deliver, undecided, that are not pending."""
         missing: list[int] = []
-        events = self._log.undelivered()
+        events = self._backlog.undelivered()
         for start in range(0, len(events), _KEYS_AT_ONCE):
             some = events[start : start + _KEYS_AT_ONCE]
             known = self._indexed({event.key for event in some})
@@ -67,13 +67,13 @@ class Accounting:
             if len(missing) >= MOST_IDS:
                 break
         # What was acked meanwhile was decided, though its row may be trimmed.
-        return [seq for seq in missing if seq > self._log.acked_through]
+        return [seq for seq in missing if seq > self._backlog.acked_through]
 
     def _strangers(self) -> list[int]:
         """Return events that are pending and not in the log."""
         keys = self._pending.keys()
         before = self._indexed(keys)
-        logged = {event.seq for event in self._log.undelivered()}
+        logged = {event.seq for event in self._backlog.undelivered()}
         return sorted((before - logged) & self._indexed(keys))
 
     def _indexed(self, keys: Sequence[bytes] | set[bytes]) -> set[int]:

@@ -26,9 +26,9 @@ from cachedesk.core.events import NO_ROW, Row, fold
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import Audit, EventKind
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.accounting import Accounting
 
 _KEYS = 20

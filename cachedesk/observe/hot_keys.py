@@ -11,7 +11,7 @@ from cachedesk.core.events import NO_ROW, Row, fold, is_absolute
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.snapshot import HotKey
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.observe.metrics import Metrics
 
 HOT_KEYS = 50

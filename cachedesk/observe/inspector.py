@@ -22,8 +22,8 @@ from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, No
 from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
 from cachedesk.observe.recent_writes import RecentWrite, RecentWrites
 

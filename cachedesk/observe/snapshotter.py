@@ -18,16 +18,14 @@ from cachedesk.core.snapshot import (
     LogState,
     Snapshot,
 )
-from cachedesk.engine.backlog import Backlog
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.auditor import Auditor
 from cachedesk.observe.event_ring import EventRing
 from cachedesk.observe.hot_keys import HotView
 from cachedesk.observe.metrics import TICK_SECONDS, Metrics
 
 _PREFIXES = 12
-_TRIES = 8
 _WORDS = {
     "database.lock": "locked",
     "database.full": "disk full",
@@ -57,7 +55,6 @@ class Snapshotter:
         *,
         cache: CacheStore,
         log: EventLog,
-        pending: PendingEvents,
         backlog: Backlog,
         database: SystemOfRecord,
         worker: FlushWorker,
@@ -72,7 +69,6 @@ class Snapshotter:
         self._cache = cache
         self._log = log
         self._database = database
-        self._pending = pending
         self._metrics = metrics
         self._events = events
         self._failpoints = failpoints
@@ -117,15 +113,9 @@ class Snapshotter:
     def _books_and_log(self) -> tuple[Books, LogState]:
         """Return the books and the log as they were at one instant: what is pending in one is in
         the other."""
-        for _ in range(_TRIES):
-            waiting = self._log.waiting
-            oldest_seconds, in_flight = self._log.oldest_seconds, self._worker.in_flight
-            books = self._pending.books()
-            if self._log.waiting == waiting:
-                break
-        # A write is pending a moment before the log delivers it.
-        depth = max(waiting, books.pending)
-        return books, self._log_state(depth, oldest_seconds, in_flight)
+        in_flight = self._worker.in_flight
+        books, waiting, oldest_seconds = self._backlog.state()
+        return books, self._log_state(max(waiting, books.pending), oldest_seconds, in_flight)
 
     def _log_state(self, depth: int, oldest_seconds: float, in_flight: int) -> LogState:
         health, word = Health.UP, "up"

@@ -23,8 +23,8 @@ from cachedesk.core.commands import (
 )
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.snapshot import EventKind
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.observe.event_ring import EventRing
 from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
 

@@ -10,8 +10,7 @@ from contextlib import suppress
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.ports import EventLog
-from cachedesk.engine.backlog import Backlog
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.observe.metrics import TICK_SECONDS, Metrics
 
 
@@ -23,7 +22,6 @@ class Ticker:
         self,
         *,
         log: EventLog,
-        pending: PendingEvents,
         backlog: Backlog,
         metrics: Metrics,
         mend: Callable[[], None],
@@ -34,8 +32,7 @@ class Ticker:
 
         Args:
             log: mended when a commit of it failed.
-            pending: whether anything lags.
-            backlog: how much.
+            backlog: how much lags.
             metrics: the history.
             mend: tries again what a failed disk has stopped.
             look_at_files: sees whether the files are still in place.
@@ -45,7 +42,6 @@ class Ticker:
         self._tend_faults = tend_faults
         self._look_at_files = look_at_files
         self._log = log
-        self._pending = pending
         self._backlog = backlog
         self._metrics = metrics
         self._closing = threading.Event()
@@ -67,7 +63,7 @@ class Ticker:
             # longer than they say. What was missed altogether is not made up for.
             due = max(due, time.monotonic() - TICK_SECONDS) + TICK_SECONDS
             # What a write-through absorbed waits for its ack, and lags behind nothing.
-            lag_seconds = self._log.oldest_seconds if self._pending.depth else 0.0
+            lag_seconds = self._backlog.oldest_seconds if self._backlog.pending.depth else 0.0
             self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)
             if self._log.failed:
                 with suppress(CachedeskError):

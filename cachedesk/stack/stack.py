@@ -37,8 +37,8 @@ from cachedesk.observe.recent_writes import RecentWrites
 from cachedesk.observe.snapshotter import Snapshotter
 from cachedesk.observe.stack_recorder import StackRecorder
 from cachedesk.stack.command_runner import CommandRunner
+from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.housekeeping import Ticker
-from cachedesk.stores.embedded.durable_state import DurableState
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.files.open_files import FilesAlarm
 from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
@@ -121,7 +121,7 @@ class Stack:
         if redis.stopped_orphan:
             announce(EventKind.RECOVERY, "a redis-server that was left behind was stopped")
         self._reach("boot.orphan.after")
-        state = DurableState(self.directory, self.failpoints)
+        state = DurableState(self.directory, settings.log, self.failpoints)
         self._undo.append(state.close)
         if state.recovered or state.was_open:
             stop = "an unclean stop" if state.was_open else "the last stop"
@@ -131,7 +131,7 @@ class Stack:
                 f" {state.recovery_seconds:.2f} s",
             )
         self._state = state
-        self.metrics, self.pending, self.log = Metrics(), state.pending, state.log
+        self.metrics, self.pending, self.log = Metrics(), state.backlog.pending, state.log
         recent = RecentWrites()
         recorder = StackRecorder(self.metrics, recent)
         engine = LocalEngine(
@@ -139,7 +139,7 @@ class Stack:
             log=state.log,
             database=state.database,
             watermarks=state.watermarks,
-            pending=state.pending,
+            backlog=state.backlog,
             seqs=state.seqs,
             settings=settings,
             observer=observer,
@@ -156,7 +156,6 @@ class Stack:
             worker=self.worker,
             policies=policies,
             cache=redis,
-            pending=self.pending,
             backlog=self.backlog,
             database=state.database,
             truths=engine.reader.truths,
@@ -184,7 +183,6 @@ class Stack:
         self._undo.append(self._heal_quietly)
         ticker = Ticker(
             log=self.log,
-            pending=self.pending,
             backlog=self.backlog,
             metrics=self.metrics,
             mend=self.layer.mend,
@@ -222,7 +220,7 @@ class Stack:
     ) -> None:
         redis, database, pending = self.redis, self._state.database, self.pending
         self.auditor = Auditor(
-            accounting=Accounting(self.log, pending, database),
+            accounting=Accounting(self.backlog, database),
             cache=redis,
             pending=pending,
             database=database,
@@ -234,7 +232,6 @@ class Stack:
         self._snapshotter = Snapshotter(
             cache=redis,
             log=self.log,
-            pending=pending,
             backlog=self.backlog,
             database=database,
             worker=self.worker,

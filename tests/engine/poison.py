@@ -60,6 +60,5 @@ def append(stack: Stack, op: Op, key: bytes, arg: Argument) -> int:
     layer = stack.layer
     event = WriteEvent(next(layer._writer._through._seqs), op, key, arg, 1.0)
     layer._routes.logged._log.append([event])
-    layer._pending.add([event])
-    layer._routes.logged._log.publish([event])
+    layer._backlog.accept([event], {})
     return event.seq

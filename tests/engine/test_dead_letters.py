@@ -69,7 +69,7 @@ def stack(open_stack: OpenStack) -> Stack:
 
 def decided(stack: Stack) -> bool:
     """Whether nothing is pending and the log is acked."""
-    return stack.snapshot().books.pending == 0 and stack.log.waiting == 0
+    return stack.snapshot().books.pending == 0 and stack.backlog.waiting == 0
 
 
 def said(stack: Stack) -> str:
@@ -771,7 +771,7 @@ def test_the_scenarios_hold(tmp_path: Path) -> None:
 def test_a_worker_that_was_hastened_for_nothing_goes_back_to_sleep(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
     stack.layer._pending.hasten()
-    stack.log.grown.set()
+    stack.backlog.grown.set()
     until(lambda: not stack.layer._pending.urgent)
 
 

@@ -301,7 +301,7 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
         if slow.layer._pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
             slow.layer.drain(60)
-            self.trim(slow.log.acked_through, soon())
+            self.trim(slow.backlog.acked_through, soon())
         return peek(self, keys)
 
     monkeypatch.setattr(SqliteDatabase, "peek", peek_after_a_trim)

@@ -107,9 +107,9 @@ def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) ->
     with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
         stack.layer.set("views:1", b"x" * 5000)
     deleted = stack.layer.delete("views:1", policy="write-through").seq
-    log = stack.log
-    assert log.acked_through < deleted
-    assert stack.layer._database.trim(log.acked_through, 1e12) == 0
+    acked_through = stack.backlog.acked_through
+    assert acked_through < deleted
+    assert stack.layer._database.trim(acked_through, 1e12) == 0
     stack.layer.incr("views:other")
     assert stack.layer.get("views:1") is None
 
@@ -162,4 +162,4 @@ def test_an_ack_that_failed_and_happened_is_found_out_without_another_write(
     stack.layer.drain(60)
     assert times
     # What is drained is in the database; the log lets go of it a moment later.
-    until(lambda: not stack.log.failed and stack.log.waiting == 0)
+    until(lambda: not stack.log.failed and stack.backlog.waiting == 0)

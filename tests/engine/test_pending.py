@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cachedesk.core.events import Op, WriteEvent
 from cachedesk.core.snapshot import Books
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.pending_events import PendingEvents
 
 from .until import Task, together, until
 

@@ -6,7 +6,6 @@ A suite that finds nothing proves nothing until it has found something that is t
 from __future__ import annotations
 
 import fcntl
-import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,8 +18,9 @@ from persistqueue import SQLiteQueue
 
 from cachedesk.core.events import Coalesced, Refusal, Row, WriteEvent, coalesce
 from cachedesk.engine import flush_worker, key_versions, read_path
+from cachedesk.engine.backlog.backlog import Backlog
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log import queue_log
@@ -43,36 +43,45 @@ def coalesce_ignores_seq(patch: pytest.MonkeyPatch) -> None:
 def ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     read = queue_log.QueueLog.read
 
-    def read_and_ack(self: queue_log.QueueLog, most_events: int) -> tuple[WriteEvent, ...]:
-        events = read(self, most_events)
+    def read_and_ack(self: queue_log.QueueLog, *limits: int) -> tuple[WriteEvent, ...]:
+        events = read(self, *limits)
         if events:
             self.ack(events[-1].seq)
         return events
 
     patch.setattr(queue_log.QueueLog, "read", read_and_ack)
-    patch.setattr(queue_log.QueueLog, "rewind", lambda self: None)
+    patch.setattr(flush_worker.FlushWorker, "_read_again", lambda self: None)
 
 
 def pending_not_rebuilt_at_open(patch: pytest.MonkeyPatch) -> None:
-    add = PendingEvents.add
+    recover = Backlog.recover
 
-    def add_new_ones(
-        self: PendingEvents, events: Sequence[WriteEvent], heads: Mapping[bytes, Any] | None = None
+    def recover_without(
+        self: Backlog,
+        events: Sequence[WriteEvent],
+        age_seconds: float,
+        *,
+        pending: Sequence[WriteEvent],
     ) -> None:
-        if heads is not None:
-            add(self, events, heads)
+        recover(self, events, age_seconds, pending=())
 
-    patch.setattr(PendingEvents, "add", add_new_ones)
+    patch.setattr(Backlog, "recover", recover_without)
 
 
 def row_id_as_event_id(patch: pytest.MonkeyPatch) -> None:
     read = queue_log.QueueLog.read
-    row_ids = itertools.count(1)
+    row_ids: dict[int, int] = {}
 
-    def read_numbered(self: queue_log.QueueLog, most_events: int) -> tuple[WriteEvent, ...]:
+    def read_numbered(self: queue_log.QueueLog, *limits: int) -> tuple[WriteEvent, ...]:
         return tuple(
-            WriteEvent(next(row_ids), event.op, event.key, event.arg, event.at)
-            for event in read(self, most_events)
+            WriteEvent(
+                row_ids.setdefault(event.seq, len(row_ids) + 1),
+                event.op,
+                event.key,
+                event.arg,
+                event.at,
+            )
+            for event in read(self, *limits)
         )
 
     patch.setattr(queue_log.QueueLog, "read", read_numbered)

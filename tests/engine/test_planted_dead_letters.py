@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from cachedesk.core.commands import PauseWorker, ResumeWorker
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.poison.decisions import Decisions
+from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.embedded.durable_state import DurableState
 from cachedesk.stores.redis.redis_cache import RedisCache
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from cachedesk.stores.sqlite.transaction import Transaction

@@ -17,7 +17,6 @@ from cachedesk.engine import flush_worker
 from cachedesk.engine.poison.blocked_keys import BlockedKeys
 from cachedesk.engine.poison.isolation import Isolation
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.queue_log.queue_log import QueueLog
 
 from . import poison, scenarios
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, held_at, running
@@ -104,7 +103,7 @@ def test_healthy_events_among_and_behind_a_wall_reach_their_rows(
     stack.layer.drain(60)
     assert stack.snapshot().books == Books(300 + healthy, 300 + healthy, 0, 0)
     assert sum(int(stack.layer.get(f"likes:{n}") or 0) for n in range(keys)) == 300
-    assert stack.log.waiting == 0
+    assert stack.backlog.waiting == 0
 
 
 def test_many_keys_are_decided_in_few_commits(open_stack: OpenStack, tmp_path: Path) -> None:
@@ -182,7 +181,7 @@ def what_is_ahead_is_applied_once_after_a_kill(directory: Path) -> None:
         copy_as_after_a_kill(directory, directory / "copy")
     with running(directory / "copy", undecided(5)) as stack:
         assert stack.snapshot().books == Books(40, 0, 40, 0)
-        until(lambda: stack.log.unread == 0)
+        until(lambda: stack.worker.unread == 0)
         stack.worker.pause()
         assert dict(stack.layer.items()) == truth
         assert stack.snapshot().books == Books(40, 0, 40, 0)
@@ -207,12 +206,13 @@ def what_follows_a_refused_event_waits_for_it(directory: Path) -> None:
 
 def no_further_than_sixteen_batches(patch: pytest.MonkeyPatch) -> None:
     """While something is undecided, the worker looks no further ahead than this."""
-    read = QueueLog.read
+    read = flush_worker.FlushWorker._read
 
-    def read_near(self: QueueLog, most: int) -> tuple[WriteEvent, ...]:
-        return () if self.waiting - self.unread >= 16 * 5 else read(self, most)
+    def read_near(self: flush_worker.FlushWorker) -> tuple[WriteEvent, ...]:
+        ahead = self._backlog.waiting - self._backlog.unread(self._delivered_seq)
+        return () if ahead >= 16 * 5 else read(self)
 
-    patch.setattr(QueueLog, "read", read_near)
+    patch.setattr(flush_worker.FlushWorker, "_read", read_near)
 
 
 def acked_past_what_is_undecided(patch: pytest.MonkeyPatch) -> None:

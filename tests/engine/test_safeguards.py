@@ -174,7 +174,7 @@ def test_effectively_once(stack: Stack, judge: Judge, on: bool, total: bytes) ->
     stack.perform(Inject("worker.crash:worker.ack.before"))
     stack.layer.incr("views:1", 3)
     stack.layer.drain(60)
-    until(lambda: not stack.log.waiting)
+    until(lambda: not stack.backlog.waiting)
     assert dict(stack.layer.items()) == {b"views:1": total}
     assert judge.ids == [1] * (1 if on else 2)
     assert stack.snapshot().worker.restarts == 1

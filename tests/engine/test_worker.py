@@ -34,7 +34,7 @@ def batching(events: int, age_seconds: float, retry_seconds: float = 0.01) -> Se
 
 def settled(stack: Stack) -> bool:
     """Whether all that was accepted is applied and acked."""
-    return stack.snapshot().books.pending == 0 and stack.log.waiting == 0
+    return stack.snapshot().books.pending == 0 and stack.backlog.waiting == 0
 
 
 def test_a_batch_is_flushed_when_it_is_full(open_stack: OpenStack) -> None:
@@ -332,7 +332,7 @@ def test_a_tombstone_that_a_pending_event_needs_is_kept(open_stack: OpenStack) -
     cache = stack.layer
     cache.incr("views:1", 5)
     cache.delete("views:1", policy=THROUGH)
-    cache._database.trim(cache._routes.logged._log.acked_through, scenarios.soon())
+    cache._database.trim(cache._backlog.acked_through, scenarios.soon())
     cache.incr("views:2")
     cache.drain(60)
     until(lambda: settled(stack))

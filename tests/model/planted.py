@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from cachedesk.core.errors import Unavailable
 from cachedesk.engine import read_path, write_through
+from cachedesk.engine.backlog.backlog import Backlog
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
-from cachedesk.stores.embedded import durable_state
+from cachedesk.stack import durable_state
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis import redis_cache
 from cachedesk.stores.redis.redis_cache import RedisCache
@@ -36,14 +37,14 @@ class Plant:
 
 def published_before_pending(plant: Planter) -> None:
     """The worker may take an event before it is known as pending."""
-    append, publish = QueueLog.append, QueueLog.publish
+    accept = Backlog.accept
 
-    def bad(self, events):
-        append(self, events)
-        publish(self, events)
+    def bad(self, events, heads):
+        with self._lock:
+            self._unacked.add(events, 0.0)
+        accept(self, events, heads)
 
-    plant.setattr(QueueLog, "append", bad)
-    plant.setattr(QueueLog, "publish", lambda self, events: None)
+    plant.setattr(Backlog, "accept", bad)
 
 
 def settled_before_commit(plant: Planter) -> None:

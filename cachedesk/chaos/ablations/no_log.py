@@ -24,9 +24,9 @@ from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.snapshot import EventKind
 from cachedesk.core.wakeup import Wakeup
 from cachedesk.core.writes import Change, Level, Observer, Receipt, Switched
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.worker_controls import WorkerControls
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cachedesk.core.events import WriteEvent
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.engine.backlog.pending_events import PendingEvents
 
 
 class Unseen:

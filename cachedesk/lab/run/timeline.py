@@ -126,7 +126,7 @@ class Sampler:
         now, depth = self._counts(), self._stack.backlog.depth
         passed = {name: now[name] - self._before[name] for name in now}
         self._before = now
-        lag_seconds = self._stack.log.oldest_seconds if self._stack.pending.depth else 0.0
+        lag_seconds = self._stack.backlog.oldest_seconds if self._stack.pending.depth else 0.0
         self._ticks.append(Tick(wall_seconds(), depth=depth, lag_seconds=lag_seconds, **passed))
         if len(self._ticks) >= self._most_ticks:
             self._ticks = halved(self._ticks)

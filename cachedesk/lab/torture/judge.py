@@ -13,8 +13,8 @@ from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import Expected
 from cachedesk.lab.torture.job import Base, Place, copy_files
 from cachedesk.lab.torture.random_faults import random_settings
+from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.embedded.durable_state import DurableState
 from cachedesk.stores.files.data_directory import DataDirectory
 
 _DRAIN_SECONDS = 30.0

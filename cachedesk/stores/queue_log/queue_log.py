@@ -3,7 +3,7 @@
 An append is one record, one queue item and so one commit at ``synchronous=FULL``: when it
 returns, its events survive a power cut (promise 1). Reading moves a cursor in memory; ``ack``
 deletes everything up to it in one commit: at-least-once delivery. A reader that died is followed
-by one that calls ``rewind``.
+by one that calls ``after_seq`` 0.
 
 A commit that failed is never tried again and called durable: the log takes nothing more until
 ``mending`` has let go of the files and settled what they hold (see ``settling``).
@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,14 @@ from persistqueue import Empty
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import Closed, Damaged, OutcomeUnknown, Unavailable
-from cachedesk.core.events import COUNTER_MAX, WriteEvent
+from cachedesk.core.events import WriteEvent
 from cachedesk.core.failpoints import Failpoints
-from cachedesk.core.wakeup import Wakeup
 from cachedesk.stores.files.connections import not_opened
 from cachedesk.stores.files.open_files import OpenFiles
 from cachedesk.stores.files.unwritten import DISK_FULL, is_certain, word_of
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log.queue import DurableQueue, Verbatim
 from cachedesk.stores.queue_log.record import Record, decode, encode
-from cachedesk.stores.queue_log.unacked import Unacked
 
 _FILE = "log.db"
 _WITNESS = "witness"
@@ -44,7 +42,7 @@ _LOCKED_SECONDS = 0.5
 class QueueLog:
     """The durable log of one data directory.
 
-    ``append`` may be called by one thread at a time, and ``read``, ``ack`` and ``rewind`` by one
+    ``append`` may be called by one thread at a time, and ``read``, and ``ack`` by one
     other; the two do not wait for each other beyond SQLite's own lock.
     """
 
@@ -71,7 +69,7 @@ class QueueLog:
                 db_file_name=_FILE,
                 timeout=_LOCKED_SECONDS,
             )
-            self.witness = Watermarks(folder / _WITNESS)
+            self.watermarks = Watermarks(folder / _WITNESS)
             self.files = OpenFiles(self.path, [folder / _WITNESS])
         except (sqlite3.DatabaseError, OSError) as error:
             raise not_opened(f"the write-behind log {self.path}", error) from error
@@ -79,12 +77,10 @@ class QueueLog:
         self.trouble = ""
         """Why the last append was refused, in a word or two; empty when it was not."""
         self._failures = 0
-        self._appended_record = self._published_record = 0
-        self._acked = self._read_seq = 0
         self._counting = threading.Lock()
-        self._unacked = Unacked(self._counting)
-        self.grown = Wakeup()
-        self.grown_at = 1
+        # Number and last seq of each record that was not acked.
+        self._records: deque[tuple[int, int]] = deque()
+        self._acked = self._appended_record = self._read_seq = 0
 
     @property
     def obstacle(self) -> str:
@@ -96,37 +92,7 @@ class QueueLog:
     @property
     def epoch(self) -> int:
         """The number that tells this log from any other."""
-        return int(self.witness.epoch)
-
-    @property
-    def waiting(self) -> int:
-        """How many events are in the log and not acked. When an append makes them reach
-        ``grown_at``, the event ``grown`` is set."""
-        return self._unacked.events
-
-    @property
-    def unread(self) -> int:
-        """How many of the ``waiting`` events ``read`` has not delivered yet."""
-        return self._unacked.behind(self._read_seq)
-
-    def ring_at(self, unread: int) -> None:
-        """Have an append set ``grown`` when it makes ``unread`` reach this number."""
-        self.grown_at = self.waiting - self.unread + unread
-
-    @property
-    def oldest_seconds(self) -> float:
-        """The age of the oldest event that was not acked; 0 when there is none."""
-        return self._unacked.oldest_seconds
-
-    @property
-    def acked_through(self) -> int:
-        """The seq up to which no event can be delivered again. (An event that is appended later
-        is of a key that nothing above its seq has changed: see ``fence``.)"""
-        with self._counting:
-            first_seq = self._unacked.first_seq
-            newest = COUNTER_MAX if first_seq is None else first_seq - 1
-            # What a commit that failed may have left comes behind all that was published.
-            return min(newest, self._unacked.published_seq) if self._failure else newest
+        return int(self.watermarks.epoch)
 
     @property
     def bytes(self) -> int:
@@ -138,8 +104,8 @@ class QueueLog:
                 size += path.stat().st_size
         return size
 
-    def recover(self, applied_through: int) -> list[WriteEvent]:
-        """Return all events in the log, oldest first, and prepare to read them again.
+    def recover(self, applied_through: int) -> list[tuple[list[WriteEvent], float]]:
+        """Return all records in the log, oldest first, each with its age in seconds.
 
         Args:
             applied_through: the newest log seq that the database says it has applied.
@@ -147,29 +113,26 @@ class QueueLog:
         Raises:
             Damaged: a record is damaged or of another log, or events are missing.
         """
-        events: list[WriteEvent] = []
+        found: list[tuple[list[WriteEvent], float]] = []
         records = self._records_after(0)
         for place, (number, record) in enumerate(records):
             if place == len(records) // 2:
                 self._reach("boot.index.mid")
-            events += record.events
-            self._appended_record = number
-            age = max(0.0, wall_seconds() - record.events[0].at)
-            self._deliver(record.events, time.monotonic() - age)
-        newest = max(applied_through, events[-1].seq if events else 0)
-        if self.witness.log_seq > newest:
+            self._know(number, record.events[-1].seq)
+            found.append((record.events, max(0.0, wall_seconds() - record.events[0].at)))
+        newest = max(applied_through, found[-1][0][-1].seq if found else 0)
+        if self.watermarks.log_seq > newest:
             raise Damaged(
                 f"the write-behind log {self.path} has lost events {newest + 1} to"
-                f" {self.witness.log_seq}: its file was emptied, replaced or restored without"
+                f" {self.watermarks.log_seq}: its file was emptied, replaced or restored without"
                 " the rest; restore the whole data directory from one backup"
             )
         self._reach("boot.witness.before")
-        if newest > self.witness.log_seq:
+        if newest > self.watermarks.log_seq:
             # The process died between the commit and the note.
-            self.witness.note_log(newest)
+            self.watermarks.note_log(newest)
         self._reach("boot.witness.after")
-        self.rewind()
-        return events
+        return found
 
     def append(self, events: Sequence[WriteEvent]) -> None:
         """Make ``events`` durable, all of them or none.
@@ -186,7 +149,7 @@ class QueueLog:
         data = encode(self.epoch, events)
         self._reach("log.append.before_commit")
         try:
-            self._appended_record = self._queue.put(data)
+            self._know(self._queue.put(data), events[-1].seq)
         except sqlite3.ProgrammingError as error:
             raise Closed("the write-behind log was closed") from error
         except sqlite3.Error as error:
@@ -197,8 +160,8 @@ class QueueLog:
             raise OutcomeUnknown(f"the write-behind log failed in a commit: {error}") from error
         self.trouble = ""
         self._reach("log.append.after_commit")
-        self.witness.note_log(events[-1].seq)
-        if trouble := self.files.look() or self.witness.failure:
+        self.watermarks.note_log(events[-1].seq)
+        if trouble := self.files.look() or self.watermarks.failure:
             self._fail(Unavailable(trouble))
             raise OutcomeUnknown(trouble)
 
@@ -220,9 +183,10 @@ class QueueLog:
         return bool(self._failure)
 
     @contextmanager
-    def mending(self) -> Iterator[None]:
-        """Make sure of what is in the log after a commit failed. The caller adopts the ``strays``
-        in the block, and behind it the log takes events again. To be used where ``append`` may be.
+    def mending(self) -> Iterator[int]:
+        """Make sure of what is in the log after a commit failed. The caller adopts the
+        ``stray_records`` in the block, and behind it the log takes events again. To be used where
+        ``append`` may be.
 
         Raises:
             Unavailable: the disk still fails; nothing was changed.
@@ -237,57 +201,54 @@ class QueueLog:
             oldest = self._queue.head()
         except (sqlite3.Error, Damaged) as error:
             raise self._refusal(str(error)) from error
-        self._unacked.forget_below(oldest)
-        yield
+        yield self._forget(lambda number, _: oldest is None or number < oldest)
         with self._counting:
             if failures == self._failures:
                 self._failure = ""
 
-    def publish(self, events: Sequence[WriteEvent]) -> None:
-        """Let ``read`` deliver ``events``, which were appended and are now known as pending. An
-        event that were applied before it is pending would stay pending for ever."""
-        self._deliver(events, time.monotonic())
-        if self.waiting >= self.grown_at:
-            self.grown.set()
-
-    def strays(self) -> list[WriteEvent]:
-        """Return the events of records that were appended and not published: their writer was
-        interrupted. The caller makes them pending and publishes them.
+    def stray_records(self, after_seq: int) -> list[list[WriteEvent]]:
+        """Return the records behind ``after_seq``: their writer was interrupted, or did not get to
+        know that they were appended. The caller makes them pending.
 
         Raises:
             Unavailable: the log cannot be read; ``mending`` makes it readable.
         """
         try:
-            records = self._records_after(self._published_record)
+            records = self._records_after(self._number_of(after_seq))
         except Damaged as error:
             self._fail(error)
             raise Unavailable(str(error)) from error
+        strays = []
         for number, record in records:
-            self._appended_record = number
-            self.witness.note_log(record.events[-1].seq)
-        return [event for _, record in records for event in record.events]
+            if record.events[-1].seq > after_seq:
+                self._know(number, record.events[-1].seq)
+                self.watermarks.note_log(record.events[-1].seq)
+                strays.append(record.events)
+        return strays
 
-    def undelivered(self) -> list[WriteEvent]:
-        """Return the published events that were not acked, oldest first, read afresh.
+    def events(self) -> list[WriteEvent]:
+        """Return everything that was not acked, oldest first, read afresh.
 
         Raises:
             Unavailable: the log cannot be read.
         """
-        through = self._unacked.published_seq
         try:
             records = self._records_after(0)
         except Damaged as error:
             raise Unavailable(str(error)) from error
-        return [it for _, record in records for it in record.events if it.seq <= through]
+        return [event for _, record in records for event in record.events]
 
-    def read(self, most_events: int) -> tuple[WriteEvent, ...]:
-        """Return the events of the next published records, at least one record if there is one,
-        until they are ``most_events``.
+    def read(self, after_seq: int, through_seq: int, most_events: int) -> tuple[WriteEvent, ...]:
+        """Return the events of the records behind ``after_seq``, at least one record if there is
+        one, until they are ``most_events`` or a record ends above ``through_seq``.
 
         Raises:
             Damaged: a record is damaged.
             Unavailable: SQLite does not answer.
         """
+        if after_seq != self._read_seq:
+            self._queue.cursor = self._number_of(after_seq)
+            self._read_seq = after_seq
         events: list[WriteEvent] = []
         while len(events) < most_events:
             before = self._queue.cursor
@@ -298,7 +259,7 @@ class QueueLog:
             except sqlite3.Error as error:
                 raise Unavailable(f"the write-behind log cannot be read: {error}") from error
             found = decode(item["data"]).events
-            if found[-1].seq > self._unacked.published_seq:
+            if found[-1].seq > through_seq:
                 self._queue.cursor = before
                 break
             events += found
@@ -307,21 +268,23 @@ class QueueLog:
 
     def ackable(self, through_seq: int) -> int:
         """Return the last seq that ``ack`` would forget: records are acked whole. 0: none."""
-        return self._unacked.until(through_seq).last_seq
+        return self._until(through_seq)[1]
 
-    def ack(self, through_seq: int) -> None:
-        """Forget the records of which every event is decided; what was read behind them stays
-        read.
+    def ack(self, through_seq: int) -> int:
+        """Forget the records of which every event is decided.
 
         Args:
             through_seq: the seq up to which every event is applied or a dead letter.
 
+        Returns:
+            The last seq that is forgotten, 0 when there is none.
+
         Raises:
             Unavailable: the log cannot be written; they will be delivered again.
         """
-        number, last_seq = self._unacked.until(through_seq)
+        number, last_seq = self._until(through_seq)
         if not number:
-            return
+            return 0
         if self.files.trouble:
             raise Unavailable(self.files.trouble)
         try:
@@ -332,19 +295,38 @@ class QueueLog:
                 self._fail(error)
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
         self._queue.cursor = max(self._queue.cursor, number)
-        self.witness.note_acked(last_seq)
-        self._acked = number
-        self._unacked.forget_until(last_seq)
+        self.watermarks.note_acked(last_seq)
+        return self._forget(lambda each, _: each <= number)
 
-    def rewind(self) -> None:
-        """Deliver again everything that was not acked: the reader died, or its batch failed."""
-        self._queue.cursor = self._acked
-        self._read_seq = 0
+    def _know(self, number: int, last_seq: int) -> None:
+        """Keep the number of a record, once."""
+        with self._counting:
+            if number > self._appended_record:
+                self._records.append((number, last_seq))
+                self._appended_record = number
 
-    def _deliver(self, events: Sequence[WriteEvent], at: float) -> None:
-        """Each step may be the last before an interrupt: then all of it is done again."""
-        self._unacked.add(events, self._appended_record, at)
-        self._published_record = self._appended_record
+    def _until(self, through_seq: int) -> tuple[int, int]:
+        """Return number and last seq of the last record that ends at ``through_seq`` or before; 0
+        and 0 when there is none."""
+        found = (0, 0)
+        with self._counting:
+            for record in self._records:
+                if record[1] > through_seq:
+                    break
+                found = record
+        return found
+
+    def _number_of(self, seq: int) -> int:
+        """Return the number of the record that ends at ``seq`` or before; that of the newest one
+        that was acked when it is none of these."""
+        return max(self._acked, self._until(seq)[0])
+
+    def _forget(self, acked: Callable[[int, int], bool]) -> int:
+        last_seq = 0
+        with self._counting:
+            while self._records and acked(*self._records[0]):
+                self._acked, last_seq = self._records.popleft()
+        return last_seq
 
     def _fail(self, error: Exception) -> None:
         with self._counting:
@@ -365,7 +347,7 @@ class QueueLog:
                 self._queue.shrink()
         self._queue.close()
         self._reach("close.witness.before")
-        self.witness.close()
+        self.watermarks.close()
         self._reach("close.witness.after")
 
     def _records_after(self, number: int) -> list[tuple[int, Record]]:

@@ -56,7 +56,7 @@ class EmbeddedRedis:
         self.get, self.get_at_once, self.get_many = cache.get, cache.get_at_once, cache.get_many
         self.put, self.distrust, self.sample = cache.put, cache.distrust, cache.sample
         self.evict, self.evict_key, self.evict_all = cache.evict, cache.evict_key, cache.evict_all
-        self.stats, self.expires_in = cache.stats, cache.expires_in
+        self.stats = cache.stats
         self.set_limits = self.limits.set
 
     @property
@@ -91,6 +91,15 @@ class EmbeddedRedis:
             Unavailable: Redis does not answer.
         """
         return self.cache.evict_chosen(share_of_all(share))
+
+    def expires_in(self, key: bytes) -> float | None:
+        """Return in how many seconds ``key`` expires, ``None`` if it does not.
+
+        Raises:
+            CacheError: there is no answer.
+        """
+        reply = self.cache.ask(b"PTTL", key)
+        return reply / 1000 if isinstance(reply, int) and reply >= 0 else None
 
     def start(self, truths: Truths) -> None:
         """Start the server in the background, and wait until it is admitted, or cannot be started,

@@ -315,12 +315,6 @@ class RedisCache:
         finally:
             connection.close()
 
-    def expires_in(self, key: bytes) -> float | None:
-        """Return in how many seconds ``key`` expires, ``None`` if it does not; errors as for
-        ``ask``."""
-        reply = self.ask(b"PTTL", key)
-        return reply / 1000 if isinstance(reply, int) and reply >= 0 else None
-
     def save(self) -> None:
         """Have Redis write a snapshot of itself, now; errors as for ``evict``."""
         self._count(b"SAVE")

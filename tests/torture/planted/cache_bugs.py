@@ -7,8 +7,8 @@ from cachedesk.core.events import NO_ROW, change, fold
 from cachedesk.engine import read_path as repair_module
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.pending_events import PendingEvents
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis import admission as admission_module

@@ -6,9 +6,10 @@ import itertools
 from contextlib import nullcontext
 
 from cachedesk.engine import write_behind as behind_module
+from cachedesk.engine.backlog.backlog import Backlog
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.pending_events import PendingEvents
-from cachedesk.stores.embedded.durable_state import DurableState
+from cachedesk.stack.durable_state import DurableState
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.sqlite.transaction import Transaction
 from tests.torture.planted.plant import Plant
@@ -27,8 +28,12 @@ def no_fence(plant: Plant) -> None:
 
 def pending_not_rebuilt(plant: Plant) -> None:
     """The pending events are not rebuilt when the log is opened."""
-    recover = QueueLog.recover
-    plant.setattr(QueueLog, "recover", lambda self, seq: (recover(self, seq), [])[1])
+    recover = Backlog.recover
+
+    def bad(self, events, age_seconds, *, pending):
+        recover(self, events, age_seconds, pending=())
+
+    plant.setattr(Backlog, "recover", bad)
 
 
 def seq_starts_again(plant: Plant) -> None:
@@ -48,7 +53,7 @@ def seq_of_the_log_only(plant: Plant) -> None:
 
     def bad(self, *arguments):
         init(self, *arguments)
-        self.seqs = itertools.count(self.log.witness.log_seq + 1)
+        self.seqs = itertools.count(self.log.watermarks.log_seq + 1)
 
     plant.setattr(DurableState, "__init__", bad)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cachedesk.core.events import Op, Row, WriteEvent, coalesce
 from cachedesk.engine import flush_worker as worker_module
+from cachedesk.engine.backlog.backlog import Backlog
+from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.pending_events import PendingEvents
-from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.sqlite.transaction import Transaction
 from tests.torture.planted.plant import Plant, let_others_run
 
@@ -68,7 +68,7 @@ def last_write_wins(plant: Plant) -> None:
 
 def cursor_kept_after_crash(plant: Plant) -> None:
     """The reader that follows a crashed one goes on where that one had read to."""
-    plant.setattr(QueueLog, "rewind", lambda self: None)
+    plant.setattr(FlushWorker, "_read_again", lambda self: None)
 
 
 def tombstones_dropped_early(plant: Plant) -> None:
@@ -96,16 +96,16 @@ def settled_wholesale(plant: Plant) -> None:
 
 def published_too_early(plant: Plant) -> None:
     """The worker may take an event before it is known as pending."""
-    append = QueueLog.append
+    accept = Backlog.accept
 
-    def bad(self, events):
-        append(self, events)
-        publish(self, events)
+    def bad(self, events, heads):
+        with self._lock:
+            self._unacked.add(events, 0.0)
+        self.grown.set()
         let_others_run()
+        accept(self, events, heads)
 
-    publish = QueueLog.publish
-    plant.setattr(QueueLog, "append", bad)
-    plant.setattr(QueueLog, "publish", lambda self, events: None)
+    plant.setattr(Backlog, "accept", bad)
 
 
 WORKER = (

@@ -57,9 +57,14 @@ class _Queue(msgspec.Struct, gc=False):
 class PendingEvents:
     """The pending events per key. Thread-safe."""
 
-    def __init__(self, dead: int = 0) -> None:
-        """Begin with nothing pending and ``dead`` dead letters of earlier."""
-        self._lock = threading.Lock()
+    def __init__(self, dead: int = 0, lock: threading.Lock | None = None) -> None:
+        """Begin with nothing pending.
+
+        Args:
+            dead: how many dead letters there are from before.
+            lock: held for each change; one that its owner shares with what changes with it.
+        """
+        self._lock = lock or threading.Lock()
         self._shrunk = threading.Condition(self._lock)
         self._queues: dict[bytes, _Queue] = {}
         self._accepted = self._dead = dead
@@ -84,31 +89,41 @@ class PendingEvents:
             heads: the value of each of their keys after them; ``None`` when not known (recovery).
             overtaken: whether their rows may hold newer writes already.
         """
-        added = grown = 0
         with self._lock:
-            queues = self._queues
-            for event in events:
-                key = event.key
-                queue = queues.get(key)
-                if queue is None:
-                    queue = queues[key] = _Queue()
-                    grown += KEY_OVERHEAD_BYTES
-                elif queue.events and queue.events[-1].seq >= event.seq:
-                    continue
-                queue.append(event)
-                queue.head_known = False
-                size = _size(event)
-                queue.size += size
-                grown += size
-                added += 1
-                if overtaken:
-                    queue.overtaken = True
-            for key, head in (heads or {}).items():
-                queue = self._queues[key]
-                queue.head, queue.head_known = head, True
-            self._accepted += added
-            self._pending += added
-            self._bytes += grown
+            self.add_locked(events, heads or {}, overtaken=overtaken)
+
+    def add_locked(
+        self,
+        events: Sequence[WriteEvent],
+        heads: Mapping[bytes, bytes | None],
+        *,
+        overtaken: bool = False,
+    ) -> None:
+        """As ``add``, for the owner of the lock, who holds it."""
+        added = grown = 0
+        queues = self._queues
+        for event in events:
+            key = event.key
+            queue = queues.get(key)
+            if queue is None:
+                queue = queues[key] = _Queue()
+                grown += KEY_OVERHEAD_BYTES
+            elif queue.events and queue.events[-1].seq >= event.seq:
+                continue
+            queue.append(event)
+            queue.head_known = False
+            size = _size(event)
+            queue.size += size
+            grown += size
+            added += 1
+            if overtaken:
+                queue.overtaken = True
+        for key, head in heads.items():
+            queue = queues[key]
+            queue.head, queue.head_known = head, True
+        self._accepted += added
+        self._pending += added
+        self._bytes += grown
 
     def events(self, key: bytes) -> tuple[WriteEvent, ...]:
         """Return the pending events of ``key``, oldest first."""
@@ -278,7 +293,11 @@ class PendingEvents:
     def books(self) -> Books:
         """Return the books of this instant."""
         with self._lock:
-            return Books(self._accepted, self._applied, self.depth, self._dead)
+            return self.books_locked()
+
+    def books_locked(self) -> Books:
+        """As ``books``, for the owner of the lock, who holds it."""
+        return Books(self._accepted, self._applied, self.depth, self._dead)
 
     @property
     def depth(self) -> int:

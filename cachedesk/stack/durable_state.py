@@ -9,7 +9,8 @@ from contextlib import suppress
 from cachedesk.core.errors import DatabaseError, DataDirectoryError
 from cachedesk.core.events import NO_ROW, WriteEvent
 from cachedesk.core.failpoints import Failpoints
-from cachedesk.engine.pending_events import PendingEvents
+from cachedesk.core.settings import LogSettings
+from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.stores.embedded.preflight import check_directory
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.queue_log.queue_log import QueueLog
@@ -23,11 +24,17 @@ class DurableState:
     """What is on disk: the database, the log and the pending events rebuilt from it. Enough to
     tell the truth; ``Stack`` adds Redis and the worker."""
 
-    def __init__(self, directory: DataDirectory, failpoints: Failpoints | None = None) -> None:
+    def __init__(
+        self,
+        directory: DataDirectory,
+        settings: LogSettings | None = None,
+        failpoints: Failpoints | None = None,
+    ) -> None:
         """Open both files and see that they belong together.
 
         Args:
             directory: where they are.
+            settings: the limits of the log.
             failpoints: of the stack; by default nothing can be armed.
 
         Raises:
@@ -35,6 +42,7 @@ class DurableState:
             DataDirectoryError: a file is locked by another program, or cannot be opened.
         """
         self._failpoints = failpoints or Failpoints()
+        self._settings = settings or LogSettings()
         self._reach = self._failpoints.reach
         began = time.monotonic()
         check_directory(directory)
@@ -54,19 +62,24 @@ class DurableState:
             raise
         try:
             self._reach("boot.log.after")
-            self.watermarks = self.log.witness
+            self.watermarks = self.log.watermarks
             numbers = self.database.numbers()
             self._introduce(numbers["log_epoch"])
-            events = self._undecided(self.log.recover(numbers["log_seq"]))
+            records = self.log.recover(numbers["log_seq"])
+            undecided = self._undecided([event for events, _ in records for event in events])
             self._catch_up(numbers["newest_seq"])
-            self.pending = PendingEvents(self.database.count()[1])
-            self.pending.add(events)
+            self.backlog = Backlog(self.log, self._settings, self.database.count()[1])
+            self.pending = self.backlog.pending
+            pending = {event.seq for event in undecided}
+            for events, age_seconds in records:
+                waiting = [event for event in events if event.seq in pending]
+                self.backlog.recover(events, age_seconds, pending=waiting)
             self._count_opening(numbers.get("openings", 0) + 1)
             self.watermarks.opened()
         except BaseException:
             self.close()
             raise
-        self.recovered = len(events)
+        self.recovered = len(undecided)
         self.was_open = self.watermarks.was_open
         newest = max(numbers["newest_seq"], numbers["log_seq"], self.watermarks.log_seq)
         self.seqs = itertools.count(newest + 1)

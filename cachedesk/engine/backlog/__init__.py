@@ -1,0 +1,1 @@
+"""The backlog: what the log holds and the rows do not yet, indexed, counted and limited."""
