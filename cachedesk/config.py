@@ -1,6 +1,6 @@
 """The configuration file: ``cachedesk.toml`` read into ``Settings`` and ``DeskSettings``.
 
-Every field of a stack is documented where it is defined, in ``engine.settings``. A file that is
+Every field of a stack is documented where it is defined, in ``core.settings``. A file that is
 wrong anywhere is refused as a whole, in one line that names the file, the field and what is wrong.
 Sizes (fields that end in ``_bytes``) may be written as text: ``maxmemory_bytes = "64mb"``.
 """
@@ -14,7 +14,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
@@ -28,8 +28,25 @@ MAX_FILE_BYTES = 1024 * 1024
 
 _UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _SIZE = re.compile(r"([0-9]{1,15})\s*(b|kb|mb|gb)", re.IGNORECASE)
-_COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+_MSGSPEC_TEXT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
+_MSGSPEC_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+
+
+class Mistake(NamedTuple):
+    """One validation error: what is wrong, the path of the value (``redis.restart``, ``act[0]``),
+    and the name of the unknown field, if that is what is wrong."""
+
+    what: str
+    place: str
+    unknown: str
+
+
+def mistake(error: msgspec.ValidationError) -> Mistake:
+    """Return what ``error`` says. msgspec has it as text only; a test holds these texts."""
+    match = _MSGSPEC_TEXT.fullmatch(str(error))
+    what, place = (match["what"], match["place"] or "") if match else (str(error), "")
+    unknown = _MSGSPEC_UNKNOWN.fullmatch(what)
+    return Mistake(what, place, unknown["name"] if unknown else "")
 
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,9 +147,9 @@ def _desk(table: object) -> DeskSettings:
     try:
         return msgspec.convert(table, DeskSettings)
     except msgspec.ValidationError as error:
-        said = str(error).replace("`$.", "`$.desk.").replace("`$`", "`$.desk`")
-        where = "" if "at `$" in said else " - at `$.desk`"
-        raise ConfigError(_explain(said + where, {"desk": table})) from error
+        found = mistake(error)
+        place = f"desk.{found.place}" if found.place else "desk"
+        raise ConfigError(_explain(found._replace(place=place), {"desk": table})) from error
 
 
 def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
@@ -211,7 +228,7 @@ def _converted(tables: Mapping[str, object], *, strict: bool = True) -> Settings
     try:
         settings = msgspec.convert(tables, Settings, strict=strict)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(str(error), tables)) from error
+        raise ConfigError(_explain(mistake(error), tables)) from error
     _check_together(settings)
     return settings
 
@@ -255,13 +272,11 @@ def _check_together(settings: Settings) -> None:
         )
 
 
-def _explain(complaint: str, tables: Mapping[str, object]) -> str:
-    """Turn what msgspec says into "field: what is wrong"."""
-    match = _COMPLAINT.fullmatch(complaint)
-    text, place = (match["text"], match["place"] or "") if match else (complaint, "")
-    unknown = _UNKNOWN.fullmatch(text)
-    if unknown is not None:
-        return _unknown_field(place, unknown["name"])
+def _explain(found: Mistake, tables: Mapping[str, object]) -> str:
+    """Return "field: what is wrong"."""
+    text, place, unknown = found
+    if unknown:
+        return _unknown_field(place, unknown)
     if place.startswith("desk.keys["):
         return 'desk.keys: write a key as text, like kill-redis = "x"'
     if place.startswith("policies"):

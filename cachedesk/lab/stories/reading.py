@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import keyword
-import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cachedesk.chaos import known as known_fault
-from cachedesk.config import as_size, from_tables
+from cachedesk.config import as_size, from_tables, mistake
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.events import MAX_KEY_BYTES
 from cachedesk.core.safeguards import known as known_safeguard
@@ -28,8 +27,6 @@ from cachedesk.lab.stories.source_positions import Place
 
 _MOST_BYTES = 1024 * 1024
 _MOST_OPERATIONS = 10_000_000
-_COMPLAINT = re.compile(r"(?P<text>.*?)(?: - at `(?P<place>\$[^`]*)`)?", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _TABLES: dict[str, type[msgspec.Struct]] = {
     "act": Act, "step": Step, "claim": Claim, "load": Traffic,
     "get": Keys, "set": Keys, "incr": Keys, "delete": Keys,
@@ -92,11 +89,10 @@ def _converted(tables: dict[str, object]) -> Story:
     try:
         return msgspec.convert(tables, Story)
     except msgspec.ValidationError as error:
-        match = _COMPLAINT.fullmatch(str(error))
-        text, place = (match["text"], match["place"] or "") if match else (str(error), "")
+        text, place, unknown = mistake(error)
         at = source_positions.place_of(place)
-        if unknown := _UNKNOWN.fullmatch(text):
-            raise _Wrong((*at, unknown["name"]), _no_such_field(at, unknown["name"])) from None
+        if unknown:
+            raise _Wrong((*at, unknown), _no_such_field(at, unknown)) from None
         what = _one_line(text.replace("`", "").replace("object", "a table"))
         raise _Wrong(at, what[0].lower() + what[1:]) from None
 

@@ -36,8 +36,8 @@ def line_of(text: str, place: Place) -> int:
 
 
 def place_of(path: str) -> Place:
-    """Return the place that msgspec writes as ``$.act[0].step[2].wait``."""
-    parts = _STEP.finditer(path.removeprefix("$"))
+    """Return the place that msgspec writes as ``act[0].step[2].wait``."""
+    parts = _STEP.finditer(path)
     return tuple(int(part[2]) if part[2] else part[1] for part in parts)
 
 
