@@ -38,7 +38,7 @@ class Mistake(NamedTuple):
 
     what: str
     place: str
-    unknown: str
+    unknown: str | None
 
 
 def mistake(error: msgspec.ValidationError) -> Mistake:
@@ -46,7 +46,7 @@ def mistake(error: msgspec.ValidationError) -> Mistake:
     match = _MSGSPEC_TEXT.fullmatch(str(error))
     what, place = (match["what"], match["place"] or "") if match else (str(error), "")
     unknown = _MSGSPEC_UNKNOWN.fullmatch(what)
-    return Mistake(what, place, unknown["name"] if unknown else "")
+    return Mistake(what, place, unknown["name"] if unknown else None)
 
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -275,7 +275,7 @@ def _check_together(settings: Settings) -> None:
 def _explain(found: Mistake, tables: Mapping[str, object]) -> str:
     """Return "field: what is wrong"."""
     text, place, unknown = found
-    if unknown:
+    if unknown is not None:
         return _unknown_field(place, unknown)
     if place.startswith("desk.keys["):
         return 'desk.keys: write a key as text, like kill-redis = "x"'

@@ -91,7 +91,7 @@ def _converted(tables: dict[str, object]) -> Story:
     except msgspec.ValidationError as error:
         text, place, unknown = mistake(error)
         at = source_positions.place_of(place)
-        if unknown:
+        if unknown is not None:
             raise _Wrong((*at, unknown), _no_such_field(at, unknown)) from None
         what = _one_line(text.replace("`", "").replace("object", "a table"))
         raise _Wrong(at, what[0].lower() + what[1:]) from None
