@@ -1,7 +1,16 @@
 """One connection to Redis: bytes out, replies in, no retries.
 
-A general client retries on its own, and a retried INCR counts twice; here every failure reaches
-the caller, who alone knows what it means. The protocol itself is hiredis's work.
+The outcome of a command that failed is unknown, and only the caller knows what to do about that:
+a connection never sends a command twice and never connects again. The protocol is hiredis's work.
+
+Why not redis-py's ``Connection``, with retries and health checks off? Measured with redis-py 8.1
+as ratios to this class, interleaved, medians of 7 to 9 rounds on 2 cores: GET 1.02 (CPU 1.05),
+MGET of 100 1.01 (1.05), 100 SETs at once 1.18 (1.37; through its private parser 1.08 and 1.15),
+connecting 10 (56 us more), a hit of ``CacheLayer.get`` 1.03 to 1.04 (1.07 to 1.10, where this
+class against itself gave 0.97 to 1.01), and 45 ms more to import when a cache is opened. It also
+connects again by itself when a closed connection is used, and the server's pid can only be asked
+of its private socket. What it has and this class has not (TCP, TLS, passwords) an own server on a
+unix socket does not need.
 """
 
 from __future__ import annotations
