@@ -1,6 +1,6 @@
-"""The report's file: its form is known by its ending, and nothing is overwritten.
+"""The report's file: its suffix gives the format, and nothing is overwritten.
 
-Whether it can be written is asked before a run begins: nobody wants to learn it an hour later.
+Whether it can be written is checked before a run begins, which may take an hour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import msgspec
 from cachedesk.console.new_file import reason, why_not_beside, why_not_here
 from cachedesk.core.errors import CachedeskError
 from cachedesk.reports.document import Paper
-from cachedesk.reports.html import as_html
 from cachedesk.reports.markdown import as_markdown
 
 
@@ -36,6 +35,13 @@ def as_json(paper: Paper) -> str:
         "versions": origin.versions,
     }
     return msgspec.json.format(msgspec.json.encode(facts, enc_hook=str)).decode() + "\n"
+
+
+def as_html(paper: Paper) -> str:
+    """Return ``paper`` as a page. Jinja2 is imported only here, where a page is written."""
+    from cachedesk.reports import html
+
+    return html.as_html(paper)
 
 
 _FORMS: Mapping[str, Callable[[Paper], str]] = {

@@ -13,7 +13,7 @@ from cachedesk import __version__
 from .conftest import Command, cold
 
 _OURS = ("cachedesk.engine", "cachedesk.stores", "cachedesk.stack")
-_HEAVY = (*_OURS, "textual", "rich", "sqlite3", "msgspec", "persistqueue", "hdrh")
+_HEAVY = (*_OURS, "textual", "rich", "sqlite3", "msgspec", "persistqueue", "hdrh", "jinja2")
 
 
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:
