@@ -49,15 +49,20 @@ class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: float
 
 
-class Row(NamedTuple):
-    """What the database holds for a key: ``value`` (``None``: absent or deleted) and the seq of
-    the last event that is part of it (0: never written)."""
+class Entry(NamedTuple):
+    """What a key is worth in one place: in its row, in the cache, or in truth.
+
+    ``value``: ``None`` when it is absent or deleted. ``seq``: of the last event that is part of
+    it; 0 when it was never written. ``expires_at``: when it ends, in seconds since 1970; ``None``
+    when it does not.
+    """
 
     value: bytes | None
-    seq: int
+    seq: int = 0
+    expires_at: float | None = None
 
 
-NO_ROW = Row(None, 0)
+ABSENT = Entry(None, 0)
 
 
 class Refusal(NamedTuple):
@@ -74,7 +79,7 @@ class Coalesced(NamedTuple):
     already (a redelivery); ``refused``: events that no value can take.
     """
 
-    rows: dict[bytes, Row]
+    rows: dict[bytes, Entry]
     applied: list[WriteEvent]
     repeated: list[WriteEvent]
     refused: list[Refusal]
@@ -196,7 +201,16 @@ def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
     return arg if op is Op.SET else None  # type: ignore[return-value]
 
 
-def coalesce(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
+def applied(entry: Entry, event: WriteEvent) -> Entry:
+    """Return what ``entry`` becomes by ``event``.
+
+    Raises:
+        NotACounter, CounterOverflow: as ``increment``.
+    """
+    return Entry(change(entry.value, event.op, event.arg), event.seq)
+
+
+def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
     """Fold ``events``, in seq order per key, into the ``rows`` they meet.
 
     An event whose seq is not above its row's is part of that row already: applying a batch twice
@@ -213,17 +227,17 @@ def coalesce(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesc
             by_key[event.key] = [event]
         else:
             its.append(event)
-    changed: dict[bytes, Row] = {}
+    changed: dict[bytes, Entry] = {}
     repeated: list[WriteEvent] = []
     refused: list[Refusal] = []
     for key, its in by_key.items():
-        row = rows.get(key, NO_ROW)
+        row = rows.get(key, ABSENT)
         new = its
         if its[0].seq <= row.seq:
             repeated += [event for event in its if event.seq <= row.seq]
             new = [event for event in its if event.seq > row.seq]
         if new:
-            changed[key] = Row(_worth(row.value, new, refused), new[-1].seq)
+            changed[key] = Entry(_worth(row.value, new, refused), new[-1].seq)
     if not repeated and not refused:
         return Coalesced(changed, batch, repeated, refused)
     repeated.sort(key=_seq)
@@ -257,15 +271,20 @@ def _seq(event: WriteEvent) -> int:
     return event.seq
 
 
-def fold(row: Row, events: Iterable[WriteEvent]) -> Row:
+def fold(row: Entry, events: Iterable[WriteEvent]) -> Entry:
     """Return the row of one key with its pending ``events`` folded in: the truth."""
     for event in events:
         if event.seq > row.seq:
             try:
-                row = Row(change(row.value, event.op, event.arg), event.seq)
+                row = applied(row, event)
             except (NotACounter, CounterOverflow):
-                row = Row(row.value, event.seq)
+                row = row._replace(seq=event.seq)
     return row
+
+
+def values_of(entries: Mapping[bytes, Entry]) -> dict[bytes, bytes | None]:
+    """Return the values of ``entries``."""
+    return {key: entry.value for key, entry in entries.items()}
 
 
 def is_absolute(events: Iterable[WriteEvent]) -> bool:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.dead_letter import DeadLetter
-from cachedesk.core.events import Refusal, Row, WriteEvent
+from cachedesk.core.events import Entry, Refusal, WriteEvent
 from cachedesk.core.snapshot import DatabaseState, RedisState
 
 Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
@@ -178,20 +178,20 @@ class RecordTransaction(Protocol):
     another ``DatabaseError`` for everything else.
     """
 
-    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """Return the rows of ``keys``; a key without a row is not in the result."""
         ...
 
-    def write(self, rows: Mapping[bytes, Row]) -> None:
+    def write(self, rows: Mapping[bytes, Entry]) -> None:
         """Insert or replace ``rows``, of keys that were read by ``rows`` before."""
         ...
 
-    def write_one(self, key: bytes, row: Row) -> None:
+    def write_one(self, key: bytes, row: Entry) -> None:
         """As ``write`` for one row; if it is refused, the rest of the transaction stands.
         ``DatabaseUndone``: it does not."""
         ...
 
-    def rehearse_one(self, key: bytes, row: Row) -> None:
+    def rehearse_one(self, key: bytes, row: Entry) -> None:
         """Write a row and take it back, in a ``rehearsal``."""
         ...
 
@@ -229,23 +229,23 @@ class SystemOfRecord(Protocol):
 
     path: Path
 
-    def read(self, key: bytes) -> Row:
-        """Return the row of ``key``, ``NO_ROW`` when there is none.
+    def read(self, key: bytes) -> Entry:
+        """Return the row of ``key``, ``ABSENT`` when there is none.
 
         Raises:
             DatabaseError: there is no answer.
         """
         ...
 
-    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
         ...
 
-    def peek(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def peek(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """As ``read_many``, for observation: not slowed down by an injected fault."""
         ...
 
-    def scan(self) -> Iterator[tuple[bytes, Row]]:
+    def scan(self) -> Iterator[tuple[bytes, Entry]]:
         """Yield all rows of one instant, tombstones included, sorted by the keys' bytes."""
         ...
 
@@ -299,7 +299,7 @@ class SystemOfRecord(Protocol):
         """As ``transaction``, but the end of the block takes all of it back."""
         ...
 
-    def rehearse(self, rows: Mapping[bytes, Row], deadline: float) -> None:
+    def rehearse(self, rows: Mapping[bytes, Entry], deadline: float) -> None:
         """Write ``rows`` and take it back; raises what ``transaction`` would."""
         ...
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from cachedesk.core.errors import DatabaseRefused, Unavailable
-from cachedesk.core.events import Coalesced, Row, WriteEvent, coalesce
+from cachedesk.core.events import Coalesced, Entry, WriteEvent, coalesce
 from cachedesk.core.failpoints import ComponentCrash, Reach
 from cachedesk.core.ports import EventLog, SystemOfRecord
 from cachedesk.core.recorder import Announce
@@ -321,7 +321,7 @@ class FlushWorker(WorkerControls):
         self._settlement.settle(events, coalesced, set(), time.monotonic() - began)
         self._reach("worker.settle.after")
 
-    def _coalesced(self, rows: Mapping[bytes, Row], events: Sequence[WriteEvent]) -> Coalesced:
+    def _coalesced(self, rows: Mapping[bytes, Entry], events: Sequence[WriteEvent]) -> Coalesced:
         """As ``coalesce``, whatever that is by now: a switch may turn it."""
         return self.coalesce(rows, events)
 
@@ -388,7 +388,7 @@ class FlushWorker(WorkerControls):
             self._steered.wait_for(lambda: self._closing, seconds)
 
 
-def _halves(rows: dict[bytes, Row]) -> tuple[dict[bytes, Row], dict[bytes, Row]]:
+def _halves(rows: dict[bytes, Entry]) -> tuple[dict[bytes, Entry], dict[bytes, Entry]]:
     items = list(rows.items())
     middle = (len(items) + 1) // 2
     return dict(items[:middle]), dict(items[middle:])

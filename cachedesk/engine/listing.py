@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cachedesk.core.errors import DatabaseError, Unavailable
-from cachedesk.core.events import NO_ROW, Row, fold
+from cachedesk.core.events import ABSENT, Entry, fold
 from cachedesk.core.ports import SystemOfRecord, Truths
 from cachedesk.engine.backlog.pending_events import PendingEvents
 
@@ -71,7 +71,7 @@ def truth(pending: PendingEvents, database: SystemOfRecord) -> Iterator[Item]:
     Raises:
         Unavailable: the database cannot be read.
     """
-    waiting = {key: fold(NO_ROW, events) for key, events in pending.all().items()}
+    waiting = {key: fold(ABSENT, events) for key, events in pending.all().items()}
     try:
         rows = ((key, fold(row, pending.events(key))) for key, row in database.scan())
         last: bytes | None = None
@@ -84,5 +84,5 @@ def truth(pending: PendingEvents, database: SystemOfRecord) -> Iterator[Item]:
         raise Unavailable(f"the truth cannot be listed: {error}") from error
 
 
-def _key(item: tuple[bytes, Row]) -> bytes:
+def _key(item: tuple[bytes, Entry]) -> bytes:
     return item[0]

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import NO_ROW, Row, WriteEvent, fold
+from cachedesk.core.events import ABSENT, Entry, WriteEvent, fold
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import CallPath, Recorder
@@ -196,7 +196,7 @@ class ReadPath:
         self._recorder.hit(time.perf_counter() - began, (key,))
         return found
 
-    def truth(self, key: bytes) -> Row:
+    def truth(self, key: bytes) -> Entry:
         """Return the row of ``key`` with its pending events folded in, past the cache.
 
         Raises:
@@ -210,7 +210,7 @@ class ReadPath:
             except DatabaseError:
                 if not self._pending.decides(key, events):
                     raise
-                return fold(NO_ROW, events)
+                return fold(ABSENT, events)
             if not self._has_moved({key: events}, {key: row}):
                 return fold(row, events)
 
@@ -221,7 +221,7 @@ class ReadPath:
         return {
             key: self.truth(key).value
             if self._has_moved({key: events}, rows)
-            else fold(rows.get(key, NO_ROW), events).value
+            else fold(rows.get(key, ABSENT), events).value
             for key, events in overlays.items()
         }
 
@@ -258,13 +258,13 @@ class ReadPath:
             flight.landing.release()
 
     def _has_moved(
-        self, overlays: Mapping[bytes, tuple[WriteEvent, ...]], rows: Mapping[bytes, Row]
+        self, overlays: Mapping[bytes, tuple[WriteEvent, ...]], rows: Mapping[bytes, Entry]
     ) -> bool:
         """Whether events may belong to a row that was deleted and trimmed since they were read:
         without the row's seq nothing tells that they are part of it."""
         return any(
             events
-            and rows.get(key, NO_ROW).seq == 0
+            and rows.get(key, ABSENT).seq == 0
             and self._pending.first_seq(key) != events[0].seq
             for key, events in overlays.items()
         )
@@ -284,7 +284,7 @@ class ReadPath:
         self._reach("repair.row.after")
         if self._has_moved(overlays, rows):
             return None
-        reads = {key: _read(rows.get(key, NO_ROW), events) for key, events in overlays.items()}
+        reads = {key: _read(rows.get(key, ABSENT), events) for key, events in overlays.items()}
         found = {key: versions[key] for key, read in reads.items() if read.value is not None}
         if found and self._cache.trusted:
             self._reach("repair.fill.before")
@@ -294,7 +294,7 @@ class ReadPath:
             self._reach("repair.fill.after")
         return reads
 
-    def _rows(self, overlays: dict[bytes, tuple[WriteEvent, ...]]) -> dict[bytes, Row]:
+    def _rows(self, overlays: dict[bytes, tuple[WriteEvent, ...]]) -> dict[bytes, Entry]:
         try:
             if len(overlays) == 1:
                 (key,) = overlays
@@ -312,7 +312,7 @@ def _landed(flight: _InFlight) -> Read:
     return flight.read
 
 
-def _read(row: Row, events: tuple[WriteEvent, ...]) -> Read:
+def _read(row: Entry, events: tuple[WriteEvent, ...]) -> Read:
     truth = fold(row, events)
     source = ReadSource.OVERLAY if truth.seq > row.seq else ReadSource.DATABASE
     return Read(truth.value, source, sum(event.seq > row.seq for event in events), truth.seq)

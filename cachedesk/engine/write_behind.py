@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CounterOverflow, DatabaseError, LogFull, NotACounter, Unavailable
-from cachedesk.core.events import Op, WriteEvent, change
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change, values_of
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, EventLog
 from cachedesk.core.recorder import Recorder
@@ -49,7 +49,7 @@ class _BehindRequest(WriteRequest):
         self,
         changes: Sequence[Change],
         deadline: float,
-        bases: dict[bytes, tuple[int, bytes | None]],
+        bases: dict[bytes, tuple[int, Entry]],
     ) -> None:
         super().__init__(changes, deadline)
         self.bases = bases
@@ -165,23 +165,23 @@ class WriteBehind:
                 return
             time.sleep(_ROOM_LOOK_SECONDS)
 
-    def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, bytes | None]]:
+    def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, Entry]]:
         """Read what the increments among ``changes`` will be added to, where it is not known:
         here, on the caller's own time, rather than while all writers wait."""
-        bases: dict[bytes, tuple[int, bytes | None]] = {}
+        bases: dict[bytes, tuple[int, Entry]] = {}
         for op, key, _ in changes:
-            if op is Op.INCR and key not in bases and not self._pending.head(key)[0]:
+            if op is Op.INCR and key not in bases and self._pending.head(key) is None:
                 bases[key] = (self._versions.of(key), self._truth(key))
         return bases
 
-    def _truth(self, key: bytes) -> bytes | None:
+    def _truth(self, key: bytes) -> Entry:
         try:
-            return self._reader.truth(key).value
+            return self._reader.truth(key)
         except DatabaseError as error:
             raise Unavailable(f"the counter cannot be loaded: {error}") from error
 
     def _commit(self, group: list[_BehindRequest]) -> None:
-        heads: dict[bytes, bytes | None] = {}
+        heads: dict[bytes, Entry] = {}
         events: list[WriteEvent] = []
         staged: list[_BehindRequest] = []
         room = _MOST_BYTES_PER_RECORD
@@ -218,7 +218,7 @@ class WriteBehind:
             self._versions.bump(heads)
             self._reach("log.append.after")
             self._reach("behind.cache.before")
-            self._recorder.written_behind(events, durable_at, self._cache.put(heads))
+            self._recorder.written_behind(events, durable_at, self._cache.put(values_of(heads)))
             self._reach("behind.cache.after")
         except Unavailable:
             raise
@@ -248,34 +248,32 @@ class WriteBehind:
             self._versions.bump(keys)
             self._cache.distrust(keys, "a write of unknown outcome has become known")
 
-    def _stage(self, request: _BehindRequest, heads: dict[bytes, bytes | None]) -> list[WriteEvent]:
+    def _stage(self, request: _BehindRequest, heads: dict[bytes, Entry]) -> list[WriteEvent]:
         """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""
-        values: dict[bytes, bytes | None] = {}
+        values: dict[bytes, Entry] = {}
         events: list[WriteEvent] = []
         receipts: list[Receipt] = []
         at = wall_seconds()
         for op, key, arg in request.changes:
-            old = None
+            old = ABSENT
             if op is Op.INCR:
                 old = values[key] if key in values else self._head(key, heads, request)
-            value = values[key] = change(old, op, arg)
+            # First: a change that is refused takes no number.
+            value = change(old.value, op, arg)
             event = WriteEvent(next(self._seqs), op, key, arg, at)
+            values[key] = Entry(value, event.seq)
             events.append(event)
             receipts.append(Receipt(event.seq, Level.DURABLE, value))
         heads.update(values)
         request.receipts = receipts
         return events
 
-    def _head(
-        self, key: bytes, heads: dict[bytes, bytes | None], request: _BehindRequest
-    ) -> bytes | None:
+    def _head(self, key: bytes, heads: dict[bytes, Entry], request: _BehindRequest) -> Entry:
         """Return what ``key`` is worth just before the next event."""
-        if key in heads:
-            return heads[key]
-        known, head = self._pending.head(key)
-        if known:
+        head = heads.get(key) or self._pending.head(key)
+        if head is not None:
             return head
-        version, base = request.bases.get(key, (-1, None))
+        version, base = request.bases.get(key, (-1, ABSENT))
         return base if version == self._versions.of(key) else self._truth(key)
 
 

@@ -37,7 +37,7 @@ from cachedesk.core.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.core.events import NO_ROW, Row, WriteEvent, change, coalesce
+from cachedesk.core.events import ABSENT, Entry, WriteEvent, change, coalesce, values_of
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, RecordTransaction, SystemOfRecord, Watermarks
 from cachedesk.core.recorder import Recorder
@@ -235,10 +235,10 @@ class WriteThrough:
                 except (NotACounter, CounterOverflow, NoDeadLetter) as error:
                     refused.append((request, error))
                     continue
-                for event, value in staged:
-                    rows[event.key] = changed[event.key] = Row(value, event.seq)
+                for event, entry in staged:
+                    rows[event.key] = changed[event.key] = entry
                     events.append(event)
-                    request.receipts.append(Receipt(event.seq, Level.APPLIED, value))
+                    request.receipts.append(Receipt(event.seq, Level.APPLIED, entry.value))
             self._reach("through.apply.mid")
             transaction.write(changed)
             transaction.bury(absorbed.refused)
@@ -259,7 +259,7 @@ class WriteThrough:
             self._pending.revive()
         self._versions.bump(keys)
         self._reach("through.cache.before")
-        missed = self._cache.put({key: row.value for key, row in changed.items()})
+        missed = self._cache.put(values_of(changed))
         self._recorder.written_through(events, durable_at, missed)
         self._reach("through.cache.after")
         self._reach("through.receipt.before")
@@ -270,16 +270,19 @@ class WriteThrough:
                 request.done()
 
     def _stage(
-        self, request: WriteRequest, rows: Mapping[bytes, Row]
-    ) -> list[tuple[WriteEvent, bytes | None]]:
-        """Return the changes of ``request`` as events, each with the value it leads to."""
-        values: dict[bytes, bytes | None] = {}
-        staged: list[tuple[WriteEvent, bytes | None]] = []
+        self, request: WriteRequest, rows: Mapping[bytes, Entry]
+    ) -> list[tuple[WriteEvent, Entry]]:
+        """Return the changes of ``request`` as events, each with what it leads to."""
+        entries: dict[bytes, Entry] = {}
+        staged: list[tuple[WriteEvent, Entry]] = []
         at = wall_seconds()
         for op, key, arg in request.changes:
-            old = values[key] if key in values else rows.get(key, NO_ROW).value
-            values[key] = change(old, op, arg)
-            staged.append((WriteEvent(next(self._seqs), op, key, arg, at), values[key]))
+            old = entries[key] if key in entries else rows.get(key, ABSENT)
+            # First: a change that is refused takes no number.
+            value = change(old.value, op, arg)
+            event = WriteEvent(next(self._seqs), op, key, arg, at)
+            entries[key] = Entry(value, event.seq)
+            staged.append((event, entries[key]))
         return staged
 
 

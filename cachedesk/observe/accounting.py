@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from cachedesk.core.errors import CachedeskError
-from cachedesk.core.events import NO_ROW, WriteEvent
+from cachedesk.core.events import ABSENT, WriteEvent
 from cachedesk.core.ports import SystemOfRecord
 from cachedesk.engine.backlog.backlog import Backlog
 
@@ -93,5 +93,5 @@ class Accounting:
         return [
             event.seq
             for event in events
-            if event.seq > rows.get(event.key, NO_ROW).seq and event.seq not in dead
+            if event.seq > rows.get(event.key, ABSENT).seq and event.seq not in dead
         ]

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from cachedesk.core.errors import CachedeskError, LogFull
-from cachedesk.core.events import NO_ROW, Row, fold
+from cachedesk.core.events import ABSENT, Entry, fold
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import Audit, EventKind
@@ -49,7 +49,7 @@ class _Sight(NamedTuple):
     changed: the key's version and the cache's generation."""
 
     cached: bytes
-    truth: Row
+    truth: Entry
     version: int
     generation: int
 
@@ -157,7 +157,7 @@ class Auditor:
         rows = self._database.peek(keys)
         sights: dict[bytes, _Sight] = {}
         for key, copy in zip(keys, cached, strict=True):
-            events, row = overlays[key], rows.get(key, NO_ROW)
+            events, row = overlays[key], rows.get(key, ABSENT)
             trimmed = events and row.seq == 0 and self._pending.first_seq(key) != events[0].seq
             if copy is not None and not trimmed and self._versions.of(key) == versions[key]:
                 sights[key] = _Sight(copy, fold(row, events), versions[key], generation)

@@ -7,7 +7,7 @@ from collections import Counter
 from operator import attrgetter
 
 from cachedesk.core.errors import CacheError, DatabaseError
-from cachedesk.core.events import NO_ROW, Row, fold, is_absolute
+from cachedesk.core.events import ABSENT, Entry, fold, is_absolute
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.snapshot import HotKey
@@ -49,8 +49,8 @@ class HotView:
         letters = self._letters() if dead else Counter[bytes]()
         hot = []
         for key, uses in hottest:
-            events, head_known, head = waiting[key]
-            row = (rows or {}).get(key, NO_ROW)
+            events, head = waiting[key]
+            row = (rows or {}).get(key, ABSENT)
             hot.append(
                 HotKey(
                     key=key,
@@ -61,15 +61,15 @@ class HotView:
                     pending=len(events) - bisect_right(events, row.seq, key=attrgetter("seq")),
                     row=_cut(row.value),
                     row_known=rows is not None,
-                    truth=_cut(head if head_known else fold(row, events).value),
-                    truth_known=head_known or rows is not None or is_absolute(events),
+                    truth=_cut((head or fold(row, events)).value),
+                    truth_known=head is not None or rows is not None or is_absolute(events),
                     dead=letters[key],
                     unlogged=self._pending.unlogged(key),
                 )
             )
         return tuple(hot)
 
-    def _rows(self, keys: list[bytes]) -> dict[bytes, Row] | None:
+    def _rows(self, keys: list[bytes]) -> dict[bytes, Entry] | None:
         try:
             return self._database.peek(keys)
         except DatabaseError:

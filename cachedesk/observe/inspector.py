@@ -19,7 +19,7 @@ from typing import NamedTuple
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
-from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -51,7 +51,7 @@ class _Look:
     the end of the fold."""
 
     events: tuple[WriteEvent, ...]
-    row: Row | None
+    row: Entry | None
     row_obstacle: str
     decided: bool
     cached: bytes | None
@@ -169,11 +169,11 @@ class KeyInspector:
         folded = tuple(deque(_fold(row, events, decided=decided), maxlen=_MOST_STEPS + 1))
         return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
 
-    def _pending_and_row(self, key: bytes) -> tuple[tuple[WriteEvent, ...], Row | None, str]:
+    def _pending_and_row(self, key: bytes) -> tuple[tuple[WriteEvent, ...], Entry | None, str]:
         while True:
             events = self._pending.events(key)
             try:
-                row = self._database.peek([key]).get(key, NO_ROW)
+                row = self._database.peek([key]).get(key, ABSENT)
             except DatabaseError as error:
                 return events, None, str(error)
             # Without a row nothing tells whether they were part of one that was trimmed since.
@@ -221,7 +221,7 @@ class KeyInspector:
         return self._recent.writes(key, others, _MOST_WRITES)
 
 
-def _fold(row: Row | None, events: Sequence[WriteEvent], *, decided: bool) -> Iterator[_Folded]:
+def _fold(row: Entry | None, events: Sequence[WriteEvent], *, decided: bool) -> Iterator[_Folded]:
     """Fold as ``events.fold`` does, and tell each step; without the row, from the first event on
     that sets or deletes, if the pending ones decide."""
     seq = row.seq if row is not None else 0

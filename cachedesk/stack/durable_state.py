@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from cachedesk.core.errors import DatabaseError, DataDirectoryError
-from cachedesk.core.events import NO_ROW, WriteEvent
+from cachedesk.core.events import ABSENT, WriteEvent
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.settings import LogSettings
 from cachedesk.engine.backlog.backlog import Backlog
@@ -96,7 +96,7 @@ class DurableState:
         return [
             event
             for event in events
-            if event.seq not in dead and event.seq > rows.get(event.key, NO_ROW).seq
+            if event.seq not in dead and event.seq > rows.get(event.key, ABSENT).seq
         ]
 
     def _introduce(self, known: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 import sqlite_utils
 
 from cachedesk.core.errors import Damaged, DatabaseBusy, DatabaseError
-from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN, NO_ROW, Op, Refusal, Row, WriteEvent
+from cachedesk.core.events import ABSENT, COUNTER_MAX, COUNTER_MIN, Entry, Op, Refusal, WriteEvent
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
@@ -33,7 +33,7 @@ def database(path: Path) -> Iterator[SqliteDatabase]:
     database.close()
 
 
-def write(database: SqliteDatabase, rows: dict[bytes, Row]) -> None:
+def write(database: SqliteDatabase, rows: dict[bytes, Entry]) -> None:
     with database.transaction(soon()) as transaction:
         transaction.rows(list(rows))
         transaction.write(rows)
@@ -54,17 +54,22 @@ def test_it_is_safe_against_power_cuts(tmp_path: Path) -> None:
 
 
 def test_what_was_written_is_read(database: SqliteDatabase) -> None:
-    rows = {b"a": Row(b"1", 5), b"b": Row(b"", 6), b"c": Row(None, 7), b"\x00\xff": Row(b"\xff", 8)}
+    rows = {
+        b"a": Entry(b"1", 5),
+        b"b": Entry(b"", 6),
+        b"c": Entry(None, 7),
+        b"\x00\xff": Entry(b"\xff", 8),
+    }
     write(database, rows)
-    assert database.read(b"a") == Row(b"1", 5)
-    assert database.read(b"none") == NO_ROW
+    assert database.read(b"a") == Entry(b"1", 5)
+    assert database.read(b"none") == ABSENT
     assert database.read_many([*rows, b"none"]) == rows
-    write(database, {b"a": Row(b"2", 9)})
-    assert database.read(b"a") == Row(b"2", 9)
+    write(database, {b"a": Entry(b"2", 9)})
+    assert database.read(b"a") == Entry(b"2", 9)
 
 
 def test_keys_are_bytes_and_nothing_else(database: SqliteDatabase, path: Path) -> None:
-    write(database, {b"1": Row(b"bytes", 1)})
+    write(database, {b"1": Entry(b"bytes", 1)})
     other = sqlite3.connect(path)
     count = "SELECT count(*) FROM rows WHERE key=?"
     assert other.execute(count, (b"1",)).fetchone() == (1,)
@@ -81,14 +86,14 @@ def test_keys_are_bytes_and_nothing_else(database: SqliteDatabase, path: Path) -
 
 @pytest.mark.parametrize("number", [COUNTER_MIN, COUNTER_MAX, 0, -1])
 def test_counters_at_the_edges_stay_exact(database: SqliteDatabase, number: int) -> None:
-    write(database, {b"counter": Row(b"%d" % number, COUNTER_MAX)})
-    assert database.read(b"counter") == Row(b"%d" % number, COUNTER_MAX)
+    write(database, {b"counter": Entry(b"%d" % number, COUNTER_MAX)})
+    assert database.read(b"counter") == Entry(b"%d" % number, COUNTER_MAX)
 
 
 def test_the_readable_view_shows_text(database: SqliteDatabase, path: Path) -> None:
     write(
         database,
-        {"é".encode(): Row("ü".encode(), 1), b"gone": Row(None, 2), b"a": Row(b"5", 3)},
+        {"é".encode(): Entry("ü".encode(), 1), b"gone": Entry(None, 2), b"a": Entry(b"5", 3)},
     )
     other = sqlite3.connect(path)
     shown = other.execute("SELECT key, value, seq, updated_utc FROM readable").fetchall()
@@ -99,23 +104,23 @@ def test_the_readable_view_shows_text(database: SqliteDatabase, path: Path) -> N
 
 def test_scan_is_sorted_by_bytes_with_tombstones(database: SqliteDatabase) -> None:
     keys = [b"b", b"a", b"\xff", b"\x00", b"B", b"ab", b"a\x00", "é".encode()]
-    write(database, {key: Row(None if key == b"B" else key, n) for n, key in enumerate(keys, 1)})
+    write(database, {key: Entry(None if key == b"B" else key, n) for n, key in enumerate(keys, 1)})
     scanned = list(database.scan())
     assert [key for key, _ in scanned] == sorted(keys)
     assert dict(scanned)[b"B"].value is None
 
 
 def test_scan_is_of_one_instant_over_many_pages(database: SqliteDatabase) -> None:
-    write(database, {b"%05d" % n: Row(b"old", 1) for n in range(5_000)})
+    write(database, {b"%05d" % n: Entry(b"old", 1) for n in range(5_000)})
     scan = database.scan()
     first = next(scan)
-    write(database, {b"%05d" % n: Row(b"new", 2) for n in range(5_000)})
-    assert {row for _, row in [first, *scan]} == {Row(b"old", 1)}
-    assert {row for _, row in database.scan()} == {Row(b"new", 2)}
+    write(database, {b"%05d" % n: Entry(b"new", 2) for n in range(5_000)})
+    assert {row for _, row in [first, *scan]} == {Entry(b"old", 1)}
+    assert {row for _, row in database.scan()} == {Entry(b"new", 2)}
 
 
 def test_a_scan_that_is_given_up_holds_nothing(database: SqliteDatabase, path: Path) -> None:
-    write(database, {b"%05d" % n: Row(b"x", 1) for n in range(3_000)})
+    write(database, {b"%05d" % n: Entry(b"x", 1) for n in range(3_000)})
     scan = database.scan()
     next(scan)
     scan.close()
@@ -130,14 +135,14 @@ def test_rows_and_what_goes_with_them_are_one_fact(database: SqliteDatabase) -> 
     def fail_at_the_end() -> None:
         with database.transaction(soon()) as transaction:
             transaction.rows([b"a"])
-            transaction.write({b"a": Row(b"x", 1)})
+            transaction.write({b"a": Entry(b"x", 1)})
             transaction.bury([Refusal(event, "no")])
             transaction.note("log_seq", 9)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_at_the_end()
-    assert database.read(b"a") == NO_ROW
+    assert database.read(b"a") == ABSENT
     assert database.numbers()["log_seq"] == 0
     assert database.count() == (0, 0)
     with database.transaction(soon()) as transaction:
@@ -150,15 +155,15 @@ def test_rows_and_what_goes_with_them_are_one_fact(database: SqliteDatabase) -> 
 
 
 def test_live_rows_are_counted_exactly(database: SqliteDatabase) -> None:
-    write(database, {b"%d" % n: Row(b"x", n) for n in range(1, 11)})
-    write(database, {b"1": Row(None, 11), b"2": Row(b"y", 12), b"new": Row(None, 13)})
-    write(database, {b"1": Row(None, 14), b"new": Row(b"x", 15)})
+    write(database, {b"%d" % n: Entry(b"x", n) for n in range(1, 11)})
+    write(database, {b"1": Entry(None, 11), b"2": Entry(b"y", 12), b"new": Entry(None, 13)})
+    write(database, {b"1": Entry(None, 14), b"new": Entry(b"x", 15)})
     assert database.count()[0] == 10
     assert database.count()[0] == sum(row.value is not None for _, row in database.scan())
 
 
 def test_old_tombstones_are_trimmed_and_newer_ones_kept(database: SqliteDatabase) -> None:
-    write(database, {b"%d" % n: Row(None if n % 2 else b"x", n) for n in range(1, 21)})
+    write(database, {b"%d" % n: Entry(None if n % 2 else b"x", n) for n in range(1, 21)})
     assert database.trim(10, soon()) == 5
     assert database.trim(10, soon()) == 0
     assert [row.seq for _, row in database.scan() if row.value is None] == [11, 13, 15, 17, 19]
@@ -166,21 +171,21 @@ def test_old_tombstones_are_trimmed_and_newer_ones_kept(database: SqliteDatabase
 
 
 def test_a_trim_has_a_limit(database: SqliteDatabase) -> None:
-    write(database, {b"%d" % n: Row(None, n) for n in range(1, 2_501)})
+    write(database, {b"%d" % n: Entry(None, n) for n in range(1, 2_501)})
     assert [database.trim(COUNTER_MAX, soon()) for _ in range(4)] == [1_000, 1_000, 500, 0]
 
 
 def test_a_lock_is_waited_for_until_the_deadline(database: SqliteDatabase, path: Path) -> None:
-    write(database, {b"a": Row(b"old", 1)})
+    write(database, {b"a": Entry(b"old", 1)})
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with (
         pytest.raises(DatabaseBusy, match="locked by another connection"),
         database.transaction(time.monotonic() + 0.05) as transaction,
     ):
-        transaction.write({b"a": Row(b"never", 2)})
-    assert database.read(b"a") == Row(b"old", 1), "a reader does not wait for a writer"
-    waiting = Task(write, database, {b"a": Row(b"new", 3)})
+        transaction.write({b"a": Entry(b"never", 2)})
+    assert database.read(b"a") == Entry(b"old", 1), "a reader does not wait for a writer"
+    waiting = Task(write, database, {b"a": Entry(b"new", 3)})
     until(lambda: database._writing.locked() and database._locked_out)
     with (
         pytest.raises(DatabaseBusy, match="locked by another connection"),
@@ -190,7 +195,7 @@ def test_a_lock_is_waited_for_until_the_deadline(database: SqliteDatabase, path:
     other.execute("ROLLBACK")
     waiting.result()
     other.close()
-    assert database.read(b"a") == Row(b"new", 3)
+    assert database.read(b"a") == Entry(b"new", 3)
 
 
 def test_one_writer_at_a_time_and_the_deadline_holds_for_it_too(database: SqliteDatabase) -> None:
@@ -207,42 +212,42 @@ def test_one_writer_at_a_time_and_the_deadline_holds_for_it_too(database: Sqlite
 def test_a_crash_in_a_transaction_leaves_nothing_and_the_next_one_works(
     database: SqliteDatabase,
 ) -> None:
-    write(database, {b"a": Row(b"old", 1)})
+    write(database, {b"a": Entry(b"old", 1)})
 
     def crash() -> None:
         with database.transaction(soon()) as transaction:
             transaction.rows([b"a"])
-            transaction.write({b"a": Row(b"half", 2)})
+            transaction.write({b"a": Entry(b"half", 2)})
             raise ComponentCrash
 
     for _ in range(3):
         with pytest.raises(ComponentCrash):
             crash()
-        assert database.read(b"a") == Row(b"old", 1)
-    write(database, {b"a": Row(b"new", 3)})
-    assert database.read(b"a") == Row(b"new", 3)
+        assert database.read(b"a") == Entry(b"old", 1)
+    write(database, {b"a": Entry(b"new", 3)})
+    assert database.read(b"a") == Entry(b"new", 3)
 
 
 def test_a_full_disk_is_an_error_that_changes_nothing(database: SqliteDatabase) -> None:
-    write(database, {b"a": Row(b"old", 1)})
+    write(database, {b"a": Entry(b"old", 1)})
     assert database._writer is not None
     pages = database._writer.execute("PRAGMA page_count").fetchone()[0]
     database._writer.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(DatabaseError, match="full"):
-        write(database, {b"a": Row(b"x" * 500_000, 2)})
-    assert database.read(b"a") == Row(b"old", 1)
-    write(database, {b"a": Row(b"small", 3)})
+        write(database, {b"a": Entry(b"x" * 500_000, 2)})
+    assert database.read(b"a") == Entry(b"old", 1)
+    write(database, {b"a": Entry(b"small", 3)})
 
 
 def test_after_close_it_does_not_answer(path: Path) -> None:
     database = SqliteDatabase(path)
-    write(database, {b"a": Row(b"x", 1)})
+    write(database, {b"a": Entry(b"x", 1)})
     database.close()
     database.close()
     with pytest.raises(DatabaseError, match="closed"):
         database.read(b"a")
     with pytest.raises(DatabaseError, match="closed"):
-        write(database, {b"a": Row(b"y", 2)})
+        write(database, {b"a": Entry(b"y", 2)})
     assert not path.with_name("cachedesk.db-wal").exists(), "everything is in the one file"
 
 
@@ -250,7 +255,7 @@ def test_closing_ends_the_wait_for_a_lock(path: Path) -> None:
     database = SqliteDatabase(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    waiting = Task(write, database, {b"a": Row(b"x", 1)})
+    waiting = Task(write, database, {b"a": Entry(b"x", 1)})
     until(database._writing.locked)
     database.close()
     with pytest.raises(DatabaseError, match="closed"):
@@ -262,7 +267,7 @@ def test_reopening_keeps_everything(path: Path) -> None:
     for seq in range(1, 4):
         database = SqliteDatabase(path)
         assert database.count()[0] == seq - 1
-        write(database, {b"%d" % seq: Row(b"x", seq)})
+        write(database, {b"%d" % seq: Entry(b"x", seq)})
         database.close()
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from cachedesk.core.errors import CounterOverflow, InvalidKey, InvalidValue, NotACounter
 from cachedesk.core.events import (
+    ABSENT,
     COUNTER_MAX,
     COUNTER_MIN,
     MAX_VALUE_BYTES,
-    NO_ROW,
+    Entry,
     Op,
-    Row,
     WriteEvent,
     as_amount,
     as_key,
@@ -234,7 +234,7 @@ def one_by_one(events: list[WriteEvent]) -> tuple[dict[bytes, bytes | None], set
 def test_any_split_with_any_redelivery_is_one_by_one(
     events: list[WriteEvent], data: st.DataObject
 ) -> None:
-    rows: dict[bytes, Row] = {}
+    rows: dict[bytes, Entry] = {}
     applied: list[int] = []
     refused: list[int] = []
     place = 0
@@ -263,25 +263,25 @@ def test_any_split_with_any_redelivery_is_one_by_one(
 def test_fold_is_coalesce_for_one_key(events: list[WriteEvent]) -> None:
     for key in KEYS:
         mine = [event for event in events if event.key == key]
-        assert fold(NO_ROW, mine) == coalesce({}, mine).rows.get(key, NO_ROW)
+        assert fold(ABSENT, mine) == coalesce({}, mine).rows.get(key, ABSENT)
 
 
 @given(batches(), st.integers(0, 60))
 def test_fold_steps_over_what_is_in_the_row(events: list[WriteEvent], seq: int) -> None:
     mine = [event for event in events if event.key == b"a"]
-    row = Row(b"5", seq)
+    row = Entry(b"5", seq)
     assert fold(row, mine) == fold(row, [event for event in mine if event.seq > seq])
 
 
 def test_a_refused_event_changes_nothing_but_the_seq() -> None:
-    row = Row(b"text", 1)
+    row = Entry(b"text", 1)
     event = WriteEvent(2, Op.INCR, b"k", 1, 0.0)
     result = coalesce({b"k": row}, [event])
-    assert result.rows == {b"k": Row(b"text", 2)}
+    assert result.rows == {b"k": Entry(b"text", 2)}
     assert result.applied == []
     assert [refusal.event for refusal in result.refused] == [event]
     assert "not a 64-bit integer" in result.refused[0].reason
-    assert fold(row, [event]) == Row(b"text", 2)
+    assert fold(row, [event]) == Entry(b"text", 2)
 
 
 def test_events_after_a_refused_one_meet_the_value_without_it() -> None:
@@ -293,13 +293,13 @@ def test_events_after_a_refused_one_meet_the_value_without_it() -> None:
         WriteEvent(5, Op.INCR, b"k", 1, 0.0),
     ]
     result = coalesce({}, events)
-    assert result.rows == {b"k": Row(b"6", 5)}
+    assert result.rows == {b"k": Entry(b"6", 5)}
     assert [refusal.event.seq for refusal in result.refused] == [2, 4]
 
 
 def test_a_delete_leaves_a_tombstone_that_keeps_its_seq() -> None:
-    result = coalesce({b"k": Row(b"x", 3)}, [WriteEvent(4, Op.DELETE, b"k", None, 0.0)])
-    assert result.rows == {b"k": Row(None, 4)}
+    result = coalesce({b"k": Entry(b"x", 3)}, [WriteEvent(4, Op.DELETE, b"k", None, 0.0)])
+    assert result.rows == {b"k": Entry(None, 4)}
     late = coalesce(result.rows, [WriteEvent(2, Op.SET, b"k", b"old", 0.0)])
     assert (late.rows, len(late.repeated)) == ({}, 1)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cachedesk.core.commands import EvictKey, Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.errors import CounterOverflow, NotACounter
-from cachedesk.core.events import Op, Row
+from cachedesk.core.events import Entry, Op
 from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.engine.read_path import ReadSource
 from cachedesk.observe.key_report import Inspector, KeyReport, Winner
@@ -276,7 +276,7 @@ def test_a_flush_just_before_or_after_the_row_is_read_hides_nothing(
     evict(slow)
     peek = SqliteDatabase.peek
 
-    def peek_and_flush(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def peek_and_flush(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         early = peek(self, keys)
         slow.layer.drain(60)
         return early if when == "after" else peek(self, keys)
@@ -297,7 +297,7 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
     evict(slow)
     peek = SqliteDatabase.peek
 
-    def peek_after_a_trim(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def peek_after_a_trim(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         if slow.layer._pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
             slow.layer.drain(60)

@@ -8,7 +8,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.core.events import Op, WriteEvent
+from cachedesk.core.events import Entry, Op, WriteEvent
 from cachedesk.core.snapshot import Books
 from cachedesk.engine.backlog.pending_events import PendingEvents
 
@@ -56,25 +56,25 @@ def test_write_through_and_dead_letters_are_in_the_books() -> None:
 
 def test_the_head_is_the_newest_value_while_anything_is_pending() -> None:
     pending = PendingEvents()
-    assert pending.head(b"k") == (False, None)
-    pending.add([incr(1)], {b"k": b"1"})
-    assert pending.head(b"k") == (True, b"1")
-    pending.add([WriteEvent(2, Op.DELETE, b"k", None, 0.0)], {b"k": None})
-    assert pending.head(b"k") == (True, None)
+    assert pending.head(b"k") is None
+    pending.add([incr(1)], {b"k": Entry(b"1", 1)})
+    assert pending.head(b"k") == Entry(b"1", 1)
+    pending.add([WriteEvent(2, Op.DELETE, b"k", None, 0.0)], {b"k": Entry(None, 2)})
+    assert pending.head(b"k") == Entry(None, 2)
     pending.settle([incr(1)])
-    assert pending.head(b"k") == (True, None)
+    assert pending.head(b"k") == Entry(None, 2)
     pending.settle([incr(2)])
-    assert pending.head(b"k") == (False, None)
+    assert pending.head(b"k") is None
 
 
 def test_after_a_recovery_no_head_is_known() -> None:
     pending = PendingEvents()
     pending.add([incr(1)])
-    assert pending.head(b"k") == (False, None)
-    pending.add([incr(2)], {b"k": b"2"})
-    assert pending.head(b"k") == (True, b"2")
+    assert pending.head(b"k") is None
+    pending.add([incr(2)], {b"k": Entry(b"2", 2)})
+    assert pending.head(b"k") == Entry(b"2", 2)
     pending.add([incr(3)])
-    assert pending.head(b"k")[0] is False, "what is not known is not the old value"
+    assert pending.head(b"k") is None, "what is not known is not the old value"
 
 
 def test_what_was_handed_out_does_not_change() -> None:

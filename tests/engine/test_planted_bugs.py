@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from persistqueue import SQLiteQueue
 
-from cachedesk.core.events import Coalesced, Refusal, Row, WriteEvent, coalesce
+from cachedesk.core.events import Coalesced, Entry, Refusal, WriteEvent, coalesce
 from cachedesk.engine import flush_worker, key_versions, read_path
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -34,8 +34,8 @@ Scenario = Callable[[Path], None]
 
 
 def coalesce_ignores_seq(patch: pytest.MonkeyPatch) -> None:
-    def apply_again(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
-        return coalesce({key: Row(row.value, 0) for key, row in rows.items()}, events)
+    def apply_again(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
+        return coalesce({key: Entry(row.value, 0) for key, row in rows.items()}, events)
 
     patch.setattr(flush_worker, "coalesce", apply_again)
 
@@ -134,7 +134,7 @@ def row_read_before_the_overlay(patch: pytest.MonkeyPatch) -> None:
         self._reach("repair.overlay.after")
         overlays = {key: self._pending.events(key) for key in keys}
         return {
-            key: read_path._read(rows.get(key, read_path.NO_ROW), events)
+            key: read_path._read(rows.get(key, read_path.ABSENT), events)
             for key, events in overlays.items()
         }
 

@@ -191,10 +191,10 @@ def heads_keep_what_was_buried(patch: pytest.MonkeyPatch) -> None:
     settle = PendingEvents.settle
 
     def settle_and_know(self: PendingEvents, *arguments: Any) -> int:
-        known = {key: (queue.head, queue.head_known) for key, queue in self._queues.items()}
+        known = {key: queue.head for key, queue in self._queues.items()}
         settled = settle(self, *arguments)
         for key, queue in self._queues.items():
-            queue.head, queue.head_known = known[key]
+            queue.head = known[key]
         return settled
 
     patch.setattr(PendingEvents, "settle", settle_and_know)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change, fold
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change, fold
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.judge.verdict import Difference, Verdict
 from cachedesk.lab.load.operations import Operation, Verb
@@ -34,7 +34,7 @@ class World:
     def __init__(self, base: dict[bytes, bytes] | None = None) -> None:
         self.ledger = Ledger()
         self.ledger.begin((base or {}).items())
-        self.rows = {key: Row(value, 1) for key, value in (base or {}).items()}
+        self.rows = {key: Entry(value, 1) for key, value in (base or {}).items()}
         self.waiting: list[WriteEvent] = []
         self._seqs = itertools.count(FIRST)
 
@@ -49,13 +49,13 @@ class World:
     def truth(self, key: bytes) -> bytes | None:
         """Return what ``key`` is worth with every event."""
         waiting = [event for event in self.waiting if event.key == key]
-        return fold(self.rows.get(key, NO_ROW), waiting).value
+        return fold(self.rows.get(key, ABSENT), waiting).value
 
     def apply(self, events: Iterable[WriteEvent]) -> None:
         """Make ``events`` part of their rows, and say so."""
         for event in events:
-            old = self.rows.get(event.key, NO_ROW)
-            self.rows[event.key] = Row(change(old.value, event.op, event.arg), event.seq)
+            old = self.rows.get(event.key, ABSENT)
+            self.rows[event.key] = Entry(change(old.value, event.op, event.arg), event.seq)
             self.waiting = [each for each in self.waiting if each is not event]
             self.ledger.applied([event])
 
@@ -63,7 +63,7 @@ class World:
         """Return the verdict on the rows as they are."""
         items = [(key, row.value) for key, row in self.rows.items() if row.value is not None]
         return self.ledger.verdict(
-            pending or set(), dead or set(), items, lambda key: self.rows.get(key, NO_ROW).seq
+            pending or set(), dead or set(), items, lambda key: self.rows.get(key, ABSENT).seq
         )
 
 
@@ -107,9 +107,9 @@ def test_an_event_that_was_applied_twice_is_named(
 def test_a_wrong_value_is_named_with_both_values() -> None:
     world = World({b"left": b"alone"})
     world.apply([world.accept(Operation(Verb.SET, b"k", b"right"))])
-    world.rows[b"k"] = Row(b"wrong", FIRST)
+    world.rows[b"k"] = Entry(b"wrong", FIRST)
     del world.rows[b"left"]
-    world.rows[b"ghost"] = Row(b"boo", 1)
+    world.rows[b"ghost"] = Entry(b"boo", 1)
     assert set(world.judge().wrong) == {
         Difference(b"k", b"right", b"wrong"),
         Difference(b"left", b"alone", None),
@@ -138,7 +138,7 @@ def test_an_event_may_be_reported_before_it_is_acknowledged() -> None:
 def test_a_commit_that_nobody_spoke_of_is_seen_in_the_row() -> None:
     world = World()
     event = world.accept(Operation(Verb.SET, b"k", b"v"))
-    world.rows[b"k"] = Row(b"v", event.seq)
+    world.rows[b"k"] = Entry(b"v", event.seq)
     verdict = world.judge()
     assert verdict.sound
     assert verdict.applied == 1

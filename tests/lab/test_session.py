@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cachedesk.core.events import Coalesced, Row, WriteEvent, coalesce
+from cachedesk.core.events import Coalesced, Entry, WriteEvent, coalesce
 from cachedesk.core.settings import DatabaseSettings, Settings
 from cachedesk.engine import flush_worker
 from cachedesk.engine.key_versions import KeyVersions
@@ -127,7 +127,7 @@ def test_planted_a_worker_that_drops_an_event_is_caught(
 ) -> None:
     dropped: list[WriteEvent] = []
 
-    def dropping(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
+    def dropping(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
         events = list(events)
         for event in events:
             if not dropped and event.key.startswith(b"views:"):
@@ -146,7 +146,7 @@ def test_planted_a_worker_that_applies_an_event_twice_is_caught(
 ) -> None:
     twice: list[WriteEvent] = []
 
-    def doubling(rows: Mapping[bytes, Row], events: Iterable[WriteEvent]) -> Coalesced:
+    def doubling(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
         events = list(events)
         again = [event for event in events if event.key.startswith(b"views:")][:1]
         if twice or not again:
@@ -154,7 +154,7 @@ def test_planted_a_worker_that_applies_an_event_twice_is_caught(
         twice.extend(again)
         once = coalesce(rows, events)
         row = once.rows[again[0].key]
-        once.rows[again[0].key] = Row(b"%d" % (int(row.value or 0) + 1), row.seq)
+        once.rows[again[0].key] = Entry(b"%d" % (int(row.value or 0) + 1), row.seq)
         return once._replace(applied=[*once.applied, *again])
 
     monkeypatch.setattr(flush_worker, "coalesce", doubling)

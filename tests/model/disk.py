@@ -14,7 +14,7 @@ from random import Random
 from typing import Protocol
 
 from cachedesk.core.dead_letter import DeadLetter
-from cachedesk.core.events import Row, WriteEvent
+from cachedesk.core.events import Entry, WriteEvent
 from cachedesk.stores.queue_log.record import decode
 
 REFUSED = frozenset(b"%d" % number for number in range(9001, 9013))
@@ -30,7 +30,7 @@ class Watcher(Protocol):
     def trimmed(self, events: list[WriteEvent]) -> None:
         """``events`` are out of the log."""
 
-    def committed(self, before: Mapping[bytes, Row | None], late: bool) -> None:
+    def committed(self, before: Mapping[bytes, Entry | None], late: bool) -> None:
         """A transaction changed these rows, which were so before, or dead letters."""
 
 
@@ -47,7 +47,7 @@ class Changes:
     """What one transaction of the database wants to change."""
 
     def __init__(self) -> None:
-        self.rows: dict[bytes, Row | None] = {}
+        self.rows: dict[bytes, Entry | None] = {}
         self.numbers: dict[str, int] = {}
         self.buried: dict[int, DeadLetter] = {}
         self.unburied: set[int] = set()
@@ -61,7 +61,7 @@ class Disk:
         self._random = random
         self._watcher = watcher
         self.files: set[str] = set()
-        self.rows: dict[bytes, Row] = {}
+        self.rows: dict[bytes, Entry] = {}
         self.dead: dict[int, DeadLetter] = {}
         self.attempts: dict[int, int] = {}
         self.numbers = {"newest_seq": 0, "log_seq": 0, "log_epoch": 0, "live_rows": 0}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cachedesk.core.errors import CounterOverflow, NotACounter
-from cachedesk.core.events import NO_ROW, Argument, Op, Row, WriteEvent, change, fold
+from cachedesk.core.events import ABSENT, Argument, Entry, Op, WriteEvent, change, fold
 from cachedesk.core.writes import Level, Receipt
 from tests.model.disk import REFUSED, Disk
 
@@ -88,7 +88,7 @@ class Judge:
             self._logged[key] = [event for event in self._logged[key] if event.seq not in gone]
             self._check_unchanged(key, "was taken out of the log")
 
-    def committed(self, before: Mapping[bytes, Row | None], late: bool) -> None:
+    def committed(self, before: Mapping[bytes, Entry | None], late: bool) -> None:
         """Rows or dead letters have changed."""
         buried = self.disk.dead.keys() - self._buried
         self._buried = set(self.disk.dead)
@@ -97,7 +97,7 @@ class Judge:
             if late and row is not self.disk.rows.get(key):
                 self._came_late(key, now)
             elif now.seq > self._newest[key]:
-                self._written_through(key, row or NO_ROW, now)
+                self._written_through(key, row or ABSENT, now)
             elif any(self.disk.dead[seq].key == key for seq in buried):
                 self._check_burial(key, buried)
                 self._add(key, Version(now.value, 0))
@@ -113,8 +113,8 @@ class Judge:
             if event.seq in self._told:
                 self._accuse(f"{event} is said to be applied a second time")
             self._told.add(event.seq)
-            row = self.disk.rows.get(event.key, NO_ROW)
-            if row.seq < event.seq and row is not NO_ROW:
+            row = self.disk.rows.get(event.key, ABSENT)
+            if row.seq < event.seq and row is not ABSENT:
                 self._accuse(f"{event} is said to be applied, but the row is {row}")
 
     def reborn(self) -> None:
@@ -288,7 +288,7 @@ class Judge:
             free = [intent for intent in fitting if not intent.seqs]
         return free
 
-    def _written_through(self, key: bytes, row: Row, now: Row) -> None:
+    def _written_through(self, key: bytes, row: Entry, now: Entry) -> None:
         self._new_seq(now.seq)
         alive = self._alive(key)
         known = [event for event in alive if event.seq not in self._limbo]
@@ -308,10 +308,10 @@ class Judge:
             f" open are {[str(it) for it in self._intents[key] if it.fate == 'open']}"
         )
 
-    def _came_late(self, key: bytes, now: Row) -> None:
+    def _came_late(self, key: bytes, now: Entry) -> None:
         """A write-through that does not know its outcome shows when the files are opened again:
         it takes place now. (Of a flush that shows late, nothing is to be seen.)"""
-        row = self.disk.rows.get(key, NO_ROW)
+        row = self.disk.rows.get(key, ABSENT)
         if row.seq == 0 or row.seq in self._seqs:
             if now.value != self.versions[key][-1].value:
                 self._accuse(f"{key!r} became {now} when the files were opened")
@@ -344,8 +344,8 @@ class Judge:
     def _alive(self, key: bytes) -> list[WriteEvent]:
         return [event for event in self._logged[key] if event.seq not in self.disk.dead]
 
-    def _truth(self, key: bytes) -> Row:
-        return fold(self.disk.rows.get(key, NO_ROW), self._alive(key))
+    def _truth(self, key: bytes) -> Entry:
+        return fold(self.disk.rows.get(key, ABSENT), self._alive(key))
 
     def _new_seq(self, seq: int) -> None:
         if seq in self._seqs:

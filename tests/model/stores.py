@@ -16,7 +16,7 @@ from persistqueue import Empty
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import DatabaseBusy, DatabaseError, DatabaseRefused, DatabaseUncertain
-from cachedesk.core.events import NO_ROW, Refusal, Row
+from cachedesk.core.events import ABSENT, Entry, Refusal
 from cachedesk.stores.files.impairment import NOTHING
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
@@ -76,23 +76,23 @@ class ModelTransaction:
         self.changes = Changes()
         self._seen: set[bytes] = set()
 
-    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         primitives.turn("database.rows")
         self._seen.update(keys)
         found = {key: self._row(key) for key in keys}
         return {key: row for key, row in found.items() if row is not None}
 
-    def write(self, rows: Mapping[bytes, Row]) -> None:
+    def write(self, rows: Mapping[bytes, Entry]) -> None:
         primitives.turn("database.write")
         if _disk.refusing and any(row.value in REFUSED for row in rows.values()):
             raise DatabaseRefused("the value is refused by a trigger")
         assert self._seen.issuperset(rows), "a row was written that was not read before"
         self.changes.rows.update(rows)
 
-    def write_one(self, key: bytes, row: Row) -> None:
+    def write_one(self, key: bytes, row: Entry) -> None:
         self.write({key: row})
 
-    def rehearse_one(self, key: bytes, row: Row) -> None:
+    def rehearse_one(self, key: bytes, row: Entry) -> None:
         if _disk.refusing and row.value in REFUSED:
             raise DatabaseRefused("the value is refused by a trigger")
 
@@ -134,7 +134,7 @@ class ModelTransaction:
     def note(self, name: str, number: int) -> None:
         self.changes.numbers[name] = number
 
-    def _row(self, key: bytes) -> Row | None:
+    def _row(self, key: bytes) -> Entry | None:
         return self.changes.rows[key] if key in self.changes.rows else _disk.rows.get(key)
 
 
@@ -151,17 +151,17 @@ class ModelDatabase(SqliteDatabase):
         self._is_closed = False
         self.files = ModelFiles()  # type: ignore[assignment]
 
-    def read(self, key: bytes) -> Row:
+    def read(self, key: bytes) -> Entry:
         self._look()
-        return _disk.rows.get(key, NO_ROW)
+        return _disk.rows.get(key, ABSENT)
 
-    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         self._look()
         return {key: _disk.rows[key] for key in keys if key in _disk.rows}
 
     peek = read_many
 
-    def scan(self) -> Iterator[tuple[bytes, Row]]:
+    def scan(self) -> Iterator[tuple[bytes, Entry]]:
         self._look()
         for key, row in sorted(_disk.rows.items()):
             yield key, row

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import NO_ROW, Op, Row, WriteEvent, change
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
 from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord, Watermarks
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.snapshot import EventKind
@@ -234,7 +234,7 @@ class DirtyKeys:
             rows = transaction.rows(list(dirty))
             transaction.write(
                 {
-                    key: Row(it.value, max(it.events[-1].seq, rows.get(key, NO_ROW).seq))
+                    key: Entry(it.value, max(it.events[-1].seq, rows.get(key, ABSENT).seq))
                     for key, it in dirty.items()
                 }
             )

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cachedesk.core.errors import LogFull
-from cachedesk.core.events import COUNTER_MAX, WriteEvent
+from cachedesk.core.events import COUNTER_MAX, Entry, WriteEvent
 from cachedesk.core.ports import EventLog
 from cachedesk.core.settings import LogSettings
 from cachedesk.core.snapshot import Books
@@ -67,7 +67,7 @@ class Backlog:
             self.pending.add_locked(pending, {})
             self._unacked.add(events, time.monotonic() - age_seconds)
 
-    def accept(self, events: Sequence[WriteEvent], heads: Mapping[bytes, bytes | None]) -> None:
+    def accept(self, events: Sequence[WriteEvent], heads: Mapping[bytes, Entry]) -> None:
         """Take up ``events`` that have just become durable in the log, in seq order; from now on
         the worker may read them.
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from cachedesk.core.events import WriteEvent, is_absolute
+from cachedesk.core.events import Entry, WriteEvent, is_absolute
 from cachedesk.core.snapshot import Books
 from cachedesk.core.wording import count_of
 
@@ -40,8 +40,7 @@ class _Queue(msgspec.Struct, gc=False):
 
     events: tuple[WriteEvent, ...] | list[WriteEvent] = ()
     size: int = KEY_OVERHEAD_BYTES
-    head: bytes | None = None
-    head_known: bool = False
+    head: Entry | None = None
     overtaken: bool = False
 
     def append(self, event: WriteEvent) -> None:
@@ -78,7 +77,7 @@ class PendingEvents:
     def add(
         self,
         events: Sequence[WriteEvent],
-        heads: Mapping[bytes, bytes | None] | None = None,
+        heads: Mapping[bytes, Entry] | None = None,
         *,
         overtaken: bool = False,
     ) -> None:
@@ -95,7 +94,7 @@ class PendingEvents:
     def add_locked(
         self,
         events: Sequence[WriteEvent],
-        heads: Mapping[bytes, bytes | None],
+        heads: Mapping[bytes, Entry],
         *,
         overtaken: bool = False,
     ) -> None:
@@ -111,7 +110,7 @@ class PendingEvents:
             elif queue.events and queue.events[-1].seq >= event.seq:
                 continue
             queue.append(event)
-            queue.head_known = False
+            queue.head = None
             size = _size(event)
             queue.size += size
             grown += size
@@ -119,8 +118,7 @@ class PendingEvents:
             if overtaken:
                 queue.overtaken = True
         for key, head in heads.items():
-            queue = queues[key]
-            queue.head, queue.head_known = head, True
+            queues[key].head = head
         self._accepted += added
         self._pending += added
         self._bytes += grown
@@ -172,11 +170,12 @@ class PendingEvents:
                 and queue.events[0].seq == events[0].seq
             )
 
-    def head(self, key: bytes) -> tuple[bool, bytes | None]:
-        """Return whether the value of ``key`` after its pending events is known, and the value."""
+    def head(self, key: bytes) -> Entry | None:
+        """Return what ``key`` is worth after its pending events, ``None`` when it is not known, or
+        nothing is pending."""
         with self._lock:
             queue = self._queues.get(key)
-            return (queue.head_known, queue.head) if queue is not None else (False, None)
+            return queue.head if queue is not None else None
 
     def count(self, key: bytes) -> int:
         """Return how many events of ``key`` are pending. Takes no lock: a signal handler may ask in
@@ -184,13 +183,11 @@ class PendingEvents:
         queue = self._queues.get(key)
         return len(queue.events) if queue is not None else 0
 
-    def waiting(self, key: bytes) -> tuple[tuple[WriteEvent, ...], bool, bytes | None]:
+    def waiting(self, key: bytes) -> tuple[tuple[WriteEvent, ...], Entry | None]:
         """Return ``events`` and ``head`` of ``key`` as they are at one instant."""
         with self._lock:
             queue = self._queues.get(key)
-            if queue is None:
-                return (), False, None
-            return tuple(queue.events), queue.head_known, queue.head
+            return (tuple(queue.events), queue.head) if queue is not None else ((), None)
 
     def settle(
         self, events: Sequence[WriteEvent], dead: Collection[int] = (), through: int = 0
@@ -221,7 +218,7 @@ class PendingEvents:
                 if dead and (its := sum(event.seq in dead for event in waiting[:done])):
                     buried += its
                     # What the later ones come to was reckoned with it.
-                    queue.head_known = False
+                    queue.head = None
                 if done == len(waiting):
                     freed += queue.size
                     del self._queues[key]
@@ -247,7 +244,7 @@ class PendingEvents:
         with self._lock:
             for key in keys:
                 if (queue := self._queues.get(key)) is not None:
-                    queue.head_known, queue.overtaken = False, True
+                    queue.head, queue.overtaken = None, True
 
     def hasten(self) -> None:
         """Say that somebody waits for what is pending to be decided: ``urgent`` until the worker

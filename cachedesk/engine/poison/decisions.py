@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 
 from cachedesk.core.errors import Unavailable
-from cachedesk.core.events import NO_ROW, Coalesced, Row, WriteEvent
+from cachedesk.core.events import ABSENT, Coalesced, Entry, WriteEvent
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.engine.key_locks import KeyLocks
@@ -94,7 +94,7 @@ class Decisions:
         dead = self._database.dead_among([it.seq for queue in queues.values() for it in queue])
         before = self._database.read_many(list(queues))
         tried = [
-            KeyTrials(key, before.get(key, NO_ROW), queue, dead) for key, queue in queues.items()
+            KeyTrials(key, before.get(key, ABSENT), queue, dead) for key, queue in queues.items()
         ]
         self._try(tried)
         with ExitStack() as held:
@@ -106,14 +106,14 @@ class Decisions:
             with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:
                 self._reach("worker.apply.begin")
                 rows = transaction.rows(list(queues))
-                same = [it for it in tried if rows.get(it.key, NO_ROW) == it.before]
+                same = [it for it in tried if rows.get(it.key, ABSENT) == it.before]
                 refused = [t.event.seq for it in same for t in it.trials if t.fate is Fate.REFUSED]
                 attempts = transaction.attempts(refused)
                 rulings = [rule(it, attempts, self._most_attempts) for it in same]
                 self._reach("worker.coalesce.after")
                 for ruling in rulings:
                     transaction.count_attempts(ruling.counted)
-                changed = {it.key: it.row for it in rulings if it.row != before.get(it.key, NO_ROW)}
+                changed = {it.key: it.row for it in rulings if it.row != before.get(it.key, ABSENT)}
                 transaction.write(changed)
                 self._reach("worker.apply.mid_batch")
                 for ruling in rulings:
@@ -137,7 +137,7 @@ class Decisions:
                         left.pop()
 
     def _settle_group(
-        self, rulings: Iterable[Ruling], rows: dict[bytes, Row], dead: set[int], seconds: float
+        self, rulings: Iterable[Ruling], rows: dict[bytes, Entry], dead: set[int], seconds: float
     ) -> None:
         rulings = [ruling for ruling in rulings if ruling.decided]
         if not rulings:

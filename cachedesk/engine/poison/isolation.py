@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from cachedesk.core.errors import DatabaseUndone
-from cachedesk.core.events import Coalesced, Row, WriteEvent
+from cachedesk.core.events import Coalesced, Entry, WriteEvent
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import RecordTransaction, SystemOfRecord
 from cachedesk.core.refusals import is_refusal, reason_of
@@ -59,7 +59,7 @@ class Isolation:
         pending: PendingEvents,
         decisions: Decisions,
         settings: WorkerSettings,
-        coalesce: Callable[[Mapping[bytes, Row], Sequence[WriteEvent]], Coalesced],
+        coalesce: Callable[[Mapping[bytes, Entry], Sequence[WriteEvent]], Coalesced],
         settle: Settle,
         closing: Callable[[], bool],
         reach: Reach,
@@ -271,7 +271,7 @@ class Isolation:
             self._blocked.block(key, Trouble(queue[0].seq, 0, reason), due_at)
 
 
-def _write_each(transaction: RecordTransaction, rows: Mapping[bytes, Row]) -> set[bytes]:
+def _write_each(transaction: RecordTransaction, rows: Mapping[bytes, Entry]) -> set[bytes]:
     """Write what can be written of ``rows``; return the keys that are refused."""
     refused: set[bytes] = set()
     for key, row in rows.items():

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from cachedesk.core.errors import CounterOverflow, NotACounter
-from cachedesk.core.events import Refusal, Row, WriteEvent, change
+from cachedesk.core.events import Entry, Refusal, WriteEvent, applied
 from cachedesk.core.refusals import is_refusal, reason_of
 from cachedesk.engine.poison.blocked_keys import Trouble
 
-Rehearse = Callable[[bytes, Row], None]
+Rehearse = Callable[[bytes, Entry], None]
 
 
 class Fate(Enum):
@@ -32,7 +32,7 @@ class Trial:
 
     event: WriteEvent
     fate: Fate
-    row: Row | None = None
+    row: Entry | None = None
     reason: str = ""
 
 
@@ -41,7 +41,7 @@ class KeyTrials:
     would be taken, because that one is to be committed first."""
 
     def __init__(
-        self, key: bytes, before: Row, events: Sequence[WriteEvent], dead: Collection[int]
+        self, key: bytes, before: Entry, events: Sequence[WriteEvent], dead: Collection[int]
     ) -> None:
         """Prepare.
 
@@ -83,9 +83,9 @@ class KeyTrials:
     def _tried(self, event: WriteEvent, rehearse: Rehearse) -> Trial:
         if event.seq in self._dead or event.seq <= self._row.seq:
             return Trial(event, Fate.SETTLED)
-        after: Row | None = None
+        after: Entry | None = None
         try:
-            after = Row(change(self._row.value, event.op, event.arg), event.seq)
+            after = applied(self._row, event)
             if after.value in self._refused:
                 return Trial(event, Fate.REFUSED, reason=self._refused[after.value])
             rehearse(self.key, after)
@@ -107,7 +107,7 @@ class Ruling:
     """What is decided of the events of one key, and what is not yet."""
 
     key: bytes
-    row: Row
+    row: Entry
     decided: list[Trial] = field(default_factory=list)
     buried: list[Refusal] = field(default_factory=list)
     counted: dict[int, int] = field(default_factory=dict)

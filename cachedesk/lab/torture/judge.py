@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from cachedesk.core.errors import CachedeskError
-from cachedesk.core.events import Row
+from cachedesk.core.events import Entry
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.listing import truth
 from cachedesk.lab.torture import leftovers, plan
@@ -88,7 +88,7 @@ class Judge:
             vault.close()
             directory.close()
         seqs = {
-            key: max(rows.get(key, Row(None, 0)).seq, *(event.seq for event in events), 0)
+            key: max(rows.get(key, Entry(None, 0)).seq, *(event.seq for event in events), 0)
             for key, events in pending.items()
         }
         return [

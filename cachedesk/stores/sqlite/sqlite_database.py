@@ -24,7 +24,7 @@ from cachedesk.core.errors import (
     DatabaseError,
     DatabaseUncertain,
 )
-from cachedesk.core.events import NO_ROW, Row
+from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.core.forking import owns
 from cachedesk.core.snapshot import DatabaseState, Health
@@ -90,8 +90,8 @@ class SqliteDatabase:
             self.close()
             raise
 
-    def read(self, key: bytes) -> Row:
-        """Return the row of ``key`` (``NO_ROW`` when there is none).
+    def read(self, key: bytes) -> Entry:
+        """Return the row of ``key`` (``ABSENT`` when there is none).
 
         Raises:
             DatabaseError: SQLite does not answer.
@@ -99,19 +99,19 @@ class SqliteDatabase:
         self._wait_for_answer()
         with self._reader() as connection:
             found = connection.execute("SELECT value, seq FROM rows WHERE key=?", (key,)).fetchone()
-        return Row(*found) if found is not None else NO_ROW
+        return Entry(*found) if found is not None else ABSENT
 
-    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
         self._wait_for_answer()
         return self.peek(keys)
 
-    def peek(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def peek(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """As ``read_many``, for who only looks on: not slowed down by a hindrance."""
         with self._reader() as connection:
             return selected(connection, keys)
 
-    def scan(self) -> Iterator[tuple[bytes, Row]]:
+    def scan(self) -> Iterator[tuple[bytes, Entry]]:
         """Yield all rows of one instant, tombstones included, sorted by the keys' bytes.
 
         Raises:
@@ -122,7 +122,7 @@ class SqliteDatabase:
             cursor = connection.execute("SELECT key, value, seq FROM rows ORDER BY key")
             while page := cursor.fetchmany(_ROWS_PER_PAGE):
                 for key, value, seq in page:
-                    yield key, Row(value, seq)
+                    yield key, Entry(value, seq)
             connection.execute("COMMIT")
 
     def keys_after(self, key: bytes, most: int) -> list[bytes]:
@@ -191,7 +191,7 @@ class SqliteDatabase:
         with self.transaction(deadline) as transaction:
             return transaction.drop_tombstones(through_seq)
 
-    def rehearse(self, rows: Mapping[bytes, Row], deadline: float) -> None:
+    def rehearse(self, rows: Mapping[bytes, Entry], deadline: float) -> None:
         """Write ``rows`` and take it back; raises what ``transaction`` would."""
         with self.rehearsal(deadline) as transaction:
             transaction.rows(list(rows))

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar, cast
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import DatabaseRefused, DatabaseUndone
-from cachedesk.core.events import NO_ROW, Refusal, Row
+from cachedesk.core.events import ABSENT, Entry, Refusal
 from cachedesk.stores.sqlite import dead_letters
 from cachedesk.stores.sqlite.refusal import WRITE_ROW, explained
 
@@ -43,26 +43,26 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._found: dict[bytes, Row] = {}
+        self._found: dict[bytes, Entry] = {}
 
     @_translated
-    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
+    def rows(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """Return the rows of ``keys``; a key without a row is not in the result."""
         rows = selected(self.connection, keys)
         self._found |= rows
         return rows
 
     @_translated
-    def write(self, rows: Mapping[bytes, Row]) -> None:
+    def write(self, rows: Mapping[bytes, Entry]) -> None:
         """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
         number of live rows stays exact without counting them."""
         self._write(rows)
 
-    def _write(self, rows: Mapping[bytes, Row]) -> None:
+    def _write(self, rows: Mapping[bytes, Entry]) -> None:
         now = wall_seconds()
         found = self._found
         change = sum(
-            (row.value is not None) - (found.get(key, NO_ROW).value is not None)
+            (row.value is not None) - (found.get(key, ABSENT).value is not None)
             for key, row in rows.items()
         )
         if change:
@@ -70,13 +70,13 @@ class Transaction:
                 "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
             )
         cursor = self.connection.executemany(
-            WRITE_ROW, [(key, value, seq, now) for key, (value, seq) in rows.items()]
+            WRITE_ROW, [(key, row.value, row.seq, now) for key, row in rows.items()]
         )
         if rows and cursor.rowcount != len(rows):
             raise sqlite3.IntegrityError("a trigger of the database ignores the write")
 
     @_translated
-    def write_one(self, key: bytes, row: Row) -> None:
+    def write_one(self, key: bytes, row: Entry) -> None:
         """As ``write`` for one row; when it fails, the rest of the transaction stays.
 
         Raises:
@@ -88,7 +88,7 @@ class Transaction:
         self.connection.execute(f"RELEASE {_SAVEPOINT}")
 
     @_translated
-    def rehearse_one(self, key: bytes, row: Row) -> None:
+    def rehearse_one(self, key: bytes, row: Entry) -> None:
         """Write a row and take it back, in a transaction that is never committed.
 
         Raises:
@@ -172,9 +172,9 @@ class Transaction:
         )
 
 
-def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Row]:
+def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Entry]:
     """Return the rows of ``keys``; a key without a row is not in the result."""
-    rows: dict[bytes, Row] = {}
+    rows: dict[bytes, Entry] = {}
     for start in range(0, len(keys), _KEYS_PER_SELECT):
         some: Sequence[bytes | None] = keys[start : start + _KEYS_PER_SELECT]
         # Filled up, so that there are few different statements: to compile one takes longer than
@@ -186,5 +186,5 @@ def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[byte
             (*some, *[None] * (places - len(some))),
         )
         for key, value, seq in found:
-            rows[key] = Row(value, seq)
+            rows[key] = Entry(value, seq)
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import NO_ROW, change, fold
+from cachedesk.core.events import ABSENT, change, fold
 from cachedesk.engine import read_path as repair_module
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
@@ -32,7 +32,7 @@ def row_before_overlay(plant: Plant) -> None:
         overlays = {key: self._pending.events(key) for key in keys}
         reads = {}
         for key in keys:
-            row = rows.get(key, NO_ROW)
+            row = rows.get(key, ABSENT)
             truth = fold(row, overlays[key])
             reads[key] = repair_module.Read(
                 truth.value, repair_module.ReadSource.DATABASE, 0, truth.seq
@@ -146,7 +146,7 @@ def error_taken_as_miss_of_everything(plant: Plant) -> None:
 
     def bad(self, key):
         row = read(self, key)
-        return NO_ROW if hash(key) % 7 == 0 and row.seq % 50 == 0 else row
+        return ABSENT if hash(key) % 7 == 0 and row.seq % 50 == 0 else row
 
     read = SqliteDatabase.read
     plant.setattr(SqliteDatabase, "read", bad)
@@ -168,7 +168,7 @@ def cache_before_log(plant: Plant) -> None:
         for request in group:
             for op, key, arg in request.changes:
                 try:
-                    old = heads[key] if key in heads else self._truth(key)
+                    old = heads[key] if key in heads else self._truth(key).value
                     heads[key] = change(old, op, arg)
                 except (ValueError, OverflowError):
                     continue

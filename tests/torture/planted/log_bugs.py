@@ -74,7 +74,7 @@ def heads_kept_after_failure(plant: Plant) -> None:
         for key, head in heads.items():
             queue = self._pending._queues.get(key)
             if queue is not None:
-                queue.head, queue.head_known = head, True
+                queue.head = head
         return events
 
     plant.setattr(QueueLog, "append", bad)
