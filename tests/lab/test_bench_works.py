@@ -20,11 +20,11 @@ from engine.until import until
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.errors import CacheError, Unavailable
 from cachedesk.core.settings import Settings, WorkerSettings
-from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import LIMIT, OURS, Rival
 from cachedesk.lab.bench.engines import Engines
 from cachedesk.lab.bench.fixtures import CALLERS, MANY, VALUE_BYTES, drawn
 from cachedesk.lab.bench.peers import MODULES, open_peers
+from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import (
     ByBareSocket,
     ByRedisPy,
@@ -336,7 +336,7 @@ def test_clearing_up_leaves_nothing_among_the_temporary_files(
 
 def test_a_stack_that_cannot_even_open_was_not_killed(tmp_path: Path) -> None:
     (tmp_path / "dead").write_text("a file is no data directory")
-    with pytest.raises(RuntimeError, match="ended otherwise"):
+    with pytest.raises(RuntimeError, match="ended before it could be killed"):
         crashed_directory.make(tmp_path, 10)
 
 

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import LIMIT, Rival, Row
 from cachedesk.lab.bench.engines import Engines
 from cachedesk.lab.bench.mixed import mixed
 from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import missing, open_peers
+from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy
 from cachedesk.lab.bench.rounds import Effort, contest, steps
 from cachedesk.lab.bench.server import RivalsServer

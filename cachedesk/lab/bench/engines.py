@@ -15,9 +15,9 @@ from pathlib import Path
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import Op, WriteEvent
-from cachedesk.lab.bench import crashed_directory
 from cachedesk.lab.bench.contest import Lap, Rival
 from cachedesk.lab.bench.fixtures import CALLERS, MANY, Stuff, drawn, each, in_hundreds
+from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import RedisCalls, dropped_in_parts
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.workloads import PENDING_TO_DRAIN

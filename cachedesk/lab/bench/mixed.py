@@ -21,7 +21,7 @@ from cachedesk.lab.bench.contest import LIMIT, OURS, Result, Row, by_turns
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.workloads import MIXED
 
-_PROGRAM = "cachedesk.desk.under_load"
+_PROGRAM = "cachedesk.desk.modes.benchmark"
 _SECONDS = 4.0
 _QUICK_SECONDS = 1.0
 _MOST_SECONDS = 60.0

@@ -1,4 +1,4 @@
-"""A stack that is killed with much pending: run as a program, it does that to itself."""
+"""A data directory whose stack was killed with a backlog; run as a program, it is that stack."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PENDING = "pending"
 
 
 def make(folder: Path, events: int) -> Path:
-    """Return a data directory in ``folder`` whose stack was killed with ``events`` pending, put in
-    by a hundred at a time.
+    """Return a data directory in ``folder`` whose stack was killed with ``events`` pending events,
+    written a hundred at a time.
 
     Raises:
-        RuntimeError: it did not come to that.
+        RuntimeError: the stack ended before it could be killed.
     """
     data = folder / "dead"
     made = subprocess.run(
@@ -40,12 +40,12 @@ def pending_in(data: Path) -> int:
 
 
 def clear_up(data: Path) -> None:
-    """Remove what it left outside of ``data``: the next who opens it does."""
+    """Remove what the dead stack left outside of ``data``, by opening and closing a new one."""
     Stack(data).layer.close()
 
 
 def _die(data: Path, events: int) -> None:
-    # So that nothing is flushed before: a batch is never due.
+    # No batch is ever due, so that nothing is flushed.
     never = WorkerSettings(batch_events=1_000_000, batch_age_seconds=3600)
     cache = Stack(data, Settings(worker=never)).layer
     keys = drawn(KEYS, events - 1)

@@ -1,5 +1,8 @@
-"""Run as a program: eight callers do the article workload as fast as they can, with the desk open
-or without, and say at the end how many operations a second that was. For the bench."""
+"""The desk under full load, as a program that ``cachedesk bench`` starts.
+
+Eight clients run the article workload as fast as they can, with the desk open or closed; the
+program writes the operations per second to a pipe.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
 
-_CALLERS = 8
-_SETTLING_SECONDS = 1.0
+_CLIENTS = 8
+_WARM_UP_SECONDS = 1.0
 
 
 def main(data: Path, seconds: float, *, is_open: bool) -> float:
-    """Return how many operations a second were done in ``seconds``, after one to settle."""
+    """Return the operations per second over ``seconds``, after one second of warm-up."""
     traffic = WorkloadTraffic("article", 1)
-    with Session(data, Settings(), traffic, Load(_CALLERS)) as session:
+    with Session(data, Settings(), traffic, Load(_CLIENTS)) as session:
         session.start()
         if not is_open:
             return _counted(session, seconds)
@@ -41,13 +44,13 @@ def main(data: Path, seconds: float, *, is_open: bool) -> float:
 
 
 def _counted(session: Session, seconds: float) -> float:
-    time.sleep(_SETTLING_SECONDS)
+    time.sleep(_WARM_UP_SECONDS)
     done, began = session.driver.tally().done, time.perf_counter()
     time.sleep(seconds)
     return (session.driver.tally().done - done) / (time.perf_counter() - began)
 
 
 if __name__ == "__main__":
-    _path, _seconds, _is_open, _tells = sys.argv[1:]
+    _path, _seconds, _is_open, _result = sys.argv[1:]
     _found = main(Path(_path), float(_seconds), is_open=_is_open == "1")
-    os.write(int(_tells), b"%r" % _found)
+    os.write(int(_result), b"%r" % _found)
