@@ -12,11 +12,11 @@ import msgspec
 from cachedesk.admin.draining import drain
 from cachedesk.console.output import json_text
 from cachedesk.console.signals import Signals
-from cachedesk.core.events import fold
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.settings import Settings
 from cachedesk.engine.listing import truth
-from cachedesk.engine.read_path import Read, ReadSource
+from cachedesk.engine.overlay import OverlayReader, rows_of
+from cachedesk.engine.read_path import Read, as_read
 from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.embedded.recovery import recover
@@ -54,12 +54,11 @@ def recover_directory(data: Path, *, accept_loss: bool) -> str:
 
 def look_up(data: Path, key: bytes) -> Read:
     """Return the truth of ``key``; errors as for ``opened``."""
-    with opened(data) as vault:
-        events = vault.pending.events(key)
-        row = vault.database.read(key)
-    found = fold(row, events)
-    source = ReadSource.OVERLAY if found.seq > row.seq else ReadSource.DATABASE
-    return Read(found.value, source, sum(event.seq > row.seq for event in events), found.seq)
+    with opened(data) as state:
+        overlaid = OverlayReader(state.pending, rows_of(state.database)).read((key,))[key]
+    if overlaid.error is not None:
+        raise overlaid.error
+    return as_read(overlaid)
 
 
 def read_as_json(key: bytes, read: Read) -> dict[str, object]:

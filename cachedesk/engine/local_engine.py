@@ -18,8 +18,9 @@ from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.overlay import PendingView
 from cachedesk.engine.poison.decisions import Decisions
-from cachedesk.engine.read_path import Overlay, ReadPath
+from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
 from cachedesk.engine.settlement import Settlement
 from cachedesk.engine.write_behind import WriteBehind
@@ -126,7 +127,7 @@ class LocalEngine:
             announce=announce,
         )
 
-    def read_path(self, pending: Overlay) -> ReadPath:
+    def read_path(self, pending: PendingView) -> ReadPath:
         """Return a read path that folds the events of ``pending`` into the rows."""
         return ReadPath(
             cache=self._cache,

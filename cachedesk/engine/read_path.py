@@ -1,8 +1,7 @@
 """Reads: Redis first; a miss is repaired from the truth, once per key at a time.
 
-The truth of a key is its row with its pending events folded in. The pending events are read
-first and the row second: the other way round, a flush between the two would hide an event from
-both. What was found goes into Redis only if no write came meanwhile (``freshness``).
+The truth of a key is its row with its pending events folded in (see ``overlay``). What was found
+goes into Redis only if no write came meanwhile (``key_versions``).
 
 Single flight: of many readers that miss one key, one goes to the database and the others take
 its result, but only if it set out after the last write that was acknowledged before they began.
@@ -12,17 +11,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import ABSENT, Entry, WriteEvent, fold
+from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import CallPath, Recorder
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.overlay import Overlaid, OverlayReader, PendingView, rows_of
 
 _LONGEST_FLIGHT_SECONDS = 1.0
 
@@ -52,26 +51,6 @@ class Read:
     seq: int | None
 
 
-class Overlay(Protocol):
-    """What a reader asks of the pending events; as ``PendingEvents``."""
-
-    def events(self, key: bytes) -> tuple[WriteEvent, ...]:
-        """Return the pending events of ``key``, oldest first."""
-        ...
-
-    def first_seq(self, key: bytes) -> int | None:
-        """Return the seq of the oldest of them, ``None`` when there is none."""
-        ...
-
-    def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
-        """Return whether ``events`` say what ``key`` is worth whatever its row is."""
-        ...
-
-    def count(self, key: bytes) -> int:
-        """Return how many there are of ``key``."""
-        ...
-
-
 class _InFlight:
     """One reader's way to the database, which others may wait for."""
 
@@ -95,7 +74,7 @@ class ReadPath:
         self,
         *,
         cache: CacheStore,
-        pending: Overlay,
+        pending: PendingView,
         database: SystemOfRecord,
         versions: KeyVersions,
         recorder: Recorder,
@@ -103,7 +82,7 @@ class ReadPath:
     ) -> None:
         self._cache = cache
         self._pending = pending
-        self._database = database
+        self._overlay = OverlayReader(pending, rows_of(database), reach)
         self._versions = versions
         self._recorder = recorder
         self._reach = reach
@@ -197,33 +176,21 @@ class ReadPath:
         return found
 
     def truth(self, key: bytes) -> Entry:
-        """Return the row of ``key`` with its pending events folded in, past the cache.
+        """Return what ``key`` is worth in truth, past the cache.
 
         Raises:
             DatabaseError: the row cannot be read and the pending events do not determine it.
         """
-        while True:
-            events = self._pending.events(key)
-            self._reach("repair.overlay.after")
-            try:
-                row = self._database.read(key)
-            except DatabaseError:
-                if not self._pending.decides(key, events):
-                    raise
-                return fold(ABSENT, events)
-            if not self._has_moved({key: events}, {key: row}):
-                return fold(row, events)
+        return self._truth(self._overlay.read((key,))[key])
 
     def truths(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
-        """Return the truth of each of ``keys``, past the cache; errors as for ``truth``."""
-        overlays = {key: self._pending.events(key) for key in keys}
-        rows = self._database.read_many(keys)
-        return {
-            key: self.truth(key).value
-            if self._has_moved({key: events}, rows)
-            else fold(rows.get(key, ABSENT), events).value
-            for key, events in overlays.items()
-        }
+        """Return the true value of each of ``keys``, past the cache; errors as for ``truth``."""
+        return {key: self._truth(it).value for key, it in self._overlay.read(keys).items()}
+
+    def _truth(self, overlaid: Overlaid) -> Entry:
+        if not overlaid.known:
+            raise overlaid.error or DatabaseError("the row cannot be read")
+        return overlaid.entry
 
     def _repair(self, key: bytes) -> Read:
         version = self._versions.of(key)
@@ -257,34 +224,16 @@ class ReadPath:
             del self._flights[key]
             flight.landing.release()
 
-    def _has_moved(
-        self, overlays: Mapping[bytes, tuple[WriteEvent, ...]], rows: Mapping[bytes, Entry]
-    ) -> bool:
-        """Whether events may belong to a row that was deleted and trimmed since they were read:
-        without the row's seq nothing tells that they are part of it."""
-        return any(
-            events
-            and rows.get(key, ABSENT).seq == 0
-            and self._pending.first_seq(key) != events[0].seq
-            for key, events in overlays.items()
-        )
-
     def _load(self, keys: Sequence[bytes]) -> dict[bytes, Read]:
-        while (reads := self._try_to_load(keys)) is None:
-            pass
-        return reads
-
-    def _try_to_load(self, keys: Sequence[bytes]) -> dict[bytes, Read] | None:
+        # Before anything is read: what is newer than the version may be read, never older.
         versions = {key: self._versions.of(key) for key in keys}
         self._reach("repair.miss.after")
-        overlays = {key: self._pending.events(key) for key in keys}
-        self._reach("repair.overlay.after")
         self._recorder.count("loads")
-        rows = self._rows(overlays)
-        self._reach("repair.row.after")
-        if self._has_moved(overlays, rows):
-            return None
-        reads = {key: _read(rows.get(key, ABSENT), events) for key, events in overlays.items()}
+        reads: dict[bytes, Read] = {}
+        for key, overlaid in self._overlay.read(keys).items():
+            if not overlaid.known:
+                raise Unavailable(f"Redis has no copy and {overlaid.error}") from overlaid.error
+            reads[key] = as_read(overlaid)
         found = {key: versions[key] for key, read in reads.items() if read.value is not None}
         if found and self._cache.trusted:
             self._reach("repair.fill.before")
@@ -294,17 +243,6 @@ class ReadPath:
             self._reach("repair.fill.after")
         return reads
 
-    def _rows(self, overlays: dict[bytes, tuple[WriteEvent, ...]]) -> dict[bytes, Entry]:
-        try:
-            if len(overlays) == 1:
-                (key,) = overlays
-                return {key: self._database.read(key)}
-            return self._database.read_many(list(overlays))
-        except DatabaseError as error:
-            if all(self._pending.decides(key, events) for key, events in overlays.items()):
-                return {}
-            raise Unavailable(f"Redis has no copy and {error}") from error
-
 
 def _landed(flight: _InFlight) -> Read:
     if flight.read is None:
@@ -312,7 +250,8 @@ def _landed(flight: _InFlight) -> Read:
     return flight.read
 
 
-def _read(row: Entry, events: tuple[WriteEvent, ...]) -> Read:
-    truth = fold(row, events)
-    source = ReadSource.OVERLAY if truth.seq > row.seq else ReadSource.DATABASE
-    return Read(truth.value, source, sum(event.seq > row.seq for event in events), truth.seq)
+def as_read(overlaid: Overlaid) -> Read:
+    """Return what a reader gets of a key that is known."""
+    entry = overlaid.entry
+    source = ReadSource.OVERLAY if entry.seq > (overlaid.row or ABSENT).seq else ReadSource.DATABASE
+    return Read(entry.value, source, len(overlaid.ahead), entry.seq)

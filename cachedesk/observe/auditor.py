@@ -22,13 +22,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from cachedesk.core.errors import CachedeskError, LogFull
-from cachedesk.core.events import ABSENT, Entry, fold
+from cachedesk.core.events import Entry
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import Audit, EventKind
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.overlay import OverlayReader
 from cachedesk.observe.accounting import Accounting
 
 _KEYS = 20
@@ -94,7 +95,7 @@ class Auditor:
         self.accounting = accounting
         self._cache = cache
         self._pending = pending
-        self._database = database
+        self._overlay = OverlayReader(pending, database.peek)
         self._versions = versions
         self._locks = locks
         self._announce = announce
@@ -152,15 +153,14 @@ class Auditor:
             return {}
         versions = {key: self._versions.of(key) for key in keys}
         cached = self._cache.get_many(keys)
-        # As in a repair: what is pending first, the rows second.
-        overlays = {key: self._pending.events(key) for key in keys}
-        rows = self._database.peek(keys)
+        truths = self._overlay.read(keys)
         sights: dict[bytes, _Sight] = {}
         for key, copy in zip(keys, cached, strict=True):
-            events, row = overlays[key], rows.get(key, ABSENT)
-            trimmed = events and row.seq == 0 and self._pending.first_seq(key) != events[0].seq
-            if copy is not None and not trimmed and self._versions.of(key) == versions[key]:
-                sights[key] = _Sight(copy, fold(row, events), versions[key], generation)
+            truth = truths[key]
+            if truth.error is not None:
+                raise truth.error
+            if copy is not None and self._versions.of(key) == versions[key]:
+                sights[key] = _Sight(copy, truth.entry, versions[key], generation)
         return sights if self._cache.generation == generation else {}
 
     def _judge(self, suspects: dict[bytes, _Sight]) -> None:

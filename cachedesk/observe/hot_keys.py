@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from operator import attrgetter
 
 from cachedesk.core.errors import CacheError, DatabaseError
-from cachedesk.core.events import ABSENT, Entry, fold, is_absolute
+from cachedesk.core.events import ABSENT
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.snapshot import HotKey
 from cachedesk.engine.backlog.pending_events import PendingEvents
+from cachedesk.engine.overlay import OverlayReader
 from cachedesk.observe.metrics import Metrics
 
 HOT_KEYS = 50
@@ -34,6 +33,7 @@ class HotView:
     ) -> None:
         self._cache = cache
         self._database = database
+        self._overlay = OverlayReader(pending, database.peek)
         self._pending = pending
         self._metrics = metrics
         self._policies = policies
@@ -42,15 +42,15 @@ class HotView:
         """Return the hottest keys; ``dead`` is how many dead letters there are."""
         hottest = self._metrics.hottest(HOT_KEYS)
         keys = [key for key, _ in hottest]
-        # In the order of a repair: what is pending first, the rows second.
-        waiting = {key: self._pending.waiting(key) for key in keys}
-        rows = self._rows(keys)
+        # Known as a rule, and then the events need not be gone through one by one.
+        heads = {key: self._pending.head(key) for key in keys}
+        truths = self._overlay.read(keys)
         cached = self._cached(keys)
         letters = self._letters() if dead else Counter[bytes]()
         hot = []
         for key, uses in hottest:
-            events, head = waiting[key]
-            row = (rows or {}).get(key, ABSENT)
+            truth, head = truths[key], heads[key]
+            row = truth.row or ABSENT
             hot.append(
                 HotKey(
                     key=key,
@@ -58,22 +58,16 @@ class HotView:
                     uses=uses,
                     cached=_cut((cached or {}).get(key)),
                     cached_known=cached is not None,
-                    pending=len(events) - bisect_right(events, row.seq, key=attrgetter("seq")),
+                    pending=len(truth.ahead),
                     row=_cut(row.value),
-                    row_known=rows is not None,
-                    truth=_cut((head or fold(row, events)).value),
-                    truth_known=head is not None or rows is not None or is_absolute(events),
+                    row_known=truth.row is not None,
+                    truth=_cut((head or truth.entry).value),
+                    truth_known=head is not None or truth.known,
                     dead=letters[key],
                     unlogged=self._pending.unlogged(key),
                 )
             )
         return tuple(hot)
-
-    def _rows(self, keys: list[bytes]) -> dict[bytes, Entry] | None:
-        try:
-            return self._database.peek(keys)
-        except DatabaseError:
-            return None
 
     def _cached(self, keys: list[bytes]) -> dict[bytes, bytes | None] | None:
         try:

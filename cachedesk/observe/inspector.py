@@ -19,11 +19,12 @@ from typing import NamedTuple
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
+from cachedesk.core.events import Entry, Op, WriteEvent, change
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.overlay import OverlayReader
 from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
 from cachedesk.observe.recent_writes import RecentWrite, RecentWrites
 
@@ -105,6 +106,7 @@ class KeyInspector:
         self._cache = cache
         self._pending = pending
         self._database = database
+        self._overlay = OverlayReader(pending, database.peek)
         self._policies = policies
         self._recent = recent
         self._worker = worker
@@ -158,8 +160,9 @@ class KeyInspector:
         return look, moving and look.agrees is False
 
     def _look(self, key: bytes) -> _Look:
-        events, row, row_obstacle = self._pending_and_row(key)
-        decided = row is None and self._pending.decides(key, events)
+        overlaid = self._overlay.read((key,))[key]
+        events, row, decided = overlaid.events, overlaid.row, overlaid.decided
+        row_obstacle = "" if overlaid.error is None else str(overlaid.error)
         cached, cached_obstacle = None, ""
         try:
             cached = self._cache.get(key)
@@ -168,17 +171,6 @@ class KeyInspector:
         # One more than is listed: what those before it come to.
         folded = tuple(deque(_fold(row, events, decided=decided), maxlen=_MOST_STEPS + 1))
         return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
-
-    def _pending_and_row(self, key: bytes) -> tuple[tuple[WriteEvent, ...], Entry | None, str]:
-        while True:
-            events = self._pending.events(key)
-            try:
-                row = self._database.peek([key]).get(key, ABSENT)
-            except DatabaseError as error:
-                return events, None, str(error)
-            # Without a row nothing tells whether they were part of one that was trimmed since.
-            if not events or row.seq or self._pending.first_seq(key) == events[0].seq:
-                return events, row, ""
 
     def _step(self, folded: _Folded, look: _Look) -> Step:
         event = folded.event

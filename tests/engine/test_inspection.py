@@ -17,7 +17,6 @@ from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.engine.read_path import ReadSource
 from cachedesk.observe.key_report import Inspector, KeyReport, Winner
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 from . import poison
 from .scenarios import BEHIND, PATIENT, THROUGH, held_at, running, soon, wait_until_trusted
@@ -274,14 +273,14 @@ def test_a_flush_just_before_or_after_the_row_is_read_hides_nothing(
 ) -> None:
     counted(slow, 1)
     evict(slow)
-    peek = SqliteDatabase.peek
+    peek = slow.layer._database.peek
 
-    def peek_and_flush(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        early = peek(self, keys)
+    def peek_and_flush(keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        early = peek(keys)
         slow.layer.drain(60)
-        return early if when == "after" else peek(self, keys)
+        return early if when == "after" else peek(keys)
 
-    monkeypatch.setattr(SqliteDatabase, "peek", peek_and_flush)
+    monkeypatch.setattr(slow._inspector._overlay, "_read_rows", peek_and_flush)
     report = slow.inspect(VIEWS)
     assert (report.truth.value, len(report.steps)) == (b"10481", 1)
     in_row = when == "before"
@@ -295,16 +294,16 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
     """Without its row nothing says any more that the increment is part of it."""
     slow.layer.incr(VIEWS, 5)
     evict(slow)
-    peek = SqliteDatabase.peek
+    database = slow.layer._database
 
-    def peek_after_a_trim(self: SqliteDatabase, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+    def peek_after_a_trim(keys: Sequence[bytes]) -> dict[bytes, Entry]:
         if slow.layer._pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
             slow.layer.drain(60)
-            self.trim(slow.backlog.acked_through, soon())
-        return peek(self, keys)
+            database.trim(slow.backlog.acked_through, soon())
+        return database.peek(keys)
 
-    monkeypatch.setattr(SqliteDatabase, "peek", peek_after_a_trim)
+    monkeypatch.setattr(slow._inspector._overlay, "_read_rows", peek_after_a_trim)
     report = slow.inspect(VIEWS)
     assert (report.truth.value, report.row_seq, report.steps) == (None, 0, ())
 

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from persistqueue import SQLiteQueue
 
-from cachedesk.core.events import Coalesced, Entry, Refusal, WriteEvent, coalesce
-from cachedesk.engine import flush_worker, key_versions, read_path
+from cachedesk.core.events import ABSENT, Coalesced, Entry, Refusal, WriteEvent, coalesce
+from cachedesk.engine import flush_worker, key_versions
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.overlay import Overlaid, OverlayReader
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log import queue_log
@@ -129,16 +130,12 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def row_read_before_the_overlay(patch: pytest.MonkeyPatch) -> None:
-    def load(self: read_path.ReadPath, keys: Sequence[bytes]) -> dict[bytes, read_path.Read]:
-        rows = self._database.read_many(keys)
+    def read(self: OverlayReader, keys: Sequence[bytes]) -> dict[bytes, Overlaid]:
+        rows = self._read_rows(keys)
         self._reach("repair.overlay.after")
-        overlays = {key: self._pending.events(key) for key in keys}
-        return {
-            key: read_path._read(rows.get(key, read_path.ABSENT), events)
-            for key, events in overlays.items()
-        }
+        return {key: Overlaid(self._pending.events(key), rows.get(key, ABSENT)) for key in keys}
 
-    patch.setattr(read_path.ReadPath, "_load", load)
+    patch.setattr(OverlayReader, "_read", read)
 
 
 def fill_without_a_look_at_the_version(patch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ def fill_outside_the_lock(plant: Planter) -> None:
 
 def version_read_after_the_row(plant: Planter) -> None:
     """A miss notes the version after it has read the row, and so misses a write between them."""
-    load = read_path.ReadPath._try_to_load
+    load = read_path.ReadPath._load
 
     class Late:
         """The versions as they are when a fill asks for them."""
@@ -92,7 +92,7 @@ def version_read_after_the_row(plant: Planter) -> None:
         finally:
             self._versions = versions
 
-    plant.setattr(read_path.ReadPath, "_try_to_load", bad)
+    plant.setattr(read_path.ReadPath, "_load", bad)
 
 
 def write_without_a_new_version(plant: Planter) -> None:

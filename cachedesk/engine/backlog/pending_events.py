@@ -183,12 +183,6 @@ class PendingEvents:
         queue = self._queues.get(key)
         return len(queue.events) if queue is not None else 0
 
-    def waiting(self, key: bytes) -> tuple[tuple[WriteEvent, ...], Entry | None]:
-        """Return ``events`` and ``head`` of ``key`` as they are at one instant."""
-        with self._lock:
-            queue = self._queues.get(key)
-            return (tuple(queue.events), queue.head) if queue is not None else ((), None)
-
     def settle(
         self, events: Sequence[WriteEvent], dead: Collection[int] = (), through: int = 0
     ) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import ABSENT, change, fold
+from cachedesk.core.errors import CacheError
+from cachedesk.core.events import ABSENT, change
 from cachedesk.engine import read_path as repair_module
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.overlay import Overlaid, OverlayReader
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis import admission as admission_module
@@ -23,28 +24,11 @@ def row_before_overlay(plant: Plant) -> None:
     """A miss reads the row first and the pending events second."""
 
     def bad(self, keys):
-        versions = {key: self._versions.of(key) for key in keys}
-        try:
-            rows = self._database.read_many(list(keys))
-        except DatabaseError as error:
-            raise Unavailable(str(error)) from error
+        rows = self._read_rows(keys)
         let_others_run()
-        overlays = {key: self._pending.events(key) for key in keys}
-        reads = {}
-        for key in keys:
-            row = rows.get(key, ABSENT)
-            truth = fold(row, overlays[key])
-            reads[key] = repair_module.Read(
-                truth.value, repair_module.ReadSource.DATABASE, 0, truth.seq
-            )
-        found = {key: versions[key] for key in keys if reads[key].value is not None}
-        if found and self._cache.trusted:
-            self._versions.fill(
-                found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})
-            )
-        return reads
+        return {key: Overlaid(self._pending.events(key), rows.get(key, ABSENT)) for key in keys}
 
-    plant.setattr(ReadPath, "_load", bad)
+    plant.setattr(OverlayReader, "_read", bad)
 
 
 def overlay_forgotten(plant: Plant) -> None:
@@ -70,13 +54,13 @@ def flight_joined_late(plant: Plant) -> None:
         version = property(lambda self: 2**62, lambda self, version: None)
 
     def slow(self, keys):
-        reads = try_to_load(self, keys)
+        reads = load(self, keys)
         let_others_run()
         return reads
 
-    try_to_load = ReadPath._try_to_load
+    load = ReadPath._load
     plant.setattr(repair_module, "_InFlight", Flight)
-    plant.setattr(ReadPath, "_try_to_load", slow)
+    plant.setattr(ReadPath, "_load", slow)
 
 
 def distrust_forgotten(plant: Plant) -> None:

@@ -1,0 +1,131 @@
+"""The overlay: a row with the pending events of its key, the one way in which the truth is read.
+
+The pending events are read first and the row second: the other way round, a flush between the two
+would hide an event from both. Events of a row that was deleted and trimmed in between would seem
+to come after it, because nothing is left that holds their seq; then the key is read again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Protocol
+
+from cachedesk.core.errors import DatabaseError
+from cachedesk.core.events import ABSENT, Entry, WriteEvent, fold
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import SystemOfRecord
+
+ReadRows = Callable[[Sequence[bytes]], dict[bytes, Entry]]
+"""Returns the rows of keys, without those that have none; raises ``DatabaseError``."""
+
+
+class PendingView(Protocol):
+    """What an overlay asks of the pending events; as ``PendingEvents``."""
+
+    def events(self, key: bytes) -> tuple[WriteEvent, ...]:
+        """Return the pending events of ``key``, oldest first."""
+        ...
+
+    def first_seq(self, key: bytes) -> int | None:
+        """Return the seq of the oldest of them, ``None`` when there is none."""
+        ...
+
+    def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
+        """Return whether ``events`` say what ``key`` is worth whatever its row is."""
+        ...
+
+    def count(self, key: bytes) -> int:
+        """Return how many there are of ``key``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaid:
+    """One key: its row and its pending events, read in this order.
+
+    ``row``: ``None`` when it could not be read, because of ``error``. ``decided``: the events
+    alone say what the key is worth, whatever its row is.
+    """
+
+    events: tuple[WriteEvent, ...]
+    row: Entry | None = ABSENT
+    decided: bool = False
+    error: DatabaseError | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be said what the key is worth."""
+        return self.row is not None or self.decided
+
+    @property
+    def entry(self) -> Entry:
+        """What the key is worth in truth; meaningless unless it is ``known``."""
+        return fold(self.row or ABSENT, self.events)
+
+    @property
+    def ahead(self) -> tuple[WriteEvent, ...]:
+        """The events that are not part of the row."""
+        seq = self.row.seq if self.row is not None else 0
+        return self.events[bisect_right(self.events, seq, key=attrgetter("seq")) :]
+
+
+class OverlayReader:
+    """Reads the truth of keys. Thread-safe."""
+
+    def __init__(
+        self, pending: PendingView, read_rows: ReadRows, reach: Reach = lambda point: None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            pending: the events that are not part of a row.
+            read_rows: reads rows.
+            reach: of the failpoints; by default none is there.
+        """
+        self._pending = pending
+        self._read_rows = read_rows
+        self._reach = reach
+
+    def read(self, keys: Sequence[bytes]) -> dict[bytes, Overlaid]:
+        """Return each of ``keys`` with its row and its pending events; never raises."""
+        found: dict[bytes, Overlaid] = {}
+        left = list(keys)
+        while left:
+            some = self._read(left)
+            left = [key for key, overlaid in some.items() if self._has_moved(key, overlaid)]
+            found |= some
+        return found
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Overlaid]:
+        pending = self._pending
+        events = {key: pending.events(key) for key in keys}
+        self._reach("repair.overlay.after")
+        try:
+            rows = self._read_rows(keys)
+        except DatabaseError as error:
+            return {
+                key: Overlaid(its, None, pending.decides(key, its), error)
+                for key, its in events.items()
+            }
+        self._reach("repair.row.after")
+        return {key: Overlaid(its, rows.get(key, ABSENT)) for key, its in events.items()}
+
+    def _has_moved(self, key: bytes, overlaid: Overlaid) -> bool:
+        row, events = overlaid.row, overlaid.events
+        if row is None or row.seq or not events:
+            return False
+        return self._pending.first_seq(key) != events[0].seq
+
+
+def rows_of(database: SystemOfRecord) -> ReadRows:
+    """Return what reads rows for callers: one key by the shortest way."""
+
+    def read_rows(keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        if len(keys) == 1:
+            return {keys[0]: database.read(keys[0])}
+        return database.read_many(keys)
+
+    return read_rows
