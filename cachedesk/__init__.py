@@ -1,6 +1,7 @@
 """cachedesk: move fast in Redis, commit safely through the log, trust the database.
 
     import cachedesk
+
     with cachedesk.open("data") as cache:
         cache.incr("views:article:123")
 
@@ -117,6 +118,13 @@ def open(
         InUse: another process has the directory; the message names it.
         DataDirectoryError: the directory cannot be used, or a file in it is damaged.
         ConfigError: a policy or a setting is wrong; the message names the file, if it is in one.
+
+    >>> with open("data", policies={"views:*": "write-behind"}) as cache:
+    ...     cache.incr("views:article:123")
+    1
+    >>> open("data", policies={"views:*": "write-back"})
+    Traceback (most recent call last):
+    cachedesk.core.errors.ConfigError: unknown policy 'write-back': use ...
     """
     from pathlib import Path
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class CachedeskError(Exception):
-    """Base of all errors that cachedesk raises on purpose."""
+    """Base of all errors that cachedesk raises on purpose.
+
+    >>> issubclass(Unavailable, CachedeskError), issubclass(InvalidKey, ValueError)
+    (True, True)
+    """
 
 
 class Unavailable(CachedeskError):
@@ -25,7 +29,12 @@ class WriteRefused(CachedeskError):
 
 
 class NoDeadLetter(CachedeskError, LookupError):
-    """There is no dead letter with this seq."""
+    """There is no dead letter with this seq.
+
+    >>> cache.drop_dead(1_000_000)
+    Traceback (most recent call last):
+    cachedesk.core.errors.NoDeadLetter: there is no dead letter 1000000
+    """
 
 
 class Closed(CachedeskError):
@@ -37,19 +46,41 @@ class Forked(Closed):
 
 
 class InvalidKey(CachedeskError, ValueError):
-    """A key is not 1 to 1,024 bytes, or a str that is not valid Unicode."""
+    """A key is not 1 to 1,024 bytes, or a str that is not valid Unicode.
+
+    >>> cache.get("")
+    Traceback (most recent call last):
+    cachedesk.core.errors.InvalidKey: a key is 1 to 1,024 bytes long, not 0
+    """
 
 
 class InvalidValue(CachedeskError, ValueError):
-    """A value is not bytes, str or int, or too long."""
+    """A value is not bytes, str or int, or too long.
+
+    >>> cache.set("order:2", 9.99)
+    Traceback (most recent call last):
+    cachedesk.core.errors.InvalidValue: a value is bytes, str or int, not float
+    """
 
 
 class NotACounter(CachedeskError, ValueError):
-    """An increment met a value that is not the decimal text of a signed 64-bit integer."""
+    """An increment met a value that is not the decimal text of a signed 64-bit integer.
+
+    >>> _ = cache.set("likes:name", "Ann")
+    >>> cache.incr("likes:name")
+    Traceback (most recent call last):
+    cachedesk.core.errors.NotACounter: the value b'Ann' is not a 64-bit integer
+    """
 
 
 class CounterOverflow(CachedeskError, OverflowError):
-    """An increment would leave the range of a signed 64-bit integer."""
+    """An increment would leave the range of a signed 64-bit integer.
+
+    >>> _ = cache.set("likes:most", 2**63 - 1)
+    >>> cache.incr("likes:most")
+    Traceback (most recent call last):
+    cachedesk.core.errors.CounterOverflow: incrementing 9223372036854775807 by 1 leaves ...
+    """
 
 
 class ConfigError(CachedeskError, ValueError):

@@ -13,7 +13,11 @@ from cachedesk.core.errors import ConfigError, InvalidKey
 
 
 class Policy(StrEnum):
-    """A path for writes."""
+    """A path for writes.
+
+    >>> Policy("write-behind") == "write-behind"
+    True
+    """
 
     WRITE_THROUGH = "write-through"
     WRITE_BEHIND = "write-behind"
@@ -51,7 +55,12 @@ def glob(pattern: str | bytes) -> re.Pattern[bytes]:
 
 
 class PolicyTable:
-    """Patterns in order, compiled into one alternation so that a look-up is one match."""
+    """Patterns in order, compiled into one alternation so that a look-up is one match.
+
+    >>> table = PolicyTable({"order:*": "write-through", "*:fast": "write-behind"})
+    >>> [str(table.of(key)) for key in (b"order:fast", b"views:fast", b"other")]
+    ['write-through', 'write-behind', 'write-through']
+    """
 
     def __init__(self, policies: Mapping[str, str | Policy]) -> None:
         """Compile ``policies``, pattern to policy, in their order.

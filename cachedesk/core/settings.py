@@ -86,7 +86,12 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings. ``policies`` maps key patterns to paths; the first match wins."""
+    """All settings. ``policies`` maps key patterns to paths; the first match wins.
+
+    >>> settings = Settings(log=LogSettings(limit_events=10_000, when_full="reject"))
+    >>> settings.log.limit_events, settings.worker.batch_events, settings.policies["views:*"]
+    (10000, 1000, 'write-behind')
+    """
 
     policies: dict[str, PolicyName] = msgspec.field(default_factory=lambda: dict(DEFAULT_POLICIES))
     redis: RedisSettings = RedisSettings()

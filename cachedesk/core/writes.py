@@ -13,7 +13,11 @@ from cachedesk.core.request import Request
 
 class Level(StrEnum):
     """How safe an acknowledged write is: ``durable`` in the log, or ``applied`` to its row; with
-    the log switched off it is only ``cached``: in Redis, and nowhere else."""
+    the log switched off it is only ``cached``: in Redis, and nowhere else.
+
+    >>> cache.set("order:1", "paid").level, cache.set("session:1", "Ann").level
+    ('applied', 'durable')
+    """
 
     CACHED = "cached"
     DURABLE = "durable"
@@ -36,6 +40,10 @@ class Receipt:
 
     ``seq``: its place in the order of all writes of the data directory, and its id.
     ``level``: how safe it is. ``value``: what the key is worth after it (``None``: absent).
+
+    >>> first, second = cache.write_many([("incr", "likes:1", 2), ("incr", "likes:1", 3)])
+    >>> second.value, second.seq - first.seq
+    (b'5', 1)
     """
 
     seq: int

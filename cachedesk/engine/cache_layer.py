@@ -108,7 +108,7 @@ class CacheLayer:
         return self.read(key).value
 
     def read(self, key: Key) -> Read:
-        """As ``get``, and say where the value came from and what is pending."""
+        """As ``get``, and say where the value came from and what is pending; see ``Read``."""
         key, reader = as_key(key), self._routes.reader
         began = time.perf_counter()
         try:
@@ -119,7 +119,12 @@ class CacheLayer:
         return found or self._call(reader.repair, key, began)
 
     def get_many(self, keys: Iterable[Key]) -> list[bytes | None]:
-        """Return the values of ``keys``, in their order; errors as for ``get``."""
+        """Return the values of ``keys``, in their order; errors as for ``get``.
+
+        >>> _ = cache.set("a", 1)
+        >>> cache.get_many(["a", "absent", "a"])
+        [b'1', None, b'1']
+        """
         wanted, reader = as_keys(keys), self._routes.reader
         at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
         if not at_once or self._door.shut or self._calls.overtakes:
@@ -149,6 +154,11 @@ class CacheLayer:
             InvalidKey, InvalidValue: the key or the value is not usable.
             Unavailable: the write could not be made safe in time; nothing was changed.
             WriteRefused: a constraint or trigger of the database says no; nothing was changed.
+
+        >>> cache.set("order:17", "paid").level
+        'applied'
+        >>> cache.set("order:17", "sent", policy="write-behind").level
+        'durable'
         """
         return self.write(("set", key, value), policy=policy)
 
@@ -159,6 +169,9 @@ class CacheLayer:
             NotACounter: the value is not a 64-bit integer; nothing was changed.
             CounterOverflow: the sum is out of range; nothing was changed.
             InvalidKey, Unavailable, WriteRefused: as for ``set``.
+
+        >>> cache.incr("views:1"), cache.incr("views:1", 41)
+        (1, 42)
         """
         return int(self.write(("incr", key, amount), policy=policy).value or 0)
 
@@ -187,6 +200,10 @@ class CacheLayer:
             InvalidKey, InvalidValue: nothing was changed.
             NotACounter, CounterOverflow, WriteRefused, Unavailable: what takes the same path is
                 all or none (write-behind: per 1,000 writes); the write-through part is done first.
+
+        >>> receipts = cache.write_many([("set", "order:4", "new"), ("incr", "views:4", 1)])
+        >>> [(receipt.level, receipt.value) for receipt in receipts]
+        [('applied', b'new'), ('durable', b'1')]
         """
         changes = [as_change(operation) for operation in operations]
         chosen = None if policy is None else as_policy(policy)
@@ -194,7 +211,11 @@ class CacheLayer:
         return self._call(self._writer.write, changes, paths)
 
     def policy(self, key: Key) -> Policy:
-        """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``."""
+        """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``.
+
+        >>> str(cache.policy("views:1")), str(cache.policy("anything else"))
+        ('write-behind', 'write-through')
+        """
         return self._policies.of(as_key(key))
 
     def evict(self, pattern: Key) -> int:
@@ -217,6 +238,10 @@ class CacheLayer:
         Raises:
             Unavailable: the database cannot be read.
             Closed: the stack was closed meanwhile.
+
+        >>> _ = cache.write_many([("set", "zoo:2", "b"), ("set", "zoo:1", "a")])
+        >>> [item for item in cache.items() if item[0].startswith(b"zoo:")]
+        [(b'zoo:1', b'a'), (b'zoo:2', b'b')]
         """
         return self._pages(self._call(Listing, self._pending, self._database, self._truths))
 
@@ -230,6 +255,10 @@ class CacheLayer:
             Unavailable: events were still pending after ``timeout``.
             InvalidValue: ``timeout`` is NaN.
             Closed: the stack was closed meanwhile.
+
+        >>> cache.drain(timeout=60)
+        >>> cache.snapshot().books.pending
+        0
         """
         if timeout is not None and math.isnan(timeout):
             # It would never pass.

@@ -43,6 +43,15 @@ class Read:
     ``value``: the value, ``None`` when the key is absent. ``source``: where it came from.
     ``pending``: how many events of the key were not in the database. ``seq``: the newest event
     that is part of the value; ``None`` when it came from Redis, which does not keep it.
+
+    >>> receipt = cache.set("order:3", "paid")
+    >>> cache.evict("order:3")
+    1
+    >>> read = cache.read("order:3")
+    >>> read.value, read.source, read.seq == receipt.seq
+    (b'paid', 'database', True)
+    >>> cache.read("order:3").source
+    'redis'
     """
 
     value: bytes | None
