@@ -1,10 +1,11 @@
-"""Aftermath: what a fault has caused, from figures noted when it struck and when it was over."""
+"""What a fault has caused, from figures noted when it began and when it was over."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
+from cachedesk.core.engine_event import Plain
 from cachedesk.core.ports import CacheStore
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.observe.metrics import Metrics
@@ -38,18 +39,14 @@ def figures(cache: CacheStore, metrics: Metrics, backlog: Backlog) -> Figures:
     )
 
 
-def aftermath(name: str, before: Figures, after: Figures) -> str:
-    """Return a sentence that says what the fault ``name`` came to."""
-    unavailable, refused = after.unavailable - before.unavailable, after.refused - before.refused
-    caused = [f"{_number(unavailable)} call{'' if unavailable == 1 else 's'} unavailable"]
-    if refused:
-        caused.append(f"{refused:,} refused")
-    if before.redis_pid == after.redis_pid and after.evicted > before.evicted:
-        caused.append(f"{after.evicted - before.evicted:,} keys evicted by Redis itself")
-    if after.depth > before.depth:
-        caused.append(f"the log grew from {before.depth:,} to {after.depth:,} events")
-    return f"{name} lasted {after.at - before.at:.1f} s: {', '.join(caused)}"
-
-
-def _number(count: int) -> str:
-    return f"{count:,}" if count else "no"
+def impact(before: Figures, after: Figures) -> dict[str, Plain]:
+    """Return what a fault came to between two instants, as the fields of ``fault.impact``."""
+    same_redis = before.redis_pid == after.redis_pid
+    return {
+        "seconds": after.at - before.at,
+        "unavailable": after.unavailable - before.unavailable,
+        "refused": after.refused - before.refused,
+        "evicted": max(0, after.evicted - before.evicted) if same_redis else 0,
+        "depth_before": before.depth,
+        "depth_after": after.depth,
+    }

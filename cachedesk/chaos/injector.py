@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterable
 
 from cachedesk.chaos.catalog import check_duration, parsed
-from cachedesk.chaos.impact import Figures, aftermath
+from cachedesk.chaos.impact import Figures, impact
 from cachedesk.core.clock import wall_seconds
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, Unavailable
 from cachedesk.core.fault import Fault
-from cachedesk.core.snapshot import EventKind, FaultState
+from cachedesk.core.snapshot import FaultState
 from cachedesk.observe.event_ring import EventRing
 
 
@@ -81,15 +82,20 @@ class FaultInjector:
                 raise Unavailable(f"{name} cannot be injected now: {obstacle}")
             before = self._figures()
             sentence = fault.inject(argument)
+            lasts_seconds = seconds if fault.lasting else None
             if fault.lasting:
                 self._before[name] = before
                 if seconds is not None:
                     self._deadlines = {**self._deadlines, name: time.monotonic() + seconds}
-                    sentence = f"{sentence} (for {seconds:g} s)"
                 self._since = {**self._since, name: wall_seconds()}
             self._ring.begin(name, lasting=fault.lasting)
-            self._ring.say(EventKind.FAULT, sentence)
-        return sentence
+            return self._ring.add(
+                EventCode.FAULT_INJECTED,
+                fault=name,
+                argument=argument,
+                seconds=lasts_seconds,
+                result=sentence,
+            )
 
     def heal(self, text: str | None = None) -> str:
         """End one fault, or every one that can be ended; return a sentence that says which.
@@ -112,7 +118,7 @@ class FaultInjector:
                 if self._forget(fault.name):
                     healed.append(fault.name)
             if healed:
-                self._ring.say(EventKind.HEALED, ", ".join(healed))
+                self._ring.add(EventCode.FAULT_HEALED, faults=tuple(healed))
                 self._tell_aftermath(healed)
         if only is not None:
             if failed:
@@ -138,7 +144,7 @@ class FaultInjector:
                 except CachedeskError:
                     continue
                 if self._forget(name):
-                    self._ring.say(EventKind.HEALED, f"{name}, its time was up")
+                    self._ring.add(EventCode.FAULT_EXPIRED, fault=name)
                     self._tell_aftermath((name,))
 
     def _look(self) -> None:
@@ -152,13 +158,15 @@ class FaultInjector:
             if why := self._faults[name].over():
                 self._faults[name].heal()
                 self._forget(name)
-                self._ring.say(EventKind.INFO, f"{name} is over: {why}")
+                self._ring.add(EventCode.FAULT_ENDED, fault=name, reason=why)
                 self._tell_aftermath((name,))
 
     def _tell_aftermath(self, names: Iterable[str]) -> None:
         after = self._figures()
         for name in names:
-            self._ring.say(EventKind.INFO, aftermath(name, self._before.pop(name), after))
+            self._ring.add(
+                EventCode.FAULT_IMPACT, fault=name, **impact(self._before.pop(name), after)
+            )
 
     def _forget(self, name: str) -> bool:
         """Note that ``name`` is not active any more; return whether it was."""

@@ -15,7 +15,7 @@ from cachedesk.chaos.ablations.no_log import DirtyKeys
 from cachedesk.chaos.ablations.trust_restart import trust
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import coalesce
-from cachedesk.core.safeguards import TITLES, WITHOUT, Safeguards
+from cachedesk.core.safeguards import Safeguards
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.read_path import ReadPath
@@ -74,8 +74,8 @@ class SafeguardSwitches:
         """Which are on now."""
         return self._safeguards
 
-    def switch(self, name: str, on: bool) -> str:
-        """Switch a safeguard and return a sentence that says what that means.
+    def switch(self, name: str, on: bool) -> None:
+        """Switch a safeguard on or off.
 
         Raises:
             ConfigError: there is no such safeguard; the nearest is named.
@@ -87,7 +87,6 @@ class SafeguardSwitches:
             if getattr(self._safeguards, name) != on:
                 self._parts[name](on)
                 self._safeguards = switched
-        return f"on: {TITLES[name]}" if on else f"{name} is off: {WITHOUT[name]}"
 
     def begin(self, safeguards: Safeguards) -> None:
         """Switch off what is not to be on from the start."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Protocol
 
+from cachedesk.core.engine_event import EventCode, Plain
 from cachedesk.core.events import WriteEvent
-from cachedesk.core.snapshot import EventKind
 
 
 class CallPath(StrEnum):
@@ -22,9 +22,9 @@ class CallPath(StrEnum):
 
 
 class Announce(Protocol):
-    """Take note of something rare, in one sentence: see ``EventRing.say``."""
+    """Take note of something rare: see ``EventRing.add``."""
 
-    def __call__(self, kind: EventKind, text: str, *, topic: str = "") -> None: ...
+    def __call__(self, code: EventCode, **fields: Plain) -> object: ...
 
 
 class Recorder(Protocol):

@@ -283,6 +283,7 @@ class Event:
 
     What happened ``times`` in short order is one event, ``at`` the last of these times; the
     first was at ``first_at`` (``None``: it happened once). ``topic`` names what may repeat itself.
+    ``code`` is an ``EventCode``; empty in a recording from before there were codes.
     """
 
     at: float
@@ -291,6 +292,7 @@ class Event:
     times: int = 1
     first_at: float | None = None
     topic: str = ""
+    code: str = ""
 
     @property
     def told(self) -> str:
@@ -313,7 +315,8 @@ class Snapshot:
     ``workload`` says in a few words what drives the stack, empty when nothing does; ``rate`` is
     how many operations a second it means to do (``None``: as many as it can, or no workload).
     ``recording`` is the file that is being recorded to, empty when none is. ``safeguards`` are
-    those that are on.
+    those that are on. ``observed``: whether calls are counted and timed; if not, ``reads``,
+    ``writes``, ``latencies``, ``lag``, ``ticks``, ``prefixes`` and ``hot`` say nothing.
     """
 
     at: float
@@ -342,6 +345,7 @@ class Snapshot:
     rate: float | None = None
     recording: str = ""
     safeguards: Safeguards = ALL_ON
+    observed: bool = True
 
 
 class Source(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from cachedesk.core.dead_letter import DeadLetter
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import (
     DatabaseError,
     DatabaseUncertain,
@@ -21,7 +22,6 @@ from cachedesk.core.errors import (
 from cachedesk.core.events import COUNTER_MAX, Op, as_amount, as_value
 from cachedesk.core.ports import SystemOfRecord
 from cachedesk.core.recorder import Announce
-from cachedesk.core.snapshot import EventKind
 from cachedesk.core.writes import Change, Receipt
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.flush_worker import FlushWorker
@@ -79,7 +79,7 @@ class DeadLetterAdmin:
         change = _change(letter)
         self._wait_until_acked(seq, deadline)
         receipt = self._through.replay(seq, change, deadline)
-        self._announce(EventKind.INFO, f"dead letter {seq} was replayed as write {receipt.seq}")
+        self._announce(EventCode.DEAD_LETTER_REPLAYED, seq=seq, new_seq=receipt.seq)
         return receipt
 
     def drop(self, seq: int, deadline: float) -> None:
@@ -100,8 +100,12 @@ class DeadLetterAdmin:
             if not found:
                 raise NoDeadLetter(f"there is no dead letter {seq}")
             self._pending.drop()
-        said = f"dead letter {seq} ({letter.op} {letter.key.decode(errors='replace')})"
-        self._announce(EventKind.INFO, f"{said} was dropped for good")
+        self._announce(
+            EventCode.DEAD_LETTER_DROPPED,
+            seq=seq,
+            op=letter.op,
+            key=letter.key.decode(errors="replace"),
+        )
 
     def _is_there(self, seq: int, deadline: float, uncertain: DatabaseUncertain) -> bool:
         """Find out what became of a commit that failed: the next transaction settles it."""

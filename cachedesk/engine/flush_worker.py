@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import DatabaseRefused, Unavailable
 from cachedesk.core.events import Coalesced, Entry, WriteEvent, coalesce
 from cachedesk.core.failpoints import ComponentCrash, Reach
@@ -25,7 +26,7 @@ from cachedesk.core.ports import EventLog, SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.refusals import is_refusal
 from cachedesk.core.settings import WorkerSettings
-from cachedesk.core.snapshot import EventKind, Health, WorkerState
+from cachedesk.core.snapshot import Health, WorkerState
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.poison.blocked_keys import Trouble
 from cachedesk.engine.poison.decisions import LOCK_SECONDS, Decisions
@@ -71,7 +72,7 @@ class FlushWorker(WorkerControls):
             decisions: decide the events of keys that are blocked.
             settlement: what follows a commit.
             settings: the batches, and what is tried again when.
-            announce: told in one sentence when something rare happens.
+            announce: told when something rare happens.
             reach: of the failpoints.
         """
         super().__init__(settings, backlog.grown)
@@ -158,16 +159,12 @@ class FlushWorker(WorkerControls):
                 self._restarts += 1
                 self._redelivery.crashed(str(crash), self._delivered_again_through())
                 self._failed(f"crashed at {crash}", "crashed", Health.DOWN)
-                self._announce(
-                    EventKind.ERROR,
-                    f"the worker crashed at {crash} with {self.in_flight:,} events in flight;"
-                    " they are still in the log",
-                )
+                self._announce(EventCode.WORKER_CRASHED, point=str(crash), in_flight=self.in_flight)
                 self._back_off()
-                self._announce(EventKind.RECOVERY, "the worker is started again")
+                self._announce(EventCode.WORKER_RESTARTED)
             except Exception as error:  # noqa: BLE001 - it outlives whatever a flush raises
                 if self._last_error != str(error):
-                    self._announce(EventKind.ERROR, f"the worker cannot flush: {error}")
+                    self._announce(EventCode.WORKER_CANNOT_FLUSH, error=str(error))
                 self._failed(str(error), "retrying", Health.DEGRADED)
                 self._back_off()
             # Whoever comes after a failure knows nothing: it starts from the files.
@@ -187,8 +184,13 @@ class FlushWorker(WorkerControls):
             if events:
                 self._word = "flushing"
                 self._flush(events)
-                if said := self._redelivery.flushed(events):
-                    self._announce(EventKind.RECOVERY, said)
+                if (again := self._redelivery.flushed(events)) is not None:
+                    self._announce(
+                        EventCode.WORKER_REDELIVERED,
+                        point=again.point,
+                        events=again.events,
+                        already_applied=again.already_applied,
+                    )
             if blocked := not self._isolation.idle:
                 self._decide()
             if self._isolation.idle:
@@ -350,9 +352,10 @@ class FlushWorker(WorkerControls):
     def _complain(self, trouble: Trouble) -> None:
         if self._last_error != trouble.reason:
             self._announce(
-                EventKind.ERROR,
-                f"the database refuses event {trouble.seq}: {trouble.reason}; the other keys go"
-                f" on, it is tried {self._settings.max_attempts} times",
+                EventCode.DATABASE_REFUSED,
+                seq=trouble.seq,
+                reason=trouble.reason,
+                max_attempts=self._settings.max_attempts,
             )
         self._failed(trouble.reason, "retrying", Health.DEGRADED)
 
@@ -367,13 +370,13 @@ class FlushWorker(WorkerControls):
         except DatabaseRefused as error:
             # A trigger that forbids deleting costs room; it must not stop the flushing.
             if self._cannot_trim != str(error):
-                self._announce(EventKind.ERROR, f"deleted keys cannot be trimmed: {error}")
+                self._announce(EventCode.DATABASE_CANNOT_TRIM, error=str(error))
             self._cannot_trim = str(error)
         self._reach("worker.trim.after")
 
     def _succeeded(self) -> None:
         if self._failures:
-            self._announce(EventKind.HEALED, "the worker flushes again")
+            self._announce(EventCode.WORKER_FLUSHES_AGAIN)
         self._failures, self._last_error, self._health = 0, "", Health.UP
         self._word = "idle"
 

@@ -1,10 +1,20 @@
-"""Redelivery: what became of the batch that a worker had in hand when it crashed."""
+"""What became of the batch that a worker was flushing when it crashed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from cachedesk.core.events import WriteEvent
+
+
+class Redelivered(NamedTuple):
+    """After a crash at ``point``, ``events`` were delivered again, ``already_applied`` of them part
+    of their rows already."""
+
+    point: str
+    events: int
+    already_applied: int
 
 
 class Redelivery:
@@ -26,17 +36,14 @@ class Redelivery:
         if self._where:
             self._already += sum(event.seq <= self._through_seq for event in events)
 
-    def flushed(self, events: Sequence[WriteEvent]) -> str:
-        """The successor has flushed ``events``. Return what can be said of the crash, once."""
+    def flushed(self, events: Sequence[WriteEvent]) -> Redelivered | None:
+        """The successor has flushed ``events``. Return what the crash came to, once, when all of
+        its events are behind it."""
         if not self._where:
-            return ""
+            return None
         self._again += sum(self._seen_seq < it.seq <= self._through_seq for it in events)
         self._seen_seq = events[-1].seq
         if self._seen_seq < self._through_seq:
-            return ""
+            return None
         where, self._where = self._where, ""
-        again = "1 event" if self._again == 1 else f"{self._again:,} events"
-        return (
-            f"after the worker's crash at {where}: {again} delivered again,"
-            f" {self._already:,} of them part of their rows already"
-        )
+        return Redelivered(where, self._again, self._already)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cachedesk.core.clock import wall_seconds
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.events import Coalesced, WriteEvent
 from cachedesk.core.recorder import Announce, Recorder
-from cachedesk.core.snapshot import EventKind
 from cachedesk.core.writes import Observer
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.redelivery import Redelivery
@@ -60,6 +60,6 @@ class Settlement:
             seconds, coalesced.applied, len(coalesced.rows), since_at=self._opened_at
         )
         for event, reason in coalesced.refused[:_MOST_LETTERS_ANNOUNCED]:
-            self._announce(EventKind.ERROR, f"event {event.seq} is a dead letter: {reason}")
+            self._announce(EventCode.DEAD_LETTER_ADDED, seq=event.seq, reason=reason)
         if (more := len(coalesced.refused) - _MOST_LETTERS_ANNOUNCED) > 0:
-            self._announce(EventKind.ERROR, f"{more:,} more events are dead letters")
+            self._announce(EventCode.DEAD_LETTER_MORE_ADDED, count=more)

@@ -21,11 +21,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, LogFull
 from cachedesk.core.events import Entry
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce
-from cachedesk.core.snapshot import Audit, EventKind
+from cachedesk.core.snapshot import Audit
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
@@ -89,7 +90,7 @@ class Auditor:
             database: and the row.
             locks: hold a key alone at the second look.
             versions: tell whether a key was written meanwhile.
-            announce: told in one sentence what diverges.
+            announce: told what diverges.
             settle: returns when every append that was under way has ended.
         """
         self.accounting = accounting
@@ -172,10 +173,16 @@ class Auditor:
         self._divergent += len(evicted if self.mends else new)
         self._keys.extend(new)
         for key in new[:_MOST_TOLD]:
-            self._announce(EventKind.ERROR, _described(key, suspects[key], evicted=self.mends))
+            truth = suspects[key].truth.value
+            self._announce(
+                EventCode.AUDIT_DIVERGED,
+                key=_shown(key),
+                cached=_shown(suspects[key].cached),
+                truth=None if truth is None else _shown(truth),
+                evicted=self.mends,
+            )
         if (more := len(new) - _MOST_TOLD) > 0:
-            then = "; they were evicted" if self.mends else ""
-            self._announce(EventKind.ERROR, f"{more:,} more keys diverged{then}")
+            self._announce(EventCode.AUDIT_MORE_DIVERGED, count=more, evicted=self.mends)
 
     def _evict_divergent(self, key: bytes, before: _Sight) -> bool:
         """Look once more, when nobody writes ``key``; evict it and return True if it diverges."""
@@ -201,14 +208,8 @@ class Auditor:
             except Exception as error:  # noqa: BLE001 - it must not end unsaid
                 if said != repr(error):
                     said = repr(error)
-                    self._announce(EventKind.ERROR, f"the auditor failed: {said}")
+                    self._announce(EventCode.AUDIT_FAILED, error=said)
             seconds = max(self.every_seconds, _REST * (time.thread_time() - began))
-
-
-def _described(key: bytes, sight: _Sight, *, evicted: bool) -> str:
-    true = "absent" if sight.truth.value is None else _shown(sight.truth.value)
-    then = "; it was evicted from Redis, and the next read repairs it" if evicted else ""
-    return f"{_shown(key)} diverged: Redis held {_shown(sight.cached)}, the truth is {true}{then}"
 
 
 def _shown(data: bytes) -> str:

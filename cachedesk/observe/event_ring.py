@@ -1,13 +1,16 @@
-"""The chronicle: rare facts in a bounded ring, and when faults began and ended."""
+"""A bounded ring of rare events, and when faults began and ended."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.snapshot import Event, EventKind, Mark
+from cachedesk.core.engine_event import EngineEvent, EventCode, Plain
+from cachedesk.core.snapshot import Event, Mark
+from cachedesk.observe.event_text import text_of
 
 _MOST_EVENTS = 200
 _MOST_MARKS = 100
@@ -15,25 +18,38 @@ _FOLD_SECONDS = 60.0
 
 
 class EventRing:
-    """Events and marks, newest last. Thread-safe; nothing in it knows a screen."""
+    """Events and marks, newest last. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, forward: Callable[[EngineEvent], None] | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            forward: called with each event as well, on the thread and under the locks of whatever
+                announced it, so it must return at once and never raise.
+        """
+        self._forward = forward
         self._lock = threading.Lock()
         self._events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         self._marks: deque[Mark] = deque(maxlen=_MOST_MARKS)
 
-    def say(self, kind: EventKind, text: str, *, topic: str = "") -> None:
-        """Add an event that happens now.
+    def add(self, code: EventCode, **fields: Plain) -> str:
+        """Add an event that happens now, and return its text.
+
+        An event that has a topic replaces the last one of that topic, if that was less than a
+        minute ago, and counts both.
 
         Args:
-            kind: what it is about.
-            text: what happened, in one sentence.
-            topic: what repeats itself: the event takes the place of the last one of this topic, if
-                that was less than a minute ago, and counts both.
+            code: what happened.
+            fields: its particulars, as ``SPECS`` lists them.
         """
-        event = Event(wall_seconds(), kind, text, topic=topic)
+        event = EngineEvent(code, fields, wall_seconds())
+        text, topic = text_of(code, fields), event.topic
+        shown = Event(event.at, event.kind, text, topic=topic, code=code.value)
         with self._lock:
-            self._events.append(self._folded(event) if topic else event)
+            self._events.append(self._folded(shown) if topic else shown)
+        if self._forward is not None:
+            self._forward(event)
+        return text
 
     def begin(self, name: str, *, lasting: bool) -> None:
         """Mark that the fault ``name`` begins now; one that is not ``lasting`` ends at once."""
@@ -50,7 +66,7 @@ class EventRing:
                     self._marks[place] = Mark(name, mark.start_at, now)
 
     def _folded(self, event: Event) -> Event:
-        """Let ``event`` take the place of the last one of its topic: many are one line."""
+        """Replace the last event of this topic by ``event``, so that many are one line."""
         same = (each for each in reversed(self._events) if each.topic == event.topic)
         last = next(same, None)
         if last is None or not 0 <= event.at - last.at < _FOLD_SECONDS:

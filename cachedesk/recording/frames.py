@@ -26,7 +26,7 @@ from cachedesk.console.new_file import reason
 from cachedesk.core.errors import CachedeskError
 from cachedesk.recording.upgrades import OLDEST
 
-FORMAT = 2
+FORMAT = 3
 """The format that is written: its number moves whenever what a snapshot holds does."""
 MAGIC = b"cachedesk recording %03d\n" % FORMAT
 MOST_BODY_BYTES = 16 * 1024 * 1024

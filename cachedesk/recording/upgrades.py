@@ -33,9 +33,18 @@ def _from_1_to_2(record: Record, whole: bool) -> None:
         redis.setdefault("bypasses", 0)
 
 
+def _from_2_to_3(record: Record, whole: bool) -> None:
+    """Format 3 added a code to events, and whether calls are counted."""
+    if whole:
+        # What was recorded was always observed.
+        record.setdefault("observed", True)
+    for event in _items(record, "events"):
+        event.setdefault("code", "")
+
+
 _SAFEGUARDS_OF_2 = ("log", "read_repair", "effectively_once", "cold_restart")
 
-_STEPS: dict[int, Callable[[Record, bool], None]] = {1: _from_1_to_2}
+_STEPS: dict[int, Callable[[Record, bool], None]] = {1: _from_1_to_2, 2: _from_2_to_3}
 
 OLDEST = min(_STEPS)
 """The oldest format that can be read."""

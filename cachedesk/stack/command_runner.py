@@ -21,8 +21,8 @@ from cachedesk.core.commands import (
     SetSafeguard,
     StepWorker,
 )
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Unavailable
-from cachedesk.core.snapshot import EventKind
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.observe.event_ring import EventRing
@@ -53,9 +53,15 @@ class CommandRunner:
         """Carry out ``command``; see ``Stack.perform``."""
         match command:
             case EvictKey() | EvictMatching() | EvictShare():
-                return self._say(self._evict(command))
+                return self._evict(command)
             case SetMemory(maxmemory_bytes, eviction_policy):
-                return self._say(self._redis.set_limits(maxmemory_bytes, eviction_policy))
+                result = self._redis.set_limits(maxmemory_bytes, eviction_policy)
+                return self._events.add(
+                    EventCode.REDIS_LIMITS_SET,
+                    maxmemory_bytes=maxmemory_bytes,
+                    eviction_policy=eviction_policy,
+                    result=result,
+                )
             case EvictAll():
                 return self._faults.inject("redis.empty")
             case Inject(fault, seconds):
@@ -66,42 +72,49 @@ class CommandRunner:
                 if not self._worker.state().paused:
                     self._events.begin("worker.pause", lasting=True)
                 self._worker.pause()
-                logged = self._switches.safeguards.log
-                fills = "write-behind fills the log" if logged else "dirty keys are not copied"
-                return self._say(f"the worker is paused; {fills}")
+                return self._events.add(
+                    EventCode.WORKER_PAUSED, logged=self._switches.safeguards.log
+                )
             case ResumeWorker():
                 self._worker.resume()
                 self._events.end("worker.pause")
-                return self._say("the worker goes on")
+                return self._events.add(EventCode.WORKER_RESUMED)
             case StepWorker():
                 self._worker.step()
                 self._switches.step()
-                return self._say("the worker flushes one batch")
+                return self._events.add(EventCode.WORKER_STEPPED)
             case SetBatch(events, age_seconds):
                 self._worker.set_batch(events, age_seconds)
-                return self._say(
-                    f"a batch is {self._worker.batch_events:,} events or"
-                    f" {self._worker.batch_age_seconds:g} s"
+                return self._events.add(
+                    EventCode.WORKER_BATCH_SET,
+                    events=self._worker.batch_events,
+                    age_seconds=self._worker.batch_age_seconds,
                 )
             case SetSafeguard(name, on):
-                return self._say(self._switches.switch(name, on))
+                self._switches.switch(name, on)
+                return self._events.add(EventCode.SAFEGUARD_SWITCHED, name=name, on=on)
         raise Unavailable(f"the stack cannot carry out {command!r}")
 
     def _evict(self, command: EvictKey | EvictMatching | EvictShare) -> str:
         match command:
             case EvictKey(key):
-                found = self._redis.evict_key(key)
-                how = "was evicted from Redis" if found else "was not in Redis"
-                return f"{key.decode(errors='replace')} {how}"
+                return self._events.add(
+                    EventCode.REDIS_KEY_EVICTED,
+                    key=key.decode(errors="replace"),
+                    found=self._redis.evict_key(key),
+                )
             case EvictMatching(pattern):
-                evicted = self._redis.evict_matching(pattern)
-                which = f"{evicted:,} keys that match {reprlib.repr(pattern)}"
-                return f"{which} were evicted from Redis; {self._pending.kept}"
+                return self._events.add(
+                    EventCode.REDIS_PATTERN_EVICTED,
+                    pattern=reprlib.repr(pattern),
+                    evicted=self._redis.evict_matching(pattern),
+                    kept_by=self._pending.kept,
+                )
             case EvictShare(share):
                 evicted, keys = self._redis.evict_share(share)
-                which = f"{evicted:,} of {keys:,} keys, chosen at random,"
-                return f"{which} were evicted from Redis; {self._pending.kept}"
-
-    def _say(self, sentence: str) -> str:
-        self._events.say(EventKind.INFO, sentence)
-        return sentence
+                return self._events.add(
+                    EventCode.REDIS_SHARE_EVICTED,
+                    evicted=evicted,
+                    keys=keys,
+                    kept_by=self._pending.kept,
+                )

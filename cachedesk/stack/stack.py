@@ -14,14 +14,14 @@ from cachedesk.chaos.injector import FaultInjector
 from cachedesk.chaos.poison_event import LogPoison
 from cachedesk.chaos.safeguard_switches import SafeguardSwitches
 from cachedesk.core.commands import Command
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Closed
-from cachedesk.core.eviction_policies import NOEVICTION_WARNING
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
-from cachedesk.core.snapshot import EventKind, Health, Snapshot
+from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.core.writes import NullObserver, Observer
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.call_thread import CallThread
@@ -104,11 +104,11 @@ class Stack:
 
     def _build(self, settings: Settings, policies: PolicyTable, observer: Observer) -> None:
         self.chronicle = EventRing()
-        announce = self.chronicle.say
+        announce = self.chronicle.add
         if armed := self.failpoints.armed():
-            announce(EventKind.FAULT, f"failpoints are armed: {', '.join(armed)}")
+            announce(EventCode.FAILPOINTS_ARMED, points=tuple(armed))
         if settings.redis.eviction_policy == "noeviction":
-            announce(EventKind.INFO, NOEVICTION_WARNING)
+            announce(EventCode.REDIS_NOEVICTION)
         redis = self.redis = EmbeddedRedis(
             self.directory.path,
             settings.redis,
@@ -119,16 +119,16 @@ class Stack:
         )
         self._undo.append(redis.close_server)
         if redis.stopped_orphan:
-            announce(EventKind.RECOVERY, "a redis-server that was left behind was stopped")
+            announce(EventCode.REDIS_ORPHAN_STOPPED)
         self._reach("boot.orphan.after")
         state = DurableState(self.directory, settings.log, self.failpoints)
         self._undo.append(state.close)
         if state.recovered or state.was_open:
-            stop = "an unclean stop" if state.was_open else "the last stop"
             announce(
-                EventKind.RECOVERY,
-                f"recovered {state.recovered:,} pending events after {stop}, 0 lost,"
-                f" {state.recovery_seconds:.2f} s",
+                EventCode.LOG_RECOVERED,
+                events=state.recovered,
+                unclean=state.was_open,
+                seconds=state.recovery_seconds,
             )
         self._state = state
         self.metrics, self.pending, self.log = Metrics(), state.backlog.pending, state.log
@@ -226,7 +226,7 @@ class Stack:
             database=database,
             locks=engine.locks,
             versions=engine.versions,
-            announce=self.chronicle.say,
+            announce=self.chronicle.add,
             settle=self.layer.mend,
         )
         self._snapshotter = Snapshotter(
@@ -278,7 +278,7 @@ class Stack:
                 watermarks=self._state.watermarks,
                 observer=observer,
                 recorder=recorder,
-                announce=self.chronicle.say,
+                announce=self.chronicle.add,
             ),
         )
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import pytest
 
-from cachedesk.chaos.impact import Figures, aftermath
+from cachedesk.chaos.impact import Figures, impact
 from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.settings import DatabaseSettings, RedisSettings, Settings
 from cachedesk.core.snapshot import EventKind
+from cachedesk.observe.event_text import text_of
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import supervisor
 
@@ -30,20 +32,25 @@ def said(stack: Stack, pattern: str) -> list[str]:
     return [event.text for event in stack.snapshot().events if re.search(pattern, event.text)]
 
 
+def told(before: Figures, after: Figures) -> str:
+    """What is said of a fault called ``a.b``."""
+    return text_of(EventCode.FAULT_IMPACT, {"fault": "a.b", **impact(before, after)})
+
+
 # -- a lasting fault -------------------------------------------------------------------------------
 
 
 def test_the_sentence_says_only_what_happened() -> None:
     before = Figures(at=10.0, unavailable=5, refused=1, depth=12, evicted=3, redis_pid=7)
     same = Figures(at=22.04, unavailable=5, refused=1, depth=12, evicted=3, redis_pid=7)
-    assert aftermath("a.b", before, same) == "a.b lasted 12.0 s: no calls unavailable"
+    assert told(before, same) == "a.b lasted 12.0 s: no calls unavailable"
     much = Figures(22.0, unavailable=39, refused=3, depth=3_040, evicted=2_003, redis_pid=7)
-    assert aftermath("a.b", before, much) == (
+    assert told(before, much) == (
         "a.b lasted 12.0 s: 34 calls unavailable, 2 refused, 2,000 keys evicted by Redis itself,"
         " the log grew from 12 to 3,040 events"
     )
     another = Figures(22.0, unavailable=6, refused=1, depth=0, evicted=9, redis_pid=8)
-    assert aftermath("a.b", before, another) == "a.b lasted 12.0 s: 1 call unavailable"
+    assert told(before, another) == "a.b lasted 12.0 s: 1 call unavailable"
 
 
 def test_a_locked_database_says_what_it_cost(open_stack: OpenStack) -> None:

@@ -403,7 +403,7 @@ def test_a_summary_knows_faults_and_events_that_the_rings_have_forgotten(tmp_pat
     assert told["books"]["balanced"]
     assert len(told["events"]) == 500
     first = {"at": BEGAN_AT, "kind": EventKind.INFO, "text": "event 0"}
-    assert told["events"][0] == first | {"times": 1, "first_at": None, "topic": ""}
+    assert told["events"][0] == first | {"times": 1, "first_at": None, "topic": "", "code": ""}
     assert len(told["faults"]) == 38
     assert told["faults"][0] == {
         "name": "redis.down", "start_at": BEGAN_AT + 5, "end_at": BEGAN_AT + 15,

@@ -88,6 +88,15 @@ def test_what_an_old_recording_could_not_know_is_what_was_true_then() -> None:
     assert last.redis.health is Health.UP
 
 
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_events_of_a_recording_from_before_codes_have_none(path: Path) -> None:
+    with Tape(path) as tape:
+        last = list(tape.snapshots())[-1]
+    assert last.observed
+    assert last.events
+    assert {event.code for event in last.events} == {""}
+
+
 def test_there_is_a_recording_of_every_format_before_this_one() -> None:
     assert {int(path.stem.split("-")[1]) for path in GOLDEN} >= set(range(OLDEST, FORMAT))
 

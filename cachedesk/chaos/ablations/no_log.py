@@ -10,18 +10,17 @@ them; they are for the books, so that what is lost can be told by its id.
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cachedesk.core.clock import wall_seconds
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
 from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
 from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord, Watermarks
 from cachedesk.core.recorder import Announce, Recorder
-from cachedesk.core.snapshot import EventKind
 from cachedesk.core.wakeup import Wakeup
 from cachedesk.core.writes import Change, Level, Observer, Receipt, Switched
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -254,11 +253,10 @@ class DirtyKeys:
         if not events:
             return
         self._pending.lose_unlogged(events)
-        ids = " ".join(f"#{event.seq}" for event in itertools.islice(events, _MOST_TOLD))
-        more = f" and {len(events) - _MOST_TOLD:,} more" if len(events) > _MOST_TOLD else ""
-        lost = "write is" if len(events) == 1 else "writes are"
         self._announce(
-            EventKind.ERROR, f"{len(events):,} acknowledged {lost} lost with Redis: {ids}{more}"
+            EventCode.UNLOGGED_WRITES_LOST,
+            count=len(events),
+            seqs=tuple(event.seq for event in events[:_MOST_TOLD]),
         )
 
     def _live(self) -> None:
@@ -269,7 +267,7 @@ class DirtyKeys:
                 try:
                     self.copy()
                 except CachedeskError as error:
-                    self._announce(EventKind.ERROR, f"dirty keys cannot be copied: {error}")
+                    self._announce(EventCode.UNLOGGED_WRITES_CANNOT_COPY, error=str(error))
 
     def _is_due(self) -> bool:
         worker = self._worker

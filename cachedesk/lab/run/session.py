@@ -22,11 +22,12 @@ from cachedesk.admin.draining import drain
 from cachedesk.admin.inspection import opened
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.commands import Command, Heal, Inject, Record, SetRate
+from cachedesk.core.engine_event import EventCode, Plain
 from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
-from cachedesk.core.snapshot import EventKind, Percentiles, Snapshot
+from cachedesk.core.snapshot import Percentiles, Snapshot
 from cachedesk.engine.listing import truth
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.judge.verdict import Verdict, unjudged
@@ -186,11 +187,11 @@ class Session:
         """
         match command:
             case SetRate(per_second):
-                return self._say(self._set_rate(per_second))
+                return self._set_rate(per_second)
             case Record(str(path)):
-                return self._say(self._record(Path(path)))
+                return self._record(Path(path))
             case Record():
-                return self._say(self._end_recording())
+                return self._end_recording()
         return self.stack.perform(command)
 
     def inspect(self, key: bytes) -> KeyReport:
@@ -296,14 +297,14 @@ class Session:
             raise Unavailable("the workload has ended: it has no rate to change")
         if per_second is None:
             self.driver.set_rate(None)
-            return "the workload does as many operations as it can"
+            return self._announce(EventCode.WORKLOAD_RATE_SET, per_second=None)
         if not 0 < per_second <= HIGHEST_RATE:
             raise ConfigError(
                 f"a rate is above 0 and at most {HIGHEST_RATE:,.0f} operations a second,"
                 f" not {per_second:g}"
             )
         self.driver.set_rate(per_second)
-        return f"the workload does {per_second:,.10g} operations a second"
+        return self._announce(EventCode.WORKLOAD_RATE_SET, per_second=per_second)
 
     def _record(self, path: Path) -> str:
         with self._recording:
@@ -313,14 +314,21 @@ class Session:
                 )
             check_apart(path, self._data)
             self._recorder = Recorder(path, self.snapshot, self._announce_trouble)
-        return f"recording to {shown(path)}"
+        return self._announce(EventCode.RECORDING_STARTED, path=shown(path))
 
     def _end_recording(self) -> str:
         with self._recording:
             if self._recorder is None or self._recorder.ended:
                 raise RecordingError("nothing is being recorded")
             self._recorder.stop()
-            return f"recorded {self._recorder.recorded()}"
+            done = self._recorder.recorded()
+        return self._announce(
+            EventCode.RECORDING_STOPPED,
+            path=done.file,
+            records=done.records,
+            seconds=done.seconds,
+            result=str(done),
+        )
 
     def _stop_recorder(self) -> None:
         with self._recording:
@@ -328,11 +336,10 @@ class Session:
                 self._recorder.stop()
 
     def _announce_trouble(self, why: str) -> None:
-        self.stack.chronicle.say(EventKind.ERROR, f"the recording ended: {why}")
+        self._announce(EventCode.RECORDING_FAILED, reason=why)
 
-    def _say(self, sentence: str) -> str:
-        self.stack.chronicle.say(EventKind.INFO, sentence)
-        return sentence
+    def _announce(self, code: EventCode, **fields: Plain) -> str:
+        return self.stack.chronicle.add(code, **fields)
 
     def _site(self) -> Target:
         return Target(
@@ -347,7 +354,7 @@ class Session:
         )
 
     def _announce_failure(self, error: BaseException) -> None:
-        self.stack.chronicle.say(EventKind.ERROR, f"the {self._traffic.title} ended: {error}")
+        self._announce(EventCode.WORKLOAD_FAILED, workload=self._traffic.title, error=str(error))
 
     def _heal(self) -> None:
         if self.stack.faults.active:

@@ -8,10 +8,11 @@ each commit before it is acknowledged, which costs a few microseconds, and every
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from cachedesk.core.snapshot import EventKind
+from cachedesk.core.engine_event import EventCode
+from cachedesk.core.recorder import Announce
 from cachedesk.stores.files.read_only import wal_of
 
 
@@ -65,7 +66,7 @@ class OpenFiles:
 class FilesAlarm:
     """Tells of trouble with the files, once, and of its end."""
 
-    def __init__(self, stores: Sequence[OpenFiles], announce: Callable[[EventKind, str], None]):
+    def __init__(self, stores: Sequence[OpenFiles], announce: Announce):
         self._stores = stores
         self._announce = announce
         self._told: dict[OpenFiles, str] = {}
@@ -75,13 +76,9 @@ class FilesAlarm:
         for store in self._stores:
             trouble, told = store.look(), self._told.get(store, "")
             if trouble and not told:
-                self._announce(
-                    EventKind.ERROR,
-                    f"{trouble}; writes that need it are refused: put it back, or close and"
-                    " restore a backup",
-                )
+                self._announce(EventCode.FILES_CHANGED, trouble=trouble)
             if told and not trouble:
-                self._announce(EventKind.HEALED, "the files of the data directory are back")
+                self._announce(EventCode.FILES_BACK)
             self._told[store] = trouble
 
 

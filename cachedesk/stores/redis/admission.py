@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import cast
 
 from cachedesk.core.errors import DatabaseError
-from cachedesk.core.wording import count_of
 from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.verification import Progress, Truths, verify
 
@@ -21,18 +20,6 @@ class Admission:
     dropped: int = 0
     verified: int | None = None
     trusted: bool = False
-
-    def __str__(self) -> str:
-        if self.trusted:
-            return f"what it holds is believed, {self._dropped}"
-        if self.verified is not None:
-            agree = "key agrees" if self.verified == 1 else "keys agree"
-            return f"{self.verified:,} {agree} with the truth, {self._dropped}"
-        return "empty" if self.emptied else self._dropped
-
-    @property
-    def _dropped(self) -> str:
-        return f"{count_of(self.dropped, 'key')} dropped"
 
 
 def ignore(share: float) -> None:

@@ -39,7 +39,7 @@ class EmbeddedRedis:
         Args:
             folder: the data directory; the caller holds its lock.
             settings: memory limit, eviction policy, timeout.
-            announce: told in one sentence when something rare happens.
+            announce: told when something rare happens.
             kept: says in words what becomes of the keys that the server loses.
             failpoints: of the stack.
             run: calls a function where no signal handler can interrupt it; see ``CallThread``.

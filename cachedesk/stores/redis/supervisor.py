@@ -11,11 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from cachedesk.core.engine_event import EventCode, Plain
 from cachedesk.core.errors import CacheError, CacheLoading
 from cachedesk.core.failpoints import ComponentCrash, Failpoints
 from cachedesk.core.recorder import Announce
-from cachedesk.core.snapshot import EventKind
-from cachedesk.core.wording import span
 from cachedesk.stores.redis.admission import Admission
 from cachedesk.stores.redis.memory_limits import MemoryLimits
 from cachedesk.stores.redis.redis_cache import RedisCache
@@ -52,7 +51,7 @@ class RedisSupervisor:
         Args:
             server: the child process to keep.
             cache: what is admitted to it.
-            announce: told in one sentence when something rare happens.
+            announce: told when something rare happens.
             limits: what is asked of a server that comes back.
             kept: says what becomes of the keys that the server loses.
             failpoints: of the stack.
@@ -179,7 +178,7 @@ class RedisSupervisor:
             try:
                 seconds = self._look()
             except (ComponentCrash, Exception) as error:  # noqa: BLE001 - nobody else would keep it
-                self._announce(EventKind.ERROR, f"the Redis supervisor failed: {error}")
+                self._announce(EventCode.REDIS_SUPERVISOR_FAILED, error=str(error))
                 self._tried.set()
                 seconds = _FAILED_SECONDS
             self._cache.attention.wait(seconds)
@@ -211,10 +210,10 @@ class RedisSupervisor:
             # The fault said that Redis died, when it did; this is its end.
             pass
         elif self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
-            self._announce(EventKind.ERROR, f"Redis died; {self._successor()} is started")
+            self._announce(EventCode.REDIS_DIED, successor=self._successor())
         elif self._starts and not self._gave_warning:
             self._gave_warning = True
-            self._announce(EventKind.ERROR, "Redis dies soon after each start; it is retried")
+            self._announce(EventCode.REDIS_KEEPS_DYING)
             self._tried.set()
         time.sleep(_BACKOFF_SECONDS[self._short_lives])
         self._server.stop()
@@ -258,29 +257,25 @@ class RedisSupervisor:
     def _tell_admission(
         self,
         admission: Admission,
-        held: tuple[int, str],
+        held: tuple[int, bool],
         doubt: tuple[float, str],
         *,
         was_gone: bool,
     ) -> None:
         since, reason = doubt
         seconds = time.monotonic() - since
-        lost = self._lost(held, admission)
+        fields = self._admitted(seconds, held, admission)
         if not self._admitted_before:
-            how = "starts warm" if admission.verified is not None else "has started"
             # A start in good time, without a snapshot, is what is expected.
             if admission.verified is not None or self._tried.is_set():
-                text = f"Redis {how} after {span(seconds)}: {admission}{lost}"
-                self._announce(EventKind.RECOVERY, text)
+                self._announce(EventCode.REDIS_STARTED, **fields)
         elif was_gone or admission.verified is not None:
-            text = f"Redis is back after {span(seconds)}: {admission}{lost}"
-            self._announce(EventKind.HEALED, text)
+            self._announce(EventCode.REDIS_BACK, **fields)
         else:
             # It was there all the time: nothing was wrong but one answer.
             self._bypasses += 1
             if seconds >= _WORTH_A_LINE_SECONDS or admission.emptied:
-                text = f"{reason}; it was bypassed for {span(seconds)} ({admission}{lost})"
-                self._announce(EventKind.INFO, text, topic="bypass")
+                self._announce(EventCode.REDIS_BYPASSED, reason=reason, **fields)
 
     def _compared(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
         """Return what some keys of a snapshot are compared with."""
@@ -288,11 +283,11 @@ class RedisSupervisor:
         assert self._truths is not None
         return self._truths(keys)
 
-    def _held_keys(self) -> tuple[int, str]:
-        """Return how many keys Redis held when it went, and how sure that is."""
+    def _held_keys(self) -> tuple[int, bool]:
+        """Return how many keys Redis held when it went, and whether that is an estimate."""
         number, seen_at = self._cache.keys_seen
         gone_at = self._gone_since or time.monotonic()
-        return number, "about " if gone_at - seen_at > _JUST_BEFORE_SECONDS else ""
+        return number, gone_at - seen_at > _JUST_BEFORE_SECONDS
 
     def _progress(self, share: float) -> None:
         if self._closing:
@@ -303,8 +298,8 @@ class RedisSupervisor:
 
     def _successor(self) -> str:
         if self._old_at is not None:
-            return "one with an old snapshot"
-        return "one with its last snapshot" if self.warm else "a new, empty one"
+            return "old_snapshot"
+        return "last_snapshot" if self.warm else "empty"
 
     def _silent(self, *, by_hand: bool) -> float:
         """Kill a server that hangs, unless it was asked while it was stopped by hand: its answer
@@ -314,16 +309,27 @@ class RedisSupervisor:
         self._silent_since = since
         patience = _HANG_SECONDS if self._served else _START_SECONDS
         if now - since > patience and not by_hand and self._held is None:
-            self._announce(EventKind.ERROR, "Redis hangs; it is killed and started again")
+            self._announce(EventCode.REDIS_HUNG)
             self._tried.set()
             self._server.signal(signal.SIGKILL)
         return _RETRY_SECONDS if now - since < _HANG_SECONDS else _LOOK_SECONDS
 
-    def _lost(self, held: tuple[int, str], admission: Admission) -> str:
-        """Say how many of the keys that Redis held are gone."""
-        if not admission.emptied and admission.verified is None:
-            return ""
-        number, about = held
-        lost = number - (admission.verified or 0)
-        keys = "key was" if lost == 1 else "keys were"
-        return f"; {about}{lost:,} {keys} lost from it, {self._kept()}" if lost > 0 else ""
+    def _admitted(
+        self, seconds: float, held: tuple[int, bool], admission: Admission
+    ) -> dict[str, Plain]:
+        """Return the fields of an event that says that Redis is used, ``seconds`` after it was not
+        any more, and how many of the keys that it held are gone."""
+        number, is_estimate = held
+        lost = 0
+        if admission.emptied or admission.verified is not None:
+            lost = max(0, number - (admission.verified or 0))
+        return {
+            "seconds": seconds,
+            "emptied": admission.emptied,
+            "dropped": admission.dropped,
+            "verified": admission.verified,
+            "trusted": admission.trusted,
+            "lost": lost,
+            "lost_is_estimate": is_estimate,
+            "kept_by": self._kept() if lost else "",
+        }
