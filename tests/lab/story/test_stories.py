@@ -45,11 +45,9 @@ def test_every_story_that_needs_a_safeguard_off_or_on_says_so() -> None:
         assert off <= set(told.rests_on)
 
 
-def test_the_example_in_the_readme_holds_and_rests_on_what_it_says(tmp_path: Path) -> None:
-    readme = Path(__file__).parents[3] / "README.md"
-    example = readme.read_text("utf-8").partition('```toml\ntitle = "A counter')[2]
-    text = f'title = "A counter{example.partition("```")[0]}'
-    mine = parse(text, "README.md", "mine")
+def test_the_example_of_a_story_holds_and_rests_on_what_it_says(tmp_path: Path) -> None:
+    example = Path(__file__).parents[3] / "assets" / "examples" / "my_story.toml"
+    mine = parse(example.read_text("utf-8"), example.name, "mine")
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     assert play(mine, tmp_path / "a").holds
