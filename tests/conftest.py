@@ -33,6 +33,7 @@ _OUR_THREADS = (
     "ticker",
     "auditor",
     "copier",
+    "event-log",
     "sampler",
 )
 

@@ -32,6 +32,7 @@ class EventCode(StrEnum):
     DEAD_LETTER_MORE_ADDED = "dead_letter.more_added"
     DEAD_LETTER_REPLAYED = "dead_letter.replayed"
     DEAD_LETTER_DROPPED = "dead_letter.dropped"
+    EVENTS_DROPPED = "events.dropped"
     FAILPOINTS_ARMED = "failpoints.armed"
     FAULT_INJECTED = "fault.injected"
     FAULT_HEALED = "fault.healed"
@@ -98,6 +99,7 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.DEAD_LETTER_MORE_ADDED: EventSpec(_ERROR, ("count",)),
     EventCode.DEAD_LETTER_REPLAYED: EventSpec(_INFO, ("seq", "new_seq")),
     EventCode.DEAD_LETTER_DROPPED: EventSpec(_INFO, ("seq", "op", "key")),
+    EventCode.EVENTS_DROPPED: EventSpec(_ERROR, ("count",)),
     EventCode.FAILPOINTS_ARMED: EventSpec(_FAULT, ("points",)),
     EventCode.FAULT_INJECTED: EventSpec(_FAULT, ("fault", "argument", "seconds", "result")),
     EventCode.FAULT_HEALED: EventSpec(_HEALED, ("faults",)),

@@ -146,6 +146,7 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
     EventCode.DEAD_LETTER_MORE_ADDED: "{count:,} more events are dead letters",
     EventCode.DEAD_LETTER_REPLAYED: "dead letter {seq} was replayed as write {new_seq}",
     EventCode.DEAD_LETTER_DROPPED: "dead letter {seq} ({op} {key}) was dropped for good",
+    EventCode.EVENTS_DROPPED: "{count:,} events were not logged: log handlers are too slow",
     EventCode.FAILPOINTS_ARMED: _failpoints_armed,
     EventCode.FAULT_INJECTED: _fault_injected,
     EventCode.FAULT_HEALED: _fault_healed,

@@ -28,6 +28,7 @@ from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.local_engine import LocalEngine
 from cachedesk.observe.accounting import Accounting
 from cachedesk.observe.auditor import Auditor
+from cachedesk.observe.event_logging import EventLogger
 from cachedesk.observe.event_ring import EventRing
 from cachedesk.observe.hot_keys import HotView
 from cachedesk.observe.inspector import KeyInspector
@@ -103,7 +104,9 @@ class Stack:
             raise
 
     def _build(self, settings: Settings, policies: PolicyTable, observer: Observer) -> None:
-        self.chronicle = EventRing()
+        event_logger = EventLogger(self.directory.path)
+        self._undo.append(event_logger.close)
+        self.chronicle = EventRing(event_logger.forward)
         announce = self.chronicle.add
         if armed := self.failpoints.armed():
             announce(EventCode.FAILPOINTS_ARMED, points=tuple(armed))

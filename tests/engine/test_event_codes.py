@@ -59,6 +59,13 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node
 
 
+def _fields_of(call: ast.Call) -> set[str]:
+    """Return the names of the fields that ``EngineEvent(code, {…})`` is given."""
+    fields = call.args[1] if len(call.args) > 1 else None
+    keys = fields.keys if isinstance(fields, ast.Dict) else []
+    return {key.value for key in keys if isinstance(key, ast.Constant)}
+
+
 def _is_announcement(call: ast.Call) -> bool:
     first = call.args[0] if call.args else None
     named = isinstance(first, ast.Attribute) and ast.unparse(first).startswith("EventCode.")
@@ -99,12 +106,13 @@ def test_every_announcement_gives_a_code_and_the_fields_that_it_needs() -> None:
     found, wrong = set(), []
     for place, call in calls():
         first = ast.unparse(call.args[0]) if call.args else ""
-        if not first.startswith("EventCode.") or len(call.args) != 1:
+        if not first.startswith("EventCode.") or not (len(call.args) == 1 or _fields_of(call)):
             wrong.append(f"{place}: {ast.unparse(call)}")
             continue
         code = EventCode[first.removeprefix("EventCode.")]
         found.add(code)
         given = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
+        given |= _fields_of(call)
         needed = set(SPECS[code].fields)
         spread = any(keyword.arg is None for keyword in call.keywords)
         if not (given <= needed if spread else given == needed):

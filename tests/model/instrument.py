@@ -62,6 +62,7 @@ LEFT_OUT = frozenset(
         "engine.call_thread",
         "engine.worker_controls",
         "observe.auditor",
+        "observe.event_logging",
         "observe.event_ring",
         "observe.metrics",
         "observe.recent_writes",
