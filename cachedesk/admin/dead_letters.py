@@ -33,43 +33,47 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
+class Actions:
     """What was done with letters. ``verb``: ``"replayed"`` or ``"dropped"``."""
 
     verb: str
-    deeds: Sequence[Action]
+    actions: Sequence[Action]
     interrupted_by: int | None = None
 
     @property
     def exit_code(self) -> int:
         """0 when all was done that was asked for."""
-        return self.interrupted_by or int(any(deed.failure for deed in self.deeds))
+        return self.interrupted_by or int(any(action.failure for action in self.actions))
 
     def as_json(self) -> dict[str, object]:
         """Return what ``dead replay --json`` and ``dead drop --json`` print."""
-        done = [deed for deed in self.deeds if not deed.failure]
+        done = [action for action in self.actions if not action.failure]
         return {
             self.verb: [
-                deed.seq if deed.applied_as is None else {"seq": deed.seq, "as": deed.applied_as}
-                for deed in done
+                action.seq
+                if action.applied_as is None
+                else {"seq": action.seq, "as": action.applied_as}
+                for action in done
             ],
             "failed": [
-                {"seq": deed.seq, "error": deed.failure} for deed in self.deeds if deed.failure
+                {"seq": action.seq, "error": action.failure}
+                for action in self.actions
+                if action.failure
             ],
         }
 
     def lines(self) -> Iterator[str]:
         """Yield what was done, in plain words."""
-        for deed in self.deeds:
-            if not deed.failure:
-                as_write = "" if deed.applied_as is None else f" as write {deed.applied_as}"
-                yield f"{self.verb} {deed.seq}{as_write}"
+        for action in self.actions:
+            if not action.failure:
+                as_write = "" if action.applied_as is None else f" as write {action.applied_as}"
+                yield f"{self.verb} {action.seq}{as_write}"
 
     def failures(self) -> Iterator[str]:
         """Yield what was not done, and why, in plain words."""
-        for deed in self.deeds:
-            if deed.failure:
-                yield f"letter {deed.seq} was not {self.verb}: {safe(deed.failure, _WHOLE)}"
+        for action in self.actions:
+            if action.failure:
+                yield f"letter {action.seq} was not {self.verb}: {safe(action.failure, _WHOLE)}"
 
 
 def listed(data: Path, limit: int) -> tuple[list[DeadLetter], int]:
@@ -98,11 +102,11 @@ def found(data: Path, seq: int) -> DeadLetter:
 
 def replay(
     data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = ""
-) -> Deeds:
+) -> Actions:
     """Apply letters as new writes, each in a transaction of its own, in the order of their seqs.
 
     Args:
-        data: a data directory that nobody uses.
+        data: a data directory that no process uses.
         settings: how to open it.
         seqs: which; ``None``: all that are there now.
         failpoints: armed before the stack opens, as ``point=terms;…``.
@@ -117,7 +121,9 @@ def replay(
     return _do("replayed", replay_one, data, settings, seqs, failpoints=failpoints)
 
 
-def drop(data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = "") -> Deeds:
+def drop(
+    data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = ""
+) -> Actions:
     """Remove letters for good; arguments and errors as for ``replay``."""
 
     def drop_one(layer: CacheLayer, seq: int) -> Action:
@@ -177,17 +183,17 @@ def page(letter: DeadLetter) -> Iterator[str]:
 
 def _do(
     verb: str,
-    deed: Callable[[CacheLayer, int], Action],
+    action: Callable[[CacheLayer, int], Action],
     data: Path,
     settings: Settings,
     seqs: Sequence[int] | None,
     *,
     failpoints: str,
-) -> Deeds:
+) -> Actions:
     with opened(data) as vault:
-        # Not what becomes a letter from now on: nobody has seen it yet.
+        # Not what becomes a letter from now on, which the user has not seen.
         seqs = [*_all(vault.database.letters)] if seqs is None else sorted(set(seqs))
-    deeds: list[Action] = []
+    actions: list[Action] = []
     with Signals() as signals:
         stack = Stack(data, settings, failpoints=Failpoints(failpoints)) if seqs else None
         try:
@@ -195,13 +201,13 @@ def _do(
                 if signals.received.is_set() or stack is None:
                     break
                 try:
-                    deeds.append(deed(stack.layer, seq))
+                    actions.append(action(stack.layer, seq))
                 except CachedeskError as error:
-                    deeds.append(Action(seq, failure=str(error)))
+                    actions.append(Action(seq, failure=str(error)))
         finally:
             if stack is not None:
                 stack.close()
-    return Deeds(verb, deeds, signals.exit_code)
+    return Actions(verb, actions, signals.exit_code)
 
 
 def _all(letters: Callable[[int, int], list[DeadLetter]]) -> Iterator[int]:

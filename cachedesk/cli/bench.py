@@ -42,8 +42,8 @@ def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
     else:
         print_text("\n".join((*lines(found), in_a_line(here), *filter(None, [warning(here)]))))
     if report is not None:
-        from cachedesk.reports.bench import bench_paper
-        from cachedesk.reports.file import publish
+        from cachedesk.reports.bench import bench_document
+        from cachedesk.reports.file import write_report
         from cachedesk.reports.origin import origin
 
-        publish(report, bench_paper(found, here, origin(sys.argv[1:], None)))
+        write_report(report, bench_document(found, here, origin(sys.argv[1:], None)))

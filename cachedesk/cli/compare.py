@@ -98,9 +98,9 @@ def compare(
     else:
         print_text("\n".join(lines(found)))
     if report is not None:
-        from cachedesk.reports.comparison import comparison_paper
-        from cachedesk.reports.file import publish
+        from cachedesk.reports.comparison import comparison_document
+        from cachedesk.reports.file import write_report
         from cachedesk.reports.origin import origin
 
-        publish(report, comparison_paper(found, origin(sys.argv[1:], traffic.seed)))
+        write_report(report, comparison_document(found, origin(sys.argv[1:], traffic.seed)))
     ctx.exit(found.exit_code)

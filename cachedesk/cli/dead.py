@@ -13,7 +13,7 @@ from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import print_json, print_text
 
 if TYPE_CHECKING:
-    from cachedesk.admin.dead_letters import Deeds
+    from cachedesk.admin.dead_letters import Actions
 
 _SEQ = click.IntRange(1, 2**63 - 1)
 _seqs = click.argument("seqs", metavar="[SEQ]...", nargs=-1, type=_SEQ)
@@ -137,14 +137,14 @@ def _chosen(seqs: tuple[int, ...], everything: bool) -> tuple[int, ...] | None:
     return seqs or None
 
 
-def _tell(ctx: click.Context, deeds: Deeds, as_json: bool) -> None:
+def _tell(ctx: click.Context, actions: Actions, as_json: bool) -> None:
     if as_json:
-        print_json(deeds.as_json())
+        print_json(actions.as_json())
     else:
-        for line in deeds.lines():
+        for line in actions.lines():
             print_text(line)
-        for failure in deeds.failures():
+        for failure in actions.failures():
             click.echo(f"cachedesk: {failure}", err=True)
-        if not deeds.deeds:
+        if not actions.actions:
             print_text("There are no dead letters.")
-    ctx.exit(deeds.exit_code)
+    ctx.exit(actions.exit_code)

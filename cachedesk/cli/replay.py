@@ -29,7 +29,7 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
     With --json, print what it holds instead: its books, its faults, its events.
     """
     from cachedesk.recording.player import FASTEST, SLOWEST, Player
-    from cachedesk.recording.recording_file import Tape
+    from cachedesk.recording.recording_file import RecordingFile
 
     if not SLOWEST <= speed <= FASTEST:
         raise click.BadParameter(
@@ -39,11 +39,11 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
         raise click.UsageError(
             'A replay needs a terminal; without one, use "cachedesk replay FILE --json".'
         )
-    with Tape(file) as tape:
+    with RecordingFile(file) as recording:
         if as_json:
             from cachedesk.recording.summary import summary
 
-            print_json(summary(tape))
+            print_json(summary(recording))
             return
         from cachedesk.console.signals import Signals
         from cachedesk.desk.modes.playback import ReplayApp
@@ -53,7 +53,9 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
 
         with Signals() as signals:
             folder = user_folder()
-            app = ReplayApp(Player(tape, speed=speed), data_label=short_path(file), folder=folder)
+            app = ReplayApp(
+                Player(recording, speed=speed), data_label=short_path(file), folder=folder
+            )
             with Deadline(lambda: None, lambda: signals.exit_code or 1) as deadline:
                 status = run_app(app, signals, deadline, folder)
         if not signals.received.is_set():

@@ -122,9 +122,9 @@ def run(
         print_text("\n".join(outcome.report.lines()))
     print_incomplete(outcome.report.missing)
     if report is not None:
-        from cachedesk.reports.file import publish
+        from cachedesk.reports.file import write_report
         from cachedesk.reports.origin import origin
-        from cachedesk.reports.run import run_paper
+        from cachedesk.reports.run import run_document
 
-        publish(report, run_paper(outcome.report, origin(sys.argv[1:], traffic.seed)))
+        write_report(report, run_document(outcome.report, origin(sys.argv[1:], traffic.seed)))
     ctx.exit(outcome.exit_code)

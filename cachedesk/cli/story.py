@@ -21,7 +21,7 @@ from cachedesk.console.output import has_bar, is_served, is_terminal, print_json
 
 if TYPE_CHECKING:
     from cachedesk.lab.stories.script import Story
-    from cachedesk.lab.stories.story_report import Account
+    from cachedesk.lab.stories.story_report import StoryReport
 
 
 @click.command()
@@ -125,7 +125,7 @@ def _shown(story: Story, folder: Path, theme: str) -> int:
     from cachedesk.config import DeskSettings, load_desk
     from cachedesk.desk.appearance import look
     from cachedesk.desk.modes.live_story import play
-    from cachedesk.lab.stories.story_runner import Performance
+    from cachedesk.lab.stories.story_runner import StoryRunner
 
     own = user_folder()
     chosen = load_desk(own) if own else DeskSettings()
@@ -136,11 +136,11 @@ def _shown(story: Story, folder: Path, theme: str) -> int:
         hint=False,
         read_only=False,
     )
-    performance = Performance(story, folder, environment_failpoints())
+    runner = StoryRunner(story, folder, environment_failpoints())
     try:
-        return play(performance, shown, performance.close, own)
+        return play(runner, shown, runner.close, own)
     finally:
-        performance.close()
+        runner.close()
 
 
 def _headless(
@@ -155,7 +155,7 @@ def _headless(
     from cachedesk.console.signals import Signals
     from cachedesk.lab.stories.story_report import table
 
-    accounts: list[Account] = []
+    played: list[StoryReport] = []
     with Signals() as signals:
         for number in range(times):
             for story in stories:
@@ -164,33 +164,33 @@ def _headless(
                 if not told and has_bar():
                     turn = f" ({number + 1} of {times})" if times > 1 else ""
                     click.echo(f"\r\x1b[K{story.name}{turn} …", err=True, nl=False)
-                accounts.append(_played(story, data, told=told and not as_json))
+                played.append(_played(story, data, told=told and not as_json))
     if not told and has_bar():
         click.echo("\r\x1b[K", err=True, nl=False)
-    holds = all(account.holds for account in accounts)
+    holds = all(each.holds for each in played)
     if as_json:
-        stories_json = [account.as_json() for account in accounts]
+        stories_json = [each.as_json() for each in played]
         print_json({"holds": holds, "stories": stories_json})
     elif told:
-        print_text("\n".join(["", *accounts[0].lines()]))
+        print_text("\n".join(["", *played[0].lines()]))
     else:
         # Of many performances the last tells the claims, and those that broke any.
-        last = accounts[-len(stories) :]
-        broken = [it for it in accounts[: -len(stories)] if not it.holds]
+        last = played[-len(stories) :]
+        broken = [it for it in played[: -len(stories)] if not it.holds]
         print_text("\n".join(table(broken + last)))
         if times > 1:
-            whole = sum(account.holds for account in accounts)
-            print_text(f"{whole:,} of {len(accounts):,} runs hold.")
+            whole = sum(each.holds for each in played)
+            print_text(f"{whole:,} of {len(played):,} runs hold.")
     if report is not None:
-        from cachedesk.reports.file import publish
+        from cachedesk.reports.file import write_report
         from cachedesk.reports.origin import origin
-        from cachedesk.reports.story import story_paper
+        from cachedesk.reports.story import story_document
 
-        publish(report, story_paper(accounts[-len(stories) :], origin(sys.argv[1:], None)))
+        write_report(report, story_document(played[-len(stories) :], origin(sys.argv[1:], None)))
     return 0 if holds else 1
 
 
-def _played(story: Story, data: Path | None, *, told: bool) -> Account:
+def _played(story: Story, data: Path | None, *, told: bool) -> StoryReport:
     from cachedesk.core.printable import printable
     from cachedesk.lab.stories.scene import Scene
     from cachedesk.lab.stories.story_report import folder_for, narrated, play

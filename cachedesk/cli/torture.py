@@ -77,9 +77,11 @@ def torture(
     else:
         print_text(verdict(found))
     if report is not None:
-        from cachedesk.reports.file import publish
+        from cachedesk.reports.file import write_report
         from cachedesk.reports.origin import origin
-        from cachedesk.reports.torture import torture_paper
+        from cachedesk.reports.torture import torture_document
 
-        publish(report, torture_paper(found, origin(sys.argv[1:], None if replay else seed)))
+        write_report(
+            report, torture_document(found, origin(sys.argv[1:], None if replay else seed))
+        )
     ctx.exit(status)

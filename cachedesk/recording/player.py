@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cachedesk.core.snapshot import Snapshot
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SLOWEST, FASTEST = SPEEDS[0], SPEEDS[-1]
@@ -33,11 +33,11 @@ class Playback:
 
 
 class Player:
-    """Plays a tape. A ``Source``; thread-safe: a screen steers it while another thread reads."""
+    """A ``Source`` that plays a recording. Thread-safe: one thread may steer it, another read."""
 
     def __init__(
         self,
-        tape: Tape,
+        recording: RecordingFile,
         *,
         speed: float = 1.0,
         playing: bool = True,
@@ -46,12 +46,12 @@ class Player:
         """Begin at the first record.
 
         Args:
-            tape: what to play.
+            recording: what to play.
             speed: seconds of the recording per second, 0.25 to 16.
             playing: whether it moves on by itself from the beginning.
             clock: seconds of any clock that goes forward.
         """
-        self._tape = tape
+        self._recording = recording
         self._clock = clock
         self._lock = threading.Lock()
         self._speed = min(FASTEST, max(SLOWEST, speed))
@@ -74,7 +74,7 @@ class Player:
             RecordingError: as ``snapshot``.
         """
         record = self.where().record
-        return record, self._tape.at(record)
+        return record, self._recording.at(record)
 
     def fault_seconds(self) -> tuple[float, ...]:
         """Return the seconds of the recording at which the newest faults began, at most 100.
@@ -82,18 +82,18 @@ class Player:
         Raises:
             RecordingError: as ``snapshot``.
         """
-        marks = self._tape.at(len(self._tape) - 1).marks
-        return tuple(mark.start_at - self._tape.header.started_at for mark in marks)
+        marks = self._recording.at(len(self._recording) - 1).marks
+        return tuple(mark.start_at - self._recording.header.started_at for mark in marks)
 
     def where(self) -> Playback:
         """Return where the player is."""
         with self._lock:
             self._move()
             return Playback(
-                record=self._tape.record_at(self._position),
-                records=len(self._tape),
+                record=self._recording.record_at(self._position),
+                records=len(self._recording),
                 seconds=self._position,
-                length_seconds=self._tape.length_seconds,
+                length_seconds=self._recording.length_seconds,
                 playing=self._playing,
                 speed=self._speed,
             )
@@ -102,7 +102,7 @@ class Player:
         """Pause, or play on; at the end, play from the start."""
         with self._lock:
             self._move()
-            if not self._playing and self._position >= self._tape.length_seconds:
+            if not self._playing and self._position >= self._recording.length_seconds:
                 self._position = 0.0
             self._playing = not self._playing
 
@@ -111,20 +111,20 @@ class Player:
         with self._lock:
             self._move()
             self._playing = False
-            record = self._tape.record_at(self._position) + records
-            self._position = self._tape.seconds(max(0, min(record, len(self._tape) - 1)))
+            record = self._recording.record_at(self._position) + records
+            self._position = self._recording.seconds(max(0, min(record, len(self._recording) - 1)))
 
     def seek(self, seconds: float) -> None:
         """Go to this second of the recording, or as near as there is; play or pause as before."""
         with self._lock:
             self._move()
-            self._position = max(0.0, min(seconds, self._tape.length_seconds))
+            self._position = max(0.0, min(seconds, self._recording.length_seconds))
 
     def skip(self, seconds: float) -> None:
         """Go this many seconds forward, or back when it is below zero."""
         with self._lock:
             self._move()
-            self._position = max(0.0, min(self._position + seconds, self._tape.length_seconds))
+            self._position = max(0.0, min(self._position + seconds, self._recording.length_seconds))
 
     def faster(self) -> None:
         """Take the next higher speed of ``SPEEDS``."""
@@ -144,5 +144,5 @@ class Player:
         passed, self._since = max(0.0, now - self._since), now
         if self._playing:
             self._position += passed * self._speed
-            if self._position >= self._tape.length_seconds:
-                self._position, self._playing = self._tape.length_seconds, False
+            if self._position >= self._recording.length_seconds:
+                self._position, self._playing = self._recording.length_seconds, False

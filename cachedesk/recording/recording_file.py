@@ -1,4 +1,4 @@
-"""A tape: a recording that can be read at any place."""
+"""A recording's file, which can be read at any place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Known:
     snapshot: Snapshot
 
 
-class Tape:
+class RecordingFile:
     """A recording, opened. Thread-safe; its records are counted from 0.
 
     What is kept in memory is 21 bytes a record: where it is and when it was.
@@ -64,7 +64,7 @@ class Tape:
             self.close()
             raise
 
-    def __enter__(self) -> Tape:
+    def __enter__(self) -> RecordingFile:
         return self
 
     def __exit__(

@@ -6,28 +6,28 @@ from dataclasses import asdict
 
 from cachedesk.core.snapshot import Event, EventKind, Mark
 from cachedesk.recording.recorder import shown
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 
 
-def summary(tape: Tape) -> dict[str, object]:
-    """Return the object that ``replay --json`` prints. Reads the tape once, from end to end.
+def summary(recording: RecordingFile) -> dict[str, object]:
+    """Return the object that ``replay --json`` prints. Reads the recording once, from end to end.
 
     Raises:
         RecordingError: a record holds what it may not.
     """
     faults: dict[tuple[str, float], Mark] = {}
     events: dict[tuple[float, EventKind, str], Event] = {}
-    for snapshot in tape.snapshots():
+    for snapshot in recording.snapshots():
         # The rings forget what is old; a mark is seen again when it has ended.
         faults |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
         events |= {_identity(event): event for event in snapshot.events}
-    first, last = tape.at(0), tape.at(len(tape) - 1)
+    first, last = recording.at(0), recording.at(len(recording) - 1)
     return {
-        "recording": shown(tape.path),
-        "cachedesk": tape.header.cachedesk,
-        "started_at": tape.header.started_at,
-        "records": len(tape),
-        "seconds": round(tape.length_seconds, 3),
+        "recording": shown(recording.path),
+        "cachedesk": recording.header.cachedesk,
+        "started_at": recording.header.started_at,
+        "records": len(recording),
+        "seconds": round(recording.length_seconds, 3),
         "workload": last.workload or first.workload,
         "books": asdict(last.books) | {"balanced": last.books.balanced},
         "reads": asdict(last.reads),

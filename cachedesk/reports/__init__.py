@@ -1,4 +1,4 @@
 """Reports as files: what a run came to, for whoever was not there.
 
-report or story → ``paper`` (one frozen value, the verdict first) → HTML, Markdown or JSON → file
+report or story → ``document`` (one frozen value, the verdict first) → HTML, Markdown or JSON → file
 """

@@ -1,4 +1,4 @@
-"""The paper of a bench."""
+"""The document of a bench."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from cachedesk.lab.bench.bench import Bench
 from cachedesk.lab.bench.machine import in_a_line, warning
 from cachedesk.lab.bench.table import as_json, cells, notes
-from cachedesk.reports.document import Finding, Listing, Origin, Paper, Prose, Section, Table, Tone
+from cachedesk.reports.document import (
+    Document,
+    Finding,
+    Listing,
+    Origin,
+    Prose,
+    Section,
+    Table,
+    Tone,
+)
 
 
-def bench_paper(found: Bench, machine: Mapping[str, str], origin: Origin) -> Paper:
-    """Return the paper of ``found``."""
+def bench_document(found: Bench, machine: Mapping[str, str], origin: Origin) -> Document:
+    """Return the document of ``found``."""
     titles, rows = cells(found.rows)
     missed = frozenset(place for place, row in enumerate(found.rows) if row.reached is False)
     sections = (
@@ -38,7 +47,7 @@ def bench_paper(found: Bench, machine: Mapping[str, str], origin: Origin) -> Pap
         ("An aim is a speed, as a share of what the bare engines can do.",),
     )
     data = {"bench": as_json(found, machine)}
-    return Paper("bench", "bench", finding, sections, origin, data)
+    return Document("bench", "bench", finding, sections, origin, data)
 
 
 def _doubt(machine: Mapping[str, str]) -> tuple[Prose, ...]:

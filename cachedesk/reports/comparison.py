@@ -1,4 +1,4 @@
-"""The paper of a comparison: one table, and the hit rate over what was varied."""
+"""The document of a comparison: one table, and the hit rate over what was varied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cachedesk.lab.compare.varying import varied_names
 from cachedesk.lab.trace.telling import sentences
 from cachedesk.reports.books import books
 from cachedesk.reports.chart import Chart, Series, scale
-from cachedesk.reports.document import Finding, Origin, Paper, Prose, Section, Table, Tone
+from cachedesk.reports.document import Document, Finding, Origin, Prose, Section, Table, Tone
 from cachedesk.reports.settings import settings_table
 from cachedesk.reports.words import count_of, percent, visible
 
@@ -33,8 +33,8 @@ _FAR = 6.0
 _SAVED = Column("saved", lambda it: percent(max(0, it.accepted - it.rows), it.accepted))
 
 
-def comparison_paper(comparison: Comparison, origin: Origin) -> Paper:
-    """Return the paper of ``comparison``."""
+def comparison_document(comparison: Comparison, origin: Origin) -> Document:
+    """Return the document of ``comparison``."""
     compared = comparison.compared
     sections = []
     for run in comparison.broken:
@@ -57,7 +57,7 @@ def comparison_paper(comparison: Comparison, origin: Origin) -> Paper:
         "settings": [msgspec.to_builtins(one.variant.settings) for one in compared],
     }
     title = f"{comparison.traffic}: what if"
-    return Paper("comparison", title, _finding(comparison), tuple(sections), origin, data)
+    return Document("comparison", title, _finding(comparison), tuple(sections), origin, data)
 
 
 def hit_rate_chart(compared: Sequence[ComparedVariant]) -> Chart | None:

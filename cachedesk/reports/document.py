@@ -1,7 +1,7 @@
-"""The paper: what a report says, as one frozen value that knows no format.
+"""The content of a report, as one frozen value that knows no format.
 
-A paper has a finding, which comes first; sections of blocks; and its origin, which says how to get
-it again. Its ``data`` are the same facts for a program; the JSON form is made of them.
+A document has a finding, which comes first; sections of blocks; and its origin, which says how to
+get it again. Its ``data`` are the same facts for a program; the JSON form is made of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Prose:
 @dataclass(frozen=True, slots=True)
 class Balance:
     """The books: accepted = applied + pending + dead; and what must not be, lost and duplicated.
-    ``known`` is False when nobody judged what became of what was accepted."""
+    ``known`` is False when no ledger judged what became of them."""
 
     accepted: int
     applied: int
@@ -100,7 +100,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class Document:
     """Everything that a report says. ``kind``: what it is of: ``run``, ``torture`` …"""
 
     kind: str

@@ -13,7 +13,7 @@ import msgspec
 
 from cachedesk.console.new_file import reason, why_not_beside, why_not_here
 from cachedesk.core.errors import CachedeskError
-from cachedesk.reports.document import Paper
+from cachedesk.reports.document import Document
 from cachedesk.reports.markdown import as_markdown
 
 
@@ -21,14 +21,14 @@ class ReportError(CachedeskError):
     """A report cannot be written; the message says where and why."""
 
 
-def as_json(paper: Paper) -> str:
-    """Return the facts of ``paper`` as one JSON object."""
-    origin, finding = paper.origin, paper.finding
+def as_json(document: Document) -> str:
+    """Return the facts of ``document`` as one JSON object."""
+    origin, finding = document.origin, document.finding
     facts = {
-        "report": paper.kind,
-        "title": paper.title,
+        "report": document.kind,
+        "title": document.title,
         "verdict": {"word": finding.word, "tone": finding.tone, "sentences": finding.sentences},
-        **paper.data,
+        **document.data,
         "made_at": round(origin.made_at, 3),
         "command": origin.command,
         "seed": origin.seed,
@@ -37,14 +37,14 @@ def as_json(paper: Paper) -> str:
     return msgspec.json.format(msgspec.json.encode(facts, enc_hook=str)).decode() + "\n"
 
 
-def as_html(paper: Paper) -> str:
-    """Return ``paper`` as a page. Jinja2 is imported only here, where a page is written."""
+def as_html(document: Document) -> str:
+    """Return ``document`` as a page. Jinja2 is imported only here, where a page is written."""
     from cachedesk.reports import html
 
-    return html.as_html(paper)
+    return html.as_html(document)
 
 
-_FORMS: Mapping[str, Callable[[Paper], str]] = {
+_FORMS: Mapping[str, Callable[[Document], str]] = {
     ".html": as_html,
     ".md": as_markdown,
     ".json": as_json,
@@ -73,13 +73,13 @@ def check_outside(path: Path, data: Path) -> None:
         raise ReportError(complaint)
 
 
-def publish(path: Path, paper: Paper) -> None:
-    """Write ``paper`` to the new file ``path``, in the form that its ending names.
+def write_report(path: Path, document: Document) -> None:
+    """Write ``document`` to the new file ``path``, in the form that its ending names.
 
     Raises:
         ReportError: as ``check_report``; or it cannot be written, then nothing of it is left.
     """
-    content = _form(path)(paper).encode(errors="backslashreplace")
+    content = _form(path)(document).encode(errors="backslashreplace")
     check_report(path)
     is_new = not path.exists()
     try:
@@ -90,7 +90,7 @@ def publish(path: Path, paper: Paper) -> None:
         raise ReportError(f"{path} cannot be written: {reason(error)}") from error
 
 
-def _form(path: Path) -> Callable[[Paper], str]:
+def _form(path: Path) -> Callable[[Document], str]:
     ending = path.suffix.lower()
     if ending not in _FORMS:
         near = difflib.get_close_matches(ending, _FORMS, n=1)

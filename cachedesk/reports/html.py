@@ -1,7 +1,7 @@
 """A report as one HTML page that needs nothing else: no script, no network, no other file.
 
-It is well-formed XML too. Light or dark is the reader's choice; on paper it is light. The page is
-the template ``page.html.jinja``, in which every text is escaped.
+It is well-formed XML too. Light or dark is the reader's choice; printed it is light. The page
+is the template ``page.html.jinja``, in which every text is escaped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from cachedesk.reports.chart import Chart
-from cachedesk.reports.document import Paper, Table, Tone
+from cachedesk.reports.document import Document, Table, Tone
 from cachedesk.reports.svg import draw
 from cachedesk.reports.words import number, visible
 
@@ -25,15 +25,15 @@ _FOLDER = Path(__file__).parent
 _SIGNS = {Tone.KEPT: "\N{CHECK MARK}", Tone.BROKEN: "\N{MULTIPLICATION X}", Tone.OPEN: "?"}
 
 
-def as_html(paper: Paper) -> str:
-    """Return ``paper`` as a page."""
+def as_html(document: Document) -> str:
+    """Return ``document`` as a page."""
     names = (f"c{each}" for each in count(1))
 
     def drawn(chart: Chart, width: str) -> Markup:
         return Markup(draw(chart, next(names), WIDTHS[width]))
 
     def made(form: str) -> str:
-        return time.strftime(form, time.localtime(paper.origin.made_at))
+        return time.strftime(form, time.localtime(document.origin.made_at))
 
     page = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -51,7 +51,9 @@ def as_html(paper: Paper) -> str:
     }
     style = Markup((_FOLDER / "report.css").read_text())
     template = page.get_template("page.html.jinja")
-    return template.render(paper=paper, made=made, style=style, sign=_SIGNS[paper.finding.tone])
+    return template.render(
+        document=document, made=made, style=style, sign=_SIGNS[document.finding.tone]
+    )
 
 
 def _look(text: str, column: int, table: Table) -> str:

@@ -1,4 +1,4 @@
-"""A paper as Markdown: the same facts, with a line of blocks for each chart."""
+"""A document as Markdown: the same facts, with a line of blocks for each chart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from cachedesk.reports.chart import Chart, Series
-from cachedesk.reports.document import Balance, Block, Code, Listing, Paper, Prose, Table
+from cachedesk.reports.document import Balance, Block, Code, Document, Listing, Prose, Table
 from cachedesk.reports.words import NOTHING, number, span, visible
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
@@ -16,20 +16,20 @@ _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
 
 
-def as_markdown(paper: Paper) -> str:
-    """Return ``paper`` as Markdown."""
-    return "\n".join(_lines(paper)).rstrip() + "\n"
+def as_markdown(document: Document) -> str:
+    """Return ``document`` as Markdown."""
+    return "\n".join(_lines(document)).rstrip() + "\n"
 
 
-def _lines(paper: Paper) -> Iterator[str]:
-    origin, finding = paper.origin, paper.finding
+def _lines(document: Document) -> Iterator[str]:
+    origin, finding = document.origin, document.finding
     made = time.strftime("%Y-%m-%d %H:%M %z", time.localtime(origin.made_at))
-    yield from (f"# {_text(paper.title)}", "")
+    yield from (f"# {_text(document.title)}", "")
     yield from (f"**{_text(finding.word)}**", "")
     for sentence in finding.sentences:
         yield from (_text(sentence), "")
-    yield from (f"cachedesk {_text(paper.kind)}, {made}", "")
-    for section in paper.sections:
+    yield from (f"cachedesk {_text(document.kind)}, {made}", "")
+    for section in document.sections:
         yield from (f"## {_text(section.title)}", "")
         for block in section.blocks:
             yield from (*_block(block), "")

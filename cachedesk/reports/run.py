@@ -1,4 +1,4 @@
-"""The paper of a run."""
+"""The document of a run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cachedesk.lab.trace.telling import sentences
 from cachedesk.reports.books import MOST_ROWS, books
 from cachedesk.reports.document import (
     Block,
+    Document,
     Finding,
     Listing,
     Origin,
-    Paper,
     Prose,
     Section,
     Table,
     Tone,
 )
 from cachedesk.reports.settings import settings_table
-from cachedesk.reports.timeline_section import as_json, course
+from cachedesk.reports.timeline_section import as_json, timeline_charts
 from cachedesk.reports.words import NOTHING, count_of, number, percent, size, span, visible
 
 _WAYS = {
@@ -46,20 +46,20 @@ _KINDS = {
 }
 
 
-def run_paper(report: Report, origin: Origin) -> Paper:
-    """Return the paper of ``report``."""
+def run_document(report: Report, origin: Origin) -> Document:
+    """Return the document of ``report``."""
     evidence = report.evidence
     data: dict[str, object] = {"run": report.as_json()}
     sections = [Section("The books", tuple(books(report.verdict)))]
     if evidence is not None:
-        charts = course(
+        charts = timeline_charts(
             evidence.timeline,
             report.seconds,
             depth_max=report.tally.depth_max,
             lag_max=report.lag.max if report.complete else 0.0,
         )
         without = "It was too short for charts: they need three ticks of the sampler."
-        sections.append(Section("The course of it", charts or (Prose(without),)))
+        sections.append(Section("The timeline_charts of it", charts or (Prose(without),)))
         data["settings"] = msgspec.to_builtins(evidence.settings)
         data["was_new"] = evidence.was_new
         data["timeline"] = as_json(evidence.timeline)
@@ -72,7 +72,7 @@ def run_paper(report: Report, origin: Origin) -> Paper:
     if evidence is not None:
         sections.append(Section("How long a caller waited", (latencies(evidence.latencies),)))
         sections.append(Section("Settings", tuple(_settings(evidence))))
-    return Paper("run", report.title, finding(report), tuple(sections), origin, data)
+    return Document("run", report.title, finding(report), tuple(sections), origin, data)
 
 
 def finding(report: Report) -> Finding:

@@ -1,4 +1,4 @@
-"""The paper of a failure story, or of several: the claims first, then how each came about.
+"""The document of a failure story, or of several: the claims first, then how each came about.
 
 A write that is lost in a story may be what it claims, so the verdict is that of its claims.
 """
@@ -10,73 +10,73 @@ from collections.abc import Iterator, Sequence
 from cachedesk.lab.stories.narration import doing
 from cachedesk.lab.stories.scene import Outcome
 from cachedesk.lab.stories.script import Step
-from cachedesk.lab.stories.story_report import Account
+from cachedesk.lab.stories.story_report import StoryReport
 from cachedesk.lab.stories.story_runner import PlayedAct
 from cachedesk.reports.books import books
 from cachedesk.reports.document import (
     Block,
+    Document,
     Finding,
     Listing,
     Origin,
-    Paper,
     Prose,
     Section,
     Table,
     Tone,
 )
-from cachedesk.reports.timeline_section import as_json, course
+from cachedesk.reports.timeline_section import as_json, timeline_charts
 from cachedesk.reports.words import NOTHING, span, visible
 
 
-def story_paper(accounts: Sequence[Account], origin: Origin) -> Paper:
-    """Return the paper of one story that was played, or of several (``story --all``)."""
-    if len(accounts) == 1:
-        (account,) = accounts
-        title, sections = account.story.title, tuple(_story(account))
+def story_document(reports: Sequence[StoryReport], origin: Origin) -> Document:
+    """Return the document of one story that was played, or of several (``story --all``)."""
+    if len(reports) == 1:
+        (report,) = reports
+        title, sections = report.story.title, tuple(_story(report))
     else:
-        title = f"{len(accounts)} stories"
+        title = f"{len(reports)} stories"
         sections = (
-            Section("The stories", (_summary(accounts),)),
+            Section("The stories", (_summary(reports),)),
             *(
                 section
-                for account in accounts
-                for section in _story(account, f"{account.story.title}: ")
+                for report in reports
+                for section in _story(report, f"{report.story.title}: ")
             ),
         )
-    data = {"stories": [_as_json(account) for account in accounts]}
-    return Paper("story", title, _finding(accounts), sections, origin, data)
+    data = {"stories": [_as_json(report) for report in reports]}
+    return Document("story", title, _finding(reports), sections, origin, data)
 
 
-def _finding(accounts: Sequence[Account]) -> Finding:
-    claims = [claim for account in accounts for claim in account.claims]
+def _finding(reports: Sequence[StoryReport]) -> Finding:
+    claims = [claim for report in reports for claim in report.claims]
     broken = [
         f"It does not hold: {claim.says}" + (f" ({claim.found})" if claim.found else "")
         for claim in claims
         if claim.holds is False
     ]
-    failed = [f"{account.story.name}: {account.failed}" for account in accounts if account.failed]
+    failed = [f"{report.story.name}: {report.failed}" for report in reports if report.failed]
     if broken or failed:
         word = f"{len(broken)} of {len(claims)} claims do not hold" if broken else "Not played out"
         return Finding(Tone.BROKEN, word, tuple(map(visible, (*broken, *failed))))
     if not all(claim.holds for claim in claims):
         return Finding(Tone.OPEN, "Not decided", ("It was left before its end.",))
-    if len(accounts) > 1:
-        said = f"All {len(claims)} claims of {len(accounts)} stories hold"
+    if len(reports) > 1:
+        said = f"All {len(claims)} claims of {len(reports)} stories hold"
         return Finding(Tone.KEPT, said)
     held = "The claim holds" if len(claims) == 1 else f"All {len(claims)} claims hold"
     return Finding(Tone.KEPT, held, tuple(visible(claim.says) for claim in claims))
 
 
-def _story(account: Account, prefix: str = "") -> Iterator[Section]:
-    story = account.story
+def _story(report: StoryReport, prefix: str = "") -> Iterator[Section]:
+    story = report.story
     blocks: list[Block] = [Prose(story.about)] if story.about else []
-    if account.failed:
-        blocks.append(Prose(f"It could not be played to its end: {account.failed}"))
+    if report.failed:
+        blocks.append(Prose(f"It could not be played to its end: {report.failed}"))
     yield Section(
         f"{prefix}what is claimed" if prefix else "What is claimed",
-        (*blocks, _claims(account.claims)),
+        (*blocks, _claims(report.claims)),
     )
-    for played in account.acts:
+    for played in report.acts:
         yield Section(f"{prefix}{played.act.title or played.act.name}", tuple(_act(played)))
 
 
@@ -86,7 +86,7 @@ def _act(played: PlayedAct) -> Iterator[Block]:
     if told := tuple(filter(None, map(_told, played.act.step))):
         yield Listing(told, numbered=True)
     yield from books(played.verdict)
-    yield from course(played.timeline.settled())
+    yield from timeline_charts(played.timeline.settled())
 
 
 def _told(step: Step) -> str:
@@ -103,17 +103,17 @@ def _claims(claims: Sequence[Outcome]) -> Table:
     return Table(columns, rows, frozenset(range(len(columns))), alarming)
 
 
-def _summary(accounts: Sequence[Account]) -> Table:
+def _summary(reports: Sequence[StoryReport]) -> Table:
     rows = tuple(
         (
-            account.story.name,
-            account.failed or "; ".join(claim.says for claim in account.claims),
-            "holds" if account.holds else "BROKEN",
-            span(account.seconds),
+            report.story.name,
+            report.failed or "; ".join(claim.says for claim in report.claims),
+            "holds" if report.holds else "BROKEN",
+            span(report.seconds),
         )
-        for account in accounts
+        for report in reports
     )
-    alarming = frozenset(place for place, account in enumerate(accounts) if not account.holds)
+    alarming = frozenset(place for place, report in enumerate(reports) if not report.holds)
     return Table(("story", "claims", "", "took"), rows, frozenset({0, 1, 2}), alarming)
 
 
@@ -121,6 +121,6 @@ def _held(holds: bool | None) -> str:
     return "not decided" if holds is None else "holds" if holds else "DOES NOT HOLD"
 
 
-def _as_json(account: Account) -> dict[str, object]:
-    timelines = [as_json(played.timeline.settled()) for played in account.acts]
-    return account.as_json() | {"timelines": timelines}
+def _as_json(report: StoryReport) -> dict[str, object]:
+    timelines = [as_json(played.timeline.settled()) for played in report.acts]
+    return report.as_json() | {"timelines": timelines}

@@ -1,4 +1,4 @@
-"""The course of a run as charts: hit rate, operations, queue depth and lag over time."""
+"""The timeline_charts of a run as charts: hit rate, operations, queue depth and lag over time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def fault_marks(timeline: Timeline) -> tuple[FaultMark, ...]:
     return tuple(mark(place, each) for place, each in enumerate(timeline.marks, start=1))
 
 
-def course(
+def timeline_charts(
     timeline: Timeline,
     load_seconds: float | None = None,
     *,
     depth_max: int = 0,
     lag_max: float = 0.0,
 ) -> tuple[Chart, ...]:
-    """Return the charts of ``timeline``; none when it is too short to have a course.
+    """Return the charts of ``timeline``; none when it is too short to have a timeline_charts.
 
     Args:
         timeline: how it went.

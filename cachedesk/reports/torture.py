@@ -1,17 +1,17 @@
-"""The paper of a torture."""
+"""The document of a torture."""
 
 from __future__ import annotations
 
 import msgspec
 
 from cachedesk.core.failpoints import POINTS
-from cachedesk.lab.torture.report import Report
+from cachedesk.lab.torture.report import TortureReport
 from cachedesk.reports.document import (
     Code,
+    Document,
     Finding,
     Listing,
     Origin,
-    Paper,
     Prose,
     Section,
     Table,
@@ -27,8 +27,8 @@ _STRUCK = {
 }
 
 
-def torture_paper(report: Report, origin: Origin) -> Paper:
-    """Return the paper of ``report``."""
+def torture_document(report: TortureReport, origin: Origin) -> Document:
+    """Return the document of ``report``."""
     sections = []
     if report.broken:
         sections.append(Section("What broke", (Listing(tuple(map(visible, report.broken))),)))
@@ -51,10 +51,10 @@ def torture_paper(report: Report, origin: Origin) -> Paper:
         sections.append(Section(title, (Table(("where", "times"), rows),)))
     data = {"torture": msgspec.to_builtins(report)}
     title = f"torture, mode {report.mode}, seed {report.seed}"
-    return Paper("torture", title, _finding(report), tuple(sections), origin, data)
+    return Document("torture", title, _finding(report), tuple(sections), origin, data)
 
 
-def _finding(report: Report) -> Finding:
+def _finding(report: TortureReport) -> Finding:
     repeated = report.kills + report.ends
     stopped = (f"It was {report.stopped} before its end.",) if report.stopped else ()
     if report.mode == "replay":
@@ -72,7 +72,7 @@ def _finding(report: Report) -> Finding:
     return Finding(tone, "Sound so far" if report.stopped else "Sound", (said, *stopped))
 
 
-def _done(report: Report) -> Table:
+def _done(report: TortureReport) -> Table:
     rows = [
         ("cycles", number(report.cycles), "processes that were run and judged"),
         ("kills", number(report.kills), "processes that died by SIGKILL"),

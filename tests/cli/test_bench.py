@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cachedesk.lab.bench.contest import LIMIT, OURS
-from cachedesk.lab.bench.workloads import MIXED, WORKS
+from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED
 
 from .conftest import Command
 
@@ -51,7 +51,9 @@ def test_everybody_does_every_work_and_nothing_is_left(tmp_path: Path, quick_pat
     assert done.stderr == b""
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["not_installed"] == []
-    assert [row["work"] for row in found["rows"]] == [work.name for work in (*WORKS, MIXED)]
+    assert [row["work"] for row in found["rows"]] == [
+        work.name for work in (*BENCH_WORKLOADS, MIXED)
+    ]
     for row in found["rows"]:
         assert set(row["seconds"]) == {OURS, LIMIT} | TAKES_PART[row["work"]]
         assert set(row["ours_over"]) == TAKES_PART[row["work"]]
@@ -59,7 +61,7 @@ def test_everybody_does_every_work_and_nothing_is_left(tmp_path: Path, quick_pat
         assert all(0 < each < math.inf for each in took)
         assert row["reached"] == (round(row["ours_over_limit"], 2) >= row["aim"])
     page = report.read_text()
-    assert all(work.title in page for work in (*WORKS, MIXED))
+    assert all(work.title in page for work in (*BENCH_WORKLOADS, MIXED))
     assert list(scratch.iterdir()) == []
 
 

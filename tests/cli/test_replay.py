@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.recording.frames import RecordingError
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 from tests.engine.until import until
 from tests.lab.recorded import history, record
 
@@ -57,7 +57,7 @@ def test_a_run_that_is_killed_leaves_a_readable_recording(
 
     def records() -> int:
         try:
-            with Tape(path) as tape:
+            with RecordingFile(path) as tape:
                 return len(tape)
         except RecordingError:
             return 0
@@ -66,7 +66,7 @@ def test_a_run_that_is_killed_leaves_a_readable_recording(
     killed_at = time.time()
     running.send_signal(signal.SIGKILL)
     assert running.wait(60) == -signal.SIGKILL
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         last = tape.at(len(tape) - 1)
     assert killed_at - 1.5 < last.at <= time.time()
     assert last.recording == str(path)

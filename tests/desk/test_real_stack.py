@@ -23,7 +23,7 @@ from cachedesk.desk.screens.steering import SteeringScreen
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 from tests.engine.until import unhurried
 from tests.engine.until import until as settled
 
@@ -220,7 +220,7 @@ async def record(live: Live, deed: Action) -> None:
     await live.do(deed)
     await live.until(lambda: live.app.desk.latest.recording == "", "it has ended")
     assert path.parts[-2:] == ("recordings", "desk-001.rec")
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         assert len(tape) >= 1
 
 

@@ -20,7 +20,7 @@ from cachedesk.desk.widgets.replay_strip import (
     timecode,
 )
 from cachedesk.recording.player import Playback, Player
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 from tests.lab.recorded import BEGAN_AT, record
 
 from .piloting import drive, screen_text, until
@@ -48,9 +48,9 @@ SCENES = list(scenes())
 
 
 @pytest.fixture(scope="module")
-def tape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tape]:
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingFile]:
     """A recording of a minute."""
-    with Tape(record(tmp_path_factory.mktemp("replay") / "run.rec", SCENES)) as opened:
+    with RecordingFile(record(tmp_path_factory.mktemp("replay") / "run.rec", SCENES)) as opened:
         yield opened
 
 
@@ -66,7 +66,7 @@ class Clock:
 class Replay:
     """A replay under test: its app, its player and the clock they go by."""
 
-    def __init__(self, tape: Tape, *, at: float = 20.0, playing: bool = False) -> None:
+    def __init__(self, tape: RecordingFile, *, at: float = 20.0, playing: bool = False) -> None:
         self.clock = Clock()
         self.player = Player(tape, clock=self.clock, playing=playing)
         self.player.seek(at)
@@ -313,7 +313,7 @@ def test_a_key_in_the_middle_of_a_pull_is_not_forgotten(tape):
 
 def test_a_recording_that_is_cut_off_while_it_plays_is_said_and_the_desk_goes_on(tmp_path):
     path = record(tmp_path / "r", SCENES)
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         replay = Replay(tape)
 
         async def script(pilot):
@@ -345,7 +345,7 @@ def test_words_and_cells_of_the_strip():
 
 
 def test_a_recording_of_one_record_can_be_looked_at(tmp_path: Path):
-    with Tape(record(tmp_path / "r", SCENES[:1])) as tape:
+    with RecordingFile(record(tmp_path / "r", SCENES[:1])) as tape:
         replay = Replay(tape)
 
         async def script(pilot):

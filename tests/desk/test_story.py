@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from cachedesk.desk.modes.live_story import StoryApp
 from cachedesk.lab.stories.library import story
 from cachedesk.lab.stories.reading import parse
-from cachedesk.lab.stories.story_runner import Performance
+from cachedesk.lab.stories.story_runner import StoryRunner
 
 from .piloting import drive, screen_text, until
 from .stories import END, FAILED, LOST, STEP, Fixed
@@ -26,7 +26,7 @@ def test_story(snap_compare, scene, size):
 
 @pytest.fixture
 def performance(tmp_path: Path):
-    performance = Performance(story("the-gap"), tmp_path)
+    performance = StoryRunner(story("the-gap"), tmp_path)
     yield performance
     performance.close()
 
@@ -66,7 +66,7 @@ def test_a_story_is_told_by_its_keys(performance):
 def test_it_runs_by_itself_and_a_broken_claim_is_the_exit_status(tmp_path, monkeypatch):
     monkeypatch.setattr("cachedesk.desk.modes.live_story._PAUSE_SECONDS", 0.0)
     monkeypatch.setattr("cachedesk.desk.modes.live_story._LETTERS_A_SECOND", 1e6)
-    performance = Performance(story("the-gap").flipped("log"), tmp_path)
+    performance = StoryRunner(story("the-gap").flipped("log"), tmp_path)
     app = StoryApp(performance)
 
     async def script(pilot: Pilot[None]) -> None:
@@ -87,7 +87,7 @@ def test_who_leaves_in_the_middle_of_a_step_does_not_wait_for_it(tmp_path):
         "test",
         "waiting",
     )
-    performance = Performance(waiting, tmp_path)
+    performance = StoryRunner(waiting, tmp_path)
     app = StoryApp(performance)
 
     async def script(pilot: Pilot[None]) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Rival
 from cachedesk.lab.bench.engines import Engines
-from cachedesk.lab.bench.fixtures import Stuff
+from cachedesk.lab.bench.fixtures import Fixtures
 from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import open_peers
 from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy, dropped_in_parts
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.server import RivalsServer
-from cachedesk.lab.bench.workloads import WORKS
+from cachedesk.lab.bench.workloads import BENCH_WORKLOADS
 from tests.engine.until import unhurried
 
 BARE = "bare socket"
@@ -29,9 +29,9 @@ READS = {"hit", "hits"}
 BEHIND = {"behind", "behind_16", "behind_100"}
 THROUGH = {"through", "through_100"}
 DOES = {
-    OURS: {work.name for work in WORKS},
-    LIMIT: {work.name for work in WORKS},
-    BARE: {work.name for work in WORKS},
+    OURS: {work.name for work in BENCH_WORKLOADS},
+    LIMIT: {work.name for work in BENCH_WORKLOADS},
+    BARE: {work.name for work in BENCH_WORKLOADS},
     "by hand": READS | {"repair"} | BEHIND | THROUGH,
     "ack queue": BEHIND | {"drain"},
     "huey": BEHIND | {"drain"},
@@ -46,7 +46,7 @@ class Place:
     """A rival, and the files where what it did is found, whoever looks."""
 
     rival: Any
-    stuff: Stuff
+    fixtures: Fixtures
     database: Path
     table: str
     queue: Path | None
@@ -115,7 +115,7 @@ def place(rival: Rival, folder: Path, redis: ByRedisPy) -> Place:
     prefix = {OURS: b"ours"}.get(rival.name, rival.name.encode())
     if rival.name not in (LIMIT, BARE):
         prefix = prefix.replace(b" ", b"-")
-    return Place(rival, Stuff(prefix), database, table, queue, queued, redis)
+    return Place(rival, Fixtures(prefix), database, table, queue, queued, redis)
 
 
 @contextmanager

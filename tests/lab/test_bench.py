@@ -14,22 +14,22 @@ import pytest
 
 from cachedesk.lab.bench import rounds
 from cachedesk.lab.bench.bench import BARE, Bench
-from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Result, Row, Work, by_turns
+from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Result, Row, Workload, by_turns
 from cachedesk.lab.bench.fixtures import CALLERS, MANY
 from cachedesk.lab.bench.machine import in_a_line, machine, warning
 from cachedesk.lab.bench.peers import MODULES, missing
 from cachedesk.lab.bench.progress import silent
 from cachedesk.lab.bench.rounds import FULL, QUICK, Effort, contest, steps
 from cachedesk.lab.bench.table import NOTHING, as_json, cells, lines, notes, others
-from cachedesk.lab.bench.workloads import MIXED, WORKS
-from cachedesk.reports.bench import bench_paper
+from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED
+from cachedesk.reports.bench import bench_document
 from cachedesk.reports.document import Origin, Table, Tone
 from cachedesk.reports.file import as_json as paper_as_json
 from cachedesk.reports.html import as_html
 from cachedesk.reports.markdown import as_markdown
 
-RACE = Work("race", "a race", "as fast as it goes", 0.9, "step")
-HEAVY = Work("heavy", "a heavy one", "lifting it", 0.5)
+RACE = Workload("race", "a race", "as fast as it goes", 0.9, "step")
+HEAVY = Workload("heavy", "a heavy one", "lifting it", 0.5)
 EFFORT = Effort(rounds=4, long_rounds=2, lap_seconds=0.25)
 HERE = {
     "processor": "Some CPU",
@@ -97,7 +97,7 @@ def nobody() -> None:
     """Nobody looks."""
 
 
-def row(work: Work = RACE, **seconds: float | tuple[float, ...]) -> Row:
+def row(work: Workload = RACE, **seconds: float | tuple[float, ...]) -> Row:
     """A row of these medians, or of these rounds, by rival."""
     return Row(
         work,
@@ -197,7 +197,7 @@ def test_the_quick_bench_is_the_same_with_less() -> None:
 
 
 def test_every_work_has_a_name_of_its_own_and_a_limit() -> None:
-    works = (*WORKS, MIXED)
+    works = (*BENCH_WORKLOADS, MIXED)
     assert len({work.name for work in works}) == len({work.title for work in works}) == len(works)
     assert all(work.limit and 0 < work.aim <= 1 for work in works)
 
@@ -242,7 +242,7 @@ def test_the_cells_hold_a_dash_for_who_did_not_take_part() -> None:
     found = [
         row(ours=(1e-5, 2e-5, 3e-5), limit=(2e-5,) * 3, bare_socket=1e-5, by_hand=2.5e-4),
         row(HEAVY, ours=1e-3, limit=2.5e-4, huey=0.3),
-        row(Work("alone", "alone", "none", 1.0), huey=1.0),
+        row(Workload("alone", "alone", "none", 1.0), huey=1.0),
     ]
     assert others(found) == [BARE, "by hand", "huey"]
     titles, rows = cells(found)
@@ -286,7 +286,7 @@ def test_the_notes_say_how_often_who_was_absent_and_what_was_missed() -> None:
     assert f"medians of {FULL.rounds} rounds ({FULL.long_rounds} of what is long)" in said[0]
     assert said[-1] == "Every aim was reached."
     assert not any("Not installed" in line for line in said)
-    worse = Work("worse", "a worse one", "none", 0.5)
+    worse = Workload("worse", "a worse one", "none", 0.5)
     found = Bench((good, bad, row(worse, ours=1.0, limit=0.1)), QUICK, ("huey", "diskcache"))
     said = list(notes(found))
     assert said[-1] == "Aims missed: a heavy one; a worse one."
@@ -325,15 +325,17 @@ def test_the_paper_counts_the_aims_and_marks_what_was_missed(
     limit: float, tone: Tone, word: str, alarming: set[int]
 ) -> None:
     found = Bench((row(ours=1.0, limit=1.0), row(HEAVY, ours=1.0, limit=limit)), QUICK, ())
-    paper = bench_paper(found, HERE, Origin(0.0, "cachedesk bench", {"cachedesk": "0"}))
-    assert (paper.finding.tone, paper.finding.word) == (tone, word)
-    table = paper.sections[0].blocks[0]
+    document = bench_document(found, HERE, Origin(0.0, "cachedesk bench", {"cachedesk": "0"}))
+    assert (document.finding.tone, document.finding.word) == (tone, word)
+    table = document.sections[0].blocks[0]
     assert isinstance(table, Table)
     assert table.alarming == alarming
-    for page in (as_html(paper), as_markdown(paper)):
+    for page in (as_html(document), as_markdown(document)):
         for text in (RACE.title, RACE.limit, HEAVY.title, HEAVY.limit, word, in_a_line(HERE)):
             assert text in page
-    assert json.loads(paper_as_json(paper))["bench"] == json.loads(json.dumps(as_json(found, HERE)))
+    assert json.loads(paper_as_json(document))["bench"] == json.loads(
+        json.dumps(as_json(found, HERE))
+    )
 
 
 @pytest.mark.parametrize("files", ["tmpfs", "ramfs"])
@@ -343,8 +345,8 @@ def test_files_in_memory_are_warned_of_in_words_and_in_the_paper(files: str) -> 
     assert warning(HERE) == ""
     origin = Origin(0.0, "cachedesk bench", {})
     found = Bench((row(ours=1.0, limit=1.0),), QUICK, ())
-    assert warning(here) in as_markdown(bench_paper(found, here, origin))
-    assert warning(here) not in as_markdown(bench_paper(found, HERE, origin))
+    assert warning(here) in as_markdown(bench_document(found, here, origin))
+    assert warning(here) not in as_markdown(bench_document(found, HERE, origin))
 
 
 def test_the_machine_is_one_sentence() -> None:

@@ -63,7 +63,7 @@ def fresh(it: Place, keys: Sequence[bytes], found: dict[bytes, Any]) -> bool:
     values = set(found.values())
     return (
         found.keys() == set(keys)
-        and it.stuff.value not in values
+        and it.fixtures.value not in values
         and {len(value) for value in values} == {VALUE_BYTES}
     )
 
@@ -88,9 +88,9 @@ def test_a_read_is_one_hit_in_the_cache(arena: Arena, name: str, work: str) -> N
         cache.stats(enable=True, reset=True)
         lap.run(2 * MANY)
         assert cache.stats(enable=False, reset=True) == (2 * MANY, 0)
-        assert it.rows(it.stuff.read) == it.stuff.values
+        assert it.rows(it.fixtures.read) == it.fixtures.values
         return
-    assert it.cached(it.stuff.read) == it.stuff.values
+    assert it.cached(it.fixtures.read) == it.fixtures.values
     hits, misses = hits_and_misses(it.redis)
     lap.run(2 * MANY)
     assert hits_and_misses(it.redis) == (hits + 2 * MANY, misses)
@@ -102,14 +102,14 @@ def test_a_repair_brings_what_was_evicted_back_from_the_row(
 ) -> None:
     it = arena[name]
     lap = it.lap(work)
-    assert lap.most == len(it.stuff.cold)
+    assert lap.most == len(it.fixtures.cold)
     lap.prepare(50)
-    assert it.cached(it.stuff.cold) == {}
-    assert set(it.rows(it.stuff.cold).values()) == {it.stuff.value}
+    assert it.cached(it.fixtures.cold) == {}
+    assert set(it.rows(it.fixtures.cold).values()) == {it.fixtures.value}
     lap.run(50)
-    assert it.cached(it.stuff.cold) == dict.fromkeys(it.stuff.cold[:50], it.stuff.value)
+    assert it.cached(it.fixtures.cold) == dict.fromkeys(it.fixtures.cold[:50], it.fixtures.value)
     lap.prepare(50)
-    assert it.cached(it.stuff.cold) == {}
+    assert it.cached(it.fixtures.cold) == {}
 
 
 @pytest.mark.parametrize(("name", "work"), who_do("behind", "behind_16"))
@@ -117,7 +117,7 @@ def test_a_counter_counts_in_the_cache_at_once_and_in_the_database_when_settled(
     arena: Arena, name: str, work: str
 ) -> None:
     it = arena[name]
-    keys, operations = it.stuff.counted, 3 * CALLERS
+    keys, operations = it.fixtures.counted, 3 * CALLERS
     it.forget(keys)
     assert (it.cached(keys), it.rows(keys), it.waiting()) == ({}, {}, 0)
     lap = it.lap(work)
@@ -141,7 +141,7 @@ def test_two_hundred_sessions_are_set_at_once_and_are_rows_when_settled(
     arena: Arena, name: str, work: str
 ) -> None:
     it = arena[name]
-    keys, operations = it.stuff.fast, 2 * MANY
+    keys, operations = it.fixtures.fast, 2 * MANY
     it.forget(keys)
     lap = it.lap(work)
     lap.prepare(operations)
@@ -162,7 +162,7 @@ def test_a_write_through_is_a_row_and_in_the_cache_when_it_returns(
     arena: Arena, name: str, work: str
 ) -> None:
     it = arena[name]
-    keys, operations = it.stuff.safe, 2 * MANY
+    keys, operations = it.fixtures.safe, 2 * MANY
     it.forget(keys)
     it.lap(work).run(operations)
     keys = keys[:operations]
@@ -177,7 +177,7 @@ def test_a_drain_applies_everything_that_was_put_in_and_leaves_nothing_pending(
     arena: Arena, name: str, work: str
 ) -> None:
     it = arena[name]
-    keys = it.stuff.drained
+    keys = it.fixtures.drained
     it.forget(keys)
     lap = it.lap(work)
     assert lap.fixed

@@ -17,8 +17,8 @@ from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.schedule import planned
 from cachedesk.lab.run.watch import Watch, wait
-from cachedesk.reports.comparison import comparison_paper, hit_rate_chart
-from cachedesk.reports.file import publish
+from cachedesk.reports.comparison import comparison_document, hit_rate_chart
+from cachedesk.reports.file import write_report
 from cachedesk.reports.origin import origin
 
 LOAD = Load(clients=2, ops=1500)
@@ -117,7 +117,7 @@ def test_runs_differ_in_what_was_varied_and_leave_nothing(tmp_path: Path) -> Non
     assert told["runs"][1]["coalesced"]["rows"] == behind.figures.rows
 
     for ending in ("html", "md", "json"):
-        publish(tmp_path / f"r.{ending}", comparison_paper(found, origin(["compare"], 3)))
+        write_report(tmp_path / f"r.{ending}", comparison_document(found, origin(["compare"], 3)))
     assert "write-behind" in (tmp_path / "r.html").read_text()
 
 

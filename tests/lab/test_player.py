@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedesk.recording.player import SPEEDS, Player
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 
 from .recorded import history
 from .recorded import record as make
@@ -29,9 +29,9 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def tape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tape]:
+def tape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordingFile]:
     """A recording of 65 seconds."""
-    with Tape(make(tmp_path_factory.mktemp("tape") / "r", _SNAPSHOTS)) as opened:
+    with RecordingFile(make(tmp_path_factory.mktemp("tape") / "r", _SNAPSHOTS)) as opened:
         yield opened
 
 
@@ -42,7 +42,7 @@ def shows(player: Player) -> int:
     return record
 
 
-def test_it_plays_as_time_goes_by_and_stands_still_at_the_end(tape: Tape) -> None:
+def test_it_plays_as_time_goes_by_and_stands_still_at_the_end(tape: RecordingFile) -> None:
     clock = Clock()
     player = Player(tape, clock=clock)
     assert shows(player) == 0
@@ -59,7 +59,7 @@ def test_it_plays_as_time_goes_by_and_stands_still_at_the_end(tape: Tape) -> Non
     assert player.where().playing
 
 
-def test_it_pauses_and_plays_on_from_there(tape: Tape) -> None:
+def test_it_pauses_and_plays_on_from_there(tape: RecordingFile) -> None:
     clock = Clock()
     player = Player(tape, clock=clock)
     clock.now += 5
@@ -72,7 +72,7 @@ def test_it_pauses_and_plays_on_from_there(tape: Tape) -> None:
     assert shows(player) == 12
 
 
-def test_it_steps_record_by_record_and_pauses(tape: Tape) -> None:
+def test_it_steps_record_by_record_and_pauses(tape: RecordingFile) -> None:
     player = Player(tape, clock=Clock())
     player.step(-1)
     assert shows(player) == 0
@@ -86,7 +86,7 @@ def test_it_steps_record_by_record_and_pauses(tape: Tape) -> None:
     assert shows(player) == _RECORDS - 1
 
 
-def test_a_step_back_from_between_two_records_goes_to_the_one_before(tape: Tape) -> None:
+def test_a_step_back_from_between_two_records_goes_to_the_one_before(tape: RecordingFile) -> None:
     player = Player(tape, clock=Clock(), playing=False)
     player.seek(5.3)
     assert shows(player) == 10
@@ -94,7 +94,7 @@ def test_a_step_back_from_between_two_records_goes_to_the_one_before(tape: Tape)
     assert shows(player) == 9
 
 
-def test_it_seeks_and_goes_on_as_before(tape: Tape) -> None:
+def test_it_seeks_and_goes_on_as_before(tape: RecordingFile) -> None:
     clock = Clock()
     player = Player(tape, clock=clock)
     for seconds, record in ((30.0, 60), (29.9, 59), (-5.0, 0), (12.25, 24)):
@@ -111,7 +111,7 @@ def test_it_seeks_and_goes_on_as_before(tape: Tape) -> None:
     assert player.where().ended
 
 
-def test_speeds_go_up_and_down_and_no_further(tape: Tape) -> None:
+def test_speeds_go_up_and_down_and_no_further(tape: RecordingFile) -> None:
     clock = Clock()
     player = Player(tape, clock=clock)
     player.faster()
@@ -131,7 +131,7 @@ def test_speeds_go_up_and_down_and_no_further(tape: Tape) -> None:
     assert between.where().speed == 2.0
 
 
-def test_a_clock_that_goes_back_moves_nothing(tape: Tape) -> None:
+def test_a_clock_that_goes_back_moves_nothing(tape: RecordingFile) -> None:
     clock = Clock()
     player = Player(tape, clock=clock)
     clock.now += 5
@@ -155,7 +155,7 @@ def test_a_clock_that_goes_back_moves_nothing(tape: Tape) -> None:
     )
 )
 def test_whatever_is_done_it_shows_exactly_what_was_recorded(
-    tape: Tape, deeds: list[tuple[str, float | None]]
+    tape: RecordingFile, deeds: list[tuple[str, float | None]]
 ) -> None:
     clock = Clock()
     player = Player(tape, clock=clock)

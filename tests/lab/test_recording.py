@@ -24,7 +24,7 @@ from cachedesk.core.snapshot import EventKind, Snapshot
 from cachedesk.recording.delta import Packer, changed, changes, patch
 from cachedesk.recording.frames import MAGIC, Kind, RecordingError, frame_bytes
 from cachedesk.recording.recorder import Recorder, check_free
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 from cachedesk.recording.summary import summary
 from tests.engine.until import until
 
@@ -39,7 +39,7 @@ _SNAPSHOTS = st.builds(
 
 def played(path: Path) -> list[Snapshot]:
     """Return every snapshot of a recording, from the first."""
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         return list(tape.snapshots())
 
 
@@ -68,7 +68,7 @@ def test_what_was_recorded_is_what_is_played_at_each_place(tmp_path: Path) -> No
     wanted = list(history(800))
     assert len(wanted[-1].ticks) == 600
     assert len(wanted[-1].events) == 200
-    with Tape(record(tmp_path / "r", wanted)) as tape:
+    with RecordingFile(record(tmp_path / "r", wanted)) as tape:
         assert len(tape) == 800
         assert all(tape.at(number) == snapshot for number, snapshot in enumerate(wanted))
         anywhere = random.Random(1).choices(range(800), k=60)
@@ -83,7 +83,7 @@ def test_an_hour_opens_at_once_and_is_small(tmp_path: Path) -> None:
     # Copies of one minute would do for the time, but not for the size.
     path = record(tmp_path / "r", history(7200))
     assert path.stat().st_size < 7200 * 1000
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         assert len(tape) == 7200
         assert tape.at(7199).at == BEGAN_AT + 3599.5
 
@@ -99,7 +99,7 @@ def test_a_crash_at_any_byte_leaves_what_was_whole(tmp_path: Path) -> None:
         records = sum(end <= size for end in ends) - 1
         if records < 1:
             with pytest.raises(RecordingError, match="holds no snapshot"):
-                Tape(path)
+                RecordingFile(path)
         else:
             assert played(path) == wanted[:records], size
     # What a power cut leaves: room that was taken and never written.
@@ -202,7 +202,7 @@ def test_a_hostile_file_gets_one_clear_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / "r"
     path.write_bytes(content)
     with pytest.raises(RecordingError, match=says) as caught:
-        Tape(path)
+        RecordingFile(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     assert path.read_bytes() == content
@@ -214,7 +214,7 @@ def test_a_huge_length_takes_no_memory_and_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "r"
     path.write_bytes(header_frame() + _frames(_WHOLE) + head + bytes(100))
     with pytest.raises(RecordingError, match="damaged at byte"):
-        Tape(path)
+        RecordingFile(path)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -269,11 +269,11 @@ def test_what_is_no_file_is_one_clear_error(tmp_path: Path) -> None:
         ("a\0b", "cannot be opened: embedded null byte"),
     ):
         with pytest.raises(RecordingError, match=says):
-            Tape(tmp_path / name)
+            RecordingFile(tmp_path / name)
 
 
 def test_a_tape_that_is_cut_off_while_it_plays_says_so(tmp_path: Path) -> None:
-    with Tape(record(tmp_path / "r", history(100))) as tape:
+    with RecordingFile(record(tmp_path / "r", history(100))) as tape:
         os.truncate(tape.path, 2000)
         with pytest.raises(RecordingError, match="was truncated while"):
             tape.at(99)
@@ -395,7 +395,7 @@ def test_the_first_byte_that_cannot_be_written_leaves_no_file(
 
 
 def test_a_summary_knows_faults_and_events_that_the_rings_have_forgotten(tmp_path: Path) -> None:
-    with Tape(record(tmp_path / "r", history(1500))) as tape:
+    with RecordingFile(record(tmp_path / "r", history(1500))) as tape:
         told = json.loads(json.dumps(summary(tape)))
     assert told["records"] == 1500
     assert told["seconds"] == 749.5

@@ -17,7 +17,7 @@ from cachedesk.core.safeguards import ALL_ON
 from cachedesk.core.snapshot import Event, Health, Snapshot
 from cachedesk.recording.delta import Packer, changed, changes
 from cachedesk.recording.frames import FORMAT, RecordingError
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 from cachedesk.recording.strict import shape, strict
 from cachedesk.recording.upgrades import OLDEST
 
@@ -64,7 +64,7 @@ def differences(expected: Any, found: Any, place: str = "") -> list[str]:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_a_recording_of_an_old_commit_plays_as_that_commit_played_it(path: Path) -> None:
     expected = json.loads(path.with_suffix(".json").read_text())
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         shots = list(tape.snapshots())
         assert tape.format == int(path.stem.split("-")[1])
         assert (len(tape), tape.length_seconds) == (expected["records"], expected["seconds"])
@@ -76,7 +76,7 @@ def test_a_recording_of_an_old_commit_plays_as_that_commit_played_it(path: Path)
 
 
 def test_what_an_old_recording_could_not_know_is_what_was_true_then() -> None:
-    with Tape(FOLDER / "format-1-6d1a669.rec") as tape:
+    with RecordingFile(FOLDER / "format-1-6d1a669.rec") as tape:
         shots = list(tape.snapshots())
     last = shots[-1]
     assert all(shot.safeguards == ALL_ON for shot in shots)
@@ -90,7 +90,7 @@ def test_what_an_old_recording_could_not_know_is_what_was_true_then() -> None:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_events_of_a_recording_from_before_codes_have_none(path: Path) -> None:
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         last = list(tape.snapshots())[-1]
     assert last.observed
     assert last.events
@@ -107,7 +107,7 @@ def test_a_format_of_the_past_is_read_by_its_own_rules(tmp_path: Path) -> None:
     path = tmp_path / "today.rec"
     path.write_bytes(old.replace(b"recording 001", b"recording %03d" % FORMAT, 1))
     with pytest.raises(RecordingError, match=r"damaged at byte .*field"):
-        Tape(path)
+        RecordingFile(path)
 
 
 @pytest.mark.parametrize("number", [0, FORMAT + 1, 999])
@@ -115,7 +115,7 @@ def test_a_format_that_is_not_known_is_refused_in_one_line(tmp_path: Path, numbe
     path = tmp_path / "r.rec"
     path.write_bytes(b"cachedesk recording %03d\n" % number + bytes(80))
     with pytest.raises(RecordingError) as caught:
-        Tape(path)
+        RecordingFile(path)
     said = str(caught.value)
     assert said.startswith(
         f"{path} is a recording of format {number}, this cachedesk reads formats"

@@ -16,7 +16,7 @@ from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
 from cachedesk.recording.frames import RecordingError
 from cachedesk.recording.recorder import Recorder
-from cachedesk.recording.recording_file import Tape
+from cachedesk.recording.recording_file import RecordingFile
 from tests.engine.until import unhurried, until
 
 
@@ -90,7 +90,7 @@ def test_what_is_recorded_is_what_was_there(session: Session, tmp_path: Path) ->
     assert ended.startswith(f"recorded {path}: ")
     assert session.snapshot().recording == ""
     assert {f"recording to {path}", ended} <= set(said(session))
-    with Tape(path) as tape:
+    with RecordingFile(path) as tape:
         played = list(tape.snapshots())
     last = session.snapshot()
     assert all(len(snapshot.catalogue) == len(last.catalogue) for snapshot in played)
@@ -107,7 +107,7 @@ def test_one_recording_may_follow_another(session: Session, tmp_path: Path) -> N
     for name in ("a", "b"):
         session.perform(Record(str(tmp_path / name)))
         session.perform(Record(None))
-        with Tape(tmp_path / name) as tape:
+        with RecordingFile(tmp_path / name) as tape:
             assert tape.at(0).recording == ""
     with pytest.raises(RecordingError, match="already exists"):
         session.perform(Record(str(tmp_path / "a")))
@@ -129,7 +129,7 @@ def test_a_name_that_is_no_text_can_be_recorded_to(session: Session, tmp_path: P
     session.perform(Record(path))
     until(lambda: session.recorded is not None and session.recorded.records >= 2)
     session.perform(Record(None))
-    with Tape(Path(path)) as tape:
+    with RecordingFile(Path(path)) as tape:
         assert tape.at(len(tape) - 1).recording.endswith("/r\N{REPLACEMENT CHARACTER}")
 
 
@@ -148,7 +148,7 @@ def test_a_disk_that_is_full_ends_the_recording_and_is_said_and_the_stack_goes_o
     assert session.snapshot().recording == ""
     accepted = session.snapshot().books.accepted
     until(lambda: session.snapshot().books.accepted > accepted)
-    with Tape(tmp_path / "r") as tape:
+    with RecordingFile(tmp_path / "r") as tape:
         assert tape.at(0).workload
     session.perform(Record(str(tmp_path / "again")))
 
@@ -159,7 +159,7 @@ def test_a_session_that_is_closed_ends_its_recording(session: Session, tmp_path:
     assert report.recorded is not None
     assert report.recorded.trouble == ""
     assert report.as_json()["recording"]
-    with Tape(tmp_path / "r") as tape:
+    with RecordingFile(tmp_path / "r") as tape:
         last = tape.at(len(tape) - 1)
     assert (last.workload, last.books.pending) == ("", 0)
     assert last.books.accepted == report.verdict.accepted

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from cachedesk.lab.torture import leftovers
-from cachedesk.lab.torture.job import Place
+from cachedesk.lab.torture.job import TorturePaths
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    place = Place(tmp_path, tmp_path / "sockets")
+def place(tmp_path: Path) -> TorturePaths:
+    place = TorturePaths(tmp_path, tmp_path / "sockets")
     place.sockets.mkdir()
     place.data.mkdir()
     for name in ("cachedesk.db", "lock"):
@@ -24,26 +24,26 @@ def place(tmp_path: Path) -> Place:
     return place
 
 
-def test_a_close_in_order_leaves_the_files_and_nothing_else(place: Place) -> None:
+def test_a_close_in_order_leaves_the_files_and_nothing_else(place: TorturePaths) -> None:
     assert leftovers.left_behind(place, killed=False) == []
 
 
 @pytest.mark.parametrize("name", ["cachedesk.db-wal", "redis.state", "redis.new"])
-def test_what_is_under_way_may_be_left_by_a_kill_only(place: Place, name: str) -> None:
+def test_what_is_under_way_may_be_left_by_a_kill_only(place: TorturePaths, name: str) -> None:
     (place.data / name).touch()
     assert leftovers.left_behind(place, killed=True) == []
     said = [f"the file {name} was left in the data directory"]
     assert leftovers.left_behind(place, killed=False) == said
 
 
-def test_a_file_that_nobody_knows_is_never_right(place: Place) -> None:
+def test_a_file_that_nobody_knows_is_never_right(place: TorturePaths) -> None:
     (place.data / "rows.tmp").touch()
     assert leftovers.left_behind(place, killed=True) == [
         "the file rows.tmp was left in the data directory"
     ]
 
 
-def test_a_folder_is_found_again_only_if_the_state_names_it(place: Place) -> None:
+def test_a_folder_is_found_again_only_if_the_state_names_it(place: TorturePaths) -> None:
     folder = place.sockets / "cachedesk-1"
     folder.mkdir()
     assert leftovers.left_behind(place, killed=True) == [f"{folder} was left behind"]
@@ -52,7 +52,7 @@ def test_a_folder_is_found_again_only_if_the_state_names_it(place: Place) -> Non
 
 
 def test_a_process_that_outlives_its_parent_is_named(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: TorturePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leftovers, "_GONE_SECONDS", 0.05)
     words = [sys.executable, "-c", "input(1)", str(place.sockets)]

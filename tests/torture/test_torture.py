@@ -17,7 +17,7 @@ import pytest
 from cachedesk.core.failpoints import POINTS
 from cachedesk.lab.torture.cycles import Torture, load
 from cachedesk.lab.torture.points import ACTIONS, Points
-from cachedesk.lab.torture.report import Report
+from cachedesk.lab.torture.report import TortureReport
 from cachedesk.lab.torture.strace import StraceError
 from tests.engine.until import until
 from tests.torture.planted.worker_bugs import mark_outside_transaction
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 SECONDS = 1_800
 
 
-def assert_all_promises_kept(report: Report) -> None:
+def assert_all_promises_kept(report: TortureReport) -> None:
     assert not report.broken, "\n".join(report.broken)
 
 

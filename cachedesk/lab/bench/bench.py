@@ -18,7 +18,7 @@ from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy
 from cachedesk.lab.bench.rounds import Effort, contest, steps
 from cachedesk.lab.bench.server import RivalsServer
-from cachedesk.lab.bench.workloads import MIXED, PENDING_AT_THE_KILL, WORKS
+from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED, PENDING_AT_THE_KILL
 
 BARE = "bare socket"
 
@@ -78,10 +78,10 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
         gc.collect()
         gc.freeze()
         leaving.callback(gc.unfreeze)
-        of = sum(steps(work, laps, effort) for work in WORKS) + 2 * effort.long_rounds
+        of = sum(steps(work, laps, effort) for work in BENCH_WORKLOADS) + 2 * effort.long_rounds
         done = 0
         rows: list[Row] = []
-        for work in (*WORKS, MIXED):
+        for work in (*BENCH_WORKLOADS, MIXED):
 
             def stepped(title: str = work.title) -> None:
                 nonlocal done

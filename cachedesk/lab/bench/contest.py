@@ -52,7 +52,7 @@ class Rival(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """A row of the table.
 
     ``limit``: in words, what nobody can do without. ``aim``: how fast we mean to be, as a share of
@@ -83,7 +83,7 @@ class Result:
 class Row:
     """What came of one work. The first result is ours, if we took part."""
 
-    work: Work
+    work: Workload
     results: tuple[Result, ...]
 
     def of(self, name: str) -> Result | None:

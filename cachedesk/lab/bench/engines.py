@@ -16,7 +16,7 @@ from pathlib import Path
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import Op, WriteEvent
 from cachedesk.lab.bench.contest import Lap, Rival
-from cachedesk.lab.bench.fixtures import CALLERS, MANY, Stuff, drawn, each, in_hundreds
+from cachedesk.lab.bench.fixtures import CALLERS, MANY, Fixtures, drawn, each, in_hundreds
 from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import RedisCalls, dropped_in_parts
 from cachedesk.lab.bench.rounds import Effort
@@ -38,32 +38,35 @@ class Engines(Rival):
         """Prepare in ``folder``; ``dead`` is the data directory of a stack that was killed."""
         self.name = name
         self._calls = calls
-        self._stuff = stuff = Stuff(name.encode())
+        self._fixtures = fixtures = Fixtures(name.encode())
         self._dead_log = dead / "log"
         folder.mkdir()
         self._folder = folder
         self._rows = _rows(folder / "rows.db")
         self._queue = _queue(folder / "queue")
-        self._drained = drawn(stuff.drained, round(PENDING_TO_DRAIN * effort.share))
-        self._write_rows(stuff.read + stuff.cold, stuff.value)
-        for start in range(0, len(stuff.read), MANY):
-            calls.set_many(dict.fromkeys(stuff.read[start : start + MANY], stuff.value))
-        self._one = record.encode(1, [_event(stuff.counted[0])])
-        self._sixteen = record.encode(1, [_event(key) for key in stuff.counted[:CALLERS]])
+        self._drained = drawn(fixtures.drained, round(PENDING_TO_DRAIN * effort.share))
+        self._write_rows(fixtures.read + fixtures.cold, fixtures.value)
+        for start in range(0, len(fixtures.read), MANY):
+            calls.set_many(dict.fromkeys(fixtures.read[start : start + MANY], fixtures.value))
+        self._one = record.encode(1, [_event(fixtures.counted[0])])
+        self._sixteen = record.encode(1, [_event(key) for key in fixtures.counted[:CALLERS]])
         self._hundred = record.encode(
             1,
-            [WriteEvent(1, Op.SET, key, stuff.value, wall_seconds()) for key in stuff.fast[:MANY]],
+            [
+                WriteEvent(1, Op.SET, key, fixtures.value, wall_seconds())
+                for key in fixtures.fast[:MANY]
+            ],
         )
         self._coalesced: list[list[tuple[bytes, bytes, int, float]]] = []
 
     def laps(self) -> Mapping[str, Lap]:
         """Return the calls of each work."""
-        calls, stuff, queue = self._calls, self._stuff, self._queue
+        calls, fixtures, queue = self._calls, self._fixtures, self._queue
         select = "SELECT value, seq FROM rows WHERE key=?"
         rows = self._rows
 
         def repair(operations: int) -> None:
-            for key in stuff.cold[:operations]:
+            for key in fixtures.cold[:operations]:
                 value, _ = rows.execute(select, (key,)).fetchone()
                 calls.set(key, value)
 
@@ -72,7 +75,7 @@ class Engines(Rival):
             calls.incr(key)
 
         sixteens = itertools.cycle(
-            [stuff.counted[start : start + CALLERS] for start in range(0, 992, CALLERS)]
+            [fixtures.counted[start : start + CALLERS] for start in range(0, 992, CALLERS)]
         )
 
         def behind_16(operations: int) -> None:
@@ -82,31 +85,31 @@ class Engines(Rival):
 
         def behind_100(keys: list[bytes]) -> None:
             queue.put(self._hundred)
-            calls.set_many(dict.fromkeys(keys, stuff.fresh()))
+            calls.set_many(dict.fromkeys(keys, fixtures.fresh()))
 
         def through(key: bytes) -> None:
-            value = stuff.fresh()
+            value = fixtures.fresh()
             self._write_rows((key,), value)
             calls.set(key, value)
 
         def through_100(keys: list[bytes]) -> None:
-            value = stuff.fresh()
+            value = fixtures.fresh()
             self._write_rows(keys, value)
             calls.set_many(dict.fromkeys(keys, value))
 
         return {
-            "hit": Lap(each(calls.get, stuff.read)),
-            "hits": Lap(in_hundreds(calls.get_many, stuff.read)),
+            "hit": Lap(each(calls.get, fixtures.read)),
+            "hits": Lap(in_hundreds(calls.get_many, fixtures.read)),
             "repair": Lap(
                 repair,
-                prepare=lambda _: dropped_in_parts(calls, stuff.cold),
-                most=len(stuff.cold),
+                prepare=lambda _: dropped_in_parts(calls, fixtures.cold),
+                most=len(fixtures.cold),
             ),
-            "behind": Lap(each(behind, stuff.counted), settle=self._empty_queue),
+            "behind": Lap(each(behind, fixtures.counted), settle=self._empty_queue),
             "behind_16": Lap(behind_16, settle=self._empty_queue),
-            "behind_100": Lap(in_hundreds(behind_100, stuff.fast), settle=self._empty_queue),
-            "through": Lap(each(through, stuff.safe)),
-            "through_100": Lap(in_hundreds(through_100, stuff.safe)),
+            "behind_100": Lap(in_hundreds(behind_100, fixtures.fast), settle=self._empty_queue),
+            "through": Lap(each(through, fixtures.safe)),
+            "through_100": Lap(in_hundreds(through_100, fixtures.safe)),
             "drain": Lap(
                 lambda _: self._drain(), prepare=self._fill_queue, fixed=len(self._drained)
             ),

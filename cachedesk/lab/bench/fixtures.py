@@ -19,19 +19,19 @@ COLD_KEYS = 4_000
 SEED = 1
 
 
-class Stuff:
+class Fixtures:
     """The keys and values of one rival."""
 
     def __init__(self, prefix: bytes) -> None:
-        chance = random.Random(SEED)
-        order = chance.sample(range(KEYS), KEYS)
+        rng = random.Random(SEED)
+        order = rng.sample(range(KEYS), KEYS)
         self.read = [b"views:%s:read:%05d" % (prefix, number) for number in order]
         self.cold = [b"views:%s:cold:%05d" % (prefix, number) for number in range(COLD_KEYS)]
         self.counted = [b"views:%s:count:%05d" % (prefix, number) for number in order]
         self.fast = [b"session:%s:%05d" % (prefix, number) for number in order]
         self.safe = [b"order:%s:%05d" % (prefix, number) for number in order]
         self.drained = [b"views:%s:drain:%05d" % (prefix, number) for number in range(DRAIN_KEYS)]
-        self.value = chance.randbytes(VALUE_BYTES)
+        self.value = rng.randbytes(VALUE_BYTES)
         self.values = dict.fromkeys(self.read, self.value)
         self._numbers = itertools.count()
 
@@ -43,9 +43,9 @@ class Stuff:
 
 def drawn(keys: Sequence[bytes], count: int) -> list[bytes]:
     """Return ``count`` of ``keys``, a few of them most often, the same ones each time."""
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     zipf = Zipfian(len(keys))
-    return [keys[zipf.draw(chance, len(keys))] for _ in range(count)]
+    return [keys[zipf.draw(rng, len(keys))] for _ in range(count)]
 
 
 def each(call: Callable[[bytes], object], keys: Sequence[bytes]) -> Callable[[int], None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cachedesk.core.settings import Settings
 from cachedesk.lab.bench.contest import OURS, Lap, Rival
-from cachedesk.lab.bench.fixtures import Stuff, drawn, each, in_hundreds, together
+from cachedesk.lab.bench.fixtures import Fixtures, drawn, each, in_hundreds, together
 from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.workloads import PENDING_TO_DRAIN
@@ -34,38 +34,40 @@ class Ours(Rival):
         self._copies = 0
         self.stack = Stack(folder / "ours", settings or Settings())
         self._cache = self.stack.layer
-        self._stuff = stuff = Stuff(b"ours")
-        self._pending = drawn(stuff.drained, round(PENDING_TO_DRAIN * effort.share))
-        self._cache.write_many([("set", key, stuff.value) for key in stuff.read + stuff.cold])
+        self._fixtures = fixtures = Fixtures(b"ours")
+        self._pending = drawn(fixtures.drained, round(PENDING_TO_DRAIN * effort.share))
+        self._cache.write_many(
+            [("set", key, fixtures.value) for key in fixtures.read + fixtures.cold]
+        )
         self._cache.drain(_DRAIN_SECONDS)
-        for start in range(0, len(stuff.read), _EVENTS_PER_WRITE):
-            self._cache.get_many(stuff.read[start : start + _EVENTS_PER_WRITE])
+        for start in range(0, len(fixtures.read), _EVENTS_PER_WRITE):
+            self._cache.get_many(fixtures.read[start : start + _EVENTS_PER_WRITE])
 
     def laps(self) -> Mapping[str, Lap]:
         """Return how we do each work."""
-        cache, stuff = self._cache, self._stuff
+        cache, fixtures = self._cache, self._fixtures
 
         def set_one(key: bytes) -> None:
-            cache.set(key, stuff.fresh())
+            cache.set(key, fixtures.fresh())
 
         def set_many(keys: list[bytes]) -> None:
-            value = stuff.fresh()
+            value = fixtures.fresh()
             cache.write_many([("set", key, value) for key in keys])
 
         def read_cold(operations: int) -> None:
-            for key in stuff.cold[:operations]:
+            for key in fixtures.cold[:operations]:
                 cache.get(key)
 
         drain = self._drain
         return {
-            "hit": Lap(each(cache.get, stuff.read)),
-            "hits": Lap(in_hundreds(cache.get_many, stuff.read)),
-            "repair": Lap(read_cold, prepare=self._evict_cold, most=len(stuff.cold)),
-            "behind": Lap(each(cache.incr, stuff.counted), settle=drain),
-            "behind_16": Lap(together(cache.incr, stuff.counted), settle=drain),
-            "behind_100": Lap(in_hundreds(set_many, stuff.fast), settle=drain),
-            "through": Lap(each(set_one, stuff.safe)),
-            "through_100": Lap(in_hundreds(set_many, stuff.safe)),
+            "hit": Lap(each(cache.get, fixtures.read)),
+            "hits": Lap(in_hundreds(cache.get_many, fixtures.read)),
+            "repair": Lap(read_cold, prepare=self._evict_cold, most=len(fixtures.cold)),
+            "behind": Lap(each(cache.incr, fixtures.counted), settle=drain),
+            "behind_16": Lap(together(cache.incr, fixtures.counted), settle=drain),
+            "behind_100": Lap(in_hundreds(set_many, fixtures.fast), settle=drain),
+            "through": Lap(each(set_one, fixtures.safe)),
+            "through_100": Lap(in_hundreds(set_many, fixtures.safe)),
             "drain": Lap(
                 lambda _: drain(),
                 prepare=self._fill_log,

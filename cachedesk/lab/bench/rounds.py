@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cachedesk.lab.bench.contest import Lap, Result, Rival, Row, Work, by_turns
+from cachedesk.lab.bench.contest import Lap, Result, Rival, Row, Workload, by_turns
 
 _FIRST_OPERATIONS = 100
 
@@ -28,7 +28,7 @@ QUICK = Effort(rounds=3, long_rounds=1, lap_seconds=0.05, share=0.1)
 
 
 def contest(
-    work: Work, rivals: Sequence[Rival], effort: Effort, stepped: Callable[[], object]
+    work: Workload, rivals: Sequence[Rival], effort: Effort, stepped: Callable[[], object]
 ) -> Row:
     """Have all ``rivals`` who can do ``work`` do it, and return what they took.
 
@@ -49,7 +49,7 @@ def contest(
     return Row(work, tuple(Result(name, tuple(seconds)) for name, seconds in took.items()))
 
 
-def steps(work: Work, laps: Sequence[Mapping[str, Lap]], effort: Effort) -> int:
+def steps(work: Workload, laps: Sequence[Mapping[str, Lap]], effort: Effort) -> int:
     """Return how often ``contest`` will call ``stepped``."""
     taking_part = [one[work.name] for one in laps if work.name in one]
     is_long = any(lap.fixed for lap in taking_part)

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from cachedesk.lab.bench.contest import Work
+from cachedesk.lab.bench.contest import Workload
 
-WORKS = (
-    Work("hit", "get, hit", "redis-py GET", 1.0),
-    Work("hits", "get_many(100), hits", "redis-py MGET", 0.9, "key"),
-    Work("repair", "get, miss and repair", "point SELECT + SET", 0.8),
-    Work("behind", "incr, write-behind", "one queue put + one INCRBY", 0.9),
-    Work(
+BENCH_WORKLOADS = (
+    Workload("hit", "get, hit", "redis-py GET", 1.0),
+    Workload("hits", "get_many(100), hits", "redis-py MGET", 0.9, "key"),
+    Workload("repair", "get, miss and repair", "point SELECT + SET", 0.8),
+    Workload("behind", "incr, write-behind", "one queue put + one INCRBY", 0.9),
+    Workload(
         "behind_16",
         "incr, write-behind, 16 callers",
         "batches of 16: one put + one pipeline",
         0.6,
     ),
-    Work(
+    Workload(
         "behind_100",
         "write_many(100), write-behind",
         "one put of 100 + one pipeline",
         0.75,
         "write",
     ),
-    Work("through", "set, write-through", "one FULL commit + one SET", 0.9),
-    Work(
+    Workload("through", "set, write-through", "one FULL commit + one SET", 0.9),
+    Workload(
         "through_100",
         "write_many(100), write-through",
         "one FULL commit of 100 + one pipeline",
         0.75,
         "write",
     ),
-    Work(
+    Workload(
         "drain",
         "drain 200,000 pending",
         "the coalesced rows by executemany + reading and deleting the items",
         0.6,
         "event",
     ),
-    Work(
+    Workload(
         "reopen",
         "reopen with 100,000 pending, after a kill",
         "reading and decoding the queue file",
@@ -46,7 +46,7 @@ WORKS = (
     ),
 )
 
-MIXED = Work("mixed", "article workload, 8 callers, desk open", "the same, desk closed", 0.9)
+MIXED = Workload("mixed", "article workload, 8 callers, desk open", "the same, desk closed", 0.9)
 
 PENDING_TO_DRAIN = 200_000
 PENDING_AT_THE_KILL = 100_000

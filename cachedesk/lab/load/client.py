@@ -55,15 +55,15 @@ class Target:
 class Client:
     """One client. Used by one thread; ``tally`` may be read by others."""
 
-    def __init__(self, site: Target) -> None:
-        self._site = site
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self.tally = Tally()
 
     def do(self, operation: Operation) -> None:
         """Do ``operation``.
 
         Raises:
-            GaveUp: it is a write that was unavailable for longer than the site's patience.
+            GaveUp: it is a write that was unavailable for longer than the target's patience.
         """
         if operation.op is Verb.GET:
             self._read(operation.key)
@@ -74,7 +74,7 @@ class Client:
         tally = self.tally
         tally.gets += 1
         try:
-            read = self._site.layer.read(key)
+            read = self._target.layer.read(key)
         except (Unavailable, ComponentCrash):
             tally.unavailable_reads += 1
             return
@@ -84,18 +84,18 @@ class Client:
             tally.overlay += 1
         else:
             tally.database += 1
-        if not self._site.ledger.read(key, read.value):
+        if not self._target.ledger.read(key, read.value):
             tally.stale += 1
-            self._site.on_stale()
-        if read.value is None and self._site.fill_bytes:
-            self._write(Operation(Verb.SET, key, made_up(key, self._site.fill_bytes)))
+            self._target.on_stale()
+        if read.value is None and self._target.fill_bytes:
+            self._write(Operation(Verb.SET, key, made_up(key, self._target.fill_bytes)))
 
     def _write(self, write: Operation) -> None:
-        ledger, tally = self._site.ledger, self.tally
+        ledger, tally = self._target.ledger, self.tally
         began = time.monotonic()
         while True:
             try:
-                receipt = self._site.layer.write(write)
+                receipt = self._target.layer.write(write)
             except (NotACounter, CounterOverflow):
                 ledger.refused(write)
                 tally.skipped += 1
@@ -129,22 +129,22 @@ class Client:
             tally.sets += 1
         else:
             tally.deletes += 1
-        tally.depth_max = max(tally.depth_max, self._site.depth())
+        tally.depth_max = max(tally.depth_max, self._target.depth())
 
     def _waits_to_retry(
         self, write: Operation, began: float, error: Unavailable | None = None
     ) -> bool:
         """Wait before ``write`` is tried again; return False if it is not to be."""
-        site = self._site
-        if not site.patience_seconds:
+        target = self._target
+        if not target.patience_seconds:
             return False
         waited = time.monotonic() - began
-        if waited > site.patience_seconds:
+        if waited > target.patience_seconds:
             raise GaveUp(
                 f"a write of {write.key!r} was unavailable for {waited:.0f} s: {error}"
             ) from error
         if waited > STUCK_SECONDS:
-            site.on_stuck()
+            target.on_stuck()
         self.tally.retries += 1
         pause = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS + waited / 4)
-        return not site.stopping.wait(pause)
+        return not target.stopping.wait(pause)

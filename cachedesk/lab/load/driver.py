@@ -47,7 +47,7 @@ class Driver:
 
     def __init__(
         self,
-        site: Target,
+        target: Target,
         operations: Iterable[Operation],
         load: Load,
         on_count: Callable[[int], None] | None = None,
@@ -56,13 +56,13 @@ class Driver:
         """Prepare.
 
         Args:
-            site: what is driven, and who is told.
+            target: what is driven, and who is told.
             operations: what to do; may be endless.
             load: how much of it.
             on_count: called with 1, 2, 3 … as operations come to an end; must be quick.
             on_stop: called when it is to end; operations that are waited for are to end too.
         """
-        self._site = site
+        self._target = target
         self._timetable = operations if isinstance(operations, Timetable) else None
         self._operations = itertools.islice(operations, load.ops)
         self._load = load
@@ -75,7 +75,7 @@ class Driver:
         self._bell = Wakeup()
         self._shed = Tally()
         self._count = itertools.count(1)
-        self._clients = [Client(site) for _ in range(load.clients)]
+        self._clients = [Client(target) for _ in range(load.clients)]
         self._queues: list[Queue[list[Operation] | None]] = [
             Queue(_WAITING_BURSTS) for _ in self._clients
         ]
@@ -113,7 +113,7 @@ class Driver:
 
     def stop(self) -> None:
         """End soon: operations under way are finished, those that wait are dropped."""
-        self._site.stopping.set()
+        self._target.stopping.set()
         self._bell.set()
         if self._on_stop is not None:
             self._on_stop()
@@ -160,7 +160,7 @@ class Driver:
     @property
     def _may_shed(self) -> bool:
         # Visitors do not wait for each other; a trace has to be exact.
-        return self._rate is not None and not self._site.patience_seconds
+        return self._rate is not None and not self._target.patience_seconds
 
     def _run(self) -> None:
         try:
@@ -189,7 +189,7 @@ class Driver:
         while True:
             # Before anything is looked at: what changes after it rings again.
             self._bell.clear()
-            if self._site.stopping.is_set():
+            if self._target.stopping.is_set():
                 return
             now = time.monotonic()
             if until is not None and now >= until:
@@ -228,7 +228,7 @@ class Driver:
         number = zlib.crc32(key)
         if not apart:
             return number % clients
-        if self._site.layer.policy(key) is Policy.WRITE_THROUGH:
+        if self._target.layer.policy(key) is Policy.WRITE_THROUGH:
             return number % apart
         return apart + number % (clients - apart)
 
@@ -236,7 +236,7 @@ class Driver:
         # Until the very end, even when stopping: the dealer may be waiting for room.
         while (burst := queue.get()) is not None:
             for operation in burst:
-                if self._site.stopping.is_set():
+                if self._target.stopping.is_set():
                     break
                 try:
                     client.do(operation)
@@ -254,4 +254,4 @@ class Driver:
     def _note(self, error: BaseException) -> None:
         if self._failure is None:
             self._failure = error
-            self._site.on_failure(error)
+            self._target.on_failure(error)

@@ -14,7 +14,7 @@ _FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 1099511628211
 class Draw(Protocol):
     """Draws numbers of keys."""
 
-    def draw(self, chance: random.Random, count: int) -> int:
+    def draw(self, rng: random.Random, count: int) -> int:
         """Return a number from 0 to ``count`` - 1."""
         ...
 
@@ -25,9 +25,9 @@ class Uniform(Draw):
     def __init__(self, count: int) -> None:
         """Prepare for about ``count`` keys."""
 
-    def draw(self, chance: random.Random, count: int) -> int:
+    def draw(self, rng: random.Random, count: int) -> int:
         """Return a number from 0 to ``count`` - 1."""
-        return chance.randrange(count)
+        return rng.randrange(count)
 
 
 class Ranks:
@@ -44,9 +44,9 @@ class Ranks:
         two = 1 + 0.5**theta
         self._eta = (1 - (2 / count) ** (1 - theta)) / (1 - two / self._zeta) if count > 2 else 1.0
 
-    def draw(self, chance: random.Random) -> int:
+    def draw(self, rng: random.Random) -> int:
         """Return a rank, from 0."""
-        share = chance.random()
+        share = rng.random()
         reach = share * self._zeta
         if reach < 1:
             return 0
@@ -63,9 +63,9 @@ class Zipfian(Draw):
         """Prepare for about ``count`` keys."""
         self._ranks = Ranks(count)
 
-    def draw(self, chance: random.Random, count: int) -> int:
+    def draw(self, rng: random.Random, count: int) -> int:
         """Return a number from 0 to ``count`` - 1."""
-        return _scattered(self._ranks.draw(chance)) % count
+        return _scattered(self._ranks.draw(rng)) % count
 
 
 class Latest(Draw):
@@ -75,9 +75,9 @@ class Latest(Draw):
         """Prepare for about ``count`` keys."""
         self._ranks = Ranks(count)
 
-    def draw(self, chance: random.Random, count: int) -> int:
+    def draw(self, rng: random.Random, count: int) -> int:
         """Return a number from 0 to ``count`` - 1."""
-        return count - 1 - min(self._ranks.draw(chance), count - 1)
+        return count - 1 - min(self._ranks.draw(rng), count - 1)
 
 
 def _scattered(number: int) -> int:

@@ -41,9 +41,9 @@ class Zipf:
     def __init__(self, count: int, alpha: float) -> None:
         self._upto = _sums(count, alpha)
 
-    def draw(self, chance: random.Random) -> int:
+    def draw(self, rng: random.Random) -> int:
         """Return a rank."""
-        return _pick(self._upto, chance)
+        return _pick(self._upto, rng)
 
 
 def article(seed: int, keys: int = ARTICLES) -> Iterator[Operation]:
@@ -74,7 +74,7 @@ class _Article:
     """The news site. A method is what one visitor does; its weight is how often, per thousand."""
 
     def __init__(self, seed: int, articles: int) -> None:
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
         self._articles = Zipf(articles, ALPHA)
         self._users = Zipf(USERS, ALPHA)
         self._orders = itertools.count()
@@ -82,7 +82,7 @@ class _Article:
 
     def operations(self) -> Iterator[Operation]:
         """Yield operations for ever."""
-        deeds: Sequence[tuple[int, Callable[[], tuple[Operation, ...]]]] = (
+        actions: Sequence[tuple[int, Callable[[], tuple[Operation, ...]]]] = (
             (630, self._look_at_views),
             (90, self._look_at_likes),
             (60, self._look_at_session),
@@ -96,10 +96,10 @@ class _Article:
             (8, self._measure),
             (5, self._buy),
         )
-        upto = tuple(itertools.accumulate(weight for weight, _ in deeds))
+        upto = tuple(itertools.accumulate(weight for weight, _ in actions))
         while True:
-            _, deed = deeds[_pick(upto, self._chance)]
-            yield from deed()
+            _, action = actions[_pick(upto, self._rng)]
+            yield from action()
 
     def _look_at_views(self) -> tuple[Operation, ...]:
         return (Operation(Verb.GET, self._article(b"views")),)
@@ -120,7 +120,7 @@ class _Article:
         return (Operation(Verb.INCR, self._article(b"views"), 1),)
 
     def _like(self) -> tuple[Operation, ...]:
-        return (Operation(Verb.INCR, self._article(b"likes"), self._chance.choice((1, 1, 1, -1))),)
+        return (Operation(Verb.INCR, self._article(b"likes"), self._rng.choice((1, 1, 1, -1))),)
 
     def _be_active(self) -> tuple[Operation, ...]:
         user = self._user()
@@ -128,19 +128,19 @@ class _Article:
 
     def _log_in(self) -> tuple[Operation, ...]:
         user = self._user()
-        token = b"%016x" % self._chance.getrandbits(64)
+        token = b"%016x" % self._rng.getrandbits(64)
         return (Operation(Verb.SET, self._session(user), b"user:%d token:%s" % (user, token)),)
 
     def _log_out(self) -> tuple[Operation, ...]:
         return (Operation(Verb.DELETE, self._session(self._user())),)
 
     def _measure(self) -> tuple[Operation, ...]:
-        return (Operation(Verb.INCR, self._measurement(), self._chance.randint(1, 900)),)
+        return (Operation(Verb.INCR, self._measurement(), self._rng.randint(1, 900)),)
 
     def _buy(self) -> tuple[Operation, ...]:
         number = next(self._orders) % ORDERS + 1
         user = self._user()
-        cents = self._chance.randint(99, 9_999)
+        cents = self._rng.randint(99, 9_999)
         return (
             *self._top_up(user, cents),
             Operation(Verb.SET, b"order:%d" % number, b"user:%d cents:%d" % (user, cents)),
@@ -158,17 +158,17 @@ class _Article:
         return (Operation(Verb.INCR, b"balance:user:%d" % user, paid_in),)
 
     def _article(self, what: bytes) -> bytes:
-        return b"%s:article:%d" % (what, self._articles.draw(self._chance) + 1)
+        return b"%s:article:%d" % (what, self._articles.draw(self._rng) + 1)
 
     def _user(self) -> int:
-        return self._users.draw(self._chance) + 1
+        return self._users.draw(self._rng) + 1
 
     def _session(self, user: int) -> bytes:
         # What a user's browser sends each time: scattered, but the same for the same user.
         return b"session:%08x" % (user * 2_654_435_761 % 2**32)
 
     def _measurement(self) -> bytes:
-        article = self._articles.draw(self._chance) + 1
+        article = self._articles.draw(self._rng) + 1
         return b"analytics:seconds:article:%d" % article
 
 
@@ -181,28 +181,28 @@ def ycsb_core(core: Core) -> Callable[[int, int], Iterator[Operation]]:
 def twitter_22(seed: int, keys: int) -> Iterator[Operation]:
     """Yield the mix of Twitter's cluster 22, counters: get 0.72, incr 0.18, set 0.10; keys of 54
     bytes, values of 4, Zipf alpha 0.7624. (Yang et al., OSDI 2020, the table of its clusters.)"""
-    chance, ranks = random.Random(seed), Zipf(keys, 0.7624)
+    rng, ranks = random.Random(seed), Zipf(keys, 0.7624)
     while True:
-        key = b"views:%048x" % ranks.draw(chance)
-        draw = chance.random()
+        key = b"views:%048x" % ranks.draw(rng)
+        draw = rng.random()
         if draw < 0.72:
             yield Operation(Verb.GET, key)
         elif draw < 0.90:
             yield Operation(Verb.INCR, key, 1)
         else:
-            yield Operation(Verb.SET, key, b"%d" % chance.randint(1_000, 9_999))
+            yield Operation(Verb.SET, key, b"%d" % rng.randint(1_000, 9_999))
 
 
 def twitter_52(seed: int, keys: int) -> Iterator[Operation]:
     """Yield the mix of Twitter's cluster 52: get and gets 0.93, add and cas 0.06; keys of 20 bytes,
     values of 273, Zipf alpha 1.2117. (As ``twitter_22``.)"""
-    chance, ranks = random.Random(seed), Zipf(keys, 1.2117)
+    rng, ranks = random.Random(seed), Zipf(keys, 1.2117)
     while True:
-        key = b"session:%012x" % ranks.draw(chance)
-        if chance.random() < 0.93 / 0.99:
+        key = b"session:%012x" % ranks.draw(rng)
+        if rng.random() < 0.93 / 0.99:
             yield Operation(Verb.GET, key)
         else:
-            yield Operation(Verb.SET, key, made_up(b"%016x" % chance.getrandbits(64), 273))
+            yield Operation(Verb.SET, key, made_up(b"%016x" % rng.getrandbits(64), 273))
 
 
 WORKLOADS: dict[str, tuple[Callable[[int, int], Iterator[Operation]], int]] = {
@@ -237,10 +237,10 @@ WORKLOADS: dict[str, tuple[Callable[[int, int], Iterator[Operation]], int]] = {
 """The workloads by name, each with the number of keys that is usual for it."""
 
 
-def _pick(upto: Sequence[float], chance: random.Random) -> int:
+def _pick(upto: Sequence[float], rng: random.Random) -> int:
     """Return a place in the running totals ``upto``, as likely as its share of them."""
     # Without the upper bound, rounding could once in 2**53 draws lead past the end.
-    return bisect(upto, chance.random() * upto[-1], hi=len(upto) - 1)
+    return bisect(upto, rng.random() * upto[-1], hi=len(upto) - 1)
 
 
 @cache

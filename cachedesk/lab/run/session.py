@@ -142,7 +142,7 @@ class Session:
                 faults, lambda name, seconds: self.stack.perform(Inject(name, seconds))
             )
             self.driver = Driver(
-                self._site(),
+                self._target(),
                 traffic.operations(),
                 load,
                 on_count=self._schedule.count,
@@ -341,7 +341,7 @@ class Session:
     def _announce(self, code: EventCode, **fields: Plain) -> str:
         return self.stack.chronicle.add(code, **fields)
 
-    def _site(self) -> Target:
+    def _target(self) -> Target:
         return Target(
             layer=self.stack.layer,
             ledger=self._ledger,

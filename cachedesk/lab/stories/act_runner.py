@@ -1,4 +1,4 @@
-"""The stage: one act on a real stack of its own, with clients, and the ledger that judges it."""
+"""Runs one act on a real stack of its own, with clients, and a ledger that judges it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from cachedesk.lab.run.schedule import Schedule, planned
 from cachedesk.lab.run.session import judge
 from cachedesk.lab.run.timeline import Sampler, Timeline
 from cachedesk.lab.stories import expressions
-from cachedesk.lab.stories.figures import Figures, Sight, judged, live, written
+from cachedesk.lab.stories.figures import Figures, Observation, judged, live, written
 from cachedesk.lab.stories.key_ranges import named
 from cachedesk.lab.stories.reading import faults_of
 from cachedesk.lab.stories.script import Act, Keys, Step, Traffic
@@ -59,7 +59,7 @@ class StoryFailed(CachedeskError):
     """A step of a story could not be played."""
 
 
-class Stage:
+class ActRunner:
     """One act. Its steps are played by one thread; snapshots may be taken by any."""
 
     def __init__(self, act: Act, data: Path, workload_title: str, failpoints: str = "") -> None:
@@ -81,7 +81,7 @@ class Stage:
     def figures(self) -> Figures:
         """Return the figures of this moment, and those that were noted."""
         metrics = self.stack.metrics
-        sight = Sight(
+        sight = Observation(
             self.stack.snapshot(),
             total(self._tallies),
             metrics.latencies(total=True),
@@ -153,7 +153,7 @@ class Stage:
         )
         operations = workload(load.workload)(load.seed)
         amount = Load(load.clients, ops=load.ops)
-        driver = Driver(self._site(), operations, amount, on_count=schedule.count)
+        driver = Driver(self._target(), operations, amount, on_count=schedule.count)
         schedule.start()
         driver.start()
         while not driver.wait(_LOOK_SECONDS):
@@ -215,7 +215,7 @@ class Stage:
 
     def _operate(self, verb: Verb, keys: Keys | None) -> str:
         assert keys is not None
-        clients = [Client(self._site()) for _ in range(keys.callers)]
+        clients = [Client(self._target()) for _ in range(keys.callers)]
         gate = threading.Barrier(len(clients))
 
         def run(client: Client) -> None:
@@ -235,7 +235,7 @@ class Stage:
         self._tallies.append(tally)
         return _told(tally)
 
-    def _site(self) -> Target:
+    def _target(self) -> Target:
         return Target(
             layer=self.stack.layer,
             ledger=self._ledger,

@@ -14,7 +14,7 @@ Figures = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observation:
     """What figures are read from, while an act is played: the stack's own view, what the clients
     did, and the latencies and the lag since the act began."""
 
@@ -24,7 +24,7 @@ class Sight:
     lag: Percentiles
 
 
-LIVE: Mapping[str, tuple[str, Callable[[Sight], float]]] = {
+LIVE: Mapping[str, tuple[str, Callable[[Observation], float]]] = {
     "gets": ("reads", lambda it: it.tally.gets),
     "hits": ("reads that Redis answered", lambda it: it.tally.hits),
     "misses": ("reads that it did not", lambda it: it.tally.misses),
@@ -72,7 +72,7 @@ JUDGED = {
 }
 
 
-def live(sight: Sight) -> Figures:
+def live(sight: Observation) -> Figures:
     """Return the figures that are known while an act is played."""
     return {name: float(read(sight)) for name, (_, read) in LIVE.items()}
 

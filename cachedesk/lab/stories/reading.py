@@ -37,7 +37,7 @@ class StoryError(ConfigError):
     """A story cannot be read; the message names the file, the line and the field."""
 
 
-class _Wrong(Exception):
+class _Mistake(Exception):
     """What is wrong, and where."""
 
     def __init__(self, place: Place, what: str) -> None:
@@ -77,7 +77,7 @@ def parse(text: str, file: str, name: str) -> Story:
     try:
         story = _converted(tables)
         _check(story)
-    except _Wrong as error:
+    except _Mistake as error:
         line = source_positions.line_of(text, error.place)
         where = source_positions.name_of(error.place)
         said = f"{where}: {error}" if where else str(error)
@@ -92,9 +92,9 @@ def _converted(tables: dict[str, object]) -> Story:
         text, place, unknown = mistake(error)
         at = source_positions.place_of(place)
         if unknown is not None:
-            raise _Wrong((*at, unknown), _no_such_field(at, unknown)) from None
+            raise _Mistake((*at, unknown), _no_such_field(at, unknown)) from None
         what = _one_line(text.replace("`", "").replace("object", "a table"))
-        raise _Wrong(at, what[0].lower() + what[1:]) from None
+        raise _Mistake(at, what[0].lower() + what[1:]) from None
 
 
 def _no_such_field(place: Place, name: str) -> str:
@@ -115,7 +115,7 @@ def _check(story: Story) -> None:
     names: list[str] = []
     for number, act in enumerate(story.act):
         if act.name in [other.name for other in story.act[:number]]:
-            raise _Wrong(("act", number, "name"), f"there is an act {act.name!r} already")
+            raise _Mistake(("act", number, "name"), f"there is an act {act.name!r} already")
         noted = _check_act(act, ("act", number))
         names += [f"{act.name}.{figure}" for figure in (*LIVE, *JUDGED, *noted)]
         if len(story.act) == 1:
@@ -127,16 +127,16 @@ def _check(story: Story) -> None:
 
 def _check_act(act: Act, place: Place) -> list[str]:
     if keyword.iskeyword(act.name):
-        raise _Wrong((*place, "name"), f"{act.name!r} is reserved in conditions; rename it")
+        raise _Mistake((*place, "name"), f"{act.name!r} is reserved in conditions; rename it")
     with _at(*place, "settings"):
         from_tables(act.settings)
     noted: list[str] = []
     for number, step in enumerate(act.step):
         at = (*place, "step", number)
         if len(step.deeds) > 1:
-            raise _Wrong(at, f"one step does one thing, not {' and '.join(step.deeds)}")
+            raise _Mistake(at, f"one step does one thing, not {' and '.join(step.deeds)}")
         if not step.deeds and not step.say:
-            raise _Wrong(at, "the step is empty")
+            raise _Mistake(at, "the step is empty")
         _check_step(step, at)
         if step.wait is not None:
             with _at(*at, "wait"):
@@ -199,7 +199,7 @@ def _at(*place: str | int) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        raise _Wrong(place, _one_line(str(error))) from None
+        raise _Mistake(place, _one_line(str(error))) from None
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The account of a story that was played: one frozen value, as JSON and in plain words."""
+"""The report of a story that was played: one frozen value, as JSON and in plain words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cachedesk.console.output import json_text
 from cachedesk.core.errors import DataDirectoryError
 from cachedesk.lab.stories.scene import Outcome, Scene
 from cachedesk.lab.stories.script import Story
-from cachedesk.lab.stories.story_runner import Performance, PlayedAct
+from cachedesk.lab.stories.story_runner import PlayedAct, StoryRunner
 
 _MOST_IDS = 1_000
 _MOST_SHOWN = 5
@@ -22,7 +22,7 @@ _WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class StoryReport:
     """What was played and what came of it. ``acts`` are those that were played to their end."""
 
     story: Story
@@ -76,7 +76,7 @@ def play(
     folder: Path,
     told: Callable[[Scene], None] = lambda scene: None,
     failpoints: str = "",
-) -> Account:
+) -> StoryReport:
     """Play ``story`` from its beginning to its end, without a screen.
 
     Args:
@@ -88,25 +88,25 @@ def play(
     Raises:
         CachedeskError: the first act cannot be opened.
     """
-    performance = Performance(story, folder, failpoints)
+    runner = StoryRunner(story, folder, failpoints)
     try:
-        told(performance.scene())
-        while not performance.ended:
-            performance.advance()
-            told(performance.scene())
-        return account_of(performance)
+        told(runner.scene())
+        while not runner.ended:
+            runner.advance()
+            told(runner.scene())
+        return report_of(runner)
     finally:
-        performance.close()
+        runner.close()
 
 
-def account_of(performance: Performance) -> Account:
-    """Return the account of a performance, which has ended or was left."""
-    return Account(
-        performance.story,
-        performance.claims,
-        tuple(performance.played),
-        performance.failed,
-        performance.seconds,
+def report_of(runner: StoryRunner) -> StoryReport:
+    """Return the report of a story that has ended or was left."""
+    return StoryReport(
+        runner.story,
+        runner.claims,
+        tuple(runner.played),
+        runner.failed,
+        runner.seconds,
     )
 
 
@@ -153,21 +153,21 @@ def narrated(scene: Scene, before: Scene | None) -> Iterator[str]:
             yield f"      {scene.came}"
 
 
-def table(accounts: Sequence[Account]) -> Iterator[str]:
+def table(reports: Sequence[StoryReport]) -> Iterator[str]:
     """Yield the claims of several stories as a table, and the verdict last."""
-    width = max(len(account.story.name) for account in accounts)
-    for account in accounts:
-        name = account.story.name
-        for claim in account.claims:
+    width = max(len(report.story.name) for report in reports)
+    for report in reports:
+        name = report.story.name
+        for claim in report.claims:
             yield f"{name:<{width}}  {_sign(claim)}  {claim.says}"
             name = ""
-        if account.failed:
-            yield f"{name:<{width}}  failed: {account.failed}"
-    claims = [claim for account in accounts for claim in account.claims]
+        if report.failed:
+            yield f"{name:<{width}}  failed: {report.failed}"
+    claims = [claim for report in reports for claim in report.claims]
     broken = sum(not claim.holds for claim in claims)
-    stories = "1 story" if len(accounts) == 1 else f"{len(accounts)} stories"
-    seconds = sum(account.seconds for account in accounts)
-    if broken or any(account.failed for account in accounts):
+    stories = "1 story" if len(reports) == 1 else f"{len(reports)} stories"
+    seconds = sum(report.seconds for report in reports)
+    if broken or any(report.failed for report in reports):
         yield f"Broken: {broken} of {len(claims)} claims of {stories} ({seconds:.0f} s)."
     else:
         yield f"All {len(claims)} claims of {stories} hold ({seconds:.0f} s)."

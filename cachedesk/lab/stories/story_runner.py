@@ -1,4 +1,4 @@
-"""A performance: a story that is being played, step by step, forth and back.
+"""Runs a story step by step, forwards and backwards.
 
 It is a ``Source``, a ``Control`` and an ``Inspector`` over the stack of the act that is being
 played, so a desk shows a story as it shows anything else. To go back is to play the act again
@@ -21,7 +21,7 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.lab.judge.verdict import Verdict
 from cachedesk.lab.run.timeline import Timeline
 from cachedesk.lab.stories import expressions
-from cachedesk.lab.stories.act_runner import Stage
+from cachedesk.lab.stories.act_runner import ActRunner
 from cachedesk.lab.stories.figures import Figures, written
 from cachedesk.lab.stories.narration import doing
 from cachedesk.lab.stories.scene import Outcome, Scene
@@ -39,8 +39,8 @@ class PlayedAct:
     timeline: Timeline
 
 
-class Performance:
-    """One performance. ``advance`` and ``back`` are called by one thread at a time; everything
+class StoryRunner:
+    """One run of a story. ``advance`` and ``back`` are called by one thread at a time; everything
     else by any."""
 
     def __init__(self, story: Story, folder: Path, failpoints: str = "") -> None:
@@ -64,11 +64,11 @@ class Performance:
         self._turn = threading.Lock()
         self._closed = False
         self._step = 0
-        self._stage = self._open_stage(0)
+        self._runner = self._open_stage(0)
         self._scene = self._first_scene(story.about or story.title)
-        self._live: Stage | None = self._stage
+        self._live: ActRunner | None = self._runner
         self._seeing = threading.Lock()
-        self._last = self._stage.stack.snapshot()
+        self._last = self._runner.stack.snapshot()
 
     def scene(self) -> Scene:
         """Return where the story is."""
@@ -89,13 +89,13 @@ class Performance:
         """Carry ``command`` out on the stack of the act; errors as ``Control``."""
         if self.ended:
             raise Unavailable("the story has ended: nothing runs any more")
-        return self._stage.stack.perform(command)
+        return self._runner.stack.perform(command)
 
     def inspect(self, key: bytes) -> KeyReport:
         """Return everything there is to say about ``key``, in the act."""
         if self.ended:
             raise Unavailable("the story has ended: nothing runs any more")
-        return self._stage.stack.inspect(key)
+        return self._runner.stack.inspect(key)
 
     @property
     def ended(self) -> bool:
@@ -138,8 +138,8 @@ class Performance:
             self.failed, self.claims = "", _open_claims(self.story)
             del self.played[number:]
             self._freeze()
-            self._stage.close()
-            self._stage = self._open_stage(number)
+            self._runner.close()
+            self._runner = self._open_stage(number)
             self._step = 0
             self._scene = replace(self._first_scene(self._opening), busy=steps > 0)
             try:
@@ -153,16 +153,16 @@ class Performance:
         """Have the step that is being played end soon; nothing more is played."""
         self._closed = True
         self._live = None
-        self._stage.stop()
+        self._runner.stop()
 
     def close(self) -> None:
         """End it, wherever it is. Closing twice is harmless."""
         self.stop()
-        self._stage.close()
+        self._runner.close()
 
     @property
     def _number(self) -> int:
-        """Which act is on the stage, from 0."""
+        """Which act is running, from 0."""
         return min(self._scene.act_number - 1, len(self.story.act) - 1)
 
     @property
@@ -184,7 +184,7 @@ class Performance:
                 self._end()
                 return
             number = len(self.played)
-            self._stage = self._open_stage(number)
+            self._runner = self._open_stage(number)
             self._step = 0
             self._scene = replace(self._scene, act_number=number + 1)
             self._scene = replace(self._first_scene(self._opening), busy=True)
@@ -194,22 +194,22 @@ class Performance:
         step = self._act.step[self._step]
         said = step.say or self._scene.say
         self._scene = replace(self._scene, say=said, doing=doing(step), came="", busy=True)
-        came = self._stage.play(step)
+        came = self._runner.play(step)
         self._step += 1
         self._scene = replace(self._scene, step=self._step, came=came, busy=False)
 
     def _judge(self) -> None:
-        self._stage.settle()
+        self._runner.settle()
         self._freeze()
-        verdict, figures = self._stage.finish()
-        self.played.append(PlayedAct(self._act, figures, verdict, self._stage.timeline()))
+        verdict, figures = self._runner.finish()
+        self.played.append(PlayedAct(self._act, figures, verdict, self._runner.timeline()))
 
     def _end(self) -> None:
         if not self.failed:
             figures = self._all_figures()
             self.claims = tuple(_decided(claim, figures) for claim in self.story.claim)
         self._freeze()
-        self._stage.close()
+        self._runner.close()
         self._scene = replace(
             self._scene, busy=False, ended=True, claims=self.claims, failed=self.failed
         )
@@ -222,11 +222,11 @@ class Performance:
             with self._seeing:
                 self._live = None
 
-    def _see(self, stage: Stage) -> None:
-        seen = stage.stack.snapshot()
+    def _see(self, runner: ActRunner) -> None:
+        seen = runner.stack.snapshot()
         with self._seeing:
             # It may have been frozen, and closed, while it was being looked at.
-            if self._live is stage:
+            if self._live is runner:
                 self._last = seen
 
     def _all_figures(self) -> Figures:
@@ -239,15 +239,15 @@ class Performance:
             figures |= self.played[0].figures
         return figures
 
-    def _open_stage(self, number: int) -> Stage:
+    def _open_stage(self, number: int) -> ActRunner:
         act = self.story.act[number]
         data = self._folder / act.name
         # Of an earlier time that this act was played.
         shutil.rmtree(data, ignore_errors=True)
-        stage = Stage(act, data, f"story {self.story.name}", self._failpoints)
+        runner = ActRunner(act, data, f"story {self.story.name}", self._failpoints)
         if not self._closed:
-            self._live = stage
-        return stage
+            self._live = runner
+        return runner
 
     def _first_scene(self, say: str) -> Scene:
         number = self._scene.act_number - 1 if hasattr(self, "_scene") else 0

@@ -1,6 +1,6 @@
-"""Talk: what the process under test and the judge say to each other, a line each.
+"""The channel between the process under test and the judge: messages of one line.
 
-It goes through a socket: its calls (``send``, ``recv``) are none of those that are made to fail.
+It is a socket: its calls (``send``, ``recv``) are not among those that are made to fail.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ GO = b"g"
 _LONGEST = 4_000
 
 
-class Talk:
+class Channel:
     """The end of the process under test."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
 
-    def accuse(self, sentence: str) -> None:
-        """A promise was broken."""
+    def report_violation(self, sentence: str) -> None:
+        """Report a broken promise."""
         self._say(sentence.replace("\n", " | "))
 
     def acknowledged(self, began: float, ended: float) -> None:
-        """A write was acknowledged, whose call lasted from ``began`` to ``ended`` (seconds since
+        """Report an acknowledged write whose call lasted from ``began`` to ``ended`` (seconds since
         the epoch)."""
         self._say(f"{ACKNOWLEDGED}{began:.6f} {ended:.6f}")
 

@@ -50,7 +50,7 @@ class Histories:
         return self._values[index][max(0, first - start) : last - start + 1]
 
 
-class Client:
+class TortureClient:
     """One thread's worth of writes and checked reads."""
 
     def __init__(  # noqa: PLR0917 - a client is what it is given
@@ -60,7 +60,7 @@ class Client:
         layer: CacheLayer,
         expected: Expected,
         histories: Histories,
-        accuse: Callable[[str], None],
+        report_violation: Callable[[str], None],
         keys: Iterable[int] | None = None,
     ) -> None:
         """Prepare.
@@ -71,7 +71,7 @@ class Client:
             layer: what is tested.
             expected: where attempts and acknowledgements are kept.
             histories: shared by all clients of the process.
-            accuse: told of a broken promise.
+            report_violation: told of a broken promise.
             keys: the keys that it owns; by default those that come with its number.
         """
         self._number = number
@@ -79,7 +79,7 @@ class Client:
         self._layer = layer
         self._expected = expected
         self._histories = histories
-        self._accuse = accuse
+        self._report_violation = report_violation
         self._random = random.Random(f"{seed}/{number}")
         self._keys = list(range(number, plan.KEYS, plan.CLIENTS) if keys is None else keys)
 
@@ -106,7 +106,9 @@ class Client:
                 self._expected.tally(self._number, unavailable=1)
             except CachedeskError as error:
                 if not stop.is_set():
-                    self._accuse(f"client {self._number}: {type(error).__name__}: {error}")
+                    self._report_violation(
+                        f"client {self._number}: {type(error).__name__}: {error}"
+                    )
                 return
 
     def _own(self) -> int:
@@ -135,7 +137,7 @@ class Client:
             receipt = self._layer.write(operation, policy=planned.policy)
         except (NotACounter, CounterOverflow):
             if accepted:
-                self._accuse(f"{planned} of {value!r} was refused")
+                self._report_violation(f"{planned} of {value!r} was refused")
             _, _, seq = self._expected.key(index)
             self._expected.acknowledge(index, version + 1, seq)
             return False
@@ -147,9 +149,13 @@ class Client:
             self._keys.remove(index)
             return False
         if not accepted or receipt.value != wanted:
-            self._accuse(f"{planned} of {value!r} came to {receipt.value!r}, not {wanted!r}")
+            self._report_violation(
+                f"{planned} of {value!r} came to {receipt.value!r}, not {wanted!r}"
+            )
         if receipt.seq <= self._expected.key(index)[2]:
-            self._accuse(f"{planned} got the seq {receipt.seq}, not above the key's last one")
+            self._report_violation(
+                f"{planned} got the seq {receipt.seq}, not above the key's last one"
+            )
         self._expected.acknowledge(index, version + 1, receipt.seq)
         self._expected.tally(self._number, writes=1)
         return True
@@ -181,7 +187,7 @@ class Client:
             return False
         for (index, (version, value)), receipt in zip(wanted.items(), receipts, strict=True):
             if receipt.value != value:
-                self._accuse(f"key {index} came to {receipt.value!r}, not {value!r}")
+                self._report_violation(f"key {index} came to {receipt.value!r}, not {value!r}")
             self._expected.acknowledge(index, version, receipt.seq)
         self._expected.tally(self._number, writes=len(wanted))
         return True
@@ -202,7 +208,9 @@ class Client:
         except OutcomeUnknown:
             return False
         if value <= least:
-            self._accuse(f"the counter {counter} came to {value}, {least} were acknowledged before")
+            self._report_violation(
+                f"the counter {counter} came to {value}, {least} were acknowledged before"
+            )
         self._expected.acknowledge_count(self._number, counter, acknowledged + 1)
         self._expected.tally(self._number, writes=1)
         return True
@@ -213,7 +221,7 @@ class Client:
         value = int(self._layer.get(plan.counter_name(counter)) or 0)
         _, most = self._expected.bounds(counter)
         if not least <= value <= most:
-            self._accuse(f"the counter {counter} read {value}, not {least} to {most}")
+            self._report_violation(f"the counter {counter} read {value}, not {least} to {most}")
         self._expected.tally(self._number, reads=1)
 
     def read(self, indexes: Sequence[int]) -> None:
@@ -226,7 +234,7 @@ class Client:
             last = self._expected.key(index)[0]
             fresh = self._histories.between(index, first, max(first, last))
             if value not in fresh:
-                self._accuse(
+                self._report_violation(
                     f"stale: {plan.key_name(index)!r} read {value!r}; its versions {first} to"
                     f" {last} are {fresh!r}"
                 )

@@ -16,10 +16,10 @@ import msgspec
 from cachedesk.core.errors import DataDirectoryError
 from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import IMAGE_BYTES
-from cachedesk.lab.torture.job import Base, Orders, Place, State, copy_files, empty
+from cachedesk.lab.torture.job import Base, Job, State, TorturePaths, copy_files, empty
 from cachedesk.lab.torture.judge import Judge
 from cachedesk.lab.torture.process import End, run
-from cachedesk.lab.torture.report import Report
+from cachedesk.lab.torture.report import TortureReport
 
 _DRAIN_EVERY = 10
 _MOST_SENTENCES = 20
@@ -32,7 +32,7 @@ class Cycle(msgspec.Struct, frozen=True):
     mode: str
     seed: int
     number: int
-    orders: Orders
+    job: Job
     base: Base
     image: bytes
     broken: list[str]
@@ -55,9 +55,9 @@ class Torture:
             failpoints: armed in every process under test, as ``point=terms;…``.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.place = Place(folder, Path(tempfile.mkdtemp(prefix="cachedesk-")))
+        self.place = TorturePaths(folder, Path(tempfile.mkdtemp(prefix="cachedesk-")))
         self.judge = Judge(seed, self.place)
-        self.report = Report(seed, mode)
+        self.report = TortureReport(seed, mode)
         self._began = time.monotonic()
         self._number = 0
         self._failpoints = failpoints
@@ -78,23 +78,23 @@ class Torture:
         leftovers.left_behind(self.place, killed=True)
         shutil.rmtree(self.place.sockets, ignore_errors=True)
 
-    def random(self, cycles: int) -> Iterator[Report]:
+    def random(self, cycles: int) -> Iterator[TortureReport]:
         """Kill at random moments, from the first instruction on, while random faults strike."""
         for number in range(cycles):
-            dice = random.Random(f"{self.report.seed}/{number}")
-            early, late = dice.uniform(0.0, 0.15), dice.uniform(0.1, 0.7)
-            orders = Orders(
+            rng = random.Random(f"{self.report.seed}/{number}")
+            early, late = rng.uniform(0.0, 0.15), rng.uniform(0.1, 0.7)
+            job = Job(
                 self.report.seed,
-                dice.getrandbits(32),
+                rng.getrandbits(32),
                 "free",
-                seconds=dice.uniform(0.1, 0.6),
+                seconds=rng.uniform(0.1, 0.6),
                 # One in five may end in order: then it must also be able to drain.
-                kill_after=dice.choice((early, late, late, late, None)),
+                kill_after=rng.choice((early, late, late, late, None)),
             )
-            self.cycle(orders)
+            self.cycle(job)
             yield self.report
 
-    def replay(self, cycle: Cycle, before: Path, times: int) -> Iterator[Report]:
+    def replay(self, cycle: Cycle, before: Path, times: int) -> Iterator[TortureReport]:
         """Repeat a kept cycle, each time from the files in ``before``.
 
         The files, the writes, the settings, the faults and the moment of the death are the same;
@@ -105,7 +105,7 @@ class Torture:
             self.restore(state)
             self._number = number
             broken = len(self.report.broken)
-            self.repeat(cycle.orders)
+            self.repeat(cycle.job)
             self.report.broke += len(self.report.broken) > broken
             yield self.report
 
@@ -115,24 +115,24 @@ class Torture:
         if self._pid is not None:
             os.kill(self._pid, signal.SIGKILL)
 
-    def finish(self) -> Report:
+    def finish(self) -> TortureReport:
         """Open, read, drain and check a last time."""
-        self._accuse(self.judge.drain(0))
+        self._report_violations(self.judge.drain(0))
         self.report.seconds = time.monotonic() - self._began
         return self.report
 
-    def cycle(self, orders: Orders) -> End:
+    def cycle(self, job: Job) -> End:
         """Run one process under test, judge what it left, and count it in the report."""
         self._number += 1
         if self._number % _DRAIN_EVERY == 0:
-            orders = msgspec.structs.replace(orders, drain_seed=orders.cycle_seed)
+            job = msgspec.structs.replace(job, drain_seed=job.cycle_seed)
         if self._failpoints:
-            armed = ";".join(filter(None, (self._failpoints, orders.failpoints)))
-            orders = msgspec.structs.replace(orders, failpoints=armed)
-        return self.repeat(orders)
+            armed = ";".join(filter(None, (self._failpoints, job.failpoints)))
+            job = msgspec.structs.replace(job, failpoints=armed)
+        return self.repeat(job)
 
-    def repeat(self, orders: Orders) -> End:
-        """As ``cycle``, exactly as the orders say.
+    def repeat(self, job: Job) -> End:
+        """As ``cycle``, exactly as the job says.
 
         Raises:
             Stopped: somebody called ``stop``.
@@ -146,27 +146,29 @@ class Torture:
             report.mode,
             report.seed,
             self._number,
-            orders,
+            job,
             list(self.judge.base),
             self.judge.image,
             [],
         )
         tallies = self.judge.tallies()
         try:
-            end = run(self.place, orders, list(self.judge.base), self._lives)
+            end = run(self.place, job, list(self.judge.base), self._lives)
         finally:
             # What fails because it was stopped meanwhile is nobody's failure.
             if self.stopped:
                 raise Stopped
         self._tally(tallies)
-        self._accuse(end.accusations)
+        self._report_violations(end.violations)
         disk_failed = end.struck and not end.killed
-        self._accuse(leftovers.left_behind(self.place, killed=end.killed, disk_failed=disk_failed))
-        self._accuse(self.judge.check_directory())
-        if orders.drain_seed is not None:
-            self._accuse(self.judge.drain(orders.drain_seed))
+        self._report_violations(
+            leftovers.left_behind(self.place, killed=end.killed, disk_failed=disk_failed)
+        )
+        self._report_violations(self.judge.check_directory())
+        if job.drain_seed is not None:
+            self._report_violations(self.judge.drain(job.drain_seed))
         if (after := leftovers.descriptors()) != descriptors:
-            self._accuse([f"{after - descriptors} file descriptors were left open"])
+            self._report_violations([f"{after - descriptors} file descriptors were left open"])
         self._count(end)
         return end
 
@@ -201,7 +203,7 @@ class Torture:
         if self.stopped and pid is not None:
             os.kill(pid, signal.SIGKILL)
 
-    def _accuse(self, sentences: list[str]) -> None:
+    def _report_violations(self, sentences: list[str]) -> None:
         if len(sentences) > _MOST_SENTENCES:
             more = len(sentences) - _MOST_SENTENCES
             sentences = [*sentences[:_MOST_SENTENCES], f"and {more:,} more like these"]

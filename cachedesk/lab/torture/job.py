@@ -1,4 +1,4 @@
-"""Orders: everything that decides what one process under test does, and where, as values."""
+"""Job: everything that decides what one process under test does, and where, as values."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Injection(msgspec.Struct, frozen=True):
         return f"{self.thread} {self.call} {self.action}{' for good' if self.stays else ''}"
 
 
-class Orders(msgspec.Struct, frozen=True):
-    """What one process is to do, and what is to befall it.
+class Job(msgspec.Struct, frozen=True):
+    """What one process does, and what happens to it.
 
     ``work``: ``free`` (clients as fast as they can, random settings and faults, for ``seconds``),
     ``script`` (always the same calls, one after the other) or ``boot`` (open, and close again).
@@ -55,7 +55,7 @@ class Orders(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TorturePaths:
     """The files of a torture: the data directory, and the judge's own beside it."""
 
     folder: Path

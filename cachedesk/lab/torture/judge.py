@@ -11,7 +11,7 @@ from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.listing import truth
 from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import Expected
-from cachedesk.lab.torture.job import Base, Place, copy_files
+from cachedesk.lab.torture.job import Base, TorturePaths, copy_files
 from cachedesk.lab.torture.random_faults import random_settings
 from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
@@ -23,7 +23,7 @@ _DRAIN_SECONDS = 30.0
 class Judge:
     """What every key is worth, as far as is certain."""
 
-    def __init__(self, seed: int, place: Place) -> None:
+    def __init__(self, seed: int, place: TorturePaths) -> None:
         self._seed = seed
         self._place = place
         self._expected = Expected(place.expected)

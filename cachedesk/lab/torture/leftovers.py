@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from cachedesk.lab.torture.job import Place
+from cachedesk.lab.torture.job import TorturePaths
 
 _GONE_SECONDS = 5.0
 _LOOK_SECONDS = 0.002
@@ -24,7 +24,7 @@ _UNDER_WAY = re.compile(
 )
 
 
-def left_behind(place: Place, *, killed: bool, disk_failed: bool = False) -> list[str]:
+def left_behind(place: TorturePaths, *, killed: bool, disk_failed: bool = False) -> list[str]:
     """Return a sentence for everything that a dead process under test should not have left: a
     process, a file that is not known, a folder for a socket that nobody will find again; and,
     unless it was killed, whatever closing should have removed. (On a disk that fails, closing
@@ -52,7 +52,7 @@ def descriptors() -> int:
     return psutil.Process().num_fds()
 
 
-def _processes(place: Place) -> list[str]:
+def _processes(place: TorturePaths) -> list[str]:
     """Wait until no server of this place runs any more."""
     deadline = time.monotonic() + _GONE_SECONDS
     while orphans := _servers(place):
@@ -62,7 +62,7 @@ def _processes(place: Place) -> list[str]:
     return []
 
 
-def _servers(place: Place) -> list[int]:
+def _servers(place: TorturePaths) -> list[int]:
     # By their command line: a server whose parent died is nobody's child that we would know.
     sockets = os.fsencode(place.sockets)
     return [pid for pid, line in _command_lines() if sockets in line and pid != os.getpid()]
@@ -80,7 +80,7 @@ def _command_lines() -> Iterator[tuple[int, bytes]]:
                 yield pid, os.fsencode(" ".join(psutil.Process(pid).cmdline()))
 
 
-def _folders(place: Place, unfinished: bool) -> list[str]:
+def _folders(place: TorturePaths, unfinished: bool) -> list[str]:
     found = {str(path) for path in place.sockets.iterdir()}
     if unfinished:
         # The next process finds it, and removes it.

@@ -48,18 +48,18 @@ def write(seed: int, index: int, version: int) -> Write:
     Set values carry their key, version and checksum; some are numbers, so that increments meet
     numbers and other things alike.
     """
-    dice = zlib.crc32(b"%d/%d/%d" % (seed, index, version))
+    rng = zlib.crc32(b"%d/%d/%d" % (seed, index, version))
     key = key_name(index)
-    path = "write-behind" if dice & 1 else "write-through"
+    path = "write-behind" if rng & 1 else "write-through"
     policy = ("write-through", "write-behind", path, path)[index % 4]
-    roll = (dice >> 8) % 100
+    roll = (rng >> 8) % 100
     if roll < 50:
-        return Write(Kind.INCR, key, (dice >> 16) % 40 - 10, policy)
+        return Write(Kind.INCR, key, (rng >> 16) % 40 - 10, policy)
     if roll < 70:
-        return Write(Kind.SET, key, b"%d" % (dice >> 12), policy)
+        return Write(Kind.SET, key, b"%d" % (rng >> 12), policy)
     if roll < 88:
         body = b"%s@%d" % (key, version)
-        filler = b"x" * ((dice >> 16) % 2000) if roll > 84 else b""
+        filler = b"x" * ((rng >> 16) % 2000) if roll > 84 else b""
         return Write(Kind.SET, key, body + b"#%08x" % zlib.crc32(body) + filler, policy)
     return Write(Kind.DELETE, key, None, policy)
 

@@ -15,18 +15,18 @@ from cachedesk.console.signals import Signals
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Stopped, Torture, load
 from cachedesk.lab.torture.points import Points
-from cachedesk.lab.torture.report import Report
+from cachedesk.lab.torture.report import TortureReport
 
 RANDOM_CYCLES = 100
 REPLAYS = 10
 
-_Series = tuple[Iterator[Report], Callable[[], float]]
+_Series = tuple[Iterator[TortureReport], Callable[[], float]]
 """The reports after each cycle, and what tells which share of 1 is done."""
 
 
 def play(
     mode: str, cycles: int | None, seed: int, *, boots: bool = False, failpoints: str = ""
-) -> tuple[Report, int]:
+) -> tuple[TortureReport, int]:
     """Torture a new data directory in a temporary folder until the first broken promise.
 
     Args:
@@ -60,7 +60,7 @@ def play(
     return _play(mode, seed, series, failpoints)
 
 
-def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
+def play_again(kept: Path, cycles: int | None) -> tuple[TortureReport, int]:
     """Repeat the cycle that was kept in a folder, 10 times by default; returns as ``play``.
 
     Raises:
@@ -68,7 +68,7 @@ def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
     """
     cycle = load(kept)
     many = cycles or REPLAYS
-    if cycle.orders.injection is not None:
+    if cycle.job.injection is not None:
         strace.check()
 
     def series(torture: Torture) -> _Series:
@@ -81,10 +81,10 @@ def play_again(kept: Path, cycles: int | None) -> tuple[Report, int]:
 
 def _play(
     mode: str, seed: int, series: Callable[[Torture], _Series], failpoints: str = ""
-) -> tuple[Report, int]:
+) -> tuple[TortureReport, int]:
     with Signals() as signals:
         folder = Path(tempfile.mkdtemp(prefix="cachedesk-torture-"))
-        report = Report(seed, mode)
+        report = TortureReport(seed, mode)
         try:
             with Torture(folder, seed, mode, failpoints) as torture:
                 signals.on_signal = torture.stop
@@ -109,7 +109,9 @@ def _run(torture: Torture, series: Callable[[Torture], _Series]) -> None:
         torture.finish()
 
 
-def _shown(report: Report, reports: Iterator[Report], share: Callable[[], float]) -> Iterator[None]:
+def _shown(
+    report: TortureReport, reports: Iterator[TortureReport], share: Callable[[], float]
+) -> Iterator[None]:
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}", markup=False),

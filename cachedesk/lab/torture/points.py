@@ -15,9 +15,9 @@ from typing import Literal
 from cachedesk.core.failpoints import POINTS
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Torture
-from cachedesk.lab.torture.job import Injection, Orders, State
+from cachedesk.lab.torture.job import Injection, Job, State
 from cachedesk.lab.torture.process import End
-from cachedesk.lab.torture.report import Report
+from cachedesk.lab.torture.report import TortureReport
 
 FRESH_ONLY = ("boot.epoch.before",)
 """The points that only a new data directory reaches."""
@@ -49,8 +49,8 @@ class Points:
         """How much is done, of 1."""
         self.fresh = torture.save("fresh")
         # Once to its end, so that Redis has left a snapshot, which is an old one after the kill.
-        torture.cycle(self._orders("script"))
-        torture.cycle(self._orders("script", _PREPARED_AT))
+        torture.cycle(self._job("script"))
+        torture.cycle(self._job("script", _PREPARED_AT))
         self.used = torture.save("used")
 
     def failpoints(
@@ -59,7 +59,7 @@ class Points:
         *,
         boots: bool = False,
         points: Sequence[str] = POINTS,
-    ) -> Iterator[Report]:
+    ) -> Iterator[TortureReport]:
         """Kill at each failpoint, at its first hit, its second, … until it is no longer reached.
 
         Args:
@@ -78,7 +78,7 @@ class Points:
                     if boots:
                         yield from self._kill_boots()
 
-    def syscalls(self, most_calls: int | None = None) -> Iterator[Report]:
+    def syscalls(self, most_calls: int | None = None) -> Iterator[TortureReport]:
         """Strike the durable system calls: kill the process there, or have the call fail.
 
         Args:
@@ -113,23 +113,23 @@ class Points:
         self._torture.restore(state)
         self._torture.place.hits.unlink(missing_ok=True)
         terms = f"{hit}*off->1*kill" if hit else "1*kill"
-        end = self._torture.cycle(self._orders("script", f"{point}={terms}"))
+        end = self._torture.cycle(self._job("script", f"{point}={terms}"))
         return end.killed and self._hits(point) == hit + 1
 
-    def _kill_boots(self) -> Iterator[Report]:
+    def _kill_boots(self) -> Iterator[TortureReport]:
         """Kill the next process too, at each point of its boot."""
         state = self._torture.save("killed")
         for boot in POINTS:
             if boot.startswith("boot.") and boot not in FRESH_ONLY:
                 self._torture.restore(state)
-                if self._torture.cycle(self._orders("boot", f"{boot}=1*kill")).killed:
+                if self._torture.cycle(self._job("boot", f"{boot}=1*kill")).killed:
                     self._report.boots += 1
                 yield self._report
 
     def strike(self, injection: Injection, state: State) -> End:
         """Run one process from ``state`` that an injection befalls; return how it ended."""
         self._torture.restore(state)
-        end = self._torture.cycle(self._orders("script", injection=injection))
+        end = self._torture.cycle(self._job("script", injection=injection))
         end.struck &= end.killed or injection.action != "kill"
         return end
 
@@ -137,14 +137,14 @@ class Points:
         hits = self._torture.place.hits.read_bytes()
         return int(_COUNT.unpack_from(hits, _COUNT.size * POINTS.index(point))[0])
 
-    def _orders(
+    def _job(
         self,
         work: Literal["script", "boot"],
         points: str = "",
         injection: Injection | None = None,
-    ) -> Orders:
+    ) -> Job:
         seed = self._report.seed
-        return Orders(seed, seed, work, failpoints=points, injection=injection)
+        return Job(seed, seed, work, failpoints=points, injection=injection)
 
 
 def _numbers(made: int, most: int | None, stride: int) -> Iterable[int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.channel import ACKNOWLEDGED, GO, HALT
-from cachedesk.lab.torture.job import Base, Orders, Place
+from cachedesk.lab.torture.job import Base, Job, TorturePaths
 from cachedesk.lab.torture.strace import Strace
 from cachedesk.lab.torture.victim import fork
 
@@ -24,30 +24,30 @@ class End:
     """How a process under test ended.
 
     ``killed``: by SIGKILL, says the kernel; otherwise by itself. ``struck``: the injection of its
-    orders, if there was one, really struck; ``calls``: how many calls
-    of its kind its thread made. ``accusations``: the promises it saw broken.
+    job, if there was one, really struck; ``calls``: how many calls
+    of its kind its thread made. ``violations``: the promises it saw broken.
     """
 
     killed: bool = False
     struck: bool = False
     calls: int = 0
-    accusations: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
 
 
-def run(place: Place, orders: Orders, base: Base, lives: Callable[[int | None], None]) -> End:
+def run(place: TorturePaths, job: Job, base: Base, lives: Callable[[int | None], None]) -> End:
     """Run one process under test and return how it ended.
 
     Args:
         place: where.
-        orders: what it does, and what befalls it.
+        job: what it does, and what befalls it.
         base: each key's (version, value).
         lives: told its pid, and then ``None``, before the pid can be another's.
 
     Raises:
-        StraceError: strace cannot do what the orders say.
+        StraceError: strace cannot do what the job say.
     """
-    pid, line = fork(place, orders, base)
-    watch = _Watch(place, orders, pid, line)
+    pid, line = fork(place, job, base)
+    watch = _Watch(place, job, pid, line)
     try:
         lives(pid)
         watch.listen()
@@ -67,22 +67,22 @@ def run(place: Place, orders: Orders, base: Base, lives: Callable[[int | None], 
 class _Watch:
     """What the judge does while a process under test lives."""
 
-    def __init__(self, place: Place, orders: Orders, pid: int, line: socket.socket) -> None:
+    def __init__(self, place: TorturePaths, job: Job, pid: int, line: socket.socket) -> None:
         self._place = place
-        self._orders = orders
+        self._job = job
         self._pid = pid
         self._line = line
         self._strace: Strace | None = None
-        self._accusations: list[str] = []
+        self._violations: list[str] = []
         self._acknowledged: list[tuple[float, float]] = []
         self._hung = False
 
     def listen(self) -> None:
-        """Hear what it says until it ends; kill it when its orders say so, or when it takes so
+        """Hear what it says until it ends; kill it when its job says so, or when it takes so
         long that it must hang."""
         began = time.monotonic()
         heard = b""
-        kill_after = self._orders.kill_after
+        kill_after = self._job.kill_after
         limit = _LONGEST_SECONDS if kill_after is None else kill_after
         while True:
             left = max(0.0, began + limit - time.monotonic())
@@ -111,38 +111,38 @@ class _Watch:
     def end(self, status: int) -> End:
         """Return how it ended, from the status that the kernel gave."""
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        end = End(killed and not self._hung, accusations=self._accusations)
+        end = End(killed and not self._hung, violations=self._violations)
         if self._hung:
-            end.accusations.append("it hung and had to be killed")
-        elif not killed and os.waitstatus_to_exitcode(status) != 0 and not self._accusations:
+            end.violations.append("it hung and had to be killed")
+        elif not killed and os.waitstatus_to_exitcode(status) != 0 and not self._violations:
             code = os.waitstatus_to_exitcode(status)
-            end.accusations.append(f"it ended with {code} without a report")
-        if self._strace is not None and self._orders.injection is not None:
+            end.violations.append(f"it ended with {code} without a report")
+        if self._strace is not None and self._job.injection is not None:
             calls = self._strace.end()
             end.calls = len(calls)
-            end.struck = strace.was_hit(self._orders.injection, calls)
-            end.accusations += self._unheard_of(strace.failed_syncs(calls))
+            end.struck = strace.was_hit(self._job.injection, calls)
+            end.violations += self._unheard_of(strace.failed_syncs(calls))
         return end
 
     def _hear(self, line: str) -> None:
         if line.startswith(HALT):
-            if self._orders.injection is not None:
+            if self._job.injection is not None:
                 self._strace = Strace(
-                    self._pid, int(line[1:]), self._orders.injection, self._place.trace
+                    self._pid, int(line[1:]), self._job.injection, self._place.trace
                 )
             self._line.sendall(GO)
         elif line.startswith(ACKNOWLEDGED):
             began, ended = line[1:].split()
             self._acknowledged.append((float(began), float(ended)))
         else:
-            self._accusations.append(line)
+            self._violations.append(line)
 
     def _unheard_of(self, failed: list[strace.FailedSync]) -> list[str]:
         """Return the syncs of a write-ahead log that failed during a write which was acknowledged
         all the same. Only a power cut would show what that costs, but it is no less broken: the
         kernel forgets what it could not write, and a sync that is repeated succeeds without it.
         (A checkpoint may fail to sync the database's own file: the log still has it all.)"""
-        if self._orders.injection is None or self._orders.injection.thread != "main":
+        if self._job.injection is None or self._job.injection.thread != "main":
             return []
         return [
             f"a sync of {sync.path} failed, and the write that made it was acknowledged"

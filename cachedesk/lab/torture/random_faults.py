@@ -40,26 +40,26 @@ _NOT_FOR_TORTURE = ("process.", "poison")
 
 def random_settings(seed: int) -> Settings:
     """Return the settings of a cycle: sizes at which every branch is taken."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     return Settings(
         redis=RedisSettings(
-            maxmemory_bytes=dice.choice((2, 64)) * _MEBIBYTE,
-            eviction_policy=dice.choice(("allkeys-lru", "allkeys-random", "noeviction")),
-            restart=dice.choice(("empty", "warm")),
+            maxmemory_bytes=rng.choice((2, 64)) * _MEBIBYTE,
+            eviction_policy=rng.choice(("allkeys-lru", "allkeys-random", "noeviction")),
+            restart=rng.choice(("empty", "warm")),
             snapshot_seconds=1,
         ),
         log=LogSettings(
-            limit_events=dice.choice((50, 1_000_000, 1_000_000)),
-            when_full=dice.choice(("block", "reject", "write-through")),
+            limit_events=rng.choice((50, 1_000_000, 1_000_000)),
+            when_full=rng.choice(("block", "reject", "write-through")),
             block_seconds=0.05,
         ),
         worker=WorkerSettings(
-            batch_events=dice.choice((1, 7, 100, 1_000)),
-            batch_age_seconds=dice.choice((0.0, 0.01, 0.1, 0.5)),
+            batch_events=rng.choice((1, 7, 100, 1_000)),
+            batch_age_seconds=rng.choice((0.0, 0.01, 0.1, 0.5)),
             retry_seconds=0.005,
             retry_max_seconds=0.1,
         ),
-        database=DatabaseSettings(write_seconds=dice.choice((0.1, 0.5))),
+        database=DatabaseSettings(write_seconds=rng.choice((0.1, 0.5))),
     )
 
 
@@ -68,29 +68,29 @@ def usable_faults() -> tuple[str, ...]:
     return tuple(name for name in chaos.NAMES if not any(word in name for word in _NOT_FOR_TORTURE))
 
 
-def strike(stack: Stack, dice: random.Random) -> None:
+def strike(stack: Stack, rng: random.Random) -> None:
     """Now and then: inject a fault, heal all of them, or meddle with the worker or the cache."""
-    if dice.random() >= _STRIKES:
+    if rng.random() >= _STRIKES:
         return
     try:
-        stack.perform(_command(dice))
+        stack.perform(_command(rng))
     except CachedeskError:
         # It cannot strike now: another fault is in its way.
         return
 
 
-def _command(dice: random.Random) -> Command:
-    if dice.random() < 0.5:
+def _command(rng: random.Random) -> Command:
+    if rng.random() < 0.5:
         names = usable_faults()
         weights = [_WEIGHTS.get(name, 1) for name in names]
-        return Inject(dice.choices(names, weights)[0])
+        return Inject(rng.choices(names, weights)[0])
     others: tuple[Command, ...] = (
         *[Heal()] * 5,
         EvictAll(),
-        EvictKey(plan.key_name(dice.randrange(plan.KEYS))),
+        EvictKey(plan.key_name(rng.randrange(plan.KEYS))),
         PauseWorker(),
         ResumeWorker(),
         StepWorker(),
-        SetBatch(dice.choice((1, 50, 1_000)), dice.choice((0.0, 0.05))),
+        SetBatch(rng.choice((1, 50, 1_000)), rng.choice((0.0, 0.05))),
     )
-    return dice.choice(others)
+    return rng.choice(others)

@@ -9,7 +9,7 @@ from cachedesk.core.wording import count_of
 
 
 @dataclass(slots=True)
-class Report:
+class TortureReport:
     """What a torture came to.
 
     ``cycles``: processes that were run and judged. ``kills``: those of them that died by SIGKILL,
@@ -44,7 +44,7 @@ class Report:
     seconds: float = 0.0
 
 
-def verdict(report: Report) -> str:
+def verdict(report: TortureReport) -> str:
     """Return what a torture came to, in words."""
     lines = [
         f"{count_of(report.cycles, 'cycle')}: {count_of(report.kills, 'kill')}"

@@ -21,8 +21,8 @@ from cachedesk.core.commands import (
 from cachedesk.core.errors import CachedeskError, Unavailable
 from cachedesk.core.settings import DatabaseSettings, RedisSettings, Settings, WorkerSettings
 from cachedesk.core.snapshot import Health
-from cachedesk.lab.torture.channel import Talk
-from cachedesk.lab.torture.clients import Client
+from cachedesk.lab.torture.channel import Channel
+from cachedesk.lab.torture.clients import TortureClient
 from cachedesk.lab.torture.expected import Expected
 from cachedesk.stack.stack import Stack
 
@@ -50,10 +50,10 @@ def script_settings() -> Settings:
 
 
 class Script:
-    """One performance of the script, by one client on one thread."""
+    """One run of the script, by one client on one thread."""
 
     def __init__(
-        self, stack: Stack, client: Client, expected: Expected, talk: Talk, disk: Disk
+        self, stack: Stack, client: TortureClient, expected: Expected, channel: Channel, disk: Disk
     ) -> None:
         """Prepare.
 
@@ -61,14 +61,14 @@ class Script:
             stack: what is tested, opened with ``script_settings``.
             client: owns all of ``KEYS``.
             expected: where refused calls are counted.
-            talk: told of broken promises, and when writes were acknowledged.
+            channel: told of broken promises, and when writes were acknowledged.
             disk: what is done to the disk meanwhile: while it fails, calls may be refused; after
                 one failure, everything must work again, without a restart.
         """
         self._stack = stack
         self._client = client
         self._expected = expected
-        self._talk = talk
+        self._channel = channel
         self._disk = disk
 
     def play(self) -> None:
@@ -120,10 +120,10 @@ class Script:
             self._expected.tally(0, unavailable=1)
             return False
         except CachedeskError as error:
-            self._talk.accuse(f"{type(error).__name__}: {error}")
+            self._channel.report_violation(f"{type(error).__name__}: {error}")
             return False
         if acknowledged and self._disk != "sound":
-            self._talk.acknowledged(began, time.time())
+            self._channel.acknowledged(began, time.time())
         return acknowledged is not False
 
     def _perform(self, command: EvictAll | Inject | PauseWorker | ResumeWorker | SetBatch) -> None:
@@ -143,17 +143,21 @@ class Script:
             self._stack.layer.drain(_STEP_SECONDS if self._disk != "sound" else _DRAIN_SECONDS)
         except Unavailable as error:
             if self._disk == "sound":
-                self._talk.accuse(f"the drain did not end: {error}")
+                self._channel.report_violation(f"the drain did not end: {error}")
 
     def _probe(self) -> None:
-        """See that everything works again although nobody opened the stack anew."""
+        """Check that everything works again without opening the stack anew."""
         for policy in ("write-behind", "write-through"):
             if not self._until(lambda path=policy: self._counts(path), _HEALED_SECONDS):  # type: ignore[misc]
-                self._talk.accuse(f"{policy} does not work again after one failed call")
+                self._channel.report_violation(
+                    f"{policy} does not work again after one failed call"
+                )
         try:
             self._stack.layer.drain(_HEALED_SECONDS)
         except Unavailable as error:
-            self._talk.accuse(f"the worker does not flush again after one failed call: {error}")
+            self._channel.report_violation(
+                f"the worker does not flush again after one failed call: {error}"
+            )
 
     def _counts(self, policy: str) -> bool:
         # Of a counter whose last outcome is unknown the client keeps away.
@@ -162,7 +166,7 @@ class Script:
     def _check_books(self) -> None:
         books = self._stack.pending.books()
         if not books.balanced or books.dead:
-            self._talk.accuse(f"the books: {books}")
+            self._channel.report_violation(f"the books: {books}")
 
     @staticmethod
     def _until(condition: Callable[[], bool], seconds: float) -> bool:

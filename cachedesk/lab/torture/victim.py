@@ -19,10 +19,10 @@ from cachedesk.core.commands import Heal
 from cachedesk.core.errors import CachedeskError, Unavailable
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.lab.torture import plan
-from cachedesk.lab.torture.channel import Talk
-from cachedesk.lab.torture.clients import Client, Histories
+from cachedesk.lab.torture.channel import Channel
+from cachedesk.lab.torture.clients import Histories, TortureClient
 from cachedesk.lab.torture.expected import Expected
-from cachedesk.lab.torture.job import Base, Orders, Place
+from cachedesk.lab.torture.job import Base, Job, TorturePaths
 from cachedesk.lab.torture.random_faults import random_settings, strike
 from cachedesk.lab.torture.script import KEYS, Disk, Script, script_settings
 from cachedesk.lab.torture.strace import let_anybody_trace
@@ -32,16 +32,16 @@ _DRAIN_SECONDS = 4.0
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
-def fork(place: Place, orders: Orders, base: Base) -> tuple[int, socket.socket]:
+def fork(place: TorturePaths, job: Job, base: Base) -> tuple[int, socket.socket]:
     """Start a process under test.
 
     Args:
         place: where.
-        orders: what to do.
+        job: what to do.
         base: each key's (version, value) as the judge last found it.
 
     Returns:
-        Its pid, and the judge's end of the talk.
+        Its pid, and the judge's end of the channel.
     """
     ours, its = socket.socketpair()
     # Until it has handlers of its own, a Ctrl-C would make it a second judge.
@@ -53,22 +53,22 @@ def fork(place: Place, orders: Orders, base: Base) -> tuple[int, socket.socket]:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
             ours.close()
-            _live(place, orders, base, Talk(its))
+            _live(place, job, base, Channel(its))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
     its.close()
     return pid, ours
 
 
-def _live(place: Place, orders: Orders, base: Base, talk: Talk) -> NoReturn:
+def _live(place: TorturePaths, job: Job, base: Base, channel: Channel) -> NoReturn:
     failed = []
 
     def work() -> None:
         try:
             tempfile.tempdir = str(place.sockets)
-            _work(place, orders, base, talk)
+            _work(place, job, base, channel)
         except BaseException:  # noqa: BLE001 - the judge must hear of anything
-            talk.accuse(traceback.format_exc())
+            channel.report_violation(traceback.format_exc())
             failed.append(3)
 
     # Calls of the main thread would run on the stack's own thread, which strace is not attached to.
@@ -79,19 +79,19 @@ def _live(place: Place, orders: Orders, base: Base, talk: Talk) -> NoReturn:
     os._exit(failed[0] if failed else 0)
 
 
-def _work(place: Place, orders: Orders, base: Base, talk: Talk) -> None:
+def _work(place: TorturePaths, job: Job, base: Base, channel: Channel) -> None:
     # Before any call is made to fail.
     expected = Expected(place.expected)
-    struck = orders.injection
+    struck = job.injection
     if struck:
         let_anybody_trace()
         if struck.thread == "main":
-            talk.halt(threading.get_native_id())
-    failpoints = Failpoints(orders.failpoints)
-    if orders.failpoints:
+            channel.halt(threading.get_native_id())
+    failpoints = Failpoints(job.failpoints)
+    if job.failpoints:
         failpoints.count_in(place.hits)
-    free = orders.work == "free"
-    settings = random_settings(orders.cycle_seed) if free else script_settings()
+    free = job.work == "free"
+    settings = random_settings(job.cycle_seed) if free else script_settings()
     try:
         stack = Stack(place.data, settings, failpoints=failpoints)
     except CachedeskError:
@@ -100,17 +100,17 @@ def _work(place: Place, orders: Orders, base: Base, talk: Talk) -> None:
             return
         raise
     if struck and struck.thread == "worker":
-        talk.halt(_worker_thread())
+        channel.halt(_worker_thread())
     if free:
-        _Free(orders, base, stack, expected, talk).work()
-    elif orders.work == "script":
+        _Free(job, base, stack, expected, channel).work()
+    elif job.work == "script":
         disk: Disk = "sound"
         if struck and struck.action != "kill":
             disk = "fails for good" if struck.stays else "fails once"
-        client = Client(
-            0, orders.plan_seed, stack.layer, expected, Histories(base), talk.accuse, KEYS
+        client = TortureClient(
+            0, job.plan_seed, stack.layer, expected, Histories(base), channel.report_violation, KEYS
         )
-        Script(stack, client, expected, talk, disk).play()
+        Script(stack, client, expected, channel, disk).play()
     stack.close()
 
 
@@ -123,21 +123,23 @@ class _Free:
     """Clients as fast as they can, while faults strike."""
 
     def __init__(
-        self, orders: Orders, base: Base, stack: Stack, expected: Expected, talk: Talk
+        self, job: Job, base: Base, stack: Stack, expected: Expected, channel: Channel
     ) -> None:
         self._stack = stack
-        self._talk = talk
-        self._seconds = orders.seconds
-        self._dice = random.Random(orders.cycle_seed)
+        self._channel = channel
+        self._seconds = job.seconds
+        self._rng = random.Random(job.cycle_seed)
         self._stop = threading.Event()
         histories = Histories(base)
         self._clients = [
-            Client(number, orders.plan_seed, stack.layer, expected, histories, talk.accuse)
+            TortureClient(
+                number, job.plan_seed, stack.layer, expected, histories, channel.report_violation
+            )
             for number in range(plan.CLIENTS)
         ]
 
     def work(self) -> None:
-        """Work for as long as the orders say, heal everything, and drain."""
+        """Work for as long as the job says, heal everything, and drain."""
         threads = [
             threading.Thread(target=self._watched, args=(client,), daemon=True)
             for client in self._clients
@@ -147,13 +149,13 @@ class _Free:
         waited = threading.Event()
         left = self._seconds
         while left > 0:
-            pause = self._dice.uniform(0.005, 0.06)
+            pause = self._rng.uniform(0.005, 0.06)
             waited.wait(pause)
             left -= pause
-            strike(self._stack, self._dice)
+            strike(self._stack, self._rng)
             books = self._stack.pending.books()
             if not books.balanced:
-                self._talk.accuse(f"the books do not balance: {books}")
+                self._channel.report_violation(f"the books do not balance: {books}")
         self._stack.perform(Heal())
         self._stop.set()
         for thread in threads:
@@ -165,13 +167,13 @@ class _Free:
         try:
             self._stack.layer.drain(_DRAIN_SECONDS)
         except Unavailable as error:
-            self._talk.accuse(f"the drain did not end: {error}")
+            self._channel.report_violation(f"the drain did not end: {error}")
         books = self._stack.pending.books()
         if not books.balanced or books.dead:
-            self._talk.accuse(f"the books after the drain: {books}")
+            self._channel.report_violation(f"the books after the drain: {books}")
 
-    def _watched(self, client: Client) -> None:
+    def _watched(self, client: TortureClient) -> None:
         try:
             client.run(self._stop)
         except BaseException:  # noqa: BLE001 - a client that dies silently would check nothing
-            self._talk.accuse(traceback.format_exc())
+            self._channel.report_violation(traceback.format_exc())

@@ -15,12 +15,12 @@ def parser(share: float, seed: int) -> Callable[[bytes], Record]:
         share: of the lines that are increments, 0 to 1.
         seed: what they are drawn from.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     def parse(line: bytes) -> Record:
         key = line.rstrip(b"\r\n")
         if not key:
             return NOTHING
-        return record(None, add(key, 1) if share and chance.random() < share else get(key))
+        return record(None, add(key, 1) if share and rng.random() < share else get(key))
 
     return parse

@@ -133,32 +133,32 @@ class _Deal:
     def __init__(self, core: Core, seed: int) -> None:
         self._core = core
         self._seed = seed
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
         self._records = core.records
         self._keys = _DRAWS[core.distribution](core.records)
-        deeds = (
+        actions = (
             (core.read, self._read),
             (core.update, self._update),
             (core.insert, self._insert),
             (core.scan, self._scan),
             (core.modify, self._modify),
         )
-        self._deeds = [deed for _, deed in deeds]
-        self._weights = list(itertools.accumulate(share for share, _ in deeds))
+        self._actions = [action for _, action in actions]
+        self._weights = list(itertools.accumulate(share for share, _ in actions))
 
     def next(self) -> tuple[Operation, ...]:
         """Return what one operation of YCSB comes to."""
-        (deed,) = self._chance.choices(self._deeds, cum_weights=self._weights)
-        return deed()
+        (action,) = self._rng.choices(self._actions, cum_weights=self._weights)
+        return action()
 
     def _key(self) -> int:
-        return self._keys.draw(self._chance, self._records)
+        return self._keys.draw(self._rng, self._records)
 
     def _read(self) -> tuple[Operation, ...]:
         return (get(_name(self._key())),)
 
     def _update(self) -> tuple[Operation, ...]:
-        return (_write(self._key(), self._chance.getrandbits(32))(self._core.bytes),)
+        return (_write(self._key(), self._rng.getrandbits(32))(self._core.bytes),)
 
     def _insert(self) -> tuple[Operation, ...]:
         self._records += 1
@@ -166,13 +166,13 @@ class _Deal:
 
     def _scan(self) -> tuple[Operation, ...]:
         first = self._key()
-        length = self._chance.randint(1, max(1, self._core.longest_scan))
+        length = self._rng.randint(1, max(1, self._core.longest_scan))
         last = min(self._records, first + length)
         return tuple(get(_name(number)) for number in range(first, last))
 
     def _modify(self) -> tuple[Operation, ...]:
         number = self._key()
-        write = _write(number, self._chance.getrandbits(32))(self._core.bytes)
+        write = _write(number, self._rng.getrandbits(32))(self._core.bytes)
         return (get(_name(number)), write)
 
 

@@ -11,7 +11,7 @@ from cachedesk.core.commands import Inject
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.lab.stories.reading import parse
-from cachedesk.lab.stories.story_runner import Performance
+from cachedesk.lab.stories.story_runner import StoryRunner
 
 TWO_ACTS = """
 title = "Two acts"
@@ -44,13 +44,13 @@ that = "second.applied > 3"
 
 
 @pytest.fixture
-def performance(tmp_path: Path) -> Performance:
-    performance = Performance(parse(TWO_ACTS, "test", "two-acts"), tmp_path)
+def performance(tmp_path: Path) -> StoryRunner:
+    performance = StoryRunner(parse(TWO_ACTS, "test", "two-acts"), tmp_path)
     yield performance  # type: ignore[misc]
     performance.close()
 
 
-def test_it_is_told_step_by_step(performance: Performance) -> None:
+def test_it_is_told_step_by_step(performance: StoryRunner) -> None:
     scene = performance.scene()
     assert (scene.say, scene.act, scene.step, scene.steps) == ("It begins.", "first", 0, 3)
     performance.advance()
@@ -75,7 +75,7 @@ def test_it_is_told_step_by_step(performance: Performance) -> None:
         performance.perform(Inject("redis.kill"))
 
 
-def test_back_plays_the_act_again_up_to_the_step_before(performance: Performance) -> None:
+def test_back_plays_the_act_again_up_to_the_step_before(performance: StoryRunner) -> None:
     for _ in range(3):
         performance.advance()
     assert performance.snapshot().books.accepted == 3
@@ -105,7 +105,7 @@ def test_what_does_not_come_true_ends_the_story(tmp_path: Path) -> None:
         "test",
         "t",
     )
-    performance = Performance(story, tmp_path)
+    performance = StoryRunner(story, tmp_path)
     performance.advance()
     scene = performance.scene()
     assert scene.ended
@@ -114,7 +114,7 @@ def test_what_does_not_come_true_ends_the_story(tmp_path: Path) -> None:
     performance.close()
 
 
-def test_no_sight_is_of_a_stack_that_is_being_closed(performance: Performance) -> None:
+def test_no_sight_is_of_a_stack_that_is_being_closed(performance: StoryRunner) -> None:
     """A desk looks twice a second, also while an act is closed, judged, and played again."""
     seen: list[Snapshot] = []
     done = threading.Event()

@@ -9,7 +9,7 @@ from pathlib import Path
 from persistqueue import SQLiteAckQueue
 
 from cachedesk.lab.bench.contest import Lap, Rival
-from cachedesk.lab.bench.fixtures import Stuff, drawn, each, together
+from cachedesk.lab.bench.fixtures import Fixtures, drawn, each, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy
 
@@ -34,26 +34,26 @@ class AckQueue(Rival):
         self._calls = ByRedisPy(socket_path)
         self._rows = PlainRows(folder / "rows.db")
         self._queue = _FullAckQueue(str(folder / "queue"), multithreading=True)
-        self._stuff = stuff = Stuff(b"ack-queue")
-        self._drained = drawn(stuff.drained, max(100, round(_DRAINED * share)))
+        self._fixtures = fixtures = Fixtures(b"ack-queue")
+        self._drained = drawn(fixtures.drained, max(100, round(_DRAINED * share)))
 
     def laps(self) -> Mapping[str, Lap]:
         """Return how it does each work."""
-        calls, queue, stuff = self._calls, self._queue, self._stuff
+        calls, queue, fixtures = self._calls, self._queue, self._fixtures
 
         def incr(key: bytes) -> None:
             queue.put(("incr", key))
             calls.incr(key)
 
         def set_one(key: bytes) -> None:
-            value = stuff.fresh()
+            value = fixtures.fresh()
             queue.put(("set", key, value))
             calls.set(key, value)
 
         return {
-            "behind": Lap(each(incr, stuff.counted), settle=self._forget),
-            "behind_16": Lap(together(incr, stuff.counted), settle=self._forget),
-            "behind_100": Lap(each(set_one, stuff.fast), settle=self._forget),
+            "behind": Lap(each(incr, fixtures.counted), settle=self._forget),
+            "behind_16": Lap(together(incr, fixtures.counted), settle=self._forget),
+            "behind_100": Lap(each(set_one, fixtures.fast), settle=self._forget),
             "drain": Lap(
                 self._drain,
                 prepare=lambda _: [queue.put(("incr", key)) for key in self._drained],

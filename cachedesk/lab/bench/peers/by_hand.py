@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cachedesk.lab.bench.contest import Lap, Rival
-from cachedesk.lab.bench.fixtures import Stuff, each, in_hundreds, together
+from cachedesk.lab.bench.fixtures import Fixtures, each, in_hundreds, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy, dropped_in_parts
 
@@ -19,13 +19,13 @@ class ByHand(Rival):
     def __init__(self, folder: Path, socket_path: str) -> None:
         self._calls = ByRedisPy(socket_path)
         self._rows = PlainRows(folder / "rows.db")
-        self._stuff = stuff = Stuff(b"by-hand")
-        self._rows.set_all(stuff.read + stuff.cold, stuff.value)
-        self._calls.set_many(stuff.values)
+        self._fixtures = fixtures = Fixtures(b"by-hand")
+        self._rows.set_all(fixtures.read + fixtures.cold, fixtures.value)
+        self._calls.set_many(fixtures.values)
 
     def laps(self) -> Mapping[str, Lap]:
         """Return how it does each work."""
-        calls, rows, stuff = self._calls, self._rows, self._stuff
+        calls, rows, fixtures = self._calls, self._rows, self._fixtures
 
         def get(key: bytes) -> None:
             if calls.get(key) is None:
@@ -38,27 +38,27 @@ class ByHand(Rival):
             calls.incr(key)
 
         def set_one(key: bytes) -> None:
-            value = stuff.fresh()
+            value = fixtures.fresh()
             rows.set(key, value)
             calls.set(key, value)
 
         def read_cold(operations: int) -> None:
-            for key in stuff.cold[:operations]:
+            for key in fixtures.cold[:operations]:
                 get(key)
 
         return {
-            "hit": Lap(each(get, stuff.read)),
-            "hits": Lap(in_hundreds(calls.get_many, stuff.read)),
+            "hit": Lap(each(get, fixtures.read)),
+            "hits": Lap(in_hundreds(calls.get_many, fixtures.read)),
             "repair": Lap(
                 read_cold,
-                prepare=lambda _: dropped_in_parts(calls, stuff.cold),
-                most=len(stuff.cold),
+                prepare=lambda _: dropped_in_parts(calls, fixtures.cold),
+                most=len(fixtures.cold),
             ),
-            "behind": Lap(each(incr, stuff.counted)),
-            "behind_16": Lap(together(incr, stuff.counted)),
-            "behind_100": Lap(each(set_one, stuff.fast)),
-            "through": Lap(each(set_one, stuff.safe)),
-            "through_100": Lap(each(set_one, stuff.safe)),
+            "behind": Lap(each(incr, fixtures.counted)),
+            "behind_16": Lap(together(incr, fixtures.counted)),
+            "behind_100": Lap(each(set_one, fixtures.fast)),
+            "through": Lap(each(set_one, fixtures.safe)),
+            "through_100": Lap(each(set_one, fixtures.safe)),
         }
 
     def close(self) -> None:

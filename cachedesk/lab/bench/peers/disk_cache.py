@@ -9,7 +9,7 @@ from pathlib import Path
 import diskcache
 
 from cachedesk.lab.bench.contest import Lap, Rival
-from cachedesk.lab.bench.fixtures import Stuff, each, in_hundreds, together
+from cachedesk.lab.bench.fixtures import Fixtures, each, in_hundreds, together
 
 _FULL = 2
 
@@ -21,34 +21,34 @@ class DiskCache(Rival):
 
     def __init__(self, folder: Path) -> None:
         self._cache = cache = diskcache.Cache(str(folder), sqlite_synchronous=_FULL)
-        self._stuff = stuff = Stuff(b"diskcache")
+        self._fixtures = fixtures = Fixtures(b"diskcache")
         with cache.transact():
-            for key in stuff.read:
-                cache.set(key, stuff.value)
+            for key in fixtures.read:
+                cache.set(key, fixtures.value)
 
     def laps(self) -> Mapping[str, Lap]:
         """Return how it does each work."""
-        cache, stuff = self._cache, self._stuff
+        cache, fixtures = self._cache, self._fixtures
 
         def get_many(keys: list[bytes]) -> list[object]:
             return [cache.get(key) for key in keys]
 
         def set_one(key: bytes) -> None:
-            cache.set(key, stuff.fresh())
+            cache.set(key, fixtures.fresh())
 
         def set_many(keys: list[bytes]) -> None:
             with cache.transact():
                 for key in keys:
-                    cache.set(key, stuff.fresh())
+                    cache.set(key, fixtures.fresh())
 
         return {
-            "hit": Lap(each(cache.get, stuff.read)),
-            "hits": Lap(in_hundreds(get_many, stuff.read)),
-            "behind": Lap(each(cache.incr, stuff.counted)),
-            "behind_16": Lap(together(cache.incr, stuff.counted)),
-            "behind_100": Lap(in_hundreds(set_many, stuff.fast)),
-            "through": Lap(each(set_one, stuff.safe)),
-            "through_100": Lap(in_hundreds(set_many, stuff.safe)),
+            "hit": Lap(each(cache.get, fixtures.read)),
+            "hits": Lap(in_hundreds(get_many, fixtures.read)),
+            "behind": Lap(each(cache.incr, fixtures.counted)),
+            "behind_16": Lap(together(cache.incr, fixtures.counted)),
+            "behind_100": Lap(in_hundreds(set_many, fixtures.fast)),
+            "through": Lap(each(set_one, fixtures.safe)),
+            "through_100": Lap(in_hundreds(set_many, fixtures.safe)),
         }
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from huey import SqliteHuey
 
 from cachedesk.lab.bench.contest import Lap, Rival
-from cachedesk.lab.bench.fixtures import Stuff, drawn, each, together
+from cachedesk.lab.bench.fixtures import Fixtures, drawn, each, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy
 
@@ -24,14 +24,14 @@ class HueyTasks(Rival):
         self._calls = ByRedisPy(socket_path)
         self._rows = rows = PlainRows(folder / "rows.db")
         self._huey = huey = SqliteHuey(filename=str(folder / "huey.db"), fsync=True, results=False)
-        self._stuff = stuff = Stuff(b"huey")
-        self._drained = drawn(stuff.drained, max(100, round(_DRAINED * share)))
+        self._fixtures = fixtures = Fixtures(b"huey")
+        self._drained = drawn(fixtures.drained, max(100, round(_DRAINED * share)))
         self._incr = huey.task(name="incr")(rows.incr)
         self._set = huey.task(name="set")(rows.set)
 
     def laps(self) -> Mapping[str, Lap]:
         """Return how it does each work."""
-        calls, stuff = self._calls, self._stuff
+        calls, fixtures = self._calls, self._fixtures
         enqueue_incr, enqueue_set = self._incr, self._set
 
         def incr(key: bytes) -> None:
@@ -39,14 +39,14 @@ class HueyTasks(Rival):
             calls.incr(key)
 
         def set_one(key: bytes) -> None:
-            value = stuff.fresh()
+            value = fixtures.fresh()
             enqueue_set(key, value)
             calls.set(key, value)
 
         return {
-            "behind": Lap(each(incr, stuff.counted), settle=self._huey.flush),
-            "behind_16": Lap(together(incr, stuff.counted), settle=self._huey.flush),
-            "behind_100": Lap(each(set_one, stuff.fast), settle=self._huey.flush),
+            "behind": Lap(each(incr, fixtures.counted), settle=self._huey.flush),
+            "behind_16": Lap(together(incr, fixtures.counted), settle=self._huey.flush),
+            "behind_100": Lap(each(set_one, fixtures.fast), settle=self._huey.flush),
             "drain": Lap(
                 self._drain,
                 prepare=lambda _: [enqueue_incr(key) for key in self._drained],

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from cachedesk.core.settings import Settings, WorkerSettings
-from cachedesk.lab.bench.fixtures import MANY, Stuff, drawn
+from cachedesk.lab.bench.fixtures import MANY, Fixtures, drawn
 from cachedesk.stack.stack import Stack
 
-KEYS = Stuff(b"dead").drained
+KEYS = Fixtures(b"dead").drained
 
 _PENDING = "pending"
 

@@ -31,17 +31,17 @@ from cachedesk.lab.run.timeline import Timeline
 from cachedesk.lab.stories.library import story
 from cachedesk.lab.stories.scene import Outcome
 from cachedesk.lab.stories.script import Act, Claim, Keys, Step, Story
-from cachedesk.lab.stories.story_report import Account, play
+from cachedesk.lab.stories.story_report import StoryReport, play
 from cachedesk.lab.stories.story_runner import PlayedAct
-from cachedesk.lab.torture.report import Report as TortureReport
-from cachedesk.reports.document import Origin, Paper
-from cachedesk.reports.file import ReportError, as_json, check_report, publish
+from cachedesk.lab.torture.report import TortureReport
+from cachedesk.reports.document import Document, Origin
+from cachedesk.reports.file import ReportError, as_json, check_report, write_report
 from cachedesk.reports.html import as_html
 from cachedesk.reports.markdown import as_markdown
 from cachedesk.reports.origin import origin, repeated
-from cachedesk.reports.run import run_paper
-from cachedesk.reports.story import story_paper
-from cachedesk.reports.torture import torture_paper
+from cachedesk.reports.run import run_document
+from cachedesk.reports.story import story_document
+from cachedesk.reports.torture import torture_document
 from cachedesk.reports.words import ids, shown, span, visible
 
 NASTY = b"<script>alert(1)</script>&\"'"
@@ -123,23 +123,23 @@ def text_of(page: str) -> str:
     return " ".join("".join(parsed(page).find("body").itertext()).split())  # type: ignore[union-attr]
 
 
-def told(*claims: Outcome) -> Account:
+def told(*claims: Outcome) -> StoryReport:
     act = Act(name="one", title="<one>", step=[Step(say="say <this>", incr=Keys(keys="views:a"))])
     story = Story(
         name="the-gap", title="The gap & what it costs", act=[act], claim=[Claim("x", "lost > 0")]
     )
     played = PlayedAct(act, {"lost": 2.0}, BROKEN, Timeline(BEGAN, 0.5))
-    return Account(story, claims, (played,), "", 1.5)
+    return StoryReport(story, claims, (played,), "", 1.5)
 
 
 PAPERS = {
-    "sound": run_paper(reported(), ORIGIN),
-    "broken": run_paper(reported(BROKEN, "trace <script>.csv"), ORIGIN),
-    "short": run_paper(replace(reported(), evidence=None), ORIGIN),
-    "torture": torture_paper(
+    "sound": run_document(reported(), ORIGIN),
+    "broken": run_document(reported(BROKEN, "trace <script>.csv"), ORIGIN),
+    "short": run_document(replace(reported(), evidence=None), ORIGIN),
+    "torture": torture_document(
         TortureReport(3, "failpoints", kills=9, broken=["<i>lost</i> 4"], kept="/tmp/<x>"), ORIGIN
     ),
-    "story": story_paper(
+    "story": story_document(
         [told(Outcome("writes are <lost>", "lost > 0", False, "lost = 0"))], ORIGIN
     ),
 }
@@ -208,13 +208,13 @@ def test_what_would_turn_or_hide_text_is_escaped() -> None:
 
 
 def test_all_forms_tell_the_same_books() -> None:
-    for paper in (PAPERS["sound"], PAPERS["broken"]):
-        run = json.loads(as_json(paper))["run"]
+    for document in (PAPERS["sound"], PAPERS["broken"]):
+        run = json.loads(as_json(document))["run"]
         ledger = run["ledger"]
-        for form in (as_markdown(paper), text_of(as_html(paper))):
+        for form in (as_markdown(document), text_of(as_html(document))):
             for name in ("accepted", "applied", "pending", "dead", "lost", "duplicated"):
                 assert re.search(rf"\b{ledger[name]:,}(\*\*)? {name}", form), name
-        lines = as_markdown(paper)
+        lines = as_markdown(document)
         for name, count in (
             ("reads", run["ops"]["get"]),
             ("hits", run["reads"]["hits"]),
@@ -224,7 +224,7 @@ def test_all_forms_tell_the_same_books() -> None:
             assert f"| {name} | {count:,} |" in lines
         for seq in run["ids"]["lost"]:
             assert f"| {seq} |" in lines
-            assert str(seq) in text_of(as_html(paper))
+            assert str(seq) in text_of(as_html(document))
 
 
 def test_the_origin_is_in_every_form() -> None:
@@ -259,7 +259,7 @@ def test_an_unknown_ending_is_named_with_the_nearest(tmp_path: Path) -> None:
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     there = tmp_path / "r.md"
     there.write_text("mine")
-    for act in (lambda: check_report(there), lambda: publish(there, PAPERS["sound"])):
+    for act in (lambda: check_report(there), lambda: write_report(there, PAPERS["sound"])):
         with pytest.raises(ReportError, match="already exists"):
             act()
     assert there.read_text() == "mine"
@@ -274,26 +274,26 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_report_is_written_in_the_form_of_its_ending(tmp_path: Path) -> None:
     for ending, begins in ((".html", "<!DOCTYPE html>"), (".md", "# "), (".JSON", "{")):
         path = tmp_path / f"r{ending}"
-        publish(path, PAPERS["broken"])
+        write_report(path, PAPERS["broken"])
         assert path.read_text(encoding="utf-8").startswith(begins)
 
 
 def test_a_story_names_the_claim_that_does_not_hold() -> None:
-    paper: Paper = PAPERS["story"]
-    assert paper.finding.word == "1 of 1 claims do not hold"
-    assert "lost = 0" in paper.finding.sentences[0]
+    document: Document = PAPERS["story"]
+    assert document.finding.word == "1 of 1 claims do not hold"
+    assert "lost = 0" in document.finding.sentences[0]
     held = told(Outcome("x", "y", True, "y = 1"))
-    assert story_paper([held], ORIGIN).finding.word == "The claim holds"
-    both = story_paper([held, held], ORIGIN)
+    assert story_document([held], ORIGIN).finding.word == "The claim holds"
+    both = story_document([held, held], ORIGIN)
     assert both.finding.word == "All 2 claims of 2 stories hold"
     assert len(json.loads(as_json(both))["stories"]) == 2
     left = told(Outcome("x", "y"))
-    assert story_paper([left], ORIGIN).finding.word == "Not decided"
+    assert story_document([left], ORIGIN).finding.word == "Not decided"
 
 
 def test_a_real_story_is_told_with_its_books(tmp_path: Path) -> None:
     account = play(story("the-gap"), tmp_path)
-    page = as_html(story_paper([account], ORIGIN))
+    page = as_html(story_document([account], ORIGIN))
     said = text_of(page)
     assert account.holds
     for claim in account.claims:

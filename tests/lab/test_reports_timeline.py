@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.snapshot import Tick
 from cachedesk.lab.run.timeline import Sampler, Timeline, halved
-from cachedesk.reports.timeline_section import course, hit_rates, in_columns
+from cachedesk.reports.timeline_section import hit_rates, in_columns, timeline_charts
 from cachedesk.stack.stack import Stack
 
 COUNTS = st.integers(0, 1000)
@@ -42,7 +42,7 @@ def test_columns_keep_the_sums_and_the_peaks(ticks: list[Tick]) -> None:
     assert len(columns) <= 20
     assert sum(tick.writes for tick in columns) == sum(tick.writes for tick in ticks)
     assert max(tick.depth for tick in columns) == max(tick.depth for tick in ticks)
-    for chart in course(timeline):
+    for chart in timeline_charts(timeline):
         assert all(0 <= x <= chart.x_end for line in chart.series for x, _ in line.points)
         highest = max(y or 0.0 for line in chart.series for _, y in line.points)
         assert highest <= chart.y_end
@@ -57,7 +57,7 @@ def test_a_hit_rate_is_of_enough_reads_to_mean_something() -> None:
     assert all(rate is not None and 60 < rate < 72 for rate in rates)
     (said,) = (
         chart.description
-        for chart in course(Timeline(0.0, 0.025, ticks))
+        for chart in timeline_charts(Timeline(0.0, 0.025, ticks))
         if chart.title == "Hit rate"
     )
     assert "100 %" not in said
@@ -67,7 +67,7 @@ def test_a_hit_rate_is_of_enough_reads_to_mean_something() -> None:
 
 @given(TICKS)
 def test_a_report_gives_the_maxima_that_were_counted(ticks: list[Tick]) -> None:
-    charts = course(Timeline(0.0, 1.0, tuple(ticks)), depth_max=123_456, lag_max=4.456)
+    charts = timeline_charts(Timeline(0.0, 1.0, tuple(ticks)), depth_max=123_456, lag_max=4.456)
     said = {chart.title: chart.description for chart in charts}
     if charts:
         assert said["Queue depth"].startswith("At most 123,456 events waited")
