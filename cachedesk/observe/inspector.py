@@ -100,7 +100,7 @@ class KeyInspector:
         pending: PendingEvents,
         database: SystemOfRecord,
         worker: FlushWorker,
-        recent: RecentWrites,
+        recent: RecentWrites | None,
         policies: PolicyTable,
     ) -> None:
         self._cache = cache
@@ -144,6 +144,7 @@ class KeyInspector:
             letters=letters,
             writes=writes,
             writes_since=writes_since,
+            observed=self._recent is not None,
             unlogged=self._pending.unlogged(key),
         )
 
@@ -210,6 +211,8 @@ class KeyInspector:
             RecentWrite(letter.seq, Op[letter.op.upper()], letter.at, dead=True)
             for letter in letters
         ]
+        if self._recent is None:
+            return tuple(sorted(others, key=attrgetter("seq"))), wall_seconds()
         return self._recent.writes(key, others, _MOST_WRITES)
 
 

@@ -70,7 +70,8 @@ class KeyReport:
     ``agrees``: whether Redis's copy is the truth, ``None`` when there is no copy, or nothing to
     compare it with; ``moving``: the key changed while it was looked at. ``letters``: its newest
     dead letters. ``writes``: its newest writes by seq; from ``writes_since`` on none is missing.
-    ``unlogged``: how many writes of it are in Redis and in no log.
+    ``unlogged``: how many writes of it are in Redis and in no log. ``observed``: whether the stack
+    keeps its newest writes; if not, ``writes`` has those that wait or are dead letters.
     """
 
     key: bytes
@@ -95,6 +96,7 @@ class KeyReport:
     writes: tuple[RecentWrite, ...] = ()
     writes_since: float = 0.0
     unlogged: int = 0
+    observed: bool = True
 
 
 class Inspector(Protocol):

@@ -65,7 +65,13 @@ class Snapshotter:
         hot: HotView,
         failpoints: Failpoints,
         limit_events: int,
+        observed: bool,
     ) -> None:
+        """Take what is asked.
+
+        Args:
+            observed: whether ``metrics`` are told of calls; if not, a snapshot says so.
+        """
         self._cache = cache
         self._log = log
         self._database = database
@@ -74,6 +80,7 @@ class Snapshotter:
         self._failpoints = failpoints
         self._backlog = backlog
         self._limit_events = limit_events
+        self._observed = observed
         self._worker = worker
         self._faults = faults
         self._auditor = auditor
@@ -108,6 +115,7 @@ class Snapshotter:
             audit=self._auditor.audit,
             unaccounted=self._auditor.accounting.ids if not books.balanced else (),
             workload=workload,
+            observed=self._observed,
         )
 
     def _books_and_log(self) -> tuple[Books, LogState]:

@@ -23,7 +23,7 @@ class Ticker:
         *,
         log: EventLog,
         backlog: Backlog,
-        metrics: Metrics,
+        metrics: Metrics | None,
         mend: Callable[[], None],
         look_at_files: Callable[[], None],
         tend_faults: Callable[[], None],
@@ -33,7 +33,7 @@ class Ticker:
         Args:
             log: mended when a commit of it failed.
             backlog: how much lags.
-            metrics: the history.
+            metrics: the history; ``None``: none is kept.
             mend: tries again what a failed disk has stopped.
             look_at_files: sees whether the files are still in place.
             tend_faults: heals faults whose time is up.
@@ -64,7 +64,8 @@ class Ticker:
             due = max(due, time.monotonic() - TICK_SECONDS) + TICK_SECONDS
             # What a write-through absorbed waits for its ack, and lags behind nothing.
             lag_seconds = self._backlog.oldest_seconds if self._backlog.pending.depth else 0.0
-            self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)
+            if self._metrics is not None:
+                self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()

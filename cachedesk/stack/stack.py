@@ -18,7 +18,7 @@ from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Closed
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.policy import PolicyTable
-from cachedesk.core.recorder import Recorder
+from cachedesk.core.recorder import NullRecorder, Recorder
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import Health, Snapshot
@@ -57,6 +57,8 @@ class Stack:
         observer: Observer | None = None,
         safeguards: Safeguards = ALL_ON,
         failpoints: Failpoints | None = None,
+        *,
+        observe: bool = True,
     ) -> None:
         """Open the data directory at ``path``, recover, and start everything.
 
@@ -66,6 +68,7 @@ class Stack:
             observer: told what becomes part of a row, for a judge.
             safeguards: which are on; to switch one off is for the lab and the desk.
             failpoints: those of this stack, some armed before it opens; by default none is.
+            observe: count and time calls and keep the newest writes, for snapshots and reports.
 
         Raises:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
@@ -76,7 +79,7 @@ class Stack:
         self._undo: list[Callable[[], None]] = []
         self._calls = CallThread()
         try:
-            self._calls.run(self._open, path, settings or Settings(), observer, safeguards)
+            self._calls.run(self._open, path, settings or Settings(), observer, safeguards, observe)
         except BaseException:
             # An interrupted opening goes on: what it opens is closed behind it.
             self._calls.leave(self._close)
@@ -88,6 +91,7 @@ class Stack:
         settings: Settings,
         observer: Observer | None,
         safeguards: Safeguards,
+        observe: bool,
     ) -> None:
         policies = PolicyTable(settings.policies)
         # Before anything is made on the disk.
@@ -97,13 +101,15 @@ class Stack:
         self._reach("boot.lock.after")
         self.workload = ""
         try:
-            self._build(settings, policies, observer or NullObserver())
+            self._build(settings, policies, observer or NullObserver(), observe=observe)
             self._switches.begin(safeguards)
         except BaseException:
             self._close()
             raise
 
-    def _build(self, settings: Settings, policies: PolicyTable, observer: Observer) -> None:
+    def _build(
+        self, settings: Settings, policies: PolicyTable, observer: Observer, *, observe: bool
+    ) -> None:
         event_logger = EventLogger(self.directory.path)
         self._undo.append(event_logger.close)
         self.chronicle = EventRing(event_logger.forward)
@@ -135,8 +141,8 @@ class Stack:
             )
         self._state = state
         self.metrics, self.pending, self.log = Metrics(), state.backlog.pending, state.log
-        recent = RecentWrites()
-        recorder = StackRecorder(self.metrics, recent)
+        recent = RecentWrites() if observe else None
+        recorder = NullRecorder() if recent is None else StackRecorder(self.metrics, recent)
         engine = LocalEngine(
             cache=redis,
             log=state.log,
@@ -187,7 +193,7 @@ class Stack:
         ticker = Ticker(
             log=self.log,
             backlog=self.backlog,
-            metrics=self.metrics,
+            metrics=self.metrics if observe else None,
             mend=self.layer.mend,
             look_at_files=FilesAlarm((state.database.files, self.log.files), announce).look,
             tend_faults=self.faults.tend,
@@ -219,7 +225,11 @@ class Stack:
         )
 
     def _add_observation(
-        self, engine: LocalEngine, recent: RecentWrites, policies: PolicyTable, settings: Settings
+        self,
+        engine: LocalEngine,
+        recent: RecentWrites | None,
+        policies: PolicyTable,
+        settings: Settings,
     ) -> None:
         redis, database, pending = self.redis, self._state.database, self.pending
         self.auditor = Auditor(
@@ -251,6 +261,7 @@ class Stack:
             ),
             failpoints=self.failpoints,
             limit_events=settings.log.limit_events,
+            observed=recent is not None,
         )
         self._inspector = KeyInspector(
             cache=redis,

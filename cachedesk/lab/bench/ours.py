@@ -32,7 +32,7 @@ class Ours(Rival):
         self._dead = dead
         self._reopened: Stack | None = None
         self._copies = 0
-        self.stack = Stack(folder / "ours", settings or Settings())
+        self.stack = Stack(folder / "ours", settings or Settings(), observe=False)
         self._cache = self.stack.layer
         self._fixtures = fixtures = Fixtures(b"ours")
         self._pending = drawn(fixtures.drained, round(PENDING_TO_DRAIN * effort.share))
@@ -108,7 +108,7 @@ class Ours(Rival):
         return self._folder / f"dead-{self._copies}"
 
     def _reopen(self) -> None:
-        self._reopened = Stack(self._copy, Settings())
+        self._reopened = Stack(self._copy, Settings(), observe=False)
         if self._reopened.layer.get(crashed_directory.KEYS[0]) is None:
             raise AssertionError("a write acknowledged before the kill is missing")
 
