@@ -50,10 +50,10 @@ def mistake(error: msgspec.ValidationError) -> Mistake:
 
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the desk looks and is driven: the table ``[desk]``.
+    """Look and keys of the desk: the table ``[desk]``.
 
-    ``theme``: its colours; empty: the usual. ``refresh_hz``: how often it looks. ``keys``: another
-    key for what is done, by name (``kill-redis = "x"``). ``hint``: greet who is new here.
+    ``theme``: its colours; empty: the default. ``refresh_hz``: refreshes per second.
+    ``keys``: other keys for actions, by name (``kill-redis = "x"``). ``hint``: greet a new user.
     """
 
     theme: str = ""

@@ -1,4 +1,4 @@
-"""Draining, for as long as nobody asks to stop."""
+"""Draining that can be stopped."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _LINES_PER_CHUNK = 1_000
 
 @contextmanager
 def opened(data: Path) -> Iterator[DurableState]:
-    """Open the files in ``data``, which must be a data directory that nobody uses.
+    """Open the files in ``data``, which must be a data directory that no process uses.
 
     Raises:
         DataDirectoryError: it is not one, is in use, or is damaged.

@@ -17,11 +17,10 @@ from cachedesk.console.output import has_bar, print_json, print_text
 @report_option
 @json_option
 def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
-    """Measure the layer against the bare engines under it, and against what one would put
-    together instead.
+    """Measure the layer against the bare engines under it, and against the usual alternatives.
 
-    Everybody does the same durable work in turns, in one run. The peers huey and diskcache take
-    part when they are installed (pip install 'cachedesk[bench]').
+    All do the same durable work in turns, in one run. The peers huey and diskcache take part
+    when they are installed (pip install 'cachedesk[bench]').
 
     Exit status: 0 also where an aim was missed; the table says so.
     """

@@ -53,7 +53,7 @@ DESK_RATE = 300.0
 
 
 class _ReaderGone(Exception):
-    """Whoever read our output has gone."""
+    """The reader of our output is gone."""
 
 
 class _Group(click.Group):

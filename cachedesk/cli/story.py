@@ -117,7 +117,7 @@ def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
         def show(said: str) -> int:
             return _shown(story, folder, theme)
 
-        # A story that was killed is not told on: its folder is removed here.
+        # A killed story is not resumed: its folder is removed here.
         return show("") if is_served() else run_under_parent(show, again=False)
 
 

@@ -79,7 +79,7 @@ class TrafficOptions:
             raise click.UsageError("--speed needs --trace, and excludes --rate.")
 
     def load(self, seconds: float | None = None) -> Load:
-        """Return how the traffic is to be driven."""
+        """Return the load: clients, rate and end."""
         from cachedesk.lab.load.driver import Load
 
         clients = self.clients or (1 if self.trace else WORKLOAD_CLIENTS)

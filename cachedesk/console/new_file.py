@@ -1,6 +1,6 @@
 """A new file that the user names, for a recording or a report: nothing is ever overwritten.
 
-Each question answers in words, "" for yes: what is wrong is said by the error of whoever asks.
+Each check returns what is wrong in words, "" if nothing is; the caller raises its own error.
 """
 
 from __future__ import annotations

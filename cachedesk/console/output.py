@@ -1,4 +1,4 @@
-"""What commands print: bytes as they are and text as UTF-8, whatever the locale says."""
+"""What commands print: bytes as they are, and text as UTF-8 in any locale."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _as_json_escape(found: re.Match[str]) -> str:
 
 
 def print_text(text: str) -> None:
-    """Print ``text`` and a line break; what a terminal would obey in it is escaped."""
+    """Print ``text`` and a line break; control characters in it are escaped."""
     from cachedesk.core.printable import safe
 
     lines = (safe(line, _LONGEST_ESCAPE * len(line)) for line in text.split("\n"))
@@ -55,7 +55,7 @@ def print_bytes(raw: bytes) -> None:
 
 
 def print_incomplete(missing: Sequence[str]) -> None:
-    """Say on our standard error what was not done that was asked, a line each."""
+    """Print on standard error what was requested but not done, one line each."""
     import click
 
     for what in missing:
@@ -63,14 +63,14 @@ def print_incomplete(missing: Sequence[str]) -> None:
 
 
 def one_line(text: str) -> str:
-    """Return ``text``, which may tell what a stranger's file holds, as one line for a terminal."""
+    """Return ``text``, which may quote an untrusted file, as one line for a terminal."""
     from cachedesk.core.printable import safe
 
     return safe(" ".join(text.split()), _MOST_LETTERS)
 
 
 def is_terminal() -> bool:
-    """Return whether somebody sits at a terminal, in front of our input and our output."""
+    """Return whether input and output are a terminal."""
     return all(map(_is_terminal, (sys.stdin, sys.stdout)))
 
 
@@ -80,7 +80,7 @@ def is_served() -> bool:
 
 
 def has_bar() -> bool:
-    """Return whether somebody looks at our standard error, where a progress bar may be."""
+    """Return whether standard error is a terminal, where a progress bar may be."""
     return _is_terminal(sys.stderr)
 
 

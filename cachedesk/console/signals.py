@@ -1,4 +1,4 @@
-"""Signals: what asks a run to end, taken as a wish, so that everything can be closed in order."""
+"""Signals that end a run are noted, so that everything can be closed in order."""
 
 from __future__ import annotations
 

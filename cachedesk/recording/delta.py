@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Undecodable(ValueError):
-    """A record is none that cachedesk writes. Internal: readers see ``RecordingError``."""
+    """A record is not valid. Internal: readers see ``RecordingError``."""
 
 
 class Patch(msgspec.Struct, Generic[T], array_like=True, frozen=True):
@@ -103,7 +103,7 @@ _decoder = msgspec.msgpack.Decoder(_Delta)
 
 
 def changes(before: Snapshot | None, after: Snapshot) -> bytes:
-    """Return what must be told of ``after`` to whoever knows ``before``; all of it, if nothing."""
+    """Return the changes from ``before`` to ``after``; without ``before``, all of ``after``."""
     changed: dict[str, Any] = {}
     for name in _NAMES:
         new = getattr(after, name)

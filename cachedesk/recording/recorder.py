@@ -1,4 +1,4 @@
-"""The recorder: it asks a source twice a second and writes what it says, on a thread of its own."""
+"""The recorder: it writes a snapshot twice a second, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Recorded:
 
 
 def shown(path: Path) -> str:
-    """Return ``path`` as text that can be written anywhere, whatever bytes its name has."""
+    """Return ``path`` as valid text, whatever bytes its name has."""
     return os.fsencode(path).decode(errors="replace")
 
 
@@ -118,7 +118,7 @@ class Recorder:
         Args:
             path: a file that does not exist yet, or is empty.
             source: asked for each record, on the recorder's thread.
-            on_trouble: told in a few words why the recording ended by itself, if it does.
+            on_trouble: called with the reason when the recording ends by itself.
             every_seconds: how often to ask.
 
         Raises:

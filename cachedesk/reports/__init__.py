@@ -1,4 +1,4 @@
-"""Reports as files: what a run came to, for whoever was not there.
+"""Reports as files: the results of a run, a story, a comparison, a torture or a bench.
 
 report or story → ``document`` (one frozen value, the verdict first) → HTML, Markdown or JSON → file
 """

@@ -91,7 +91,7 @@ class Section:
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a report comes from. ``made_at``: wall-clock seconds since 1970. ``command``: to do it
-    again. ``versions``: of whatever took part. ``seed``: what chance was drawn from."""
+    again. ``versions``: of all software involved. ``seed``: the random seed."""
 
     made_at: float
     command: str

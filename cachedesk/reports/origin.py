@@ -1,4 +1,4 @@
-"""Where a report comes from: the versions of whatever took part, and the command to do it again."""
+"""The origin of a report: the versions involved, and the command that repeats it."""
 
 from __future__ import annotations
 

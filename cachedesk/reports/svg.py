@@ -100,7 +100,7 @@ def draw(chart: Chart, name: str, width: int) -> str:
 
 
 def _told(chart: Chart) -> str:
-    """Return what there is to see, in words, for those who do not."""
+    """Return the chart in words, for screen readers."""
     marks = "; ".join(mark.said for mark in chart.marks)
     return f"{chart.description} Faults: {marks}." if marks else chart.description
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cachedesk.lab.bench.contest import LIMIT, OURS
+from cachedesk.lab.bench.rivals import LIMIT, OURS
 from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED
 
 from .conftest import Command

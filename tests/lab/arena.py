@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Rival
 from cachedesk.lab.bench.engines import Engines
 from cachedesk.lab.bench.fixtures import Fixtures
 from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import open_peers
 from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy, dropped_in_parts
+from cachedesk.lab.bench.rivals import LIMIT, OURS, Lap, Rival
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.server import RivalsServer
 from cachedesk.lab.bench.workloads import BENCH_WORKLOADS

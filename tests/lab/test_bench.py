@@ -14,12 +14,12 @@ import pytest
 
 from cachedesk.lab.bench import rounds
 from cachedesk.lab.bench.bench import BARE, Bench
-from cachedesk.lab.bench.contest import LIMIT, OURS, Lap, Result, Row, Workload, by_turns
 from cachedesk.lab.bench.fixtures import CALLERS, MANY
 from cachedesk.lab.bench.machine import in_a_line, machine, warning
 from cachedesk.lab.bench.peers import MODULES, missing
 from cachedesk.lab.bench.progress import silent
-from cachedesk.lab.bench.rounds import FULL, QUICK, Effort, contest, steps
+from cachedesk.lab.bench.rivals import LIMIT, OURS, Lap, Result, Row, Workload, by_turns
+from cachedesk.lab.bench.rounds import FULL, QUICK, Effort, run_rounds, steps
 from cachedesk.lab.bench.table import NOTHING, as_json, cells, lines, notes, others
 from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED
 from cachedesk.reports.bench import bench_document
@@ -113,7 +113,7 @@ def row(work: Workload = RACE, **seconds: float | tuple[float, ...]) -> Row:
 
 def test_a_lap_takes_about_as_long_as_it_is_to_whatever_an_operation_costs(clock: Clock) -> None:
     fast, slow = Racer("fast", clock, 8e-6), Racer("slow", clock, 9e-5)
-    found = contest(RACE, [fast, slow], EFFORT, nobody)
+    found = run_rounds(RACE, [fast, slow], EFFORT, nobody)
     # It begins with a hundred, and doubles until a quarter of a lap is reached.
     assert fast.ran == [100, 200, 400, 800, 1600, 3200, 6400, 12800, *[31200] * 4]
     assert slow.ran == [100, 200, 400, 800, *[2800] * 4]
@@ -127,26 +127,26 @@ def test_a_lap_takes_about_as_long_as_it_is_to_whatever_an_operation_costs(clock
 
 def test_an_operation_that_takes_long_is_still_done_four_hundred_times(clock: Clock) -> None:
     slow = Racer("slow", clock, 1.0)
-    contest(RACE, [slow], EFFORT, nobody)
+    run_rounds(RACE, [slow], EFFORT, nobody)
     assert slow.ran == [100, *[400] * 4]
 
 
 def test_no_more_is_done_than_can_be(clock: Clock) -> None:
     small = Racer("small", clock, 1e-7, most=4_000)
-    contest(RACE, [small], EFFORT, nobody)
+    run_rounds(RACE, [small], EFFORT, nobody)
     assert small.ran == [100, 200, 400, 800, 1600, 3200, *[4000] * 4]
 
 
 def test_what_is_fixed_is_done_as_it_is_and_for_everybody_less_often(clock: Clock) -> None:
     piece, free = Racer("piece", clock, 1e-3, fixed=7), Racer("free", clock)
-    contest(RACE, [piece, free], EFFORT, nobody)
+    run_rounds(RACE, [piece, free], EFFORT, nobody)
     assert piece.ran == [7, 7]
     assert free.ran[-3:] == [12800, 31200, 31200]
 
 
 def test_only_the_run_is_timed_between_preparing_and_settling(clock: Clock) -> None:
     racer = Racer("one", clock, 1e-3, fixed=500)
-    found = contest(RACE, [racer], EFFORT, nobody)
+    found = run_rounds(RACE, [racer], EFFORT, nobody)
     once = [("one", "prepare", 500), ("one", "run", 500), ("one", "settle", 0)]
     assert racer.history == once * 2
     assert found.results == (Result("one", pytest.approx((1e-3, 1e-3))),)
@@ -155,7 +155,7 @@ def test_only_the_run_is_timed_between_preparing_and_settling(clock: Clock) -> N
 def test_all_take_turns_and_each_goes_first_now_and_then(clock: Clock) -> None:
     together_they: list[tuple[str, str, int]] = []
     racers = [Racer(name, clock, history=together_they) for name in ("a", "b", "c")]
-    contest(RACE, racers, EFFORT, nobody)
+    run_rounds(RACE, racers, EFFORT, nobody)
     order = "".join(name for name, what, count in together_they if (what, count) == ("run", 31200))
     assert order == "abcbcacababc"
 
@@ -171,7 +171,7 @@ def test_by_turns_everybody_is_there_once_and_first_once() -> None:
 
 def test_who_has_no_lap_for_a_work_is_passed_over(clock: Clock) -> None:
     racers = [Racer("a", clock), Racer("idle", clock, works=("other",)), Racer("b", clock)]
-    found = contest(RACE, racers, EFFORT, nobody)
+    found = run_rounds(RACE, racers, EFFORT, nobody)
     assert [result.name for result in found.results] == ["a", "b"]
     assert racers[1].history == []
 
@@ -184,7 +184,7 @@ def test_each_lap_that_counts_is_a_step_as_was_announced(clock: Clock, fixed: in
         Racer("idle", clock, works=("other",)),
     ]
     told: list[None] = []
-    contest(RACE, racers, EFFORT, lambda: told.append(None))
+    run_rounds(RACE, racers, EFFORT, lambda: told.append(None))
     expected = 2 * (EFFORT.long_rounds if fixed else EFFORT.rounds)
     assert len(told) == steps(RACE, [racer.laps() for racer in racers], EFFORT) == expected
 

@@ -20,7 +20,6 @@ from engine.until import until
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.errors import CacheError, Unavailable
 from cachedesk.core.settings import Settings, WorkerSettings
-from cachedesk.lab.bench.contest import LIMIT, OURS, Rival
 from cachedesk.lab.bench.engines import Engines
 from cachedesk.lab.bench.fixtures import CALLERS, MANY, VALUE_BYTES, drawn
 from cachedesk.lab.bench.peers import MODULES, open_peers
@@ -31,6 +30,7 @@ from cachedesk.lab.bench.redis_calls import (
     RedisCalls,
     dropped_in_parts,
 )
+from cachedesk.lab.bench.rivals import LIMIT, OURS, Rival
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.queue_log import record
 from tests.lab.arena import BARE, DOES, EFFORT, EVENTS, LATER, Arena, Place, opened

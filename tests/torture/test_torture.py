@@ -166,7 +166,7 @@ def processes_that_name(folder: Path) -> list[int]:
     ("words", "says"),
     [
         (("--replay", "nowhere"), "nowhere cannot be replayed"),
-        (("--replay", "nowhere", "--seed", "3"), "leave --seed out"),
+        (("--replay", "nowhere", "--seed", "3"), "--replay excludes --seed"),
         (("--boots",), "--boots needs --mode failpoints"),
         (("--cycles", "0"), "0 is not in the range"),
     ],

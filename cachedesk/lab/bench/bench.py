@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from cachedesk.lab.bench.contest import LIMIT, Rival, Row
 from cachedesk.lab.bench.engines import Engines
 from cachedesk.lab.bench.mixed import mixed
 from cachedesk.lab.bench.ours import Ours
 from cachedesk.lab.bench.peers import missing, open_peers
 from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import ByBareSocket, ByRedisPy
-from cachedesk.lab.bench.rounds import Effort, contest, steps
+from cachedesk.lab.bench.rivals import LIMIT, Rival, Row
+from cachedesk.lab.bench.rounds import Effort, run_rounds, steps
 from cachedesk.lab.bench.server import RivalsServer
 from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED, PENDING_AT_THE_KILL
 
@@ -93,5 +93,5 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
                 close_all()
                 rows.append(mixed(folder, effort, stepped))
             else:
-                rows.append(contest(work, rivals, effort, stepped))
+                rows.append(run_rounds(work, rivals, effort, stepped))
         return Bench(tuple(rows), effort, tuple(missing()))

@@ -1,4 +1,4 @@
-"""The limit: only the engine calls that nobody can do without, done as well as they can be.
+"""The limit: only the necessary engine calls, made as efficiently as possible.
 
 No promise is kept here: it knows no key's other writes, repairs nothing, and what is put into the
 queue is ready-made. One file for the rows, one for the queue, both at ``synchronous=FULL``, as
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import Op, WriteEvent
-from cachedesk.lab.bench.contest import Lap, Rival
 from cachedesk.lab.bench.fixtures import CALLERS, MANY, Fixtures, drawn, each, in_hundreds
 from cachedesk.lab.bench.programs import crashed_directory
 from cachedesk.lab.bench.redis_calls import RedisCalls, dropped_in_parts
+from cachedesk.lab.bench.rivals import Lap, Rival
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.workloads import PENDING_TO_DRAIN
 from cachedesk.stores.queue_log import record

@@ -1,5 +1,5 @@
-"""What the works are done with: the same keys and values for everybody, each under a prefix of its
-own, so that nobody warms the cache of another."""
+"""Keys and values of the workloads: the same for each rival, under a prefix of its own, so that no
+rival warms the cache of another."""
 
 from __future__ import annotations
 

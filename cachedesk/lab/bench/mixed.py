@@ -1,4 +1,4 @@
-"""The mixed work: eight callers under the desk, and without it, each time in a process of its own.
+"""The mixed workload: eight clients with the desk open and closed, each in a process of its own.
 
 The desk is drawn into a real pseudo-terminal, and read from there, as a terminal would.
 """
@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from cachedesk.lab.bench.contest import LIMIT, OURS, Result, Row, by_turns
+from cachedesk.lab.bench.rivals import LIMIT, OURS, Result, Row, by_turns
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.workloads import MIXED
 
@@ -79,12 +79,12 @@ def _throughput(data: Path, seconds: float, *, is_open: bool) -> float:
         watcher.join(1)
         os.close(ours)
     if process.returncode or not answer:
-        raise RuntimeError(f"the mixed work ended with {process.returncode}")
+        raise RuntimeError(f"the mixed workload ended with {process.returncode}")
     return float(json.loads(answer))
 
 
 def _look_at(terminal: int) -> None:
-    """Read what is drawn until nobody draws any more."""
+    """Read and discard what is drawn until the terminal is closed."""
     try:
         while os.read(terminal, 65536):
             pass

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cachedesk.core.settings import Settings
-from cachedesk.lab.bench.contest import OURS, Lap, Rival
 from cachedesk.lab.bench.fixtures import Fixtures, drawn, each, in_hundreds, together
 from cachedesk.lab.bench.programs import crashed_directory
+from cachedesk.lab.bench.rivals import OURS, Lap, Rival
 from cachedesk.lab.bench.rounds import Effort
 from cachedesk.lab.bench.workloads import PENDING_TO_DRAIN
 from cachedesk.stack.stack import Stack

@@ -1,4 +1,4 @@
-"""How far the bench is, for whoever looks at a terminal."""
+"""A progress bar for the bench."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class RedisCalls(Protocol):
 
 
 class ByRedisPy:
-    """What nearly everybody uses; it parses with hiredis here."""
+    """The usual client; it parses with hiredis here."""
 
     def __init__(self, socket_path: str) -> None:
         self.client: Any = redis.Redis(

@@ -1,4 +1,4 @@
-"""The rounds: everybody does every work in turn, for about as long, and is timed."""
+"""The rounds: every rival runs every workload in turn, for about as long, and is timed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cachedesk.lab.bench.contest import Lap, Result, Rival, Row, Workload, by_turns
+from cachedesk.lab.bench.rivals import Lap, Result, Rival, Row, Workload, by_turns
 
 _FIRST_OPERATIONS = 100
 
@@ -27,14 +27,14 @@ FULL = Effort()
 QUICK = Effort(rounds=3, long_rounds=1, lap_seconds=0.05, share=0.1)
 
 
-def contest(
+def run_rounds(
     work: Workload, rivals: Sequence[Rival], effort: Effort, stepped: Callable[[], object]
 ) -> Row:
-    """Have all ``rivals`` who can do ``work`` do it, and return what they took.
+    """Time all ``rivals`` that can do ``work``.
 
     Args:
         work: which.
-        rivals: who; those that have no lap for it are passed over.
+        rivals: those without a lap for it are skipped.
         effort: how often, and how long.
         stepped: called after each lap.
     """
@@ -50,7 +50,7 @@ def contest(
 
 
 def steps(work: Workload, laps: Sequence[Mapping[str, Lap]], effort: Effort) -> int:
-    """Return how often ``contest`` will call ``stepped``."""
+    """Return how often ``run_rounds`` will call ``stepped``."""
     taking_part = [one[work.name] for one in laps if work.name in one]
     is_long = any(lap.fixed for lap in taking_part)
     return len(taking_part) * (effort.long_rounds if is_long else effort.rounds)
@@ -69,11 +69,11 @@ def _operations(lap: Lap, seconds: float) -> int:
 
 def _timed(lap: Lap, operations: int) -> float:
     lap.prepare(operations)
-    # What others left behind is not to be cleaned up on this one's time.
+    # Garbage of others must not be collected on this one's time.
     gc.collect()
     began = time.perf_counter()
     lap.run(operations)
     took = time.perf_counter() - began
-    # Nor is what this one put off to be done on the next one's.
+    # Nor may work that this one deferred fall on the next one's.
     lap.settle()
     return took

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from cachedesk.lab.bench.bench import BARE, Bench
-from cachedesk.lab.bench.contest import LIMIT, OURS, Row
+from cachedesk.lab.bench.rivals import LIMIT, OURS, Row
 
 NOTHING = "\N{EN DASH}"
 _REACHED = {True: "✓", False: "✗", None: " "}
 
 
 def others(rows: Sequence[Row]) -> list[str]:
-    """Return who else took part, the bare socket first."""
+    """Return the names of the other rivals, the bare socket first."""
     names = dict.fromkeys(result.name for row in rows for result in row.results)
     return [name for name in names if name not in (OURS, LIMIT)]
 
@@ -49,7 +49,7 @@ def lines(found: Bench) -> Iterator[str]:
 
 
 def notes(found: Bench) -> Iterator[str]:
-    """Yield what the figures mean, who did not take part, and which aims were missed."""
+    """Yield what the figures mean, which peers were not installed, and which aims were missed."""
     effort = found.effort
     yield (
         f"Ratios of medians of {effort.rounds} rounds ({effort.long_rounds} of what is long), all"

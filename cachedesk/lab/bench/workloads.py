@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachedesk.lab.bench.contest import Workload
+from cachedesk.lab.bench.rivals import Workload
 
 BENCH_WORKLOADS = (
     Workload("hit", "get, hit", "redis-py GET", 1.0),

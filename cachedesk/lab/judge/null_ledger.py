@@ -1,4 +1,4 @@
-"""No judge: for whoever wants all of the machine for the load, and no verdict."""
+"""A ledger that verifies nothing, for maximum throughput."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.lab.load.operations import Operation
 
 
 class NullLedger(Ledger):
-    """A ledger that keeps nothing but the number of writes. Its verdict is none."""
+    """A ledger that counts writes only, and judges none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,5 +50,5 @@ class NullLedger(Ledger):
         items: Iterable[tuple[bytes, bytes]],
         row_seq: Callable[[bytes], int] | None = None,
     ) -> Verdict:
-        """Return how many were accepted, and that nobody knows more."""
+        """Return how many writes were accepted; the rest is unknown."""
         return unjudged(next(self._numbers))

@@ -1,7 +1,7 @@
 """Marks: what is known of each id, in memory that is bounded by what is not settled.
 
 An id costs a byte while its page is open. Of a page that lies far enough behind, nearly all ids
-are settled (accepted and applied), and only the others are kept: calls that failed, and whatever
+are settled (accepted and applied), and only the others are kept: calls that failed, and what
 the log holds still.
 """
 

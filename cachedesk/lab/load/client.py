@@ -31,7 +31,7 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where clients work: what they drive, who judges them, and whom they tell.
+    """What clients drive: the layer, the ledger that judges it, and callbacks.
 
     ``depth`` returns the depth of the log. ``on_stale`` is called for each stale read, and
     ``on_stuck`` when a write has been unavailable for ``STUCK_SECONDS``, ``on_failure`` with the

@@ -56,7 +56,7 @@ class Driver:
         """Prepare.
 
         Args:
-            target: what is driven, and who is told.
+            target: the stack, its ledger and the callbacks.
             operations: what to do; may be endless.
             load: how much of it.
             on_count: called with 1, 2, 3 … as operations come to an end; must be quick.
@@ -71,7 +71,7 @@ class Driver:
         self._on_stop = on_stop
         # Who has which key does not change with the rate: the order of each key would be lost.
         self._apart = load.clients // 4 if self._may_shed else 0
-        # Rung by whoever wants the dealer to look up.
+        # Set to wake the dealing thread.
         self._bell = Wakeup()
         self._shed = Tally()
         self._count = itertools.count(1)

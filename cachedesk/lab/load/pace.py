@@ -7,7 +7,7 @@ _MOST_DEBT_SECONDS = 0.5
 
 class Pace:
     """A steady rate, or none. Time that the stack could not keep up is forgiven beyond half a
-    second: after an outage the old rate goes on, rather than a storm that nobody sent."""
+    second: after an outage the old rate goes on, rather than a burst to catch up."""
 
     def __init__(self, rate: float | None, began: float) -> None:
         """Begin at ``began``, in seconds of any clock, at ``rate`` per second (``None``: as fast
@@ -23,7 +23,7 @@ class Pace:
 
     def change(self, rate: float | None, now: float) -> None:
         """Go on at another rate from ``now``. What was late at the old one is forgiven, except
-        for the part of an operation that was under way: who changes the rate again and again
+        for the part of an operation that was under way: a rate that is changed again and again
         would else never get one."""
         part = 0.0
         if self._rate is not None:

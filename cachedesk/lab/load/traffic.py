@@ -103,7 +103,7 @@ class TraceTraffic:
 
     @property
     def share(self) -> float | None:
-        """How much of it was read, 0 to 1; ``None`` when nobody knows."""
+        """How much of it was read, 0 to 1; ``None`` when unknown."""
         return None if self._reading is None else self._reading.share
 
     @property

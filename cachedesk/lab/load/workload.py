@@ -1,7 +1,7 @@
 """Workloads: endless streams of operations, the same for the same seed.
 
 ``article`` is the traffic of a news site: reads of hot articles' counters most of all, likes and
-views beside them, sessions that come and go, and now and then somebody orders and pays. Keys are
+views beside them, sessions that come and go, and now and then an order that is paid. Keys are
 drawn from Zipf's law (alpha 1, as Twitter's caches show; Yang et al., OSDI 2020), from a key
 space that is bounded, so an endless run needs no endless memory. ``ycsb-a`` to ``ycsb-f`` and
 ``twitter-22`` and ``-52`` are what others have published.

@@ -57,7 +57,7 @@ def run_session(
         watch: waits for the end of the load and shows something meanwhile.
         record: the file to record every snapshot to, from the open stack to the end of the drain.
         safeguards: which are on.
-        ledger: who judges; by default one that knows everything.
+        ledger: judges the run; by default a full one.
         failpoints: armed before the stack opens, as ``point=terms;…``.
         announce: called once it is known what the traffic is, before anything is opened.
 

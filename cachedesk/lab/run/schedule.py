@@ -125,7 +125,7 @@ class Schedule:
     def _keep(self) -> None:
         while not self._closing and self._waiting:
             now = time.monotonic() - self._began
-            # Cleared before looking: whatever is counted from here on sets it again.
+            # Cleared before looking: a count from here on sets it again.
             self._due.clear()
             for fault in [fault for fault in self._waiting if self._is_due(fault, now)]:
                 self._waiting.remove(fault)

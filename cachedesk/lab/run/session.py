@@ -121,7 +121,7 @@ class Session:
             load: how much of it.
             faults: what breaks meanwhile.
             safeguards: which are on.
-            ledger: who judges; by default one that knows everything.
+            ledger: judges the run; by default a full one.
             failpoints: armed before the stack opens, as ``point=terms;…``.
 
         Raises:
@@ -205,7 +205,7 @@ class Session:
 
     @property
     def share(self) -> float | None:
-        """How much of the traffic was dealt, 0 to 1; ``None`` when nobody knows."""
+        """How much of the traffic was dealt, 0 to 1; ``None`` when unknown."""
         return self._traffic.share
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The scene: where a story is, as one frozen value for whoever shows it."""
+"""The scene: the state of a running story, as one frozen value to display."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Places: in which line of a TOML file something stands, to say so when it is wrong.
+"""Positions in a TOML file: the line of a field, to name it in an error.
 
 Python's reader of TOML keeps no lines. A story's file is written with headers and one entry a line,
-as everybody writes TOML, so a look at the lines is enough to find the nearest.
+as is usual in TOML, so a scan of the lines finds the nearest.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class StoryReport:
 def play(
     story: Story,
     folder: Path,
-    told: Callable[[Scene], None] = lambda scene: None,
+    on_scene: Callable[[Scene], None] = lambda scene: None,
     failpoints: str = "",
 ) -> StoryReport:
     """Play ``story`` from its beginning to its end, without a screen.
@@ -82,7 +82,7 @@ def play(
     Args:
         story: what to play.
         folder: where each act has its data directory.
-        told: told where the story is, after each step.
+        on_scene: called with the scene after each step.
         failpoints: armed before the stack of each act opens, as ``point=terms;…``.
 
     Raises:
@@ -90,10 +90,10 @@ def play(
     """
     runner = StoryRunner(story, folder, failpoints)
     try:
-        told(runner.scene())
+        on_scene(runner.scene())
         while not runner.ended:
             runner.advance()
-            told(runner.scene())
+            on_scene(runner.scene())
         return report_of(runner)
     finally:
         runner.close()

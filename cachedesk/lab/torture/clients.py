@@ -225,7 +225,7 @@ class TortureClient:
         self._expected.tally(self._number, reads=1)
 
     def read(self, indexes: Sequence[int]) -> None:
-        """Read keys, anybody's, and check that each value is fresh."""
+        """Read keys of all clients, and check that each value is fresh."""
         before = [self._expected.key(index)[1] for index in indexes]
         keys = [plan.key_name(index) for index in indexes]
         one = len(keys) == 1

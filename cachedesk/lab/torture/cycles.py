@@ -65,7 +65,7 @@ class Torture:
         self._last: Cycle | None = None
         self._pid: int | None = None
         self.stopped = False
-        """Whether somebody called ``stop``."""
+        """Whether ``stop`` was called."""
 
     def __enter__(self) -> Torture:
         return self
@@ -135,7 +135,7 @@ class Torture:
         """As ``cycle``, exactly as the job says.
 
         Raises:
-            Stopped: somebody called ``stop``.
+            Stopped: ``stop`` was called.
         """
         if self.stopped:
             raise Stopped
@@ -155,7 +155,7 @@ class Torture:
         try:
             end = run(self.place, job, list(self.judge.base), self._lives)
         finally:
-            # What fails because it was stopped meanwhile is nobody's failure.
+            # A failure after a stop is not counted.
             if self.stopped:
                 raise Stopped
         self._tally(tallies)

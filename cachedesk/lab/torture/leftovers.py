@@ -1,4 +1,4 @@
-"""The house: what a process under test may leave behind, and what it may not."""
+"""What a process under test may leave behind, and what it may not."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _UNDER_WAY = re.compile(
 
 def left_behind(place: TorturePaths, *, killed: bool, disk_failed: bool = False) -> list[str]:
     """Return a sentence for everything that a dead process under test should not have left: a
-    process, a file that is not known, a folder for a socket that nobody will find again; and,
-    unless it was killed, whatever closing should have removed. (On a disk that fails, closing
+    process, a file that is not known, a folder of a socket that no process knows; and,
+    unless it was killed, what closing should have removed. (On a disk that fails, closing
     cannot move a write-ahead log into its file, nor remove the folder.)"""
     return [
         *_processes(place),
@@ -63,7 +63,7 @@ def _processes(place: TorturePaths) -> list[str]:
 
 
 def _servers(place: TorturePaths) -> list[int]:
-    # By their command line: a server whose parent died is nobody's child that we would know.
+    # By their command line: the parent of an orphaned server is not known.
     sockets = os.fsencode(place.sockets)
     return [pid for pid, line in _command_lines() if sockets in line and pid != os.getpid()]
 

@@ -127,7 +127,7 @@ class Points:
                 yield self._report
 
     def strike(self, injection: Injection, state: State) -> End:
-        """Run one process from ``state`` that an injection befalls; return how it ended."""
+        """Run one process from ``state`` under an injection; return how it ended."""
         self._torture.restore(state)
         end = self._torture.cycle(self._job("script", injection=injection))
         end.struck &= end.killed or injection.action != "kill"

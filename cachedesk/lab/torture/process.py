@@ -39,7 +39,7 @@ def run(place: TorturePaths, job: Job, base: Base, lives: Callable[[int | None],
 
     Args:
         place: where.
-        job: what it does, and what befalls it.
+        job: what it does, and what happens to it.
         base: each key's (version, value).
         lives: told its pid, and then ``None``, before the pid can be another's.
 

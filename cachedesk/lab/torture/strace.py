@@ -32,7 +32,7 @@ CALLS = {
 
 _ATTACH_SECONDS = 10.0
 _LOOK_SECONDS = 0.0005
-_SET_PTRACER, _ANYBODY = 0x59616D61, -1
+_SET_PTRACER, _ANY = 0x59616D61, -1
 _CALL = re.compile(r"^\d+\.\d+ \w+\(")
 _FAILED_SYNC = re.compile(r"^(\d+\.\d+) f(?:data)?sync\(\d+<([^>]*)>\).*\(INJECTED\)$")
 
@@ -61,9 +61,9 @@ def check() -> None:
         )
 
 
-def let_anybody_trace() -> None:
+def allow_tracing() -> None:
     """Allow other processes to trace this one, where the kernel (Yama) asks for that."""
-    ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_long(_ANYBODY), 0, 0, 0)
+    ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_long(_ANY), 0, 0, 0)
 
 
 class Strace:

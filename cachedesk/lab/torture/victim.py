@@ -25,7 +25,7 @@ from cachedesk.lab.torture.expected import Expected
 from cachedesk.lab.torture.job import Base, Job, TorturePaths
 from cachedesk.lab.torture.random_faults import random_settings, strike
 from cachedesk.lab.torture.script import KEYS, Disk, Script, script_settings
-from cachedesk.lab.torture.strace import let_anybody_trace
+from cachedesk.lab.torture.strace import allow_tracing
 from cachedesk.stack.stack import Stack
 
 _DRAIN_SECONDS = 4.0
@@ -67,7 +67,7 @@ def _live(place: TorturePaths, job: Job, base: Base, channel: Channel) -> NoRetu
         try:
             tempfile.tempdir = str(place.sockets)
             _work(place, job, base, channel)
-        except BaseException:  # noqa: BLE001 - the judge must hear of anything
+        except BaseException:  # noqa: BLE001 - the judge must learn of anything
             channel.report_violation(traceback.format_exc())
             failed.append(3)
 
@@ -75,7 +75,7 @@ def _live(place: TorturePaths, job: Job, base: Base, channel: Channel) -> NoRetu
     caller = threading.Thread(target=work, name="caller")
     caller.start()
     caller.join()
-    # Not a normal exit: what the judge's process registered is not this one's to clean up.
+    # Not a normal exit, which would run what the judge's process registered.
     os._exit(failed[0] if failed else 0)
 
 
@@ -84,7 +84,7 @@ def _work(place: TorturePaths, job: Job, base: Base, channel: Channel) -> None:
     expected = Expected(place.expected)
     struck = job.injection
     if struck:
-        let_anybody_trace()
+        allow_tracing()
         if struck.thread == "main":
             channel.halt(threading.get_native_id())
     failpoints = Failpoints(job.failpoints)
@@ -163,7 +163,7 @@ class _Free:
         self._drain()
 
     def _drain(self) -> None:
-        """Drain, so that an event which nobody would ever flush is noticed."""
+        """Drain, so that an event that would never be flushed is noticed."""
         try:
             self._stack.layer.drain(_DRAIN_SECONDS)
         except Unavailable as error:

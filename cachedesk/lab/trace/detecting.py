@@ -2,7 +2,7 @@
 
 The first line that is one of a format tells, or, where other lines stand before it, two of them. A
 list of keys has no sign of its own, so it is one only if every line that is looked at can be
-nothing else. What is none of these is named as unknown: a guess would replay something else.
+nothing else. Anything else is refused as unknown: a guess would replay something else.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Found:
 
 
 def detected(lines: Lines) -> Found:
-    """Return the format of what is to be read.
+    """Return the format of the input.
 
     Raises:
         TraceError: it is empty, or none of the formats; the message says what to do.
@@ -96,7 +96,7 @@ def _is_strange(line: bytes) -> bool:
 
 
 def _before(name: str, above: list[bytes]) -> int:
-    """Return how many of the lines ``above`` the first one of a format are to be passed over."""
+    """Return how many of the lines ``above`` the first one of a format to skip."""
     return len(above) if name == CSV or any(map(_is_strange, above)) else 0
 
 

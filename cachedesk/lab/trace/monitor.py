@@ -79,7 +79,7 @@ class Capture:
         """Return what the next line says.
 
         Raises:
-            Wrong: it is none of MONITOR.
+            Wrong: it is not a line of MONITOR output.
         """
         line = line.rstrip(b"\r\n")
         if is_reply(line):

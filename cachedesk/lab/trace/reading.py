@@ -145,7 +145,7 @@ class Reading:
 
     @property
     def share(self) -> float | None:
-        """How much of the file was read, 0 to 1; ``None`` when nobody knows how long it is."""
+        """How much of the file was read, 0 to 1; ``None`` when its length is unknown."""
         size = self._lines.bytes
         return None if size is None else min(1.0, self._lines.done / max(1, size))
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from cachedesk.lab.bench.contest import Rival
+from cachedesk.lab.bench.rivals import Rival
 
 MODULES: Mapping[str, str] = {"huey": "huey", "diskcache": "diskcache"}
-"""What is to be installed for which peer: the extra ``bench``."""
+"""The package that each peer needs, as in the extra ``bench``."""
 
 
 def missing() -> list[str]:

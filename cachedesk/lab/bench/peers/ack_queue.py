@@ -8,10 +8,10 @@ from pathlib import Path
 
 from persistqueue import SQLiteAckQueue
 
-from cachedesk.lab.bench.contest import Lap, Rival
 from cachedesk.lab.bench.fixtures import Fixtures, drawn, each, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy
+from cachedesk.lab.bench.rivals import Lap, Rival
 
 _DRAINED = 1_000
 

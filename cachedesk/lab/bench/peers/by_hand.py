@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cachedesk.lab.bench.contest import Lap, Rival
 from cachedesk.lab.bench.fixtures import Fixtures, each, in_hundreds, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy, dropped_in_parts
+from cachedesk.lab.bench.rivals import Lap, Rival
 
 
 class ByHand(Rival):

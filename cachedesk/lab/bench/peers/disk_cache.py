@@ -8,8 +8,8 @@ from pathlib import Path
 
 import diskcache
 
-from cachedesk.lab.bench.contest import Lap, Rival
 from cachedesk.lab.bench.fixtures import Fixtures, each, in_hundreds, together
+from cachedesk.lab.bench.rivals import Lap, Rival
 
 _FULL = 2
 

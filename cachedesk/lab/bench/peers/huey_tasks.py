@@ -7,10 +7,10 @@ from pathlib import Path
 
 from huey import SqliteHuey
 
-from cachedesk.lab.bench.contest import Lap, Rival
 from cachedesk.lab.bench.fixtures import Fixtures, drawn, each, together
 from cachedesk.lab.bench.peers.plain_rows import PlainRows
 from cachedesk.lab.bench.redis_calls import ByRedisPy
+from cachedesk.lab.bench.rivals import Lap, Rival
 
 _DRAINED = 1_000
 

@@ -1,7 +1,7 @@
-"""The contest: who does a work how, and what was measured of it. Plain values and arithmetic.
+"""Rivals, their workloads, and what was measured: plain values and arithmetic.
 
-All who do a work take turns, round by round, so that a noisy minute hits all of them; what is
-compared are medians of one run. (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
+All rivals take turns at a workload, round by round, so that a noisy minute hits all of them;
+medians of one run are compared. (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
 2013, say why rounds matter more than long laps.)
 """
 
@@ -38,7 +38,7 @@ class Lap:
 
 
 class Rival(Protocol):
-    """Somebody who does some of the works."""
+    """One competitor: it runs some of the workloads."""
 
     name: str
 
@@ -47,7 +47,7 @@ class Rival(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
 
 
@@ -55,8 +55,8 @@ class Rival(Protocol):
 class Workload:
     """A row of the table.
 
-    ``limit``: in words, what nobody can do without. ``aim``: how fast we mean to be, as a share of
-    the limit's speed. ``unit``: what an operation is.
+    ``limit``: in words, the calls that are necessary. ``aim``: the target
+    speed, as a share of the limit's. ``unit``: what an operation is.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Row:
     def reached(self) -> bool | None:
         """Whether our aim was reached; ``None`` when it was not measured."""
         found = self.times(LIMIT)
-        # Rounded as it is shown: nobody should read "0.90, aim 0.9, missed".
+        # Rounded as it is shown, or a reader sees "0.90, aim 0.9, missed".
         return None if found is None else round(found, 2) >= self.work.aim
 
 
