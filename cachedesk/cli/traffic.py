@@ -104,13 +104,15 @@ class TrafficOptions:
             CachedeskError: there is no such workload, or the trace cannot be read.
         """
         from cachedesk.lab.load.traffic import TraceTraffic, WorkloadTraffic
-        from cachedesk.lab.trace import Ways, check
+        from cachedesk.lab.trace import ReadOptions, check
 
         fill = self.fill or 0
         if self.trace is None:
             workload = self.workload or "article"
             return WorkloadTraffic(workload, self.seed, self.keys, fill), self.ops
-        checked = check(self.trace, Ways(self.form or "", self.skip_bad, self.writes, self.seed))
+        checked = check(
+            self.trace, ReadOptions(self.form or "", self.skip_bad, self.writes, self.seed)
+        )
         expected = min(filter(None, (self.ops, checked.operations)), default=None)
         return TraceTraffic(checked, self.speed or None, fill), expected
 

@@ -25,11 +25,11 @@ def bench_document(found: Bench, machine: Mapping[str, str], origin: Origin) -> 
     missed = frozenset(place for place, row in enumerate(found.rows) if row.reached is False)
     sections = (
         Section(
-            "Ours beside the bare engines, and beside the peers",
+            "cachedesk, the bare engines and the peers",
             (Table(titles, tuple(rows), alarming=missed), Listing(tuple(notes(found)))),
         ),
         Section(
-            "What the limit of each work is",
+            "The limit of each workload",
             (
                 Table(
                     ("work", "limit"),

@@ -21,7 +21,7 @@ from cachedesk.lab.compare.table import (
     verdict,
 )
 from cachedesk.lab.compare.varying import varied_names
-from cachedesk.lab.trace.telling import sentences
+from cachedesk.lab.trace.summary import sentences
 from cachedesk.reports.books import books
 from cachedesk.reports.chart import Chart, Series, scale
 from cachedesk.reports.document import Document, Finding, Origin, Prose, Section, Table, Tone
@@ -40,11 +40,11 @@ def comparison_document(comparison: Comparison, origin: Origin) -> Document:
     for run in comparison.broken:
         sections.append(Section(f"Broken: {run.variant.title}", tuple(books(run.report.verdict))))
     if compared:
-        sections.append(_table("What came of it", comparison, (HIT_RATE, KEYS, SPEED, *JUDGED)))
+        sections.append(_table("Results", comparison, (HIT_RATE, KEYS, SPEED, *JUDGED)))
         if chart := hit_rate_chart(compared):
-            sections.append(Section("Hit rate over what was varied", (chart,)))
+            sections.append(Section("Hit rate by setting", (chart,)))
         times = Prose("Milliseconds, p50/p99, over all of a run.")
-        sections.append(_table("How long a caller waited", comparison, TIMES, times))
+        sections.append(_table("Latency", comparison, TIMES, times))
         if any(one.figures.latencies.write_behind.count for one in compared):
             sections.append(_table("What coalescing saved", comparison, (ROWS, _SAVED)))
     sections.append(Section("The traffic", tuple(_traffic(comparison))))

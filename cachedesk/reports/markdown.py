@@ -33,7 +33,7 @@ def _lines(document: Document) -> Iterator[str]:
         yield from (f"## {_text(section.title)}", "")
         for block in section.blocks:
             yield from (*_block(block), "")
-    yield from ("## To do it again", "", *_fenced(origin.command), "")
+    yield from ("## To reproduce", "", *_fenced(origin.command), "")
     if origin.seed is not None:
         yield f"- seed: {origin.seed}"
     for name, version in origin.versions.items():

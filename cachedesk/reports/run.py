@@ -13,7 +13,7 @@ from cachedesk.lab.load.tally import Tally
 from cachedesk.lab.run.evidence import Evidence
 from cachedesk.lab.run.report import Report
 from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.trace.telling import sentences
+from cachedesk.lab.trace.summary import sentences
 from cachedesk.reports.books import MOST_ROWS, books
 from cachedesk.reports.document import (
     Block,
@@ -65,12 +65,12 @@ def run_document(report: Report, origin: Origin) -> Document:
         data["timeline"] = as_json(evidence.timeline)
         data["events"] = [asdict(event) for event in evidence.events]
     if told := tuple(_faults(report)):
-        sections.append(Section("Faults, and what they caused", told))
+        sections.append(Section("Faults and their effects", told))
     if report.trace is not None:
         sections.append(Section("The trace", tuple(trace_blocks(report.trace, report.pauses))))
     sections.append(Section("Reads and writes", tuple(_operations(report))))
     if evidence is not None:
-        sections.append(Section("How long a caller waited", (latencies(evidence.latencies),)))
+        sections.append(Section("Latency", (latencies(evidence.latencies),)))
         sections.append(Section("Settings", tuple(_settings(evidence))))
     return Document("run", report.title, finding(report), tuple(sections), origin, data)
 
@@ -118,7 +118,7 @@ def trace_blocks(trace: Count, pauses: int = 0) -> Iterator[Block]:
         yield Prose("The first malformed lines:")
         yield Listing(tuple(lines))
     if trace.skipped:
-        yield Prose("What was left out:")
+        yield Prose("Left out:")
         most = trace.skipped.most_common(MOST_ROWS)
         rows = tuple((visible(name), number(count)) for name, count in most)
         yield Table(("command", "times"), rows)

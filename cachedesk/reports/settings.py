@@ -19,7 +19,7 @@ def settings_table(settings: Settings) -> Table:
                 (
                     f"{section}.{name}",
                     _setting(name, value),
-                    "" if value == before else f"usually {_setting(name, before)}",
+                    "" if value == before else f"default {_setting(name, before)}",
                 )
             )
     return Table(("setting", "value", ""), tuple(rows), frozenset(range(3)))

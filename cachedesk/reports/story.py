@@ -56,7 +56,7 @@ def _finding(reports: Sequence[StoryReport]) -> Finding:
     ]
     failed = [f"{report.story.name}: {report.failed}" for report in reports if report.failed]
     if broken or failed:
-        word = f"{len(broken)} of {len(claims)} claims do not hold" if broken else "Not played out"
+        word = f"{len(broken)} of {len(claims)} claims do not hold" if broken else "Not completed"
         return Finding(Tone.BROKEN, word, tuple(map(visible, (*broken, *failed))))
     if not all(claim.holds for claim in claims):
         return Finding(Tone.OPEN, "Not decided", ("It was left before its end.",))
@@ -71,9 +71,9 @@ def _story(report: StoryReport, prefix: str = "") -> Iterator[Section]:
     story = report.story
     blocks: list[Block] = [Prose(story.about)] if story.about else []
     if report.failed:
-        blocks.append(Prose(f"It could not be played to its end: {report.failed}"))
+        blocks.append(Prose(f"It failed: {report.failed}"))
     yield Section(
-        f"{prefix}what is claimed" if prefix else "What is claimed",
+        f"{prefix}claims" if prefix else "Claims",
         (*blocks, _claims(report.claims)),
     )
     for played in report.acts:

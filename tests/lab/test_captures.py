@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.lab.load.operations import Operation, Verb
-from cachedesk.lab.trace import Ways, check
+from cachedesk.lab.trace import ReadOptions, check
 from cachedesk.lab.trace.monitor import Capture, is_reply
 from cachedesk.lab.trace.reading import Reading
 
@@ -61,7 +61,7 @@ def test_a_capture_that_ends_anywhere_lacks_its_last_line_only(
     cut = tmp_path / "cut"
     for size in range(raw.index(b"\n", 4_000), raw.index(b"\n", 4_200), 7):
         cut.write_bytes(raw[:size])
-        reading = Reading(cut, Ways())
+        reading = Reading(cut, ReadOptions())
         assert list(reading.operations())
         whole = raw[:size].count(b"\n")
         assert reading.count.lines == whole + (not raw[:size].endswith(b"\n"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.trace import access_log, commands, monitor, twitter
 from cachedesk.lab.trace.monitor import Capture
-from cachedesk.lab.trace.record import UNUSABLE, Record, Wrong, add, delete, get, put
+from cachedesk.lab.trace.record import UNUSABLE, Malformed, Record, add, delete, get, put
 
 AT = 1_700_000_000.5
 
@@ -236,5 +236,5 @@ def test_a_ttl_of_twitter_is_counted() -> None:
 def test_a_key_of_twitter_may_hold_commas() -> None:
     assert twitter.parse(b"1.5,a,b,c,3,4,5,set,9\n").operations[0].key == b"a,b,c"
     for few in (b"1\n", b"1,2\n", b"1,k,3,4,5,set\n"):
-        with pytest.raises(Wrong, match=f"{few.count(b',') + 1} fields instead of 7"):
+        with pytest.raises(Malformed, match=f"{few.count(b',') + 1} fields instead of 7"):
             twitter.parse(few)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.lab.load.operations import Verb
-from cachedesk.lab.trace import TraceError, Ways, check
+from cachedesk.lab.trace import ReadOptions, TraceError, check
 from cachedesk.lab.trace.reading import Reading
 from cachedesk.lab.trace.stream import LINE_BYTES
 
@@ -28,10 +28,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "trace"
 
 
-def refused(file: Path, raw: bytes, ways: Ways | None = None) -> str:
+def refused(file: Path, raw: bytes, ways: ReadOptions | None = None) -> str:
     file.write_bytes(raw)
     with pytest.raises(TraceError) as caught:
-        check(file, ways or Ways())
+        check(file, ways or ReadOptions())
     said = str(caught.value)
     assert said.startswith(str(file))
     assert len(said.splitlines()) == 1
@@ -75,7 +75,7 @@ def test_what_is_unknown_is_named_and_never_read_as_keys(file: Path, raw: bytes,
 )
 def test_any_keys_are_keys_when_they_are_named_so(file: Path, keys: bytes) -> None:
     file.write_bytes(keys)
-    trace = check(file, Ways(format="keys"))
+    trace = check(file, ReadOptions(format="keys"))
     assert [operation.key for operation in trace] == keys.split(b"\n")[:-1]
     assert trace.sure
 
@@ -114,7 +114,7 @@ def test_junk_before_the_first_line_is_left_out_and_counted(
     file: Path, name: str, junk: bytes, form: str
 ) -> None:
     file.write_bytes(junk + LINES[name] * 3)
-    reading = Reading(file, Ways(format=name if form else ""))
+    reading = Reading(file, ReadOptions(format=name if form else ""))
     assert reading.count.format == name
     assert len(list(reading.operations())) == {"access-log": 6}.get(name, 3)
     count = reading.count
@@ -130,7 +130,7 @@ def test_one_command_under_a_warning_is_a_capture(file: Path) -> None:
 
 def test_what_stands_before_a_header_is_a_malformed_line(file: Path) -> None:
     assert "line 1: found before the header" in refused(file, b"# made by hand\n" + NATIVE)
-    reading = Reading(file, Ways(skip_bad=True))
+    reading = Reading(file, ReadOptions(skip_bad=True))
     assert len(list(reading.operations())) == 1
     assert (reading.count.bad, reading.count.examples[0][0]) == (1, 1)
 
@@ -232,7 +232,7 @@ def test_operations_may_be_objects_and_a_dump_is_read_by_its_name(file: Path) ->
     assert [operation[:2] for operation in check(file)] == [(Verb.INCR, b"a"), (Verb.GET, b"b")]
     dump = b'["order:17","paid"]\n["x",{"base64":"/w=="}]\n'
     assert "use --format dump" in refused(file, dump)
-    assert list(check(file, Ways(format="dump"))) == [
+    assert list(check(file, ReadOptions(format="dump"))) == [
         (Verb.SET, b"order:17", b"paid"),
         (Verb.SET, b"x", b"\xff"),
     ]

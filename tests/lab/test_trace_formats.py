@@ -18,10 +18,10 @@ from cachedesk.core.settings import RedisSettings
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.load.skew import Latest, Uniform, Zipfian
 from cachedesk.lab.load.timetable import Timetable
-from cachedesk.lab.trace import TraceError, Ways, check, read
+from cachedesk.lab.trace import ReadOptions, TraceError, check, read
 from cachedesk.lab.trace.monitor import parse as parse_monitor
 from cachedesk.lab.trace.reading import Reading
-from cachedesk.lab.trace.record import Record, Wrong, add, delete, get, put
+from cachedesk.lab.trace.record import Malformed, Record, add, delete, get, put
 from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.server_process import RedisServer
 
@@ -105,7 +105,7 @@ def test_a_format_is_known_by_its_content(file: Path, name: str, pack) -> None:
         operations[1] = operations[1]._replace(value=None)
     assert found == operations
     assert reading.share == 1.0
-    assert list(read(file, Ways(format=name))) == list(read(file))
+    assert list(read(file, ReadOptions(format=name))) == list(read(file))
 
 
 def test_what_has_no_meaning_is_counted_by_its_name(file: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_malformed_line_is_named_or_counted(file: Path, name: str) -> None:
     file.write_bytes(raw + b"what is this?\n" + raw)
     with pytest.raises(TraceError, match=f"line {raw.count(10) + 1}: "):
         check(file)
-    skipping = Reading(file, Ways(skip_bad=True))
+    skipping = Reading(file, ReadOptions(skip_bad=True))
     assert len(list(skipping.operations())) == 2 * len(operations)
     assert skipping.count.bad == 1
     assert skipping.count.examples[0][0] == raw.count(10) + 1
@@ -130,7 +130,7 @@ def test_a_malformed_line_is_named_or_counted(file: Path, name: str) -> None:
 
 def test_bad_rows_of_a_table_are_skipped_and_the_rest_is_read(file: Path) -> None:
     file.write_bytes(b'op,key,value\nset,a,1\nxet,a,1\nset,b,\xff\nset,"c"x,1\nset,d,1\n')
-    skipping = Reading(file, Ways(skip_bad=True))
+    skipping = Reading(file, ReadOptions(skip_bad=True))
     assert [operation.key for operation in skipping.operations()] == [b"a", b"d"]
     assert [line for line, _ in skipping.count.examples] == [3, 4, 5]
 
@@ -168,7 +168,7 @@ GOOD = b"".join(b"set,k%d,1\n" % number for number in range(50))
 )
 def test_a_stray_quote_costs_its_own_line_only(file: Path, rows: bytes, bad: list[int]) -> None:
     file.write_bytes(b"op,key,value\nset,a,1\n" + rows)
-    skipping = Reading(file, Ways(skip_bad=True))
+    skipping = Reading(file, ReadOptions(skip_bad=True))
     found = [operation.key for operation in skipping.operations()]
     count = skipping.count
     assert count.bad == len(bad)
@@ -192,14 +192,14 @@ def test_a_stray_quote_costs_its_own_line_only(file: Path, rows: bytes, bad: lis
 def test_no_workload_is_made_up_of_what_describes_none(file: Path, raw: bytes, says: str) -> None:
     file.write_bytes(raw)
     with pytest.raises(TraceError, match=says):
-        check(file, Ways("ycsb"))
+        check(file, ReadOptions("ycsb"))
 
 
 def test_a_share_of_keys_becomes_increments_by_seed(file: Path) -> None:
     file.write_bytes(b"".join(b"k%d\n" % number for number in range(2_000)))
-    some = list(read(file, Ways(writes=0.25, seed=3)))
-    assert some == list(read(file, Ways(writes=0.25, seed=3)))
-    assert some != list(read(file, Ways(writes=0.25, seed=4)))
+    some = list(read(file, ReadOptions(writes=0.25, seed=3)))
+    assert some == list(read(file, ReadOptions(writes=0.25, seed=3)))
+    assert some != list(read(file, ReadOptions(writes=0.25, seed=4)))
     assert 400 < sum(operation.op is Verb.INCR for operation in some) < 600
 
 
@@ -268,7 +268,7 @@ def test_whatever_bytes_a_client_sent_are_read(key: bytes, value: bytes) -> None
 @given(st.binary(max_size=80))
 def test_no_line_is_too_odd_to_be_refused(line: bytes) -> None:
     # Any other exception fails the test.
-    with suppress(Wrong):
+    with suppress(Malformed):
         parse_monitor(line)
 
 

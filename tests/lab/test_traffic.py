@@ -15,9 +15,9 @@ from cachedesk.lab.load.timetable import Timetable
 from cachedesk.lab.load.traffic import TraceTraffic
 from cachedesk.lab.run import watch
 from cachedesk.lab.run.runs import run_session
-from cachedesk.lab.trace import TraceError, Ways, check
+from cachedesk.lab.trace import ReadOptions, TraceError, check
 from cachedesk.lab.trace.stream import STDIN
-from cachedesk.lab.trace.telling import sentences
+from cachedesk.lab.trace.summary import sentences
 
 Piped = Callable[[bytes], None]
 PING = b'1.0 [0 127.0.0.1:1] "ping"\n'
@@ -82,16 +82,16 @@ def test_the_format_of_a_pipe_is_known_before_it_is_read_on(piped: Piped) -> Non
 def test_a_share_of_writes_is_for_keys_and_is_announced(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_bytes(b"a:1\nb:2\n\nc:3\n")
-    traffic = TraceTraffic(check(file, Ways(writes=0.5)))
+    traffic = TraceTraffic(check(file, ReadOptions(writes=0.5)))
     assert "judging by its content; 50 % of its lines are increments (--format" in traffic.form_line
-    named = TraceTraffic(check(file, Ways("keys", writes=0.25)))
+    named = TraceTraffic(check(file, ReadOptions("keys", writes=0.25)))
     assert named.form_line == "keys is read as a list of keys; 25 % of its lines are increments"
     assert len(list(named.operations())) == 3
     assert named.count is not None
     assert named.count.blank == 1
     file.write_bytes(b"op,key,value\nset,a,1\n")
     with pytest.raises(TraceError, match="--writes is for a list of keys, but this is read as csv"):
-        check(file, Ways(writes=0.5))
+        check(file, ReadOptions(writes=0.5))
     assert len(list(TraceTraffic(check(file)).operations())) == 1
 
 

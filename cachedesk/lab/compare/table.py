@@ -12,7 +12,7 @@ from cachedesk.lab.compare.figures import Figures
 from cachedesk.lab.compare.varying import varied_names
 from cachedesk.lab.judge.verdict import kept_words, refused_words
 from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.trace.telling import missing, read_lines
+from cachedesk.lab.trace.summary import missing, read_lines
 
 NOTHING = "\N{EN DASH}"
 

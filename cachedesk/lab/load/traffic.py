@@ -14,7 +14,7 @@ from cachedesk.lab.trace import Reading, Trace, TraceError
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.record import Record
 from cachedesk.lab.trace.stream import STDIN
-from cachedesk.lab.trace.telling import form_line
+from cachedesk.lab.trace.summary import form_line
 
 _BACK = "times before that of the line above, replayed without a pause"
 

@@ -15,7 +15,7 @@ from cachedesk.lab.load.tally import Tally
 from cachedesk.lab.run.evidence import Evidence
 from cachedesk.lab.run.schedule import InjectedFault
 from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.trace.telling import missing, read_lines
+from cachedesk.lab.trace.summary import missing, read_lines
 from cachedesk.recording.recorder import Recorded
 
 _MOST_SHOWN = 5

@@ -9,8 +9,8 @@ at a time, and the keys that a capture has written.
 from __future__ import annotations
 
 from cachedesk.lab.trace.reading import Reading as Reading
+from cachedesk.lab.trace.reading import ReadOptions as ReadOptions
 from cachedesk.lab.trace.reading import Trace as Trace
-from cachedesk.lab.trace.reading import Ways as Ways
 from cachedesk.lab.trace.reading import check as check
 from cachedesk.lab.trace.reading import read as read
 from cachedesk.lab.trace.record import TraceError as TraceError

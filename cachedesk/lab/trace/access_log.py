@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from cachedesk.lab.trace.record import NOTHING, Record, Wrong, add, record
+from cachedesk.lab.trace.record import NOTHING, Malformed, Record, add, record
 
 LINE = re.compile(
     rb'\S+ \S+ .*?\[(?P<time>[^\]]{20,30})\] "(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)"'
@@ -37,7 +37,7 @@ def parse(line: bytes) -> Record:
         return NOTHING
     match = LINE.match(line)
     if match is None:
-        raise Wrong('not a line of an access log: host, user, [time], "request", status, bytes')
+        raise Malformed('not a line of an access log: host, user, [time], "request", status, bytes')
     at = _seconds(match["time"].decode(errors="replace"))
     request = _REQUEST.match(match["request"])
     if request is None:
@@ -57,13 +57,13 @@ def parse(line: bytes) -> Record:
 def _seconds(text: str) -> float:
     match = _TIME.fullmatch(text)
     if match is None or match[2] not in _MONTHS:
-        raise Wrong(f"cannot read the time [{text}]; write [10/Oct/2000:13:55:36 -0700]")
+        raise Malformed(f"cannot read the time [{text}]; write [10/Oct/2000:13:55:36 -0700]")
     day, month, year, hour, minute, second = (
         int(match[1]), _MONTHS.index(match[2]) + 1, *map(int, match.group(3, 4, 5, 6)),
     )  # fmt: skip
     try:
         there = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
     except ValueError:
-        raise Wrong(f"invalid time [{text}]") from None
+        raise Malformed(f"invalid time [{text}]") from None
     away = timedelta(hours=int(match[8]), minutes=int(match[9]))
     return (there - away if match[7] == "+" else there + away).timestamp()

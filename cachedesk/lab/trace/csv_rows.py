@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from cachedesk.core.events import MAX_VALUE_BYTES
-from cachedesk.lab.trace.record import TooLong, Wrong
+from cachedesk.lab.trace.record import Malformed, TooLong
 from cachedesk.lab.trace.stream import Lines, text_of
 
 HEADER = ["op", "key", "value"]
@@ -27,8 +27,8 @@ class CsvRows:
         csv.field_size_limit(MAX_VALUE_BYTES)
         self._lines = lines
         self._rows = self._reader()
-        self._row: list[tuple[int, bytes | Wrong]] = []
-        self._again: deque[tuple[int, bytes | Wrong]] = deque()
+        self._row: list[tuple[int, bytes | Malformed]] = []
+        self._again: deque[tuple[int, bytes | Malformed]] = deque()
         self._headed = False
         self.line = lines.number
         """The first line of the row that was read last, or the one that is wrong."""
@@ -44,10 +44,10 @@ class CsvRows:
         self._headed = True
         try:
             header = self._next()
-        except (Wrong, StopIteration):
+        except (Malformed, StopIteration):
             header = []
         if header != HEADER:
-            raise Wrong(
+            raise Malformed(
                 f"the header {','.join(HEADER)} is missing (or, for JSON lines, a line such as"
                 ' ["incr","views:article:1",1])'
             )
@@ -58,7 +58,7 @@ class CsvRows:
             self._row.clear()
             try:
                 row = next(self._rows)
-            except (csv.Error, Wrong) as error:
+            except (csv.Error, Malformed) as error:
                 self._give_up(error)
             else:
                 self.line, self.height = self._row[0][0], len(self._row)
@@ -74,14 +74,14 @@ class CsvRows:
         self._row.append((self._lines.number, line))
         return text_of(line)
 
-    def _give_up(self, error: csv.Error | Wrong) -> None:
+    def _give_up(self, error: csv.Error | Malformed) -> None:
         """Have the lines of the row in hand read again, each by itself."""
         self._rows = self._reader()
         if isinstance(error, TooLong):
             self._row.append((self._lines.number, error))
         self._again.extend(self._row)
         if len(self._row) > 1:
-            self._again[0] = (self._row[0][0], Wrong(self._why(str(error))))
+            self._again[0] = (self._row[0][0], Malformed(self._why(str(error))))
 
     def _why(self, error: str) -> str:
         if "unexpected end of data" in error:
@@ -90,13 +90,13 @@ class CsvRows:
         return f"a quoted field begins here, and line {last} after it is malformed: {_said(error)}"
 
 
-def _alone(line: bytes | Wrong) -> list[str]:
-    if isinstance(line, Wrong):
+def _alone(line: bytes | Malformed) -> list[str]:
+    if isinstance(line, Malformed):
         raise line
     try:
         return next(csv.reader([text_of(line)], strict=True))
     except csv.Error as error:
-        raise Wrong(_said(str(error))) from None
+        raise Malformed(_said(str(error))) from None
 
 
 def _said(error: str) -> str:

@@ -24,7 +24,7 @@ from cachedesk.lab.trace.formats import (
     TWITTER,
     YCSB,
 )
-from cachedesk.lab.trace.record import TraceError, Wrong, shown
+from cachedesk.lab.trace.record import Malformed, TraceError, shown
 from cachedesk.lab.trace.stream import LINE_BYTES, Lines
 
 MOST_LINES = 20
@@ -139,7 +139,7 @@ def _is_ycsb(looked: list[bytes]) -> bool:
     """Whether it is a file of properties, one of which YCSB has."""
     try:
         return any(name in ycsb.TELLING for name, _ in ycsb.named(looked))
-    except Wrong:
+    except Malformed:
         return False
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace.commands import Sent, Taken, taken
-from cachedesk.lab.trace.record import NOTHING, Record, Wrong, record, shown
+from cachedesk.lab.trace.record import NOTHING, Malformed, Record, record, shown
 
 MOST_LIVE = 1_000_000
 """How many written keys are remembered; with more, what FLUSHALL deletes is not known."""
@@ -79,7 +79,7 @@ class Capture:
         """Return what the next line says.
 
         Raises:
-            Wrong: it is not a line of MONITOR output.
+            Malformed: it is not a line of MONITOR output.
         """
         line = line.rstrip(b"\r\n")
         if is_reply(line):
@@ -88,7 +88,7 @@ class Capture:
         if match is None or not _ARGUMENTS.fullmatch(match["args"]):
             if _OTHERS.match(line):
                 return Record(skipped="(words of redis-cli)")
-            raise Wrong(
+            raise Malformed(
                 'not a line of MONITOR output, like 1339518083.107412 [0 127.0.0.1:60866] "get" "a"'
             )
         at = float(match["at"])

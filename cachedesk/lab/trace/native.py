@@ -16,7 +16,7 @@ import msgspec
 from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace.csv_rows import HEADER
-from cachedesk.lab.trace.record import NOTHING, Record, Wrong, shown
+from cachedesk.lab.trace.record import NOTHING, Malformed, Record, shown
 from cachedesk.lab.trace.stream import text_of
 
 _MOST_FREE = 64 * 1024
@@ -50,24 +50,26 @@ def from_dump(line: bytes) -> Record:
         return NOTHING
     fields = _decoded(text)
     if not isinstance(fields, list) or len(fields) != 2:
-        raise Wrong('not a line of a dump, like ["order:17","paid"]')
+        raise Malformed('not a line of a dump, like ["order:17","paid"]')
     key, value = _text("the key", fields[0]), _text("the value", fields[1])
     return Record((Operation(Verb.SET, _key(key), _value(value)),))
 
 
 def _from_csv(fields: Sequence[str]) -> Operation:
     if len(fields) != len(HEADER):
-        raise Wrong(f"{_count(len(fields), 'field')} instead of {len(HEADER)}: {','.join(HEADER)}")
+        raise Malformed(
+            f"{_count(len(fields), 'field')} instead of {len(HEADER)}: {','.join(HEADER)}"
+        )
     op, key, text = fields
     verb = _verb(op)
     if verb is Verb.INCR:
         if not _INTEGER.fullmatch(text):
-            raise Wrong(f"incr by {shown(text)}, which is not a whole number")
+            raise Malformed(f"incr by {shown(text)}, which is not a whole number")
         return Operation(verb, _key(key.encode()), _amount(int(text[:30])))
     if verb is Verb.SET:
         return Operation(verb, _key(key.encode()), _value(text.encode()))
     if text:
-        raise Wrong(f"{verb} takes no value, but there is {shown(text)}")
+        raise Malformed(f"{verb} takes no value, but there is {shown(text)}")
     return Operation(verb, _key(key.encode()))
 
 
@@ -78,9 +80,9 @@ def _decoded(line: str) -> object:
             _SHAPE.decode(line)
         return msgspec.json.decode(line)
     except msgspec.ValidationError as error:
-        raise Wrong(f"not a JSON operation: {error}") from None
+        raise Malformed(f"not a JSON operation: {error}") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Wrong(f"not valid JSON: {error}") from None
+        raise Malformed(f"not valid JSON: {error}") from None
 
 
 def _listed(found: object) -> list[object]:
@@ -89,7 +91,7 @@ def _listed(found: object) -> list[object]:
         return found
     if isinstance(found, dict) and {"op", "key"} <= found.keys() <= {"op", "key", "value"}:
         return [found[name] for name in ("op", "key", "value") if name in found]
-    raise Wrong(
+    raise Malformed(
         'expected an array such as ["incr","views:article:1",1] or an object with op, key, value'
     )
 
@@ -99,25 +101,25 @@ def _from_json(line: str) -> Operation:
     fields = _listed(found)
     try:
         verb = _verb(fields[0] if fields else None)
-    except Wrong as wrong:
+    except Malformed as wrong:
         if len(fields) != 2 or not isinstance(found, list):
             raise
-        raise Wrong(f"{wrong}; if it is what dump printed, use --format dump") from None
+        raise Malformed(f"{wrong}; if it is what dump printed, use --format dump") from None
     wanted = (3,) if verb in _TAKES_VALUE else (2, 3)
     if len(fields) not in wanted:
-        raise Wrong(f"{_count(len(fields), 'field')} instead of {wanted[0]} for {verb}")
+        raise Malformed(f"{_count(len(fields), 'field')} instead of {wanted[0]} for {verb}")
     key = _key(_text("the key", fields[1]))
     value: object = fields[2] if len(fields) == 3 else None
     if verb is Verb.INCR:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Wrong(f"incr by {shown(value)}, which is not a whole number")
+            raise Malformed(f"incr by {shown(value)}, which is not a whole number")
         return Operation(verb, key, _amount(value))
     if verb is Verb.SET:
         if isinstance(value, int) and not isinstance(value, bool):
             return Operation(verb, key, b"%d" % value)
         return Operation(verb, key, _value(_text("the value", value)))
     if value not in (None, ""):
-        raise Wrong(f"{verb} takes no value, but there is {shown(value)}")
+        raise Malformed(f"{verb} takes no value, but there is {shown(value)}")
     return Operation(verb, key)
 
 
@@ -126,7 +128,7 @@ def _verb(op: object) -> Verb:
     if verb is None:
         near = difflib.get_close_matches(str(op).lower(), _VERBS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_VERBS)}"
-        raise Wrong(f"there is no operation {shown(op)}{hint}")
+        raise Malformed(f"there is no operation {shown(op)}{hint}")
     return verb
 
 
@@ -138,27 +140,27 @@ def _text(what: str, value: object) -> bytes:
         try:
             return b64decode(value["base64"], validate=True)
         except binascii.Error as error:
-            raise Wrong(f"{what} is not base64: {error}") from None
-    raise Wrong(f'{what} is {shown(value)}, not a string or {{"base64": "..."}}')
+            raise Malformed(f"{what} is not base64: {error}") from None
+    raise Malformed(f'{what} is {shown(value)}, not a string or {{"base64": "..."}}')
 
 
 def _key(key: bytes) -> bytes:
     if not key:
-        raise Wrong("the key is empty")
+        raise Malformed("the key is empty")
     if len(key) > MAX_KEY_BYTES:
-        raise Wrong(f"the key is {len(key):,} bytes long, over {MAX_KEY_BYTES:,}")
+        raise Malformed(f"the key is {len(key):,} bytes long, over {MAX_KEY_BYTES:,}")
     return key
 
 
 def _value(value: bytes) -> bytes:
     if len(value) > MAX_VALUE_BYTES:
-        raise Wrong(f"the value is {len(value):,} bytes long, over {MAX_VALUE_BYTES:,}")
+        raise Malformed(f"the value is {len(value):,} bytes long, over {MAX_VALUE_BYTES:,}")
     return value
 
 
 def _amount(amount: int) -> int:
     if not COUNTER_MIN <= amount <= COUNTER_MAX:
-        raise Wrong(f"incr by {shown(amount)}, which is out of the range of 64 bits")
+        raise Malformed(f"incr by {shown(amount)}, which is out of the range of 64 bits")
     return amount
 
 

@@ -16,7 +16,7 @@ from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import ycsb
 from cachedesk.lab.trace.detecting import detected, forced
 from cachedesk.lab.trace.formats import CSV, FORMATS, KEYS, YCSB, Format
-from cachedesk.lab.trace.record import NOTHING, TOO_LONG, Record, TooLong, TraceError, Wrong
+from cachedesk.lab.trace.record import NOTHING, TOO_LONG, Malformed, Record, TooLong, TraceError
 from cachedesk.lab.trace.stream import STDIN, Lines
 
 MOST_CHECKED_BYTES = 256 * 1024 * 1024
@@ -26,7 +26,7 @@ _MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class ReadOptions:
     """How to read a trace. ``format``: forced, empty: by its content. ``skip_bad``: count lines
     that are malformed instead of refusing the trace. ``writes``: the share of keys that become
     increments. ``seed``: what is drawn is drawn from it."""
@@ -37,7 +37,7 @@ class Ways:
     seed: int = 1
 
 
-USUAL = Ways()
+USUAL = ReadOptions()
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Reading:
     ``count`` may be looked at by others."""
 
     def __init__(
-        self, path: Path, ways: Ways = USUAL, given_up: threading.Event | None = None
+        self, path: Path, ways: ReadOptions = USUAL, given_up: threading.Event | None = None
     ) -> None:
         """Open the trace at ``path`` and see what it is; once ``given_up`` is set, a pipe is not
         waited for any more.
@@ -203,7 +203,7 @@ class Reading:
                 else:
                     count.note(Record(skipped=TOO_LONG, differs=True))
                 continue
-            except Wrong as error:
+            except Malformed as error:
                 good = False
                 if begun and self._lines.unfinished and units.line == self._lines.number:
                     count.unfinished = (units.line, str(error))
@@ -234,7 +234,7 @@ class Reading:
     def _generated(self) -> Iterator[Record]:
         try:
             core = ycsb.properties(self._lines)
-        except Wrong as error:
+        except Malformed as error:
             raise TraceError(f"{self._lines.name}: {error}") from None
         self.count.lines, self.count.cut = self._lines.number, self._lines.cut
         self.count.unended = self._lines.number if self._lines.unfinished else 0
@@ -263,7 +263,7 @@ class Trace:
     path: Path
     operations: int | None
     verbs: dict[Verb, int] | None
-    ways: Ways = USUAL
+    ways: ReadOptions = USUAL
     timed: bool = False
     format: str = ""
     sure: bool = True
@@ -276,7 +276,7 @@ class Trace:
         return Reading(self.path, self.ways, given_up)
 
 
-def check(path: Path, ways: Ways = USUAL) -> Trace:
+def check(path: Path, ways: ReadOptions = USUAL) -> Trace:
     """Read all of ``path`` once, so that a bad line is found before anything has been changed. What
     cannot be read twice, or is over 256 MiB or compressed, is only looked at: there a bad line is
     found when it is met.
@@ -301,7 +301,7 @@ def check(path: Path, ways: Ways = USUAL) -> Trace:
     return Trace(path, verbs.total(), dict(verbs), *known)
 
 
-def read(path: Path, ways: Ways = USUAL) -> Iterator[Operation]:
+def read(path: Path, ways: ReadOptions = USUAL) -> Iterator[Operation]:
     """Yield the operations of the trace at ``path``.
 
     Raises:

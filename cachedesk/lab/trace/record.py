@@ -14,11 +14,11 @@ class TraceError(CachedeskError, ValueError):
     """A trace cannot be read; the message names the file, the line and what is wrong."""
 
 
-class Wrong(Exception):
+class Malformed(Exception):
     """What is wrong with one line."""
 
 
-class TooLong(Wrong):
+class TooLong(Malformed):
     """A line is longer than any that is read."""
 
 

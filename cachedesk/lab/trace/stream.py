@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cachedesk.lab.trace import foreign
-from cachedesk.lab.trace.record import TooLong, TraceError, Wrong
+from cachedesk.lab.trace.record import Malformed, TooLong, TraceError
 
 STDIN = Path("-")
 LINE_BYTES = 16 * 1024 * 1024
@@ -242,11 +242,11 @@ def text_of(line: bytes) -> str:
     """Return ``line`` as text.
 
     Raises:
-        Wrong: it is not UTF-8, or no text at all.
+        Malformed: it is not UTF-8, or no text at all.
     """
     if b"\0" in line:
-        raise Wrong(f"contains a NUL byte at byte {line.index(0) + 1}; is it a text file?")
+        raise Malformed(f"contains a NUL byte at byte {line.index(0) + 1}; is it a text file?")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise Wrong(f"not valid UTF-8 at byte {error.start + 1}") from None
+        raise Malformed(f"not valid UTF-8 at byte {error.start + 1}") from None

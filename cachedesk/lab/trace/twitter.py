@@ -14,8 +14,8 @@ import re
 from cachedesk.core.events import MAX_VALUE_BYTES
 from cachedesk.lab.trace.record import (
     NOTHING,
+    Malformed,
     Record,
-    Wrong,
     add,
     delete,
     get,
@@ -46,7 +46,7 @@ def parse(line: bytes) -> Record:
     time, *rest = line.split(b",", 1)
     fields = [time, *(part for each in rest for part in each.rsplit(b",", _FIELDS - 2))]
     if len(fields) < _FIELDS:
-        raise Wrong(
+        raise Malformed(
             f"{len(fields)} fields instead of 7: timestamp, key, key size, value size, client,"
             " operation, TTL"
         )
@@ -54,9 +54,9 @@ def parse(line: bytes) -> Record:
     try:
         at, size = float(time), int(fields[-4])
     except ValueError:
-        raise Wrong("the timestamp or the value size is not a number") from None
+        raise Malformed("the timestamp or the value size is not a number") from None
     if not math.isfinite(at):
-        raise Wrong("the timestamp is not a finite number")
+        raise Malformed("the timestamp is not a finite number")
     operation = fields[-2]
     expiry = "" if fields[-1].strip() in (b"", b"0") else operation.decode(errors="replace")
     if operation in READS:
@@ -70,4 +70,4 @@ def parse(line: bytes) -> Record:
         return record(at, add(key, 1 if operation == b"incr" else -1), expiry=expiry)
     if operation in OPERATIONS:
         return Record((), at, operation.decode(), differs=True)
-    raise Wrong(f"there is no operation {shown(operation)}")
+    raise Malformed(f"there is no operation {shown(operation)}")

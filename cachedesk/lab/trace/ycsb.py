@@ -18,7 +18,7 @@ from typing import TypeVar
 from cachedesk.core.events import MAX_VALUE_BYTES
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.load.skew import Draw, Latest, Uniform, Zipfian
-from cachedesk.lab.trace.record import Wrong, get, made_up, put, shown
+from cachedesk.lab.trace.record import Malformed, get, made_up, put, shown
 
 NAMES = frozenset(
     {
@@ -77,11 +77,13 @@ def properties(lines: Iterable[bytes]) -> Core:
     """Return the workload that the lines of a properties file describe.
 
     Raises:
-        Wrong: a line is no property, none is of a workload, or a value is not what it must be.
+        Malformed: a line is no property, none is of a workload, or a value is not what it must be.
     """
     found = dict(named(lines))
     if not TELLING & found.keys():
-        raise Wrong(f"it has none of the properties of a workload: {', '.join(sorted(TELLING))}")
+        raise Malformed(
+            f"it has none of the properties of a workload: {', '.join(sorted(TELLING))}"
+        )
     known = Core()
     fields = _number(found, "fieldcount", 10, int) * _number(found, "fieldlength", 100, int)
     core = Core(
@@ -97,17 +99,17 @@ def properties(lines: Iterable[bytes]) -> Core:
         bytes=fields,
     )
     if core.distribution not in _DRAWS:
-        raise Wrong(
+        raise Malformed(
             f"requestdistribution is {shown(core.distribution)}; there are {', '.join(_DRAWS)}"
         )
     if not 1 <= core.records <= _MOST_RECORDS:
-        raise Wrong(f"recordcount is not 1 to {_MOST_RECORDS:,}")
+        raise Malformed(f"recordcount is not 1 to {_MOST_RECORDS:,}")
     if core.bytes > MAX_VALUE_BYTES:
-        raise Wrong(
+        raise Malformed(
             f"fieldcount times fieldlength is {core.bytes:,}, over {MAX_VALUE_BYTES:,} bytes"
         )
     if core.read + core.update + core.insert + core.scan + core.modify <= 0:
-        raise Wrong("all proportions are 0")
+        raise Malformed("all proportions are 0")
     return core
 
 
@@ -115,7 +117,7 @@ def named(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
     """Yield the properties that the lines of a file name, with their values.
 
     Raises:
-        Wrong: a line is neither a property, nor a comment, nor blank.
+        Malformed: a line is neither a property, nor a comment, nor blank.
     """
     for number, line in enumerate(lines, 1):
         text = line.decode("latin-1").strip()
@@ -123,7 +125,9 @@ def named(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
             continue
         match = _PROPERTY.fullmatch(text)
         if match is None:
-            raise Wrong(f"line {number} is not a property such as recordcount=1000: {shown(text)}")
+            raise Malformed(
+                f"line {number} is not a property such as recordcount=1000: {shown(text)}"
+            )
         yield match[1], match[2]
 
 
@@ -192,7 +196,7 @@ def _number(found: dict[str, str], name: str, usual: _Kind, kind: type[_Kind]) -
     try:
         number = kind(text)
     except ValueError:
-        raise Wrong(f"{name} is {shown(text)}, which is not a number") from None
+        raise Malformed(f"{name} is {shown(text)}, which is not a number") from None
     if not 0 <= number <= _MOST_RECORDS * 10:
-        raise Wrong(f"{name} is {shown(text)}, which is out of range")
+        raise Malformed(f"{name} is {shown(text)}, which is out of range")
     return number
