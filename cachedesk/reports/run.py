@@ -59,7 +59,7 @@ def run_document(report: Report, origin: Origin) -> Document:
             lag_max=report.lag.max if report.complete else 0.0,
         )
         without = "It was too short for charts: they need three ticks of the sampler."
-        sections.append(Section("The timeline_charts of it", charts or (Prose(without),)))
+        sections.append(Section("Timeline", charts or (Prose(without),)))
         data["settings"] = msgspec.to_builtins(evidence.settings)
         data["was_new"] = evidence.was_new
         data["timeline"] = as_json(evidence.timeline)

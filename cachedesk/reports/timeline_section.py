@@ -1,4 +1,4 @@
-"""The timeline_charts of a run as charts: hit rate, operations, queue depth and lag over time."""
+"""The timeline of a run as charts: hit rate, operations, queue depth and lag over time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def timeline_charts(
     depth_max: int = 0,
     lag_max: float = 0.0,
 ) -> tuple[Chart, ...]:
-    """Return the charts of ``timeline``; none when it is too short to have a timeline_charts.
+    """Return the charts of ``timeline``; none when it is too short for any.
 
     Args:
         timeline: how it went.

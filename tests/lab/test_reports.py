@@ -323,3 +323,9 @@ def test_ids_that_follow_each_other_are_told_as_one() -> None:
 )
 def test_a_span_has_the_unit_that_suits_it(seconds: float, said: str) -> None:
     assert span(seconds) == said
+
+
+def test_the_sections_of_a_run_are_named_in_plain_words() -> None:
+    titles = [section.title for section in PAPERS["sound"].sections]
+    assert {"Timeline", "Reads and writes"} <= set(titles)
+    assert not [title for title in titles if "_" in title]
