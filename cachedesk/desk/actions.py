@@ -12,7 +12,7 @@ from enum import Enum
 from textual.binding import Binding
 from textual.keys import format_key
 
-from cachedesk.desk.views.titles import TITLES
+from cachedesk.desk.panels.registry import PANELS
 
 
 class Group(Enum):
@@ -211,15 +211,15 @@ ACTIONS: tuple[Action, ...] = (
     _look("quit", "q", "quit", "quit", "Leave the desk; Ctrl+Q does it from anywhere.", usual=True),
     *(
         Action(
-            f"panel-{number}",
-            str(number),
-            f"toggle_panel({number})",
-            title.lower(),
-            title.lower(),
+            f"panel-{panel.number}",
+            str(panel.number),
+            f"toggle_panel({panel.number})",
+            panel.title.text.lower(),
+            panel.title.text.lower(),
             Group.PANELS,
-            f"Show or hide: {title}.",
+            f"Show or hide: {panel.title.text}.",
         )
-        for number, title in TITLES.items()
+        for panel in PANELS
     ),
 )  # fmt: skip
 

@@ -33,6 +33,7 @@ from cachedesk.core.printable import printable
 from cachedesk.core.safeguards import LABELS, NAMES
 from cachedesk.core.snapshot import EventKind, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action, actions_for
+from cachedesk.desk.panels.spec import PanelWidget
 from cachedesk.desk.pulling import Puller
 from cachedesk.desk.saved_files import next_free
 from cachedesk.desk.screens.desk import DeskScreen
@@ -46,7 +47,6 @@ from cachedesk.desk.terminal.message_screen import NoticeScreen
 from cachedesk.desk.themes import PAPER, chosen
 from cachedesk.desk.views.headline import is_starting
 from cachedesk.desk.views.safeguard_controls import is_on, meaning
-from cachedesk.desk.widgets.chart import Chart
 from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.observe.key_report import Inspector
 
@@ -286,8 +286,8 @@ class DeskApp(TerminalApp):
         """Explain what has the focus, and every key."""
         focused = self.focused
         here = focused.HELP if focused else None
-        if isinstance(focused, Chart):
-            here = f"{focused.panel.meaning} {here}"
+        if isinstance(focused, PanelWidget):
+            here = focused.help_text
         self.push_screen(HelpScreen(self._deeds, here))
 
     def _carry_out(self, command: Command | None) -> None:

@@ -10,31 +10,32 @@ from hypothesis import strategies as st
 from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.modes.live_story import STORY_ACTIONS
 from cachedesk.desk.modes.playback import REPLAY_ACTIONS
-from cachedesk.desk.views.arrangement import VAST_WIDTH, arranged
+from cachedesk.desk.panels.arrangement import arranged as arranged_of
+from cachedesk.desk.panels.registry import PANELS
+from cachedesk.desk.panels.spec import VAST_WIDTH
 from cachedesk.desk.views.buttons import places
 from cachedesk.desk.views.timespan import NOW, WINDOWS, Timespan
-from cachedesk.desk.views.titles import (
-    FLOW,
-    HIT_RATE,
-    KEYS,
-    LATENCY,
-    QUEUE_DEPTH,
-    STALENESS,
-    THROUGHPUT,
-    TITLES,
-)
+
+EVERY = {panel.number for panel in PANELS}
+FLOW, HIT_RATE, QUEUE_DEPTH, LAG, LATENCY, THROUGHPUT, KEYS = range(1, 8)
+
+
+def arranged(width, wishes, expanded=None):
+    return arranged_of(PANELS, (width, 64), wishes, expanded)
 
 
 def test_a_vast_screen_shows_everything_and_a_smaller_one_the_essentials():
-    assert arranged(VAST_WIDTH, {}) == set(TITLES)
-    assert arranged(80, {}) == set(TITLES) - {LATENCY, THROUGHPUT}
+    assert arranged(VAST_WIDTH, {}) == EVERY
+    late = {panel.number for panel in PANELS if panel.shown_from == VAST_WIDTH}
+    assert late >= {LATENCY, THROUGHPUT}
+    assert arranged(80, {}) == EVERY - late
 
 
 def test_what_the_user_wants_goes_before_what_is_usual_and_one_panel_before_all():
     assert FLOW not in arranged(200, {FLOW: False})
     assert arranged(80, {LATENCY: True}) >= {LATENCY, HIT_RATE, QUEUE_DEPTH}
-    assert STALENESS not in arranged(80, {LATENCY: True}), "three fit side by side"
-    assert STALENESS in arranged(120, {LATENCY: True})
+    assert LAG not in arranged(80, {LATENCY: True}), "three fit side by side"
+    assert LAG in arranged(120, {LATENCY: True})
     assert arranged(80, {KEYS: False}, expanded=KEYS) == {KEYS}
 
 

@@ -6,8 +6,7 @@ from textual.geometry import Size
 
 from cachedesk.desk.actions import ACTIONS, Group, actions_for
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.screens.help import HelpScreen
-from cachedesk.desk.views.charts import MEANINGS
+from cachedesk.desk.screens.help import MEANINGS, HelpScreen
 from cachedesk.desk.widgets.prose import TERM, Prose, entry, heading, prose_lines
 
 from .piloting import RecordingControl, desk, drive, until

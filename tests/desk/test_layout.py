@@ -20,7 +20,7 @@ def misfits(app) -> list[str]:
     """Return what does not fit at the present size, in words."""
     found = []
     screen = app.desk
-    for number, panel in screen._panels().items():
+    for number, panel in screen.panels.items():
         if not panel.display:
             continue
         place = screen.find_widget(panel)

@@ -9,7 +9,7 @@ import pytest
 
 from cachedesk.core.commands import EvictKey
 from cachedesk.core.snapshot import Books, Event, EventKind, Tick
-from cachedesk.desk.views.titles import TITLES
+from cachedesk.desk.panels.registry import PANELS
 from cachedesk.desk.widgets.chart import Chart
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.slow
 
 
 def shown(app):
-    return {number for number, panel in app.desk._panels().items() if panel.display}
+    return {number for number, panel in app.desk.panels.items() if panel.display}
 
 
 def test_a_number_hides_its_panel_and_brings_it_back():
     app = desk()
 
     async def script(pilot):
-        for number in TITLES:
+        for number in (panel.number for panel in PANELS):
             before = shown(app)
             await pilot.press(str(number))
             assert shown(app) ^ before >= {number}
@@ -81,16 +81,16 @@ def test_every_panel_can_have_the_whole_screen(size):
     app = desk()
 
     async def script(pilot):
-        for number, title in TITLES.items():
-            panel = app.desk._panels()[number]
+        for spec in PANELS:
+            number, panel = spec.number, app.desk.panels[spec.number]
             app.desk._wishes[number] = True
             app.desk._arrange()
             await pilot.pause()
-            panel.focus()
+            panel.take_focus()
             await pilot.pause()
             await pilot.press("z")
             await pilot.pause()
-            assert shown(app) == {number}, title
+            assert shown(app) == {number}, spec.title
             assert "accepted" in screen_text(app) or "balanced" in screen_text(app)
             await pilot.press("escape")
             assert app.desk.expanded is None
@@ -104,7 +104,7 @@ def test_enter_expands_and_the_numbers_change_which():
     app = desk()
 
     async def script(pilot):
-        app.desk._panels()[2].focus()
+        app.desk.panels[2].focus()
         await pilot.press("enter")
         assert shown(app) == {2}
         await pilot.press("4")
@@ -269,7 +269,7 @@ def test_help_begins_with_what_has_the_focus():
         await pilot.pause()
         assert "↑ and ↓ select a key" in screen_text(app)
         await pilot.press("escape")
-        app.desk._panels()[2].focus()
+        app.desk.panels[2].focus()
         await pilot.press("question_mark")
         await pilot.pause()
         assert "The share of reads" in screen_text(app)

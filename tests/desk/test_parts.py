@@ -8,7 +8,11 @@ import pytest
 
 from cachedesk.core.snapshot import Books, DatabaseState, Health, RedisState, Tick
 from cachedesk.core.wording import TIMES
-from cachedesk.desk.views.charts import PANELS, harmed, hit_rate, scale_seconds
+from cachedesk.desk.panels import hit_rate as hit_rate_panel
+from cachedesk.desk.panels import lag, queue_depth, throughput
+from cachedesk.desk.panels.hit_rate import hit_rate
+from cachedesk.desk.panels.lag import harmed
+from cachedesk.desk.views.charts import scale_seconds
 from cachedesk.desk.views.components import (
     database_view,
     log_view,
@@ -68,7 +72,7 @@ def test_the_queue_counts_only_what_goes_through_it():
     ticks = tuple(
         Tick(at=n, writes=30, through=20, behind=10, applied=25, rows=5) for n in range(5)
     )
-    queue = next(panel for panel in PANELS if panel.name == "queue-depth")
+    queue = queue_depth.CHART
     notes = queue.notes(replace(HEALTHY, ticks=ticks, tick_seconds=0.5))
     assert notes[1] == ("20 in/s", "10 out/s")
     only_through = tuple(replace(tick, writes=20, behind=0, applied=20) for tick in ticks)
@@ -114,9 +118,9 @@ def test_harmed():
 
 
 def test_every_panel_can_say_something_about_nothing_at_all():
-    for panel in PANELS:
-        assert panel.figure(EMPTY)
-        assert all(panel.notes(EMPTY))
+    for panel in (hit_rate_panel, queue_depth, lag, throughput):
+        assert panel.CHART.figure(EMPTY)
+        assert all(panel.CHART.notes(EMPTY))
 
 
 def test_unavailable_writes_count_as_well_as_reads():
@@ -125,8 +129,7 @@ def test_unavailable_writes_count_as_well_as_reads():
         reads=replace(HEALTHY.reads, unavailable=2),
         writes=replace(HEALTHY.writes, unavailable=3),
     )
-    staleness = next(panel for panel in PANELS if panel.name == "staleness")
-    assert staleness.notes(scene)[1] == ("stale 0", "unavailable 5")
+    assert lag.CHART.notes(scene)[1] == ("stale 0", "unavailable 5")
 
 
 def test_scale_of_seconds_fits_its_gutter():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
-from textual import getters, on
+from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -17,29 +18,26 @@ from textual.widgets import Static
 from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.actions import ACTIONS, Action
+from cachedesk.desk.panels.arrangement import arranged
+from cachedesk.desk.panels.hot_keys import HOT_KEYS
+from cachedesk.desk.panels.registry import PANELS
+from cachedesk.desk.panels.spec import AnyPanel, Area, PanelWidget
 from cachedesk.desk.screens.sized import SizedScreen
-from cachedesk.desk.views.arrangement import arranged
-from cachedesk.desk.views.charts import PANELS
 from cachedesk.desk.views.formats import clock, compact, uptime
 from cachedesk.desk.views.headline import STARTING, Headline, Tone, headline
 from cachedesk.desk.views.timespan import NOW, Timespan
-from cachedesk.desk.views.titles import EVENTS, FLOW, KEYS, LATENCY
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
-from cachedesk.desk.widgets.chart import Chart, ChartView, numbered
-from cachedesk.desk.widgets.event_list import EventList
 from cachedesk.desk.widgets.fault_strip import FaultStrip
-from cachedesk.desk.widgets.flow import Flow
 from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.desk.widgets.key_filter import KeyFilter
-from cachedesk.desk.widgets.latency_table import LatencyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
 
 GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
 _ROOMY_ROWS = 40
 """From so many rows on there is room for framed charts of full height and the picture."""
 
-_CHARTS = {LATENCY, *(panel.number for panel in PANELS)}
+_OVER_TIME = tuple(panel for panel in PANELS if panel.over_time)
 
 
 class DeskScreen(SizedScreen[None]):
@@ -96,7 +94,6 @@ class DeskScreen(SizedScreen[None]):
     hot_keys = getters.query_one(HotKeys)
     key_filter = getters.query_one(KeyFilter)
     fault_strip = getters.query_one(FaultStrip)
-    event_list = getters.query_one(EventList)
     action_bar = getters.query_one(ActionBar)
 
     def __init__(
@@ -113,33 +110,32 @@ class DeskScreen(SizedScreen[None]):
         self._deeds = deeds
         self._read_only = read_only
         self._data_label = data_label
+        self.panels: dict[int, PanelWidget[Any]] = {}
+        """The widget of every panel, by the panel's number."""
         self._wishes: dict[int, bool] = {}
         self._arranged_for: tuple[frozenset[int], Size] | None = None
         self.shown: Snapshot | None = None
         self.latest: Snapshot | None = None
 
     def compose(self) -> ComposeResult:
-        """Yield the lines at the top, the flow, the charts, the lists and the action bar."""
+        """Yield the lines at the top, the panels of each area, and the action bar."""
         self._take_height()
+        self.panels = {panel.number: panel.widget() for panel in PANELS}
         yield TopLine()
         yield Static(id="lost", markup=False)
         yield BooksLine()
         yield Static(GREETING, id="greeting", markup=False)
-        yield Flow()
+        yield from self._in_area(Area.TOP)
         with Container(id="charts"):
-            charts = {panel.number: Chart(panel) for panel in PANELS}
-            yield from (widget for _, widget in sorted({**charts, LATENCY: LatencyTable()}.items()))
+            yield from self._in_area(Area.CHART)
         with Container(id="lists"):
-            with Container(id="keys"):
-                yield KeyFilter()
-                yield HotKeys()
-            yield EventList(id="events")
+            yield from self._in_area(Area.MAIN)
+            yield from self._in_area(Area.LIST)
         yield FaultStrip()
         yield ActionBar(self._deeds)
 
     def on_mount(self) -> None:
-        """Name the frames of the lists, which a small screen does not draw, and say so."""
-        self.event_list.border_title = numbered(EVENTS)
+        """Show the panels for this size, and say that they are there."""
         self._arrange()
         self.post_message(self.Ready())
 
@@ -161,21 +157,11 @@ class DeskScreen(SizedScreen[None]):
 
     def start_filter(self) -> None:
         """Let the user type which keys to list."""
-        if KEYS not in self._arranged:
+        if HOT_KEYS.number not in self._arranged:
             self.expanded = None
-            self._wishes[KEYS] = True
+            self._wishes[HOT_KEYS.number] = True
             self._arrange()
         self.key_filter.start()
-
-    @on(KeyFilter.Wanted)
-    def _filter(self, wanted: KeyFilter.Wanted) -> None:
-        self.hot_keys.wanted = wanted.text
-        if wanted.done:
-            self.hot_keys.focus()
-
-    @on(HotKeys.Listed)
-    def _listed(self, listed: HotKeys.Listed) -> None:
-        self.key_filter.found = (listed.keys, listed.of)
 
     def zoom(self, step: int) -> None:
         """Show less time (1), more time (-1) or the usual time (0) on the charts."""
@@ -201,9 +187,9 @@ class DeskScreen(SizedScreen[None]):
         if self.expanded is not None:
             self.expanded = None
             return
-        focused = self.focused
-        numbers = {widget: number for number, widget in self._panels().items()}
-        self.expanded = numbers.get(focused, KEYS) if focused is not None else KEYS
+        focused = self.focused.ancestors_with_self if self.focused is not None else []
+        numbers = (number for number, panel in self.panels.items() if panel in focused)
+        self.expanded = next(numbers, HOT_KEYS.number)
 
     def action_shrink(self) -> None:
         """Give the room back that one panel has; without one, nothing."""
@@ -215,12 +201,12 @@ class DeskScreen(SizedScreen[None]):
             return
         self._arrange()
         if self.expanded is not None:
-            self._panels()[self.expanded].focus()
+            self.panels[self.expanded].take_focus()
 
     def watch_timespan(self) -> None:
         """Draw the charts for it."""
         if self.is_mounted and self.shown is not None:
-            self._show_charts(self.shown)
+            self._show_panels(self.shown, _OVER_TIME)
             self._show_top_line()
 
     def watch_frozen(self) -> None:
@@ -243,18 +229,10 @@ class DeskScreen(SizedScreen[None]):
 
     @property
     def _arranged(self) -> frozenset[int]:
-        return arranged(self.app.size.width, self._wishes, self.expanded)
+        return arranged(PANELS, self.app.size, self._wishes, self.expanded)
 
-    def _panels(self) -> dict[int, Widget]:
-        """Return the widget of every panel by its number."""
-        charts = {chart.panel.number: chart for chart in self.query(Chart)}
-        return {
-            FLOW: self.query_one(Flow),
-            LATENCY: self.query_one(LatencyTable),
-            KEYS: self.hot_keys,
-            EVENTS: self.event_list,
-            **charts,
-        }
+    def _in_area(self, area: Area) -> Iterator[Widget]:
+        return (self.panels[panel.number] for panel in PANELS if panel.area is area)
 
     def _take_height(self) -> None:
         self.set_class(self.app.size.height < _ROOMY_ROWS, "-tight")
@@ -264,13 +242,12 @@ class DeskScreen(SizedScreen[None]):
         if self._arranged_for == (shown, self.app.size):
             return
         self._arranged_for = shown, self.app.size
-        panels = self._panels()
-        for number, panel in panels.items():
+        for number, panel in self.panels.items():
             panel.display = number in shown
-        self.query_one("#keys").display = KEYS in shown
-        self.query_one("#charts").display = not shown.isdisjoint(_CHARTS)
-        self.query_one("#lists").display = not shown.isdisjoint((KEYS, EVENTS))
-        for panel in panels.values():
+        areas = {panel.area for panel in PANELS if panel.number in shown}
+        self.query_one("#charts").display = Area.CHART in areas
+        self.query_one("#lists").display = not areas.isdisjoint((Area.MAIN, Area.LIST))
+        for panel in self.panels.values():
             # In a row of several each is told where it stands by its neighbours.
             panel.refresh()
 
@@ -278,17 +255,13 @@ class DeskScreen(SizedScreen[None]):
         self.shown = snapshot
         with self.app.batch_update():
             self.books.show(snapshot)
-            self.query_one(Flow).show(snapshot)
-            self._show_charts(snapshot)
-            self.query_one(LatencyTable).latencies = snapshot.latencies
-            self.hot_keys.show(snapshot.hot)
+            self._show_panels(snapshot, PANELS)
             self.fault_strip.show(snapshot)
-            self.event_list.happened = snapshot.events
             self._show_top_line()
 
-    def _show_charts(self, snapshot: Snapshot) -> None:
-        for chart in self.query(Chart):
-            chart.view = ChartView.of(chart.panel, snapshot, self.timespan)
+    def _show_panels(self, snapshot: Snapshot, panels: Iterable[AnyPanel]) -> None:
+        for panel in panels:
+            panel.update(self.panels[panel.number], snapshot, self.timespan)
 
     def _show_top_line(self) -> None:
         shown = self.shown

@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from cachedesk.desk.actions import Action, Group
+from cachedesk.desk.panels.registry import PANELS
+from cachedesk.desk.panels.spec import Area
 from cachedesk.desk.screens.modal import Modal
-from cachedesk.desk.views.charts import MEANINGS
 from cachedesk.desk.widgets.prose import Passage, Prose, entry, heading, picture, sentence
 
 _KEY_CELLS = 7
@@ -31,6 +32,32 @@ _SENTENCES = (
     "A view or a like is durable in the log when its call returns; the worker brings it to SQLite.",
     "So accepted = applied + pending + dead at every instant: break anything and watch that line.",
 )
+
+
+_AREA_TERMS = {
+    Area.CHART: (
+        (
+            "Time axis",
+            "▼ a fault begins, ━ it lasts, ▲ it ends, right under what it did; ① where there is no "
+            "room for every name under its fault.",
+        ),
+    ),
+}
+"""What the panels of an area have in common."""
+
+
+def _meanings() -> Iterator[tuple[str, str]]:
+    yield "Books", "accepted = applied + pending + dead; anything else means an event was lost."
+    for area in Area:
+        for panel in PANELS:
+            if panel.area is area:
+                yield panel.title.text, panel.meaning
+                yield from panel.terms
+        yield from _AREA_TERMS.get(area, ())
+
+
+MEANINGS = tuple(_meanings())
+"""The name and the meaning of everything on the desk, in the order of the screen."""
 
 
 class HelpScreen(Modal[None]):

@@ -18,13 +18,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cachedesk.core.snapshot import Mark, Snapshot, Tick
-from cachedesk.desk.views.charts import Notes, Panel
+from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
+from cachedesk.desk.views.charts import ChartSpec, Notes
 from cachedesk.desk.views.formats import cut, left, right
 from cachedesk.desk.views.history import AxisCell, Window, as_of, axis
 from cachedesk.desk.views.mark_names import MarkNames, Name, mark_names, numbers_on_axis
 from cachedesk.desk.views.scales import bar, step_up
 from cachedesk.desk.views.timespan import NOW, Timespan
-from cachedesk.desk.views.titles import TITLES
 
 _GUTTER = 6
 """Cells at the left for the printed scale."""
@@ -49,15 +49,15 @@ class ChartView:
     marks: tuple[Mark, ...] = ()
 
     @classmethod
-    def of(cls, panel: Panel, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
-        """Return the view of this panel for this snapshot, or for a time before it."""
+    def of(cls, chart: ChartSpec, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
+        """Return the view of this chart for this snapshot, or for a time before it."""
         newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
-        notes = panel.past_notes if timespan.back_seconds else panel.notes
+        notes = chart.past_notes if timespan.back_seconds else chart.notes
         if timespan.back_seconds:
             newest_at -= timespan.back_seconds
             snapshot = as_of(snapshot, newest_at)
         return cls(
-            panel.figure(snapshot),
+            chart.figure(snapshot),
             notes(snapshot),
             newest_at,
             timespan,
@@ -108,8 +108,8 @@ def joined(pieces: Sequence[str], width: int) -> str:
     return next((line for line in lines if cell_len(line) <= width), "".join(pieces[:1]))
 
 
-class Chart(Widget):
-    """Draws one ``Panel``: title with figure, notes, plot, axis with faults, time."""
+class Chart(PanelWidget[ChartView]):
+    """Draws one ``ChartSpec``: title with figure, notes, plot, axis with faults, time."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "chart--number",
@@ -146,17 +146,28 @@ class Chart(Widget):
     HELP = "+ and - zoom, ← and → look back, Enter expands."
     can_focus = True
 
-    def __init__(self, panel: Panel) -> None:
-        super().__init__(id=panel.name)
-        self.panel = panel
-        self.top = panel.least_top
+    def __init__(self, title: PanelTitle, *, chart: ChartSpec, meaning: str) -> None:
+        super().__init__(id=chart.name)
+        self._title = title
+        self._chart = chart
+        self._meaning = meaning
+        self.top = chart.least_top
         self._lines: list[Strip] = []
         self._drawn: tuple[ChartView, int, Size] | None = None
         self._framed_title = Content()
 
+    def show(self, share: ChartView) -> None:
+        """Show this view."""
+        self.view = share
+
+    @property
+    def help_text(self) -> str:
+        """What the chart measures, and its keys."""
+        return f"{self._meaning} {self.HELP}"
+
     def watch_view(self, view: ChartView) -> None:
         """Put the title and the figure into the frame, where there is one."""
-        title = numbered(self.panel.number, Content.styled(view.figure, "bold $text-primary"))
+        title = self._title.framed(Content.styled(view.figure, "bold $text-primary"))
         if not title.is_same(self._framed_title):
             self._framed_title = title
             self.border_title = title
@@ -202,7 +213,7 @@ class Chart(Widget):
         names = mark_names(view.marks, window, Rows.most_names(height, framed=framed))
         lines_of_names = names.lines
         rows = Rows.within(height, framed=framed, notes=len(view.notes), names=len(lines_of_names))
-        lines = [self._title(width)] * rows.title
+        lines = [self._title_row(width)] * rows.title
         lines += [
             _strip((left(joined(note, width), width), self._look("note")))
             for note in self.view.notes[: rows.notes]
@@ -217,33 +228,33 @@ class Chart(Widget):
             line.adjust_cell_length(self.size.width, self.rich_style) for line in lines[:height]
         ]
 
-    def _title(self, width: int) -> Strip:
+    def _title_row(self, width: int) -> Strip:
         figure = cut(self.view.figure, width) + " "
-        if width - cell_len(figure) < len(self.panel.title) + 1:
+        if width - cell_len(figure) < len(self._title.text) + 1:
             # Its first word says what it is; so does the title, though less exactly.
             figure = figure.removeprefix("lag ")
         room = width - cell_len(figure)
         # A number that leaves too little room for the title is the first to go.
-        number = f"{self.panel.number} " if room > len(self.panel.title) + 2 else ""
+        number = f"{self._title.number} " if room > len(self._title.text) + 2 else ""
         return _strip(
             (number, self._look("number")),
-            (left(self.panel.title, room - len(number) - 1) + " ", self._look("title")),
+            (left(self._title.text, room - len(number) - 1) + " ", self._look("title")),
             (figure, self._look("figure")),
         )
 
     def _plot(self, window: Window, height: int) -> list[Strip]:
         buckets = window.buckets(self.view.ticks)
         tick_seconds = self.view.tick_seconds
-        values = [self.panel.measure(bucket, len(bucket) * tick_seconds) for bucket in buckets]
-        if self.panel.grows:
+        values = [self._chart.measure(bucket, len(bucket) * tick_seconds) for bucket in buckets]
+        if self._chart.grows:
             highest = max((value for value in values if value is not None), default=0.0)
             # It never shrinks: a lower bar must always mean a lower value.
-            self.top = max(self.top, step_up(highest, self.panel.least_top))
+            self.top = max(self.top, step_up(highest, self._chart.least_top))
         columns = [
             NO_DATA.rjust(height) if value is None else bar(value / self.top, height)
             for value in values
         ]
-        alerts = [self.panel.alert(bucket) for bucket in buckets]
+        alerts = [self._chart.alert(bucket) for bucket in buckets]
         return [
             _strip(
                 (self._scale_label(row, height), self._look("axis")),
@@ -273,7 +284,7 @@ class Chart(Widget):
         return self.rich_style + Style(color=(self.background_colors[1] + colour).rich_color)
 
     def _scale_label(self, row: int, height: int) -> str:
-        label = self.panel.scale(self.top) if row == 0 else ""
+        label = self._chart.scale(self.top) if row == 0 else ""
         return right(label, _GUTTER - 1) + ("┤" if row == 0 else "│")
 
     def _axis(self, window: Window, names: MarkNames) -> Strip:
@@ -304,12 +315,6 @@ class Chart(Widget):
             (" " * _GUTTER, self._look("axis")),
             (left(oldest, window.width - len(newest)) + newest, self._look("axis")),
         )
-
-
-def numbered(number: int, figure: Content | None = None) -> Content:
-    """Return a panel's title for its frame: the number, the title, and a figure."""
-    title = Content.assemble((f"{number} ", "$foreground 75%"), (TITLES[number], "bold"))
-    return Content.assemble(title, "  ", figure) if figure is not None else title
 
 
 def _strip(*pieces: tuple[str, Style]) -> Strip:

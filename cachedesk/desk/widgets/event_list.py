@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from cachedesk.core.snapshot import Event, EventKind
+from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
 from cachedesk.desk.views.formats import clock, cut
 
 GLYPHS = {
@@ -28,7 +29,7 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in joined)
 
 
-class EventList(ScrollView, can_focus=True):
+class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
     """Draws the event ring, only the lines in sight."""
 
     HELP = "↑ and ↓ scroll to older events; Enter gives them the whole screen."
@@ -61,6 +62,14 @@ class EventList(ScrollView, can_focus=True):
     """
 
     happened: reactive[tuple[Event, ...]] = reactive(tuple)
+
+    def __init__(self, title: PanelTitle) -> None:
+        super().__init__(id="events")
+        self.border_title = title.framed()
+
+    def show(self, share: tuple[Event, ...]) -> None:
+        """Show these events."""
+        self.happened = share
 
     def watch_happened(self, happened: tuple[Event, ...]) -> None:
         """Make room for the new list; a list that was scrolled stays on the lines it showed."""

@@ -14,10 +14,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
 from cachedesk.desk.views.components import database_view, log_view, redis_view, worker_view
 from cachedesk.desk.views.flow import Whiteboard, whiteboard
 from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, sketch
-from cachedesk.desk.views.titles import FLOW, TITLES
 from cachedesk.desk.widgets.component import Part
 
 _PARTS = (
@@ -95,7 +95,7 @@ class Picture(Widget):
         return self.get_component_rich_style(f"picture--{name}") if name else self.rich_style
 
 
-class Flow(Container, can_focus=True):
+class Flow(Container, PanelWidget[Snapshot], can_focus=True):
     """The four parts and what flows between them."""
 
     HELP = "Enter gives the picture the whole screen; there it has room for every figure."
@@ -112,8 +112,9 @@ class Flow(Container, can_focus=True):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, title: PanelTitle) -> None:
         super().__init__(id="flow")
+        self.border_title = title.framed()
 
     def compose(self) -> ComposeResult:
         """Yield both forms; the size decides which is seen."""
@@ -122,8 +123,7 @@ class Flow(Container, can_focus=True):
             yield Part(id=name)
 
     def on_mount(self) -> None:
-        """Name the frame, and draw the parts as they are before anything is known."""
-        self.border_title = f"{FLOW} {TITLES[FLOW]}"
+        """Draw the parts as they are before anything is known."""
         self.show(Snapshot(at=0.0))
 
     def on_resize(self) -> None:
@@ -131,8 +131,8 @@ class Flow(Container, can_focus=True):
         roomy = self.size.width >= LEAST_WIDTH and self.size.height >= LEAST_HEIGHT
         self.set_class(roomy, "-roomy")
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, share: Snapshot) -> None:
         """Show this snapshot."""
-        self.query_one(Picture).board = whiteboard(snapshot)
+        self.query_one(Picture).board = whiteboard(share)
         for name, view in _PARTS:
-            self.query_one(f"#{name}", Part).view = view(snapshot)
+            self.query_one(f"#{name}", Part).view = view(share)

@@ -17,12 +17,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from cachedesk.core.snapshot import HotKey
+from cachedesk.desk.panels.spec import PanelTitle
 from cachedesk.desk.views.formats import ABSENT, UNKNOWN, left, right
 from cachedesk.desk.views.key_listing import Order, filtered
 from cachedesk.desk.views.key_rows import COLUMNS, GAP, KeyRow, column_widths, policy_text, rows_of
 from cachedesk.desk.views.key_state import KeyState
-from cachedesk.desk.views.titles import KEYS
-from cachedesk.desk.widgets.chart import numbered
 
 _POINTER = 2
 _LOOKS = {
@@ -114,8 +113,9 @@ class HotKeys(ScrollView, can_focus=True):
     """The filter: only keys that match it are listed; empty lists all."""
     order: reactive[Order] = reactive(Order.USES)
 
-    def __init__(self) -> None:
-        super().__init__(id="hot-keys")
+    def __init__(self, title: PanelTitle) -> None:
+        super().__init__(id="hot-keys", classes="framed")
+        self._title = title
         self._hot: tuple[HotKey, ...] = ()
         self._before: tuple[HotKey, ...] = ()
         self._rows: tuple[KeyRow, ...] = ()
@@ -170,7 +170,7 @@ class HotKeys(ScrollView, can_focus=True):
             self._listed = listed, of
             self.post_message(self.Listed(listed, of))
         figure = Content(f"{listed} of {of}") if self.wanted else None
-        title = numbered(KEYS, figure)
+        title = self._title.framed(figure)
         if not title.is_same(self._framed):
             self._framed = title
             self.border_title = title

@@ -9,19 +9,17 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.widget import Widget
 
 from cachedesk.core.snapshot import Latencies
+from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
 from cachedesk.desk.views.formats import ABSENT, left, right
 from cachedesk.desk.views.latencies import PathLine, path_lines, scale, stretch
-from cachedesk.desk.views.titles import LATENCY, TITLES
-from cachedesk.desk.widgets.chart import numbered
 
 _NAME, _SHORT, _FIGURE = 13, 8, 8
 _LEAST_SCALE = 16
 
 
-class LatencyTable(Widget, can_focus=True):
+class LatencyTable(PanelWidget[Latencies], can_focus=True):
     """Draws a line for each path: median, the slowest in a hundred, the worst, and a bar."""
 
     HELP = "● is the median, ┤ the slowest in a hundred, • the worst. Enter expands."
@@ -51,12 +49,14 @@ class LatencyTable(Widget, can_focus=True):
 
     latencies: reactive[Latencies] = reactive(Latencies())
 
-    def __init__(self) -> None:
+    def __init__(self, title: PanelTitle) -> None:
         super().__init__(id="latency")
+        self._title = title
+        self.border_title = title.framed()
 
-    def on_mount(self) -> None:
-        """Name the frame."""
-        self.border_title = numbered(LATENCY)
+    def show(self, share: Latencies) -> None:
+        """Show these latencies."""
+        self.latencies = share
 
     def render_line(self, y: int) -> Strip:
         """Return the title, the header, or the line of a path, as far as there is room."""
@@ -66,7 +66,7 @@ class LatencyTable(Widget, can_focus=True):
         titles = 0 if framed or height <= len(lines) else 1
         headers = 1 if height - titles > len(lines) else 0
         if y < titles:
-            strip = self._strip((f"{LATENCY} ", "number"), (TITLES[LATENCY], "title"))
+            strip = self._strip((f"{self._title.number} ", "number"), (self._title.text, "title"))
         elif y < titles + headers:
             strip = self._header(width)
         elif y - titles - headers < len(lines):

@@ -1,0 +1,24 @@
+"""What the panels that are charts have in common."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cachedesk.desk.panels.spec import Area, PanelSpec, PanelTitle
+from cachedesk.desk.views.charts import ChartSpec
+from cachedesk.desk.widgets.chart import Chart, ChartView
+
+
+def chart_panel(
+    title: PanelTitle, meaning: str, chart: ChartSpec, shown_from: int = 0
+) -> PanelSpec[ChartView]:
+    """Return the panel of this chart; arguments as for ``PanelSpec``."""
+    return PanelSpec(
+        title=title,
+        meaning=meaning,
+        area=Area.CHART,
+        create=partial(Chart, chart=chart, meaning=meaning),
+        share=partial(ChartView.of, chart),
+        shown_from=shown_from,
+        over_time=True,
+    )

@@ -1,0 +1,33 @@
+"""The flow: the components of the stack and the traffic between them."""
+
+from __future__ import annotations
+
+from cachedesk.desk.panels.spec import Area, PanelSpec, PanelTitle
+from cachedesk.desk.widgets.flow import Flow
+
+FLOW = PanelSpec(
+    title=PanelTitle(1, "Flow"),
+    meaning=(
+        "Who asks whom, how often a second, and how each part is. A heavy arrow carries what "
+        "another cannot, ✗ means that nothing gets through, ◇ that a failpoint waits there."
+    ),
+    area=Area.TOP,
+    create=Flow,
+    share=lambda snapshot, timespan: snapshot,
+    terms=(
+        ("Redis", "The cache: it gives speed, and may forget everything at any time."),
+        (
+            "Log",
+            "The write-behind log: accepted events wait here, durable, until SQLite has them.",
+        ),
+        (
+            "Worker",
+            "It coalesces a batch per key and flushes it to SQLite; “saved” are row writes.",
+        ),
+        (
+            "SQLite",
+            "The system of record, the truth once the log is folded in; flush and read are "
+            "medians.",
+        ),
+    ),
+)

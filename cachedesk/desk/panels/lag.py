@@ -1,0 +1,70 @@
+"""Lag and staleness: how far the pipeline is behind, and whether a read was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cachedesk.core.snapshot import Percentiles, Snapshot, Tick
+from cachedesk.desk.panels.chart_panel import chart_panel
+from cachedesk.desk.panels.spec import PanelTitle
+from cachedesk.desk.views.charts import ChartSpec, Notes, scale_seconds
+from cachedesk.desk.views.formats import ABSENT, compact, data_text, span
+
+
+def lag(ticks: Sequence[Tick], seconds: float) -> float | None:
+    """Return the longest that the oldest waiting event had waited, in seconds."""
+    return max((tick.lag_seconds for tick in ticks), default=None)
+
+
+def harmed(ticks: Sequence[Tick]) -> bool:
+    """Return whether a read was stale or a call was unavailable in these ticks."""
+    return any(tick.stale or tick.unavailable for tick in ticks)
+
+
+def _lag_now(snapshot: Snapshot) -> str:
+    return f"lag {span(snapshot.log.oldest_seconds)}"
+
+
+def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
+    """No measurement is not a measurement of zero."""
+    if not lag.count:
+        return (f"p50 {ABSENT}", f"p99 {ABSENT}")
+    return (f"p50 {span(lag.p50)}", f"p99 {span(lag.p99)}")
+
+
+def _past_lag_notes(snapshot: Snapshot) -> Notes:
+    reads = snapshot.reads
+    # Both kinds of call, as in the ticks: the figure must explain every mark on the chart.
+    unavailable = reads.unavailable + snapshot.writes.unavailable
+    return ((f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),)
+
+
+def _lag_notes(snapshot: Snapshot) -> Notes:
+    audit = snapshot.audit
+    usual = (_lag_percentiles(snapshot.lag), *_past_lag_notes(snapshot))
+    audited = (f"{compact(audit.divergent)} divergent", f"of {compact(audit.checked)} audited")
+    if not audit.divergent:
+        return (*usual, audited)
+    return (audited, *usual, *((f"✗ {data_text(key)}",) for key in audit.keys))
+
+
+CHART = ChartSpec(
+    name="lag",
+    measure=lag,
+    alert=harmed,
+    least_top=1.0,
+    grows=True,
+    scale=scale_seconds,
+    figure=_lag_now,
+    notes=_lag_notes,
+    past_notes=_past_lag_notes,
+)
+
+LAG = chart_panel(
+    PanelTitle(4, "Lag · staleness"),
+    "Lag: how long the oldest event has waited; p50 and p99: how long those had that were "
+    "applied in the last seconds. Stale: reads behind the last write. "
+    "A column with a stale read or an unavailable call is marked with “!”. Divergent: keys "
+    "that the auditor found to be other in Redis than the truth.",
+    CHART,
+)

@@ -1,0 +1,18 @@
+"""Latency: how long each path took its caller."""
+
+from __future__ import annotations
+
+from cachedesk.desk.panels.spec import VAST_WIDTH, Area, PanelSpec, PanelTitle
+from cachedesk.desk.widgets.latency_table import LatencyTable
+
+LATENCY = PanelSpec(
+    title=PanelTitle(5, "Latency"),
+    meaning=(
+        "How long each path took its caller in the last seconds: half of the calls were quicker "
+        "than p50, all but one in a hundred than p99. The scale is logarithmic."
+    ),
+    area=Area.CHART,
+    create=LatencyTable,
+    share=lambda snapshot, timespan: snapshot.latencies,
+    shown_from=VAST_WIDTH,
+)
