@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     )
     from cachedesk.engine.cache_layer import CacheLayer as CacheLayer
     from cachedesk.core.policy import Policy as Policy
-    from cachedesk.engine.read_path import Read as Read, ReadSource as ReadSource
+    from cachedesk.core.reads import Read as Read, ReadSource as ReadSource
     from cachedesk.core.settings import (
         DatabaseSettings as DatabaseSettings,
         LogSettings as LogSettings,
@@ -60,7 +60,7 @@ _HOMES = {
     "CacheLayer": "engine.cache_layer",
     "DeadLetter": "core.dead_letter",
     "Policy": "core.policy",
-    **dict.fromkeys(("Read", "ReadSource"), "engine.read_path"),
+    **dict.fromkeys(("Read", "ReadSource"), "core.reads"),
     **dict.fromkeys(("Level", "Receipt"), "core.writes"),
     **dict.fromkeys(("Books", "Event", "EventKind", "Health", "Snapshot"), "core.snapshot"),
     **dict.fromkeys(

@@ -13,10 +13,11 @@ from cachedesk.admin.draining import drain
 from cachedesk.console.output import json_text
 from cachedesk.console.signals import Signals
 from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.reads import Read
 from cachedesk.core.settings import Settings
 from cachedesk.engine.listing import truth
 from cachedesk.engine.overlay import OverlayReader, rows_of
-from cachedesk.engine.read_path import Read, as_read
+from cachedesk.engine.read_path import as_read
 from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.embedded.recovery import recover

@@ -9,10 +9,9 @@ from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import Op, WriteEvent
 from cachedesk.core.fault import Fault
 from cachedesk.core.policy import Policy
-from cachedesk.core.ports import CacheStore
 from cachedesk.core.writes import Observer
 from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import LeasedCache
 
 POISON_KEY = b"cachedesk:poison"
 
@@ -35,13 +34,11 @@ class LogPoison(Fault):
         *,
         layer: CacheLayer,
         foreign_write: ForeignWrite,
-        cache: CacheStore,
-        versions: KeyVersions,
+        cache: LeasedCache,
         observer: Observer,
     ) -> None:
         self._foreign_write = foreign_write
         self._observer = observer
-        self._versions = versions
         self._cache = cache
         self._layer = layer
 
@@ -52,8 +49,7 @@ class LogPoison(Fault):
             seq = self._write(Op.INCR, 1, Policy.WRITE_BEHIND)
             write(POISON_KEY, _SPOILT)
         # Its copy is as old as any that another program goes round.
-        self._versions.bump([POISON_KEY])
-        self._cache.put({POISON_KEY: None})
+        self._cache.drop([POISON_KEY])
         return f"event {seq} is poison: its key {POISON_KEY.decode()} is no counter any more"
 
     def _write(self, op: Op, arg: bytes | int, policy: Policy) -> int:

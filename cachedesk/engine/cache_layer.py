@@ -14,6 +14,7 @@ from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys
 from cachedesk.core.policy import Policy, PolicyTable, as_policy
 from cachedesk.core.ports import CacheStore, SystemOfRecord, Truths
+from cachedesk.core.reads import Read
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.writes import Receipt
 from cachedesk.engine.backlog.backlog import Backlog
@@ -22,7 +23,6 @@ from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.listing import Listing, Page
-from cachedesk.engine.read_path import Read
 from cachedesk.engine.routes import Routes
 from cachedesk.engine.writer import Writer, as_change
 

@@ -18,6 +18,7 @@ from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.overlay import PendingView
 from cachedesk.engine.poison.decisions import Decisions
 from cachedesk.engine.read_path import ReadPath
@@ -63,19 +64,19 @@ class LocalEngine:
             reach: of the failpoints.
             is_abandoned: says whether a call that waits for room has lost its caller.
         """
-        self._cache, self._database = cache, database
+        self._database = database
         self._recorder, self._reach = recorder, reach
         self.backlog, pending = backlog, backlog.pending
         self.locks = KeyLocks()
         self.versions = KeyVersions()
+        self.cache = LeasedCache(cache, self.versions, reach)
         self.reader = self.read_path(pending)
         behind = WriteBehind(
             reader=self.reader,
             log=log,
             backlog=backlog,
-            cache=cache,
+            cache=self.cache,
             locks=self.locks,
-            versions=self.versions,
             seqs=seqs,
             settings=settings.log,
             recorder=recorder,
@@ -85,9 +86,8 @@ class LocalEngine:
         through = WriteThrough(
             database=database,
             pending=pending,
-            cache=cache,
+            cache=self.cache,
             locks=self.locks,
-            versions=self.versions,
             seqs=seqs,
             watermarks=watermarks,
             wake_worker=backlog.grown.set,
@@ -104,9 +104,8 @@ class LocalEngine:
             database=database,
             decisions=Decisions(
                 database=database,
-                cache=cache,
+                cache=self.cache,
                 locks=self.locks,
-                versions=self.versions,
                 max_attempts=settings.worker.max_attempts,
                 settle=settlement.settle,
                 reach=reach,
@@ -130,10 +129,9 @@ class LocalEngine:
     def read_path(self, pending: PendingView) -> ReadPath:
         """Return a read path that folds the events of ``pending`` into the rows."""
         return ReadPath(
-            cache=self._cache,
+            cache=self.cache,
             pending=pending,
             database=self._database,
-            versions=self.versions,
             recorder=self._recorder,
             reach=self._reach,
         )

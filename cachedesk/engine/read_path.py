@@ -1,79 +1,22 @@
 """Reads: Redis first; a miss is repaired from the truth, once per key at a time.
 
 The truth of a key is its row with its pending events folded in (see ``overlay``). What was found
-goes into Redis only if no write came meanwhile (``key_versions``).
-
-Single flight: of many readers that miss one key, one goes to the database and the others take
-its result, but only if it set out after the last write that was acknowledged before they began.
+goes into Redis by a lease (see ``leased_cache``).
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
 from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import Reach
-from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.core.ports import SystemOfRecord
+from cachedesk.core.reads import Read, ReadSource
 from cachedesk.core.recorder import CallPath, Recorder
-from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import Lease, LeasedCache
 from cachedesk.engine.overlay import Overlaid, OverlayReader, PendingView, rows_of
-
-_LONGEST_FLIGHT_SECONDS = 1.0
-
-
-class ReadSource(StrEnum):
-    """Where a value came from."""
-
-    REDIS = "redis"
-    OVERLAY = "overlay"
-    DATABASE = "database"
-
-    __repr__ = str.__repr__
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """One read.
-
-    ``value``: the value, ``None`` when the key is absent. ``source``: where it came from.
-    ``pending``: how many events of the key were not in the database. ``seq``: the newest event
-    that is part of the value; ``None`` when it came from Redis, which does not keep it.
-
-    >>> receipt = cache.set("order:3", "paid")
-    >>> cache.evict("order:3")
-    1
-    >>> read = cache.read("order:3")
-    >>> read.value, read.source, read.seq == receipt.seq
-    (b'paid', 'database', True)
-    >>> cache.read("order:3").source
-    'redis'
-    """
-
-    value: bytes | None
-    source: ReadSource
-    pending: int
-    seq: int | None
-
-
-class _InFlight:
-    """One reader's way to the database, which others may wait for."""
-
-    __slots__ = ("error", "landing", "passengers", "pilot", "read", "version")
-
-    def __init__(self) -> None:
-        # Held until it has landed. (Not an Event: see ``bell``.)
-        self.landing = threading.Lock()
-        self.landing.acquire()
-        self.passengers = 0
-        self.pilot = threading.get_ident()
-        self.version = -1
-        self.read: Read | None = None
-        self.error: Unavailable | None = None
 
 
 class ReadPath:
@@ -82,21 +25,17 @@ class ReadPath:
     def __init__(
         self,
         *,
-        cache: CacheStore,
+        cache: LeasedCache,
         pending: PendingView,
         database: SystemOfRecord,
-        versions: KeyVersions,
         recorder: Recorder,
         reach: Reach,
     ) -> None:
         self._cache = cache
         self._pending = pending
         self._overlay = OverlayReader(pending, rows_of(database), reach)
-        self._versions = versions
         self._recorder = recorder
         self._reach = reach
-        self._flights: dict[bytes, _InFlight] = {}
-        self._boarding = threading.Lock()
 
     def hit(self, key: bytes, began: float) -> Read | None:
         """Return the value of ``key`` from Redis at once, or ``None`` on a certain miss, of which
@@ -167,7 +106,7 @@ class ReadPath:
         if hit:
             self._recorder.call(CallPath.HIT, time.perf_counter() - began, hit, len(hit))
         try:
-            found = self._load(missing)
+            found = self._load(self._cache.unshared_leases(missing))
         except Unavailable:
             self._recorder.unreadable(missed)
             raise
@@ -202,61 +141,36 @@ class ReadPath:
         return overlaid.entry
 
     def _repair(self, key: bytes) -> Read:
-        version = self._versions.of(key)
-        own = _InFlight()
+        cache = self._cache
+        version = cache.version(key)
         while True:
-            try:
-                with self._boarding:
-                    flight = self._flights.setdefault(key, own)
-                    flight.passengers += flight is not own
-                if flight is own:
-                    own.version = self._versions.of(key)
-                    own.read = self._load([key])[key]
-                    return own.read
-            except Unavailable as error:
-                own.error = error
-                raise
-            finally:
-                self._land(key, own)
-            if flight.pilot == own.pilot:
-                # An interrupt tore this thread out of a read before; nobody flies it any more.
-                self._land(key, flight)
-            elif not flight.landing.acquire(timeout=_LONGEST_FLIGHT_SECONDS):
-                return self._load([key])[key]
-            else:
-                flight.landing.release()
-                if flight.version >= version:
-                    return _landed(flight)
+            lease, ours = cache.lease(key)
+            if ours:
+                try:
+                    lease.read = self._load((lease,))[key]
+                except Unavailable as error:
+                    lease.error = error
+                    raise
+                finally:
+                    cache.give_back(lease)
+                return lease.read
+            if not lease.wait():
+                cache.forget(lease)
+                return self._load(cache.unshared_leases((key,)))[key]
+            if lease.version >= version:
+                return lease.result()
 
-    def _land(self, key: bytes, flight: _InFlight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-            flight.landing.release()
-
-    def _load(self, keys: Sequence[bytes]) -> dict[bytes, Read]:
-        # Before anything is read: what is newer than the version may be read, never older.
-        versions = {key: self._versions.of(key) for key in keys}
+    def _load(self, leases: Sequence[Lease]) -> dict[bytes, Read]:
+        """Read the truth of the leased keys, and fill the cache with it."""
         self._reach("repair.miss.after")
         self._recorder.count("loads")
         reads: dict[bytes, Read] = {}
-        for key, overlaid in self._overlay.read(keys).items():
+        for key, overlaid in self._overlay.read([lease.key for lease in leases]).items():
             if not overlaid.known:
                 raise Unavailable(f"Redis has no copy and {overlaid.error}") from overlaid.error
             reads[key] = as_read(overlaid)
-        found = {key: versions[key] for key, read in reads.items() if read.value is not None}
-        if found and self._cache.trusted:
-            self._reach("repair.fill.before")
-            self._versions.fill(
-                found, lambda fresh: self._cache.put({key: reads[key].value for key in fresh})
-            )
-            self._reach("repair.fill.after")
+        self._cache.fill(leases, {key: read.value for key, read in reads.items()})
         return reads
-
-
-def _landed(flight: _InFlight) -> Read:
-    if flight.read is None:
-        raise flight.error or Unavailable("the read that this one waited for was interrupted")
-    return flight.read
 
 
 def as_read(overlaid: Overlaid) -> Read:

@@ -19,16 +19,16 @@ from contextlib import suppress
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CounterOverflow, DatabaseError, LogFull, NotACounter, Unavailable
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change, values_of
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
 from cachedesk.core.failpoints import Reach
-from cachedesk.core.ports import CacheStore, EventLog
+from cachedesk.core.ports import EventLog
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.settings import LogSettings
 from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.read_path import ReadPath
 
 _MOST_CALLERS = 512
@@ -65,9 +65,8 @@ class WriteBehind:
         reader: ReadPath,
         log: EventLog,
         backlog: Backlog,
-        cache: CacheStore,
+        cache: LeasedCache,
         locks: KeyLocks,
-        versions: KeyVersions,
         seqs: Iterator[int],
         settings: LogSettings,
         recorder: Recorder,
@@ -82,7 +81,6 @@ class WriteBehind:
             backlog: what the log holds, and how full it is.
             cache: shows the writes.
             locks: keep the write-through path from the keys meanwhile.
-            versions: tell readers that a key was written.
             seqs: number the writes.
             settings: the limits of the log, and what happens at them.
             recorder: takes note of what was written.
@@ -94,7 +92,6 @@ class WriteBehind:
         self._locks = locks
         self._log = log
         self._pending = backlog.pending
-        self._versions = versions
         self._cache = cache
         self._seqs = seqs
         self._recorder = recorder
@@ -171,7 +168,7 @@ class WriteBehind:
         bases: dict[bytes, tuple[int, Entry]] = {}
         for op, key, _ in changes:
             if op is Op.INCR and key not in bases and self._pending.head(key) is None:
-                bases[key] = (self._versions.of(key), self._truth(key))
+                bases[key] = (self._cache.version(key), self._truth(key))
         return bases
 
     def _truth(self, key: bytes) -> Entry:
@@ -215,10 +212,9 @@ class WriteBehind:
             self._log.append(events)
             durable_at = wall_seconds()
             self._backlog.accept(events, heads)
-            self._versions.bump(heads)
             self._reach("log.append.after")
             self._reach("behind.cache.before")
-            self._recorder.written_behind(events, durable_at, self._cache.put(values_of(heads)))
+            self._recorder.written_behind(events, durable_at, self._cache.tell(heads))
             self._reach("behind.cache.after")
         except Unavailable:
             raise
@@ -227,8 +223,7 @@ class WriteBehind:
                 # If it cannot be read now, the log takes nothing more before it was mended.
                 self._adopt()
             # Whether it is in the log was not known, so nothing older may be read or filled.
-            self._versions.bump(heads)
-            self._cache.distrust(heads, "a write-behind was interrupted")
+            self._cache.distrust(heads.keys(), "a write-behind was interrupted")
             raise
         self._reach("behind.receipt.before")
         for request in staged:
@@ -245,7 +240,6 @@ class WriteBehind:
         for events in self._log.stray_records(self._backlog.published_seq):
             self._backlog.adopt(events)
             keys = {event.key for event in events}
-            self._versions.bump(keys)
             self._cache.distrust(keys, "a write of unknown outcome has become known")
 
     def _stage(self, request: _BehindRequest, heads: dict[bytes, Entry]) -> list[WriteEvent]:
@@ -274,7 +268,7 @@ class WriteBehind:
         if head is not None:
             return head
         version, base = request.bases.get(key, (-1, ABSENT))
-        return base if version == self._versions.of(key) else self._truth(key)
+        return base if version == self._cache.version(key) else self._truth(key)
 
 
 def _size(change: Change) -> int:

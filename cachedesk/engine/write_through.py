@@ -37,15 +37,15 @@ from cachedesk.core.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.core.events import ABSENT, Entry, WriteEvent, change, coalesce, values_of
+from cachedesk.core.events import ABSENT, Entry, WriteEvent, change, coalesce
 from cachedesk.core.failpoints import Reach
-from cachedesk.core.ports import CacheStore, RecordTransaction, SystemOfRecord, Watermarks
+from cachedesk.core.ports import RecordTransaction, SystemOfRecord, Watermarks
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.writes import Change, Level, Observer, Receipt, WriteRequest
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import LeasedCache
 
 _MOST_CALLERS = 256
 
@@ -58,9 +58,8 @@ class WriteThrough:
         *,
         database: SystemOfRecord,
         pending: PendingEvents,
-        cache: CacheStore,
+        cache: LeasedCache,
         locks: KeyLocks,
-        versions: KeyVersions,
         seqs: Iterator[int],
         watermarks: Watermarks,
         wake_worker: Callable[[], None],
@@ -75,7 +74,6 @@ class WriteThrough:
             pending: the events that a write of their key takes with it.
             cache: shows the writes.
             locks: hold the keys alone meanwhile.
-            versions: tell readers that a key was written.
             seqs: number the writes.
             watermarks: remember, outside the database, which write is in it.
             wake_worker: has the flush worker look for what is urgent.
@@ -86,7 +84,6 @@ class WriteThrough:
         self._locks = locks
         self._pending = pending
         self._database = database
-        self._versions = versions
         self._cache = cache
         self._seqs = seqs
         self._observer = observer
@@ -206,7 +203,6 @@ class WriteThrough:
     def _distrust(self, keys: list[bytes]) -> None:
         """Whether it was committed is not known, so nothing older may be read or filled."""
         self._pending.forget_heads(keys)
-        self._versions.bump(keys)
         self._cache.distrust(keys, "a write-through was interrupted")
 
     def _apply(self, group: list[WriteRequest], keys: list[bytes]) -> None:
@@ -257,9 +253,8 @@ class WriteThrough:
         for request in replayed:
             request.letter_taken = False
             self._pending.revive()
-        self._versions.bump(keys)
         self._reach("through.cache.before")
-        missed = self._cache.put(values_of(changed))
+        missed = self._cache.tell(changed)
         self._recorder.written_through(events, durable_at, missed)
         self._reach("through.cache.after")
         self._reach("through.receipt.before")

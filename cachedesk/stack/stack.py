@@ -215,8 +215,7 @@ class Stack:
             poison=LogPoison(
                 layer=self.layer,
                 foreign_write=lambda: foreign_write(database.path),
-                cache=self.redis,
-                versions=engine.versions,
+                cache=engine.cache,
                 observer=observer,
             ),
         )

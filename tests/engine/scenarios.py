@@ -296,9 +296,9 @@ def joined_flight_is_new_enough(directory: Path) -> None:
 
 
 def waiting_readers(cache: CacheLayer) -> int:
-    """Return how many readers wait for the flight of another."""
-    flights = list(cache._routes.reader._flights.values())
-    return sum(flight.passengers for flight in flights)
+    """Return how many readers wait for the lease of another."""
+    leases = list(cache._routes.reader._cache._leases.values())
+    return sum(lease.waiters for lease in leases)
 
 
 def late_command_is_not_believed(directory: Path) -> None:

@@ -28,7 +28,7 @@ from cachedesk.core.events import Op, added
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
 from cachedesk.core.snapshot import Books, Health
-from cachedesk.engine import read_path
+from cachedesk.engine import overlay
 from cachedesk.stack.stack import Stack
 
 from . import poison, scenarios
@@ -451,7 +451,7 @@ def test_an_error_that_nobody_thought_of_is_isolated_too(
         return 1 // 0 if amount == 13 else added(number, amount)
 
     monkeypatch.setattr(events, "added", stumble)
-    monkeypatch.setattr(read_path, "fold", lambda row, pending: row)
+    monkeypatch.setattr(overlay, "fold", lambda row, pending: row)
     cache = stack.layer
     stack.perform(PauseWorker())
     seq = poison.append(stack, Op.INCR, b"views:1", 13)

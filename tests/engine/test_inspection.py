@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from cachedesk.core.commands import EvictKey, Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.errors import CounterOverflow, NotACounter
 from cachedesk.core.events import Entry, Op
+from cachedesk.core.reads import ReadSource
 from cachedesk.core.settings import Settings, WorkerSettings
-from cachedesk.engine.read_path import ReadSource
 from cachedesk.observe.key_report import Inspector, KeyReport, Winner
 from cachedesk.stack.stack import Stack
 

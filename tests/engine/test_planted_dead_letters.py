@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cachedesk.core.errors import CachedeskError
 from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
-from cachedesk.engine.poison.decisions import Decisions
+from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.stack.durable_state import DurableState
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis.redis_cache import RedisCache
@@ -177,14 +177,10 @@ def buried_but_left_in_redis(patch: pytest.MonkeyPatch) -> None:
 
 
 def buried_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
-    settle = Decisions._settle_group
+    def drop_quietly(self: LeasedCache, keys: Collection[bytes]) -> None:
+        self._store.put(dict.fromkeys(keys))
 
-    def settle_quietly(self: Decisions, *arguments: Any) -> None:
-        versions, self._versions = self._versions, type("No", (), {"bump": lambda *_: None})()
-        settle(self, *arguments)
-        self._versions = versions
-
-    patch.setattr(Decisions, "_settle_group", settle_quietly)
+    patch.setattr(LeasedCache, "drop", drop_quietly)
 
 
 def heads_keep_what_was_buried(patch: pytest.MonkeyPatch) -> None:

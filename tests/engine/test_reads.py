@@ -12,8 +12,8 @@ import pytest
 import cachedesk
 from cachedesk.core.commands import EvictKey, Inject
 from cachedesk.core.errors import Closed, InvalidKey, Unavailable
+from cachedesk.core.reads import Read, ReadSource
 from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.engine.read_path import Read, ReadSource
 from cachedesk.stack.stack import Stack
 
 from . import scenarios

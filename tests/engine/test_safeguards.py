@@ -19,9 +19,9 @@ from cachedesk.core.commands import (
 )
 from cachedesk.core.errors import ConfigError, Unavailable
 from cachedesk.core.events import WriteEvent
+from cachedesk.core.reads import ReadSource
 from cachedesk.core.safeguards import NAMES, TITLES, WITHOUT, Safeguards
 from cachedesk.core.writes import Level
-from cachedesk.engine.read_path import ReadSource
 from cachedesk.stack.stack import Stack
 
 from .scenarios import PATIENT

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cachedesk.core.reads import ReadSource
 from cachedesk.core.settings import RedisSettings, Settings
-from cachedesk.engine.read_path import ReadSource
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import admission
 

@@ -11,9 +11,9 @@ import pytest
 
 from cachedesk.core.errors import Closed, NotACounter, OutcomeUnknown, Unavailable
 from cachedesk.core.policy import Policy
+from cachedesk.core.reads import Read, ReadSource
 from cachedesk.core.writes import Level, Receipt
 from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.engine.read_path import Read, ReadSource
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.load import client
 from cachedesk.lab.load.client import GaveUp, Target

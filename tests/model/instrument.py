@@ -39,6 +39,8 @@ MODULES = frozenset(
         "engine.poison.blocked_keys",
         "engine.poison.decisions",
         "engine.poison.isolation",
+        "engine.leased_cache",
+        "engine.overlay",
         "engine.read_path",
         "engine.write_behind",
         "engine.write_through",

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cachedesk.core.errors import Unavailable
-from cachedesk.engine import read_path, write_through
+from cachedesk.engine import write_through
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.stack import durable_state
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis import redis_cache
@@ -71,28 +72,14 @@ def fill_outside_the_lock(plant: Planter) -> None:
 
 def version_read_after_the_row(plant: Planter) -> None:
     """A miss notes the version after it has read the row, and so misses a write between them."""
-    load = read_path.ReadPath._load
+    fill = LeasedCache.fill
 
-    class Late:
-        """The versions as they are when a fill asks for them."""
+    def bad(self, leases, values):
+        for lease in leases:
+            lease.version = self._versions.of(lease.key)
+        fill(self, leases, values)
 
-        def __init__(self, versions):
-            self._versions = versions
-
-        def of(self, key):
-            return -1
-
-        def fill(self, versions, put):
-            return self._versions.fill({key: self._versions.of(key) for key in versions}, put)
-
-    def bad(self, keys):
-        versions, self._versions = self._versions, Late(self._versions)
-        try:
-            return load(self, keys)
-        finally:
-            self._versions = versions
-
-    plant.setattr(read_path.ReadPath, "_load", bad)
+    plant.setattr(LeasedCache, "fill", bad)
 
 
 def write_without_a_new_version(plant: Planter) -> None:

@@ -25,9 +25,9 @@ from contextlib import ExitStack
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import ABSENT, Coalesced, Entry, WriteEvent
 from cachedesk.core.failpoints import Reach
-from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.core.ports import SystemOfRecord
 from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.poison.trials import Fate, KeyTrials, Ruling, rule
 
 LOCK_SECONDS = 1.0
@@ -50,9 +50,8 @@ class Decisions:
         self,
         *,
         database: SystemOfRecord,
-        cache: CacheStore,
+        cache: LeasedCache,
         locks: KeyLocks,
-        versions: KeyVersions,
         max_attempts: int,
         settle: Settle,
         reach: Reach,
@@ -63,7 +62,6 @@ class Decisions:
             database: where the events are tried.
             cache: drops what was buried.
             locks: hold the keys alone meanwhile.
-            versions: tell readers that a value was taken away.
             max_attempts: after how many refusals an event is buried.
             settle: says that events are committed.
             reach: of the failpoints.
@@ -71,7 +69,6 @@ class Decisions:
         self._database = database
         self._reach = reach
         self._locks = locks
-        self._versions = versions
         self._cache = cache
         self._most_attempts = max_attempts
         self._settle = settle
@@ -149,6 +146,5 @@ class Decisions:
         repeated = [event for event in settled if event.seq not in dead]
         decided = [trial.event for ruling in rulings for trial in ruling.decided]
         self._settle(decided, Coalesced(rows, applied, repeated, buried), dead, seconds)
-        if gone := {event.key: None for event in decided if event.seq in dead}:
-            self._versions.bump(gone)
-            self._cache.put(gone)
+        if gone := {event.key for event in decided if event.seq in dead}:
+            self._cache.drop(gone)

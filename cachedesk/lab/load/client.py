@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from cachedesk.core.errors import CounterOverflow, NotACounter, OutcomeUnknown, Unavailable
 from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.core.reads import ReadSource
 from cachedesk.core.writes import Level
 from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.engine.read_path import ReadSource
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.load.tally import Tally

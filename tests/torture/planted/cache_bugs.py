@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cachedesk.core.errors import CacheError
 from cachedesk.core.events import ABSENT, change
-from cachedesk.engine import read_path as repair_module
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -48,19 +47,20 @@ def fill_without_fence(plant: Plant) -> None:
 
 
 def flight_joined_late(plant: Plant) -> None:
-    """A reader takes the result of a flight that set out before the last write."""
+    """A reader takes the result of a lease that is older than the last write."""
 
-    class Flight(repair_module._InFlight):
-        version = property(lambda self: 2**62, lambda self, version: None)
+    def joined(self, key):
+        lease, ours = self._cache.lease(key)
+        if not ours:
+            return lease.result() if lease.wait() else self._load((lease,))[key]
+        try:
+            lease.read = self._load((lease,))[key]
+            let_others_run()
+        finally:
+            self._cache.give_back(lease)
+        return lease.read
 
-    def slow(self, keys):
-        reads = load(self, keys)
-        let_others_run()
-        return reads
-
-    load = ReadPath._load
-    plant.setattr(repair_module, "_InFlight", Flight)
-    plant.setattr(ReadPath, "_load", slow)
+    plant.setattr(ReadPath, "_repair", joined)
 
 
 def distrust_forgotten(plant: Plant) -> None:
@@ -116,7 +116,7 @@ def cache_forgotten_after_through(plant: Plant) -> None:
     apply = through_module.WriteThrough._apply
 
     def bad(self, group, keys):
-        cache, self._cache = self._cache, type("No", (), {"put": lambda _, values: None})()
+        cache, self._cache = self._cache, type("No", (), {"tell": lambda _, entries: ()})()
         try:
             apply(self, group, keys)
         finally:
