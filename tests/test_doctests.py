@@ -17,7 +17,7 @@ MODULES = (
     "cachedesk.core.settings",
     "cachedesk.core.writes",
     "cachedesk.engine.cache_layer",
-    "cachedesk.engine.read_path",
+    "cachedesk.core.reads",
 )
 
 

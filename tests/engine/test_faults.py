@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from cachedesk.chaos import NAMES, known, parsed
-from cachedesk.cli.main import run
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.errors import ConfigError, Unavailable
 from cachedesk.core.snapshot import FaultState, Health
@@ -56,13 +55,6 @@ def test_the_catalogue_is_whole(stack: Stack) -> None:
     assert tuple(each.name for each in catalogue if each.lasting) == LASTING
     assert len({each.title for each in catalogue}) == len(NAMES)
     assert all(each.available and each.since_at is None for each in catalogue)
-
-
-def test_the_command_line_names_them_all() -> None:
-    (option,) = (each for each in run.params if each.name == "faults")
-    told = re.search(r"Faults: (.*)\.$", option.help or "")
-    assert told is not None
-    assert tuple(re.sub(r"\[.*\]| \(.*\)", "", name) for name in told[1].split(", ")) == NAMES
 
 
 @pytest.mark.parametrize(

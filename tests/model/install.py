@@ -50,6 +50,7 @@ def install() -> None:
 def _replacements() -> list[tuple[Any, Any]]:
     from cachedesk.chaos.catalog import catalogue
     from cachedesk.engine.call_thread import CallThread
+    from cachedesk.observe.event_logging import EventLogger
     from cachedesk.stores.embedded.preflight import check_directory
     from cachedesk.stores.files.data_directory import DataDirectory
     from cachedesk.stores.files.open_files import OpenFiles
@@ -73,6 +74,7 @@ def _replacements() -> list[tuple[Any, Any]]:
         (check_directory, stores.no_examination),
         (catalogue, lambda *_, **__: ()),
         (CallThread, stores.DirectCalls),
+        (EventLogger, stores.NoEventLogger),
     ]
 
 

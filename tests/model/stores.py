@@ -370,3 +370,16 @@ __all__: Collection[str] = [
     "no_examination",
     "use",
 ]
+
+
+class NoEventLogger:
+    """In the place of the thread that logs events: what it does is no part of a history."""
+
+    def __init__(self, directory: object) -> None:
+        pass
+
+    def forward(self, event: object) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
