@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         WriteRefused as WriteRefused,
     )
     from cachedesk.engine.cache_layer import CacheLayer as CacheLayer
+    from cachedesk.core.key_report import KeyReport as KeyReport
     from cachedesk.core.policy import Policy as Policy
     from cachedesk.core.reads import Read as Read, ReadSource as ReadSource
     from cachedesk.core.settings import (
@@ -59,6 +60,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "CacheLayer": "engine.cache_layer",
     "DeadLetter": "core.dead_letter",
+    "KeyReport": "core.key_report",
     "Policy": "core.policy",
     **dict.fromkeys(("Read", "ReadSource"), "core.reads"),
     **dict.fromkeys(("Level", "Receipt"), "core.writes"),

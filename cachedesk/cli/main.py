@@ -15,6 +15,7 @@ from cachedesk import __version__
 from cachedesk.cli.bench import bench
 from cachedesk.cli.compare import compare
 from cachedesk.cli.dead import dead
+from cachedesk.cli.looking import explain
 from cachedesk.cli.options import (
     WORKLOAD_CLIENTS,
     DeskOptions,
@@ -209,6 +210,7 @@ def recover(data: Path, accept_loss: bool) -> None:
 
 cli.add_command(compare)
 cli.add_command(dead)
+cli.add_command(explain)
 cli.add_command(replay)
 cli.add_command(run)
 cli.add_command(serve)

@@ -29,6 +29,7 @@ from cachedesk.core.commands import (
     StepWorker,
 )
 from cachedesk.core.errors import CachedeskError
+from cachedesk.core.key_report import Inspector
 from cachedesk.core.printable import printable
 from cachedesk.core.safeguards import LABELS, NAMES
 from cachedesk.core.snapshot import EventKind, Snapshot, Source
@@ -48,7 +49,6 @@ from cachedesk.desk.themes import PAPER, chosen
 from cachedesk.desk.views.headline import is_starting
 from cachedesk.desk.views.safeguard_controls import is_on, meaning
 from cachedesk.desk.widgets.hot_keys import HotKeys
-from cachedesk.observe.key_report import Inspector
 
 USUAL_HZ = 2.0
 _TOLD_SECONDS = 15.0

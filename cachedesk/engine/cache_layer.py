@@ -12,6 +12,7 @@ from cachedesk.core import forking
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import Policy, PolicyTable, as_policy
 from cachedesk.core.ports import CacheStore, SystemOfRecord, Truths
 from cachedesk.core.reads import Read
@@ -63,6 +64,7 @@ class CacheLayer:
         database: SystemOfRecord,
         truths: Truths,
         snapshot: Callable[[], Snapshot],
+        explain: Callable[[bytes], KeyReport],
         close: Callable[[], None],
         calls: CallThread,
     ) -> None:
@@ -77,6 +79,7 @@ class CacheLayer:
         self._truths = truths
         self._worker = worker
         self._snapshot = snapshot
+        self._explain = explain
         self._close = close
         self._calls = calls
         self._door = CallGate()
@@ -315,6 +318,20 @@ class CacheLayer:
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
         return self._call(self._snapshot)
+
+    def explain(self, key: Key) -> KeyReport:
+        """Return what each place holds of ``key``, and where a read would get its answer and why.
+
+        Nothing is filled or counted; a place that does not answer says so; ``str`` of it is a text.
+
+        >>> _ = cache.set("order:17", "paid")
+        >>> cache.explain("order:17").truth.value
+        b'paid'
+
+        Raises:
+            InvalidKey: the key is not usable.
+        """
+        return self._call(self._explain, as_key(key))
 
     def close(self) -> None:
         """Close the stack, once the calls under way have ended. What is pending stays in the log

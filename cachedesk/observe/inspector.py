@@ -1,7 +1,7 @@
-"""The inspector of a running stack: it asks every place about one key.
+"""The inspector: it asks every place about one key.
 
-It only looks on: it fills nothing, counts nothing, and a place that does not answer is unknown,
-never absent. As a repair does, it reads what is pending first and the row second; the places are
+It only looks: it fills nothing, counts nothing, and a place that does not answer is unknown, never
+absent. As a repair does, it reads what is pending first and the row second; the places are
 read one after another, so a key that is being written is looked at again before its copy in Redis
 is called different.
 """
@@ -11,22 +11,21 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
 from cachedesk.core.events import Entry, Op, WriteEvent, change
+from cachedesk.core.key_report import AnswerSource, Held, KeyReport, RecentWrite, Step
 from cachedesk.core.policy import PolicyTable
-from cachedesk.core.ports import CacheStore, SystemOfRecord
+from cachedesk.core.ports import SystemOfRecord
 from cachedesk.engine.backlog.pending_events import PendingEvents
-from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.overlay import OverlayReader
-from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
-from cachedesk.observe.recent_writes import RecentWrite, RecentWrites
+from cachedesk.observe.recent_writes import RecentWrites
 
 _VALUE_BYTES = 4096
 _MOST_STEPS = 100
@@ -82,12 +81,25 @@ class _Look:
         return None if self.cached is None or not known else self.cached == value
 
     @property
-    def winner(self) -> Winner:
+    def source(self) -> AnswerSource:
         if self.cached is not None:
-            return Winner.REDIS
+            return AnswerSource.REDIS
         if self.row is not None:
-            return Winner.OVERLAY if self.ahead else Winner.DATABASE
-        return Winner.LOG if self.decided else Winner.NOBODY
+            return AnswerSource.OVERLAY if self.ahead else AnswerSource.DATABASE
+        return AnswerSource.LOG if self.decided else AnswerSource.NONE
+
+
+class CopyReader(Protocol):
+    """What an inspector asks of the cache; as ``CacheStore``. Both raise ``CacheError`` when there
+    is no certain answer."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the copy of ``key``, ``None`` without one."""
+        ...
+
+    def expires_in(self, key: bytes) -> float | None:
+        """Return in how many seconds it expires, ``None`` if it does not."""
+        ...
 
 
 class KeyInspector:
@@ -96,20 +108,30 @@ class KeyInspector:
     def __init__(
         self,
         *,
-        cache: CacheStore,
+        cache: CopyReader,
         pending: PendingEvents,
         database: SystemOfRecord,
-        worker: FlushWorker,
+        in_flight_through: Callable[[], int],
         recent: RecentWrites | None,
         policies: PolicyTable,
     ) -> None:
+        """Take the places that are asked.
+
+        Args:
+            cache: where a copy of the key may be.
+            pending: the events of the log that are not in the database.
+            database: the rows and the dead letters.
+            in_flight_through: returns the seq of the last event that is being flushed, 0 for none.
+            recent: the newest writes; ``None``: they are not kept.
+            policies: what gives a key its policy.
+        """
         self._cache = cache
         self._pending = pending
         self._database = database
         self._overlay = OverlayReader(pending, database.peek)
         self._policies = policies
         self._recent = recent
-        self._worker = worker
+        self._in_flight_through = in_flight_through
 
     def inspect(self, key: bytes) -> KeyReport:
         """Return the report of ``key``; nothing is raised, a place that fails says so."""
@@ -138,7 +160,7 @@ class KeyInspector:
             base=_after(look.folded[0], obstacle) if skipped else look.base,
             steps=tuple(self._step(folded, look) for folded in shown),
             truth=_held(truth, "" if known else obstacle),
-            winner=look.winner,
+            source=look.source,
             agrees=look.agrees,
             moving=moving,
             letters=letters,
@@ -182,7 +204,7 @@ class KeyInspector:
             arg=arg[:_VALUE_BYTES] if isinstance(arg, bytes) else arg,
             at=event.at,
             after=_after(folded, look.row_obstacle),
-            in_flight=event.seq <= self._worker.in_flight_through,
+            in_flight=event.seq <= self._in_flight_through(),
             in_row=look.row is not None and event.seq <= look.row.seq,
             refused=folded.refused,
         )

@@ -1,4 +1,4 @@
-"""The journal: when the newest writes were durable, in Redis, and in SQLite; for whoever looks on.
+"""When the newest writes were durable, in Redis, and in SQLite.
 
 It is written on the fast path, so a group of writes that became durable together is one tuple, and
 what belongs together is joined when somebody asks. Which key a write was of is noted when it
@@ -14,12 +14,13 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from operator import itemgetter
 from typing import NamedTuple
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import Op, WriteEvent
+from cachedesk.core.key_report import RecentWrite
 
 MOST_WRITES = 20_000
 
@@ -47,25 +48,6 @@ class _Told(NamedTuple):
 _Durable = tuple[int, int, float, _Told]
 """A group of the log: its first and last seq, when it was durable, and when Redis had it. (One
 group is appended at a time, so they do not overlap.)"""
-
-
-@dataclass(frozen=True, slots=True)
-class RecentWrite:
-    """One write on its way; times are seconds since 1970.
-
-    ``accepted_at``: when it was durable. ``cached_at``: when Redis had taken it (a delete, and a
-    value too long for the cache, drop the copy there); ``None`` if it did not. ``applied_at``:
-    when it was known to be committed to SQLite; ``None`` while it is ``waiting``, and if it is
-    ``dead``.
-    """
-
-    seq: int
-    op: Op
-    accepted_at: float
-    cached_at: float | None = None
-    applied_at: float | None = None
-    waiting: bool = False
-    dead: bool = False
 
 
 class _Applied:

@@ -17,6 +17,7 @@ from cachedesk.core.commands import Command
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Closed
 from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.recorder import NullRecorder, Recorder
 from cachedesk.core.safeguards import ALL_ON, Safeguards
@@ -32,7 +33,6 @@ from cachedesk.observe.event_logging import EventLogger
 from cachedesk.observe.event_ring import EventRing
 from cachedesk.observe.hot_keys import HotView
 from cachedesk.observe.inspector import KeyInspector
-from cachedesk.observe.key_report import KeyReport
 from cachedesk.observe.metrics import Metrics
 from cachedesk.observe.recent_writes import RecentWrites
 from cachedesk.observe.snapshotter import Snapshotter
@@ -169,6 +169,7 @@ class Stack:
             database=state.database,
             truths=engine.reader.truths,
             snapshot=self._seen,
+            explain=self._explain,
             close=self._close,
             calls=self._calls,
         )
@@ -266,7 +267,7 @@ class Stack:
             cache=redis,
             pending=pending,
             database=database,
-            worker=self.worker,
+            in_flight_through=lambda: self.worker.in_flight_through,
             recent=recent,
             policies=policies,
         )
@@ -311,9 +312,12 @@ class Stack:
             seen = replace(seen, log=replace(seen.log, health=Health.DEGRADED, word="off"))
         return replace(seen, safeguards=safeguards)
 
+    def _explain(self, key: bytes) -> KeyReport:
+        return self._inspector.inspect(key)
+
     def inspect(self, key: bytes) -> KeyReport:
         """Return everything that is known of one key now; a place that does not answer says so."""
-        return self._calls.run(self._inspector.inspect, key)
+        return self._calls.run(self._explain, key)
 
     def perform(self, command: Command) -> str:
         """Carry out a command and return a sentence that says what happened.

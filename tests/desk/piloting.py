@@ -13,9 +13,9 @@ from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 
 from cachedesk.core.commands import Command
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.app import DeskApp
-from cachedesk.observe.key_report import KeyReport
 
 from .scenes import HEALTHY, FixedSource
 

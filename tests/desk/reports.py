@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Op
-from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
-from cachedesk.observe.recent_writes import RecentWrite
+from cachedesk.core.key_report import AnswerSource, Held, KeyReport, RecentWrite, Step
 
 from .scenes import NOW
 
@@ -64,7 +63,7 @@ PENDING = KeyReport(
     base=held(b"10480"),
     steps=(added(918, 0.62, 1, b"10481", in_flight=True), added(921, 0.21, 2, b"10483")),
     truth=held(b"10483"),
-    winner=Winner.REDIS,
+    source=AnswerSource.REDIS,
     agrees=True,
     writes=WRITES,
 )
@@ -74,7 +73,7 @@ FRESH = replace(
     writes=(*WRITES[:-2], past(918, 0.62, 0.3), past(921, 0.41, 0.09)),
 )  # fmt: skip
 
-EVICTED = replace(PENDING, cached=held(None), agrees=None, winner=Winner.OVERLAY)
+EVICTED = replace(PENDING, cached=held(None), agrees=None, source=AnswerSource.OVERLAY)
 
 REDIS_AWAY = replace(
     EVICTED,
@@ -89,7 +88,7 @@ NOTHING_ANSWERS = replace(
     base=unknown("the database cannot be read: unable to open database file"),
     steps=tuple(replace(step, after=unknown("SQLite")) for step in PENDING.steps),
     truth=unknown("the database cannot be read: unable to open database file"),
-    winner=Winner.NOBODY,
+    source=AnswerSource.NONE,
 )
 
 STALE = replace(
@@ -111,7 +110,7 @@ DEAD = replace(
     truth=held(None),
     cached=held(None),
     agrees=None,
-    winner=Winner.OVERLAY,
+    source=AnswerSource.OVERLAY,
     letters=(
         DeadLetter(907, "incr", KEY, 5, "the trigger says_no refuses it: this key is frozen", 5,
                    NOW - 59.0),

@@ -14,6 +14,7 @@ from textual.app import App
 
 from cachedesk.core.commands import EvictKey
 from cachedesk.core.events import Op
+from cachedesk.core.key_report import AnswerSource, RecentWrite
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.views import key_timeline as lanes_module
 from cachedesk.desk.views.formats import ABSENT
@@ -38,8 +39,6 @@ from cachedesk.desk.views.key_timeline import (
     window_seconds,
 )
 from cachedesk.desk.widgets.fold import Fold, column_widths
-from cachedesk.observe.key_report import Winner
-from cachedesk.observe.recent_writes import RecentWrite
 
 from . import reports
 from .piloting import screen_text, until
@@ -81,13 +80,13 @@ def test_who_answers_in_the_other_cases():
     moving = verdict(replace(reports.STALE, moving=True)).why
     assert "the key is being written" in moving
     assert "STALE" not in moving
-    blind = replace(reports.NOTHING_ANSWERS, cached=held(b"7"), winner=Winner.REDIS)
+    blind = replace(reports.NOTHING_ANSWERS, cached=held(b"7"), source=AnswerSource.REDIS)
     assert "nothing can confirm it" in verdict(blind).why
-    decided = replace(reports.NOTHING_ANSWERS, truth=held(b"7"), winner=Winner.LOG)
+    decided = replace(reports.NOTHING_ANSWERS, truth=held(b"7"), source=AnswerSource.LOG)
     assert "what is pending decides: they come to 7" in verdict(decided).why
     deleted = replace(reports.ABSENT, row_seq=9)
     assert verdict(deleted).why.endswith("the key was deleted")
-    row = replace(reports.FRESH, cached=held(None), agrees=None, winner=Winner.DATABASE)
+    row = replace(reports.FRESH, cached=held(None), agrees=None, source=AnswerSource.DATABASE)
     assert verdict(row).why.endswith("the row holds 10,483")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from cachedesk.core.key_report import AnswerSource
 from cachedesk.core.safeguards import NAMES, Safeguards
 from cachedesk.core.snapshot import HotKey
 from cachedesk.desk.app import DeskApp
@@ -18,7 +19,6 @@ from cachedesk.desk.views.key_state import KeyState, key_state
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
-from cachedesk.observe.key_report import Winner
 from tests.engine.until import unhurried
 
 from . import reports, scenes
@@ -39,7 +39,7 @@ def test_a_key_that_is_in_no_log_says_so() -> None:
 
 
 def test_the_inspector_says_what_goes_with_redis() -> None:
-    report = replace(reports.PENDING, unlogged=3, agrees=False, winner=Winner.REDIS)
+    report = replace(reports.PENDING, unlogged=3, agrees=False, source=AnswerSource.REDIS)
     assert "3 writes of it are in no log" in verdict(report).why
     assert places(report)[0].word == "in no log"
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from cachedesk.core.commands import EvictKey, Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.errors import CounterOverflow, NotACounter
 from cachedesk.core.events import Entry, Op
+from cachedesk.core.key_report import AnswerSource, Inspector, KeyReport
 from cachedesk.core.reads import ReadSource
 from cachedesk.core.settings import Settings, WorkerSettings
-from cachedesk.observe.key_report import Inspector, KeyReport, Winner
 from cachedesk.stack.stack import Stack
 
 from . import poison
@@ -58,7 +58,7 @@ def test_a_fresh_key(slow: Stack) -> None:
     assert (report.policy, report.pattern) == ("write-through", "order:*")
     assert (report.cached.value, report.row.value, report.truth.value) == (b"paid",) * 3
     assert (report.row_seq, report.pending, report.steps) == (receipt.seq, 0, ())
-    assert (report.winner, report.agrees, report.moving) == (Winner.REDIS, True, False)
+    assert (report.source, report.agrees, report.moving) == (AnswerSource.REDIS, True, False)
     assert (report.ttl_known, report.ttl_seconds) == (True, None)
     (write,) = report.writes
     assert (write.seq, write.op) == (receipt.seq, Op.SET)
@@ -72,7 +72,7 @@ def test_a_key_that_does_not_exist(slow: Stack) -> None:
     assert (report.policy, report.pattern) == ("write-through", "")
     for place in (report.cached, report.row, report.truth):
         assert (place.value, place.known) == (None, True)
-    assert (report.row_seq, report.winner, report.agrees) == (0, Winner.DATABASE, None)
+    assert (report.row_seq, report.source, report.agrees) == (0, AnswerSource.DATABASE, None)
     assert report.writes == ()
 
 
@@ -83,7 +83,7 @@ def test_pending_increments_are_folded_step_by_step(slow: Stack) -> None:
     assert [(step.op, step.arg) for step in report.steps] == [(Op.INCR, 1), (Op.INCR, 2)]
     assert values(report) == [b"10481", b"10483"]
     assert (report.cached.value, report.truth.value) == (b"10483", b"10483")
-    assert (report.winner, report.agrees) == (Winner.REDIS, True)
+    assert (report.source, report.agrees) == (AnswerSource.REDIS, True)
     assert report.oldest_at == report.steps[0].at <= report.steps[1].at <= report.at
     assert [write.waiting for write in report.writes] == [False, True, True]
     assert all(write.cached_at for write in report.writes)
@@ -94,7 +94,7 @@ def test_an_evicted_key_is_answered_by_row_and_log(slow: Stack) -> None:
     evict(slow)
     report = slow.inspect(VIEWS)
     assert (report.cached.value, report.cached.known) == (None, True)
-    assert (report.winner, report.agrees) == (Winner.OVERLAY, None)
+    assert (report.source, report.agrees) == (AnswerSource.OVERLAY, None)
     read = slow.layer.read(VIEWS)
     assert (read.source, read.value) == (ReadSource.OVERLAY, report.truth.value)
 
@@ -102,7 +102,7 @@ def test_an_evicted_key_is_answered_by_row_and_log(slow: Stack) -> None:
 def test_an_evicted_key_with_nothing_pending_is_answered_by_sqlite(slow: Stack) -> None:
     counted(slow)
     evict(slow)
-    assert slow.inspect(VIEWS).winner is Winner.DATABASE
+    assert slow.inspect(VIEWS).source is AnswerSource.DATABASE
     assert slow.layer.read(VIEWS).source is ReadSource.DATABASE
 
 
@@ -123,10 +123,10 @@ def test_a_pending_delete(slow: Stack) -> None:
     assert (report.row.value, report.pending) == (b"x", 1)
     assert (report.steps[0].op, values(report)) == (Op.DELETE, [None])
     assert (report.truth.value, report.truth.known) == (None, True)
-    assert report.winner is Winner.OVERLAY
+    assert report.source is AnswerSource.OVERLAY
     slow.layer.drain(60)
     gone = slow.inspect(b"session:1")
-    assert (gone.row.value, gone.row.known, gone.winner) == (None, True, Winner.DATABASE)
+    assert (gone.row.value, gone.row.known, gone.source) == (None, True, AnswerSource.DATABASE)
 
 
 def test_the_worker_paused_stepped_and_resumed(open_stack: OpenStack) -> None:
@@ -140,8 +140,8 @@ def test_the_worker_paused_stepped_and_resumed(open_stack: OpenStack) -> None:
     stack.perform(ResumeWorker())
     stack.layer.drain(60)
     report = stack.inspect(VIEWS)
-    assert (report.row.value, report.truth.value, report.winner) == (b"10483",) * 2 + (
-        Winner.REDIS,
+    assert (report.row.value, report.truth.value, report.source) == (b"10483",) * 2 + (
+        AnswerSource.REDIS,
     )
     assert [write.waiting for write in report.writes] == [False] * 4
     for write in report.writes:
@@ -175,7 +175,7 @@ def test_a_refused_increment_is_stepped_over(slow: Stack) -> None:
     assert report.steps[0].seq == seq
     assert values(report) == [b"text", b"text"]
     assert "not a 64-bit integer" in report.steps[1].refused
-    assert (report.truth.value, report.winner) == (b"text", Winner.OVERLAY)
+    assert (report.truth.value, report.source) == (b"text", AnswerSource.OVERLAY)
 
 
 def test_a_dead_letter_and_what_waits_behind_another(open_stack: OpenStack, tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_redis_away_is_unknown_and_never_absent(slow: Stack, fault: str) -> None
     slow.layer.incr(VIEWS)
     report = slow.inspect(VIEWS)
     assert report.cached.obstacle
-    assert (report.agrees, report.winner) == (None, Winner.OVERLAY)
+    assert (report.agrees, report.source) == (None, AnswerSource.OVERLAY)
     assert report.truth.value == slow.layer.read(VIEWS).value == b"10482"
     assert report.writes[-1].cached_at is None
     slow.perform(Heal())
     wait_until_trusted(slow)
     slow.layer.get(VIEWS)
-    assert slow.inspect(VIEWS).winner is Winner.REDIS
+    assert slow.inspect(VIEWS).source is AnswerSource.REDIS
 
 
 def test_an_unreadable_database_is_unknown_and_never_absent(slow: Stack) -> None:
@@ -224,19 +224,19 @@ def test_an_unreadable_database_is_unknown_and_never_absent(slow: Stack) -> None
     slow.layer.set("order:1", b"paid")
     slow.perform(Inject("database.gone"))
     copy = slow.inspect(VIEWS)
-    assert (copy.row.known, copy.truth.known, copy.winner) == (False, False, Winner.REDIS)
+    assert (copy.row.known, copy.truth.known, copy.source) == (False, False, AnswerSource.REDIS)
     assert (copy.agrees, copy.cached.value) == (None, b"10481")
     assert [step.after.known for step in copy.steps] == [False]
     for key in (VIEWS, b"session:1", b"order:1"):
         evict(slow, key)
     nothing = slow.inspect(VIEWS)
-    assert (nothing.winner, nothing.pending, nothing.truth.known) == (Winner.NOBODY, 1, False)
-    assert slow.inspect(b"order:1").winner is Winner.NOBODY
+    assert (nothing.source, nothing.pending, nothing.truth.known) == (AnswerSource.NONE, 1, False)
+    assert slow.inspect(b"order:1").source is AnswerSource.NONE
     decided = slow.inspect(b"session:1")
-    assert (decided.winner, decided.truth.value) == (Winner.LOG, b"here")
+    assert (decided.source, decided.truth.value) == (AnswerSource.LOG, b"here")
     assert slow.layer.read("session:1").value == b"here"
     slow.perform(Heal())
-    assert slow.inspect(VIEWS).winner is Winner.OVERLAY
+    assert slow.inspect(VIEWS).source is AnswerSource.OVERLAY
 
 
 def test_without_the_row_the_fold_is_known_from_the_first_set_on(slow: Stack) -> None:
@@ -254,7 +254,7 @@ def test_an_old_copy_that_stands_still_is_called_different(slow: Stack) -> None:
     counted(slow, 1)
     slow.redis.cache.put({VIEWS: b"10400"})
     report = slow.inspect(VIEWS)
-    assert (report.winner, report.agrees, report.moving) == (Winner.REDIS, False, False)
+    assert (report.source, report.agrees, report.moving) == (AnswerSource.REDIS, False, False)
     assert (report.cached.value, report.truth.value) == (b"10400", b"10481")
 
 
@@ -285,7 +285,7 @@ def test_a_flush_just_before_or_after_the_row_is_read_hides_nothing(
     assert (report.truth.value, len(report.steps)) == (b"10481", 1)
     in_row = when == "before"
     assert (report.steps[0].in_row, report.pending) == (in_row, 0 if in_row else 1)
-    assert report.winner is (Winner.DATABASE if in_row else Winner.OVERLAY)
+    assert report.source is (AnswerSource.DATABASE if in_row else AnswerSource.OVERLAY)
 
 
 def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
@@ -358,7 +358,11 @@ def test_a_closed_stack_says_that_nothing_answers(tmp_path: Path) -> None:
     with running(tmp_path) as stack:
         stack.layer.incr(VIEWS)
     report = stack.inspect(VIEWS)
-    assert (report.winner, report.cached.known, report.row.known) == (Winner.NOBODY, False, False)
+    assert (report.source, report.cached.known, report.row.known) == (
+        AnswerSource.NONE,
+        False,
+        False,
+    )
 
 
 def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
@@ -374,7 +378,7 @@ def test_a_redis_that_goes_while_it_is_asked_is_unknown(slow: Stack) -> None:
     for connection in slow.redis.cache._idle._connections:
         connection._socket.shutdown(socket.SHUT_RDWR)
     report = slow.inspect(VIEWS)
-    assert (report.cached.known, report.winner) == (False, Winner.DATABASE)
+    assert (report.cached.known, report.source) == (False, AnswerSource.DATABASE)
     wait_until_trusted(slow)
 
 
@@ -417,5 +421,5 @@ def test_the_fold_comes_to_what_a_read_returns(
         assert report.truth.value == expected.value
         assert report.pending == expected.pending
         assert report.agrees in (True, None)
-        if report.winner is not Winner.REDIS:
-            assert expected.source.value == report.winner.value
+        if report.source is not AnswerSource.REDIS:
+            assert expected.source.value == report.source.value

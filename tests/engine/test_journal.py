@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from cachedesk.core.events import Op, WriteEvent
-from cachedesk.observe.recent_writes import RecentWrite, RecentWrites
+from cachedesk.core.key_report import RecentWrite
+from cachedesk.observe.recent_writes import RecentWrites
 
 from .until import together
 

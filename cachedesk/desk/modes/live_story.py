@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from cachedesk.console.signals import Signals
 from cachedesk.core.commands import Control
+from cachedesk.core.key_report import Inspector
 from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Source
 from cachedesk.desk.actions import ACTIONS, Action, Group
@@ -26,7 +27,6 @@ from cachedesk.desk.views.farewell import kept, say
 from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
 from cachedesk.desk.widgets.top_line import TopLine
 from cachedesk.lab.stories.scene import Scene
-from cachedesk.observe.key_report import Inspector
 
 _LOOKS_A_SECOND = 5.0
 _PAUSE_SECONDS = 2.0

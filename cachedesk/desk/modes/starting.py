@@ -9,9 +9,9 @@ from collections.abc import Callable
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.commands import Command
 from cachedesk.core.errors import Unavailable
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.snapshot import Books, Snapshot
 from cachedesk.lab.run.session import Session
-from cachedesk.observe.key_report import KeyReport
 
 _STILL_STARTING = "the stack is still starting; try again in a moment"
 

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from textual.worker import Worker
 
 from cachedesk.core.commands import Command, EvictKey
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.printable import printable
 from cachedesk.desk.background import in_background
 from cachedesk.desk.screens.modal import Modal
@@ -24,7 +25,6 @@ from cachedesk.desk.views.key_timeline import window_seconds
 from cachedesk.desk.widgets.fold import Fold
 from cachedesk.desk.widgets.key_lanes import KeyBars, KeyLanes
 from cachedesk.desk.widgets.place_card import LOOKS, PlaceCard
-from cachedesk.observe.key_report import KeyReport
 
 _LEGENDS = (
     "● accepted (○ before Redis had it) ◆ in Redis ■ in SQLite ▶ still waits",

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op
+from cachedesk.core.key_report import AnswerSource, Held, KeyReport, Step
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.formats import (
     ABSENT,
@@ -20,7 +21,6 @@ from cachedesk.desk.views.formats import (
     size,
     span,
 )
-from cachedesk.observe.key_report import Held, KeyReport, Step, Winner
 
 VALUE_CELLS = 24
 """How much of a value a sentence shows."""
@@ -81,19 +81,19 @@ def places(report: KeyReport) -> tuple[PlaceView, PlaceView, PlaceView]:
 def verdict(report: KeyReport) -> Verdict:
     """Return which place a read would be answered from right now, and why."""
     without = _without_redis(report)
-    match report.winner:
-        case Winner.REDIS:
+    match report.source:
+        case AnswerSource.REDIS:
             return _redis_answers(report)
-        case Winner.OVERLAY:
+        case AnswerSource.OVERLAY:
             who = f"Row + {number(report.pending)} pending answer"
             return Verdict(who, f"{without}; folded, {_says(report)}", Look.WELL)
-        case Winner.DATABASE:
+        case AnswerSource.DATABASE:
             why = f"{without}, nothing is pending; {_row_says(report)}"
             return Verdict("SQLite answers", why, Look.WELL)
-        case Winner.LOG:
+        case AnswerSource.LOG:
             why = f"{without}, SQLite cannot be read; what is pending decides: {_says(report)}"
             return Verdict("The log answers", why, Look.WARNING)
-        case Winner.NOBODY:
+        case AnswerSource.NONE:
             why = f"{without} and SQLite cannot be read"
             return Verdict("Nothing can answer", why, Look.BROKEN)
 

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from cachedesk.core.key_report import KeyReport, RecentWrite
 from cachedesk.desk.views.formats import number, span
-from cachedesk.observe.key_report import KeyReport
-from cachedesk.observe.recent_writes import RecentWrite
 
 WINDOWS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
 """The time lines there are, in seconds. One for more than a minute is for what still waits."""

@@ -10,9 +10,9 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from cachedesk.core.key_report import KeyReport
 from cachedesk.desk.views.formats import cut, left, right
 from cachedesk.desk.views.key_explained import StepRow, letter_lines, step_rows
-from cachedesk.observe.key_report import KeyReport
 
 HEADER = StepRow(" ", "seq", "write", "age", "comes to")
 _QUIET = "$foreground 75%"

@@ -7,9 +7,9 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from cachedesk.core.key_report import KeyReport
 from cachedesk.desk.views.formats import left, number, right
 from cachedesk.desk.views.key_timeline import MOST_BARS, Bar, Fate, TimeLine, bars, lanes
-from cachedesk.observe.key_report import KeyReport
 
 _GAP_CELLS = 10
 _OP_CELLS = 6

@@ -25,6 +25,7 @@ from cachedesk.core.commands import Command, Heal, Inject, Record, SetRate
 from cachedesk.core.engine_event import EventCode, Plain
 from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import Percentiles, Snapshot
@@ -38,7 +39,6 @@ from cachedesk.lab.run.report import Report
 from cachedesk.lab.run.schedule import InjectedFault, PlannedFault, Schedule
 from cachedesk.lab.trace.reading import Count
 from cachedesk.lab.trace.record import TraceError
-from cachedesk.observe.key_report import KeyReport
 from cachedesk.recording.frames import RecordingError
 from cachedesk.recording.recorder import Recorded, Recorder, check_apart, shown
 from cachedesk.stack.stack import Stack

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cachedesk.core.commands import Command
 from cachedesk.core.errors import CachedeskError, Unavailable
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.lab.judge.verdict import Verdict
 from cachedesk.lab.run.timeline import Timeline
@@ -26,7 +27,6 @@ from cachedesk.lab.stories.figures import Figures, written
 from cachedesk.lab.stories.narration import doing
 from cachedesk.lab.stories.scene import Outcome, Scene
 from cachedesk.lab.stories.script import Act, Claim, Story
-from cachedesk.observe.key_report import KeyReport
 
 
 @dataclass(frozen=True, slots=True)

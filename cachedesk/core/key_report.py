@@ -1,7 +1,7 @@
-"""The inspection of a key: one frozen value that explains it completely.
+"""The report of a key: one frozen value that says what each place holds, and what a read gets.
 
-As with a snapshot, whoever shows it sees nothing else, so the live stack, a recording and a test's
-fixed value are the same to a screen.
+As with a snapshot, a screen sees nothing else, so the live stack, a directory that is not open and
+a test's fixed value are the same to it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Protocol
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op
-from cachedesk.observe.recent_writes import RecentWrite
+from cachedesk.core.key_text import reason, report_text
 
 
-class Winner(StrEnum):
-    """Where a read would be answered from: Redis's copy; the row with pending events folded in;
-    the row alone; the pending events alone, which set the key whatever its row is; or nowhere."""
+class AnswerSource(StrEnum):
+    """Where a read gets its answer: the copy in Redis; the row with pending events folded in; the
+    row alone; the pending events alone, which set the key whatever its row is; or nowhere."""
 
     REDIS = "redis"
     OVERLAY = "overlay"
     DATABASE = "database"
     LOG = "log"
-    NOBODY = "nobody"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentWrite:
+    """One write on its way; times are seconds since 1970.
+
+    ``accepted_at``: when it was durable. ``cached_at``: when Redis had taken it (a delete, and a
+    value too long for the cache, drop the copy there); ``None`` if it did not. ``applied_at``:
+    when it was known to be committed to SQLite; ``None`` while it is ``waiting``, and if it is
+    ``dead``.
+    """
+
+    seq: int
+    op: Op
+    accepted_at: float
+    cached_at: float | None = None
+    applied_at: float | None = None
+    waiting: bool = False
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class KeyReport:
     """One key, explained. Times ending in ``at`` are seconds since 1970 by the engine's clock.
 
@@ -89,7 +108,7 @@ class KeyReport:
     base: Held = Held()
     steps: tuple[Step, ...] = ()
     truth: Held = Held()
-    winner: Winner = Winner.DATABASE
+    source: AnswerSource = AnswerSource.DATABASE
     agrees: bool | None = None
     moving: bool = False
     letters: tuple[DeadLetter, ...] = ()
@@ -97,6 +116,14 @@ class KeyReport:
     writes_since: float = 0.0
     unlogged: int = 0
     observed: bool = True
+
+    @property
+    def reason(self) -> str:
+        """Where a read gets its answer, and why, in a sentence."""
+        return reason(self)
+
+    def __str__(self) -> str:
+        return report_text(self)
 
 
 class Inspector(Protocol):

@@ -1,0 +1,85 @@
+"""Why a read of a key gets what it gets, in a data directory that no process uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cachedesk.admin.dead_letters import letter_as_json
+from cachedesk.admin.inspection import opened
+from cachedesk.console.output import json_text
+from cachedesk.core.errors import CacheError
+from cachedesk.core.key_report import Held, KeyReport, Step
+from cachedesk.core.policy import PolicyTable
+from cachedesk.core.settings import Settings
+from cachedesk.observe.inspector import KeyInspector
+
+
+class _NoCache:
+    """The cache of a directory that is not open: Redis runs only with a stack."""
+
+    def get(self, key: bytes) -> bytes | None:
+        raise CacheError("it is not running; it starts when the directory is opened")
+
+    def expires_in(self, key: bytes) -> float | None:
+        raise CacheError("it is not running")
+
+
+def explain(data: Path, settings: Settings, key: bytes) -> KeyReport:
+    """Return what the row and the log hold of ``key``, and what a read would get.
+
+    Args:
+        data: a data directory that no process uses.
+        settings: of the stack; its policies say which path a write of the key takes.
+        key: the key.
+
+    Raises:
+        DataDirectoryError: it is no data directory, is in use, or is damaged.
+    """
+    with opened(data) as state:
+        inspector = KeyInspector(
+            cache=_NoCache(),
+            pending=state.backlog.pending,
+            database=state.database,
+            in_flight_through=lambda: 0,
+            recent=None,
+            policies=PolicyTable(settings.policies),
+        )
+        return inspector.inspect(key)
+
+
+def report_as_json(report: KeyReport) -> dict[str, object]:
+    """Return what ``explain --json`` prints of ``report``."""
+    return {
+        "key": json_text(report.key),
+        "value": _value(report.truth),
+        "source": str(report.source),
+        "reason": report.reason,
+        "pending": report.pending,
+        "seq": report.steps[-1].seq if report.pending else report.row_seq,
+        "policy": report.policy,
+        "pattern": report.pattern,
+        "row": {**_held(report.row), "seq": report.row_seq},
+        "events": [_event(step) for step in report.steps],
+        "events_before": report.skipped,
+        "dead": [letter_as_json(letter) for letter in report.letters],
+    }
+
+
+def _event(step: Step) -> dict[str, object]:
+    return {
+        "seq": step.seq,
+        "op": step.op.name.lower(),
+        "arg": json_text(step.arg) if isinstance(step.arg, bytes) else step.arg,
+        "at": step.at,
+        "value_after": _value(step.after),
+        "in_row": step.in_row,
+        "refused": step.refused,
+    }
+
+
+def _held(held: Held) -> dict[str, object]:
+    return {"value": _value(held), "bytes": held.size, "error": held.obstacle}
+
+
+def _value(held: Held) -> object:
+    return None if held.value is None else json_text(held.value)

@@ -1,0 +1,38 @@
+"""``cachedesk explain`` and ``cachedesk verify``: they look at a data directory, and report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from cachedesk.cli.options import config_option, data_option, json_option
+from cachedesk.console.output import print_json, print_text
+
+
+@click.command()
+@click.argument("key")
+@json_option
+@data_option
+@config_option
+@click.pass_context
+def explain(ctx: click.Context, key: str, as_json: bool, data: Path, config: Path | None) -> None:
+    """Say what the row and the log hold of KEY, what a read would get, and why.
+
+    For a data directory that is not in use; from a program, use cache.explain(key).
+
+    Exit status: 1 when the key is absent, 2 when its row cannot be read.
+    """
+    from cachedesk.admin.explaining import explain, report_as_json
+    from cachedesk.config import load
+    from cachedesk.core.events import as_key
+
+    report = explain(data, load(data, config), as_key(os.fsencode(key)))
+    if as_json:
+        print_json(report_as_json(report))
+    else:
+        print_text(str(report))
+    if not report.truth.known:
+        ctx.exit(2)
+    ctx.exit(1 if report.truth.value is None else 0)
