@@ -18,10 +18,10 @@ from cachedesk.core.settings import Settings
 from cachedesk.engine.listing import truth
 from cachedesk.engine.overlay import OverlayReader, rows_of
 from cachedesk.engine.read_path import as_read
-from cachedesk.stack.durable_state import DurableState
+from cachedesk.stack.durable_state import DurableState, open_state
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.embedded.recovery import recover
-from cachedesk.stores.files.data_directory import DataDirectory
+from cachedesk.stores.embedded.stores import EMBEDDED
 
 _LINES_PER_CHUNK = 1_000
 
@@ -33,9 +33,9 @@ def opened(data: Path) -> Iterator[DurableState]:
     Raises:
         DataDirectoryError: it is not one, is in use, or is damaged.
     """
-    directory = DataDirectory(data, create=False)
+    directory = EMBEDDED.lock(data, create=False)
     try:
-        vault = DurableState(directory)
+        vault = open_state(EMBEDDED, directory)
         try:
             yield vault
         finally:
@@ -46,7 +46,7 @@ def opened(data: Path) -> Iterator[DurableState]:
 
 def recover_directory(data: Path, *, accept_loss: bool) -> str:
     """Carry out ``cachedesk recover``; see ``recovering``."""
-    directory = DataDirectory(data, create=False)
+    directory = EMBEDDED.lock(data, create=False)
     try:
         return recover(directory, accept_loss=accept_loss)
     finally:

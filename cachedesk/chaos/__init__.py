@@ -7,8 +7,8 @@ failpoint tests.)
 
 from __future__ import annotations
 
-from cachedesk.chaos.catalog import NAMES, catalogue, check_duration, known, parsed
+from cachedesk.chaos.catalog import Catalog
 from cachedesk.chaos.injector import FaultInjector
 from cachedesk.core.fault import Fault
 
-__all__ = ["NAMES", "Fault", "FaultInjector", "catalogue", "check_duration", "known", "parsed"]
+__all__ = ["Catalog", "Fault", "FaultInjector"]

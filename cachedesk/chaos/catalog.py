@@ -1,137 +1,92 @@
-"""The catalogue: every fault there is, in the order in which they are healed."""
+"""The catalog: the kinds of fault that there are, in the order in which they are healed."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Iterable
+from typing import TypeVar
 
 from cachedesk.chaos.poison_event import LogPoison
 from cachedesk.chaos.process_kill import ProcessKill
 from cachedesk.chaos.worker_crash import WorkerCrash
 from cachedesk.core.errors import ConfigError
-from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.fault import Fault
-from cachedesk.stores.queue_log.log_faults import LogFull
-from cachedesk.stores.queue_log.queue_log import QueueLog
-from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
-from cachedesk.stores.redis.redis_faults import (
-    RedisDown,
-    RedisEmpty,
-    RedisHang,
-    RedisKill,
-    RedisOldSnapshot,
-    RedisSqueeze,
-)
-from cachedesk.stores.sqlite.database_faults import (
-    DatabaseFull,
-    DatabaseGone,
-    DatabaseLock,
-    DatabaseReadonly,
-    DatabaseSlow,
-)
-from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
-
-# A Redis that is held goes on before it is asked for anything.
-_KINDS: tuple[type[Fault], ...] = (
-    RedisKill,
-    RedisDown,
-    RedisHang,
-    RedisEmpty,
-    RedisOldSnapshot,
-    RedisSqueeze,
-    WorkerCrash,
-    DatabaseLock,
-    DatabaseFull,
-    DatabaseReadonly,
-    DatabaseSlow,
-    DatabaseGone,
-    LogFull,
-    LogPoison,
-    ProcessKill,
-)
-
-KINDS = {kind.name: kind for kind in _KINDS}
-NAMES = tuple(KINDS)
 
 _LONGEST_SECONDS = 86_400.0
 
+T = TypeVar("T")
 
-def catalogue(
-    redis: EmbeddedRedis,
-    database: SqliteDatabase,
-    log: QueueLog,
-    *,
-    failpoints: Failpoints,
-    kept: Callable[[], str],
-    patience_seconds: float,
-    poison: LogPoison,
-) -> tuple[Fault, ...]:
-    """Return one fault of each kind for a stack of embedded stores, in the order of ``NAMES``.
+
+def in_order(
+    *, cache: Iterable[T], worker: T, database: Iterable[T], log: Iterable[T], rest: Iterable[T]
+) -> tuple[T, ...]:
+    """Return faults, or kinds of fault, in the order in which they are healed.
+
+    A cache that is held goes on before it is asked for anything, so those of the cache come first.
 
     Args:
-        redis: the cache.
-        database: the system of record.
-        log: the write-behind log.
-        failpoints: of the stack.
-        kept: says in words what becomes of keys that Redis loses.
-        patience_seconds: how long a write waits for the database.
-        poison: the fault that writes through the layer.
+        cache: those that the cache offers.
+        worker: the crash of the flush worker.
+        database: those that the database offers.
+        log: those that the log offers.
+        rest: those of the whole stack.
     """
-    supervisor, cache = redis.supervisor, redis.cache
-    return (
-        RedisKill(supervisor),
-        RedisDown(supervisor),
-        RedisHang(supervisor, cache),
-        RedisEmpty(cache, kept),
-        RedisOldSnapshot(supervisor, cache),
-        RedisSqueeze(supervisor, cache),
-        WorkerCrash(failpoints),
-        DatabaseLock(database),
-        DatabaseFull(database),
-        DatabaseReadonly(database),
-        DatabaseSlow(database, patience_seconds),
-        DatabaseGone(database),
-        LogFull(log),
-        poison,
-        ProcessKill(),
-    )
+    return (*cache, worker, *database, *log, *rest)
 
 
-def parsed(text: str) -> tuple[str, str]:
-    """Return the name and the argument of a fault written as ``name`` or ``name:argument``.
+class Catalog:
+    """Some kinds of fault, by name."""
 
-    Raises:
-        ConfigError: there is no such fault (the nearest is named), or it takes no such argument.
-    """
-    name, colon, argument = text.partition(":")
-    if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(NAMES)}"
-        raise ConfigError(f"there is no fault {name!r}; {hint}")
-    if colon and not argument:
-        raise ConfigError(f"the fault {text!r} ends with a colon; write {name!r}")
-    KINDS[name].check(argument)
-    return name, argument
+    def __init__(self, kinds: Iterable[type[Fault]]) -> None:
+        """List ``kinds``, in this order."""
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.names = tuple(self.kinds)
+
+    def parsed(self, text: str) -> tuple[str, str]:
+        """Return name and argument of a fault written as ``name`` or ``name:argument``.
+
+        Raises:
+            ConfigError: there is no such fault (the nearest is named), or it takes no such
+                argument.
+        """
+        name, colon, argument = text.partition(":")
+        if name not in self.kinds:
+            near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self.names)}"
+            raise ConfigError(f"there is no fault {name!r}; {hint}")
+        if colon and not argument:
+            raise ConfigError(f"the fault {text!r} ends with a colon; write {name!r}")
+        self.kinds[name].check(argument)
+        return name, argument
+
+    def check_duration(self, text: str, seconds: float) -> None:
+        """See that a fault may be held for so many seconds.
+
+        Raises:
+            ConfigError: it passes by itself, or that is no time that could be chosen.
+        """
+        name = self.parsed(text)[0]
+        if not self.kinds[name].lasting:
+            raise ConfigError(f"{name} passes by itself; it cannot be held for {seconds:g} s")
+        if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_SECONDS):
+            raise ConfigError(
+                f"a fault is held for more than 0 and at most {_LONGEST_SECONDS:,.0f} seconds,"
+                f" not {seconds:g}"
+            )
+
+    def known(self, text: str) -> str:
+        """Return ``text`` if it is a fault; errors as for ``parsed``."""
+        self.parsed(text)
+        return text
 
 
-def check_duration(text: str, seconds: float) -> None:
-    """See that a fault may be held for so many seconds.
-
-    Raises:
-        ConfigError: it passes by itself, or that is no time that could be chosen.
-    """
-    name = parsed(text)[0]
-    if not KINDS[name].lasting:
-        raise ConfigError(f"{name} passes by itself; it cannot be held for {seconds:g} s")
-    if not (math.isfinite(seconds) and 0 < seconds <= _LONGEST_SECONDS):
-        raise ConfigError(
-            f"a fault is held for more than 0 and at most {_LONGEST_SECONDS:,.0f} seconds,"
-            f" not {seconds:g}"
-        )
-
-
-def known(text: str) -> str:
-    """Return ``text`` if it is a fault; errors as for ``parsed``."""
-    parsed(text)
-    return text
+def catalog_of(
+    *,
+    cache: Iterable[type[Fault]],
+    database: Iterable[type[Fault]],
+    log: Iterable[type[Fault]],
+) -> Catalog:
+    """Return the catalog of a stack whose stores offer these kinds of fault."""
+    rest = (LogPoison, ProcessKill)
+    return Catalog(in_order(cache=cache, worker=WorkerCrash, database=database, log=log, rest=rest))

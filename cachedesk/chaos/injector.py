@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from cachedesk.chaos.catalog import check_duration, parsed
+from cachedesk.chaos.catalog import Catalog
 from cachedesk.chaos.impact import Figures, impact
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.engine_event import EventCode
@@ -26,6 +26,7 @@ class FaultInjector:
         """Offer ``faults``, healed in this order; ``ring`` is told what they do, and what
         they have caused, by the ``figures`` before and after."""
         self._faults = {fault.name: fault for fault in faults}
+        self._catalog = Catalog(type(fault) for fault in self._faults.values())
         self._ring = ring
         self._figures = figures
         self._before: dict[str, Figures] = {}
@@ -33,6 +34,10 @@ class FaultInjector:
         # Replaced as a whole, never changed, so that it can be read without a lock.
         self._since: dict[str, float] = {}
         self._deadlines: dict[str, float] = {}
+
+    def offers(self, name: str) -> bool:
+        """Return whether there is a fault ``name``."""
+        return name in self._faults
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -71,10 +76,10 @@ class FaultInjector:
                 could be chosen.
             CachedeskError: it cannot be injected now; the message says why, nothing is broken.
         """
-        name, argument = parsed(text)
+        name, argument = self._catalog.parsed(text)
         fault = self._faults[name]
         if seconds is not None:
-            check_duration(name, seconds)
+            self._catalog.check_duration(name, seconds)
         with self._deed:
             self._end_what_is_over()
             obstacle = _ACTIVE if name in self._since else fault.obstacle(argument)
@@ -104,7 +109,7 @@ class FaultInjector:
             ConfigError: there is no such fault; the nearest is named.
             Unavailable: the one that was asked for cannot be ended now.
         """
-        only = None if text is None else parsed(text)[0]
+        only = None if text is None else self._catalog.parsed(text)[0]
         with self._deed:
             self._end_what_is_over()
             healed: list[str] = []
@@ -129,7 +134,7 @@ class FaultInjector:
 
     def missed(self, text: str) -> str:
         """Return why the fault ``text``, which was injected, has not struck; empty when it has."""
-        name, argument = parsed(text)
+        name, argument = self._catalog.parsed(text)
         return self._faults[name].missed(argument)
 
     def tend(self) -> None:

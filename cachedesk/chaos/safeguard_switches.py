@@ -12,17 +12,16 @@ from collections.abc import Callable
 
 from cachedesk.chaos.ablations.apply_twice import coalesce_again
 from cachedesk.chaos.ablations.no_log import DirtyKeys
-from cachedesk.chaos.ablations.trust_restart import trust
+from cachedesk.core.capabilities import RestartChecking
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import coalesce
+from cachedesk.core.ports import CacheStore
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
 from cachedesk.observe.auditor import Auditor
-from cachedesk.stores.redis.admission import clear
-from cachedesk.stores.redis.redis_cache import RedisCache
 
 _SECONDS = 5.0
 _LOOK_SECONDS = 0.05
@@ -38,7 +37,7 @@ class SafeguardSwitches:
         worker: FlushWorker,
         auditor: Auditor,
         pending: PendingEvents,
-        cache: RedisCache,
+        cache: CacheStore,
         row_reader: ReadPath,
         dirty: DirtyKeys,
     ) -> None:
@@ -123,5 +122,9 @@ class SafeguardSwitches:
         self._worker.coalesce = coalesce if on else coalesce_again
 
     def _cold_restart(self, on: bool) -> None:
-        self._cache.clear = clear if on else trust
+        if not isinstance(self._cache, RestartChecking):
+            raise Unavailable(
+                f"{self._cache.name} never comes back with what it held; cold_restart stays on"
+            )
+        self._cache.check_restarts(on)
         self._auditor.mends = on and self._safeguards.read_repair

@@ -183,7 +183,7 @@ class _ListsFaults(click.Option):
     """
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from cachedesk.chaos.catalog import NAMES
+        from cachedesk.stack.fault_catalog import NAMES
 
         record = super().get_help_record(ctx)
         return record and (record[0], f"{record[1]} Faults: {', '.join(NAMES)}.")

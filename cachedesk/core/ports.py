@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Protocol
 
 from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Entry, Refusal, WriteEvent
+from cachedesk.core.fault import Fault
 from cachedesk.core.snapshot import DatabaseState, RedisState
+from cachedesk.core.watermarks import Watermarks
 
 Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
 """Returns the true value of each key, ``None`` for an absent one; raises ``DatabaseError``."""
@@ -25,9 +26,36 @@ CACHEABLE_BYTES = 1024 * 1024
 """A longer value is never cached; it is read from the system of record each time."""
 
 
-class CacheStore(Protocol):
+class Store(Protocol):
+    """What every store has. What only some can do is in ``capabilities``."""
+
+    @property
+    def name(self) -> str:
+        """The name of the engine, for messages and screens."""
+        ...
+
+    def faults(self) -> Sequence[Fault]:
+        """Return one of each kind of fault that can be injected into it, in the order in which
+        they are to be healed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that is open. Closing twice is harmless."""
+        ...
+
+
+class CacheStore(Store, Protocol):
     """A cache: it may forget anything, and never shows a value older than the last ``put`` or
-    ``doubt`` of its key that returned. Thread-safe."""
+    ``distrust`` of its key that returned. Thread-safe."""
+
+    def start(self, truths: Truths) -> None:
+        """Begin to serve; before that, nothing is trusted. Returns when the cache is trusted, or
+        when it turns out that this takes long.
+
+        Args:
+            truths: what anything that it holds already is compared with.
+        """
+        ...
 
     @property
     def trusted(self) -> bool:
@@ -83,6 +111,15 @@ class CacheStore(Protocol):
         """Return what the cache holds and may hold; errors as for ``get``."""
         ...
 
+    def evict_matching(self, pattern: str) -> int:
+        """As ``evict``, for a pattern that a user wrote; ``ConfigError``: it is no pattern."""
+        ...
+
+    def evict_share(self, share: float) -> tuple[int, int]:
+        """Drop a share of all keys, chosen at random; return how many, and of how many. Errors as
+        for ``evict``; ``ConfigError``: ``share`` is not above 0 and at most 1."""
+        ...
+
     def evict_key(self, key: bytes) -> bool:
         """Drop one key; return whether it was there; errors as for ``evict``."""
         ...
@@ -100,12 +137,34 @@ class CacheStore(Protocol):
         ...
 
 
-class EventLog(Protocol):
+class EventLog(Store, Protocol):
     """A durable log of write events, in the order of their seqs: one writer, one reader.
 
     What one ``append`` takes is a record: it is durable, read and acked as a whole. Which events
     the reader may see, how many wait and how old they are is kept by the engine (``Backlog``).
     """
+
+    @property
+    def epoch(self) -> int:
+        """The number that tells this log from any other."""
+        ...
+
+    @property
+    def watermarks(self) -> Watermarks:
+        """What it, and the engine, remember of it outside of it."""
+        ...
+
+    def recover(self, applied_through: int) -> list[tuple[list[WriteEvent], float]]:
+        """Return all records, oldest first, each with its age in seconds. Called once, before
+        anything else.
+
+        Args:
+            applied_through: the newest seq of this log that the database says it has applied.
+
+        Raises:
+            Damaged: a record is damaged or of another log, or events are missing.
+        """
+        ...
 
     @property
     def failed(self) -> bool:
@@ -224,10 +283,24 @@ class RecordTransaction(Protocol):
         ...
 
 
-class SystemOfRecord(Protocol):
+class SystemOfRecord(Store, Protocol):
     """The database: rows, dead letters and numbers, changed in transactions. Thread-safe."""
 
-    path: Path
+    @property
+    def location(self) -> str:
+        """What a message calls it: a path, or a URL without a password."""
+        ...
+
+    def numbers(self) -> dict[str, int]:
+        """Return the numbers kept by ``RecordTransaction.note``, ``newest_seq``, ``log_seq`` and
+        ``log_epoch`` among them; errors as for ``read``."""
+        ...
+
+    @property
+    def held_elsewhere(self) -> bool:
+        """Whether another program has it open too, so that its files go on without a break: then
+        an opening of it is not counted."""
+        ...
 
     def read(self, key: bytes) -> Entry:
         """Return the row of ``key``, ``ABSENT`` when there is none.
@@ -301,12 +374,4 @@ class SystemOfRecord(Protocol):
 
     def rehearse(self, rows: Mapping[bytes, Entry], deadline: float) -> None:
         """Write ``rows`` and take it back; raises what ``transaction`` would."""
-        ...
-
-
-class Watermarks(Protocol):
-    """A second witness of what was made durable, outside the log and the system of record."""
-
-    def note_row(self, seq: int) -> None:
-        """Remember that the write ``seq`` is in its row."""
         ...

@@ -67,6 +67,7 @@ class CacheLayer:
         explain: Callable[[bytes], KeyReport],
         close: Callable[[], None],
         calls: CallThread,
+        name: str,
     ) -> None:
         self._policies = policies
         self._writer = writer
@@ -82,13 +83,14 @@ class CacheLayer:
         self._explain = explain
         self._close = close
         self._calls = calls
+        self._name = name
         self._door = CallGate()
         forking.refuses(self)
         self._closing = threading.Lock()
 
     def __repr__(self) -> str:
         state = "closed" if self._door.shut else "open"
-        return f"<CacheLayer {str(self._database.path.parent)!r}, {state}>"
+        return f"<CacheLayer {self._name!r}, {state}>"
 
     def __enter__(self) -> CacheLayer:
         """Return this layer, to be closed when the block ends; ``Closed`` if it already is."""

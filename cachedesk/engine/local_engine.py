@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cachedesk.core.failpoints import Reach
-from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord, Watermarks
+from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.settings import Settings
+from cachedesk.core.watermarks import Watermarks
 from cachedesk.core.writes import Observer
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin

@@ -39,8 +39,9 @@ from cachedesk.core.errors import (
 )
 from cachedesk.core.events import ABSENT, Entry, WriteEvent, change, coalesce
 from cachedesk.core.failpoints import Reach
-from cachedesk.core.ports import RecordTransaction, SystemOfRecord, Watermarks
+from cachedesk.core.ports import RecordTransaction, SystemOfRecord
 from cachedesk.core.recorder import Recorder
+from cachedesk.core.watermarks import Watermarks
 from cachedesk.core.writes import Change, Level, Observer, Receipt, WriteRequest
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.group_commit import GroupCommit

@@ -13,7 +13,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from queue import SimpleQueue
 
 from cachedesk.core.clock import wall_seconds
@@ -42,13 +41,13 @@ logging.getLogger(ROOT_LOGGER).addHandler(logging.NullHandler())
 class EventLogger:
     """Logs the events of one stack, on a thread that starts with the first of them."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: str) -> None:
         """Prepare.
 
         Args:
             directory: of the stack's data; part of each record.
         """
-        self._directory = str(directory)
+        self._directory = directory
         self._waiting: SimpleQueue[EngineEvent | None] = SimpleQueue()
         self._dropped = 0
         self._starting = threading.Lock()

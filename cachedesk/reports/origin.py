@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shlex
-import sqlite3
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
 from cachedesk import __version__
 from cachedesk.reports.document import Origin
-from cachedesk.stores.redis.server_process import executable
+from cachedesk.stores.embedded.versions import engine_versions
 
 _FILES = ("--report", "--record")
-_REDIS = re.compile(r"v=(\S+)")
-_ASK_SECONDS = 5.0
 
 
 def origin(arguments: Sequence[str], seed: int | None) -> Origin:
@@ -51,26 +46,9 @@ def versions() -> dict[str, str]:
     return {
         "cachedesk": __version__,
         "Python": platform.python_version(),
-        "Redis": _redis_version(),
-        "SQLite": sqlite3.sqlite_version,
+        **engine_versions(),
         "platform": f"{platform.platform()}, {os.cpu_count() or 1} CPUs",
     }
-
-
-def _redis_version() -> str:
-    try:
-        said = subprocess.run(
-            [executable(), "--version"],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=_ASK_SECONDS,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    found = _REDIS.search(said)
-    return found[1] if found else "unknown"
 
 
 _WITH_FILE = tuple(f"{option}=" for option in _FILES)

@@ -6,6 +6,7 @@ import reprlib
 
 from cachedesk.chaos.injector import FaultInjector
 from cachedesk.chaos.safeguard_switches import SafeguardSwitches
+from cachedesk.core.capabilities import ResizableCache
 from cachedesk.core.commands import (
     Command,
     EvictAll,
@@ -23,10 +24,12 @@ from cachedesk.core.commands import (
 )
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Unavailable
+from cachedesk.core.ports import CacheStore
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.observe.event_ring import EventRing
-from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
+
+_EMPTY = "redis.empty"
 
 
 class CommandRunner:
@@ -35,14 +38,14 @@ class CommandRunner:
     def __init__(
         self,
         *,
-        redis: EmbeddedRedis,
+        cache: CacheStore,
         worker: FlushWorker,
         pending: PendingEvents,
         faults: FaultInjector,
         switches: SafeguardSwitches,
         events: EventRing,
     ) -> None:
-        self._redis = redis
+        self._cache = cache
         self._worker = worker
         self._pending = pending
         self._faults = faults
@@ -55,7 +58,7 @@ class CommandRunner:
             case EvictKey() | EvictMatching() | EvictShare():
                 return self._evict(command)
             case SetMemory(maxmemory_bytes, eviction_policy):
-                result = self._redis.set_limits(maxmemory_bytes, eviction_policy)
+                result = self._resizable().set_limits(maxmemory_bytes, eviction_policy)
                 return self._events.add(
                     EventCode.REDIS_LIMITS_SET,
                     maxmemory_bytes=maxmemory_bytes,
@@ -63,7 +66,7 @@ class CommandRunner:
                     result=result,
                 )
             case EvictAll():
-                return self._faults.inject("redis.empty")
+                return self._evict_all()
             case Inject(fault, seconds):
                 return self._faults.inject(fault, seconds)
             case Heal(fault):
@@ -95,23 +98,38 @@ class CommandRunner:
                 return self._events.add(EventCode.SAFEGUARD_SWITCHED, name=name, on=on)
         raise Unavailable(f"the stack cannot carry out {command!r}")
 
+    def _evict_all(self) -> str:
+        if self._faults.offers(_EMPTY):
+            return self._faults.inject(_EMPTY)
+        return self._events.add(
+            EventCode.REDIS_PATTERN_EVICTED,
+            pattern="'*'",
+            evicted=self._cache.evict_all(),
+            kept_by=self._pending.kept,
+        )
+
+    def _resizable(self) -> ResizableCache:
+        if not isinstance(self._cache, ResizableCache):
+            raise Unavailable(f"the limits of {self._cache.name} cannot be changed")
+        return self._cache
+
     def _evict(self, command: EvictKey | EvictMatching | EvictShare) -> str:
         match command:
             case EvictKey(key):
                 return self._events.add(
                     EventCode.REDIS_KEY_EVICTED,
                     key=key.decode(errors="replace"),
-                    found=self._redis.evict_key(key),
+                    found=self._cache.evict_key(key),
                 )
             case EvictMatching(pattern):
                 return self._events.add(
                     EventCode.REDIS_PATTERN_EVICTED,
                     pattern=reprlib.repr(pattern),
-                    evicted=self._redis.evict_matching(pattern),
+                    evicted=self._cache.evict_matching(pattern),
                     kept_by=self._pending.kept,
                 )
             case EvictShare(share):
-                evicted, keys = self._redis.evict_share(share)
+                evicted, keys = self._cache.evict_share(share)
                 return self._events.add(
                     EventCode.REDIS_SHARE_EVICTED,
                     evicted=evicted,

@@ -1,4 +1,4 @@
-"""The vault: what of a stack is on disk, opened, checked and recovered."""
+"""What of a stack survives its process: the log and the database, opened, checked, recovered."""
 
 from __future__ import annotations
 
@@ -8,77 +8,90 @@ from contextlib import suppress
 
 from cachedesk.core.errors import DatabaseError, DataDirectoryError
 from cachedesk.core.events import ABSENT, WriteEvent
-from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.failpoints import Reach
+from cachedesk.core.ports import EventLog, SystemOfRecord
 from cachedesk.core.settings import LogSettings
+from cachedesk.core.stores import P, StoreContext, Stores
 from cachedesk.engine.backlog.backlog import Backlog
-from cachedesk.stores.embedded.preflight import check_directory
-from cachedesk.stores.files.data_directory import DataDirectory
-from cachedesk.stores.queue_log.queue_log import QueueLog
-from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 _LOCK_SECONDS = 5.0
 _COUNT_SECONDS = 0.2
 
 
+def open_state(stores: Stores[P], place: P, context: StoreContext | None = None) -> DurableState:
+    """Open the database and the log in ``place``, and see that they belong together.
+
+    Args:
+        stores: what opens them.
+        place: where they are; the caller holds it.
+        context: of the stack; by default that of none.
+
+    Raises:
+        Damaged: something is damaged, has lost events, or is from another backup than the rest.
+        DataDirectoryError: it is locked by another program, or cannot be opened.
+    """
+    context = context or StoreContext()
+    reach = context.failpoints.reach
+    began = time.monotonic()
+    stores.check(place)
+    database = stores.database(place, context)
+    try:
+        reach("boot.database.after")
+        log = stores.log(place, context)
+    except BaseException:
+        database.close()
+        raise
+    try:
+        return DurableState(database, log, context.settings.log, reach, began)
+    except DatabaseError as error:
+        raise DataDirectoryError(f"{database.location} cannot be used: {error}") from error
+
+
 class DurableState:
-    """What is on disk: the database, the log and the pending events rebuilt from it. Enough to
-    tell the truth; ``Stack`` adds Redis and the worker."""
+    """The database, the log and the pending events rebuilt from it. Enough to tell the truth;
+    ``Stack`` adds the cache and the worker."""
 
     def __init__(
         self,
-        directory: DataDirectory,
-        settings: LogSettings | None = None,
-        failpoints: Failpoints | None = None,
+        database: SystemOfRecord,
+        log: EventLog,
+        settings: LogSettings,
+        reach: Reach,
+        began: float,
     ) -> None:
-        """Open both files and see that they belong together.
+        """Recover what is in two open stores; if that fails, close both.
 
         Args:
-            directory: where they are.
-            settings: the limits of the log.
-            failpoints: of the stack; by default nothing can be armed.
-
-        Raises:
-            Damaged: a file is damaged, lost events, or is from another backup than the other.
-            DataDirectoryError: a file is locked by another program, or cannot be opened.
+            database: the system of record.
+            log: the write-behind log.
+            settings: its limits.
+            reach: of the failpoints.
+            began: ``time.monotonic()`` seconds at which they were beginning to be opened.
         """
-        self._failpoints = failpoints or Failpoints()
-        self._settings = settings or LogSettings()
-        self._reach = self._failpoints.reach
-        began = time.monotonic()
-        check_directory(directory)
+        self.database, self.log, self.watermarks = database, log, log.watermarks
+        self._reach = reach
         try:
-            self._open(directory)
-        except DatabaseError as error:
-            raise DataDirectoryError(f"{directory.database} cannot be used: {error}") from error
-        self.recovery_seconds = time.monotonic() - began
-
-    def _open(self, directory: DataDirectory) -> None:
-        self.database = SqliteDatabase(directory.database)
-        try:
-            self._reach("boot.database.after")
-            self.log = QueueLog(directory.log, self._failpoints)
-        except BaseException:
-            self.database.close()
-            raise
-        try:
-            self._reach("boot.log.after")
-            self.watermarks = self.log.watermarks
-            numbers = self.database.numbers()
-            self._introduce(numbers["log_epoch"])
-            records = self.log.recover(numbers["log_seq"])
-            undecided = self._undecided([event for events, _ in records for event in events])
-            self._catch_up(numbers["newest_seq"])
-            self.backlog = Backlog(self.log, self._settings, self.database.count()[1])
-            self.pending = self.backlog.pending
-            pending = {event.seq for event in undecided}
-            for events, age_seconds in records:
-                waiting = [event for event in events if event.seq in pending]
-                self.backlog.recover(events, age_seconds, pending=waiting)
-            self._count_opening(numbers.get("openings", 0) + 1)
-            self.watermarks.opened()
+            reach("boot.log.after")
+            self._recover(settings)
         except BaseException:
             self.close()
             raise
+        self.recovery_seconds = time.monotonic() - began
+
+    def _recover(self, settings: LogSettings) -> None:
+        numbers = self.database.numbers()
+        self._introduce(numbers["log_epoch"])
+        records = self.log.recover(numbers["log_seq"])
+        undecided = self._undecided([event for events, _ in records for event in events])
+        self._catch_up(numbers["newest_seq"])
+        self.backlog = Backlog(self.log, settings, self.database.count()[1])
+        self.pending = self.backlog.pending
+        pending = {event.seq for event in undecided}
+        for events, age_seconds in records:
+            waiting = [event for event in events if event.seq in pending]
+            self.backlog.recover(events, age_seconds, pending=waiting)
+        self._count_opening(numbers.get("openings", 0) + 1)
+        self.watermarks.opened()
         self.recovered = len(undecided)
         self.was_open = self.watermarks.was_open
         newest = max(numbers["newest_seq"], numbers["log_seq"], self.watermarks.log_seq)
@@ -112,9 +125,8 @@ class DurableState:
             self.watermarks.note_row(newest_seq)
 
     def _count_opening(self, number: int) -> None:
-        """Count the opening in both files, so that neither can be put back without the other."""
-        if self.database.bytes[1]:
-            # Somebody reads, so the -wal file goes on: what counts is how many there were.
+        """Count the opening in both places, so that neither can be put back without the other."""
+        if self.database.held_elsewhere:
             return
         with suppress(OSError):
             self.watermarks.note_opening(number)
@@ -126,6 +138,6 @@ class DurableState:
             transaction.note("openings", number)
 
     def close(self) -> None:
-        """Close both files."""
+        """Close both."""
         self.log.close()
         self.database.close()

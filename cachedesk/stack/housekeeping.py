@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from cachedesk.core.capabilities import Files
 from cachedesk.core.clock import wall_seconds
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.ports import EventLog
+from cachedesk.core.recorder import Announce
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.observe.metrics import TICK_SECONDS, Metrics
 
@@ -71,3 +74,23 @@ class Ticker:
                     self._mend()
             self._look_at_files()
             self._tend_faults()
+
+
+class FilesAlarm:
+    """Tells of trouble with the files, once, and of its end."""
+
+    def __init__(self, stores: Sequence[Files], announce: Announce) -> None:
+        """Look at the files of these ``stores``."""
+        self._stores = stores
+        self._announce = announce
+        self._told: dict[Files, str] = {}
+
+    def look(self) -> None:
+        """Look at the files of all stores."""
+        for store in self._stores:
+            trouble, told = store.look(), self._told.get(store, "")
+            if trouble and not told:
+                self._announce(EventCode.FILES_CHANGED, trouble=trouble)
+            if told and not trouble:
+                self._announce(EventCode.FILES_BACK)
+            self._told[store] = trouble

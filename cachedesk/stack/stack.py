@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from cachedesk.chaos.ablations.no_log import DirtyKeys
 from cachedesk.chaos.ablations.no_read_repair import Unseen
-from cachedesk.chaos.catalog import catalogue
+from cachedesk.chaos.catalog import in_order
 from cachedesk.chaos.impact import figures
 from cachedesk.chaos.injector import FaultInjector
 from cachedesk.chaos.poison_event import LogPoison
+from cachedesk.chaos.process_kill import ProcessKill
 from cachedesk.chaos.safeguard_switches import SafeguardSwitches
+from cachedesk.chaos.worker_crash import WorkerCrash
+from cachedesk.core.capabilities import ForeignWritable, ManagedServer, OnDisk
 from cachedesk.core.commands import Command
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Closed
 from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.fault import Fault
 from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.recorder import NullRecorder, Recorder
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import Health, Snapshot
+from cachedesk.core.stores import StoreContext, Stores
 from cachedesk.core.writes import NullObserver, Observer
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.call_thread import CallThread
@@ -38,13 +44,8 @@ from cachedesk.observe.recent_writes import RecentWrites
 from cachedesk.observe.snapshotter import Snapshotter
 from cachedesk.observe.stack_recorder import StackRecorder
 from cachedesk.stack.command_runner import CommandRunner
-from cachedesk.stack.durable_state import DurableState
-from cachedesk.stack.housekeeping import Ticker
-from cachedesk.stores.files.data_directory import DataDirectory
-from cachedesk.stores.files.open_files import FilesAlarm
-from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
-from cachedesk.stores.redis.server_process import executable
-from cachedesk.stores.sqlite.database_faults import foreign_write
+from cachedesk.stack.durable_state import open_state
+from cachedesk.stack.housekeeping import FilesAlarm, Ticker
 
 
 class Stack:
@@ -59,6 +60,7 @@ class Stack:
         failpoints: Failpoints | None = None,
         *,
         observe: bool = True,
+        stores: Stores[Any] | None = None,
     ) -> None:
         """Open the data directory at ``path``, recover, and start everything.
 
@@ -69,6 +71,7 @@ class Stack:
             safeguards: which are on; to switch one off is for the lab and the desk.
             failpoints: those of this stack, some armed before it opens; by default none is.
             observe: count and time calls and keep the newest writes, for snapshots and reports.
+            stores: where its stores come from; by default the embedded ones.
 
         Raises:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
@@ -79,6 +82,7 @@ class Stack:
         self._undo: list[Callable[[], None]] = []
         self._calls = CallThread()
         try:
+            self._stores = stores or embedded_stores()
             self._calls.run(self._open, path, settings or Settings(), observer, safeguards, observe)
         except BaseException:
             # An interrupted opening goes on: what it opens is closed behind it.
@@ -95,9 +99,9 @@ class Stack:
     ) -> None:
         policies = PolicyTable(settings.policies)
         # Before anything is made on the disk.
-        executable()
-        self.directory = DataDirectory(path)
-        self._undo.append(self.directory.close)
+        self._stores.require()
+        self.place = self._stores.lock(path)
+        self._undo.append(self.place.close)
         self._reach("boot.lock.after")
         self.workload = ""
         try:
@@ -110,27 +114,19 @@ class Stack:
     def _build(
         self, settings: Settings, policies: PolicyTable, observer: Observer, *, observe: bool
     ) -> None:
-        event_logger = EventLogger(self.directory.path)
+        event_logger = EventLogger(self.place.name)
         self._undo.append(event_logger.close)
         self.chronicle = EventRing(event_logger.forward)
         announce = self.chronicle.add
         if armed := self.failpoints.armed():
             announce(EventCode.FAILPOINTS_ARMED, points=tuple(armed))
-        if settings.redis.eviction_policy == "noeviction":
-            announce(EventCode.REDIS_NOEVICTION)
-        redis = self.redis = EmbeddedRedis(
-            self.directory.path,
-            settings.redis,
-            announce=announce,
-            kept=lambda: self.pending.kept,
-            failpoints=self.failpoints,
-            run=self._calls.run,
+        context = StoreContext(
+            settings, self.failpoints, announce, lambda: self.pending.kept, self._calls.run
         )
-        self._undo.append(redis.close_server)
-        if redis.stopped_orphan:
-            announce(EventCode.REDIS_ORPHAN_STOPPED)
+        cache = self.cache = self._stores.cache(self.place, context)
+        self._undo.append(cache.close)
         self._reach("boot.orphan.after")
-        state = DurableState(self.directory, settings.log, self.failpoints)
+        state = open_state(self._stores, self.place, context)
         self._undo.append(state.close)
         if state.recovered or state.was_open:
             announce(
@@ -140,11 +136,13 @@ class Stack:
                 seconds=state.recovery_seconds,
             )
         self._state = state
+        on_disk = (state.log, state.database)
+        self._files = [store.files for store in on_disk if isinstance(store, OnDisk)]
         self.metrics, self.pending, self.log = Metrics(), state.backlog.pending, state.log
         recent = RecentWrites() if observe else None
         recorder = NullRecorder() if recent is None else StackRecorder(self.metrics, recent)
         engine = LocalEngine(
-            cache=redis,
+            cache=cache,
             log=state.log,
             database=state.database,
             watermarks=state.watermarks,
@@ -164,7 +162,7 @@ class Stack:
             letters=engine.letters,
             worker=self.worker,
             policies=policies,
-            cache=redis,
+            cache=cache,
             backlog=self.backlog,
             database=state.database,
             truths=engine.reader.truths,
@@ -172,20 +170,21 @@ class Stack:
             explain=self._explain,
             close=self._close,
             calls=self._calls,
+            name=self.place.name,
         )
-        self._add_faults(engine, observer, settings)
+        self._add_faults(engine, observer)
         self._add_observation(engine, recent, policies, settings)
         self._add_safeguards(engine, observer, recorder)
         self._commands = CommandRunner(
-            redis=self.redis,
+            cache=cache,
             worker=self.worker,
             pending=self.pending,
             faults=self.faults,
             switches=self._switches,
             events=self.chronicle,
         )
-        self._undo.append(redis.close)
-        redis.start(engine.reader.truths)
+        self._undo.append(cache.close)
+        cache.start(engine.reader.truths)
         self._reach("boot.serve.before")
         self.worker.start()
         self._undo.append(self._close_worker)
@@ -196,7 +195,7 @@ class Stack:
             backlog=self.backlog,
             metrics=self.metrics if observe else None,
             mend=self.layer.mend,
-            look_at_files=FilesAlarm((state.database.files, self.log.files), announce).look,
+            look_at_files=FilesAlarm(self._files, announce).look,
             tend_faults=self.faults.tend,
         )
         ticker.start()
@@ -204,24 +203,26 @@ class Stack:
         self.auditor.start()
         self._undo.append(self.auditor.close)
 
-    def _add_faults(self, engine: LocalEngine, observer: Observer, settings: Settings) -> None:
+    def _add_faults(self, engine: LocalEngine, observer: Observer) -> None:
         database = self._state.database
-        faults = catalogue(
-            self.redis,
-            database,
-            self.log,
-            failpoints=self.failpoints,
-            kept=lambda: self.pending.kept,
-            patience_seconds=settings.database.write_seconds,
-            poison=LogPoison(
+        rest: list[Fault] = [ProcessKill()]
+        if isinstance(database, ForeignWritable):
+            poison = LogPoison(
                 layer=self.layer,
-                foreign_write=lambda: foreign_write(database.path),
+                foreign_write=database.foreign_write,
                 cache=engine.cache,
                 observer=observer,
-            ),
+            )
+            rest.insert(0, poison)
+        faults: tuple[Fault, ...] = in_order(
+            cache=self.cache.faults(),
+            worker=WorkerCrash(self.failpoints),
+            database=database.faults(),
+            log=self.log.faults(),
+            rest=rest,
         )
         self.faults = FaultInjector(
-            faults, self.chronicle, lambda: figures(self.redis, self.metrics, self.backlog)
+            faults, self.chronicle, lambda: figures(self.cache, self.metrics, self.backlog)
         )
 
     def _add_observation(
@@ -231,10 +232,10 @@ class Stack:
         policies: PolicyTable,
         settings: Settings,
     ) -> None:
-        redis, database, pending = self.redis, self._state.database, self.pending
+        cache, database, pending = self.cache, self._state.database, self.pending
         self.auditor = Auditor(
             accounting=Accounting(self.backlog, database),
-            cache=redis,
+            cache=cache,
             pending=pending,
             database=database,
             locks=engine.locks,
@@ -243,7 +244,7 @@ class Stack:
             settle=self.layer.mend,
         )
         self._snapshotter = Snapshotter(
-            cache=redis,
+            cache=cache,
             log=self.log,
             backlog=self.backlog,
             database=database,
@@ -253,7 +254,7 @@ class Stack:
             metrics=self.metrics,
             events=self.chronicle,
             hot=HotView(
-                cache=redis,
+                cache=cache,
                 pending=pending,
                 database=database,
                 metrics=self.metrics,
@@ -264,7 +265,7 @@ class Stack:
             observed=recent is not None,
         )
         self._inspector = KeyInspector(
-            cache=redis,
+            cache=cache,
             pending=pending,
             database=database,
             in_flight_through=lambda: self.worker.in_flight_through,
@@ -278,13 +279,13 @@ class Stack:
             worker=self.worker,
             auditor=self.auditor,
             pending=self.pending,
-            cache=self.redis.cache,
+            cache=self.cache,
             row_reader=engine.read_path(Unseen(self.pending)),
             dirty=DirtyKeys(
                 reader=engine.reader,
                 pending=self.pending,
                 database=self._state.database,
-                cache=self.redis,
+                cache=self.cache,
                 locks=engine.locks,
                 versions=engine.versions,
                 worker=self.worker,
@@ -298,8 +299,8 @@ class Stack:
 
     @property
     def redis_socket(self) -> str:
-        """Where Redis listens."""
-        return self.redis.server.socket_path
+        """Where Redis listens; empty if the cache is not a server of this process."""
+        return self.cache.address if isinstance(self.cache, ManagedServer) else ""
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
@@ -340,7 +341,7 @@ class Stack:
     @property
     def files_trouble(self) -> str:
         """What is wrong with the files of the data directory; empty while they are in place."""
-        return self.log.files.trouble or self._state.database.files.trouble
+        return next((files.trouble for files in self._files if files.trouble), "")
 
     def _heal_quietly(self) -> None:
         self.faults.heal()
@@ -362,3 +363,10 @@ class Stack:
         self._reach("close.worker.before")
         self.worker.close()
         self._reach("close.worker.after")
+
+
+def embedded_stores() -> Stores[Any]:
+    """Return the default stores. (Imported here: a stack on other stores does not need them.)"""
+    from cachedesk.stores.embedded.stores import EMBEDDED
+
+    return EMBEDDED

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from cachedesk.chaos.catalog import NAMES as FAULTS
 from cachedesk.cli.main import cli
 from cachedesk.cli.options import DeskOptions, StackOptions
 from cachedesk.cli.traffic import TRACE_FORMATS, TrafficOptions
 from cachedesk.core.safeguards import NAMES as SAFEGUARDS
 from cachedesk.lab.load.workload import WORKLOADS
 from cachedesk.lab.trace.formats import NAMES as FORMATS
+from cachedesk.stack.fault_catalog import NAMES as FAULTS
 
 _README = Path(__file__).parents[2] / "README.md"
 

@@ -25,7 +25,7 @@ from cachedesk.core.failpoints import ComponentCrash, Failpoints
 from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.queue_log.opening import open_log
 from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.redis_cache import RedisCache
 from cachedesk.stores.redis.server_process import executable
@@ -178,7 +178,7 @@ def log_events_are_known_by_their_seq(directory: Path) -> None:
 
 def log_is_safe_against_power_cuts(directory: Path) -> None:
     """Both connections of the log say FULL when they are asked."""
-    log = QueueLog(directory / "log")
+    log = open_log(directory / "log")
     try:
         queue = log._queue
         for connection in (queue._getter, queue._putter):

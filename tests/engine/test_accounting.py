@@ -101,7 +101,7 @@ def test_it_is_found_without_redis_too(stack: Stack) -> None:
     write(stack)
     forgotten = forget(stack, b"views:2")
     stack.perform(Inject("redis.down"))
-    until(lambda: not stack.redis.cache.trusted)
+    until(lambda: not stack.cache.cache.trusted)
     stack.auditor.look()
     assert stack.snapshot().unaccounted == tuple(forgotten)
 

@@ -129,7 +129,7 @@ def test_one_that_comes_back_old_is_not_believed(stack: Stack) -> None:
 def test_a_warm_one_lost_only_what_it_did_not_bring(open_stack: OpenStack) -> None:
     stack = open_stack(Settings(redis=RedisSettings(restart="warm")))
     fill_cache(stack, 50)
-    stack.redis.cache.save()
+    stack.cache.cache.save()
     stack.layer.write_many([("set", f"order:{n}", b"x") for n in range(7)])
     stack.perform(Inject("redis.kill"))
     until(lambda: said(stack, "Redis is back"))
@@ -138,7 +138,7 @@ def test_a_warm_one_lost_only_what_it_did_not_bring(open_stack: OpenStack) -> No
 
 def test_a_short_doubt_is_counted_and_not_told(stack: Stack) -> None:
     fill_cache(stack, 50)
-    stack.redis.cache.distrust([b"session:1"], "a test")
+    stack.cache.cache.distrust([b"session:1"], "a test")
     until(lambda: stack.snapshot().redis.bypasses == 1)
     assert not said(stack, "Redis is back|bypassed")
 
@@ -158,7 +158,7 @@ def test_a_redis_that_was_silent_was_never_away(
         try:
             stopped_at = time.monotonic()
             stack.layer.incr("views:1")
-            distrusted_at = stack.redis.cache.distrusted_at
+            distrusted_at = stack.cache.cache.distrusted_at
             while time.monotonic() - distrusted_at < 0.3:
                 stack.layer.incr("views:1")
         finally:

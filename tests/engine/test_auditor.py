@@ -33,7 +33,7 @@ def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_into_redis(stack: Stack, key: str, value: bytes) -> None:
     """The planted bug: what Redis holds is not what was written."""
-    assert stack.redis.cache.ask(b"SET", key.encode(), value) == b"OK"
+    assert stack.cache.cache.ask(b"SET", key.encode(), value) == b"OK"
 
 
 def errors(stack: Stack) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_write_in_flight_is_not_divergent(stack: Stack, policy: str, moment: s
     looking.result()
     stack.auditor.look()
     assert stack.snapshot().audit.divergent == 0
-    assert stack.redis.cache.get(b"order:1") == b"new"
+    assert stack.cache.cache.get(b"order:1") == b"new"
     assert errors(stack) == []
 
 

@@ -267,7 +267,7 @@ def test_a_large_value_is_served_by_the_database(stack: Stack) -> None:
 def test_another_type_under_a_key_of_the_stack_repairs_itself(stack: Stack) -> None:
     layer = stack.layer
     layer.set("views:1", 5)
-    connection = BareRedis(Path(stack.redis.cache._path))
+    connection = BareRedis(Path(stack.cache.cache._path))
     connection.call(b"DEL", b"views:1")
     connection.call(b"LPUSH", b"views:1", b"somebody's list")
     assert layer.get("views:1") == b"5"
@@ -282,7 +282,7 @@ def test_a_value_changed_behind_our_back_counts_for_no_increment(stack: Stack) -
     """Truth is never derived from the cache."""
     layer = stack.layer
     layer.set("views:1", 5)
-    connection = BareRedis(Path(stack.redis.cache._path))
+    connection = BareRedis(Path(stack.cache.cache._path))
     connection.call(b"SET", b"views:1", b"1000")
     assert layer.incr("views:1") == 6
     assert layer.get("views:1") == b"6"
@@ -320,7 +320,7 @@ def test_noeviction_with_full_memory_serves_only_new_values(open_stack: OpenStac
 
 def test_evict_on_a_suspended_cache_is_unavailable(stack: Stack) -> None:
     stack.perform(Inject("redis.down"))
-    until(lambda: not stack.redis.cache.trusted)
+    until(lambda: not stack.cache.cache.trusted)
     with pytest.raises(Unavailable):
         stack.layer.evict("*")
     with pytest.raises(Unavailable):

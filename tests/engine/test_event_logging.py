@@ -70,7 +70,7 @@ def test_an_event_is_a_record_with_its_code_and_fields(stack: Stack, handler: Ha
         "cachedesk_code": "redis.key_evicted",
         "cachedesk_kind": "info",
         "cachedesk_at": stack.snapshot().events[-1].at,
-        "cachedesk_directory": str(stack.directory.path),
+        "cachedesk_directory": str(stack.place.path),
         "cachedesk_key": "order:1",
         "cachedesk_found": True,
     }

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cachedesk.chaos import NAMES, known, parsed
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.errors import ConfigError, Unavailable
 from cachedesk.core.snapshot import FaultState, Health
+from cachedesk.stack.fault_catalog import NAMES, known, parsed
 from cachedesk.stack.stack import Stack
 
 from .scenarios import BEHIND, PATIENT, THROUGH, running, wait_until_trusted

@@ -252,7 +252,7 @@ def test_without_the_row_the_fold_is_known_from_the_first_set_on(slow: Stack) ->
 
 def test_an_old_copy_that_stands_still_is_called_different(slow: Stack) -> None:
     counted(slow, 1)
-    slow.redis.cache.put({VIEWS: b"10400"})
+    slow.cache.cache.put({VIEWS: b"10400"})
     report = slow.inspect(VIEWS)
     assert (report.source, report.agrees, report.moving) == (AnswerSource.REDIS, False, False)
     assert (report.cached.value, report.truth.value) == (b"10400", b"10481")
@@ -310,7 +310,7 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
 
 def test_a_time_to_live_that_somebody_set_is_shown(slow: Stack) -> None:
     counted(slow)
-    assert slow.redis.cache.ask(b"PEXPIRE", VIEWS, 60_000) == 1
+    assert slow.cache.cache.ask(b"PEXPIRE", VIEWS, 60_000) == 1
     seconds = slow.inspect(VIEWS).ttl_seconds
     assert seconds is not None
     assert 50 < seconds <= 60
@@ -375,7 +375,7 @@ def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
 
 def test_a_redis_that_goes_while_it_is_asked_is_unknown(slow: Stack) -> None:
     counted(slow)
-    for connection in slow.redis.cache._idle._connections:
+    for connection in slow.cache.cache._idle._connections:
         connection._socket.shutdown(socket.SHUT_RDWR)
     report = slow.inspect(VIEWS)
     assert (report.cached.known, report.source) == (False, AnswerSource.DATABASE)

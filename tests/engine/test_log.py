@@ -18,8 +18,8 @@ from cachedesk.core.events import Op, WriteEvent
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.settings import LogSettings
 from cachedesk.engine.backlog.backlog import Backlog
+from cachedesk.stores.queue_log.opening import open_log
 from cachedesk.stores.queue_log.queue import DurableQueue
-from cachedesk.stores.queue_log.queue_log import QueueLog
 
 from . import scenarios
 from .until import Task, until
@@ -33,7 +33,7 @@ class Reader:
     """A log and the place up to which it was read, as the worker has it."""
 
     def __init__(self, folder: Path, failpoints: Failpoints | None = None) -> None:
-        self.log = QueueLog(folder, failpoints)
+        self.log = open_log(folder, failpoints)
         self.backlog = Backlog(self.log, LogSettings())
         self.place = 0
 
@@ -119,7 +119,7 @@ def test_the_witness_is_synced_when_it_is_made(
 
     monkeypatch.setattr(os, "fsync", spy(os.fsync))
     monkeypatch.setattr(os, "fdatasync", spy(os.fdatasync))
-    QueueLog(tmp_path / "log").close()
+    open_log(tmp_path / "log").close()
     folder = (tmp_path / "log").resolve()
     assert any(path.parent == folder and path.name.startswith("witness") for path in synced)
     assert folder in synced

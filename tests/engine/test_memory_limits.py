@@ -28,7 +28,7 @@ def limits(stack: Stack) -> tuple[int, str]:
 def told(stack: Stack) -> tuple[bytes, bytes]:
     """What the server itself says."""
     asked = [
-        stack.redis.cache.ask(b"CONFIG", b"GET", name) for name in ("maxmemory", "maxmemory-policy")
+        stack.cache.cache.ask(b"CONFIG", b"GET", name) for name in ("maxmemory", "maxmemory-policy")
     ]
     return asked[0][1], asked[1][1]  # type: ignore[index, return-value]
 
@@ -116,7 +116,7 @@ def test_a_redis_that_hangs_is_told_when_it_goes_on(stack: Stack) -> None:
         assert "from when it" in said
     stack.perform(Heal())
     wait_until_trusted(stack)
-    until(lambda: not stack.redis.limits.unsure)
+    until(lambda: not stack.cache.limits.unsure)
     assert told(stack)[0] == b"%d" % (40 * MEBIBYTE)
 
 

@@ -42,7 +42,7 @@ def failing(request: pytest.FixtureRequest, stack: Stack) -> tuple[Stack, str, P
     key = KEYS[request.param]
     for _ in range(10):
         stack.layer.incr(key)
-    return stack, key, stack.directory.path / request.param
+    return stack, key, stack.place.path / request.param
 
 
 def test_a_write_is_refused_while_the_disk_fails_and_taken_again_after(
@@ -101,7 +101,7 @@ def test_what_a_failed_commit_may_have_left_is_adopted_once(
 def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) -> None:
     """The row of the delete says that the set before it is overtaken, so it stays while a commit
     that failed may have left the set in the log."""
-    path = stack.directory.path / "log" / "log.db-wal"
+    path = stack.place.path / "log" / "log.db-wal"
     stack.layer.incr("views:other")
     stack.layer.drain(60)
     with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
@@ -115,7 +115,7 @@ def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) ->
 
 
 def test_a_failure_during_the_mending_is_not_forgotten(stack: Stack) -> None:
-    path = stack.directory.path / "log" / "log.db-wal"
+    path = stack.place.path / "log" / "log.db-wal"
     stack.layer.incr("views:1")
     with files_end_at(path.stat().st_size), pytest.raises(OutcomeUnknown):
         stack.layer.set("views:1", b"x" * 5000)
@@ -129,7 +129,7 @@ def test_a_failure_during_the_mending_is_not_forgotten(stack: Stack) -> None:
 
 def test_the_worker_goes_on_while_the_log_cannot_be_mended(stack: Stack) -> None:
     """A reader in the way of the mending does not keep what is in the log from being flushed."""
-    folder = stack.directory.path / "log"
+    folder = stack.place.path / "log"
     stack.worker.pause()
     for _ in range(10):
         stack.layer.incr("views:1")

@@ -158,9 +158,9 @@ def attempts_in_memory_only(patch: pytest.MonkeyPatch) -> None:
     memory: dict[int, int] = {}
     opened = SqliteDatabase.__init__
 
-    def open_afresh(self: SqliteDatabase, path: Path) -> None:
+    def open_afresh(self: SqliteDatabase, path: Path, *more: float) -> None:
         memory.clear()
-        opened(self, path)
+        opened(self, path, *more)
 
     patch.setattr(SqliteDatabase, "__init__", open_afresh)
     patch.setattr(Transaction, "attempts", lambda self, seqs: dict(memory))

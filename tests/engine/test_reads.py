@@ -318,7 +318,7 @@ def test_an_open_iteration_does_not_keep_the_write_ahead_log_growing(stack: Stac
 
 def _checkpoint(stack: Stack) -> tuple[int, int, int]:
     """Try to begin the database's write-ahead log again: all zeros when no reader is in the way."""
-    with closing(sqlite3.connect(stack.directory.database)) as connection:
+    with closing(sqlite3.connect(stack.place.database)) as connection:
         connection.execute("PRAGMA busy_timeout=60000")
         busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return busy, pages, moved

@@ -56,7 +56,7 @@ def stack(tmp_path: Path, judge: Judge) -> Iterator[Stack]:
 def kill_redis(stack: Stack) -> None:
     restarts = stack.snapshot().redis.restarts
     stack.perform(Inject("redis.kill"))
-    until(lambda: stack.snapshot().redis.restarts > restarts and stack.redis.cache.trusted)
+    until(lambda: stack.snapshot().redis.restarts > restarts and stack.cache.cache.trusted)
 
 
 def test_all_are_on_and_the_library_cannot_switch_them(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_cold_restart(stack: Stack, on: bool, value: bytes) -> None:
     restarts = stack.snapshot().redis.restarts
     stack.perform(Inject("redis.old_snapshot"))
     stack.layer.set("session:old", b"11")
-    until(lambda: stack.snapshot().redis.restarts > restarts and stack.redis.cache.trusted)
+    until(lambda: stack.snapshot().redis.restarts > restarts and stack.cache.cache.trusted)
     read = stack.layer.read("session:old")
     assert read.value == value
     assert read.source is (ReadSource.OVERLAY if on else ReadSource.REDIS)

@@ -56,7 +56,7 @@ def sources(stack: Stack) -> set[ReadSource]:
 def snapshotted(open_stack: OpenStack) -> Stack:
     """A warm stack whose Redis has just saved what it holds."""
     stack = filled(open_stack(WARM))
-    stack.redis.cache.save()
+    stack.cache.cache.save()
     return stack
 
 
@@ -155,7 +155,7 @@ def test_a_killed_process_finds_its_snapshot_again(open_stack: OpenStack, tmp_pa
         "from cachedesk.stack.stack import Stack\n"
         "from tests.engine.test_warm import WARM, filled\n"
         "stack = filled(Stack(sys.argv[1], WARM))\n"
-        "stack.redis.cache.save()\n"
+        "stack.cache.cache.save()\n"
         "stack.layer.set('views:5', b'newer')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -55,8 +55,8 @@ def diagnosis() -> Iterator[str]:
             places = (f"{Path(it.filename).name}:{it.lineno} {it.name}" for it in calls)
             yield f"  {thread.name}: {' > '.join(places)}"
     for stack in (it for it in gc.get_objects() if type(it) is Stack):
-        server, cache = stack.redis.server, stack.redis.cache
-        yield f"  Redis {server.pid}: {stack.redis.supervisor.word}, {cache.reason}"
+        server, cache = stack.cache.server, stack.cache.cache
+        yield f"  Redis {server.pid}: {stack.cache.supervisor.word}, {cache.reason}"
         yield from (f"    {event.text}" for event in stack.chronicle.events()[-20:])
 
 

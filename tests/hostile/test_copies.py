@@ -46,8 +46,8 @@ def begin_again(path: Path) -> None:
 
 def move_pages(stack: Stack) -> None:
     flush(stack)
-    begin_again(stack.directory.path / DATABASE)
-    begin_again(stack.directory.path / LOG)
+    begin_again(stack.place.path / DATABASE)
+    begin_again(stack.place.path / LOG)
     flush(stack)
 
 

@@ -130,7 +130,7 @@ SPOILED = [
 def test_whatever_happens_to_redis_the_values_are_exact(case: Spoiled, stack: Stack) -> None:
     cache = stack.layer
     cache.write_many([("set", KEY, b"old"), ("set", "views:1", 5), ("set", "order:3", b"stays")])
-    socket = Path(stack.redis.cache._path)
+    socket = Path(stack.cache.cache._path)
     case.spoil(BareRedis(socket), socket)
     for turn in range(3):
         cache.set(KEY, b"new %d" % turn)
@@ -152,11 +152,11 @@ def test_whatever_happens_to_redis_the_values_are_exact(case: Spoiled, stack: St
 def test_another_server_at_the_socket_is_not_believed(stack: Stack) -> None:
     cache = stack.layer
     cache.set(KEY, b"new")
-    socket = Path(stack.redis.cache._path)
+    socket = Path(stack.cache.cache._path)
     socket.unlink()
     with redis_at(socket) as redis:
         redis.call(b"SET", KEY, b"old")
-        stack.redis.cache.distrust((), "looked for again")
+        stack.cache.cache.distrust((), "looked for again")
         for _ in range(20):
             assert cache.get(KEY) == b"new"
 

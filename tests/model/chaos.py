@@ -76,7 +76,7 @@ class Chaos:
     def _redis_restart_old(self) -> None:
         if self.stack is not None:
             try:
-                self.stack.redis.cache.save()
+                self.stack.cache.cache.save()
                 self.stack.faults  # noqa: B018 - what the desk does is the supervisor's doing
                 supervisor = self._supervisor()
                 supervisor.restart_with_old(0.5)
@@ -159,4 +159,4 @@ class Chaos:
             self._draw.choice(clients).interrupted = True
 
     def _supervisor(self):  # type: ignore[no-untyped-def]
-        return None if self.stack is None else self.stack.redis.supervisor
+        return None if self.stack is None else self.stack.cache.supervisor

@@ -1,4 +1,4 @@
-"""Puts the scheduler under the engine's modules, by name, and the stores behind its three seams.
+"""Puts the scheduler under the engine's modules, by name. (The stores are injected: ``stores``.)
 
 Done once in a process, which is then good for nothing else. What is replaced is found by what it
 is, not by where it is used, so the engine's files may move without the model.
@@ -14,8 +14,6 @@ import time
 from types import ModuleType
 from typing import Any
 
-from persistqueue import SQLiteQueue
-
 from tests.model import instrument, primitives
 
 _REAL_LOCKS = ("observe.metrics", "observe.event_ring", "core.failpoints")
@@ -28,8 +26,6 @@ def install() -> None:
     instrument.install()
     modules = [importlib.import_module(name) for name in instrument.module_names()]
     instrument.check_examined()
-    from tests.model import stores
-
     replaced = _replacements()
     for module in modules:
         kept = (
@@ -41,38 +37,20 @@ def install() -> None:
             for real, model in replaced:
                 if value is real and real not in kept and not _defines(module, value):
                     setattr(module, name, model)
-            if _is_the_queue(value):
-                setattr(module, name, stores.ModelQueue)
     _turn_at_failpoints()
     _make_small()
 
 
 def _replacements() -> list[tuple[Any, Any]]:
-    from cachedesk.chaos.catalog import catalogue
     from cachedesk.engine.call_thread import CallThread
     from cachedesk.observe.event_logging import EventLogger
-    from cachedesk.stores.embedded.preflight import check_directory
-    from cachedesk.stores.files.data_directory import DataDirectory
-    from cachedesk.stores.files.open_files import OpenFiles
-    from cachedesk.stores.files.watermarks import Watermarks
-    from cachedesk.stores.redis.connection import RedisConnection
-    from cachedesk.stores.redis.server_process import RedisServer
-    from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
-    from tests.model import redis, stores
+    from tests.model import stores
 
     return [
         (threading, primitives.Threading),
         (time, primitives.Time),
         (random, primitives.Chance),
         (queue.SimpleQueue, primitives.SimpleQueue),
-        (RedisConnection, redis.ModelConnection),
-        (RedisServer, redis.ModelRedisServer),
-        (SqliteDatabase, stores.ModelDatabase),
-        (DataDirectory, stores.ModelDirectory),
-        (Watermarks, stores.ModelWitness),
-        (OpenFiles, stores.ModelFiles),
-        (check_directory, stores.no_examination),
-        (catalogue, lambda *_, **__: ()),
         (CallThread, stores.DirectCalls),
         (EventLogger, stores.NoEventLogger),
     ]
@@ -102,11 +80,6 @@ def _make_small() -> None:
     auditor.Auditor.every_seconds, auditor._REST = 0.05, 0
     # Taken when the module was imported, before it was patched.
     clock._BEGAN = WALL_CLOCK_SECONDS
-
-
-def _is_the_queue(value: object) -> bool:
-    """Whether it is the log's own kind of persist-queue's queue."""
-    return isinstance(value, type) and issubclass(value, SQLiteQueue) and value is not SQLiteQueue
 
 
 def _defines(module: ModuleType, value: object) -> bool:

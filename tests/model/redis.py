@@ -203,7 +203,7 @@ class ModelConnection:
 class ModelRedisServer:
     """In the place of ``RedisServer``: the child process as the supervisor sees it."""
 
-    def __init__(self, data: object, settings: RedisSettings) -> None:
+    def __init__(self, settings: RedisSettings) -> None:
         primitives.turn("redis.orphan")
         self.stopped_orphan = _server.process is not None
         _server.end()

@@ -1,8 +1,8 @@
-"""In-memory stores in the engine's places: the database, the queue under the log, the witness.
+"""The stores of the model, injected into a stack: on the model's disk and its model of Redis.
 
-The engine's own ``QueueLog`` runs on the queue; the database has the methods of the real
-one, and its rules: many readers of what is committed, one writer at a time, and a transaction of
-which nothing or all is seen.
+The real ``QueueLog`` runs on a queue of the model, and the real ``EmbeddedRedis`` talks to its
+server. The database has the methods of the real one, and its rules: many readers of what is
+committed, one writer at a time, and a transaction of which nothing or all is seen.
 """
 
 from __future__ import annotations
@@ -17,11 +17,16 @@ from persistqueue import Empty
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import DatabaseBusy, DatabaseError, DatabaseRefused, DatabaseUncertain
 from cachedesk.core.events import ABSENT, Entry, Refusal
+from cachedesk.core.fault import Fault
+from cachedesk.core.stores import StoreContext, Stores
 from cachedesk.stores.files.impairment import NOTHING
 from cachedesk.stores.files.watermarks import Watermarks
+from cachedesk.stores.queue_log.queue_log import QueueLog
+from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from tests.model import primitives
 from tests.model.disk import REFUSED, Changes, Disk
+from tests.model.redis import ModelConnection, ModelRedisServer
 
 _LOCK_LOOK_SECONDS = 0.004
 _EPOCH = 20261123
@@ -60,9 +65,10 @@ class ModelPath:
 class ModelDirectory:
     """In the place of ``DataDirectory``. The model has one process at a time."""
 
+    name = "data"
+
     def __init__(self, *_: object, **__: object) -> None:
         primitives.turn("directory.lock")
-        self.path = ModelPath("data")
         self.database, self.log = ModelPath("cachedesk.db"), ModelPath("log")
 
     def close(self) -> None:
@@ -203,6 +209,9 @@ class ModelDatabase(SqliteDatabase):
     @property
     def bytes(self) -> tuple[int, int]:
         return 0, 0
+
+    def faults(self) -> Sequence[Fault]:
+        return ()
 
     @contextmanager
     def transaction(self, deadline: float) -> Iterator[Any]:
@@ -356,22 +365,6 @@ class DirectCalls:
         pass
 
 
-def no_examination(*_: object) -> None:
-    """In the place of ``check_directory``: the model's files are whole."""
-
-
-__all__: Collection[str] = [
-    "DirectCalls",
-    "ModelDatabase",
-    "ModelDirectory",
-    "ModelFiles",
-    "ModelQueue",
-    "ModelWitness",
-    "no_examination",
-    "use",
-]
-
-
 class NoEventLogger:
     """In the place of the thread that logs events: what it does is no part of a history."""
 
@@ -383,3 +376,39 @@ class NoEventLogger:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _open_cache(_: ModelDirectory, context: StoreContext) -> EmbeddedRedis:
+    settings = context.settings.redis
+    return EmbeddedRedis(
+        ModelRedisServer(settings),  # type: ignore[arg-type]
+        settings,
+        announce=context.announce,
+        kept=context.kept,
+        failpoints=context.failpoints,
+        run=context.run,
+        connect=ModelConnection,  # type: ignore[arg-type]
+    )
+
+
+def _open_log(directory: ModelDirectory, context: StoreContext) -> QueueLog:
+    _disk.files.add(directory.log.name)
+    return QueueLog(
+        directory.log / "log.db",  # type: ignore[arg-type]
+        queue=ModelQueue(),  # type: ignore[arg-type]
+        watermarks=ModelWitness(directory.log / "witness"),
+        files=ModelFiles(),  # type: ignore[arg-type]
+        failpoints=context.failpoints,
+    )
+
+
+def _open_database(directory: ModelDirectory, _: StoreContext) -> ModelDatabase:
+    return ModelDatabase(directory.database)
+
+
+MODEL: Stores[ModelDirectory] = Stores(
+    lock=ModelDirectory, cache=_open_cache, log=_open_log, database=_open_database
+)
+"""What a stack of the model is opened on."""
+
+__all__: Collection[str] = ["MODEL", "DirectCalls", "NoEventLogger", "use"]

@@ -133,6 +133,7 @@ class World:
                 self.plan.settings,
                 _Told(self.judge),
                 failpoints=self.chaos.failpoints,
+                stores=stores.MODEL,
             )
         except DataDirectoryError as error:
             unreadable = "cannot be read" in str(error)
@@ -180,7 +181,7 @@ class World:
         scheduler, judge, layer = self.scheduler, self.judge, stack.layer
         if self.plan.refusing and scheduler.random.random() < 0.5:
             self.disk.refusing = True
-        if not scheduler.wait("the admission", lambda: stack.redis.cache.trusted, _HEALED_SECONDS):
+        if not scheduler.wait("the admission", lambda: stack.cache.cache.trusted, _HEALED_SECONDS):
             self.accuse("all is well again, and Redis is not admitted")
         try:
             # A log whose commit failed looks at what became of it when it is next written.
@@ -228,7 +229,7 @@ class World:
 
     def _look_into_redis(self, stack: Stack, when: str) -> None:
         """What is in Redis now would be read, if it is the server that is trusted."""
-        process, cache = self.server.process, stack.redis.cache
+        process, cache = self.server.process, stack.cache.cache
         if process is None or not cache.trusted or process.run_id != cache._run_id:
             return
         self.scheduler.wait("late commands", lambda: not self.server.work(), 1.0)

@@ -19,9 +19,10 @@ from cachedesk.core.clock import wall_seconds
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
 from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
-from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord, Watermarks
+from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.wakeup import Wakeup
+from cachedesk.core.watermarks import Watermarks
 from cachedesk.core.writes import Change, Level, Observer, Receipt, Switched
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks

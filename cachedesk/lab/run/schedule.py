@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from cachedesk.chaos import check_duration, known
 from cachedesk.core.errors import CachedeskError, ConfigError
+from cachedesk.stack.fault_catalog import check_duration, known
 
 _TIME = r"\d+(?:\.\d+)?(?:ms|s|m)"
 _WHEN = re.compile(rf"(?:(?P<time>{_TIME})|(?P<count>\d+)ops?)(?:\+(?P<lasting>{_TIME}))?")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from cachedesk.chaos import known as known_fault
 from cachedesk.config import as_size, from_tables, mistake
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.events import MAX_KEY_BYTES
@@ -24,6 +23,7 @@ from cachedesk.lab.stories.figures import JUDGED, LIVE
 from cachedesk.lab.stories.key_ranges import named
 from cachedesk.lab.stories.script import Act, Claim, Keys, Step, Story, Traffic
 from cachedesk.lab.stories.source_positions import Place
+from cachedesk.stack.fault_catalog import known as known_fault
 
 _MOST_BYTES = 1024 * 1024
 _MOST_OPERATIONS = 10_000_000

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.events import Entry
 from cachedesk.engine.cache_layer import CacheLayer
@@ -13,9 +10,10 @@ from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import Expected
 from cachedesk.lab.torture.job import Base, TorturePaths, copy_files
 from cachedesk.lab.torture.random_faults import random_settings
-from cachedesk.stack.durable_state import DurableState
+from cachedesk.stack.durable_state import open_state
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.files.data_directory import DataDirectory
+from cachedesk.stores.embedded.stores import EMBEDDED
+from cachedesk.stores.files.integrity import integrity
 
 _DRAIN_SECONDS = 30.0
 
@@ -72,11 +70,11 @@ class Judge:
     def _look(self) -> list[str]:
         copy = self._place.examined
         try:
-            directory = DataDirectory(copy)
+            directory = EMBEDDED.lock(copy)
         except CachedeskError as error:
             return [f"the data directory cannot be locked: {error}"]
         try:
-            vault = DurableState(directory)
+            vault = open_state(EMBEDDED, directory)
         except CachedeskError as error:
             directory.close()
             return [f"the files cannot be recovered: {error}"]
@@ -92,8 +90,8 @@ class Judge:
             for key, events in pending.items()
         }
         return [
-            *_integrity(copy / "cachedesk.db"),
-            *_integrity(copy / "log" / "log.db"),
+            *integrity(copy / "cachedesk.db"),
+            *integrity(copy / "log" / "log.db"),
             *self._compare(values, {key: row.seq for key, row in rows.items()} | seqs),
         ]
 
@@ -158,12 +156,3 @@ class Judge:
             value, _ = plan.after(value, plan.write(self._seed, index, version))
             candidates[version] = value
         return candidates
-
-
-def _integrity(path: Path) -> list[str]:
-    connection = sqlite3.connect(path)
-    try:
-        answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    finally:
-        connection.close()
-    return [] if answer == "ok" else [f"{path.name}: {answer}"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-from cachedesk import chaos
 from cachedesk.core.commands import (
     Command,
     EvictAll,
@@ -25,6 +24,7 @@ from cachedesk.core.settings import (
     WorkerSettings,
 )
 from cachedesk.lab.torture import plan
+from cachedesk.stack.fault_catalog import NAMES
 from cachedesk.stack.stack import Stack
 
 _MEBIBYTE = 1024 * 1024
@@ -65,7 +65,7 @@ def random_settings(seed: int) -> Settings:
 
 def usable_faults() -> tuple[str, ...]:
     """Return the names of the faults in the catalogue that may strike in a torture."""
-    return tuple(name for name in chaos.NAMES if not any(word in name for word in _NOT_FOR_TORTURE))
+    return tuple(name for name in NAMES if not any(word in name for word in _NOT_FOR_TORTURE))
 
 
 def strike(stack: Stack, rng: random.Random) -> None:

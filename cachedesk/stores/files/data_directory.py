@@ -105,6 +105,11 @@ class DataDirectory:
                 )
 
     @property
+    def name(self) -> str:
+        """The path, for messages."""
+        return str(self.path)
+
+    @property
     def database(self) -> Path:
         """The SQLite file."""
         return self.path / "cachedesk.db"

@@ -11,8 +11,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cachedesk.core.engine_event import EventCode
-from cachedesk.core.recorder import Announce
 from cachedesk.stores.files.read_only import wal_of
 
 
@@ -61,25 +59,6 @@ class OpenFiles:
                 if status.st_size < self._sizes.get(path, 0):
                     return f"{path} was cut short while it was in use"
         return ""
-
-
-class FilesAlarm:
-    """Tells of trouble with the files, once, and of its end."""
-
-    def __init__(self, stores: Sequence[OpenFiles], announce: Announce):
-        self._stores = stores
-        self._announce = announce
-        self._told: dict[OpenFiles, str] = {}
-
-    def look(self) -> None:
-        """Look at the files of all stores."""
-        for store in self._stores:
-            trouble, told = store.look(), self._told.get(store, "")
-            if trouble and not told:
-                self._announce(EventCode.FILES_CHANGED, trouble=trouble)
-            if told and not trouble:
-                self._announce(EventCode.FILES_BACK)
-            self._told[store] = trouble
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from cachedesk.core.fault import Fault
-from cachedesk.stores.queue_log.queue_log import QueueLog
+
+
+class Fillable(Protocol):
+    """The log, as its fault sees it."""
+
+    def set_disk_full(self, full: bool) -> None:
+        """Have SQLite refuse what is appended; ``Unavailable``: not now."""
+        ...
 
 
 class LogFull(Fault):
@@ -11,7 +20,7 @@ class LogFull(Fault):
 
     name, title, lasting = "log.full", "fill the disk under the log: write-behind is refused", True
 
-    def __init__(self, log: QueueLog) -> None:
+    def __init__(self, log: Fillable) -> None:
         self._log = log
         self._active = False
 
@@ -24,3 +33,11 @@ class LogFull(Fault):
         if self._active:
             self._log.set_disk_full(False)
             self._active = False
+
+
+KINDS: tuple[type[Fault], ...] = (LogFull,)
+
+
+def faults_of(log: Fillable) -> tuple[Fault, ...]:
+    """Return one of each of ``KINDS``, for ``log``."""
+    return (LogFull(log),)

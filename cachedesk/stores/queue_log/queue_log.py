@@ -27,16 +27,13 @@ from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import Closed, Damaged, OutcomeUnknown, Unavailable
 from cachedesk.core.events import WriteEvent
 from cachedesk.core.failpoints import Failpoints
-from cachedesk.stores.files.connections import not_opened
+from cachedesk.core.fault import Fault
 from cachedesk.stores.files.open_files import OpenFiles
 from cachedesk.stores.files.unwritten import DISK_FULL, is_certain, word_of
 from cachedesk.stores.files.watermarks import Watermarks
-from cachedesk.stores.queue_log.queue import DurableQueue, Verbatim
+from cachedesk.stores.queue_log.log_faults import faults_of
+from cachedesk.stores.queue_log.queue import DurableQueue
 from cachedesk.stores.queue_log.record import Record, decode, encode
-
-_FILE = "log.db"
-_WITNESS = "witness"
-_LOCKED_SECONDS = 0.5
 
 
 class QueueLog:
@@ -46,33 +43,31 @@ class QueueLog:
     other; the two do not wait for each other beyond SQLite's own lock.
     """
 
-    def __init__(self, folder: Path, failpoints: Failpoints | None = None) -> None:
-        """Open the log in ``folder``, or create it.
+    name = "persist-queue"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        queue: DurableQueue,
+        watermarks: Watermarks,
+        files: OpenFiles,
+        failpoints: Failpoints | None = None,
+    ) -> None:
+        """Use what is open; see ``opening.open_log``.
 
         Args:
-            folder: where its files are.
+            path: where the queue is.
+            queue: keeps the records.
+            watermarks: what is remembered of it beside it.
+            files: all of its files.
             failpoints: of the stack; by default nothing can be armed.
-
-        Raises:
-            Damaged: a record or the witness is damaged, or they do not belong together.
         """
-        self.path = folder / _FILE
+        self.path = path
         self._reach = (failpoints or Failpoints()).reach
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._queue = DurableQueue(
-                str(folder),
-                name="events",
-                multithreading=True,
-                auto_commit=False,
-                serializer=Verbatim,
-                db_file_name=_FILE,
-                timeout=_LOCKED_SECONDS,
-            )
-            self.watermarks = Watermarks(folder / _WITNESS)
-            self.files = OpenFiles(self.path, [folder / _WITNESS])
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise not_opened(f"the write-behind log {self.path}", error) from error
+        self._queue = queue
+        self.watermarks = watermarks
+        self.files = files
         self._failure = ""
         self.trouble = ""
         """Why the last append was refused, in a word or two; empty when it was not."""
@@ -81,6 +76,10 @@ class QueueLog:
         # Number and last seq of each record that was not acked.
         self._records: deque[tuple[int, int]] = deque()
         self._acked = self._appended_record = self._read_seq = 0
+
+    def faults(self) -> Sequence[Fault]:
+        """Return one of each kind of its faults."""
+        return faults_of(self)
 
     @property
     def obstacle(self) -> str:
@@ -98,7 +97,7 @@ class QueueLog:
     def bytes(self) -> int:
         """The size of the log's files."""
         size = 0
-        for path in (self.path, self.path.with_name(_FILE + "-wal")):
+        for path in (self.path, self.path.with_name(self.path.name + "-wal")):
             # It may be gone, or where this user may look no longer.
             with suppress(OSError):
                 size += path.stat().st_size

@@ -40,6 +40,11 @@ def clear(connection: RedisConnection, truths: Truths | None, progress: Progress
     return Admission(emptied=True)
 
 
+def believe(connection: RedisConnection, truths: Truths | None, progress: Progress) -> Admission:
+    """As ``clear``, and clear nothing: what another server brings with it is believed as it is."""
+    return Admission(trusted=True)
+
+
 def is_loading(connection: RedisConnection) -> bool:
     """Return whether the server still reads its snapshot."""
     return fields(connection.call(b"INFO", b"persistence")).get(b"loading") == b"1"

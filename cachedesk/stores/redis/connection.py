@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import hiredis
 
@@ -158,3 +158,7 @@ def _check_server(connected: socket.socket, server_pid: int | None) -> None:
     pid, user, _ = _CREDENTIALS.unpack(said)
     if user != os.geteuid() or server_pid not in (None, pid):
         raise CacheError(f"another program (process {pid}, user {user}) answers in Redis's place")
+
+
+Connect = Callable[[str, float, int, int | None], RedisConnection]
+"""Opens a connection, as ``RedisConnection`` does."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from cachedesk.core.cache_stats import CacheStats
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CacheError
 from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.fault import Fault
 from cachedesk.core.ports import Truths
 from cachedesk.core.recorder import Announce
 from cachedesk.core.settings import RedisSettings
 from cachedesk.core.snapshot import Health, RedisState
+from cachedesk.stores.redis.admission import believe, clear
+from cachedesk.stores.redis.connection import Connect, RedisConnection
 from cachedesk.stores.redis.memory_limits import MemoryLimits
 from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.redis_faults import faults_of
 from cachedesk.stores.redis.server_process import RedisServer
 from cachedesk.stores.redis.supervisor import RedisSupervisor
 from cachedesk.stores.redis.sweep import matching_command, share_of_all
@@ -26,26 +30,35 @@ class EmbeddedRedis:
 
     def __init__(
         self,
-        folder: Path,
+        server: RedisServer,
         settings: RedisSettings,
         *,
         announce: Announce,
         kept: Callable[[], str],
         failpoints: Failpoints,
         run: Callable[..., object],
+        connect: Connect = RedisConnection,
     ) -> None:
-        """Stop what an earlier process left behind, and prepare; ``start`` begins.
+        """Prepare; ``start`` begins.
 
         Args:
-            folder: the data directory; the caller holds its lock.
+            server: the child process, not started yet.
             settings: memory limit, eviction policy, timeout.
             announce: told when something rare happens.
             kept: says in words what becomes of the keys that the server loses.
             failpoints: of the stack.
             run: calls a function where no signal handler can interrupt it; see ``CallThread``.
+            connect: opens a connection to it.
         """
-        self.server = RedisServer(folder, settings)
-        self.cache = RedisCache(self.server.socket_path, settings.timeout_seconds, failpoints, run)
+        if settings.eviction_policy == "noeviction":
+            announce(EventCode.REDIS_NOEVICTION)
+        if server.stopped_orphan:
+            announce(EventCode.REDIS_ORPHAN_STOPPED)
+        self.server = server
+        self._kept = kept
+        self.cache = RedisCache(
+            server.socket_path, settings.timeout_seconds, failpoints, run, connect
+        )
         self.limits = MemoryLimits(settings, self.server, self.cache)
         self.supervisor = RedisSupervisor(
             self.server, self.cache, announce, self.limits, kept, failpoints=failpoints
@@ -60,9 +73,27 @@ class EmbeddedRedis:
         self.set_limits = self.limits.set
 
     @property
-    def stopped_orphan(self) -> bool:
-        """Whether a server that an earlier process had left behind was stopped."""
-        return self.server.stopped_orphan
+    def address(self) -> str:
+        """Where the server listens: a socket."""
+        return self.server.socket_path
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, ``None`` while it does not run."""
+        return self.supervisor.pid
+
+    @property
+    def restarts(self) -> int:
+        """How often the server was started again."""
+        return self.supervisor.restarts
+
+    def faults(self) -> Sequence[Fault]:
+        """Return one of each kind of its faults."""
+        return faults_of(self.supervisor, self.cache, self._kept)
+
+    def check_restarts(self, on: bool) -> None:
+        """Compare, or not, what a restarted server brings with it with the truth."""
+        self.cache.clear = clear if on else believe
 
     @property
     def trusted(self) -> bool:
@@ -133,10 +164,6 @@ class EmbeddedRedis:
             pid=self.supervisor.pid,
             bypasses=self.supervisor.bypasses,
         )
-
-    def close_server(self) -> None:
-        """Stop the server, which was never started by ``start``."""
-        self.server.close()
 
     def close(self) -> None:
         """Stop the server and leave nothing behind."""

@@ -29,7 +29,7 @@ from cachedesk.core.errors import CacheError, CacheLoading, Unavailable
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.wakeup import Wakeup
 from cachedesk.stores.redis.admission import Admission, clear, ignore, is_loading, run_id_of
-from cachedesk.stores.redis.connection import RedisConnection, RedisReplyError, Reply
+from cachedesk.stores.redis.connection import Connect, RedisConnection, RedisReplyError, Reply
 from cachedesk.stores.redis.encoding import as_command
 from cachedesk.stores.redis.idle_connections import IdleConnections
 from cachedesk.stores.redis.info import asked
@@ -53,13 +53,16 @@ class RedisCache:
         timeout_seconds: float,
         failpoints: Failpoints | None = None,
         run: Callable[..., object] = lambda function, *arguments: function(*arguments),
+        connect: Connect = RedisConnection,
     ) -> None:
         """Prepare to use the server that listens, or will, at ``socket_path``; suspended until
         the first ``admit``.
 
         ``timeout_seconds``: how long a call may wait for it. ``failpoints``: of the stack; by
-        default nothing can be armed. ``run``: see ``CallThread.run``.
+        default nothing can be armed. ``run``: see ``CallThread.run``. ``connect``: opens a
+        connection.
         """
+        self._open = connect
         self._run = run
         forking.owns(self)
         self.attention = Wakeup()
@@ -268,7 +271,7 @@ class RedisCache:
             CacheLoading: the server still reads its snapshot.
             CacheError: the server does not answer; the cache stays suspended.
         """
-        connection = RedisConnection(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
+        connection = self._open(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
             run_id = run_id_of(connection)
             if truths is not None and is_loading(connection):
@@ -309,7 +312,7 @@ class RedisCache:
         Raises:
             CacheError: there is none.
         """
-        connection = RedisConnection(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
+        connection = self._open(self._path, _ADMIT_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
             return connection.call(*command)
         finally:
@@ -368,9 +371,7 @@ class RedisCache:
 
     def _connect(self, generation: int) -> RedisConnection:
         try:
-            connection = RedisConnection(
-                self._path, self._timeout_seconds, generation, self._server_pid
-            )
+            connection = self._open(self._path, self._timeout_seconds, generation, self._server_pid)
         except CacheError as error:
             self._suspend(generation, str(error))
             raise

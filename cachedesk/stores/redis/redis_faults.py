@@ -157,6 +157,37 @@ class RedisSqueeze(Fault):
         return "the Redis that was squeezed is gone, and the next has its usual limit"
 
 
+# One that is held goes on before it is asked for anything.
+KINDS: tuple[type[Fault], ...] = (
+    RedisKill,
+    RedisDown,
+    RedisHang,
+    RedisEmpty,
+    RedisOldSnapshot,
+    RedisSqueeze,
+)
+
+
+def faults_of(
+    supervisor: RedisSupervisor, cache: RedisCache, kept: Callable[[], str]
+) -> tuple[Fault, ...]:
+    """Return one of each of ``KINDS``.
+
+    Args:
+        supervisor: of the server that they break.
+        cache: in that server.
+        kept: says in words what becomes of keys that it loses.
+    """
+    return (
+        RedisKill(supervisor),
+        RedisDown(supervisor),
+        RedisHang(supervisor, cache),
+        RedisEmpty(cache, kept),
+        RedisOldSnapshot(supervisor, cache),
+        RedisSqueeze(supervisor, cache),
+    )
+
+
 def _not_running(supervisor: RedisSupervisor) -> str:
     return "" if supervisor.pid is not None else "Redis does not run"
 

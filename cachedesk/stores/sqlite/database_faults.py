@@ -3,72 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
-from cachedesk.core.errors import ConfigError, Unavailable
+from cachedesk.core.errors import ConfigError
 from cachedesk.core.fault import Fault, as_seconds
 from cachedesk.core.forking import owns
 from cachedesk.core.wording import span
 from cachedesk.stores.files.connections import leave_open
 from cachedesk.stores.files.impairment import Hindrance
-from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
+from cachedesk.stores.sqlite.foreign import locked
 
-_LOCK_SECONDS = 5.0
-_LOCK_LOOK_SECONDS = 0.0002
 _SLOW_SECONDS = 0.2
 
 
-def locked(path: Path) -> sqlite3.Connection:
-    """Return a connection of its own that holds the write lock of the database at ``path``.
+class Hindered(Protocol):
+    """The database, as its faults see it."""
 
-    Raises:
-        Unavailable: the lock could not be taken.
-    """
-    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            if _is_busy(error) and time.monotonic() < deadline:
-                # SQLite's own waiting grows to 100 ms a look, and a busy writer slips past it.
-                time.sleep(_LOCK_LOOK_SECONDS)
-                continue
-            connection.close()
-            raise Unavailable(f"the database's lock could not be taken: {error}") from error
-        else:
-            return connection
-
-
-@contextmanager
-def foreign_write(path: Path) -> Iterator[Callable[[bytes, bytes], None]]:
-    """Hold the write lock of the database at ``path``, as another program might, and give a
-    function that sets the value of a row; it is committed when the block ends.
-
-    Raises:
-        Unavailable: the lock or the write could not be had.
-    """
-    other = locked(path)
-
-    def write(key: bytes, value: bytes) -> None:
-        other.execute("UPDATE rows SET value=? WHERE key=?", (value, key))
-
-    try:
-        yield write
-        other.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise Unavailable(f"the database does not take the write: {error}") from error
-    finally:
-        other.close()
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    path: Path
+    hindrance: Hindrance
 
 
 class DatabaseLock(Fault):
@@ -76,7 +31,7 @@ class DatabaseLock(Fault):
 
     name, title, lasting = "database.lock", "lock the database (a second writer holds it)", True
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Hindered) -> None:
         self._database = database
         self._holder: sqlite3.Connection | None = None
         owns(self)
@@ -103,7 +58,7 @@ class _Hindering(Fault):
 
     lasting = True
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: Hindered) -> None:
         self._database = database
 
     def inject(self, argument: str = "") -> str:
@@ -169,7 +124,7 @@ class DatabaseSlow(_Hindering):
     name, title = "database.slow", "slow the database down by 200 ms an answer, or as you say"
     argument = "a time, like 50ms or 2s"
 
-    def __init__(self, database: SqliteDatabase, patience_seconds: float) -> None:
+    def __init__(self, database: Hindered, patience_seconds: float) -> None:
         super().__init__(database)
         self._patience_seconds = patience_seconds
 
@@ -185,3 +140,28 @@ class DatabaseSlow(_Hindering):
 
     def _free(self, hindrance: Hindrance) -> Hindrance:
         return replace(hindrance, latency_seconds=0.0, patience_seconds=0.0)
+
+
+KINDS: tuple[type[Fault], ...] = (
+    DatabaseLock,
+    DatabaseFull,
+    DatabaseReadonly,
+    DatabaseSlow,
+    DatabaseGone,
+)
+
+
+def faults_of(database: Hindered, patience_seconds: float) -> tuple[Fault, ...]:
+    """Return one of each of ``KINDS``.
+
+    Args:
+        database: what they break.
+        patience_seconds: how long a write waits for it.
+    """
+    return (
+        DatabaseLock(database),
+        DatabaseFull(database),
+        DatabaseReadonly(database),
+        DatabaseSlow(database, patience_seconds),
+        DatabaseGone(database),
+    )

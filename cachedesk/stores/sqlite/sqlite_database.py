@@ -14,9 +14,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from cachedesk.core.capabilities import ForeignWrite
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import (
     Damaged,
@@ -26,22 +27,25 @@ from cachedesk.core.errors import (
 )
 from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import ComponentCrash
+from cachedesk.core.fault import Fault
 from cachedesk.core.forking import owns
+from cachedesk.core.settings import DatabaseSettings
 from cachedesk.core.snapshot import DatabaseState, Health
 from cachedesk.stores.files.connections import leave_open, not_opened
 from cachedesk.stores.files.data_directory import make_private
 from cachedesk.stores.files.durability import commit, roll_back, settle, settle_at_open
-from cachedesk.stores.files.impairment import NOTHING, FillerRow, fill_disk
+from cachedesk.stores.files.impairment import NOTHING
 from cachedesk.stores.files.open_files import OpenFiles
 from cachedesk.stores.sqlite import dead_letters
+from cachedesk.stores.sqlite.database_faults import faults_of
+from cachedesk.stores.sqlite.foreign import foreign_write
+from cachedesk.stores.sqlite.opening import open_reader, open_writer
 from cachedesk.stores.sqlite.refusal import explained
 from cachedesk.stores.sqlite.schema import check_owner, prepare
 from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, selected
 
-_FULL = 2
 _BUSY_LOOK_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
-_BALLAST = FillerRow("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
 _LOCKED = "the database is locked by another connection"
 _BUSY_WRITING = "the database is busy with another write"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -59,13 +63,22 @@ class _Rehearsed(Exception):
 class SqliteDatabase:
     """The SQLite file of one data directory. Thread-safe: many readers, one writer at a time."""
 
-    def __init__(self, path: Path) -> None:
+    name = "SQLite"
+
+    def __init__(
+        self, path: Path, patience_seconds: float = DatabaseSettings().write_seconds
+    ) -> None:
         """Open the database at ``path``, or create it.
+
+        Args:
+            path: the file.
+            patience_seconds: how long a write waits for a database that is slow.
 
         Raises:
             Damaged: the file is no SQLite database, not ours, or of a newer version.
         """
         self.path = path
+        self._patience_seconds = patience_seconds
         self.hindrance = self._writer_hindrance = NOTHING
         self._mode = "rwc"
         self._writing = threading.Lock()
@@ -142,6 +155,24 @@ class SqliteDatabase:
         if gone:
             return DatabaseState(Health.DOWN, gone, rows, size, wal)
         return DatabaseState(Health.UP, "up", rows, size, wal)
+
+    @property
+    def location(self) -> str:
+        """Where the file is."""
+        return str(self.path)
+
+    @property
+    def held_elsewhere(self) -> bool:
+        """Whether another program reads it, so that its ``-wal`` file goes on."""
+        return self.bytes[1] > 0
+
+    def foreign_write(self) -> AbstractContextManager[ForeignWrite]:
+        """See ``foreign.foreign_write``."""
+        return foreign_write(self.path)
+
+    def faults(self) -> Sequence[Fault]:
+        """Return one of each kind of its faults."""
+        return faults_of(self, self._patience_seconds)
 
     def forked(self) -> None:
         """Leave the connections open, which belong to the parent process."""
@@ -324,21 +355,8 @@ class SqliteDatabase:
             self.files.reopened()
 
     def _open_writer(self) -> sqlite3.Connection:
-        hindrance = self._writer_hindrance = self.hindrance
-        connection = sqlite3.connect(
-            hindrance.uri(self.path, self._mode),
-            uri=True,
-            timeout=0,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
-            raise Damaged("SQLite refuses synchronous=FULL; the database would not be safe")
-        if hindrance.full:
-            fill_disk(connection, _BALLAST)
-        return connection
+        self._writer_hindrance = self.hindrance
+        return open_writer(self.path, self._mode, self._writer_hindrance)
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
@@ -371,12 +389,6 @@ class SqliteDatabase:
             # What is at its path now may be another database.
             raise DatabaseError(self.files.trouble)
         try:
-            return sqlite3.connect(
-                self.hindrance.uri(self.path, "ro"),
-                uri=True,
-                timeout=0.05,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            return open_reader(self.path, self.hindrance)
         except sqlite3.Error as error:
             raise DatabaseError(f"the database cannot be opened: {error}") from error

@@ -1,0 +1,9 @@
+"""The kinds of fault that the embedded stores offer, for who lists them without opening any."""
+
+from __future__ import annotations
+
+from cachedesk.stores.queue_log.log_faults import KINDS as LOG
+from cachedesk.stores.redis.redis_faults import KINDS as CACHE
+from cachedesk.stores.sqlite.database_faults import KINDS as DATABASE
+
+__all__ = ["CACHE", "DATABASE", "LOG"]
