@@ -1,4 +1,4 @@
-"""The library, as its example shows it (DESIGN, section 6)."""
+"""The library, as the example of the README shows it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ REPORT = Report(
 )  # fmt: skip
 
 
-def test_the_json_object_has_what_the_design_promises() -> None:
+def test_the_json_object_has_the_fields_that_stay() -> None:
     found = msgspec.json.decode(msgspec.json.encode(REPORT.as_json()))
     assert found["ops"] == {"get": 10, "set": 1, "incr": 4, "delete": 1, "skipped": 2}
     assert found["reads"] == {

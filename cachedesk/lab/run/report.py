@@ -76,7 +76,8 @@ class Report:
         return 2 if self.verdict.sound and tuple(_missing_input(self)) else 1
 
     def as_json(self) -> dict[str, object]:
-        """Return the object that ``run --json`` prints (the design, section 5, and more)."""
+        """Return the object that ``run --json`` prints; ``assets/docs/architecture.md`` names
+        the fields that stay."""
         tally, verdict = self.tally, self.verdict
         seen = {} if self.evidence is None else self.evidence.as_json()
         return {
