@@ -14,17 +14,13 @@ from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys
 from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import Policy, PolicyTable, as_policy
-from cachedesk.core.ports import CacheStore, SystemOfRecord, Truths
 from cachedesk.core.reads import Read
 from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.truth import Cache, Flusher, Page, Pages, Truth
 from cachedesk.core.writes import Receipt
-from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
-from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
-from cachedesk.engine.flush_worker import FlushWorker
-from cachedesk.engine.listing import Listing, Page
-from cachedesk.engine.routes import Routes
+from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.writer import Writer, as_change
 
 _LOOK_SECONDS = 0.05
@@ -55,14 +51,11 @@ class CacheLayer:
         self,
         *,
         writer: Writer,
-        routes: Routes,
-        letters: DeadLetterAdmin,
-        worker: FlushWorker,
+        reader: Callable[[], ReadPath],
+        truth: Truth,
+        cache: Cache,
+        flusher: Flusher,
         policies: PolicyTable,
-        cache: CacheStore,
-        backlog: Backlog,
-        database: SystemOfRecord,
-        truths: Truths,
         snapshot: Callable[[], Snapshot],
         explain: Callable[[bytes], KeyReport],
         close: Callable[[], None],
@@ -71,14 +64,10 @@ class CacheLayer:
     ) -> None:
         self._policies = policies
         self._writer = writer
-        self._routes = routes
-        self._letters = letters
+        self._reader = reader
+        self._truth = truth
         self._cache = cache
-        self._pending = backlog.pending
-        self._backlog = backlog
-        self._database = database
-        self._truths = truths
-        self._worker = worker
+        self._flusher = flusher
         self._snapshot = snapshot
         self._explain = explain
         self._close = close
@@ -114,7 +103,7 @@ class CacheLayer:
 
     def read(self, key: Key) -> Read:
         """As ``get``, and say where the value came from and what is pending; see ``Read``."""
-        key, reader = as_key(key), self._routes.reader
+        key, reader = as_key(key), self._reader()
         began = time.perf_counter()
         try:
             aside = self._door.shut or self._calls.overtakes
@@ -130,7 +119,7 @@ class CacheLayer:
         >>> cache.get_many(["a", "absent", "a"])
         [b'1', None, b'1']
         """
-        wanted, reader = as_keys(keys), self._routes.reader
+        wanted, reader = as_keys(keys), self._reader()
         at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
         if not at_once or self._door.shut or self._calls.overtakes:
             return self._call(reader.read_many, wanted)
@@ -248,7 +237,7 @@ class CacheLayer:
         >>> [item for item in cache.items() if item[0].startswith(b"zoo:")]
         [(b'zoo:1', b'a'), (b'zoo:2', b'b')]
         """
-        return self._pages(self._call(Listing, self._pending, self._database, self._truths))
+        return self._pages(self._call(self._truth.pages))
 
     def drain(self, timeout: float | None = None) -> None:
         """Flush until nothing is pending, even if the worker was paused.
@@ -271,7 +260,7 @@ class CacheLayer:
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         # In slices: a signal handler that calls in the middle of a drain need not wait for its end.
         while not self._call(self._drain_for, _SLICE_SECONDS):
-            if time.monotonic() >= deadline and (left := self._backlog.remainder(timeout)):
+            if time.monotonic() >= deadline and (left := self._flusher.remainder(timeout)):
                 raise Unavailable(left)
 
     def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
@@ -284,7 +273,7 @@ class CacheLayer:
         Raises:
             Unavailable: the database cannot be read.
         """
-        return self._call(self._letters.oldest, limit, after_seq)
+        return self._call(self._truth.dead_letters, limit, after_seq)
 
     def replay_dead(self, seq: int) -> Receipt:
         """Apply a dead letter after all, as a new write with a seq of its own.
@@ -297,7 +286,7 @@ class CacheLayer:
             NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
             Unavailable: it could not be done in time; nothing was changed.
         """
-        return self._call(self._letters.replay, seq, self._writer.deadline())
+        return self._call(self._truth.replay, seq, self._writer.deadline())
 
     def drop_dead(self, seq: int) -> None:
         """Remove a dead letter for good: the write it was is lost, because you say so.
@@ -306,7 +295,7 @@ class CacheLayer:
             NoDeadLetter: there is no letter ``seq``.
             Unavailable: it could not be done in time; nothing was changed.
         """
-        self._call(self._letters.drop, seq, self._writer.deadline())
+        self._call(self._truth.drop, seq, self._writer.deadline())
 
     def mend(self) -> None:
         """Try again what a failed disk has stopped; called now and then by the stack.
@@ -315,7 +304,7 @@ class CacheLayer:
             Unavailable: it still fails.
         """
         with self._door:
-            self._routes.logged.mend(time.monotonic() + _MEND_SECONDS)
+            self._truth.mend(time.monotonic() + _MEND_SECONDS)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""
@@ -371,7 +360,7 @@ class CacheLayer:
             # Again, if it was interrupted: it goes on with what is not closed yet.
             self._close()
 
-    def _pages(self, listing: Listing) -> Iterator[tuple[bytes, bytes]]:
+    def _pages(self, listing: Pages) -> Iterator[tuple[bytes, bytes]]:
         after: bytes | None = b""
         while after is not None:
             page: Page = self._call(listing.page, after)
@@ -390,8 +379,8 @@ class CacheLayer:
         """Flush for at most ``seconds``; return whether nothing is left: nothing pending, and what
         a write-through absorbed acked as well."""
         until = time.monotonic() + seconds
-        with self._worker.hurrying():
-            while not self._pending.wait_until_empty(_LOOK_SECONDS) or self._backlog.waiting:
+        with self._flusher.hurrying():
+            while not self._flusher.wait_until_flushed(_LOOK_SECONDS):
                 if self._door.shut:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= until:

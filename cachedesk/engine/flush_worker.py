@@ -123,6 +123,15 @@ class FlushWorker(WorkerControls):
         """The seq of the last event that the log has delivered; 0 when none is in flight."""
         return self._isolation.delivered_through if self.in_flight else 0
 
+    def wait_until_flushed(self, seconds: float) -> bool:
+        """Wait for at most ``seconds`` until nothing is pending and nothing waits in the log;
+        return whether that is so."""
+        return self._pending.wait_until_empty(seconds) and not self._backlog.waiting
+
+    def remainder(self, seconds: float | None) -> str:
+        """Say what waits after a drain of ``seconds``; empty when nothing does."""
+        return self._backlog.remainder(seconds)
+
     def start(self) -> None:
         """Begin to flush."""
         self._thread.start()

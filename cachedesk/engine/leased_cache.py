@@ -81,6 +81,7 @@ class LeasedCache:
         self._leasing = threading.Lock()
         # Bound once: they are called with every read.
         self.get, self.get_at_once, self.get_many = store.get, store.get_at_once, store.get_many
+        self.evict = store.evict
 
     def version(self, key: bytes) -> int:
         """Return a number that each write of ``key`` raises before it is acknowledged."""

@@ -5,25 +5,14 @@ from __future__ import annotations
 import bisect
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cachedesk.core.errors import DatabaseError, Unavailable
 from cachedesk.core.events import ABSENT, Entry, fold
 from cachedesk.core.ports import SystemOfRecord, Truths
+from cachedesk.core.truth import Item, Page
 from cachedesk.engine.backlog.pending_events import PendingEvents
 
 _KEYS_PER_PAGE = 2_000
-
-Item = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some items in the order of their keys, and the last key that was looked at; ``None`` when
-    there are no more."""
-
-    items: list[Item]
-    last: bytes | None
 
 
 class Listing:

@@ -20,6 +20,7 @@ from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.engine.leased_cache import LeasedCache
+from cachedesk.engine.local_truth import LocalTruth
 from cachedesk.engine.overlay import PendingView
 from cachedesk.engine.poison.decisions import Decisions
 from cachedesk.engine.read_path import ReadPath
@@ -117,15 +118,22 @@ class LocalEngine:
             reach=reach,
         )
         self.routes = Routes(behind, self.reader, behind)
-        self.writer = Writer(self.routes, through, recorder, settings)
-        self.letters = DeadLetterAdmin(
-            database=database,
-            backlog=backlog,
-            locks=self.locks,
-            worker=self.worker,
+        self.truth = LocalTruth(
+            routes=self.routes,
             through=through,
-            announce=announce,
+            letters=DeadLetterAdmin(
+                database=database,
+                backlog=backlog,
+                locks=self.locks,
+                worker=self.worker,
+                through=through,
+                announce=announce,
+            ),
+            backlog=backlog,
+            database=database,
+            overflows=settings.log.when_full == "write-through",
         )
+        self.writer = Writer(self.truth, recorder, settings.database.write_seconds)
 
     def read_path(self, pending: PendingView) -> ReadPath:
         """Return a read path that folds the events of ``pending`` into the rows."""

@@ -17,28 +17,28 @@ from cachedesk.core.errors import (
 from cachedesk.core.events import Op, as_amount, as_key, as_value
 from cachedesk.core.policy import Policy
 from cachedesk.core.recorder import CallPath, Recorder
-from cachedesk.core.settings import Settings
-from cachedesk.core.writes import Change, Receipt, Switched
-from cachedesk.engine.routes import Routes
-from cachedesk.engine.write_through import WriteThrough
-
-_SWITCH_LOOK_SECONDS = 0.001
+from cachedesk.core.truth import Truth
+from cachedesk.core.writes import Change, Receipt
 
 
 class Writer:
     """The changes of a call, path by path. Thread-safe."""
 
-    def __init__(
-        self, paths: Routes, through: WriteThrough, recorder: Recorder, settings: Settings
-    ) -> None:
-        self._paths = paths
-        self._through = through
+    def __init__(self, truth: Truth, recorder: Recorder, write_seconds: float) -> None:
+        """Prepare.
+
+        Args:
+            truth: makes the changes durable.
+            recorder: takes note of them.
+            write_seconds: how long a write may take.
+        """
+        self._truth = truth
         self._recorder = recorder
-        self._settings = settings
+        self._write_seconds = write_seconds
 
     def deadline(self) -> float:
         """Return when a write that begins now gives up, in ``time.monotonic()`` seconds."""
-        return time.monotonic() + self._settings.database.write_seconds
+        return time.monotonic() + self._write_seconds
 
     def write(self, changes: list[Change], paths: list[Policy]) -> list[Receipt]:
         """Do ``changes``, each on the path of its place in ``paths``, what is written through
@@ -55,10 +55,7 @@ class Writer:
         began = time.perf_counter()
         deadline = self.deadline()
         try:
-            if path is Policy.WRITE_BEHIND:
-                receipts = self._write_behind(changes, deadline)
-            else:
-                receipts = self._through.write(changes, deadline)
+            receipts = self._truth.write(changes, path, deadline)
         except LogFull:
             self._recorder.count("refused", len(changes))
             raise
@@ -74,22 +71,6 @@ class Writer:
             [change.key for change in changes],
             len(changes),
         )
-        return receipts
-
-    def _write_behind(self, changes: list[Change], deadline: float) -> list[Receipt]:
-        receipts: list[Receipt] = []
-        fast = self._paths.fast
-        for part in fast.parts(changes):
-            try:
-                receipts += fast.write(part, deadline)
-            except Switched:
-                # It is put in as soon as what was dirty has been copied.
-                time.sleep(_SWITCH_LOOK_SECONDS)
-                receipts += self._write_behind(list(part), deadline)
-            except LogFull:
-                if self._settings.log.when_full != "write-through":
-                    raise
-                receipts += self._through.write(part, deadline)
         return receipts
 
 

@@ -58,7 +58,7 @@ def attempts(directory: Path) -> dict[int, int]:
 def append(stack: Stack, op: Op, key: bytes, arg: Argument) -> int:
     """Put an event into the log without looking at it; return its seq."""
     layer = stack.layer
-    event = WriteEvent(next(layer._writer._through._seqs), op, key, arg, 1.0)
-    layer._routes.logged._log.append([event])
-    layer._backlog.accept([event], {})
+    event = WriteEvent(next(layer._truth.through._seqs), op, key, arg, 1.0)
+    layer._truth.routes.logged._log.append([event])
+    layer._truth.backlog.accept([event], {})
     return event.seq

@@ -191,7 +191,7 @@ def log_is_safe_against_power_cuts(directory: Path) -> None:
 def database_is_safe_against_power_cuts(directory: Path) -> None:
     """The database's writer says FULL when it is asked."""
     with running(directory) as stack:
-        writer = stack.layer._database._writer
+        writer = stack.layer._truth.database._writer
         assert writer is not None
         assert writer.execute("PRAGMA synchronous").fetchone()[0] >= 2
         assert writer.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -245,7 +245,7 @@ def the_paths_do_not_overtake_each_other(directory: Path) -> None:
             stack.failpoints, "log.append.before", cache.incr, "mixed", 1, policy=BEHIND
         ) as behind:
             through = Task(cache.incr, "mixed", 10, policy=THROUGH)
-            fence = cache._writer._through._locks
+            fence = cache._truth.through._locks
             until(lambda: not through.is_alive() or fence._queue)
         behind.result()
         through.result()
@@ -297,7 +297,7 @@ def joined_flight_is_new_enough(directory: Path) -> None:
 
 def waiting_readers(cache: CacheLayer) -> int:
     """Return how many readers wait for the lease of another."""
-    leases = list(cache._routes.reader._cache._leases.values())
+    leases = list(cache._truth.routes.reader._cache._leases.values())
     return sum(lease.waiters for lease in leases)
 
 
@@ -338,7 +338,9 @@ def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
         cache.set("order:1", b"old")
         stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
         cache.set("order:1", b"new")
-        assert b"order:1" in cache._cache.cache._distrusted_keys or cache._cache.trusted
+        assert (
+            b"order:1" in cache._cache._store.cache._distrusted_keys or cache._cache._store.trusted
+        )
         assert cache.get("order:1") == b"new"
         wait_until_trusted(stack)
         assert cache.get("order:1") == b"new"
@@ -391,7 +393,7 @@ def poison_becomes_a_dead_letter(directory: Path) -> None:
         cache.drain(waiting.PATIENCE_SECONDS)
         books = stack.snapshot().books
         assert (books.dead, books.pending, books.balanced) == (1, 0, True)
-        assert cache._database.count()[1] == 1
+        assert cache._truth.database.count()[1] == 1
         until(lambda: cache.get("views:bad") == b"text")
         assert cache.get("views:good") == b"7"
 

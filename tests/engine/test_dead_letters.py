@@ -230,7 +230,7 @@ def test_a_stream_of_poison_does_not_hold_the_others_up(open_stack: OpenStack, d
     for n in range(1, 30):
         cache.incr("views:bad")
         cache.incr(f"views:{n}")
-        until(lambda n=n: cache._pending.count(b"views:%d" % n) == 0)
+        until(lambda n=n: cache._truth.pending.count(b"views:%d" % n) == 0)
     assert stack.snapshot().books == Books(59, 30, 29, 0)
     stack.perform(PauseWorker())
     poison.allow(data)
@@ -507,7 +507,7 @@ def test_it_fails_nobody_who_shares_its_commit(open_stack: OpenStack, data: Path
     poison.limit(data)
     with held_at(stack.failpoints, "through.begin.before", cache.set, "order:0", 0) as first:
         tasks = [Task(cache.write, ("incr", f"order:{n}", n * 30)) for n in range(1, 7)]
-        until(lambda: len(cache._writer._through._group._queue) == 6)
+        until(lambda: len(cache._truth.through._group._queue) == 6)
     first.result()
     for n, task in enumerate(tasks, 1):
         if n * 30 > 100:
@@ -770,9 +770,9 @@ def test_the_scenarios_hold(tmp_path: Path) -> None:
 
 def test_a_worker_that_was_hastened_for_nothing_goes_back_to_sleep(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
-    stack.layer._pending.hasten()
+    stack.layer._truth.pending.hasten()
     stack.backlog.grown.set()
-    until(lambda: not stack.layer._pending.urgent)
+    until(lambda: not stack.layer._truth.pending.urgent)
 
 
 @pytest.mark.parametrize("attempts", [1, 5])

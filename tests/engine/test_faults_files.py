@@ -104,7 +104,7 @@ def test_a_slow_database_takes_its_time_and_heals_at_once(stack: Stack) -> None:
     writing = Task(stack.layer.set, "order:1", b"y")
     stack.layer.evict("*")
     reading = Task(stack.layer.get, "order:1")
-    until(lambda: stack.layer._routes.reader._cache._leases)
+    until(lambda: stack.layer._truth.routes.reader._cache._leases)
     assert stack.snapshot().hot[0].row == b"x", "the desk itself is not slowed down"
     stack.perform(Heal())
     assert reading.result() in (b"x", b"y")

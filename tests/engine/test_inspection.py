@@ -273,7 +273,7 @@ def test_a_flush_just_before_or_after_the_row_is_read_hides_nothing(
 ) -> None:
     counted(slow, 1)
     evict(slow)
-    peek = slow.layer._database.peek
+    peek = slow.layer._truth.database.peek
 
     def peek_and_flush(keys: Sequence[bytes]) -> dict[bytes, Entry]:
         early = peek(keys)
@@ -294,10 +294,10 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
     """Without its row nothing says any more that the increment is part of it."""
     slow.layer.incr(VIEWS, 5)
     evict(slow)
-    database = slow.layer._database
+    database = slow.layer._truth.database
 
     def peek_after_a_trim(keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        if slow.layer._pending.depth:
+        if slow.layer._truth.pending.depth:
             slow.layer.delete(VIEWS, policy=THROUGH)
             slow.layer.drain(60)
             database.trim(slow.backlog.acked_through, soon())
@@ -401,7 +401,7 @@ WRITES = st.lists(
 def test_the_fold_comes_to_what_a_read_returns(
     slow: Stack, writes: list[tuple[str, object]]
 ) -> None:
-    key = b"views:%d" % next(slow.layer._writer._through._seqs)
+    key = b"views:%d" % next(slow.layer._truth.through._seqs)
     for name, arg in writes:
         if name == "evict":
             evict(slow, key)

@@ -149,7 +149,8 @@ def test_a_lock_that_ends_in_time_is_waited_for(open_stack: OpenStack, tmp_path:
     other = Task(stack.layer.set, "order:2", b"x")
     until(
         lambda: (
-            stack.layer._writer._through._group._queue or stack.layer._database._writing.locked()
+            stack.layer._truth.through._group._queue
+            or stack.layer._truth.database._writing.locked()
         )
     )
     stack.perform(Heal())
@@ -164,7 +165,7 @@ def test_a_full_disk_refuses_write_through_and_changes_nothing(
     stack = open_stack()
     cache = stack.layer
     cache.set("order:1", b"old")
-    writer = stack.layer._database._writer
+    writer = stack.layer._truth.database._writer
     assert writer is not None
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count={pages}")
@@ -183,7 +184,7 @@ def test_a_full_disk_of_the_log_refuses_write_behind_and_changes_nothing(
     stack = open_stack(PATIENT)
     cache = stack.layer
     cache.set("session:1", b"old")
-    putter = cache._routes.logged._log._queue._putter
+    putter = cache._truth.routes.logged._log._queue._putter
     pages = putter.execute("PRAGMA page_count").fetchone()[0]
     putter.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable, match="full"):

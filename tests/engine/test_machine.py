@@ -110,13 +110,13 @@ class Machine(RuleBasedStateMachine):
         try:
             self.cache.evict(pattern)
         except Unavailable:
-            assert not self.cache._cache.trusted or self.redis_is_down
+            assert not self.cache._cache._store.trusted or self.redis_is_down
 
     @rule()
     def drain(self) -> None:
         self.cache.drain(60)
         assert self.stack.snapshot().books.pending == 0
-        rows = {key: row.value for key, row in self.cache._database.scan()}
+        rows = {key: row.value for key, row in self.cache._truth.database.scan()}
         assert {key: it for key, it in rows.items() if it is not None} == self.model
 
     @rule(command=st.sampled_from([PauseWorker(), ResumeWorker(), StepWorker()]))

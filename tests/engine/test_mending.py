@@ -109,7 +109,7 @@ def test_a_delete_is_not_undone_by_a_failed_set_that_comes_back(stack: Stack) ->
     deleted = stack.layer.delete("views:1", policy="write-through").seq
     acked_through = stack.backlog.acked_through
     assert acked_through < deleted
-    assert stack.layer._database.trim(acked_through, 1e12) == 0
+    assert stack.layer._truth.database.trim(acked_through, 1e12) == 0
     stack.layer.incr("views:other")
     assert stack.layer.get("views:1") is None
 

@@ -69,7 +69,7 @@ def redis_forgets_what_was_buried(directory: Path) -> None:
         buried(stack, directory)
         assert stack.layer.read("views:1").source == "redis"
         stack.perform(ResumeWorker())
-        until(lambda: stack.layer._backlog.waiting == 0)
+        until(lambda: stack.layer._truth.backlog.waiting == 0)
         assert stack.layer.get("views:1") == b"5"
 
 
@@ -82,7 +82,7 @@ def a_fill_does_not_bring_it_back(directory: Path) -> None:
         stack.layer.evict("*")
         with held_at(stack.failpoints, "repair.fill.before", stack.layer.get, "views:1") as reader:
             stack.perform(ResumeWorker())
-            until(lambda: stack.layer._backlog.waiting == 0)
+            until(lambda: stack.layer._truth.backlog.waiting == 0)
         reader.result()
         assert stack.layer.get("views:1") == b"5"
 
@@ -139,7 +139,7 @@ def a_replay_is_the_letter_or_the_write(directory: Path) -> None:
     """The process dies while a letter is replayed, before its commit."""
     with running(directory, trying(1)) as stack:
         seq = buried(stack, directory)
-        until(lambda: stack.layer._backlog.waiting == 0)
+        until(lambda: stack.layer._truth.backlog.waiting == 0)
         poison.allow(directory)
         with held_at(
             stack.failpoints, "through.commit.before", stack.layer.replay_dead, seq

@@ -112,7 +112,7 @@ def judge(data: Path, dead: Victim, before: Model) -> Model:
         books = stack.snapshot().books
         assert books.balanced
         assert (books.pending, books.dead) == (0, 0)
-        seqs = [row.seq for _, row in cache._database.scan()]
+        seqs = [row.seq for _, row in cache._truth.database.scan()]
         newest = cache.set("after the crash", b"x").seq
         assert newest > max(seqs, default=0)
         cache.delete("after the crash")

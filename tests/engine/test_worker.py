@@ -266,7 +266,7 @@ def test_a_dead_letter_is_counted_once_and_its_key_is_right_when_the_batch_comes
     until(lambda: settled(stack))
     books = stack.snapshot().books
     assert (books.accepted, books.applied, books.dead) == (2, 1, 1)
-    until(lambda: cache._cache.trusted)
+    until(lambda: cache._cache._store.trusted)
     assert cache.get("views:bad") == b"text"
     stack.close()
     again = open_stack(PATIENT)
@@ -332,7 +332,7 @@ def test_a_tombstone_that_a_pending_event_needs_is_kept(open_stack: OpenStack) -
     cache = stack.layer
     cache.incr("views:1", 5)
     cache.delete("views:1", policy=THROUGH)
-    cache._database.trim(cache._backlog.acked_through, scenarios.soon())
+    cache._truth.database.trim(cache._truth.backlog.acked_through, scenarios.soon())
     cache.incr("views:2")
     cache.drain(60)
     until(lambda: settled(stack))
