@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from cachedesk.core.engine_event import EventCode
-from cachedesk.core.errors import DatabaseRefused, Unavailable
+from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import Coalesced, Entry, WriteEvent, coalesce
 from cachedesk.core.failpoints import ComponentCrash, Reach
 from cachedesk.core.ports import EventLog, SystemOfRecord
@@ -32,6 +32,7 @@ from cachedesk.engine.poison.blocked_keys import Trouble
 from cachedesk.engine.poison.decisions import LOCK_SECONDS, Decisions
 from cachedesk.engine.poison.isolation import Isolation, jitter, retry_seconds
 from cachedesk.engine.settlement import Settlement
+from cachedesk.engine.trimmer import Trimmer
 from cachedesk.engine.worker_controls import WorkerControls
 
 _IDLE_SECONDS = 60.0
@@ -83,6 +84,7 @@ class FlushWorker(WorkerControls):
         self._database = database
         self._reach = reach
         self._settlement = settlement
+        self._trimmer = Trimmer(backlog, database, announce, reach)
         self._isolation = Isolation(
             database=database,
             pending=backlog.pending,
@@ -106,7 +108,6 @@ class FlushWorker(WorkerControls):
         self._last_error = ""
         self._read_at = self._decided_at = 0.0
         self._stepping = False
-        self._cannot_trim = ""
 
     @property
     def unread(self) -> int:
@@ -186,7 +187,7 @@ class FlushWorker(WorkerControls):
             events = self._read()
             self._read_at = time.monotonic()
             if not events or self._settlement.batches % _BATCHES_PER_TRIM == 0:
-                self._trim(events)
+                self._trimmer.trim(events)
             if not events and self._log.failed and self._backlog.waiting:
                 # The commit of an ack failed, and what it acked may be gone.
                 raise Unavailable("the write-behind log is to be mended")
@@ -367,21 +368,6 @@ class FlushWorker(WorkerControls):
                 max_attempts=self._settings.max_attempts,
             )
         self._failed(trouble.reason, "retrying", Health.DEGRADED)
-
-    def _trim(self, events: Sequence[WriteEvent]) -> None:
-        through_seq = self._backlog.acked_through
-        if events:
-            # The log may have let go of it meanwhile: an ack that had failed may have happened.
-            through_seq = min(through_seq, events[0].seq - 1)
-        self._reach("worker.trim.before")
-        try:
-            self._database.trim(through_seq, time.monotonic() + LOCK_SECONDS)
-        except DatabaseRefused as error:
-            # A trigger that forbids deleting costs room; it must not stop the flushing.
-            if self._cannot_trim != str(error):
-                self._announce(EventCode.DATABASE_CANNOT_TRIM, error=str(error))
-            self._cannot_trim = str(error)
-        self._reach("worker.trim.after")
 
     def _succeeded(self) -> None:
         if self._failures:

@@ -72,7 +72,7 @@ def test_an_absent_key(slow: Stack) -> None:
 
 
 def test_a_copy_that_is_not_the_truth_is_called_stale(slow: Stack) -> None:
-    slow.redis.put({KEY.encode(): b"11"})
+    slow.cache.put({KEY.encode(): b"11"})
     report = slow.layer.explain(KEY)
     assert report.agrees is False
     assert report.reason == "from Redis: it has a copy, which is STALE: the truth is 12"
@@ -81,7 +81,7 @@ def test_a_copy_that_is_not_the_truth_is_called_stale(slow: Stack) -> None:
 def test_a_redis_that_is_down_is_unknown_and_not_empty(slow: Stack) -> None:
     slow.layer.set("order:1", "x")
     slow.perform(Inject("redis.down"))
-    until(lambda: not slow.redis.trusted)
+    until(lambda: not slow.cache.trusted)
     report = slow.layer.explain("order:1")
     assert not report.cached.known
     assert lines(report)["Redis"].startswith("unknown: ")

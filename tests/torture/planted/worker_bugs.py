@@ -7,6 +7,7 @@ from cachedesk.engine import flush_worker as worker_module
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.trimmer import Trimmer
 from cachedesk.stores.sqlite.transaction import Transaction
 from tests.torture.planted.plant import Plant, let_others_run
 
@@ -77,7 +78,7 @@ def tombstones_dropped_early(plant: Plant) -> None:
     def bad(self, events):
         self._database.trim(2**63 - 1, worker_module.time.monotonic() + 1)
 
-    plant.setattr(FlushWorker, "_trim", bad)
+    plant.setattr(Trimmer, "trim", bad)
     plant.setattr(worker_module, "_BATCHES_PER_TRIM", 1)
 
 
