@@ -18,6 +18,8 @@ MODULES = (
     "cachedesk.core.writes",
     "cachedesk.engine.cache_layer",
     "cachedesk.core.reads",
+    "cachedesk.stores.memory.cache",
+    "cachedesk.testing",
 )
 
 

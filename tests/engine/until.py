@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from cachedesk.core.settings import DatabaseSettings, RedisSettings, Settings
 from cachedesk.stack.stack import Stack
+from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
 
 PATIENCE_SECONDS = 60.0
 """How long a condition is waited for: a limit for what never comes, not for what is slow."""
@@ -55,6 +56,8 @@ def diagnosis() -> Iterator[str]:
             places = (f"{Path(it.filename).name}:{it.lineno} {it.name}" for it in calls)
             yield f"  {thread.name}: {' > '.join(places)}"
     for stack in (it for it in gc.get_objects() if type(it) is Stack):
+        if not isinstance(stack.cache, EmbeddedRedis):
+            continue
         server, cache = stack.cache.server, stack.cache.cache
         yield f"  Redis {server.pid}: {stack.cache.supervisor.word}, {cache.reason}"
         yield from (f"    {event.text}" for event in stack.chronicle.events()[-20:])

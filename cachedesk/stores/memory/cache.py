@@ -1,0 +1,200 @@
+"""A cache in memory: a dictionary that can be taken away and given back."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from cachedesk.core.cache_stats import CacheStats
+from cachedesk.core.errors import CacheError, Unavailable
+from cachedesk.core.eviction import Choice, matching, matching_command, share_of_all
+from cachedesk.core.fault import Fault
+from cachedesk.core.ports import CACHEABLE_BYTES, Truths
+from cachedesk.core.snapshot import Health, RedisState
+
+
+class InMemoryCache:
+    """A ``CacheStore`` in a dictionary. Thread-safe.
+
+    >>> cache = InMemoryCache()
+    >>> cache.start(dict)
+    >>> cache.put({b"a": b"1"})
+    []
+    >>> cache.get(b"a")
+    b'1'
+    >>> cache.down = True
+    >>> cache.get(b"a")
+    Traceback (most recent call last):
+    ...
+    cachedesk.core.errors.CacheError: the cache is down
+    """
+
+    name = "the cache in memory"
+
+    def __init__(self) -> None:
+        """Begin empty; not trusted until ``start``."""
+        self._lock = threading.Lock()
+        self._values: dict[bytes, bytes] = {}
+        self._generations = 0
+        self._generation: int | None = None
+        self._reason = "the cache is not started"
+        self._is_open = self._down = False
+
+    @property
+    def down(self) -> bool:
+        """Whether it answers nothing. Set it to take the cache away, or to give it back: then it
+        is empty, as a server that was started again."""
+        return self._down
+
+    @down.setter
+    def down(self, down: bool) -> None:
+        with self._lock:
+            if down != self._down:
+                self._down = down
+                self._begin_again("the cache is down")
+
+    def start(self, truths: Truths) -> None:
+        """Begin to serve, empty."""
+        with self._lock:
+            self._is_open = True
+            self._begin_again("the cache is down")
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it answers."""
+        return self._generation is not None
+
+    @property
+    def generation(self) -> int | None:
+        """A number that changes with each ``distrust`` and each time that it comes back."""
+        return self._generation
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the cached value, or ``None``; ``CacheError``: it is down."""
+        with self._lock:
+            self._check()
+            return self._values.get(key)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the cached values of ``keys`` in their order; errors as for ``get``."""
+        with self._lock:
+            self._check()
+            return [self._values.get(key) for key in keys]
+
+    def get_at_once(self, *keys: bytes) -> list[bytes | None]:
+        """As ``get_many``, without a lock: one look at the dictionary for each key."""
+        # In this order: if the dictionary is replaced in between, the number is the old one.
+        generation, values = self._generation, self._values
+        found = [values.get(key) for key in keys]
+        if generation is None or generation != self._generation:
+            raise CacheError(self._reason)
+        return found
+
+    def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
+        """Hold ``values`` (``None``, or one that is too long: drop the key); return the keys that
+        were not taken: all of them while it is down."""
+        with self._lock:
+            if self._generation is None:
+                return list(values)
+            for key, value in values.items():
+                if value is None or len(value) > CACHEABLE_BYTES:
+                    self._values.pop(key, None)
+                else:
+                    self._values[key] = value
+            return []
+
+    def distrust(self, keys: Iterable[bytes], reason: str) -> None:
+        """Drop ``keys``; ``()``: every key."""
+        with self._lock:
+            dropped = list(keys)
+            if not dropped:
+                # Another dictionary: a ``get_at_once`` under way has hold of this one.
+                self._values = {}
+            for key in dropped:
+                self._values.pop(key, None)
+            self._renew()
+
+    def evict(self, pattern: bytes | str) -> int:
+        """Drop the keys that match a shell-style pattern; ``Unavailable``: it is down."""
+        return self._evict(matching(pattern))[0]
+
+    def evict_matching(self, pattern: str) -> int:
+        """As ``evict``; ``ConfigError``: it is no pattern."""
+        return self._evict(matching_command(pattern))[0]
+
+    def evict_share(self, share: float) -> tuple[int, int]:
+        """Drop a share of all keys at random; return how many, and of how many."""
+        return self._evict(share_of_all(share))
+
+    def evict_key(self, key: bytes) -> bool:
+        """Drop one key; return whether it was there."""
+        return self._evict(lambda keys: [key] if key in keys else [])[0] > 0
+
+    def evict_all(self) -> int:
+        """Drop every key; return how many there were."""
+        return self._evict(lambda keys: keys)[0]
+
+    def expires_in(self, key: bytes) -> float | None:
+        """Return ``None``: nothing expires. Errors as for ``get``."""
+        self.get(key)
+        return None
+
+    def sample(self, most: int) -> list[bytes]:
+        """Return up to ``most`` different keys at random; errors as for ``get``."""
+        with self._lock:
+            self._check()
+            return random.sample(sorted(self._values), min(most, len(self._values)))
+
+    def stats(self) -> CacheStats:
+        """Return what it holds; errors as for ``get``."""
+        with self._lock:
+            self._check()
+            held = sum(len(key) + len(value) for key, value in self._values.items())
+            return CacheStats(held, 0, "none", len(self._values), 0)
+
+    def state(self) -> RedisState:
+        """Return how it is, for a snapshot."""
+        try:
+            stats = self.stats()
+        except CacheError:
+            return RedisState(Health.DOWN, "down")
+        return RedisState(
+            Health.UP, "up", stats.memory_bytes, stats.maxmemory_bytes, "none", stats.keys
+        )
+
+    def faults(self) -> Sequence[Fault]:
+        """Return none: a test sets ``down``."""
+        return ()
+
+    def close(self) -> None:
+        """Forget everything and answer nothing until ``start``."""
+        with self._lock:
+            self._is_open = False
+            self._begin_again("the cache is closed")
+
+    def _evict(self, choose: Choice) -> tuple[int, int]:
+        with self._lock:
+            if self._generation is None:
+                raise Unavailable(self._reason)
+            keys = list(self._values)
+            chosen = choose(keys)
+            for key in chosen:
+                del self._values[key]
+            return len(chosen), len(keys)
+
+    def _begin_again(self, reason: str) -> None:
+        """Empty it, and be trusted if it is open and not down."""
+        self._values, self._generation, self._reason = {}, None, reason
+        if self._is_open and not self._down:
+            self._generations += 1
+            self._generation = self._generations
+
+    def _renew(self) -> None:
+        if self._generation is not None:
+            self._generations += 1
+            self._generation = self._generations
+
+    def _check(self) -> None:
+        if self._generation is None:
+            raise CacheError(self._reason)
