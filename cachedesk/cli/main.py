@@ -15,7 +15,7 @@ from cachedesk import __version__
 from cachedesk.cli.bench import bench
 from cachedesk.cli.compare import compare
 from cachedesk.cli.dead import dead
-from cachedesk.cli.looking import explain
+from cachedesk.cli.looking import explain, verify
 from cachedesk.cli.options import (
     WORKLOAD_CLIENTS,
     DeskOptions,
@@ -216,6 +216,7 @@ cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(story)
 cli.add_command(torture)
+cli.add_command(verify)
 cli.add_command(bench)
 
 

@@ -18,6 +18,7 @@ from cachedesk.core.errors import Damaged, OtherVersion
 from cachedesk.stores.files.connections import not_opened
 from cachedesk.stores.files.continuity import check_continuity
 from cachedesk.stores.files.data_directory import DataDirectory
+from cachedesk.stores.files.read_lock import DirectoryFiles
 from cachedesk.stores.files.read_only import ADVICE, MADE_EARLY, OR_RECOVER, has_wal, looking_at
 from cachedesk.stores.files.watermarks import WatermarkRecord, read_watermarks
 from cachedesk.stores.queue_log.queue import MARKS
@@ -35,6 +36,7 @@ _LOG_STEPS = {"sqlite_sequence": {_LOG_TABLE: 2}, MARKS: {"acks": 1}}
 _SQL_TYPES = {bytes: "BLOB", int: "INTEGER", str: "TEXT", float: "REAL"}
 
 Columns = dict[str, tuple[str, int]]
+Files = DataDirectory | DirectoryFiles
 
 
 class LogFacts(NamedTuple):
@@ -44,7 +46,7 @@ class LogFacts(NamedTuple):
     acked_seq: int
 
 
-def check_directory(directory: DataDirectory) -> None:
+def check_directory(directory: Files) -> None:
     """See that what is in ``directory`` is ours, whole, and belongs together.
 
     Raises:
@@ -57,7 +59,7 @@ def check_directory(directory: DataDirectory) -> None:
         raise not_opened(f"the data directory {directory.path}", error) from error
 
 
-def _examine(directory: DataDirectory) -> None:
+def _examine(directory: Files) -> None:
     log = directory.log / "log.db"
     witness = directory.log / "witness"
     if directory.log.exists() and not directory.database.exists():
@@ -83,7 +85,7 @@ def _examine(directory: DataDirectory) -> None:
         )
 
 
-def database_numbers(directory: DataDirectory) -> dict[str, int]:
+def database_numbers(directory: Files) -> dict[str, int]:
     """Check the database; return the numbers of its table ``meta``.
 
     Raises:
@@ -113,7 +115,7 @@ def _log_facts(log: Path, epoch: int) -> LogFacts:
         return LogFacts(_newest_event(connection, log, epoch), _acked_seq(connection))
 
 
-def check_acked(facts: LogFacts, numbers: dict[str, int], directory: DataDirectory) -> None:
+def check_acked(facts: LogFacts, numbers: dict[str, int], directory: Files) -> None:
     """See that the database has all that the log has let go of.
 
     Raises:
@@ -127,7 +129,7 @@ def check_acked(facts: LogFacts, numbers: dict[str, int], directory: DataDirecto
         )
 
 
-def mismatched_files(directory: DataDirectory) -> Damaged:
+def mismatched_files(directory: Files) -> Damaged:
     """Return the error that says that the files are not of one another."""
     return Damaged(
         f"the database and the write-behind log in {directory.path} do not belong together"
@@ -135,7 +137,7 @@ def mismatched_files(directory: DataDirectory) -> Damaged:
     )
 
 
-def _compare(numbers: dict[str, int], said: WatermarkRecord, directory: DataDirectory) -> None:
+def _compare(numbers: dict[str, int], said: WatermarkRecord, directory: Files) -> None:
     known = numbers["log_epoch"]
     if known != said.epoch and (known or _has_a_past(said)):
         raise mismatched_files(directory)

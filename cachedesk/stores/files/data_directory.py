@@ -82,13 +82,7 @@ class DataDirectory:
             self.path.mkdir(mode=0o700, parents=True)
         elif not create and not self.database.exists():
             raise DataDirectoryError(f"{self.path} is not a data directory of cachedesk")
-        for folder in (self.log, self.path / "redis"):
-            if os.path.lexists(folder) and not folder.is_dir():
-                raise DataDirectoryError(f"{folder} is no folder; move it away")
-        for name in _FILES:
-            _see_that_it_is_a_file(self.path / name)
-        if (self.path / "lock").is_symlink():
-            raise DataDirectoryError(f"{self.path / 'lock'} is a link; it must be a file")
+        check_kinds(self.path)
         self._see_that_it_can_be_written()
 
     def _see_that_it_can_be_written(self) -> None:
@@ -162,14 +156,44 @@ class DataDirectory:
     def _wait_for_locks(self, lock: int, home: int) -> None:
         deadline = time.monotonic() + _LAST_BREATH_SECONDS
         while not (_flock(lock) and _flock(home)):
-            owner = "".join(filter(str.isdigit, os.pread(lock, 32, 0).decode("ascii", "ignore")))
-            if not (_is_dead(owner) and time.monotonic() < deadline):
-                raise InUse(
-                    f"the data directory {self.path} is in use by process {owner or 'unknown'};"
-                    " stop it, or choose another directory"
-                )
+            if not (_is_dead(_owner(self.path)) and time.monotonic() < deadline):
+                raise in_use(self.path)
             # What it was just starting still holds the locks, until it begins or ends itself.
             time.sleep(_LOOK_SECONDS)
+
+
+def check_kinds(path: Path) -> None:
+    """Check that what has the name of one of our files in the directory ``path`` is a file, and a
+    folder where a folder belongs.
+
+    Raises:
+        DataDirectoryError: it is something else; nothing was changed.
+    """
+    for folder in (path / "log", path / "redis"):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise DataDirectoryError(f"{folder} is no folder; move it away")
+    for name in _FILES:
+        _see_that_it_is_a_file(path / name)
+    if (path / "lock").is_symlink():
+        raise DataDirectoryError(f"{path / 'lock'} is a link; it must be a file")
+
+
+def in_use(path: Path) -> InUse:
+    """Return the error that says which process has the directory ``path``."""
+    return InUse(
+        f"the data directory {path} is in use by process {_owner(path) or 'unknown'};"
+        " stop it, or choose another directory"
+    )
+
+
+def _owner(path: Path) -> str:
+    """Return the pid that the lock file holds, as text; empty when it says none."""
+    try:
+        with (path / "lock").open("rb") as lock:
+            said = lock.read(32)
+    except OSError:
+        return ""
+    return "".join(filter(str.isdigit, said.decode("ascii", "ignore")))
 
 
 def make_private(path: Path) -> None:
