@@ -209,7 +209,7 @@ class PrefixRate:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the auditor found, who compares keys in Redis with the truth: of ``checked`` so far
+    """What the auditor found, which compares keys in Redis with the truth: of ``checked`` so far
     ``divergent`` were not what they should be, the newest of them in ``keys`` (at most 8)."""
 
     checked: int = 0
@@ -235,7 +235,7 @@ class FaultState:
     ``choices``: everything that may, where that is a list.
     ``obstacle``: why it cannot be injected now, empty when it can. ``since_at``: since when it is
     active, ``None`` when it is not. ``until_at``: when it will be healed by itself, ``None`` when
-    somebody has to.
+    only a command heals it.
     """
 
     name: str
@@ -308,7 +308,7 @@ class Snapshot:
 
     ``ticks`` are the history, oldest first, one per ``tick_seconds``, at most 600.
     ``faults`` are the names of the faults active now, ``catalogue`` are all there are, and
-    ``armed`` are the failpoints that somebody armed and nobody has reached since.
+    ``armed`` are the failpoints that were armed and not reached since.
     ``events`` are oldest first, at most 200.
     ``prefixes`` are the hit rates by key prefix, most read first, at most 12.
     ``unaccounted`` are ids of events that keep the books from balancing, at most 20.

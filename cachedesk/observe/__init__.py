@@ -1,1 +1,1 @@
-"""What is told of a running stack: counts, latencies, events, snapshots, reports on keys."""
+"""Observation of a running stack: counts, latencies, events, logs, snapshots, reports on keys."""

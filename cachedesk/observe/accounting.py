@@ -2,9 +2,9 @@
 
 The books are four counts that change together (see ``pending``). When they do not balance, what
 they stand for is compared: every event that the log will deliver should be pending, part of its
-row, or a dead letter, and every pending event should be in the log. It all changes meanwhile, so
-the places are read in an order in which an event on its way is never missed: the log before the
-index before the rows, and the index again after the log.
+row, or a dead letter, and every pending event should be in the log. All of it changes meanwhile, so
+the places are read in an order that misses no event: the log before the index before the rows, and
+the index again after the log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEYS_AT_ONCE = 1_000
 
 
 class Accounting:
-    """Looks for the reason while the books are out. Used by one thread; ``ids`` by any."""
+    """Finds the events that keep the books from balancing. Used by one thread; ``ids`` by any."""
 
     def __init__(self, backlog: Backlog, database: SystemOfRecord) -> None:
         self._backlog = backlog
@@ -37,26 +37,25 @@ class Accounting:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids of at most 20 events that are the reason; what was found stays until the books
-        balance again."""
+        """The seqs of at most 20 such events; they are kept until the books balance again."""
         return self._ids
 
     def look(self) -> None:
-        """See whether the books balance; if not, and it was not done just now, find out why."""
+        """Check the books; if they do not balance, find the events, at most every two seconds."""
         began = time.monotonic()
         if self._pending.books().balanced:
             self._ids = ()
         elif began >= self._next_at:
             try:
-                found = {*self._ids, *self._pending.lost, *self._missing(), *self._strangers()}
+                found = {*self._ids, *self._pending.lost, *self._not_pending(), *self._not_logged()}
                 self._ids = tuple(sorted(found)[:MOST_IDS])
             except CachedeskError:
-                # What cannot be read cannot be blamed.
+                # A place that cannot be read says nothing about its events.
                 pass
             now = time.monotonic()
             self._next_at = now + max(_EVERY_SECONDS, _REST * (now - began))
 
-    def _missing(self) -> list[int]:
+    def _not_pending(self) -> list[int]:
         """Return events that the log will deliver, undecided, that are not pending."""
         missing: list[int] = []
         events = self._backlog.undelivered()
@@ -69,7 +68,7 @@ class Accounting:
         # What was acked meanwhile was decided, though its row may be trimmed.
         return [seq for seq in missing if seq > self._backlog.acked_through]
 
-    def _strangers(self) -> list[int]:
+    def _not_logged(self) -> list[int]:
         """Return events that are pending and not in the log."""
         keys = self._pending.keys()
         before = self._indexed(keys)
@@ -77,7 +76,7 @@ class Accounting:
         return sorted((before - logged) & self._indexed(keys))
 
     def _indexed(self, keys: Sequence[bytes] | set[bytes]) -> set[int]:
-        """Return which events of ``keys`` are pending, without holding writers up for long."""
+        """Return the seqs of the pending events of ``keys``; no writer waits for long meanwhile."""
         keys = list(keys)
         return {
             event.seq

@@ -1,15 +1,15 @@
-"""The auditor: a quiet thread that compares what is in Redis with the truth, a few keys a second.
+"""The auditor: a background thread that compares copies in Redis with the truth, 20 keys a second.
 
-A copy in Redis that differs from the truth is most often a write on its way, so that alone says
-nothing. A key is divergent only if it differs twice, and nothing can have been on its way:
+A copy in Redis that differs from the truth is most often a write under way, so that alone proves
+nothing. A key is divergent only if it differs twice, and no write can have been under way:
 
-* between the two looks every append to the log that was under way has ended (``settle``);
-* at the second look the key is held alone in the fence, so no writer and no burial is at work;
-* at both, the same copy differs from the same truth, the key's version is the same, and so is the
-  cache's generation, so nobody wrote, and Redis was trusted all the time.
+* between the two comparisons every append to the log that was under way has ended (``settle``);
+* at the second one the key is locked exclusively, so it is neither written nor made a dead letter;
+* at both, the same copy differs from the same truth, the version of the key is the same, and so is
+  the generation of the cache: there was no write, and Redis was trusted all the time.
 
-It evicts what is divergent: the next read repairs it from the truth. It also has an eye on the
-books, and looks for the reason when they are out (see ``accounting``).
+A divergent copy is evicted, and the next read repairs it from the truth. The auditor also checks
+the books, and finds the reason when they do not balance (see ``accounting``).
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _KEYS = 20
 _KEYS_AT_ONCE = 5
 _MOST_BYTES = 1024 * 1024
 _MOST_EVENTS = 1_000
-_MOST_KEPT = 8
-_MOST_TOLD = 3
-_FENCE_SECONDS = 0.05
+_MOST_KEYS_KEPT = 8
+_MOST_ANNOUNCED = 3
+_LOCK_SECONDS = 0.05
 _SHOWN_BYTES = 40
 # At most one hundredth of a core, however large the values are.
 _REST = 100
 
 
-class _Sight(NamedTuple):
-    """One look at one key: what Redis holds and what is true, and what tells that neither
-    changed: the key's version and the cache's generation."""
+class _Comparison(NamedTuple):
+    """One key compared once: the copy and the truth, and what shows that neither changed: the
+    version of the key and the generation of the cache."""
 
     cached: bytes
     truth: Entry
@@ -67,7 +67,7 @@ class Auditor:
 
     every_seconds = 1.0
     mends = True
-    """Whether what diverges is evicted. Where copies are wrong on purpose, it only says so."""
+    """Whether divergent copies are evicted. While a safeguard is off, they are only announced."""
 
     def __init__(
         self,
@@ -102,9 +102,9 @@ class Auditor:
         self._announce = announce
         self._settle = settle
         self._checked = self._divergent = 0
-        self._keys: deque[bytes] = deque(maxlen=_MOST_KEPT)
+        self._keys: deque[bytes] = deque(maxlen=_MOST_KEYS_KEPT)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="auditor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="auditor", daemon=True)
 
     @property
     def audit(self) -> Audit:
@@ -122,27 +122,29 @@ class Auditor:
             self._thread.join()
 
     def look(self) -> None:
-        """Compare some keys now, and see whether the books balance.
+        """Compare some keys now, and check the books.
 
         Raises:
-            CachedeskError: a part is down; nothing can be said.
+            CachedeskError: a part is down, so nothing can be compared.
         """
         self.accounting.look()
         if not self._cache.trusted:
             return
         keys, seen_bytes = self._cache.sample(_KEYS), 0
-        suspects: dict[bytes, _Sight] = {}
+        suspects: dict[bytes, _Comparison] = {}
         while keys and seen_bytes < _MOST_BYTES:
             some, keys = keys[:_KEYS_AT_ONCE], keys[_KEYS_AT_ONCE:]
-            sights = self._see(some)
-            self._checked += len(sights)
-            seen_bytes += sum(len(sight.cached) for sight in sights.values())
-            suspects |= {key: sight for key, sight in sights.items() if sight.differs}
+            compared = self._compare(some)
+            self._checked += len(compared)
+            seen_bytes += sum(len(comparison.cached) for comparison in compared.values())
+            suspects |= {
+                key: comparison for key, comparison in compared.items() if comparison.differs
+            }
         if suspects:
-            self._judge(suspects)
+            self._confirm(suspects)
 
-    def _see(self, keys: Sequence[bytes]) -> dict[bytes, _Sight]:
-        """Look at what Redis has of ``keys``; what nothing can be said of is not in the result."""
+    def _compare(self, keys: Sequence[bytes]) -> dict[bytes, _Comparison]:
+        """Compare the copies of ``keys``; a key that cannot be compared is not in the result."""
         keys = [
             key
             for key in keys
@@ -155,24 +157,26 @@ class Auditor:
         versions = {key: self._versions.of(key) for key in keys}
         cached = self._cache.get_many(keys)
         truths = self._overlay.read(keys)
-        sights: dict[bytes, _Sight] = {}
+        compared: dict[bytes, _Comparison] = {}
         for key, copy in zip(keys, cached, strict=True):
             truth = truths[key]
             if truth.error is not None:
                 raise truth.error
             if copy is not None and self._versions.of(key) == versions[key]:
-                sights[key] = _Sight(copy, truth.entry, versions[key], generation)
-        return sights if self._cache.generation == generation else {}
+                compared[key] = _Comparison(copy, truth.entry, versions[key], generation)
+        return compared if self._cache.generation == generation else {}
 
-    def _judge(self, suspects: dict[bytes, _Sight]) -> None:
+    def _confirm(self, suspects: dict[bytes, _Comparison]) -> None:
         with suppress(LogFull):
-            # (Full or not, whoever was appending is done.)
+            # (Even if the log is full: every append that was under way has ended.)
             self._settle()
-        evicted = [key for key, sight in suspects.items() if self._evict_divergent(key, sight)]
+        evicted = [
+            key for key, comparison in suspects.items() if self._evict_divergent(key, comparison)
+        ]
         new = [key for key in evicted if key not in self._keys]
         self._divergent += len(evicted if self.mends else new)
         self._keys.extend(new)
-        for key in new[:_MOST_TOLD]:
+        for key in new[:_MOST_ANNOUNCED]:
             truth = suspects[key].truth.value
             self._announce(
                 EventCode.AUDIT_DIVERGED,
@@ -181,14 +185,15 @@ class Auditor:
                 truth=None if truth is None else _shown(truth),
                 evicted=self.mends,
             )
-        if (more := len(new) - _MOST_TOLD) > 0:
+        if (more := len(new) - _MOST_ANNOUNCED) > 0:
             self._announce(EventCode.AUDIT_MORE_DIVERGED, count=more, evicted=self.mends)
 
-    def _evict_divergent(self, key: bytes, before: _Sight) -> bool:
-        """Look once more, when nobody writes ``key``; evict it and return True if it diverges."""
+    def _evict_divergent(self, key: bytes, before: _Comparison) -> bool:
+        """Compare ``key`` again while nothing can write it; evict it and return True if it
+        diverges."""
         try:
-            with self._locks.alone({key}, time.monotonic() + _FENCE_SECONDS):
-                if self._see([key]).get(key) != before:
+            with self._locks.alone({key}, time.monotonic() + _LOCK_SECONDS):
+                if self._compare([key]).get(key) != before:
                     return False
                 if self.mends:
                     self._cache.put({key: None})
@@ -196,16 +201,16 @@ class Auditor:
             return False
         return True
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         seconds, said = self.every_seconds, ""
         while not self._closing.wait(seconds):
             began = time.thread_time()
             try:
                 self.look()
             except CachedeskError:
-                # A part is down, and others say so.
+                # A part is down, which is announced elsewhere.
                 pass
-            except Exception as error:  # noqa: BLE001 - it must not end unsaid
+            except Exception as error:  # noqa: BLE001 - the thread goes on, and reports it
                 if said != repr(error):
                     said = repr(error)
                     self._announce(EventCode.AUDIT_FAILED, error=said)

@@ -40,8 +40,8 @@ class Distribution:
         # when there is something to put into them.
         self._window: deque[HdrHistogram] = deque([_histogram()])
         self._total: HdrHistogram | None = None
-        # A histogram is Python, and slow to add to: it is told of many at once, on the time of
-        # whoever looks rather than of a caller.
+        # A histogram is Python, and slow to add to: many are added at once, on the time of
+        # the thread that reads it rather than of a caller.
         self._new: Counter[int] = Counter()
 
     def record(self, seconds: float, count: int = 1) -> None:

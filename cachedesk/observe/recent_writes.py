@@ -1,7 +1,7 @@
 """When the newest writes were durable, in Redis, and in SQLite.
 
 It is written on the fast path, so a group of writes that became durable together is one tuple, and
-what belongs together is joined when somebody asks. Which key a write was of is noted when it
+what belongs together is joined when it is asked for. Which key a write was of is noted when it
 becomes part of its row: until then the pending events say so. Keys are kept as their hashes, and
 in arrays: the memory is bounded by the number of writes alone, and to forget a group does not touch
 what lies cold in it, which would cost more than to note it.
@@ -27,7 +27,7 @@ MOST_WRITES = 20_000
 _MOST_MISSED = 16
 
 
-class _Told(NamedTuple):
+class _Cached(NamedTuple):
     """When Redis had taken a group (``None``: it did not), and the hashes of the few keys of it
     that it did not take."""
 
@@ -35,7 +35,7 @@ class _Told(NamedTuple):
     missed: frozenset[int]
 
     @classmethod
-    def now(cls, missed: Collection[bytes]) -> _Told:
+    def now(cls, missed: Collection[bytes]) -> _Cached:
         # A Redis that refuses more than a few is away or full: it is not remembered key by key.
         if len(missed) > _MOST_MISSED:
             return cls(None, frozenset())
@@ -45,7 +45,7 @@ class _Told(NamedTuple):
         return None if hash(key) in self.missed else self.at
 
 
-_Durable = tuple[int, int, float, _Told]
+_Durable = tuple[int, int, float, _Cached]
 """A group of the log: its first and last seq, when it was durable, and when Redis had it. (One
 group is appended at a time, so they do not overlap.)"""
 
@@ -53,15 +53,17 @@ group is appended at a time, so they do not overlap.)"""
 class _Applied:
     """Writes that became part of their rows together."""
 
-    __slots__ = ("at", "hashes", "ops", "seqs", "told")
+    __slots__ = ("at", "cached", "hashes", "ops", "seqs")
 
-    def __init__(self, events: Sequence[WriteEvent], at: float, told: _Told | None = None) -> None:
+    def __init__(
+        self, events: Sequence[WriteEvent], at: float, cached: _Cached | None = None
+    ) -> None:
         self.seqs = array("q", [event.seq for event in events])
         self.hashes = array("q", [hash(event.key) for event in events])
         self.ops = bytes([event.op for event in events])
         self.at = at
         # Only of write-throughs, which are accepted when they are applied.
-        self.told = told
+        self.cached = cached
 
     def of(self, key: bytes) -> Iterator[tuple[int, int]]:
         """Yield the seq and the op of each write of ``key``."""
@@ -95,8 +97,8 @@ class RecentWrites:
             durable_at: when that was, in seconds since 1970.
             missed: the keys that Redis did not take.
         """
-        told = _Told.now(missed or ())
-        self._durable.append((events[0].seq, events[-1].seq, durable_at, told))
+        cached = _Cached.now(missed or ())
+        self._durable.append((events[0].seq, events[-1].seq, durable_at, cached))
 
     def applied(self, events: Sequence[WriteEvent]) -> None:
         """Note that these write-behinds are part of their rows now."""
@@ -108,7 +110,7 @@ class RecentWrites:
     ) -> None:
         """Note a group of write-throughs that Redis shows now; as ``accepted``."""
         if events:
-            self._add(_Applied(events[-self._most :], durable_at, _Told.now(missed or ())))
+            self._add(_Applied(events[-self._most :], durable_at, _Cached.now(missed or ())))
 
     def writes(
         self, key: bytes, others: Iterable[RecentWrite], most: int
@@ -160,9 +162,9 @@ def _applied(
 ) -> RecentWrite | None:
     """Return a write of ``group``, ``None`` if it is not known when it was accepted."""
     write = RecentWrite(seq, Op(op), group.at, applied_at=group.at)
-    if group.told is None:
+    if group.cached is None:
         return _joined(write, key, durable)
-    return replace(write, cached_at=group.told.of(key))
+    return replace(write, cached_at=group.cached.of(key))
 
 
 def _joined(write: RecentWrite, key: bytes, durable: Sequence[_Durable]) -> RecentWrite | None:
@@ -170,5 +172,5 @@ def _joined(write: RecentWrite, key: bytes, durable: Sequence[_Durable]) -> Rece
     place = bisect_right(durable, write.seq, key=itemgetter(0)) - 1
     if place < 0 or write.seq > durable[place][1]:
         return None
-    _, _, durable_at, told = durable[place]
-    return replace(write, accepted_at=durable_at, cached_at=told.of(key))
+    _, _, durable_at, cached = durable[place]
+    return replace(write, accepted_at=durable_at, cached_at=cached.of(key))

@@ -1,4 +1,4 @@
-"""The survey: it asks each part how it is and makes one snapshot of the answers."""
+"""Makes one snapshot of the states of all parts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WORDS = {
 
 
 class FaultReport(Protocol):
-    """What is said of faults: those active, and each that there is."""
+    """The state of each fault."""
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -43,12 +43,12 @@ class FaultReport(Protocol):
         ...
 
     def states(self) -> tuple[FaultState, ...]:
-        """Return how each fault is."""
+        """Return the state of each fault of the catalog."""
         ...
 
 
 class Snapshotter:
-    """Builds snapshots. What it costs depends on the number of panels, not of keys."""
+    """Builds snapshots. The cost depends on the number of panels, not of keys."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Snapshotter:
         """Take what is asked.
 
         Args:
-            observed: whether ``metrics`` are told of calls; if not, a snapshot says so.
+            observed: whether calls are recorded in ``metrics``; if not, a snapshot says so.
         """
         self._cache = cache
         self._log = log
@@ -88,8 +88,8 @@ class Snapshotter:
         self._opened = time.monotonic()
 
     def snapshot(self, workload: str) -> Snapshot:
-        """Return how everything is; ``workload`` says what drives the stack."""
-        # Before anything that has to be asked for: it takes milliseconds, and writes go on.
+        """Return a snapshot; ``workload`` says what drives the stack."""
+        # First: the other states take milliseconds, and writes go on meanwhile.
         books, log = self._books_and_log()
         return Snapshot(
             at=wall_seconds(),
