@@ -297,9 +297,9 @@ class SystemOfRecord(Store, Protocol):
         ...
 
     @property
-    def held_elsewhere(self) -> bool:
-        """Whether another program has it open too, so that its files go on without a break: then
-        an opening of it is not counted."""
+    def opening_counts(self) -> bool:
+        """Whether this opening of it is to be counted: not where its files go on from before,
+        because another program has it open too, or it was made just now."""
         ...
 
     def read(self, key: bytes) -> Entry:

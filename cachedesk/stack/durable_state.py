@@ -126,7 +126,7 @@ class DurableState:
 
     def _count_opening(self, number: int) -> None:
         """Count the opening in both places, so that neither can be put back without the other."""
-        if self.database.held_elsewhere:
+        if not self.database.opening_counts:
             return
         with suppress(OSError):
             self.watermarks.note_opening(number)

@@ -38,7 +38,7 @@ class InMemoryDatabase:
     """
 
     name = location = "the database in memory"
-    held_elsewhere = False
+    opening_counts = True
 
     def __init__(self, refuses: Refuses | None = None) -> None:
         """Make an empty database; closed until ``open``."""

@@ -13,18 +13,22 @@ class InMemoryWatermarks:
         self.epoch = secrets.randbits(62) + 1
         self.log_seq = self.row_seq = self.acked_seq = self.openings = 0
         self.was_open = self._is_open = False
+        self._clean = True
 
     def begin(self) -> None:
         """Take them up in another opening: say what the one before has left."""
         self.was_open = self._is_open
+        self._clean = not self.was_open
 
     def opened(self) -> None:
         """Remember that the stores are open."""
-        self._is_open = True
+        self._is_open = self._clean = True
 
     def close(self) -> None:
-        """Remember that they were closed in order."""
-        self._is_open = False
+        """Remember that they were closed in order. A stop that was not clean stays known until the
+        stores are opened again."""
+        if self._clean:
+            self._is_open = False
 
     def note_log(self, seq: int) -> None:
         """Remember that the event ``seq`` is in the log."""

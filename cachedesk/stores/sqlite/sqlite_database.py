@@ -162,9 +162,10 @@ class SqliteDatabase:
         return str(self.path)
 
     @property
-    def held_elsewhere(self) -> bool:
-        """Whether another program reads it, so that its ``-wal`` file goes on."""
-        return self.bytes[1] > 0
+    def opening_counts(self) -> bool:
+        """Whether its ``-wal`` file was empty when it was opened: not while another program reads
+        it, nor when it was made just now."""
+        return self.bytes[1] == 0
 
     def foreign_write(self) -> AbstractContextManager[ForeignWrite]:
         """See ``foreign.foreign_write``."""
