@@ -8,8 +8,10 @@ process have the data directory.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterable
+from threading import Thread
 from wsgiref.simple_server import make_server
 
 import cachedesk
@@ -43,10 +45,10 @@ def main(port: int) -> None:
         make_server("127.0.0.1", port, application(cache)) as server,
     ):
         print(f"http://127.0.0.1:{server.server_port}/", flush=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print("closed; what is pending is in the log")
+        # Not by KeyboardInterrupt: wsgiref swallows one that comes while a request is handled.
+        signal.signal(signal.SIGINT, lambda *_: Thread(target=server.shutdown).start())
+        server.serve_forever()
+    print("closed; what is pending is in the log")
 
 
 if __name__ == "__main__":

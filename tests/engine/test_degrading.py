@@ -20,7 +20,7 @@ from cachedesk.core.errors import CacheError, Unavailable
 from cachedesk.core.settings import DatabaseSettings, LogSettings, Settings, WorkerSettings
 from cachedesk.core.snapshot import Health
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.redis import redis_cache
+from cachedesk.stores.redis.connection import RedisConnection
 
 from .scenarios import BEHIND, THROUGH, copy_as_after_a_kill, running, wait_until_trusted
 from .until import together, until
@@ -305,22 +305,21 @@ class Tries:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.connections = self.failures = 0
         self._not_callers = ("redis-supervisor", "auditor")
-        real = redis_cache.RedisConnection
-        tries = self
+        opened, receive = RedisConnection.__init__, RedisConnection._receive
 
-        class Counting(real):  # type: ignore[misc, valid-type]
-            def __init__(self, *arguments: object) -> None:
-                tries.connections += tries._ours()
-                super().__init__(*arguments)
+        def open_counted(connection: RedisConnection, *arguments: object) -> None:
+            self.connections += self._ours()
+            opened(connection, *arguments)  # type: ignore[arg-type]
 
-            def _receive(self) -> object:
-                try:
-                    return super()._receive()
-                except CacheError:
-                    tries.failures += tries._ours()
-                    raise
+        def receive_counted(connection: RedisConnection) -> object:
+            try:
+                return receive(connection)
+            except CacheError:
+                self.failures += self._ours()
+                raise
 
-        patch.setattr(redis_cache, "RedisConnection", Counting)
+        patch.setattr(RedisConnection, "__init__", open_counted)
+        patch.setattr(RedisConnection, "_receive", receive_counted)
 
     def _ours(self) -> bool:
         return threading.current_thread().name not in self._not_callers

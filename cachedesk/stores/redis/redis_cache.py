@@ -77,7 +77,8 @@ class RedisCache:
         self._distrusted_keys: set[bytes] = set()
         self._distrust_all = True
         self._idle = IdleConnections()
-        self._keys_seen, self._keys_seen_at = 0, time.monotonic()
+        self.keys_seen = 0, time.monotonic()
+        """How many keys Redis held when it was last asked, and when, in monotonic seconds."""
         self.reason = "starting"
         """Why Redis is bypassed, or was last."""
         self.distrusted_at = time.monotonic()
@@ -98,11 +99,6 @@ class RedisCache:
         """How often Redis was admitted: while it stays the same, Redis was trusted all the time.
         ``None`` while it is not."""
         return self._trusted_as
-
-    @property
-    def keys_seen(self) -> tuple[int, float]:
-        """How many keys Redis held when it was last asked, and when, in monotonic seconds."""
-        return self._keys_seen, self._keys_seen_at
 
     def get(self, key: bytes) -> bytes | None:
         """Return the cached value, or ``None`` on a certain miss.
@@ -129,12 +125,9 @@ class RedisCache:
         of a call is never used again. ``CacheError``: no certain answer, or no idle connection.
         """
         connection = self._idle_connection()
+        call = connection.call
         try:
-            reply = (
-                connection.call(b"MGET", *keys)
-                if len(keys) > 1
-                else [connection.call(b"GET", *keys)]
-            )
+            reply = call(b"MGET", *keys) if len(keys) > 1 else [call(b"GET", *keys)]
         except RedisReplyError:
             self._checkin(connection)
             raise
@@ -333,7 +326,7 @@ class RedisCache:
 
     def _count_keys(self, reply: object) -> None:
         if isinstance(reply, int):
-            self._keys_seen, self._keys_seen_at = reply, time.monotonic()
+            self.keys_seen = reply, time.monotonic()
 
     def _count(self, *command: bytes) -> int:
         connection = self._checkout_or_unavailable()
