@@ -1,7 +1,7 @@
 """Capabilities: what some stores can do and others cannot.
 
-The engine needs none of them. Who wants one asks with ``isinstance``; a stack whose stores lack it
-says so, or has less to offer.
+The engine needs none of them. Code that wants one asks with ``isinstance``; where a store lacks it,
+an error says so, or the stack offers less.
 """
 
 from __future__ import annotations

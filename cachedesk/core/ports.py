@@ -40,7 +40,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything that is open. Closing twice is harmless."""
+        """Close everything that is open. Closing twice is harmless."""
         ...
 
 

@@ -272,7 +272,7 @@ def one_that_was_never_started_can_be_closed(case: CacheCase) -> None:
 
 
 def _read(case: CacheCase, key: bytes) -> bytes | None:
-    """Return what a reader gets, who takes no answer for a miss."""
+    """Return what a read gives; ``None`` where there is no answer."""
     try:
         return case.cache.get(key)
     except CacheError:

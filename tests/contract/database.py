@@ -59,7 +59,7 @@ def a_transaction_sees_what_it_has_written(case: DatabaseCase) -> None:
         assert transaction.rows([b"a", b"b"]) == {b"a": Entry(b"1", 1)}
         transaction.write({b"a": Entry(b"2", 2), b"b": Entry(b"3", 3)})
         assert transaction.rows([b"a", b"b"]) == {b"a": Entry(b"2", 2), b"b": Entry(b"3", 3)}
-        # Nobody else does, yet.
+        # Readers do not, yet.
         assert case.database.read_many([b"a", b"b"]) == {b"a": Entry(b"1", 1)}
         assert case.database.numbers()["newest_seq"] == 0
         transaction.note("newest_seq", 3)
@@ -95,7 +95,7 @@ def a_lock_that_is_not_had_by_the_deadline_is_busy(case: DatabaseCase) -> None:
         assert case.database.read(b"a") == Entry(b"1", 1), "readers do not wait"
         for deadline in (time.monotonic() - 1, time.monotonic() + 0.05):
             with pytest.raises(DatabaseBusy), case.database.transaction(deadline):
-                pytest.fail("somebody else holds it")
+                pytest.fail("another writer holds it")
     write(case.database, a=Entry(b"2", 2))
     assert case.database.read(b"a") == Entry(b"2", 2)
 

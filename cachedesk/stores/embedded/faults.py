@@ -1,4 +1,4 @@
-"""The kinds of fault that the embedded stores offer, for who lists them without opening any."""
+"""The kinds of fault that the embedded stores offer, listed without opening any of them."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ def commit_forgotten(plant: Plant) -> None:
     def bad(self, name, number):
         note(self, name, number)
         if name == "newest_seq" and number % 97 == 0:
-            self._connection.execute("ROLLBACK")
-            self._connection.execute("BEGIN")
+            self.connection.execute("ROLLBACK")
+            self.connection.execute("BEGIN")
 
     plant.setattr(Transaction, "note", bad)
 
