@@ -17,8 +17,8 @@ from cachedesk.core.commands import (
     StepWorker,
 )
 from cachedesk.core.errors import Closed, ConfigError, Unavailable
+from cachedesk.core.eviction import share_of_all
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.redis.sweep import share_of_all
 
 from .test_faults import fill_cache
 from .until import Task, until

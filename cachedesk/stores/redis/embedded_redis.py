@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CacheError
+from cachedesk.core.eviction import matching_command, share_of_all
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.fault import Fault
 from cachedesk.core.ports import Truths
@@ -20,7 +21,6 @@ from cachedesk.stores.redis.redis_cache import RedisCache
 from cachedesk.stores.redis.redis_faults import faults_of
 from cachedesk.stores.redis.server_process import RedisServer
 from cachedesk.stores.redis.supervisor import RedisSupervisor
-from cachedesk.stores.redis.sweep import matching_command, share_of_all
 
 
 class EmbeddedRedis:

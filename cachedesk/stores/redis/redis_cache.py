@@ -26,6 +26,7 @@ from typing import cast
 from cachedesk.core import forking
 from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.errors import CacheError, CacheLoading, Unavailable
+from cachedesk.core.eviction import Choice, matching
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.wakeup import Wakeup
 from cachedesk.stores.redis.admission import Admission, clear, ignore, is_loading, run_id_of
@@ -33,7 +34,7 @@ from cachedesk.stores.redis.connection import Connect, RedisConnection, RedisRep
 from cachedesk.stores.redis.encoding import as_command
 from cachedesk.stores.redis.idle_connections import IdleConnections
 from cachedesk.stores.redis.info import asked
-from cachedesk.stores.redis.sweep import Choice, matching, sweep
+from cachedesk.stores.redis.sweep import sweep
 from cachedesk.stores.redis.verification import Progress, Truths
 
 # With more doubtful keys than this it is cheaper, and bounded, to empty the cache.

@@ -1,4 +1,4 @@
-"""Eviction: a sweep through Redis that drops what somebody chose, without holding it up.
+"""Eviction: a sweep through Redis that drops what was chosen, without holding it up.
 
 Redis is asked for its keys some at a time, and frees what is dropped in a thread of its own, so
 callers get in between. To drop a key is always safe: the truth keeps it, and a read repairs it.
@@ -6,67 +6,13 @@ callers get in between. To drop a key is always safe: the truth keeps it, and a 
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Callable, Sequence
 from typing import cast
 
-from cachedesk.core.errors import ConfigError, InvalidKey
-from cachedesk.core.policy import glob
+from cachedesk.core.eviction import Choice
 from cachedesk.stores.redis.connection import RedisConnection
-
-Choice = Callable[[Sequence[bytes]], Sequence[bytes]]
-"""Which of some keys of the cache to evict."""
 
 _SCAN_COUNT = 1_000
 _EVICTIONS_AT_ONCE = 1_000
-# 0.1 of 30 keys are 3, and not a little more.
-_ROUNDING = 1e-9
-
-
-def matching(pattern: bytes | str) -> Choice:
-    """Choose the keys that match a shell-style ``pattern``, as policies do.
-
-    Raises:
-        InvalidKey: it is no pattern.
-    """
-    matches = glob(pattern).match
-    return lambda keys: [key for key in keys if matches(key)]
-
-
-def matching_command(pattern: str) -> Choice:
-    """As ``matching``, for a pattern that a user wrote.
-
-    Raises:
-        ConfigError: it is no pattern, or empty.
-    """
-    if not isinstance(pattern, str) or not pattern:
-        raise ConfigError("write which keys to evict as a pattern, like 'views:*'")
-    try:
-        return matching(pattern)
-    except InvalidKey as error:
-        raise ConfigError(str(error)) from None
-
-
-def share_of_all(share: float) -> Choice:
-    """Choose this share of all keys at random, rounded up. For one sweep.
-
-    Raises:
-        ConfigError: ``share`` is not above 0 and at most 1.
-    """
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        raise ConfigError(f"a share is more than 0 and at most 1 (0.25 is a quarter), not {share}")
-    seen = chosen = 0
-
-    def choose(keys: Sequence[bytes]) -> Sequence[bytes]:
-        # So many of each handful that the share of all seen so far is right.
-        nonlocal seen, chosen
-        seen += len(keys)
-        due = math.ceil(share * seen - _ROUNDING) - chosen
-        chosen += due
-        return random.sample(keys, due)
-
-    return choose
 
 
 def sweep(connection: RedisConnection, choose: Choice) -> tuple[int, int]:
