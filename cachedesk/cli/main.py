@@ -121,11 +121,11 @@ def cli(
             stack.settings(),
             WorkloadTraffic(workload, seed),
             Load(clients or WORKLOAD_CLIENTS, rate),
-            desk.look(stack),
+            desk.appearance(stack),
             safeguards=safeguards_without(without),
             # Armed once: what they did to the first desk is over.
             failpoints="" if said else environment_failpoints(),
-            said=said,
+            restart_notice=said,
         )
 
     from cachedesk.desk.terminal.parent import run_under_parent

@@ -15,7 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from cachedesk.core.settings import Settings
-    from cachedesk.desk.appearance import Look
+    from cachedesk.desk.appearance import Appearance
 
 WORKLOAD_CLIENTS = 4
 
@@ -198,17 +198,17 @@ class DeskOptions:
     theme: str
     refresh: str | None
 
-    def look(self, stack: StackOptions) -> Look:
+    def appearance(self, stack: StackOptions) -> Appearance:
         """Return the look of the desk, by these options and the settings file.
 
         Raises:
             ConfigError: the settings file is wrong, or there is no such theme or key.
         """
         from cachedesk.config import load_desk
-        from cachedesk.desk.appearance import look
+        from cachedesk.desk.appearance import checked_appearance
 
         settings = load_desk(stack.directory, stack.config)
-        return look(
+        return checked_appearance(
             theme=self.theme or settings.theme,
             refresh_hz=float(self.refresh or settings.refresh_hz),
             keys=settings.keys,

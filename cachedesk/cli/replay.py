@@ -49,7 +49,7 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
         from cachedesk.desk.modes.playback import ReplayApp
         from cachedesk.desk.terminal.leaving import Deadline
         from cachedesk.desk.terminal.running import run_app
-        from cachedesk.desk.views.farewell import kept, say
+        from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
 
         with Signals() as signals:
             folder = user_folder()
@@ -59,5 +59,5 @@ def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> No
             with Deadline(lambda: None, lambda: signals.exit_code or 1) as deadline:
                 status = run_app(app, signals, deadline, folder)
         if not signals.received.is_set():
-            say(kept(app.saved))
+            print_closing_message(saved_file_lines(app.saved))
     ctx.exit(status)

@@ -61,7 +61,7 @@ def serve(
 
     # Checked here, where its user sees what is wrong, and not in the browser.
     stack.settings()
-    desk.look(stack)
+    desk.appearance(stack)
     words = [sys.executable, "-m", "cachedesk"]
     if replay is not None:
         words += ["replay", str(replay.absolute())]

@@ -123,13 +123,13 @@ def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
 
 def _shown(story: Story, folder: Path, theme: str) -> int:
     from cachedesk.config import DeskSettings, load_desk
-    from cachedesk.desk.appearance import look
+    from cachedesk.desk.appearance import checked_appearance
     from cachedesk.desk.modes.live_story import play
     from cachedesk.lab.stories.story_runner import StoryRunner
 
     own = user_folder()
     chosen = load_desk(own) if own else DeskSettings()
-    shown = look(
+    shown = checked_appearance(
         theme=theme or chosen.theme,
         refresh_hz=float(chosen.refresh_hz),
         keys={},

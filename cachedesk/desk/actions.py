@@ -16,7 +16,7 @@ from cachedesk.desk.panels.registry import PANELS
 
 
 class Group(Enum):
-    """What a deed is for; the value is the heading in the help screen."""
+    """What an action is for; the value is the heading in the help screen."""
 
     BREAK = "Break it"
     STEER = "Steer it"
@@ -33,21 +33,28 @@ class Group(Enum):
 class Action:
     """One thing to do.
 
-    ``name`` identifies it (a button's id, its place in the key map); ``action`` is the app's
-    action; ``label`` and ``short`` are its words on a wide and on a narrow button; ``meaning`` is
-    its sentence in the help. ``commands`` says that it asks something of the stack, so that a
-    read-only desk hides it; ``usual`` that it has a button; all are in the menu and in the help.
+    Args:
+        name: identifies it in the key map; the id of its button is made from it.
+        key: the key, as Textual names it.
+        app_action: the Textual action that the app runs.
+        label: its words on a wide button.
+        short: its words on a narrow button.
+        group: its heading in the help screen.
+        meaning: its sentence in the help screen.
+        commands: whether it sends a command to the stack; a read-only desk leaves it out.
+        has_button: whether it has a button on every screen wide enough; all actions are in the
+            menu and in the help.
     """
 
     name: str
     key: str
-    action: str
+    app_action: str
     label: str
     short: str
     group: Group
     meaning: str
     commands: bool = False
-    usual: bool = False
+    has_button: bool = False
 
     @property
     def shown_key(self) -> str:
@@ -61,10 +68,10 @@ class Action:
 
     @property
     def binding(self) -> Binding:
-        """The key binding of this deed."""
+        """The key binding of this action."""
         return Binding(
             self.key,
-            self.action,
+            self.app_action,
             self.label,
             key_display=self.shown_key,
             tooltip=self.meaning,
@@ -77,22 +84,34 @@ _TAKEN_BY_LISTS = ("left", "right")
 """Keys that a focused list would take for scrolling sideways, which there is never need of."""
 
 
-def _break(name: str, key: str, action: str, words: str, meaning: str) -> Action:
+def _break(name: str, key: str, app_action: str, words: str, meaning: str) -> Action:
     label, _, short = words.partition("/")
-    return Action(name, key, action, label, short, Group.BREAK, meaning, commands=True, usual=True)
+    return Action(
+        name, key, app_action, label, short, Group.BREAK, meaning, commands=True, has_button=True
+    )
 
 
 def _steer(
-    name: str, key: str, action: str, words: str, meaning: str, *, usual: bool = True
+    name: str, key: str, app_action: str, words: str, meaning: str, *, has_button: bool = True
 ) -> Action:
     label, _, short = words.partition("/")
-    return Action(name, key, action, label, short, Group.STEER, meaning, commands=True, usual=usual)
+    return Action(
+        name,
+        key,
+        app_action,
+        label,
+        short,
+        Group.STEER,
+        meaning,
+        commands=True,
+        has_button=has_button,
+    )
 
 
 def _look(
-    name: str, key: str, action: str, label: str, meaning: str, *, usual: bool = False
+    name: str, key: str, app_action: str, label: str, meaning: str, *, has_button: bool = False
 ) -> Action:
-    return Action(name, key, action, label, label, Group.LOOK, meaning, usual=usual)
+    return Action(name, key, app_action, label, label, Group.LOOK, meaning, has_button=has_button)
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -145,7 +164,7 @@ ACTIONS: tuple[Action, ...] = (
         "evict",
         "evict…/more",
         "Evict many keys from Redis: those of a pattern, a share, or all; the truth keeps them.",
-        usual=False,
+        has_button=False,
     ),
     _steer(
         "pause-worker",
@@ -194,7 +213,7 @@ ACTIONS: tuple[Action, ...] = (
         "toggle_frozen",
         "freeze",
         "Freeze the display, or show now again; the stack runs on and is still recorded here.",
-        usual=True,
+        has_button=True,
     ),
     _look("zoom-in", "plus", "zoom(1)", "zoom", "Show less time on the charts, in more detail."),
     _look("zoom-out", "minus", "zoom(-1)", "out", "Show more time on the charts."),
@@ -205,10 +224,11 @@ ACTIONS: tuple[Action, ...] = (
     _look("save-picture", "S", "save_picture", "picture",
           "Save the screen as an SVG picture in the data folder."),
     _look("menu", "m", "command_palette", "menu", "List everything that can be done, to search "
-          "and choose from.", usual=True),
+          "and choose from.", has_button=True),
     _look("help", "question_mark", "help", "help", "Explain what has the focus, and every key.",
-          usual=True),
-    _look("quit", "q", "quit", "quit", "Leave the desk; Ctrl+Q does it from anywhere.", usual=True),
+          has_button=True),
+    _look("quit", "q", "quit", "quit", "Leave the desk; Ctrl+Q does it from anywhere.",
+          has_button=True),
     *(
         Action(
             f"panel-{panel.number}",
@@ -224,6 +244,6 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 
-def actions_for(deeds: tuple[Action, ...] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:
-    """Return those of ``deeds`` that a desk offers; a read-only one commands nothing."""
-    return tuple(deed for deed in deeds if not (read_only and deed.commands))
+def actions_for(actions: tuple[Action, ...] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:
+    """Return those of ``actions`` that a desk offers; a read-only one commands nothing."""
+    return tuple(action for action in actions if not (read_only and action.commands))

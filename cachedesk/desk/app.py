@@ -43,15 +43,15 @@ from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.desk.terminal.app import TerminalApp
-from cachedesk.desk.terminal.message_screen import NoticeScreen
+from cachedesk.desk.terminal.message_screen import MessageScreen
+from cachedesk.desk.terminal.terminal_app import TerminalApp
 from cachedesk.desk.themes import PAPER, chosen
 from cachedesk.desk.views.headline import is_starting
 from cachedesk.desk.views.safeguard_controls import is_on, meaning
-from cachedesk.desk.widgets.hot_keys import HotKeys
+from cachedesk.desk.widgets.key_table import KeyTable
 
-USUAL_HZ = 2.0
-_TOLD_SECONDS = 15.0
+DEFAULT_HZ = 2.0
+_RESTART_NOTICE_SECONDS = 15.0
 _PICTURE = "picture"
 
 
@@ -64,10 +64,11 @@ class DeskApp(TerminalApp):
         inspector: who explains a key; ``None`` leaves the inspector out.
         refresh_hz: how often to pull; ``None`` pulls once, when the widgets are there.
         data_label: where the data is, for the top line.
-        deeds: what can be done here, with the keys it is done with.
+        actions: what can be done here, with the keys it is done with.
         theme: the colours, by name; empty: the usual, or what the environment names.
         greeting: greet who is new here, until the first key.
-        said: what happened to the desk before this one, told together with what was recovered.
+        restart_notice: what ended the desk before this one; shown together with what was
+            recovered.
         folder: where pictures and recordings go, each into a folder of its kind; ``None``: nowhere.
     """
 
@@ -75,7 +76,7 @@ class DeskApp(TerminalApp):
     NOTIFICATION_TIMEOUT = 4.0
     DEFAULT_MODE = "desk"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(deed.binding for deed in ACTIONS),
+        *(action.binding for action in ACTIONS),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
@@ -85,16 +86,16 @@ class DeskApp(TerminalApp):
         control: Control | None,
         *,
         inspector: Inspector | None = None,
-        refresh_hz: float | None = USUAL_HZ,
+        refresh_hz: float | None = DEFAULT_HZ,
         data_label: str = "",
-        deeds: tuple[Action, ...] = ACTIONS,
+        actions: tuple[Action, ...] = ACTIONS,
         theme: str = "",
         greeting: bool = False,
-        said: str = "",
+        restart_notice: str = "",
         folder: Path | None = None,
     ) -> None:
         super().__init__()
-        self._said = said
+        self._restart_notice = restart_notice
         self.refusal = ""
         """Why there will be nothing to show; once it is set, the next pull tells it."""
         self.saved: list[Path] = []
@@ -105,10 +106,10 @@ class DeskApp(TerminalApp):
         self._control = control
         self._inspector = inspector
         self._refresh_hz = refresh_hz
-        self._deeds = actions_for(deeds, read_only=control is None)
-        self.set_keymap({deed.name: deed.key for deed in deeds})
+        self._offered = actions_for(actions, read_only=control is None)
+        self.set_keymap({action.name: action.key for action in actions})
         self.desk = DeskScreen(
-            self._deeds,
+            self._offered,
             read_only=control is None,
             data_label=printable(data_label),
             greeting=greeting,
@@ -142,11 +143,11 @@ class DeskApp(TerminalApp):
             self._perform(self._control, command)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield every deed and Textual's own commands for the command palette."""
-        for deed in self._deeds:
-            if deed.name not in ("quit", "menu"):  # Textual brings its own; it is open already
-                act = partial(self.run_action, deed.action)
-                yield SystemCommand(deed.title, f"{deed.meaning} ({deed.shown_key})", act)
+        """Yield every action and Textual's own commands for the command palette."""
+        for action in self._offered:
+            if action.name not in ("quit", "menu"):  # Textual brings its own; it is open already
+                act = partial(self.run_action, action.app_action)
+                yield SystemCommand(action.title, f"{action.meaning} ({action.shown_key})", act)
         if self._control is not None and self.desk.latest is not None:
             for name in NAMES:
                 on = not is_on(self.desk.latest, name)
@@ -160,7 +161,7 @@ class DeskApp(TerminalApp):
         belongs to the desk while something lies over it."""
         if action == "look_back":
             return self.screen is self.desk and not isinstance(self.focused, Input)
-        commands = {deed.action.partition("(")[0] for deed in ACTIONS if deed.commands}
+        commands = {action.app_action.partition("(")[0] for action in ACTIONS if action.commands}
         return not (self._control is None and action in commands)
 
     def action_inject(self, fault: str) -> None:
@@ -184,7 +185,9 @@ class DeskApp(TerminalApp):
     def action_evict(self) -> None:
         """Ask what to evict, and evict it."""
         if (latest := self._known()) is not None:
-            screen = EvictScreen(latest, self.desk.hot_keys.in_reach, self.desk.hot_keys.wanted)
+            screen = EvictScreen(
+                latest, self.desk.key_table.listed_selection, self.desk.key_table.filter_text
+            )
             self.push_screen(screen, self._carry_out)
 
     def action_toggle_worker(self) -> None:
@@ -200,7 +203,7 @@ class DeskApp(TerminalApp):
     def action_steer(self) -> None:
         """Open what can be changed while everything runs."""
         if (latest := self._known()) is not None:
-            hertz = self._refresh_hz or USUAL_HZ
+            hertz = self._refresh_hz or DEFAULT_HZ
             self.push_screen(SteeringScreen(latest, self.perform, hertz, self.set_refresh))
 
     def action_record(self) -> None:
@@ -213,7 +216,7 @@ class DeskApp(TerminalApp):
             self.perform(Record(str(path)))
             self.saved.append(path)
 
-    @on(HotKeys.Inspect)
+    @on(KeyTable.Inspect)
     def action_inspect(self) -> None:
         """Explain the selected key."""
         if (key := self._selected()) is None:
@@ -231,7 +234,7 @@ class DeskApp(TerminalApp):
 
     def action_sort(self) -> None:
         """List the keys in the next order."""
-        self.desk.hot_keys.cycle_order()
+        self.desk.key_table.cycle_order()
 
     def action_toggle_frozen(self) -> None:
         """Freeze or thaw the display."""
@@ -279,7 +282,9 @@ class DeskApp(TerminalApp):
 
     def action_help_quit(self) -> None:
         """Say which key leaves: Ctrl+C is what a user tries first."""
-        key = next((deed.shown_key for deed in self._deeds if deed.name == "quit"), "ctrl+q")
+        key = next(
+            (action.shown_key for action in self._offered if action.name == "quit"), "ctrl+q"
+        )
         self.notify(f"Press {key} to leave the desk.", markup=False)
 
     def action_help(self) -> None:
@@ -288,7 +293,7 @@ class DeskApp(TerminalApp):
         here = focused.HELP if focused else None
         if isinstance(focused, PanelWidget):
             here = focused.help_text
-        self.push_screen(HelpScreen(self._deeds, here))
+        self.push_screen(HelpScreen(self._offered, here))
 
     def _carry_out(self, command: Command | None) -> None:
         if command is not None:
@@ -296,16 +301,18 @@ class DeskApp(TerminalApp):
 
     def _show(self, snapshot: Snapshot) -> None:
         if self.refusal:
-            if not isinstance(self.screen, NoticeScreen):
-                self.push_screen(NoticeScreen("The desk cannot be opened", self.refusal))
+            if not isinstance(self.screen, MessageScreen):
+                self.push_screen(MessageScreen("The desk cannot be opened", self.refusal))
             return
         # The one door through which text of strangers comes: a recording's, a trigger's.
         snapshot = printable(snapshot)
         self.desk.apply(snapshot)
-        if self._said and not is_starting(snapshot):
-            told = " ".join((self._said, *recovered(snapshot)))
-            self.notify(told, title="Killed, and back", timeout=_TOLD_SECONDS, markup=False)
-            self._said = ""
+        if self._restart_notice and not is_starting(snapshot):
+            told = " ".join((self._restart_notice, *recovered(snapshot)))
+            self.notify(
+                told, title="Killed, and back", timeout=_RESTART_NOTICE_SECONDS, markup=False
+            )
+            self._restart_notice = ""
         if isinstance(self.screen, FaultsScreen | SteeringScreen | EvictScreen):
             self.screen.apply(snapshot)
         elif isinstance(self.screen, InspectorScreen):
@@ -321,10 +328,10 @@ class DeskApp(TerminalApp):
 
     def _selected(self) -> bytes | None:
         """Return the selected key; say so when there is none."""
-        keys = self.desk.hot_keys
-        if keys.in_reach is None:
-            self._say("No key matches the filter." if keys.wanted else "There is no key yet.")
-        return keys.in_reach
+        keys = self.desk.key_table
+        if keys.listed_selection is None:
+            self._say("No key matches the filter." if keys.filter_text else "There is no key yet.")
+        return keys.listed_selection
 
     def _new_file(self, suffix: str) -> Path | None:
         """Return where to save something; say so when there is no place."""

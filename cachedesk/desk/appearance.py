@@ -13,20 +13,20 @@ from cachedesk.desk.themes import NAMES
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """``theme`` by name (empty: the usual), how often to look, the deeds with their keys, whether
+class Appearance:
+    """``theme`` by name (empty: the usual), how often to look, the actions with their keys, whether
     to greet who is new, and whether only to watch."""
 
     theme: str
     refresh_hz: float
-    deeds: tuple[Action, ...]
+    actions: tuple[Action, ...]
     hint: bool
     read_only: bool
 
 
-def look(
+def checked_appearance(
     *, theme: str, refresh_hz: float, keys: Mapping[str, str], hint: bool, read_only: bool
-) -> Look:
+) -> Appearance:
     """Return the look.
 
     Raises:
@@ -37,4 +37,4 @@ def look(
         known = ", ".join(sorted(NAMES))
         hint_text = f"did you mean {near[0]!r}?" if near else f"there are {known}"
         raise ConfigError(f"there is no theme {theme!r}; {hint_text}")
-    return Look(theme, refresh_hz, remapped(keys), hint, read_only)
+    return Appearance(theme, refresh_hz, remapped(keys), hint, read_only)

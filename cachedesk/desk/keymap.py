@@ -24,33 +24,33 @@ _MODIFIERS = frozenset(("ctrl", "shift", "alt", "meta", "super"))
 
 
 def remapped(
-    overrides: Mapping[str, str], deeds: tuple[Action, ...] = ACTIONS
+    overrides: Mapping[str, str], actions: tuple[Action, ...] = ACTIONS
 ) -> tuple[Action, ...]:
-    """Return ``deeds`` with other keys.
+    """Return ``actions`` with other keys.
 
     Args:
-        overrides: by a deed's name, its key: a character, or a name like ``f5`` or ``ctrl+k``.
-        deeds: what there is to do.
+        overrides: by an action's name, its key: a character, or a name like ``f5`` or ``ctrl+k``.
+        actions: what there is to do.
 
     Raises:
-        ConfigError: there is no such deed or key, or a key is reserved or used twice.
+        ConfigError: there is no such action or key, or a key is reserved or used twice.
     """
-    names = {deed.name for deed in deeds}
+    names = {action.name for action in actions}
     for name in overrides:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(names))}"
             raise ConfigError(f"desk.keys: there is nothing called {name!r} to do; {hint}")
     keys = {name: _key(name, written) for name, written in overrides.items()}
-    mapped = tuple(replace(deed, key=keys.get(deed.name, deed.key)) for deed in deeds)
+    mapped = tuple(replace(action, key=keys.get(action.name, action.key)) for action in actions)
     used: dict[str, str] = {}
-    for deed in mapped:
-        if deed.key in used:
+    for action in mapped:
+        if action.key in used:
             raise ConfigError(
-                f"desk.keys: {deed.shown_key!r} would do both {used[deed.key]!r} and {deed.name!r};"
-                " give one of them another key"
+                f"desk.keys: {action.shown_key!r} would do both {used[action.key]!r} and"
+                f" {action.name!r}; give one of them another key"
             )
-        used[deed.key] = deed.name
+        used[action.key] = action.name
     return mapped
 
 

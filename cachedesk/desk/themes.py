@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from textual.theme import BUILTIN_THEMES, Theme
 
-USUAL = "gruvbox"
+DEFAULT = "gruvbox"
 
 PAPER = Theme(
     name="paper",
@@ -38,5 +38,5 @@ def chosen(theme: str, environment: Mapping[str, str]) -> str:
     """
     name = theme or environment.get("TEXTUAL_THEME", "")
     if name not in NAMES or (environment.get("NO_COLOR") and "ansi" in name):
-        return USUAL
+        return DEFAULT
     return name

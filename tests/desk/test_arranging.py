@@ -40,24 +40,26 @@ def test_what_the_user_wants_goes_before_what_is_usual_and_one_panel_before_all(
 
 
 @given(st.integers(20, 300), st.sampled_from([ACTIONS, STORY_ACTIONS, REPLAY_ACTIONS]))
-def test_buttons_are_one_row_that_neither_overlaps_nor_leaves_the_bar(width, deeds):
-    row = places(deeds, width)
-    assert {place.deed.name for place in row} >= {"menu", "help", "quit"}
+def test_buttons_are_one_row_that_neither_overlaps_nor_leaves_the_bar(width, actions):
+    row = places(actions, width)
+    assert {place.action.name for place in row} >= {"menu", "help", "quit"}
     for one, other in pairwise(row):
         assert one.column + one.width < other.column
     assert row[-1].column + row[-1].width <= width
     if width >= 140:
-        assert {deed.name for deed in deeds if deed.usual} <= {place.deed.name for place in row}
+        assert {action.name for action in actions if action.has_button} <= {
+            place.action.name for place in row
+        }
 
 
 def test_a_narrow_screen_keeps_what_breaks_and_heals():
-    names = [place.deed.name for place in places(ACTIONS, 78)]
+    names = [place.action.name for place in places(ACTIONS, 78)]
     assert names[:4] == ["kill-redis", "hold-redis-down", "crash-worker", "lock-database"]
     assert {"heal", "pause-worker", "menu", "help", "quit"} <= set(names)
 
 
 def test_a_vast_screen_has_room_for_more_than_the_usual():
-    names = {place.deed.name for place in places(ACTIONS, 238)}
+    names = {place.action.name for place in places(ACTIONS, 238)}
     assert {"filter", "sort", "record"} <= names
     assert not any(name.startswith("panel") for name in names), "their frames carry the numbers"
 

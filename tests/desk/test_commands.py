@@ -18,7 +18,7 @@ from cachedesk.core.commands import (
 )
 from cachedesk.core.errors import CachedeskError
 from cachedesk.desk.actions import ACTIONS
-from cachedesk.desk.widgets.action_bar import DeedButton
+from cachedesk.desk.widgets.action_bar import ActionButton
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import EMPTY, HEALTHY, FixedSource, paused
@@ -37,23 +37,25 @@ OPENING = {"faults", "evict", "steer"}
 """What asks nothing of the stack by itself: it opens a screen on which one chooses."""
 NAMING = {"record"}
 """What names a file by the clock."""
-COMMANDING = [deed for deed in ACTIONS if deed.commands and deed.name not in OPENING | NAMING]
+COMMANDING = [
+    action for action in ACTIONS if action.commands and action.name not in OPENING | NAMING
+]
 
 
-def test_every_commanding_deed_is_tested():
-    assert {deed.name for deed in COMMANDING} == set(SENT)
+def test_every_commanding_action_is_tested():
+    assert {action.name for action in COMMANDING} == set(SENT)
 
 
 def test_every_key_sends_its_command_once_on_another_thread():
     control = RecordingControl()
 
     async def script(pilot):
-        for count, deed in enumerate(COMMANDING, start=1):
-            await pilot.press(deed.key)
-            await until(pilot, lambda count=count: len(control.commands) >= count, deed.name)
+        for count, action in enumerate(COMMANDING, start=1):
+            await pilot.press(action.key)
+            await until(pilot, lambda count=count: len(control.commands) >= count, action.name)
 
     drive(desk(control), script)
-    assert control.commands == [SENT[deed.name] for deed in COMMANDING]
+    assert control.commands == [SENT[action.name] for action in COMMANDING]
     assert threading.main_thread() not in control.threads
 
 
@@ -64,12 +66,12 @@ def test_every_button_sends_its_command(size):
     there: list[str] = []
 
     async def script(pilot):
-        for deed in COMMANDING:
-            if not app.desk.query_one(f"#deed-{deed.name}").display:
+        for action in COMMANDING:
+            if not app.desk.query_one(f"#action-{action.name}").display:
                 continue
-            there.append(deed.name)
-            assert await pilot.click(f"#deed-{deed.name}")
-            await until(pilot, lambda: len(control.commands) == len(there), deed.name)
+            there.append(action.name)
+            assert await pilot.click(f"#action-{action.name}")
+            await until(pilot, lambda: len(control.commands) == len(there), action.name)
 
     drive(app, script, size)
     assert control.commands == [SENT[name] for name in there]
@@ -199,15 +201,15 @@ def test_a_read_only_desk_has_no_commanding_key_button_or_help():
     app = desk(None)
 
     async def script(pilot):
-        assert {button.deed.name for button in app.screen.query(DeedButton)} == {
-            deed.name for deed in ACTIONS if not deed.commands
+        assert {button.action.name for button in app.screen.query(ActionButton)} == {
+            action.name for action in ACTIONS if not action.commands
         }
-        for deed in COMMANDING:
-            await pilot.press(deed.key)
+        for action in COMMANDING:
+            await pilot.press(action.key)
         assert len(app._notifications) == 0
         assert "read only" in screen_text(app)
         palette = {command.title for command in app.get_system_commands(app.screen)}
-        assert not palette & {deed.label.capitalize() for deed in COMMANDING}
+        assert not palette & {action.label.capitalize() for action in COMMANDING}
         await pilot.press("question_mark")
         await until(pilot, lambda: "Look at it" in screen_text(app), "help is open")
         assert "Break it" not in screen_text(app)
@@ -221,8 +223,8 @@ def test_no_key_breaks_anything_while_help_is_open():
 
     async def script(pilot):
         await pilot.press("question_mark")
-        for deed in COMMANDING:
-            await pilot.press(deed.key)
+        for action in COMMANDING:
+            await pilot.press(action.key)
         await pilot.press("escape")
         assert app.screen is app.desk
         await pilot.press("h")
@@ -243,12 +245,14 @@ def test_quit(key):
     drive(app, script)
 
 
-def test_the_command_palette_offers_every_deed():
+def test_the_command_palette_offers_every_action():
     app = desk(RecordingControl())
 
     async def script(pilot):
         titles = [command.title for command in app.get_system_commands(app.screen)]
-        assert {deed.title for deed in ACTIONS if deed.name not in ("quit", "menu")} <= set(titles)
+        assert {action.title for action in ACTIONS if action.name not in ("quit", "menu")} <= set(
+            titles
+        )
         assert len(titles) == len(set(titles))
 
     drive(app, script)

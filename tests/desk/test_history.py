@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedesk.core.snapshot import Mark, Tick
-from cachedesk.desk.views.flow import whiteboard
+from cachedesk.desk.views.flow_model import flow_model
 from cachedesk.desk.views.history import AxisCell, Window, axis, recent
 from cachedesk.desk.views.mark_names import Name, mark_names, numbers_on_axis
 
@@ -90,7 +90,7 @@ def test_without_redis_no_hit_of_before_is_told():
     down = replace(REDIS_DOWN, at=NOW, ticks=tuple(died), marks=())
     assert [tick.hits for tick in recent(down)] == [0, 0, 0]
     at_once = replace(down, ticks=tuple(died[:2]))
-    assert whiteboard(at_once).hit.label == "hit 0/s"
+    assert flow_model(at_once).hit.label == "hit 0/s"
 
 
 def test_marks_on_the_axis():

@@ -16,7 +16,7 @@ from cachedesk.core.commands import EvictKey
 from cachedesk.core.events import Op
 from cachedesk.core.key_report import AnswerSource, RecentWrite
 from cachedesk.desk.screens.inspector import InspectorScreen
-from cachedesk.desk.views import key_timeline as lanes_module
+from cachedesk.desk.views import key_timeline as timeline_module
 from cachedesk.desk.views.formats import ABSENT
 from cachedesk.desk.views.key_explained import (
     equations,
@@ -33,9 +33,9 @@ from cachedesk.desk.views.key_timeline import (
     MOST_BARS,
     WINDOWS,
     Fate,
-    TimeLine,
+    Timeline,
     bars,
-    lanes,
+    stage_rows,
     window_seconds,
 )
 from cachedesk.desk.widgets.fold import Fold, column_widths
@@ -73,7 +73,7 @@ LONG = replace(reports.MANY, writes=reports.MANY.writes[-MOST_BARS:])
 )
 def test_who_answers_and_why(name, says):
     judged = verdict(REPORTS[name])
-    assert f"{judged.who}: {judged.why}" == says
+    assert f"{judged.source}: {judged.why}" == says
 
 
 def test_who_answers_in_the_other_cases():
@@ -198,7 +198,7 @@ def on(*writes, since=0.0):
 
 
 def line(seconds=5.0, width=50):
-    return TimeLine(NOW, seconds, width)
+    return Timeline(NOW, seconds, width)
 
 
 def drawn(*writes):
@@ -283,8 +283,8 @@ def test_of_a_busy_key_a_selection_is_drawn_that_spans_the_window():
 
 def test_the_lanes_count_what_falls_into_a_cell():
     writes = [past(n, 2.0, 1.0) for n in range(3)] + [past(n, 0.0, 0.0) for n in range(12)]
-    accepted, cached, applied = lanes(on(*writes), line())
-    assert [lane.name for lane in (accepted, cached, applied)] == [
+    accepted, cached, applied = stage_rows(on(*writes), line())
+    assert [row.name for row in (accepted, cached, applied)] == [
         "accepted", "in Redis", "in SQLite",
     ]  # fmt: skip
     assert accepted.cells == "─" * 30 + "3" + "─" * 18 + "+"
@@ -293,13 +293,13 @@ def test_the_lanes_count_what_falls_into_a_cell():
 
 
 def test_the_lanes_do_not_say_nothing_where_nothing_is_known():
-    accepted, _, _ = lanes(on(past(1, 1.0, 0.1), since=NOW - 2.5), line())
+    accepted, _, _ = stage_rows(on(past(1, 1.0, 0.1), since=NOW - 2.5), line())
     assert accepted.cells == "·" * 25 + "─" * 15 + "●" + "─" * 9
 
 
 def test_the_axis_says_how_far_it_goes():
     assert line(60.0, 30).axis() == "-1 m 00 s" + " " * 18 + "now"
-    assert all(len(TimeLine(NOW, seconds, 20).axis()) == 20 for seconds in WINDOWS)
+    assert all(len(Timeline(NOW, seconds, 20).axis()) == 20 for seconds in WINDOWS)
 
 
 @given(
@@ -321,14 +321,14 @@ def test_the_axis_says_how_far_it_goes():
 )
 def test_any_times_are_drawn_within_their_width(writes, width, since):
     report = on(*writes, since=since)
-    axis = TimeLine(NOW, window_seconds(report), width)
+    axis = Timeline(NOW, window_seconds(report), width)
     assert all(len(bar.cells) == width for bar in bars(report, axis, 9)[0])
-    assert all(len(lane.cells) == width for lane in lanes(report, axis))
+    assert all(len(row.cells) == width for row in stage_rows(report, axis))
 
 
 def test_the_glyphs_are_all_different():
     names = ("ACCEPTED", "NOT_CACHED", "CACHED", "APPLIED", "WAITING", "DEAD", "GAP", "OPEN_GAP")
-    assert len({getattr(lanes_module, name) for name in names}) == len(names)
+    assert len({getattr(timeline_module, name) for name in names}) == len(names)
 
 
 # -- the screen ----------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ def test_every_report_at_every_size(name):
             await pilot.resize_terminal(*size)
             await pilot.pause()
             text = screen_text(app)
-            assert verdict(report).who in text
+            assert verdict(report).source in text
             for word in ("Redis", "Log", "SQLite", "accepted", "in SQLite", "now"):
                 assert word in text, (word, size)
             assert places(report)[0].word in text

@@ -11,7 +11,7 @@ from cachedesk.core.commands import Inject
 from cachedesk.core.errors import ConfigError
 from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.appearance import look
+from cachedesk.desk.appearance import checked_appearance
 from cachedesk.desk.keymap import RESERVED, remapped
 from cachedesk.desk.onboarding import is_first_time
 
@@ -20,8 +20,8 @@ from .scenes import HEALTHY, FixedSource
 
 
 def remapped_desk(control, **keys):
-    deeds = remapped({name.replace("_", "-"): key for name, key in keys.items()})
-    return DeskApp(FixedSource(HEALTHY), control, refresh_hz=None, deeds=deeds)
+    actions = remapped({name.replace("_", "-"): key for name, key in keys.items()})
+    return DeskApp(FixedSource(HEALTHY), control, refresh_hz=None, actions=actions)
 
 
 def test_nothing_changes_without_a_wish():
@@ -53,11 +53,11 @@ def test_a_name_that_is_not_is_refused_with_the_nearest():
         remapped({"kill-reddis": "x"})
 
 
-def test_two_deeds_on_one_key_are_refused():
+def test_two_actions_on_one_key_are_refused():
     with pytest.raises(ConfigError, match="would do both"):
         remapped({"kill-redis": "d"})
     swapped = remapped({"kill-redis": "d", "hold-redis-down": "k"})
-    assert len({deed.key for deed in swapped}) == len(ACTIONS)
+    assert len({action.key for action in swapped}) == len(ACTIONS)
 
 
 @pytest.mark.parametrize("key", ["x", "f5", "at"])
@@ -119,7 +119,7 @@ def test_a_wrong_table_is_refused_by_everyone_who_reads_the_file(tmp_path, text,
 
 def test_a_theme_that_is_not_is_refused_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'gruvbox'"):
-        look(theme="gruvbux", refresh_hz=2, keys={}, hint=False, read_only=False)
+        checked_appearance(theme="gruvbux", refresh_hz=2, keys={}, hint=False, read_only=False)
 
 
 def test_only_the_first_visit_is_greeted(tmp_path):

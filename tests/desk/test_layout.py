@@ -26,7 +26,7 @@ def misfits(app) -> list[str]:
         place = screen.find_widget(panel)
         if place.visible_region != place.region or place.region.height < 1:
             found.append(f"panel {number}: {place.visible_region} of {place.region}")
-    keys = screen.hot_keys
+    keys = screen.key_table
     if keys.display and keys.size.height - 1 < 3:
         found.append(f"{keys.size.height - 1} keys")
     bar = screen.find_widget(screen.action_bar)

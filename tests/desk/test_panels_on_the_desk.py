@@ -180,12 +180,12 @@ def test_the_filter_lists_what_matches_and_says_so():
         assert "views:article:7" not in text
         assert "1 of 10" in text
         await pilot.press("enter")
-        assert app.focused is app.desk.hot_keys
+        assert app.focused is app.desk.key_table
         assert "order" in screen_text(app), "a filter in force stays in sight"
         await pilot.press("slash", "escape")
         await pilot.pause()
         assert "views:article:7" in screen_text(app)
-        assert app.focused is app.desk.hot_keys
+        assert app.focused is app.desk.key_table
 
     drive(app, script, (120, 40))
 
@@ -225,7 +225,7 @@ def test_a_click_on_a_title_sorts_by_it():
     app = desk()
 
     async def script(pilot):
-        keys = app.desk.hot_keys
+        keys = app.desk.key_table
         header = screen_text(app).splitlines()[keys.content_region.y]
         column = header.index("pending") - keys.content_region.x
         assert await pilot.click(keys, offset=(column + 1, 1 if keys.styles.border_top[0] else 0))

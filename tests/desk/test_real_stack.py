@@ -71,12 +71,12 @@ class Live:
     def now(self) -> Snapshot:
         return self.session.stack.snapshot()
 
-    async def do(self, deed: Action) -> None:
+    async def do(self, action: Action) -> None:
         """Do it by its key or by its button."""
         if self.how == "key":
-            await self.press(deed.key)
+            await self.press(action.key)
         else:
-            assert await self.pilot.click(f"#deed-{deed.name}")
+            assert await self.pilot.click(f"#action-{action.name}")
 
     async def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
@@ -93,8 +93,8 @@ class Live:
         await self.until(lambda: self.app.screen is self.app.desk, "it is closed")
 
     async def select_mine(self) -> None:
-        self.app.desk.hot_keys._chosen = True
-        self.app.desk.hot_keys.selected = MINE
+        self.app.desk.key_table._chosen = True
+        self.app.desk.key_table.selected = MINE
         await self.pilot.pause()
 
     def said(self, text: str, since: float) -> bool:
@@ -105,35 +105,35 @@ class Live:
 Check = Callable[[Live, Action], Awaitable[None]]
 
 
-async def kill(live: Live, deed: Action) -> None:
+async def kill(live: Live, action: Action) -> None:
     before = live.now.redis.pid
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: live.now.redis.pid not in (before, None), "another server runs")
     await live.until(lambda: live.now.redis.health is Health.UP, "it is in use")
 
 
-async def hold_down(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def hold_down(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.now.redis.word == "held down", "it is held down")
     await live.press("h")
     await live.until(lambda: live.now.redis.health is Health.UP, "it is back")
 
 
-async def crash(live: Live, deed: Action) -> None:
+async def crash(live: Live, action: Action) -> None:
     before = live.now.worker.restarts
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: live.now.worker.restarts > before, "the next worker works")
 
 
-async def lock(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def lock(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: "database.lock" in live.now.faults, "it is locked")
     await live.press("h")
     await live.until(lambda: not live.now.faults, "it is free")
 
 
-async def faults(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def faults(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.opened(FaultsScreen)
     names = [fault.name for fault in live.now.catalogue]
     await live.press(*["down"] * names.index("redis.hang"), "enter")
@@ -143,56 +143,56 @@ async def faults(live: Live, deed: Action) -> None:
     # While one fault is known to be active, another may not be offered.
     await live.until(lambda: not live.app.desk.latest.faults, "the desk knows")
     before = live.now.at
-    await live.do(deed)
+    await live.do(action)
     await live.opened(FaultsScreen)
     await live.press(*["down"] * names.index("database.slow"), "tab", "tab", *"0.2", "enter")
     await live.until(lambda: live.app.screen is live.app.desk, "the catalogue is closed")
     await live.until(lambda: live.said("its time was up", before), "it was for 0.2 s")
 
 
-async def heal(live: Live, deed: Action) -> None:
+async def heal(live: Live, action: Action) -> None:
     live.session.perform(Inject("database.slow:1ms"))
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: not live.now.faults, "nothing is broken")
 
 
-async def evict_key(live: Live, deed: Action) -> None:
+async def evict_key(live: Live, action: Action) -> None:
     await live.select_mine()
     live.session.stack.layer.get(MINE)
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: cached(live, MINE) is None, "Redis has it no more")
     assert live.session.stack.layer.get(MINE) == b"41", "the truth keeps it"
 
 
-async def evict(live: Live, deed: Action) -> None:
+async def evict(live: Live, action: Action) -> None:
     live.session.stack.layer.get(MINE)
-    await live.do(deed)
+    await live.do(action)
     await live.opened(EvictScreen)
     await live.press("down", "down", "down", "down", "enter", *"session:*", "enter")
     await live.until(lambda: cached(live, MINE) is None, "Redis has it no more")
 
 
-async def pause(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def pause(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.now.worker.paused, "it is paused")
     await live.until(lambda: live.app.desk.latest.worker.paused, "the desk knows")
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: not live.now.worker.paused, "it goes on")
 
 
-async def step(live: Live, deed: Action) -> None:
+async def step(live: Live, action: Action) -> None:
     live.session.perform(PauseWorker())
     live.session.stack.layer.set(MINE, b"41")
     await live.until(lambda: live.now.log.depth > 0 and not live.now.log.in_flight, "it waits")
     before = live.now.worker.batches
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: live.now.worker.batches == before + 1, "one batch was flushed")
     assert live.now.worker.paused
     live.session.perform(ResumeWorker())
 
 
-async def steer(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def steer(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.opened(SteeringScreen)
     before = live.now
     await live.press("down", "right", "down", "right", "down", "right", "down", "right")
@@ -213,21 +213,21 @@ async def steer(live: Live, deed: Action) -> None:
     await live.close()
 
 
-async def record(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def record(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.app.desk.latest.recording != "", "it is recorded")
     path = Path(live.app.desk.latest.recording)
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: live.app.desk.latest.recording == "", "it has ended")
     assert path.parts[-2:] == ("recordings", "desk-001.rec")
     with RecordingFile(path) as tape:
         assert len(tape) >= 1
 
 
-async def inspect(live: Live, deed: Action) -> None:
+async def inspect(live: Live, action: Action) -> None:
     await live.select_mine()
     live.session.stack.layer.set(MINE, b"the value of mine")
-    await live.do(deed)
+    await live.do(action)
     await live.opened(InspectorScreen)
     await live.until(lambda: explained(live) == b"the value of mine", "it is explained")
     live.session.stack.layer.set(MINE, b"41")
@@ -235,81 +235,81 @@ async def inspect(live: Live, deed: Action) -> None:
     await live.close()
 
 
-async def freeze(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def freeze(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.app.desk.frozen, "it is frozen")
     shown = live.app.desk.shown
     await live.until(lambda: len(live.app.desk.latest.ticks) > len(shown.ticks), "it collects")
     assert live.app.desk.shown is shown
-    await live.do(deed)
+    await live.do(action)
     await live.until(lambda: live.app.desk.shown is not shown, "it shows now")
 
 
-async def save_picture(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def save_picture(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: any(path.exists() for path in live.app.saved), "there is a picture")
 
 
 def seconds(change: Callable[[float], bool]) -> Check:
-    async def check(live: Live, deed: Action) -> None:
+    async def check(live: Live, action: Action) -> None:
         before = live.app.desk.timespan.seconds
-        await live.do(deed)
-        await live.until(lambda: change(live.app.desk.timespan.seconds - before), deed.label)
+        await live.do(action)
+        await live.until(lambda: change(live.app.desk.timespan.seconds - before), action.label)
 
     return check
 
 
-async def look_back(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def look_back(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.app.desk.timespan.back_seconds > 0, "it looks back")
 
 
-async def look_on(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def look_on(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.app.desk.timespan.back_seconds == 0, "it is at now")
     await live.press("space")
 
 
-async def expand(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def expand(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.app.desk.expanded is not None, "one has the room")
     await live.press("escape")
     await live.until(lambda: live.app.desk.expanded is None, "all have it")
 
 
-async def filter_keys(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def filter_keys(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.press(*"mine", "enter")
-    await live.until(lambda: live.app.desk.hot_keys.wanted == "mine", "it filters")
+    await live.until(lambda: live.app.desk.key_table.filter_text == "mine", "it filters")
     await live.press("slash", "escape")
-    await live.until(lambda: live.app.desk.hot_keys.wanted == "", "it does not")
+    await live.until(lambda: live.app.desk.key_table.filter_text == "", "it does not")
 
 
-async def sort(live: Live, deed: Action) -> None:
-    before = live.app.desk.hot_keys.order
-    await live.do(deed)
-    await live.until(lambda: live.app.desk.hot_keys.order is before.next, "another order")
+async def sort(live: Live, action: Action) -> None:
+    before = live.app.desk.key_table.order
+    await live.do(action)
+    await live.until(lambda: live.app.desk.key_table.order is before.next, "another order")
 
 
 def opens(kind: type) -> Check:
-    async def check(live: Live, deed: Action) -> None:
-        await live.do(deed)
+    async def check(live: Live, action: Action) -> None:
+        await live.do(action)
         await live.opened(kind)
         await live.close()
 
     return check
 
 
-async def panel(live: Live, deed: Action) -> None:
-    number = int(deed.key)
+async def panel(live: Live, action: Action) -> None:
+    number = int(action.key)
     before = number in live.app.desk._arranged
     for wanted in (not before, before):
-        await live.do(deed)
-        await live.until(lambda w=wanted: (number in live.app.desk._arranged) is w, deed.label)
+        await live.do(action)
+        await live.until(lambda w=wanted: (number in live.app.desk._arranged) is w, action.label)
 
 
-async def leave(live: Live, deed: Action) -> None:
-    await live.do(deed)
+async def leave(live: Live, action: Action) -> None:
+    await live.do(action)
     await live.until(lambda: live.app._exit, "it leaves")
     assert live.session.stack.layer.get(MINE) is not None, "the stack is its owner's to close"
 
@@ -351,7 +351,7 @@ CHECKS: dict[str, Check] = {
     "save-picture": save_picture,
     "menu": opens(CommandPalette),
     "help": opens(HelpScreen),
-    **{deed.name: panel for deed in ACTIONS if deed.group is Group.PANELS},
+    **{action.name: panel for action in ACTIONS if action.group is Group.PANELS},
     "quit": leave,
 }
 
@@ -365,8 +365,8 @@ OPENED = {
 """What a button opens; what can be done there is tested where a key opens it."""
 
 
-def test_every_deed_is_tested():
-    assert {deed.name for deed in ACTIONS} == set(CHECKS)
+def test_every_action_is_tested():
+    assert {action.name for action in ACTIONS} == set(CHECKS)
 
 
 @pytest.mark.parametrize("group", Group, ids=lambda group: group.name.lower())
@@ -377,11 +377,11 @@ def test_every_key_does_what_it_says(unbroken, group, tmp_path, monkeypatch):
     async def script(pilot):
         live = Live(pilot, app, unbroken, "key")
         await live.until(lambda: app.desk.latest is not None, "something is shown")
-        for deed in ACTIONS:
-            if deed.group is group and deed.name != "quit":
-                await CHECKS[deed.name](live, deed)
+        for action in ACTIONS:
+            if action.group is group and action.name != "quit":
+                await CHECKS[action.name](live, action)
         if group is Group.LOOK:
-            await CHECKS["quit"](live, next(deed for deed in ACTIONS if deed.name == "quit"))
+            await CHECKS["quit"](live, next(action for action in ACTIONS if action.name == "quit"))
 
     # Only there is room for each panel beside all others.
     drive(app, script, (120, 40) if group is Group.PANELS else (80, 24))
@@ -395,12 +395,16 @@ def test_every_button_does_what_its_key_does(unbroken, tmp_path, monkeypatch):
     async def script(pilot):
         live = Live(pilot, app, unbroken, "button")
         await live.until(lambda: app.desk.latest is not None, "something is shown")
-        buttons = [deed for deed in ACTIONS if app.desk.query_one(f"#deed-{deed.name}").display]
-        assert {deed.name for deed in buttons} >= {"evict", "record", "sort"}
-        assert {deed.name for deed in buttons} >= {deed.name for deed in ACTIONS if deed.usual}
-        for deed in sorted(buttons, key=lambda deed: deed.name == "quit"):
-            check = opens(OPENED[deed.name]) if deed.name in OPENED else CHECKS[deed.name]
-            await check(live, deed)
+        buttons = [
+            action for action in ACTIONS if app.desk.query_one(f"#action-{action.name}").display
+        ]
+        assert {action.name for action in buttons} >= {"evict", "record", "sort"}
+        assert {action.name for action in buttons} >= {
+            action.name for action in ACTIONS if action.has_button
+        }
+        for action in sorted(buttons, key=lambda action: action.name == "quit"):
+            check = opens(OPENED[action.name]) if action.name in OPENED else CHECKS[action.name]
+            await check(live, action)
 
     # So wide that nearly everything has a button.
     drive(app, script, (250, 24))

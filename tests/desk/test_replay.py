@@ -11,7 +11,7 @@ import pytest
 
 from cachedesk.core.snapshot import Books, Mark, Snapshot
 from cachedesk.desk.modes.playback import REPLAY_ACTIONS, ReplayApp
-from cachedesk.desk.widgets.action_bar import DeedButton
+from cachedesk.desk.widgets.action_bar import ActionButton
 from cachedesk.desk.widgets.replay_strip import (
     bar_of,
     cell_of,
@@ -110,20 +110,20 @@ PRESSED = {
     "replay-start": (20, 0),
     "replay-end": (20, RECORDS - 1),
 }
-"""Deeds that show another record: where they begin, in seconds, and what they show."""
+"""Actions that show another record: where they begin, in seconds, and what they show."""
 OTHERS = {"replay-toggle", "replay-slower", "replay-faster"}
 
 
 def find(name: str):
-    return next(deed for deed in REPLAY_ACTIONS if deed.name == name)
+    return next(action for action in REPLAY_ACTIONS if action.name == name)
 
 
 def test_every_key_of_the_replay_is_tested():
-    own = {deed.name for deed in REPLAY_ACTIONS if deed.name.startswith("replay-")}
+    own = {action.name for action in REPLAY_ACTIONS if action.name.startswith("replay-")}
     assert own == set(PRESSED) | OTHERS
-    assert len({deed.key for deed in REPLAY_ACTIONS}) == len(REPLAY_ACTIONS)
-    assert not any(deed.commands for deed in REPLAY_ACTIONS)
-    assert "toggle_frozen" not in {deed.action for deed in REPLAY_ACTIONS}
+    assert len({action.key for action in REPLAY_ACTIONS}) == len(REPLAY_ACTIONS)
+    assert not any(action.commands for action in REPLAY_ACTIONS)
+    assert "toggle_frozen" not in {action.app_action for action in REPLAY_ACTIONS}
 
 
 @pytest.mark.parametrize("playing", [False, True], ids=["paused", "playing"])
@@ -190,8 +190,8 @@ def test_every_button_does_what_its_key_does(tape, size):
     replay = Replay(tape)
 
     async def script(pilot):
-        for button in replay.app.desk.query(DeedButton):
-            name = button.deed.name
+        for button in replay.app.desk.query(ActionButton):
+            name = button.action.name
             if name in PRESSED and button.display:
                 at, number = PRESSED[name]
                 replay.player.seek(at)
@@ -199,13 +199,13 @@ def test_every_button_does_what_its_key_does(tape, size):
                 await shows(pilot, replay, number)
         playing = replay.player.where().playing
         replay.player.seek(0)
-        await pilot.click("#deed-replay-toggle")
+        await pilot.click("#action-replay-toggle")
         assert replay.player.where().playing != playing
-        if not replay.app.desk.query_one("#deed-replay-faster").display:
+        if not replay.app.desk.query_one("#action-replay-faster").display:
             return
-        await pilot.click("#deed-replay-faster")
+        await pilot.click("#action-replay-faster")
         assert replay.player.where().speed == 2
-        await pilot.click("#deed-replay-slower")
+        await pilot.click("#action-replay-slower")
         assert replay.player.where().speed == 1
 
     replay.drive(script, size)

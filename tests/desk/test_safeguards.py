@@ -57,11 +57,11 @@ def test_switched_on_the_desk_it_is_off_in_the_engine(tmp_path: Path) -> None:
             await pilot.pause(0.05)
             screen = app.screen
             assert isinstance(screen, SteeringScreen)
-            while (chosen := screen.knobs.name_chosen) != "safeguard-log":
+            while (chosen := screen.controls.name_chosen) != "safeguard-log":
                 app.simulate_key("down")
                 # One at a time: keys that wait would go on past it.
-                moved = lambda was=chosen: screen.knobs.name_chosen != was  # noqa: E731
-                await until(pilot, moved, "the next knob is chosen")
+                moved = lambda was=chosen: screen.controls.name_chosen != was  # noqa: E731
+                await until(pilot, moved, "the next control is chosen")
             app.simulate_key("right")
             off = lambda: session.stack.snapshot().safeguards.off  # noqa: E731
             await until(pilot, lambda: off() == ("log",), "the log is off")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.modal import Modal
 from cachedesk.desk.screens.sized import SizedScreen, size_classes
-from cachedesk.desk.terminal.app import TerminalApp
+from cachedesk.desk.terminal.terminal_app import TerminalApp
 
 from .piloting import drive
 

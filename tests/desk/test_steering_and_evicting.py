@@ -19,7 +19,7 @@ from cachedesk.core.commands import (
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.desk.views.controls import KNOBS, expected
+from cachedesk.desk.views.controls import CONTROLS, expected
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, FixedSource
@@ -54,10 +54,10 @@ def test_every_knob_turns_both_ways(size):
             await pilot.press("s")
             await until(pilot, lambda: isinstance(app.screen, SteeringScreen), "it is open")
             await pilot.press(key)
-            for count, knob in enumerate(KNOBS, start=1):
+            for count, turned in enumerate(CONTROLS, start=1):
                 await pilot.press("down", key)
                 sent = lambda c=count: len(control.commands) == 1 + c  # noqa: E731
-                await until(pilot, sent, f"{knob.name} was turned {key}")
+                await until(pilot, sent, f"{turned.name} was turned {key}")
             assert "hit rate" in screen_text(app), "the effect is in sight"
             await pilot.press("escape")
             assert app.screen is app.desk
@@ -68,11 +68,11 @@ def test_every_knob_turns_both_ways(size):
 
 
 def test_quick_steps_follow_from_each_other():
-    knobs = {knob.name: knob for knob in KNOBS}
+    controls = {each.name: each for each in CONTROLS}
     for name, steps in (("batch-events", [1000, 2000, 5000]), ("rate", [5e3, 1e4, 2e4])):
         snapshot = HEALTHY
         for step in steps:
-            command = knobs[name].stepped(snapshot, 1)
+            command = controls[name].stepped(snapshot, 1)
             assert step in (getattr(command, "events", None), getattr(command, "per_second", None))
             snapshot = expected(snapshot, command)
     for command in (*LESS, *MORE):

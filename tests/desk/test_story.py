@@ -65,12 +65,12 @@ def test_a_story_is_told_by_its_keys(performance):
 
 def test_it_runs_by_itself_and_a_broken_claim_is_the_exit_status(tmp_path, monkeypatch):
     monkeypatch.setattr("cachedesk.desk.modes.live_story._PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr("cachedesk.desk.modes.live_story._LETTERS_A_SECOND", 1e6)
+    monkeypatch.setattr("cachedesk.desk.modes.live_story._LETTERS_PER_SECOND", 1e6)
     performance = StoryRunner(story("the-gap").flipped("log"), tmp_path)
     app = StoryApp(performance)
 
     async def script(pilot: Pilot[None]) -> None:
-        assert await pilot.click("#deed-story-run")
+        assert await pilot.click("#action-story-run")
         await until(pilot, lambda: performance.ended, "it has run to its end")
         app.simulate_key("q")
         await until(pilot, lambda: app.return_code is not None, "it leaves")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from textual.color import Color
 
-from cachedesk.desk.themes import USUAL, chosen
+from cachedesk.desk.themes import DEFAULT, chosen
 
 from . import scenes
 from .piloting import RecordingControl, desk
@@ -81,9 +81,9 @@ def test_every_state_is_told_in_words_and_glyphs(size):
 
 
 def test_which_theme():
-    assert chosen("", {}) == USUAL
+    assert chosen("", {}) == DEFAULT
     assert chosen("nord", {"TEXTUAL_THEME": "paper"}) == "nord"
     assert chosen("", {"TEXTUAL_THEME": "paper"}) == "paper"
-    assert chosen("", {"TEXTUAL_THEME": "no such"}) == USUAL
+    assert chosen("", {"TEXTUAL_THEME": "no such"}) == DEFAULT
     assert chosen("ansi-dark", {}) == "ansi-dark"
-    assert chosen("ansi-dark", {"NO_COLOR": "1"}) == USUAL
+    assert chosen("ansi-dark", {"NO_COLOR": "1"}) == DEFAULT

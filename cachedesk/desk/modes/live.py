@@ -13,13 +13,13 @@ from cachedesk.core.errors import CachedeskError
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.appearance import Look
+from cachedesk.desk.appearance import Appearance
 from cachedesk.desk.modes.starting import StartingSession
 from cachedesk.desk.onboarding import is_first_time
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
 from cachedesk.desk.terminal.running import run_app
-from cachedesk.desk.views.farewell import farewell, lost_writes, say
+from cachedesk.desk.views.closing_message import closing_message, lost_writes, print_closing_message
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.run.session import Session, Traffic
 
@@ -29,11 +29,11 @@ def open_desk(
     settings: Settings,
     traffic: Traffic,
     load: Load,
-    look: Look,
+    appearance: Appearance,
     *,
     safeguards: Safeguards = ALL_ON,
     failpoints: str = "",
-    said: str = "",
+    restart_notice: str = "",
 ) -> int:
     """Drive a stack in ``data`` and show it, until the user leaves.
 
@@ -45,7 +45,8 @@ def open_desk(
         look: how the desk looks.
         safeguards: which are on from the start.
         failpoints: armed before the stack opens, as ``point=terms;…``.
-        said: what happened to the desk before this one, to be told with what was recovered.
+        restart_notice: what ended the desk before this one; shown together with what was
+            recovered.
 
     Returns:
         The exit status: 0, or 1 when an acknowledged write was lost, or 128 and the number of the
@@ -61,14 +62,14 @@ def open_desk(
         with Signals() as signals:
             app = DeskApp(
                 session,
-                None if look.read_only else session,
+                None if appearance.read_only else session,
                 inspector=session,
-                refresh_hz=look.refresh_hz,
+                refresh_hz=appearance.refresh_hz,
                 data_label=short_path(data),
-                deeds=look.deeds,
-                theme=look.theme,
-                greeting=look.hint and is_first_time(),
-                said=said,
+                actions=appearance.actions,
+                theme=appearance.theme,
+                greeting=appearance.hint and is_first_time(),
+                restart_notice=restart_notice,
                 folder=data,
             )
             began = time.monotonic()
@@ -86,7 +87,7 @@ def open_desk(
     books = session.books()
     if books is None or signals.received.is_set():
         return status
-    say(farewell(time.monotonic() - began, books, data, app.saved))
+    print_closing_message(closing_message(time.monotonic() - began, books, data, app.saved))
     return status or (1 if lost_writes(books) else 0)
 
 

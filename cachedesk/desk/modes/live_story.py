@@ -19,21 +19,21 @@ from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Source
 from cachedesk.desk.actions import ACTIONS, Action, Group
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.appearance import Look
+from cachedesk.desk.appearance import Appearance
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.running import run_app
-from cachedesk.desk.views.farewell import kept, say
+from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
 from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
 from cachedesk.desk.widgets.top_line import TopLine
 from cachedesk.lab.stories.scene import Scene
 
-_LOOKS_A_SECOND = 5.0
+_POLLS_PER_SECOND = 5.0
 _PAUSE_SECONDS = 2.0
-_LETTERS_A_SECOND = 40.0
+_LETTERS_PER_SECOND = 40.0
 
 
-class Told(Source, Control, Inspector, Protocol):
+class StoryPlayer(Source, Control, Inspector, Protocol):
     """Whoever plays a story: see ``lab.story.performance``."""
 
     def scene(self) -> Scene:
@@ -53,24 +53,24 @@ class Told(Source, Control, Inspector, Protocol):
         ...
 
 
-def _deed(name: str, key: str, act: str, label: str, meaning: str) -> Action:
-    return Action(f"story-{name}", key, act, label, label, Group.STEER, meaning, usual=True)
+def _story_action(name: str, key: str, act: str, label: str, meaning: str) -> Action:
+    return Action(f"story-{name}", key, act, label, label, Group.STEER, meaning, has_button=True)
 
 
-_TELLING: tuple[Action, ...] = (
-    _deed("next", "right", "story_next", "next", "Play the next step of the story."),
-    _deed("back", "left", "story_back", "back",
+_OWN_ACTIONS: tuple[Action, ...] = (
+    _story_action("next", "right", "story_next", "next", "Play the next step of the story."),
+    _story_action("back", "left", "story_back", "back",
           "Play the act again, up to the step before."),
-    _deed("run", "r", "story_run", "let it run",
+    _story_action("run", "r", "story_run", "let it run",
           "Let the story go on by itself, at the pace of a reader; again: stop."),
 )  # fmt: skip
 
-_MISSING = {"look-back", "look-on", "record"}
+_EXCLUDED = {"look-back", "look-on", "record"}
 """What its keys are taken by, and what there is no session for."""
 
 STORY_ACTIONS: tuple[Action, ...] = (
-    *_TELLING,
-    *(deed for deed in ACTIONS if deed.name not in _MISSING),
+    *_OWN_ACTIONS,
+    *(action for action in ACTIONS if action.name not in _EXCLUDED),
 )
 """Everything a user can do at the desk during a story."""
 
@@ -79,7 +79,7 @@ class StoryApp(DeskApp):
     """The desk over a performance.
 
     Args:
-        told: the performance.
+        player: the performance.
         refresh_hz: how often to pull snapshots; ``None``: only after a step, for a test.
         theme: the colours, by name; empty: the usual.
         follows: look again and again where the story is; else only after a step.
@@ -88,12 +88,12 @@ class StoryApp(DeskApp):
 
     # Before whatever has the focus: a list would take some of these keys.
     BINDINGS: ClassVar[list[BindingType]] = [
-        replace(deed.binding, priority=True) for deed in _TELLING
+        replace(action.binding, priority=True) for action in _OWN_ACTIONS
     ]
 
     def __init__(
         self,
-        told: Told,
+        player: StoryPlayer,
         *,
         refresh_hz: float | None = 2.0,
         theme: str = "",
@@ -101,16 +101,16 @@ class StoryApp(DeskApp):
         folder: Path | None = None,
     ) -> None:
         super().__init__(
-            told,
-            told,
-            inspector=told,
+            player,
+            player,
+            inspector=player,
             refresh_hz=refresh_hz,
-            data_label=told.scene().story,
-            deeds=STORY_ACTIONS,
+            data_label=player.scene().story,
+            actions=STORY_ACTIONS,
             theme=theme,
             folder=folder,
         )
-        self._told = told
+        self._player = player
         self._follows = follows
         self._goes_on = False
         self._in_step = False
@@ -122,8 +122,8 @@ class StoryApp(DeskApp):
         """Put the strip under the top line, and look where the story is."""
         await self.desk.mount(self.strip, after=self.desk.query_one(TopLine))
         if self._follows:
-            self.set_interval(1 / _LOOKS_A_SECOND, self._look)
-        self._look()
+            self.set_interval(1 / _POLLS_PER_SECOND, self._show_scene)
+        self._show_scene()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for keys of the story while something else needs them."""
@@ -133,40 +133,40 @@ class StoryApp(DeskApp):
 
     def action_story_next(self) -> None:
         """Play the next step."""
-        self._move(self._told.advance)
+        self._move(self._player.advance)
 
     def action_story_back(self) -> None:
         """Go back by a step."""
         self._goes_on = False
-        self._move(self._told.back)
+        self._move(self._player.back)
 
     def action_story_run(self) -> None:
         """Let it go on by itself, or stop that."""
-        self._goes_on = not self._goes_on and not self._told.scene().ended
+        self._goes_on = not self._goes_on and not self._player.scene().ended
         if self._goes_on:
             self.action_story_next()
-        self._look()
+        self._show_scene()
 
     async def action_quit(self) -> None:
         """Leave; the exit status says whether the claims hold, if they are decided."""
-        scene = self._told.scene()
+        scene = self._player.scene()
         broken = bool(scene.failed) or any(claim.holds is False for claim in scene.claims)
         # Who waits for what will not come must not keep the user here.
-        self._told.stop()
+        self._player.stop()
         self.exit(return_code=1 if scene.ended and broken else 0)
 
-    def _look(self) -> None:
-        scene = printable(self._told.scene())
+    def _show_scene(self) -> None:
+        scene = printable(self._player.scene())
         self.strip.view = StoryView(scene, self._goes_on)
         if scene.ended:
             self._goes_on = False
-        read_seconds = _PAUSE_SECONDS + len(scene.say + scene.came) / _LETTERS_A_SECOND
+        read_seconds = _PAUSE_SECONDS + len(scene.say + scene.came) / _LETTERS_PER_SECOND
         if self._goes_on and time.monotonic() - self._quiet_since > read_seconds:
             self.action_story_next()
 
     def _move(self, step: Callable[[], None]) -> None:
         """Play on a thread, one step at a time: a key that comes meanwhile is too early."""
-        if not self._in_step and (step == self._told.back or not self._told.scene().ended):
+        if not self._in_step and (step == self._player.back or not self._player.scene().ended):
             self._in_step = True
             self._play(step)
 
@@ -178,15 +178,17 @@ class StoryApp(DeskApp):
             self._quiet_since = time.monotonic()
             self._in_step = False
         if self.return_code is None:
-            self.call_from_thread(self._look)
+            self.call_from_thread(self._show_scene)
             self.call_from_thread(self._puller.soon)
 
 
-def play(told: Told, look: Look, close: Callable[[], None], folder: Path | None) -> int:
+def play(
+    player: StoryPlayer, appearance: Appearance, close: Callable[[], None], folder: Path | None
+) -> int:
     """Show a story on the desk until its user leaves.
 
     Args:
-        told: the performance.
+        player: the performance.
         look: how the desk looks.
         close: closes the performance when the desk does not leave in time after a signal.
         folder: where pictures go, and the traceback of a defect is kept; ``None``: nowhere.
@@ -196,13 +198,15 @@ def play(told: Told, look: Look, close: Callable[[], None], folder: Path | None)
         after a defect of the desk.
     """
     with Signals() as signals, Deadline(close, lambda: signals.exit_code or 1) as deadline:
-        app = StoryApp(told, refresh_hz=look.refresh_hz, theme=look.theme, folder=folder)
+        app = StoryApp(
+            player, refresh_hz=appearance.refresh_hz, theme=appearance.theme, folder=folder
+        )
 
         def leave() -> None:
-            told.stop()
+            player.stop()
             app.exit()
 
         status = run_app(app, signals, deadline, folder, leave)
     if not signals.received.is_set():
-        say(kept(app.saved))
+        print_closing_message(saved_file_lines(app.saved))
     return status

@@ -22,38 +22,86 @@ from cachedesk.recording.player import Player
 
 SKIP_SECONDS = 5.0
 
-_LOOKS_A_SECOND = 10.0
+_POLLS_PER_SECOND = 10.0
 
 
-def _deed(
-    name: str, key: str, act: str, label: str, meaning: str, *, usual: bool = False
+def _replay_action(
+    name: str, key: str, act: str, label: str, meaning: str, *, has_button: bool = False
 ) -> Action:
-    return Action(f"replay-{name}", key, act, label, label, Group.LOOK, meaning, usual=usual)
+    return Action(
+        f"replay-{name}", key, act, label, label, Group.LOOK, meaning, has_button=has_button
+    )
 
 
-_PLAYING: tuple[Action, ...] = (
-    _deed("toggle", "space", "replay_toggle", "play/pause",
-          "Pause the replay, or play on; at the end, play from the start.", usual=True),
-    _deed("skip-back", "left", "replay_skip(-1)", "back 5 s", "Go back five seconds.", usual=True),
-    _deed("skip-on", "right", "replay_skip(1)", "on 5 s", "Go on five seconds.", usual=True),
-    _deed("step-back", "comma", "replay_step(-1)", "step back",
-          "Pause, and go back to the record before.", usual=True),
-    _deed("step-on", "full_stop", "replay_step(1)", "step on",
-          "Pause, and go on to the next record.", usual=True),
-    _deed("slower", "left_square_bracket", "replay_slower", "slower",
-          "Play at the next lower speed, down to a quarter.", usual=True),
-    _deed("faster", "right_square_bracket", "replay_faster", "faster",
-          "Play at the next higher speed, up to 16.", usual=True),
-    _deed("start", "home", "replay_start", "start", "Go to the start of the recording."),
-    _deed("end", "end", "replay_end", "end", "Go to the end of the recording."),
-)  # fmt: skip
+_OWN_ACTIONS: tuple[Action, ...] = (
+    _replay_action(
+        "toggle",
+        "space",
+        "replay_toggle",
+        "play/pause",
+        "Pause the replay, or play on; at the end, play from the start.",
+        has_button=True,
+    ),
+    _replay_action(
+        "skip-back", "left", "replay_skip(-1)", "back 5 s", "Go back five seconds.", has_button=True
+    ),
+    _replay_action(
+        "skip-on", "right", "replay_skip(1)", "on 5 s", "Go on five seconds.", has_button=True
+    ),
+    _replay_action(
+        "step-back",
+        "comma",
+        "replay_step(-1)",
+        "step back",
+        "Pause, and go back to the record before.",
+        has_button=True,
+    ),
+    _replay_action(
+        "step-on",
+        "full_stop",
+        "replay_step(1)",
+        "step on",
+        "Pause, and go on to the next record.",
+        has_button=True,
+    ),
+    _replay_action(
+        "slower",
+        "left_square_bracket",
+        "replay_slower",
+        "slower",
+        "Play at the next lower speed, down to a quarter.",
+        has_button=True,
+    ),
+    _replay_action(
+        "faster",
+        "right_square_bracket",
+        "replay_faster",
+        "faster",
+        "Play at the next higher speed, up to 16.",
+        has_button=True,
+    ),
+    _replay_action(
+        "start",
+        "home",
+        "replay_start",
+        "start",
+        "Go to the start of the recording.",
+    ),
+    _replay_action(
+        "end",
+        "end",
+        "replay_end",
+        "end",
+        "Go to the end of the recording.",
+    ),
+)
 
-_MISSING = {"freeze", "look-back", "look-on", "inspect"}
+_EXCLUDED = {"freeze", "look-back", "look-on", "inspect"}
 """What a replay does in another way, or cannot do without a stack."""
 
 REPLAY_ACTIONS: tuple[Action, ...] = (
-    *_PLAYING,
-    *(deed for deed in ACTIONS if deed.name not in _MISSING and not deed.commands),
+    *_OWN_ACTIONS,
+    *(action for action in ACTIONS if action.name not in _EXCLUDED and not action.commands),
 )
 """Everything a user can do at the desk of a replay."""
 
@@ -70,7 +118,7 @@ class ReplayApp(DeskApp):
 
     # Before whatever has the focus: a list would take some of these keys.
     BINDINGS: ClassVar[list[BindingType]] = [
-        replace(deed.binding, priority=True) for deed in _PLAYING
+        replace(action.binding, priority=True) for action in _OWN_ACTIONS
     ]
 
     def __init__(
@@ -81,17 +129,17 @@ class ReplayApp(DeskApp):
         follows: bool = True,
         folder: Path | None = None,
     ) -> None:
-        source = _Playing(player)
+        source = _PlayerSource(player)
         super().__init__(
             source,
             None,
             refresh_hz=None,
             data_label=data_label,
-            deeds=REPLAY_ACTIONS,
+            actions=REPLAY_ACTIONS,
             folder=folder,
         )
         self._player = player
-        self._playing = source
+        self._source = source
         self._follows = follows
         self._faults = player.fault_seconds()
         self._shown_record: int | None = None
@@ -103,8 +151,8 @@ class ReplayApp(DeskApp):
         """Add the strip, and begin to follow the player."""
         await self.desk.mount(self.strip, before=self.desk.query_one(ActionBar))
         if self._follows:
-            self.set_interval(1 / _LOOKS_A_SECOND, self._look)
-        self._look()
+            self.set_interval(1 / _POLLS_PER_SECOND, self._follow_player)
+        self._follow_player()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for keys of the replay while something else needs them."""
@@ -150,11 +198,11 @@ class ReplayApp(DeskApp):
         """Go to the second that was clicked at."""
         self._steer(partial(self._player.seek, message.seconds))
 
-    def _steer(self, deed: Callable[[], None]) -> None:
-        deed()
-        self._look()
+    def _steer(self, move: Callable[[], None]) -> None:
+        move()
+        self._follow_player()
 
-    def _look(self) -> None:
+    def _follow_player(self) -> None:
         """Show where the player is, and ask for its snapshot when that is another one."""
         where = self._player.where()
         self.strip.view = StripView(where, self._at, self._faults)
@@ -162,13 +210,13 @@ class ReplayApp(DeskApp):
             self._puller.soon()
 
     def _show(self, snapshot: Snapshot) -> None:
-        self._shown_record, self._at = self._playing.record, snapshot.at
+        self._shown_record, self._at = self._source.record, snapshot.at
         super()._show(snapshot)
         # A key may have been pressed meanwhile.
-        self.call_later(self._look)
+        self.call_later(self._follow_player)
 
 
-class _Playing:
+class _PlayerSource:
     """The player as the source of a desk: what was recorded is not being recorded now."""
 
     def __init__(self, player: Player) -> None:

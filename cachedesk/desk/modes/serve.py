@@ -31,15 +31,15 @@ class DeskServer(Server):
 
     Args:
         command: the shell command of the desk.
-        notice: the shell command for whoever comes while the desk is open; empty: everybody gets
-            a desk, as one may of a recording.
+        busy_command: the shell command for a visitor while the desk is open in another tab; empty:
+            every visitor gets a desk, which only a recording allows.
         host: where to listen.
         port: on which port.
     """
 
-    def __init__(self, command: str, notice: str, host: str, port: int) -> None:
+    def __init__(self, command: str, busy_command: str, host: str, port: int) -> None:
         super().__init__(command, host, port, title="cachedesk")
-        self._notice = notice
+        self._busy_command = busy_command
         self._viewer: _Tab | None = None
         self._free = asyncio.Event()
         self._token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -122,15 +122,15 @@ class DeskServer(Server):
 
     async def _show(self, tab: _Tab) -> None:
         """Start the desk in ``tab``, and until it is free the notice."""
-        if self._notice and self._viewer is not None:
+        if self._busy_command and self._viewer is not None:
             # A tab that is loaded anew is followed by itself: its old desk is just ending.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._free.wait(), _RELOAD_SECONDS)
             if self._viewer is not None:
-                await self._start(tab, self._notice)
-        while self._notice and self._viewer is not None:
+                await self._start(tab, self._busy_command)
+        while self._busy_command and self._viewer is not None:
             await self._free.wait()
-        if self._notice:
+        if self._busy_command:
             self._viewer = tab
             self._free.clear()
         await self._end_service(tab)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachedesk.desk.panels.spec import Area, PanelSpec, PanelTitle
-from cachedesk.desk.widgets.flow import Flow
+from cachedesk.desk.widgets.flow_panel import FlowPanel
 
 FLOW = PanelSpec(
     title=PanelTitle(1, "Flow"),
@@ -12,7 +12,7 @@ FLOW = PanelSpec(
         "another cannot, ✗ means that nothing gets through, ◇ that a failpoint waits there."
     ),
     area=Area.TOP,
-    create=Flow,
+    create=FlowPanel,
     share=lambda snapshot, timespan: snapshot,
     terms=(
         ("Redis", "The cache: it gives speed, and may forget everything at any time."),

@@ -29,8 +29,8 @@ from cachedesk.desk.views.timespan import NOW, Timespan
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.fault_strip import FaultStrip
-from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.desk.widgets.key_filter import KeyFilter
+from cachedesk.desk.widgets.key_table import KeyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
 
 GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
@@ -46,7 +46,7 @@ class DeskScreen(SizedScreen[None]):
     Args:
         read_only: leave out whatever commands the stack.
         data_label: where the data is, for the top line.
-        deeds: what can be done here.
+        actions: what can be done here.
         greeting: greet who is new here.
     """
 
@@ -54,7 +54,7 @@ class DeskScreen(SizedScreen[None]):
         """Every widget is there: snapshots can be shown."""
 
     CSS_PATH = "desk.tcss"
-    AUTO_FOCUS = "HotKeys"
+    AUTO_FOCUS = "KeyTable"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "app.expand", "Expand", show=False),
         Binding("escape", "shrink", "Back", show=False),
@@ -91,14 +91,14 @@ class DeskScreen(SizedScreen[None]):
     top_line = getters.query_one(TopLine)
     books = getters.query_one(BooksLine)
     banner = getters.query_one("#lost", Static)
-    hot_keys = getters.query_one(HotKeys)
+    key_table = getters.query_one(KeyTable)
     key_filter = getters.query_one(KeyFilter)
     fault_strip = getters.query_one(FaultStrip)
     action_bar = getters.query_one(ActionBar)
 
     def __init__(
         self,
-        deeds: tuple[Action, ...] = ACTIONS,
+        actions: tuple[Action, ...] = ACTIONS,
         *,
         read_only: bool = False,
         data_label: str = "",
@@ -107,7 +107,7 @@ class DeskScreen(SizedScreen[None]):
         super().__init__()
         self.set_reactive(DeskScreen.greeting, greeting)
         self.set_class(greeting, "-greeting")
-        self._deeds = deeds
+        self._offered = actions
         self._read_only = read_only
         self._data_label = data_label
         self.panels: dict[int, PanelWidget[Any]] = {}
@@ -132,7 +132,7 @@ class DeskScreen(SizedScreen[None]):
             yield from self._in_area(Area.MAIN)
             yield from self._in_area(Area.LIST)
         yield FaultStrip()
-        yield ActionBar(self._deeds)
+        yield ActionBar(self._offered)
 
     def on_mount(self) -> None:
         """Show the panels for this size, and say that they are there."""

@@ -20,7 +20,7 @@ from cachedesk.core.wording import count_of
 from cachedesk.desk.screens.modal import Modal
 from cachedesk.desk.views.formats import cut, data_text
 from cachedesk.desk.views.key_listing import filtered, pattern_of
-from cachedesk.desk.views.quantities import NotAnAmount, share
+from cachedesk.desk.views.quantities import InvalidQuantity, share
 
 _SHOWN_CELLS = 40
 
@@ -31,7 +31,7 @@ class EvictScreen(Modal[Command | None]):
     Args:
         snapshot: how everything is now.
         selected: the key that is selected, if one is.
-        wanted: the filter of the list of keys; empty: none.
+        filter_text: the filter of the list of keys; empty: none.
     """
 
     CSS_PATH = "evict.tcss"
@@ -42,11 +42,11 @@ class EvictScreen(Modal[Command | None]):
     typed = query_one("#evict-typed", Input)
     says = query_one("#evict-says", Static)
 
-    def __init__(self, snapshot: Snapshot, selected: bytes | None, wanted: str) -> None:
+    def __init__(self, snapshot: Snapshot, selected: bytes | None, filter_text: str) -> None:
         super().__init__()
         self._snapshot = snapshot
-        listed = tuple(hot.key for hot in filtered(snapshot.hot, wanted))
-        self._ready = _ready(selected, wanted, pattern_of(wanted, listed))
+        listed = tuple(hot.key for hot in filtered(snapshot.hot, filter_text))
+        self._ready = _ready(selected, filter_text, pattern_of(filter_text, listed))
         self._complaint = ""
         self._said = Content()
 
@@ -110,7 +110,7 @@ class EvictScreen(Modal[Command | None]):
         else:
             try:
                 self.dismiss(EvictShare(share(text)))
-            except NotAnAmount as error:
+            except InvalidQuantity as error:
                 self._complaint = str(error)
         self._say()
 
@@ -149,14 +149,16 @@ class EvictScreen(Modal[Command | None]):
             self.says.update(said)
 
 
-def _ready(selected: bytes | None, wanted: str, pattern: str) -> dict[str, tuple[str, Command]]:
+def _ready(
+    selected: bytes | None, filter_text: str, pattern: str
+) -> dict[str, tuple[str, Command]]:
     """Return the choices that need nothing more to be said, by name: their words and commands."""
     choices: dict[str, tuple[str, Command]] = {}
     if selected is not None:
         shown = cut(data_text(selected), _SHOWN_CELLS)
         choices["key"] = (f"the selected key, {shown}", EvictKey(selected))
-    if wanted:
-        shown = cut(wanted, _SHOWN_CELLS)
+    if filter_text:
+        shown = cut(filter_text, _SHOWN_CELLS)
         choices["filtered"] = (f"every key like the filter, {shown}", EvictMatching(pattern))
     for part in (0.1, 0.5):
         choices[f"share-{part * 100:.0f}"] = (f"{part * 100:.0f} % of all keys", EvictShare(part))

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.snapshot import FaultState, Snapshot
 from cachedesk.desk.screens.modal import Modal
-from cachedesk.desk.views.fault_lines import USUAL, countdown, state_of
+from cachedesk.desk.views.fault_lines import DEFAULT_PLACE, countdown, state_of
 
 
 class FaultsScreen(Modal[Inject | Heal | None]):
@@ -138,7 +138,7 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         self.duration.clear()
         self.choices.clear_options()
         if fault is not None and fault.choices:
-            self.choices.add_options([USUAL, *fault.choices])
+            self.choices.add_options([DEFAULT_PLACE, *fault.choices])
             self.choices.highlighted = 0
         if fault is not None:
             self.argument.placeholder = f"{fault.argument} (empty: the usual)"

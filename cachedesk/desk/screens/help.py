@@ -64,7 +64,7 @@ class HelpScreen(Modal[None]):
     """Explains the desk; Escape, ``?`` and ``q`` close it.
 
     Args:
-        deeds: what this desk offers.
+        actions: what this desk offers.
         here: what there is to say about what has the focus.
     """
 
@@ -74,10 +74,10 @@ class HelpScreen(Modal[None]):
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - as Textual has it
 
-    def __init__(self, deeds: Iterable[Action], here: str | None = None) -> None:
+    def __init__(self, actions: Iterable[Action], here: str | None = None) -> None:
         super().__init__()
         self._here = here
-        self._deeds = tuple(deeds)
+        self._offered = tuple(actions)
 
     def compose(self) -> ComposeResult:
         """Yield the picture, five sentences, the keys by group, and the panels."""
@@ -99,8 +99,8 @@ class HelpScreen(Modal[None]):
             yield heading("Here")
             yield sentence(self._here)
         for group in Group:
-            deeds = [deed for deed in self._deeds if deed.group is group]
-            if deeds:
+            actions = [action for action in self._offered if action.group is group]
+            if actions:
                 yield heading(group.value)
-            for deed in deeds:
-                yield entry(deed.shown_key, deed.meaning, _KEY_CELLS)
+            for action in actions:
+                yield entry(action.shown_key, action.meaning, _KEY_CELLS)

@@ -23,8 +23,8 @@ from cachedesk.desk.views.formats import data_text
 from cachedesk.desk.views.key_explained import equations, places, policy_line, verdict
 from cachedesk.desk.views.key_timeline import window_seconds
 from cachedesk.desk.widgets.fold import Fold
-from cachedesk.desk.widgets.key_lanes import KeyBars, KeyLanes
-from cachedesk.desk.widgets.place_card import LOOKS, PlaceCard
+from cachedesk.desk.widgets.key_timeline_rows import KeyStageRows, KeyWriteBars
+from cachedesk.desk.widgets.place_card import STYLES, PlaceCard
 
 _LEGENDS = (
     "● accepted (○ before Redis had it) ◆ in Redis ■ in SQLite ▶ still waits",
@@ -57,9 +57,9 @@ class InspectorScreen(Modal[None]):
     folded = query_one("#inspector-fold", VerticalScroll)
     fold = query_one(Fold)
     timeline = query_one("#inspector-time", VerticalGroup)
-    lanes = query_one(KeyLanes)
+    stage_rows = query_one(KeyStageRows)
     bars_box = query_one("#inspector-bars", VerticalScroll)
-    bars = query_one(KeyBars)
+    bars = query_one(KeyWriteBars)
 
     def __init__(
         self,
@@ -90,9 +90,9 @@ class InspectorScreen(Modal[None]):
             with VerticalScroll(id="inspector-fold"):
                 yield Fold()
             with VerticalGroup(id="inspector-time"):
-                yield KeyLanes()
+                yield KeyStageRows()
             with VerticalScroll(id="inspector-bars"):
-                yield KeyBars()
+                yield KeyWriteBars()
 
     def on_mount(self) -> None:
         """Ask for the first report."""
@@ -113,10 +113,16 @@ class InspectorScreen(Modal[None]):
         for card, view in zip(self.query(PlaceCard), places(report), strict=True):
             card.view = view
         judged = verdict(report)
-        self._say(Content.assemble((f"▶ {judged.who}: ", f"bold {LOOKS[judged.look]}"), judged.why))
+        self._say(
+            Content.assemble(
+                (f"▶ {judged.source}: ", f"bold {STYLES[judged.emphasis]}"), judged.why
+            )
+        )
         self.fold.report = report
-        seconds = window_seconds(report, self.lanes.seconds if self.lanes.report else None)
-        for drawing in (self.lanes, self.bars):
+        seconds = window_seconds(
+            report, self.stage_rows.seconds if self.stage_rows.report else None
+        )
+        for drawing in (self.stage_rows, self.bars):
             drawing.report, drawing.seconds = report, seconds
         self._follow()
         self._entitle_sections(report)

@@ -17,14 +17,20 @@ from textual.widgets.option_list import Option
 from cachedesk.core.commands import Command, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.screens.modal import Modal
-from cachedesk.desk.views.controls import KNOBS, REFRESH_HERTZ, Knob, expected, policy_words
-from cachedesk.desk.views.quantities import NotAnAmount
-from cachedesk.desk.views.safeguard_controls import SAFEGUARD_KNOBS
-from cachedesk.desk.widgets.control_effect import KnobEffect, traces
-from cachedesk.desk.widgets.control_list import Act, KnobLine, KnobList
+from cachedesk.desk.views.controls import (
+    CONTROLS,
+    REFRESH_HERTZ,
+    SteeringControl,
+    expected,
+    policy_words,
+)
+from cachedesk.desk.views.quantities import InvalidQuantity
+from cachedesk.desk.views.safeguard_controls import SAFEGUARD_CONTROLS
+from cachedesk.desk.widgets.control_effect import ControlEffect, traces
+from cachedesk.desk.widgets.control_list import Act, ControlLine, ControlList
 
 _WORKER, _REFRESH = "worker", "refresh"
-_ALL = (*KNOBS, *SAFEGUARD_KNOBS)
+_ALL = (*CONTROLS, *SAFEGUARD_CONTROLS)
 _EFFECTS = {
     _WORKER: "A paused worker flushes nothing: what is written behind waits. n flushes one batch.",
     _REFRESH: "How often the desk looks; the stack does not notice.",
@@ -32,7 +38,7 @@ _EFFECTS = {
 
 
 class SteeringScreen(Modal[None]):
-    """Lists the knobs; left and right turn one, Enter lets an exact value be typed or chosen.
+    """Lists the controls; left and right turn one, Enter lets an exact value be typed or chosen.
 
     It stays open while things change, so that the effect is seen. Escape closes.
 
@@ -44,7 +50,7 @@ class SteeringScreen(Modal[None]):
     """
 
     CSS_PATH = "steering.tcss"
-    AUTO_FOCUS = "KnobList"
+    AUTO_FOCUS = "ControlList"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-high")]  # noqa: RUF012 - as Textual has it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False),
@@ -55,11 +61,11 @@ class SteeringScreen(Modal[None]):
         Binding("s,q", "close", "Close", show=False),
     ]
 
-    knobs = query_one(KnobList)
-    exact = query_one("#knob-exact", Input)
-    choices = query_one("#knob-choices", OptionList)
-    says = query_one("#knob-says", Static)
-    effect = query_one(KnobEffect)
+    controls = query_one(ControlList)
+    exact = query_one("#control-exact", Input)
+    choices = query_one("#control-choices", OptionList)
+    says = query_one("#control-says", Static)
+    effect = query_one(ControlEffect)
 
     def __init__(
         self,
@@ -77,18 +83,18 @@ class SteeringScreen(Modal[None]):
         self._said = Content()
 
     def compose(self) -> ComposeResult:
-        """Yield the knobs, what to type or choose, what the chosen one does, and the effect."""
-        with VerticalGroup(id="knob-box") as box:
+        """Yield the controls, what to type or choose, what the chosen one does, and the effect."""
+        with VerticalGroup(id="control-box") as box:
             box.border_title = "Steering"
             box.border_subtitle = "← → turn · Enter: exactly · Esc closes"
-            yield KnobList(id="knobs")
-            yield Input(id="knob-exact", compact=True)
-            yield OptionList(id="knob-choices", markup=False)
-            yield Static(id="knob-says", markup=False)
-            yield KnobEffect(id="knob-effect")
+            yield ControlList(id="controls")
+            yield Input(id="control-exact", compact=True)
+            yield OptionList(id="control-choices", markup=False)
+            yield Static(id="control-says", markup=False)
+            yield ControlEffect(id="control-effect")
 
     def on_mount(self) -> None:
-        """Begin with the first knob."""
+        """Begin with the first control."""
         self._show()
         self._close_choice()
 
@@ -99,17 +105,17 @@ class SteeringScreen(Modal[None]):
             self._show()
 
     def _show(self) -> None:
-        self.knobs.lines = self._lines()
+        self.controls.lines = self._lines()
         self.effect.shown = traces(self._snapshot)
         self._say()
 
-    @on(KnobList.Chosen)
-    def _other_knob(self) -> None:
+    @on(ControlList.Chosen)
+    def _other_control(self) -> None:
         self._close_choice()
         self._complain("")
 
-    @on(KnobList.Did)
-    def _did(self, did: KnobList.Did) -> None:
+    @on(ControlList.Did)
+    def _did(self, did: ControlList.Did) -> None:
         match did.act:
             case Act.LESS:
                 self.action_turn(-1)
@@ -131,24 +137,24 @@ class SteeringScreen(Modal[None]):
         self._take(picked.option_id or "")
 
     def action_turn(self, direction: int) -> None:
-        """Turn the chosen knob one step up (1) or down (-1)."""
-        knob = self._knob
-        if self.focused is not self.knobs:
+        """Turn the chosen control one step up (1) or down (-1)."""
+        control = self._control
+        if self.focused is not self.controls:
             return
         self._complain("")
-        if self.knobs.name_chosen == _WORKER:
+        if self.controls.name_chosen == _WORKER:
             self.action_pause()
-        elif self.knobs.name_chosen == _REFRESH:
+        elif self.controls.name_chosen == _REFRESH:
             place = (
                 REFRESH_HERTZ.index(self._refresh_hz) if self._refresh_hz in REFRESH_HERTZ else 1
             )
             self._refresh_hz = REFRESH_HERTZ[(place + direction) % len(REFRESH_HERTZ)]
             self._set_refresh(self._refresh_hz)
             self.apply(self._snapshot)
-        elif knob is not None and knob.there(self._snapshot):
-            command = knob.stepped(self._snapshot, direction)
+        elif control is not None and control.there(self._snapshot):
+            command = control.stepped(self._snapshot, direction)
             if command is None:
-                self._complain(f"{knob.now(self._snapshot)} is as far as it goes")
+                self._complain(f"{control.now(self._snapshot)} is as far as it goes")
             else:
                 self._send(command)
 
@@ -162,7 +168,7 @@ class SteeringScreen(Modal[None]):
 
     def action_back(self) -> None:
         """Go back to the list, or close when there already."""
-        if self.focused is self.knobs:
+        if self.focused is self.controls:
             self.action_close()
         else:
             self._complain("")
@@ -173,39 +179,41 @@ class SteeringScreen(Modal[None]):
         self.dismiss(None)
 
     @property
-    def _knob(self) -> Knob | None:
-        return next((knob for knob in _ALL if knob.name == self.knobs.name_chosen), None)
+    def _control(self) -> SteeringControl | None:
+        return next(
+            (control for control in _ALL if control.name == self.controls.name_chosen), None
+        )
 
     def _ask(self) -> None:
         """Let an exact value be typed, or chosen where there are few."""
-        knob = self._knob
+        control = self._control
         self._complain("")
-        if knob is None:
+        if control is None:
             self.action_turn(1)
-        elif knob.choices:
-            self._offer(knob)
-        elif knob.there(self._snapshot):
+        elif control.choices:
+            self._offer(control)
+        elif control.there(self._snapshot):
             self.exact.display = True
             self.exact.clear()
-            self.exact.placeholder = f"{knob.label} now: {knob.now(self._snapshot)}"
+            self.exact.placeholder = f"{control.label} now: {control.now(self._snapshot)}"
             self.exact.focus()
 
-    def _offer(self, knob: Knob) -> None:
+    def _offer(self, control: SteeringControl) -> None:
         self.choices.clear_options()
-        for choice in knob.choices:
+        for choice in control.choices:
             words = (choice.ljust(16), "bold"), (policy_words(choice), "$foreground 75%")
             self.choices.add_option(Option(Content.assemble(*words), id=choice))
-        now = knob.now(self._snapshot)
-        self.choices.highlighted = knob.choices.index(now) if now in knob.choices else 0
+        now = control.now(self._snapshot)
+        self.choices.highlighted = control.choices.index(now) if now in control.choices else 0
         self.choices.display = True
         self.choices.focus()
 
     def _take(self, text: str) -> None:
-        if (knob := self._knob) is None:
+        if (control := self._control) is None:
             return
         try:
-            command = knob.typed(text)
-        except NotAnAmount as error:
+            command = control.typed(text)
+        except InvalidQuantity as error:
             self._complain(str(error))
             return
         self._complain("")
@@ -219,21 +227,25 @@ class SteeringScreen(Modal[None]):
 
     def _close_choice(self) -> None:
         self.exact.display = self.choices.display = False
-        self.knobs.focus()
+        self.controls.focus()
 
-    def _lines(self) -> tuple[KnobLine, ...]:
+    def _lines(self) -> tuple[ControlLine, ...]:
         now = self._snapshot
         paused = now.worker.paused
         buttons = (Act.PAUSE, "p resume" if paused else "p pause"), (Act.STEP, "n step")
         return (
-            KnobLine(_WORKER, "worker", now.worker.word, buttons=buttons),
+            ControlLine(_WORKER, "worker", now.worker.word, buttons=buttons),
             *(
-                KnobLine(
-                    knob.name, knob.label, knob.now(now), knob.hint(now), turns=knob.there(now)
+                ControlLine(
+                    control.name,
+                    control.label,
+                    control.now(now),
+                    control.hint(now),
+                    turns=control.there(now),
                 )
-                for knob in _ALL
+                for control in _ALL
             ),
-            KnobLine(_REFRESH, "refresh", f"{self._refresh_hz:g} a second"),
+            ControlLine(_REFRESH, "refresh", f"{self._refresh_hz:g} a second"),
         )
 
     def _complain(self, complaint: str) -> None:
@@ -241,9 +253,9 @@ class SteeringScreen(Modal[None]):
         self._say()
 
     def _say(self) -> None:
-        knob = self._knob
+        control = self._control
         said = Content(
-            knob.effect if knob is not None else _EFFECTS.get(self.knobs.name_chosen, "")
+            control.effect if control is not None else _EFFECTS.get(self.controls.name_chosen, "")
         )
         if self._complaint:
             said = Content.styled(f"✗ {self._complaint}", "$text-error")

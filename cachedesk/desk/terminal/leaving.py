@@ -16,7 +16,7 @@ GRACE_SECONDS = 5.0
 CLOSE_SECONDS = 20.0
 """How long closing the stack may take after that."""
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class Deadline:
@@ -105,7 +105,7 @@ class Hangup:
         # A hang-up is always reported, also when nothing is asked for.
         poll.register(sys.stdin.fileno(), 0)
         while not self._over.is_set():
-            if poll.poll(_LOOK_SECONDS * 1000):
+            if poll.poll(_POLL_SECONDS * 1000):
                 self._before()
                 os.kill(os.getpid(), signal.SIGHUP)
                 return

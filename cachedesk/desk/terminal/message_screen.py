@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from cachedesk.core.printable import printable
 from cachedesk.desk.screens.modal import Modal
-from cachedesk.desk.terminal.app import TerminalApp
+from cachedesk.desk.terminal.terminal_app import TerminalApp
 
 OCCUPIED = (
     "This desk is open in another tab",
@@ -20,7 +20,7 @@ OCCUPIED = (
 )
 
 
-class NoticeScreen(Modal[None]):
+class MessageScreen(Modal[None]):
     """Shows a title and a text; to leave it is to leave the app, with status 2.
 
     Args:
@@ -29,9 +29,9 @@ class NoticeScreen(Modal[None]):
     """
 
     CSS = """
-    NoticeScreen { align: center middle; background: $background; }
-    #notice { width: 64; max-width: 96%; padding: 1 2; border: round $warning; }
-    #notice-title { text-style: bold; margin-bottom: 1; }
+    MessageScreen { align: center middle; background: $background; }
+    #message-box { width: 64; max-width: 96%; padding: 1 2; border: round $warning; }
+    #message-title { text-style: bold; margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "leave", "Quit", show=False)]
 
@@ -42,8 +42,8 @@ class NoticeScreen(Modal[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the box."""
-        with VerticalGroup(id="notice"):
-            yield Static(self._heading, id="notice-title", markup=False)
+        with VerticalGroup(id="message-box"):
+            yield Static(self._heading, id="message-title", markup=False)
             yield Static(self._text, markup=False)
 
     def action_leave(self) -> None:
@@ -51,20 +51,20 @@ class NoticeScreen(Modal[None]):
         self.app.exit(return_code=2)
 
 
-class NoticeApp(TerminalApp):
-    """Shows a notice until it is closed; arguments as for ``NoticeScreen``."""
+class MessageApp(TerminalApp):
+    """Shows a notice until it is closed; arguments as for ``MessageScreen``."""
 
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self.theme = "gruvbox"
-        self._notice = NoticeScreen(title, text)
+        self._message_screen = MessageScreen(title, text)
 
     def on_mount(self) -> None:
         """Show it."""
-        self.push_screen(self._notice)
+        self.push_screen(self._message_screen)
 
 
 if __name__ == "__main__":
-    NoticeApp(*(sys.argv[1:3] if len(sys.argv) > 2 else OCCUPIED)).run()
+    MessageApp(*(sys.argv[1:3] if len(sys.argv) > 2 else OCCUPIED)).run()

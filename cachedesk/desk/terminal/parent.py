@@ -22,7 +22,7 @@ LEAST_LIFE_SECONDS = 3.0
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CONTINUE_SECONDS = 1.0
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _SET_PARENT_DEATH_SIGNAL = 1
 
 # Keyboard protocol, alternate screen, mouse, focus reports, bracketed paste and size reports off;
@@ -118,7 +118,7 @@ class _Child:
         while time.monotonic() < deadline:
             if os.waitid(os.P_PID, self.pid, os.WCONTINUED | os.WNOHANG) is not None:
                 return
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         os.kill(self.pid, signal.SIGCONT)
 
     def _forward(self, number: int, frame: FrameType | None) -> None:

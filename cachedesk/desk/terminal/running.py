@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cachedesk.console.signals import Signals
 from cachedesk.core.printable import safe
-from cachedesk.desk.terminal.app import TerminalApp
 from cachedesk.desk.terminal.leaving import Deadline, Hangup
+from cachedesk.desk.terminal.terminal_app import TerminalApp
 
 _MOST_LETTERS = 200
 
@@ -55,7 +55,7 @@ def run_app(
         # What failed after a signal failed because the terminal was going away.
         return signals.exit_code
     if app.crash:
-        print(_kept(app.crash, crash_folder), file=sys.stderr, flush=True)
+        print(_crash_message(app.crash, crash_folder), file=sys.stderr, flush=True)
         return DEFECT_STATUS
     return app.return_code or 0
 
@@ -69,7 +69,7 @@ def _write_utf8() -> None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _kept(crash: str, folder: Path | None) -> str:
+def _crash_message(crash: str, folder: Path | None) -> str:
     """Write the traceback to a file and return the sentence that names it."""
     what = safe(crash.strip().rpartition("\n")[2].strip(), _MOST_LETTERS)
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"

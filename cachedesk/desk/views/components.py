@@ -18,7 +18,7 @@ _MARKS = {
 }
 
 
-def mark(health: Health, word: str) -> tuple[str, Tone]:
+def state_mark(health: Health, word: str) -> tuple[str, Tone]:
     """Return the glyph and the tone of a state; with its word they tell it without colour.
 
     A part that is starting is down, and no bad news.
@@ -36,7 +36,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class PartView:
+class ComponentView:
     """What is shown of one part.
 
     ``lead`` is the figure that matters most, ``fill`` its share of its limit (``None``: it has
@@ -53,13 +53,13 @@ class PartView:
     note: str = ""
 
 
-def redis_view(snapshot: Snapshot) -> PartView:
+def redis_view(snapshot: Snapshot) -> ComponentView:
     """Return the view of the cache."""
     redis = snapshot.redis
     if redis.word == STARTING:
-        return PartView("Redis")
+        return ComponentView("Redis")
     known = redis.known
-    return PartView(
+    return ComponentView(
         "Redis",
         redis.health,
         redis.word,
@@ -74,16 +74,16 @@ def redis_view(snapshot: Snapshot) -> PartView:
     )
 
 
-def log_view(snapshot: Snapshot) -> PartView:
+def log_view(snapshot: Snapshot) -> ComponentView:
     """Return the view of the write-behind log."""
     log = snapshot.log
     if log.word == STARTING:
-        return PartView("Log")
+        return ComponentView("Log")
     if not snapshot.safeguards.log:
         dirty = Fact("dirty", f"{compact(log.depth)} writes in Redis only")
-        return PartView("Log", log.health, log.word, dirty)
+        return ComponentView("Log", log.health, log.word, dirty)
     limit = f"/{compact(log.limit_events)}" if log.limit_events else ""
-    return PartView(
+    return ComponentView(
         "Log",
         log.health,
         log.word,
@@ -97,12 +97,12 @@ def log_view(snapshot: Snapshot) -> PartView:
     )
 
 
-def worker_view(snapshot: Snapshot) -> PartView:
+def worker_view(snapshot: Snapshot) -> ComponentView:
     """Return the view of the flush worker."""
     worker = snapshot.worker
     if worker.word == STARTING:
-        return PartView("Worker")
-    return PartView(
+        return ComponentView("Worker")
+    return ComponentView(
         "Worker",
         worker.health,
         worker.word,
@@ -122,13 +122,13 @@ def worker_view(snapshot: Snapshot) -> PartView:
     )
 
 
-def database_view(snapshot: Snapshot) -> PartView:
+def database_view(snapshot: Snapshot) -> ComponentView:
     """Return the view of the system of record."""
     database = snapshot.database
     if database.word == STARTING:
-        return PartView("SQLite")
+        return ComponentView("SQLite")
     known = database.health is not Health.DOWN
-    return PartView(
+    return ComponentView(
         "SQLite",
         database.health,
         database.word,

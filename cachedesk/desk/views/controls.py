@@ -1,4 +1,4 @@
-"""The knobs: what can be changed while everything runs, each as a value with a few words."""
+"""The controls: what can be changed while everything runs, each as a value with a few words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.core.settings import RedisSettings, WorkerSettings
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.views import quantities
 from cachedesk.desk.views.formats import compact, number, size, span
-from cachedesk.desk.views.quantities import NotAnAmount
+from cachedesk.desk.views.quantities import InvalidQuantity
 from cachedesk.lab.run.session import HIGHEST_RATE
 
 REFRESH_HERTZ = (1.0, 2.0, 4.0)
@@ -27,12 +27,12 @@ _POLICY_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class SteeringControl:
     """One setting.
 
     ``now`` says its value in a snapshot, and ``hint`` in a few words what a turn does; ``effect``
     tells it in a sentence. ``typed`` makes a command of what the user typed (it raises
-    ``NotAnAmount``), ``stepped`` one of a step up (1) or down (-1) from there, ``None`` at the
+    ``InvalidQuantity``), ``stepped`` one of a step up (1) or down (-1) from there, ``None`` at the
     end of its range. ``choices`` are all values, where they are few. ``there`` says whether it
     can be turned at all now.
     """
@@ -116,7 +116,7 @@ def _rate_typed(text: str) -> Command:
     rate = quantities.rate(text)
     if not 0 < rate <= HIGHEST_RATE:
         most = number(int(HIGHEST_RATE))
-        raise NotAnAmount(f"a rate is above 0 and up to {most}/s, or max, not {text!r}")
+        raise InvalidQuantity(f"a rate is above 0 and up to {most}/s, or max, not {text!r}")
     return SetRate(rate)
 
 
@@ -154,8 +154,8 @@ def _policy_typed(text: str) -> Command:
     wanted = text.strip().lower()
     if wanted not in EVICTION_POLICIES:
         if wanted.startswith("volatile-"):
-            raise NotAnAmount(why_not_offered(wanted))
-        raise NotAnAmount(f"type one of {', '.join(EVICTION_POLICIES)}")
+            raise InvalidQuantity(why_not_offered(wanted))
+        raise InvalidQuantity(f"type one of {', '.join(EVICTION_POLICIES)}")
     return SetMemory(eviction_policy=wanted)
 
 
@@ -173,7 +173,7 @@ def policy_words(policy: str) -> str:
 
 def _check(value: float, bounds: tuple[float, float], words: str) -> None:
     if not bounds[0] <= value <= bounds[1]:
-        raise NotAnAmount(words)
+        raise InvalidQuantity(words)
 
 
 def _within(value: float, bounds: tuple[float, float]) -> float:
@@ -184,8 +184,8 @@ def _always(words: str) -> Callable[[Any], str]:
     return lambda snapshot: words
 
 
-KNOBS: tuple[Knob, ...] = (
-    Knob(
+CONTROLS: tuple[SteeringControl, ...] = (
+    SteeringControl(
         "batch-events",
         "batch size",
         "Larger batches share row writes and commits; smaller ones lag less.",
@@ -194,7 +194,7 @@ KNOBS: tuple[Knob, ...] = (
         _events_typed,
         _events_stepped,
     ),
-    Knob(
+    SteeringControl(
         "batch-age",
         "batch age",
         "How long an event may wait for its batch to fill: the lag there is at the least.",
@@ -203,7 +203,7 @@ KNOBS: tuple[Knob, ...] = (
         _age_typed,
         _age_stepped,
     ),
-    Knob(
+    SteeringControl(
         "rate",
         "workload",
         "Operations a second of the workload; type max for as many as it can.",
@@ -213,7 +213,7 @@ KNOBS: tuple[Knob, ...] = (
         _rate_stepped,
         there=lambda snapshot: bool(snapshot.workload),
     ),
-    Knob(
+    SteeringControl(
         "maxmemory",
         "maxmemory",
         "Where Redis begins to evict: less memory costs hits, never data.",
@@ -222,7 +222,7 @@ KNOBS: tuple[Knob, ...] = (
         _memory_typed,
         _memory_stepped,
     ),
-    Knob(
+    SteeringControl(
         "eviction-policy",
         "eviction",
         "How a full Redis makes room. Whatever it drops, the truth keeps.",

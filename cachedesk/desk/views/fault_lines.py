@@ -5,7 +5,7 @@ from __future__ import annotations
 from cachedesk.core.snapshot import FaultState, Snapshot
 from cachedesk.desk.views.formats import span
 
-USUAL = "the usual place"
+DEFAULT_PLACE = "the usual place"
 """The first choice of a fault that strikes where one says: where it strikes unless one does."""
 
 

@@ -1,4 +1,4 @@
-"""The whiteboard as characters: boxes and arrows on a grid, each cell with the name of its look."""
+"""The flow as characters: boxes and arrows on a grid, each cell with the name of its style."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import groupby
 from rich.cells import cell_len
 
 from cachedesk.core.snapshot import Health
-from cachedesk.desk.views.components import Fact, PartView, mark
-from cachedesk.desk.views.flow import Arrow, Flowing, Whiteboard
+from cachedesk.desk.views.components import ComponentView, Fact, state_mark
+from cachedesk.desk.views.flow_model import Arrow, ArrowState, FlowModel
 from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.scales import gauge
@@ -19,22 +19,22 @@ LEAST_WIDTH, LEAST_HEIGHT = 76, 11
 MOST_WIDTH, MOST_HEIGHT = 168, 17
 
 Run = tuple[str, str]
-"""A piece of a line and the name of its look."""
+"""A piece of a line and the name of its style."""
 
 _PLAIN = ""
 _LINES = {
-    Flowing.IDLE: ("─", "▶", "▼", "▲", "idle"),
-    Flowing.WELL: ("─", "▶", "▼", "▲", "well"),
-    Flowing.LIT: ("━", "▶", "▼", "▲", "lit"),
-    Flowing.BLOCKED: ("╌", "✗", "✗", "✗", "blocked"),
-    Flowing.HELD: ("╌", "‖", "‖", "‖", "lit"),
+    ArrowState.IDLE: ("─", "▶", "▼", "▲", "idle"),
+    ArrowState.WELL: ("─", "▶", "▼", "▲", "well"),
+    ArrowState.LIT: ("━", "▶", "▼", "▲", "lit"),
+    ArrowState.BLOCKED: ("╌", "✗", "✗", "✗", "blocked"),
+    ArrowState.HELD: ("╌", "‖", "‖", "‖", "lit"),
 }
 _UPRIGHT = {
-    Flowing.IDLE: "│",
-    Flowing.WELL: "│",
-    Flowing.LIT: "┃",
-    Flowing.BLOCKED: "╎",
-    Flowing.HELD: "╎",
+    ArrowState.IDLE: "│",
+    ArrowState.WELL: "│",
+    ArrowState.LIT: "┃",
+    ArrowState.BLOCKED: "╎",
+    ArrowState.HELD: "╎",
 }
 _FRAMES = {
     Tone.IDLE: ("╭─╮│╰─╯", "idle"),
@@ -50,25 +50,27 @@ class Grid:
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self._letters = [[" "] * width for _ in range(height)]
-        self._looks = [[_PLAIN] * width for _ in range(height)]
+        self._styles = [[_PLAIN] * width for _ in range(height)]
 
-    def write(self, column: int, row: int, text: str, look: str) -> None:
+    def write(self, column: int, row: int, text: str, style: str) -> None:
         """Write ``text``, each character one cell wide, from this cell to the right."""
         if not 0 <= row < self.height:
             return
         for at, letter in enumerate(text, column):
             if 0 <= at < self.width:
                 self._letters[row][at] = letter
-                self._looks[row][at] = look
+                self._styles[row][at] = style
 
     def lines(self) -> list[list[Run]]:
-        """Return each line as runs of one look."""
+        """Return each line as runs of one style."""
         return [
             [
-                ("".join(letter for letter, _ in run), look)
-                for look, run in groupby(zip(letters, looks, strict=True), key=lambda cell: cell[1])
+                ("".join(letter for letter, _ in run), style)
+                for style, run in groupby(
+                    zip(letters, styles, strict=True), key=lambda cell: cell[1]
+                )
             ]
-            for letters, looks in zip(self._letters, self._looks, strict=True)
+            for letters, styles in zip(self._letters, self._styles, strict=True)
         ]
 
 
@@ -126,43 +128,43 @@ class _Layout:
         )
 
 
-def sketch(board: Whiteboard, width: int, height: int) -> list[list[Run]]:
-    """Return the picture in ``height`` lines of ``width`` cells, each as runs of one look.
+def flow_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
+    """Return the picture in ``height`` lines of ``width`` cells, each as runs of one style.
 
     Args:
-        board: what to draw.
+        model: what to draw.
         width: at least ``LEAST_WIDTH``; what is beyond ``MOST_WIDTH`` stays empty on both sides.
         height: at least ``LEAST_HEIGHT``; what is beyond ``MOST_HEIGHT`` stays empty.
     """
     inner_width, inner_height = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
     grid = Grid(inner_width, inner_height)
     layout = _Layout.within(inner_width, inner_height)
-    _draw_layer(grid, layout.layer, board)
+    _draw_layer(grid, layout.layer, model)
     for box, part in (
-        (layout.redis, board.redis),
-        (layout.database, board.database),
-        (layout.log, board.log),
-        (layout.worker, board.worker),
+        (layout.redis, model.redis),
+        (layout.database, model.database),
+        (layout.log, model.log),
+        (layout.worker, model.worker),
     ):
-        _draw_part(grid, box, part)
-    _draw_calls(grid, layout.layer, board.calls)
+        _draw_component(grid, box, part)
+    _draw_calls(grid, layout.layer, model.calls)
     upper = layout.layer.right, layout.redis.left
-    _draw_across(grid, layout.redis.top + layout.redis.height // 2, upper, board.hit)
-    _draw_across(grid, layout.database.top + 1, upper, board.miss)
-    _draw_across(grid, layout.database.bottom - 2, upper, board.through)
+    _draw_across(grid, layout.redis.top + layout.redis.height // 2, upper, model.hit)
+    _draw_across(grid, layout.database.top + 1, upper, model.miss)
+    _draw_across(grid, layout.database.bottom - 2, upper, model.through)
     lower = layout.log.right, layout.worker.left
-    _draw_across(grid, layout.log.top + layout.log.height // 2, lower, board.take)
-    _draw_down(grid, layout.layer.middle, layout.gap_row, layout.log.top, board.behind)
-    _draw_up(grid, layout.worker.left + 4, layout.gap_row, layout.worker.top, board.flush)
+    _draw_across(grid, layout.log.top + layout.log.height // 2, lower, model.take)
+    _draw_down(grid, layout.layer.middle, layout.gap_row, layout.log.top, model.behind)
+    _draw_up(grid, layout.worker.left + 4, layout.gap_row, layout.worker.top, model.flush)
     return _centred(grid.lines(), width - inner_width, height - inner_height, width)
 
 
-def _draw_layer(grid: Grid, box: _Box, board: Whiteboard) -> None:
+def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
     _frame(grid, box, "╭─╮│╰─╯", "frame")
     grid.write(box.left + 2, box.top, " cache layer ", "name")
     middle = box.height // 2
     inner = box.width - 4
-    for row, (label, figure) in enumerate((("reads", board.reads), ("writes", board.writes))):
+    for row, (label, figure) in enumerate((("reads", model.reads), ("writes", model.writes))):
         gap = " " * max(1, inner - len(label) - cell_len(figure))
         grid.write(box.left + 2, box.top + middle - 1 + row, label, "label")
         grid.write(box.left + 2 + len(label), box.top + middle - 1 + row, gap + figure, "figure")
@@ -170,47 +172,47 @@ def _draw_layer(grid: Grid, box: _Box, board: Whiteboard) -> None:
 
 def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
     """The way in: a user asks the app, the app asks the layer."""
-    line, head, _, _, look = _LINES[arrow.flowing]
+    line, head, _, _, style = _LINES[arrow.state]
     row = box.top + box.height // 2
     grid.write(0, row, "user", "name")
     space = box.left - len("user") - len("app") - 3
     first = space // 2
-    grid.write(5, row, line * (first - 1) + head, look)
+    grid.write(5, row, line * (first - 1) + head, style)
     grid.write(5 + first + 1, row, "app", "name")
     start = 5 + first + 5
-    grid.write(start, row, line * (box.left - start - 1) + head, look)
+    grid.write(start, row, line * (box.left - start - 1) + head, style)
     _write_armed(grid, 0, row + 2, box.left - 1, arrow)
 
 
 def _draw_across(grid: Grid, row: int, between: tuple[int, int], arrow: Arrow) -> None:
     start, end = between
-    line, head, _, _, look = _LINES[arrow.flowing]
-    grid.write(start, row, line * (end - start - 1) + head, look)
+    line, head, _, _, style = _LINES[arrow.state]
+    grid.write(start, row, line * (end - start - 1) + head, style)
     room = end - start - 5
     # Where there is not room for both, what waits there is the news.
     label = cut(arrow.label, room - 4 if arrow.armed else room)
-    grid.write(start + 1, row, f" {label} ", _label_look(arrow))
+    grid.write(start + 1, row, f" {label} ", _label_style(arrow))
     armed_room = room - cell_len(label) - 2
     _write_armed(grid, start + cell_len(label) + 4, row, armed_room, arrow)
 
 
 def _draw_down(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:
     _draw_upright(grid, column, range(top, bottom), arrow)
-    _, _, head, _, look = _LINES[arrow.flowing]
-    grid.write(column, bottom - 1, head, look)
+    _, _, head, _, style = _LINES[arrow.state]
+    grid.write(column, bottom - 1, head, style)
 
 
 def _draw_up(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:
     _draw_upright(grid, column, range(top, bottom), arrow)
-    _, _, _, head, look = _LINES[arrow.flowing]
-    grid.write(column, top, head, look)
+    _, _, _, head, style = _LINES[arrow.state]
+    grid.write(column, top, head, style)
 
 
 def _draw_upright(grid: Grid, column: int, rows: Sequence[int], arrow: Arrow) -> None:
     for row in rows:
-        grid.write(column, row, _UPRIGHT[arrow.flowing], _LINES[arrow.flowing][4])
+        grid.write(column, row, _UPRIGHT[arrow.state], _LINES[arrow.state][4])
     middle = rows[len(rows) // 2]
-    grid.write(column + 2, middle, arrow.label, _label_look(arrow))
+    grid.write(column + 2, middle, arrow.label, _label_style(arrow))
     after = column + 3 + cell_len(arrow.label)
     _write_armed(grid, after, middle, grid.width - after, arrow)
 
@@ -224,34 +226,34 @@ def _write_armed(grid: Grid, column: int, row: int, room: int, arrow: Arrow) -> 
     grid.write(column, row, f"{text} " if cell_len(text) <= room else "◇", "armed")
 
 
-def _label_look(arrow: Arrow) -> str:
-    if arrow.flowing is Flowing.IDLE:
+def _label_style(arrow: Arrow) -> str:
+    if arrow.state is ArrowState.IDLE:
         return "label"
-    return "figure" if arrow.flowing is Flowing.WELL else _LINES[arrow.flowing][4]
+    return "figure" if arrow.state is ArrowState.WELL else _LINES[arrow.state][4]
 
 
-def _draw_part(grid: Grid, box: _Box, part: PartView) -> None:
-    glyph, tone = mark(part.health, part.word)
-    frame, frame_look = _FRAMES[tone]
-    _frame(grid, box, frame, frame_look)
+def _draw_component(grid: Grid, box: _Box, part: ComponentView) -> None:
+    glyph, tone = state_mark(part.health, part.word)
+    frame, frame_style = _FRAMES[tone]
+    _frame(grid, box, frame, frame_style)
     state = cut(f"{glyph} {part.word}", box.width - len(part.name) - 8)
     grid.write(box.left + 2, box.top, f" {part.name}  ", "name")
     grid.write(
         box.left + 5 + len(part.name),
         box.top,
         f"{state} ",
-        "up" if tone is Tone.WELL else frame_look,
+        "up" if tone is Tone.WELL else frame_style,
     )
     ink = "label" if part.health is Health.DOWN else "figure"
     lines = _content(part, box.width - 4, box.height - 2)
     for row, pieces in enumerate(lines, box.top + 1):
         column = box.left + 2
-        for text, look in pieces:
-            grid.write(column, row, text, ink if look == "figure" else look)
+        for text, style in pieces:
+            grid.write(column, row, text, ink if style == "figure" else style)
             column += cell_len(text)
 
 
-def _content(part: PartView, width: int, rows: int) -> list[list[Run]]:
+def _content(part: ComponentView, width: int, rows: int) -> list[list[Run]]:
     """Return what stands in a box: the leading figure, its gauge, then the facts in pairs."""
     if part.note and rows == 1:
         return [[(cut(part.note, width), "blocked")]]
@@ -285,14 +287,14 @@ def _pair(first: Fact, second: Fact | None, width: int, *, leads: bool = False) 
     return [*left, (f"{gap}{second.label} ", "label"), (second.value, "figure")]
 
 
-def _frame(grid: Grid, box: _Box, lines: str, look: str) -> None:
+def _frame(grid: Grid, box: _Box, lines: str, style: str) -> None:
     top_left, across, top_right, side, bottom_left, below, bottom_right = tuple(lines)
     inner = box.width - 2
-    grid.write(box.left, box.top, top_left + across * inner + top_right, look)
+    grid.write(box.left, box.top, top_left + across * inner + top_right, style)
     for row in range(box.top + 1, box.bottom - 1):
-        grid.write(box.left, row, side, look)
-        grid.write(box.right - 1, row, side, look)
-    grid.write(box.left, box.bottom - 1, bottom_left + below * inner + bottom_right, look)
+        grid.write(box.left, row, side, style)
+        grid.write(box.right - 1, row, side, style)
+    grid.write(box.left, box.bottom - 1, bottom_left + below * inner + bottom_right, style)
 
 
 def _centred(lines: list[list[Run]], across: int, down: int, width: int) -> list[list[Run]]:

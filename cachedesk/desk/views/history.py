@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from cachedesk.core.snapshot import Audit, Mark, Percentiles, Reads, Snapshot, Tick, Writes
-from cachedesk.desk.views.timespan import USUAL_SECONDS
+from cachedesk.desk.views.timespan import DEFAULT_SECONDS
 
 _RECENT_TICKS = 5
 _MOST_LATE_TICKS = 4
@@ -51,7 +51,7 @@ class Window:
         newest_at: float,
         tick_seconds: float,
         width: int,
-        wanted_seconds: float = USUAL_SECONDS,
+        wanted_seconds: float = DEFAULT_SECONDS,
     ) -> Window:
         """Return the window of ``width`` columns whose last one holds ``newest_at`` and that
         shows at least ``wanted_seconds``, however narrow it is."""

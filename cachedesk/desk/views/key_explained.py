@@ -28,7 +28,7 @@ VALUE_CELLS = 24
 _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+")
 
 
-class Look(StrEnum):
+class Emphasis(StrEnum):
     """How something is to be seen; the words beside it say the same."""
 
     WELL = "well"
@@ -46,7 +46,7 @@ class PlaceView:
     name: str
     glyph: str
     word: str
-    look: Look
+    emphasis: Emphasis
     value: str
     facts: tuple[str, ...] = ()
     error: str = ""
@@ -56,9 +56,9 @@ class PlaceView:
 class Verdict:
     """Who answers a read now, and why, in a sentence."""
 
-    who: str
+    source: str
     why: str
-    look: Look
+    emphasis: Emphasis
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ def verdict(report: KeyReport) -> Verdict:
             return _redis_answers(report)
         case AnswerSource.OVERLAY:
             who = f"Row + {number(report.pending)} pending answer"
-            return Verdict(who, f"{without}; folded, {_says(report)}", Look.WELL)
+            return Verdict(who, f"{without}; folded, {_says(report)}", Emphasis.WELL)
         case AnswerSource.DATABASE:
             why = f"{without}, nothing is pending; {_row_says(report)}"
-            return Verdict("SQLite answers", why, Look.WELL)
+            return Verdict("SQLite answers", why, Emphasis.WELL)
         case AnswerSource.LOG:
             why = f"{without}, SQLite cannot be read; what is pending decides: {_says(report)}"
-            return Verdict("The log answers", why, Look.WARNING)
+            return Verdict("The log answers", why, Emphasis.WARNING)
         case AnswerSource.NONE:
             why = f"{without} and SQLite cannot be read"
-            return Verdict("Nothing can answer", why, Look.BROKEN)
+            return Verdict("Nothing can answer", why, Emphasis.BROKEN)
 
 
 def equations(report: KeyReport) -> tuple[str, ...]:
@@ -168,28 +168,30 @@ def _plain(value: bytes, whole: int) -> str:
 def _redis(report: KeyReport) -> PlaceView:
     cached = report.cached
     if not cached.known:
-        return PlaceView("Redis", "✗", "away", Look.BROKEN, UNKNOWN, error=cached.obstacle)
+        return PlaceView("Redis", "✗", "away", Emphasis.BROKEN, UNKNOWN, error=cached.obstacle)
     if cached.value is None:
         gone = report.truth.known and report.truth.value is None
         why = "an absent key has none" if gone else "a read will fill it"
-        return PlaceView("Redis", "○", "no copy", Look.QUIET, ABSENT, (why,))
+        return PlaceView("Redis", "○", "no copy", Emphasis.QUIET, ABSENT, (why,))
     expiry = "no expiry"
     if report.ttl_seconds is not None:
         expiry = f"expires in {span(report.ttl_seconds)}"
     elif not report.ttl_known:
         expiry = "expiry unknown"
-    glyph, word, look = _AGREEMENTS[report.agrees]
+    glyph, word, emphasis = _AGREEMENTS[report.agrees]
     if report.unlogged:
-        glyph, word, look = "◐", "in no log", Look.WARNING
+        glyph, word, emphasis = "◐", "in no log", Emphasis.WARNING
     elif report.agrees is False and report.moving:
-        glyph, word, look = "◐", "changing", Look.WARNING
-    return PlaceView("Redis", glyph, word, look, value_text(cached), (expiry, *_size_fact(cached)))
+        glyph, word, emphasis = "◐", "changing", Emphasis.WARNING
+    return PlaceView(
+        "Redis", glyph, word, emphasis, value_text(cached), (expiry, *_size_fact(cached))
+    )
 
 
 _AGREEMENTS = {
-    True: ("●", "the truth", Look.WELL),
-    False: ("✗", "STALE", Look.BROKEN),
-    None: ("◌", "unchecked", Look.WARNING),
+    True: ("●", "the truth", Emphasis.WELL),
+    False: ("✗", "STALE", Emphasis.BROKEN),
+    None: ("◌", "unchecked", Emphasis.WARNING),
 }
 
 
@@ -197,24 +199,26 @@ def _log(report: KeyReport) -> PlaceView:
     dead = len(report.letters)
     letters = (count_of(dead, "dead letter"),) if dead else ()
     if not report.pending:
-        return PlaceView("Log", "○", "empty", Look.QUIET, "nothing pending", letters)
+        return PlaceView("Log", "○", "empty", Emphasis.QUIET, "nothing pending", letters)
     flying = sum(step.in_flight and not step.in_row for step in report.steps)
     oldest = f"oldest {_age(report.oldest_at or report.at, report.at)}"
     in_flight = (f"{number(flying)} in flight",) if flying else ()
     value = f"{number(report.pending)} pending"
-    return PlaceView("Log", "◐", "ahead", Look.AHEAD, value, (*letters, oldest, *in_flight))
+    return PlaceView("Log", "◐", "ahead", Emphasis.AHEAD, value, (*letters, oldest, *in_flight))
 
 
 def _sqlite(report: KeyReport) -> PlaceView:
     row, seq = report.row, f"@ seq {number(report.row_seq)}"
     if not row.known:
-        return PlaceView("SQLite", "✗", "unreadable", Look.BROKEN, UNKNOWN, error=row.obstacle)
+        return PlaceView("SQLite", "✗", "unreadable", Emphasis.BROKEN, UNKNOWN, error=row.obstacle)
     if row.value is None and not report.row_seq:
-        return PlaceView("SQLite", "○", "no row", Look.QUIET, ABSENT, ("never written",))
-    glyph, word, look = ("◐", "behind", Look.AHEAD) if report.pending else _AGREEMENTS[True]
+        return PlaceView("SQLite", "○", "no row", Emphasis.QUIET, ABSENT, ("never written",))
+    glyph, word, emphasis = ("◐", "behind", Emphasis.AHEAD) if report.pending else _AGREEMENTS[True]
     if row.value is None:
-        return PlaceView("SQLite", glyph, word, look, ABSENT, (f"deleted {seq}",))
-    return PlaceView("SQLite", glyph, word, look, value_text(row), (f"row {seq}", *_size_fact(row)))
+        return PlaceView("SQLite", glyph, word, emphasis, ABSENT, (f"deleted {seq}",))
+    return PlaceView(
+        "SQLite", glyph, word, emphasis, value_text(row), (f"row {seq}", *_size_fact(row))
+    )
 
 
 def _size_fact(held: Held) -> tuple[str, ...]:
@@ -227,17 +231,17 @@ def _redis_answers(report: KeyReport) -> Verdict:
         are = "is" if report.unlogged == 1 else "are"
         unlogged = f"{count_of(report.unlogged, 'write')} of it {are} in no log"
         why = f"{holds}; {unlogged}, and lost if Redis is"
-        return Verdict("Redis answers", why, Look.WARNING)
+        return Verdict("Redis answers", why, Emphasis.WARNING)
     if report.agrees:
-        return Verdict("Redis answers", f"{holds}, the same as the truth", Look.WELL)
+        return Verdict("Redis answers", f"{holds}, the same as the truth", Emphasis.WELL)
     if report.agrees is None:
         why = f"{holds}; SQLite cannot be read, so nothing can confirm it"
-        return Verdict("Redis answers", why, Look.WARNING)
+        return Verdict("Redis answers", why, Emphasis.WARNING)
     if report.moving:
         why = f"{holds}; the key is being written just now"
-        return Verdict("Redis answers", why, Look.WARNING)
+        return Verdict("Redis answers", why, Emphasis.WARNING)
     why = f"{holds}, but the truth is {in_words(report.truth)}: the copy is STALE"
-    return Verdict("Redis answers", why, Look.BROKEN)
+    return Verdict("Redis answers", why, Emphasis.BROKEN)
 
 
 def _without_redis(report: KeyReport) -> str:

@@ -47,40 +47,42 @@ _WORST_FIRST = (
 )
 
 
-def matches(key: bytes, wanted: str) -> bool:
-    """Return whether ``key`` is wanted: it contains the text, or is of its pattern when there is
-    a ``*`` or ``?`` in it; large or small letters are the same. The key as it is shown counts,
-    and the bytes that it is."""
-    if glob(_either_case(_plain_pattern(wanted))).match(key):
+def matches(key: bytes, filter_text: str) -> bool:
+    """Return whether ``key`` matches the filter.
+
+    A filter with ``*`` or ``?`` is a pattern; any other text must be part of the key. Letter case
+    does not count. Both the key as it is shown and its bytes are compared.
+    """
+    if glob(_either_case(_plain_pattern(filter_text))).match(key):
         return True
-    text, wanted = data_text(key).casefold(), wanted.casefold()
-    if "*" in wanted or "?" in wanted:
-        return fnmatchcase(text, wanted.replace("[", "[[]"))
-    return wanted in text
+    text, filter_text = data_text(key).casefold(), filter_text.casefold()
+    if "*" in filter_text or "?" in filter_text:
+        return fnmatchcase(text, filter_text.replace("[", "[[]"))
+    return filter_text in text
 
 
-def filtered(hot: Sequence[HotKey], wanted: str) -> tuple[HotKey, ...]:
-    """Return the keys that are wanted; all of them when nothing is asked for."""
-    return tuple(key for key in hot if not wanted or matches(key.key, wanted))
+def filtered(hot: Sequence[HotKey], filter_text: str) -> tuple[HotKey, ...]:
+    """Return the keys that match the filter; all of them when it is empty."""
+    return tuple(key for key in hot if not filter_text or matches(key.key, filter_text))
 
 
-def pattern_of(wanted: str, listed: Iterable[bytes] = ()) -> str:
-    """Return the pattern that evicts what the filter ``wanted`` lists, and never a key that it
+def pattern_of(filter_text: str, listed: Iterable[bytes] = ()) -> str:
+    """Return the pattern that evicts what the filter ``filter_text`` lists, and never a key that it
     would not list; empty for no filter.
 
     A pattern tells large letters from small ones and a filter does not: when a key of ``listed``
     needs it, the pattern takes either.
     """
-    if not wanted:
+    if not filter_text:
         return ""
-    plain = _plain_pattern(wanted)
+    plain = _plain_pattern(filter_text)
     matches_plainly = glob(plain).match
     return plain if all(map(matches_plainly, listed)) else _either_case(plain)
 
 
-def _plain_pattern(wanted: str) -> str:
-    pattern = wanted.replace("[", "[[]")
-    return pattern if "*" in wanted or "?" in wanted else f"*{pattern}*"
+def _plain_pattern(filter_text: str) -> str:
+    pattern = filter_text.replace("[", "[[]")
+    return pattern if "*" in filter_text or "?" in filter_text else f"*{pattern}*"
 
 
 def _either_case(pattern: str) -> str:

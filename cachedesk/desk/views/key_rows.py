@@ -59,7 +59,7 @@ def rows_of(
     selected: bytes | None,
     before: Sequence[HotKey] = (),
     *,
-    wanted: str = "",
+    filter_text: str = "",
     order: Order = Order.USES,
 ) -> tuple[KeyRow, ...]:
     """Return the rows to list, at most ``MOST_ROWS``.
@@ -67,14 +67,16 @@ def rows_of(
     Args:
         hot: the keys, the hottest first.
         selected: the key that the user chose. One that is no longer among the hot ones keeps a
-            row at the end, if it is wanted: a command on the selection must never reach another
-            key than the one the user chose.
+            row at the end, if it matches the filter: a command on the selection must never
+            reach another key than the one the user chose.
         before: the keys of the snapshot before.
-        wanted: the filter; empty lists all.
+        filter_text: the filter; empty lists all.
         order: by what to sort.
     """
     known = {key.key: key for key in before}
-    listed = [(key, _row(key, known.get(key.key))) for key in filtered(hot[:MOST_ROWS], wanted)]
+    listed = [
+        (key, _row(key, known.get(key.key))) for key in filtered(hot[:MOST_ROWS], filter_text)
+    ]
     if order is Order.KEY:
         listed.sort(key=lambda pair: pair[0].key)
     elif order is Order.PENDING:
@@ -83,7 +85,7 @@ def rows_of(
         listed.sort(key=lambda pair: severity(pair[1].state))
     rows = [row for _, row in listed]
     missing = selected is not None and all(row.key != selected for row in rows)
-    if selected is not None and missing and (not wanted or matches(selected, wanted)):
+    if selected is not None and missing and (not filter_text or matches(selected, filter_text)):
         rows[MOST_ROWS - 1 :] = []
         now = next((key for key in hot[:MOST_ROWS] if key.key == selected), None)
         rows.append(_cooled(selected) if now is None else _row(now, known.get(selected)))

@@ -1,8 +1,8 @@
-"""The lanes of a key on a time line: when its writes were accepted, in Redis, and in SQLite.
+"""The timeline of a key: when its writes were accepted, were in Redis, and were in SQLite.
 
-Now is at the right edge. The three lanes show how many there were in each cell; below them every
-write is a bar from where it was accepted to where it was applied, drawn to scale, so that a slow
-pipeline is seen as long bars, and what still waits as bars that reach for now.
+Now is at the right edge. A row for each of the three stages counts the writes that reached it in
+each cell. Below them every write is a bar from where it was accepted to where it was applied, drawn
+to scale: a slow pipeline shows as long bars, and a pending write as a bar up to now.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cachedesk.core.key_report import KeyReport, RecentWrite
 from cachedesk.desk.views.formats import number, span
 
 WINDOWS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
-"""The time lines there are, in seconds. One for more than a minute is for what still waits."""
+"""The windows to choose from, in seconds; those above a minute show only what still waits."""
 
 MOST_BARS = 60
 """Up to so many writes are all drawn as bars, and scrolled through; of more, a selection."""
@@ -39,7 +39,7 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class StageRow:
     """How many writes reached a place, cell by cell: a dot for one, a digit, ``+`` above nine."""
 
     name: str
@@ -58,7 +58,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class TimeLine:
+class Timeline:
     """A span of time that ends at ``at``, on ``width`` cells."""
 
     at: float
@@ -97,18 +97,18 @@ def window_seconds(report: KeyReport, before: float | None = None) -> float:
     return before if before and shrinks and wanted > _STAY * fits else fits
 
 
-def lanes(report: KeyReport, line: TimeLine) -> tuple[Lane, ...]:
-    """Return the three lanes."""
+def stage_rows(report: KeyReport, line: Timeline) -> tuple[StageRow, ...]:
+    """Return the rows of the three stages."""
     writes = report.writes
     since = report.writes_since
     return (
-        _lane("accepted", [write.accepted_at for write in writes], since, line),
-        _lane("in Redis", [write.cached_at for write in writes], since, line),
-        _lane("in SQLite", [write.applied_at for write in writes], since, line),
+        _stage_row("accepted", [write.accepted_at for write in writes], since, line),
+        _stage_row("in Redis", [write.cached_at for write in writes], since, line),
+        _stage_row("in SQLite", [write.applied_at for write in writes], since, line),
     )
 
 
-def bars(report: KeyReport, line: TimeLine, room: int) -> tuple[tuple[Bar, ...], int]:
+def bars(report: KeyReport, line: Timeline, room: int) -> tuple[tuple[Bar, ...], int]:
     """Return a bar for each write that is in sight at all, the newest last; and of how many
     writes each stands for one: of more than ``MOST_BARS``, as many are chosen, evenly, as have
     ``room``, so that a busy key shows more than its last milliseconds."""
@@ -121,12 +121,12 @@ def bars(report: KeyReport, line: TimeLine, room: int) -> tuple[tuple[Bar, ...],
     return tuple(_bar(write, line) for write in writes[::-1][::one_in][::-1]), one_in
 
 
-def _lane(name: str, times: Iterable[float | None], since: float, line: TimeLine) -> Lane:
+def _stage_row(name: str, times: Iterable[float | None], since: float, line: Timeline) -> StageRow:
     counts = Counter(
         line.column(at) for at in times if at is not None and line.begins_at <= at <= line.at
     )
     known_from = line.column(since) if since > line.begins_at else 0
-    return Lane(
+    return StageRow(
         name,
         "".join(
             _count(counts[column]) if column >= known_from or counts[column] else NOT_KNOWN
@@ -141,7 +141,7 @@ def _count(count: int) -> str:
     return str(count) if count < 10 else "+"
 
 
-def _bar(write: RecentWrite, line: TimeLine) -> Bar:
+def _bar(write: RecentWrite, line: Timeline) -> Bar:
     fate = _fate(write)
     ends_at = line.at if fate is Fate.WAITING else write.applied_at or write.accepted_at
     start, end = line.column(write.accepted_at), line.column(ends_at)

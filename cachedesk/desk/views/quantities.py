@@ -33,7 +33,7 @@ _BYTES = {
 }
 
 
-class NotAnAmount(ValueError):
+class InvalidQuantity(ValueError):
     """What was typed is not an amount of the kind that was asked for; the text says what is."""
 
 
@@ -41,11 +41,11 @@ def count(text: str) -> int:
     """Return a whole number, typed like ``500``, ``2,000`` or ``2k``.
 
     Raises:
-        NotAnAmount: it is none.
+        InvalidQuantity: it is none.
     """
     number = _parsed(text, _COUNTS, "a whole number, like 500")
     if number != int(number):
-        raise NotAnAmount(f"type a whole number, like 500, not {text!r}")
+        raise InvalidQuantity(f"type a whole number, like 500, not {text!r}")
     return int(number)
 
 
@@ -53,7 +53,7 @@ def rate(text: str) -> float:
     """Return operations a second, typed like ``2,000``, ``500/s`` or ``2k/s``.
 
     Raises:
-        NotAnAmount: it is none.
+        InvalidQuantity: it is none.
     """
     return _parsed(text, _RATES, "operations a second, like 500")
 
@@ -62,7 +62,7 @@ def seconds(text: str) -> float:
     """Return seconds, typed like ``0.2``, ``200ms``, ``2 s`` or ``1 min``.
 
     Raises:
-        NotAnAmount: it is none.
+        InvalidQuantity: it is none.
     """
     return _parsed(text, _SECONDS, "a time, like 0.2 s or 200ms")
 
@@ -71,7 +71,7 @@ def size(text: str) -> int:
     """Return bytes, typed like ``8mb``, ``1.5 GiB`` or ``67108864``.
 
     Raises:
-        NotAnAmount: it is none.
+        InvalidQuantity: it is none.
     """
     return round(_parsed(text, _BYTES, "a size, like 8mb"))
 
@@ -80,11 +80,11 @@ def share(text: str) -> float:
     """Return a share above 0 and up to 1, typed like ``25 %``; a bare number is per cent, too.
 
     Raises:
-        NotAnAmount: it is none.
+        InvalidQuantity: it is none.
     """
     number = _parsed(text, {"": 1, "%": 1}, "a share, like 25 %")
     if not 0 < number <= 100:
-        raise NotAnAmount(f"type a share above 0 and up to 100 %, not {text!r}")
+        raise InvalidQuantity(f"type a share above 0 and up to 100 %, not {text!r}")
     return number / 100
 
 
@@ -108,5 +108,5 @@ def _parsed(text: str, units: Mapping[str, float], wanted: str) -> float:
     match = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
     times = units.get(match[3].lower()) if match else None
     if match is None or times is None or not (match[1] or match[2]):
-        raise NotAnAmount(f"type {wanted}, not {text[:_LONGEST]!r}")
+        raise InvalidQuantity(f"type {wanted}, not {text[:_LONGEST]!r}")
     return float((match[1] or "").replace(",", "") + (match[2] or "")) * times

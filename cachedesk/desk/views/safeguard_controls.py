@@ -1,12 +1,12 @@
-"""The safeguards as knobs: each on or off, with what that means."""
+"""The safeguards as controls: each on or off, with what that means."""
 
 from __future__ import annotations
 
 from cachedesk.core.commands import Command, SetSafeguard
 from cachedesk.core.safeguards import LABELS, NAMES, TITLES, WITHOUT
 from cachedesk.core.snapshot import Snapshot
-from cachedesk.desk.views.controls import Knob
-from cachedesk.desk.views.quantities import NotAnAmount
+from cachedesk.desk.views.controls import SteeringControl
+from cachedesk.desk.views.quantities import InvalidQuantity
 
 _ON, _OFF = "on", "off"
 
@@ -22,17 +22,17 @@ def is_on(snapshot: Snapshot, name: str) -> bool:
     return bool(getattr(snapshot.safeguards, name))
 
 
-def _knob(name: str) -> Knob:
+def _control(name: str) -> SteeringControl:
     def typed(text: str) -> Command:
         wanted = text.strip().lower()
         if wanted not in (_ON, _OFF):
-            raise NotAnAmount(f"type {_ON} or {_OFF}")
+            raise InvalidQuantity(f"type {_ON} or {_OFF}")
         return SetSafeguard(name, wanted == _ON)
 
     def stepped(snapshot: Snapshot, direction: int) -> Command:
         return SetSafeguard(name, not is_on(snapshot, name))
 
-    return Knob(
+    return SteeringControl(
         name=f"safeguard-{name.replace('_', '-')}",
         label=LABELS[name],
         effect=f"A safeguard. Without it: {WITHOUT[name]}.",
@@ -47,4 +47,4 @@ def _hint(*, on: bool) -> str:
     return "a safeguard" if on else "! data may be lost or old"
 
 
-SAFEGUARD_KNOBS = tuple(map(_knob, NAMES))
+SAFEGUARD_CONTROLS = tuple(map(_control, NAMES))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 WINDOWS = (15.0, 30.0, 60.0, 120.0, 300.0)
 """The lengths to choose from, in seconds."""
 
-USUAL_SECONDS = 60.0
+DEFAULT_SECONDS = 60.0
 _STEPS_PER_WINDOW = 6
 _HISTORY_SECONDS = 300.0
 
@@ -16,13 +16,13 @@ _HISTORY_SECONDS = 300.0
 class Timespan:
     """``seconds`` of time that end ``back_seconds`` before what is newest."""
 
-    seconds: float = USUAL_SECONDS
+    seconds: float = DEFAULT_SECONDS
     back_seconds: float = 0.0
 
     def zoomed(self, step: int) -> Timespan:
         """Return a shorter (``step`` 1) or longer (-1) stretch with the same end; 0: the usual."""
         if step == 0:
-            return replace(self, seconds=USUAL_SECONDS)
+            return replace(self, seconds=DEFAULT_SECONDS)
         place = WINDOWS.index(self.seconds) - step
         return replace(self, seconds=WINDOWS[min(len(WINDOWS) - 1, max(0, place))])
 

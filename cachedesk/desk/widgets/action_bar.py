@@ -1,4 +1,4 @@
-"""The action bar: the usual deeds as buttons that show their keys; the menu has the others."""
+"""The action bar: the usual actions as buttons that show their keys; the menu has the others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _KEYS = {
 }
 
 
-class DeedButton(Widget):
-    """One deed: its key and its words; a click does what the key does."""
+class ActionButton(Widget):
+    """One action: its key and its words; a click does what the key does."""
 
     DEFAULT_CSS = """
-    DeedButton {
+    ActionButton {
         width: auto;
         height: 1;
         position: absolute;
@@ -37,26 +37,26 @@ class DeedButton(Widget):
 
     words: reactive[str] = reactive("", layout=True)
 
-    def __init__(self, deed: Action) -> None:
-        super().__init__(id=f"deed-{deed.name}")
-        self.deed = deed
-        self.tooltip = deed.meaning
-        self.set_reactive(DeedButton.words, deed.label)
+    def __init__(self, action: Action) -> None:
+        super().__init__(id=f"action-{action.name}")
+        self.action = action
+        self.tooltip = action.meaning
+        self.set_reactive(ActionButton.words, action.label)
 
     def render(self) -> Content:
         """Return the key, strong, and what it does."""
-        key = _KEYS[self.deed.group]
-        if self.deed.name == "heal":
+        key = _KEYS[self.action.group]
+        if self.action.name == "heal":
             key = "bold $text-success"
-        return Content.assemble((self.deed.shown_key, key), " ", (self.words, "$foreground 80%"))
+        return Content.assemble((self.action.shown_key, key), " ", (self.words, "$foreground 80%"))
 
     async def on_click(self) -> None:
         """Do it, exactly as its key would."""
-        await self.app.run_action(self.deed.action)
+        await self.app.run_action(self.action.app_action)
 
 
 class ActionBar(Widget):
-    """One row of buttons: the usual deeds, and more where there is room."""
+    """One row of buttons: the usual actions, and more where there is room."""
 
     DEFAULT_CSS = """
     ActionBar {
@@ -66,13 +66,13 @@ class ActionBar(Widget):
     }
     """
 
-    def __init__(self, deeds: Iterable[Action]) -> None:
+    def __init__(self, actions: Iterable[Action]) -> None:
         super().__init__(id="actions")
-        self._deeds = tuple(deeds)
+        self._offered = tuple(actions)
 
     def compose(self) -> ComposeResult:
-        """Yield a button for every deed."""
-        yield from map(DeedButton, self._deeds)
+        """Yield a button for every action."""
+        yield from map(ActionButton, self._offered)
 
     def on_mount(self) -> None:
         """Put the buttons where they belong before they are first seen."""
@@ -85,10 +85,10 @@ class ActionBar(Widget):
     def place_buttons(self) -> None:
         """Place, word or hide each button for the width of the screen."""
         arranged = {
-            place.deed.name: place for place in places(self._deeds, self.app.size.width - 2)
+            place.action.name: place for place in places(self._offered, self.app.size.width - 2)
         }
-        for button in self.query(DeedButton):
-            place = arranged.get(button.deed.name)
+        for button in self.query(ActionButton):
+            place = arranged.get(button.action.name)
             button.display = place is not None
             if place is not None:
                 button.words = place.words

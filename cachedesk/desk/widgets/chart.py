@@ -143,7 +143,7 @@ class Chart(PanelWidget[ChartView]):
 
     view: reactive[ChartView] = reactive(ChartView())
 
-    HELP = "+ and - zoom, ← and → look back, Enter expands."
+    HELP = "+ and - zoom, ← and → style back, Enter expands."
     can_focus = True
 
     def __init__(self, title: PanelTitle, *, chart: ChartSpec, meaning: str) -> None:
@@ -201,7 +201,7 @@ class Chart(PanelWidget[ChartView]):
             return self._lines[y]
         return Strip.blank(self.size.width, self.rich_style)
 
-    def _look(self, name: str) -> Style:
+    def _part_style(self, name: str) -> Style:
         return self.get_component_rich_style(f"chart--{name}")
 
     def _draw(self, width: int, height: int) -> list[Strip]:
@@ -215,13 +215,13 @@ class Chart(PanelWidget[ChartView]):
         rows = Rows.within(height, framed=framed, notes=len(view.notes), names=len(lines_of_names))
         lines = [self._title_row(width)] * rows.title
         lines += [
-            _strip((left(joined(note, width), width), self._look("note")))
+            _strip((left(joined(note, width), width), self._part_style("note")))
             for note in self.view.notes[: rows.notes]
         ]
         lines += self._plot(window, rows.plot)
         lines.append(self._axis(window, names))
         lines += [self._names(row) for row in lines_of_names[: rows.names]]
-        lines += [_strip(("", self._look("axis")))] * (rows.names - len(lines_of_names))
+        lines += [_strip(("", self._part_style("axis")))] * (rows.names - len(lines_of_names))
         if rows.time:
             lines.append(self._time(window))
         return [
@@ -237,9 +237,9 @@ class Chart(PanelWidget[ChartView]):
         # A number that leaves too little room for the title is the first to go.
         number = f"{self._title.number} " if room > len(self._title.text) + 2 else ""
         return _strip(
-            (number, self._look("number")),
-            (left(self._title.text, room - len(number) - 1) + " ", self._look("title")),
-            (figure, self._look("figure")),
+            (number, self._part_style("number")),
+            (left(self._title.text, room - len(number) - 1) + " ", self._part_style("title")),
+            (figure, self._part_style("figure")),
         )
 
     def _plot(self, window: Window, height: int) -> list[Strip]:
@@ -257,26 +257,26 @@ class Chart(PanelWidget[ChartView]):
         alerts = [self._chart.alert(bucket) for bucket in buckets]
         return [
             _strip(
-                (self._scale_label(row, height), self._look("axis")),
-                *self._plot_row(row, columns, alerts, self._bar_look(row, height)),
+                (self._scale_label(row, height), self._part_style("axis")),
+                *self._plot_row(row, columns, alerts, self._bar_style(row, height)),
             )
             for row in range(height)
         ]
 
     def _plot_row(
-        self, row: int, columns: Sequence[str], alerts: Sequence[bool], bar_look: Style
+        self, row: int, columns: Sequence[str], alerts: Sequence[bool], bar_style: Style
     ) -> list[tuple[str, Style]]:
-        quiet, alarm = self._look("axis"), self._look("alert")
+        quiet, alarm = self._part_style("axis"), self._part_style("alert")
         pieces: list[tuple[str, Style]] = []
         for column, alert in zip(columns, alerts, strict=True):
             cell = column[row]
             if alert and row == 0 and cell == " ":
                 pieces.append((ALERT, alarm))
                 continue
-            pieces.append((cell, quiet if cell == NO_DATA else alarm if alert else bar_look))
+            pieces.append((cell, quiet if cell == NO_DATA else alarm if alert else bar_style))
         return pieces
 
-    def _bar_look(self, row: int, height: int) -> Style:
+    def _bar_style(self, row: int, height: int) -> Style:
         # From a bright top to a quiet foot: the eye follows the outline, not the area.
         top = self.get_component_styles("chart--crest").color
         foot = self.get_component_styles("chart--bar").color
@@ -288,22 +288,26 @@ class Chart(PanelWidget[ChartView]):
         return right(label, _GUTTER - 1) + ("┤" if row == 0 else "│")
 
     def _axis(self, window: Window, names: MarkNames) -> Strip:
-        fault, past, quiet = self._look("fault"), self._look("past-fault"), self._look("axis")
+        fault, past, quiet = (
+            self._part_style("fault"),
+            self._part_style("past-fault"),
+            self._part_style("axis"),
+        )
         alive = axis([mark for mark in self.view.marks if mark.end_at is None], window)
         pieces = [(right("0", _GUTTER - 1) + "┼", quiet)]
         numbers = numbers_on_axis(self.view.marks, window, names.numbers)
         cells = zip(axis(self.view.marks, window), alive, strict=True)
         for column, (cell, still) in enumerate(cells):
-            look = quiet if cell is AxisCell.QUIET else past if still is AxisCell.QUIET else fault
-            pieces.append((numbers.get(column, cell.value), look))
+            style = quiet if cell is AxisCell.QUIET else past if still is AxisCell.QUIET else fault
+            pieces.append((numbers.get(column, cell.value), style))
         return _strip(*pieces)
 
     def _names(self, row: Sequence[Name]) -> Strip:
-        pieces = [(" " * _GUTTER, self._look("axis"))]
+        pieces = [(" " * _GUTTER, self._part_style("axis"))]
         used = 0
         for name in row:
-            look = self._look("fault" if name.active else "past-fault")
-            pieces += [(" " * (name.column - used), look), (name.text, look)]
+            style = self._part_style("fault" if name.active else "past-fault")
+            pieces += [(" " * (name.column - used), style), (name.text, style)]
             used = name.column + len(name.text)
         return _strip(*pieces)
 
@@ -312,8 +316,8 @@ class Chart(PanelWidget[ChartView]):
         oldest = f"-{window.seconds + back:.0f} s"
         newest = f"-{back:.0f} s" if back else "now"
         return _strip(
-            (" " * _GUTTER, self._look("axis")),
-            (left(oldest, window.width - len(newest)) + newest, self._look("axis")),
+            (" " * _GUTTER, self._part_style("axis")),
+            (left(oldest, window.width - len(newest)) + newest, self._part_style("axis")),
         )
 
 

@@ -1,4 +1,4 @@
-"""What the knobs move: queue, lag, rows and hits as figures, each with its last seconds."""
+"""What the controls move: queue, lag, rows and hits as figures, each with its last seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Trace:
 
 
 def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
-    """Return what the knobs move."""
+    """Return what the controls move."""
     ticks = snapshot.ticks
     recent = ticks[-_RECENT_TICKS:]
     tick_seconds = max(0.001, snapshot.tick_seconds)
@@ -59,10 +59,10 @@ def figures(all_traces: tuple[Trace, ...]) -> tuple[str, str]:
     return f"{depth} · {lag}", f"{rows} · {hits}"
 
 
-class KnobEffect(Widget):
+class ControlEffect(Widget):
     """Draws a line for each figure where there is height, else two lines of figures."""
 
-    DEFAULT_CSS = "KnobEffect { height: 4; }"
+    DEFAULT_CSS = "ControlEffect { height: 4; }"
     ALLOW_SELECT = False
 
     shown: reactive[tuple[Trace, ...]] = reactive(())

@@ -1,4 +1,4 @@
-"""The list of knobs: one line each, to turn with keys or with the mouse."""
+"""The list of controls: one line each, to turn with keys or with the mouse."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Act(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class KnobLine:
+class ControlLine:
     """One line: ``value`` is what holds now, ``hint`` what a turn does, if there is room to say.
     ``buttons`` stand in place of the hint. ``turns`` is false when it cannot be turned now."""
 
@@ -49,11 +49,11 @@ class Piece:
     """A part of a line, and what a click on it does."""
 
     text: str
-    look: str = ""
+    style: str = ""
     act: Act = Act.CHOOSE
 
 
-def pieces(line: KnobLine, width: int, *, chosen: bool) -> tuple[Piece, ...]:
+def pieces(line: ControlLine, width: int, *, chosen: bool) -> tuple[Piece, ...]:
     """Return the line in ``width`` cells, from left to right."""
     key = "bold $text-primary" if line.turns else "$foreground 40%"
     value = left(line.value.center(_VALUE) if cell_len(line.value) <= _VALUE else line.value, 16)
@@ -84,7 +84,7 @@ def act_at(drawn: tuple[Piece, ...], x: int) -> Act:
     return Act.CHOOSE
 
 
-class KnobList(Widget, can_focus=True):
+class ControlList(Widget, can_focus=True):
     """Draws the lines and says what was done to them."""
 
     @dataclass
@@ -108,13 +108,13 @@ class KnobList(Widget, can_focus=True):
         Binding("enter", "do('type')", "Type", show=False),
     ]
     DEFAULT_CSS = """
-    KnobList {
+    ControlList {
         height: auto;
         pointer: pointer;
     }
     """
 
-    lines: reactive[tuple[KnobLine, ...]] = reactive((), layout=True)
+    lines: reactive[tuple[ControlLine, ...]] = reactive((), layout=True)
     chosen: reactive[int] = reactive(0)
 
     def render(self) -> Content:
@@ -124,7 +124,7 @@ class KnobList(Widget, can_focus=True):
         for index, line in enumerate(self.lines):
             chosen = index == self.chosen
             drawn = pieces(line, width, chosen=chosen)
-            row = Content.assemble(*((piece.text, piece.look) for piece in drawn))
+            row = Content.assemble(*((piece.text, piece.style) for piece in drawn))
             row = row.pad_right(max(0, width - row.cell_length))
             rows.append(row.stylize("on $primary 22%") if chosen else row)
         return Content("\n").join(rows)

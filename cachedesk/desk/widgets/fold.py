@@ -17,7 +17,7 @@ from cachedesk.desk.views.key_explained import StepRow, letter_lines, step_rows
 HEADER = StepRow(" ", "seq", "write", "age", "comes to")
 _QUIET = "$foreground 75%"
 _GAP = 2
-_GLYPH_LOOKS = {"✗": "bold $text-error", "▸": "$text-accent", "=": _QUIET, "⋯": _QUIET}
+_GLYPH_STYLES = {"✗": "bold $text-error", "▸": "$text-accent", "=": _QUIET, "⋯": _QUIET}
 
 
 class Fold(Widget):
@@ -90,7 +90,7 @@ def _table_row(row: StepRow, widths: Sequence[int], *, header: bool = False) -> 
     broken = row.glyph == "✗"
     quiet = _QUIET
     return Content.assemble(
-        (f"{row.glyph} ", _GLYPH_LOOKS.get(row.glyph, "")),
+        (f"{row.glyph} ", _GLYPH_STYLES.get(row.glyph, "")),
         (right(row.seq, seq) + gap, quiet),
         (left(row.what, what) + gap, quiet if header else ""),
         (right(row.age, age) + gap, quiet),

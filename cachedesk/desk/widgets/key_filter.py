@@ -25,7 +25,7 @@ class KeyFilter(HorizontalGroup):
     """
 
     @dataclass
-    class Wanted(Message):
+    class Changed(Message):
         """The filter is now this text; ``done`` when the user goes back to the list."""
 
         text: str
@@ -75,7 +75,7 @@ class KeyFilter(HorizontalGroup):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Wanted(self._text))
+        self.post_message(self.Changed(self._text))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -100,4 +100,4 @@ class KeyFilter(HorizontalGroup):
     def _leave(self) -> None:
         # A filter in force stays in sight: a list that leaves something out must say so.
         self.set_class(bool(self._text), "-used")
-        self.post_message(self.Wanted(self._text, done=True))
+        self.post_message(self.Changed(self._text, done=True))

@@ -9,14 +9,14 @@ from textual.getters import query_one
 
 from cachedesk.core.snapshot import HotKey
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
-from cachedesk.desk.widgets.hot_keys import HotKeys
 from cachedesk.desk.widgets.key_filter import KeyFilter
+from cachedesk.desk.widgets.key_table import KeyTable
 
 
 class KeyPanel(Container, PanelWidget[tuple[HotKey, ...]]):
     """Lists the hot keys that match the filter."""
 
-    hot_keys = query_one(HotKeys)
+    key_table = query_one(KeyTable)
     key_filter = query_one(KeyFilter)
 
     def __init__(self, title: PanelTitle) -> None:
@@ -26,22 +26,22 @@ class KeyPanel(Container, PanelWidget[tuple[HotKey, ...]]):
     def compose(self) -> ComposeResult:
         """Yield the filter and the list."""
         yield KeyFilter()
-        yield HotKeys(self._title)
+        yield KeyTable(self._title)
 
     def show(self, share: tuple[HotKey, ...]) -> None:
         """List these keys."""
-        self.hot_keys.show(share)
+        self.key_table.show(share)
 
     def take_focus(self) -> None:
         """Focus the list."""
-        self.hot_keys.focus()
+        self.key_table.focus()
 
-    @on(KeyFilter.Wanted)
-    def _filter(self, wanted: KeyFilter.Wanted) -> None:
-        self.hot_keys.wanted = wanted.text
-        if wanted.done:
-            self.hot_keys.focus()
+    @on(KeyFilter.Changed)
+    def _filter(self, changed: KeyFilter.Changed) -> None:
+        self.key_table.filter_text = changed.text
+        if changed.done:
+            self.key_table.focus()
 
-    @on(HotKeys.Listed)
-    def _listed(self, listed: HotKeys.Listed) -> None:
+    @on(KeyTable.Listed)
+    def _listed(self, listed: KeyTable.Listed) -> None:
         self.key_filter.found = (listed.keys, listed.of)

@@ -94,9 +94,9 @@ class LatencyTable(PanelWidget[Latencies], can_focus=True):
         )
 
     def _strip(self, *pieces: tuple[str, str]) -> Strip:
-        return Strip([Segment(text, self._look(name)) for text, name in pieces])
+        return Strip([Segment(text, self._part_style(name)) for text, name in pieces])
 
-    def _look(self, name: str) -> Style:
+    def _part_style(self, name: str) -> Style:
         return self.get_component_rich_style(f"latency--{name}")
 
 

@@ -8,14 +8,14 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from cachedesk.desk.views.formats import cut, left
-from cachedesk.desk.views.key_explained import Look, PlaceView
+from cachedesk.desk.views.key_explained import Emphasis, PlaceView
 
-LOOKS = {
-    Look.WELL: "$text-success",
-    Look.AHEAD: "$text-accent",
-    Look.QUIET: "$foreground 75%",
-    Look.WARNING: "$text-warning",
-    Look.BROKEN: "bold $text-error",
+STYLES = {
+    Emphasis.WELL: "$text-success",
+    Emphasis.AHEAD: "$text-accent",
+    Emphasis.QUIET: "$foreground 75%",
+    Emphasis.WARNING: "$text-warning",
+    Emphasis.BROKEN: "bold $text-error",
 }
 _NAME_CELLS = 7
 _WORD_CELLS = 11
@@ -36,9 +36,9 @@ class PlaceCard(Widget):
         """Put the state into the frame's title."""
         if view is None:
             return
-        self.set_class(view.look is Look.BROKEN, "-broken")
+        self.set_class(view.emphasis is Emphasis.BROKEN, "-broken")
         title = Content.assemble(
-            (view.name, "bold"), "  ", (f"{view.glyph} {view.word}", LOOKS[view.look])
+            (view.name, "bold"), "  ", (f"{view.glyph} {view.word}", STYLES[view.emphasis])
         )
         if not title.is_same(self._framed):
             self._framed = title
@@ -55,9 +55,9 @@ class PlaceCard(Widget):
 def _line(view: PlaceView, width: int) -> Content:
     room = width - 2 - _NAME_CELLS - _WORD_CELLS
     pieces: list[tuple[str, str]] = [
-        (f"{view.glyph} ", LOOKS[view.look]),
+        (f"{view.glyph} ", STYLES[view.emphasis]),
         (left(view.name, _NAME_CELLS), "bold"),
-        (left(view.word, _WORD_CELLS), LOOKS[view.look]),
+        (left(view.word, _WORD_CELLS), STYLES[view.emphasis]),
     ]
     if view.error:
         return Content.assemble(*pieces, (cut(view.error, room), "$text-error"))

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from cachedesk.desk.views.formats import left
 
 TERM = "bold $text-primary"
-"""How a term looks."""
+"""How a term styles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Passage:
     are empty lines."""
 
     text: str
-    look: str = ""
+    style: str = ""
     term: str = ""
     term_cells: int = 0
     before: int = 0
@@ -42,7 +42,7 @@ def picture(text: str) -> Passage:
 
 
 def sentence(text: str) -> Passage:
-    """Return a sentence in plain looks."""
+    """Return a sentence in plain styles."""
     return Passage(text)
 
 
@@ -62,7 +62,7 @@ def prose_lines(passages: Sequence[Passage], width: int) -> list[Content]:
 
 
 def _passage_lines(passage: Passage, width: int) -> list[Content]:
-    text = Content.styled(passage.text, passage.look)
+    text = Content.styled(passage.text, passage.style)
     if not passage.wraps:
         return text.split("\n")
     texts = text.wrap(max(1, width - passage.term_cells))

@@ -21,7 +21,7 @@ PLAYED, COMING, HERE, FAULT = "━", "─", "●", "▼"
 _NAME = "REPLAY"
 _GAP = "  "
 _WORDY_CELLS, _DATED_CELLS = 70, 100
-_LOOKS = {
+_STYLES = {
     PLAYED: "$primary",
     COMING: "$foreground 40%",
     HERE: "bold $text-primary",
@@ -114,7 +114,7 @@ class ReplayStrip(Widget):
         return Content.assemble(
             (_NAME, "bold $text-primary"),
             (before[len(_NAME) :], "bold $foreground"),
-            *((cell, _LOOKS[cell]) for cell in bar),
+            *((cell, _STYLES[cell]) for cell in bar),
             (after, "$foreground 75%"),
         )
 

@@ -84,7 +84,7 @@ def _done(scene: Scene) -> Content:
 
 
 def _claim(claim: Outcome) -> Content:
-    sign, look = ("✓ holds ", "$text-success") if claim.holds else ("✗ BROKEN", "$text-error")
+    sign, style = ("✓ holds ", "$text-success") if claim.holds else ("✗ BROKEN", "$text-error")
     return Content.assemble(
-        (sign, look), f"  {claim.says}", (f"  ({claim.found})", "$foreground 75%")
+        (sign, style), f"  {claim.says}", (f"  ({claim.found})", "$foreground 75%")
     )

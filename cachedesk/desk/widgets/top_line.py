@@ -14,7 +14,7 @@ from cachedesk.desk.views.headline import STARTING, Headline, Tone
 
 NAME = "cachedesk"
 
-_LOOKS = {
+_STYLES = {
     Tone.IDLE: ("◌", "$foreground 60%"),
     Tone.WELL: ("●", "$text-success"),
     Tone.WARNING: ("◐", "bold $text-warning"),
@@ -54,7 +54,7 @@ class TopLine(Widget):
     def render(self) -> Content:
         """Return the line, cut to the width there is; the sentence goes last."""
         width = self.size.width
-        glyph, look = _LOOKS[self.view.headline.tone]
+        glyph, style = _STYLES[self.view.headline.tone]
         badge = f" {self.view.badge} " if self.view.badge else ""
         room = width - len(NAME) - 5 - (cell_len(badge) + 2 if badge else 0)
         sentence = cut(self.view.headline.sentence, room)
@@ -65,7 +65,7 @@ class TopLine(Widget):
         return Content.assemble(
             (NAME, "bold $text-primary"),
             "   ",
-            (f"{glyph} {sentence}", look),
+            (f"{glyph} {sentence}", style),
             ("  ", ""),
             (badge, "bold $background on $warning"),
             " " * (gap - (0 if badge else 2)),

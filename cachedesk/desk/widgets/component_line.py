@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from cachedesk.core.snapshot import Health
-from cachedesk.desk.views.components import Fact, PartView, mark
+from cachedesk.desk.views.components import ComponentView, Fact, state_mark
 from cachedesk.desk.views.formats import cut, left
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.scales import bar, gauge
@@ -19,7 +19,7 @@ _FACT_CELLS = 14
 _WIDEST_FACT_CELLS = 22
 _MOST_FACTS = 4
 
-_LOOKS = {
+_STYLES = {
     Tone.IDLE: "$foreground 60%",
     Tone.WELL: "$text-success",
     Tone.WARNING: "bold $text-warning",
@@ -28,22 +28,22 @@ _LOOKS = {
 _NEARLY_FULL = 0.9
 
 
-class Part(Widget):
-    """Draws a ``PartView``; its own height decides the form."""
+class ComponentLine(Widget):
+    """Draws a ``ComponentView``; its own height decides the form."""
 
     DEFAULT_CSS = """
-    Part { height: 1; padding: 0 1; }
+    ComponentLine { height: 1; padding: 0 1; }
     """
 
-    view: reactive[PartView] = reactive(PartView(""))
+    view: reactive[ComponentView] = reactive(ComponentView(""))
     _framed = Content()
 
-    def watch_view(self, view: PartView) -> None:
+    def watch_view(self, view: ComponentView) -> None:
         """Put the state into the frame's title and tell the stylesheet how the part is."""
-        glyph, tone = mark(view.health, view.word)
+        glyph, tone = state_mark(view.health, view.word)
         self.set_class(tone is Tone.BROKEN, "-down")
         self.set_class(tone is Tone.WARNING, "-degraded")
-        title = Content.assemble((view.name, "bold"), "  ", (f"{glyph} {view.word}", _LOOKS[tone]))
+        title = Content.assemble((view.name, "bold"), "  ", (f"{glyph} {view.word}", _STYLES[tone]))
         if not title.is_same(self._framed):
             self._framed = title
             self.border_title = title
@@ -60,21 +60,21 @@ class Part(Widget):
 
     def _line(self, width: int) -> Content:
         view = self.view
-        glyph, tone = mark(view.health, view.word)
+        glyph, tone = state_mark(view.health, view.word)
         name = left(view.name, _NAME_CELLS)
         pieces: list[str | Content | tuple[str, str]] = [
-            (f"{glyph} ", _LOOKS[tone]),
-            (name, "bold" if tone is Tone.WELL else _LOOKS[tone]),
+            (f"{glyph} ", _STYLES[tone]),
+            (name, "bold" if tone is Tone.WELL else _STYLES[tone]),
         ]
         if len(view.word) < _WORD_CELLS:
             pieces += [
-                (left(view.word, _WORD_CELLS), _LOOKS[tone]),
-                (bar(view.fill, 1) if view.fill is not None else " ", self._gauge_look()),
+                (left(view.word, _WORD_CELLS), _STYLES[tone]),
+                (bar(view.fill, 1) if view.fill is not None else " ", self._gauge_style()),
                 (" " + left(view.lead.brief or view.lead.value, _LEAD_CELLS - 2), self._ink),
             ]
         else:
             # A state that needs more words is no ordinary one: it is worth the leading figure.
-            pieces.append((left(view.word, _WORD_CELLS + _LEAD_CELLS), _LOOKS[tone]))
+            pieces.append((left(view.word, _WORD_CELLS + _LEAD_CELLS), _STYLES[tone]))
         room = width - 2 - _NAME_CELLS - _WORD_CELLS - _LEAD_CELLS
         if view.note:
             pieces.append((" " + cut(view.note, room - 1), "$text-error"))
@@ -91,7 +91,7 @@ class Part(Widget):
         rows = [self._fact(view.lead, width)]
         if view.fill is not None:
             filled, empty = gauge(view.fill, width)
-            rows.append(Content.assemble((filled, self._gauge_look()), (empty, "$foreground 30%")))
+            rows.append(Content.assemble((filled, self._gauge_style()), (empty, "$foreground 30%")))
         rows += [self._fact(fact, width) for fact in view.facts]
         if view.note:
             rows = [*rows[: height - 1], Content.assemble((cut(view.note, width), "$text-error"))]
@@ -102,7 +102,7 @@ class Part(Widget):
         label = left(fact.label, width - len(value) - 1)
         return Content.assemble((label, "$foreground 75%"), " ", (value, self._ink))
 
-    def _gauge_look(self) -> str:
+    def _gauge_style(self) -> str:
         if self.view.health is Health.DOWN:
             return "$foreground 40%"
         return "$warning" if (self.view.fill or 0) >= _NEARLY_FULL else "$primary"

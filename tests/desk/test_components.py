@@ -16,9 +16,9 @@ from cachedesk.desk.views.charts import scale_seconds
 from cachedesk.desk.views.components import (
     database_view,
     log_view,
-    mark,
     redis_view,
     saved,
+    state_mark,
     worker_view,
 )
 from cachedesk.desk.views.formats import ABSENT
@@ -99,9 +99,11 @@ def test_saved():
 
 
 def test_every_state_has_its_own_glyph():
-    marks = [mark(health, "word") for health in Health] + [mark(Health.DOWN, "starting")]
+    marks = [state_mark(health, "word") for health in Health] + [
+        state_mark(Health.DOWN, "starting")
+    ]
     assert [glyph for glyph, _ in marks] == ["●", "◐", "✗", "◌"]
-    assert mark(Health.DOWN, "crashed")[1] is Tone.BROKEN
+    assert state_mark(Health.DOWN, "crashed")[1] is Tone.BROKEN
 
 
 def test_hit_rate_of_no_reads_is_no_rate():

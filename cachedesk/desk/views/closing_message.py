@@ -15,7 +15,9 @@ def lost_writes(books: Books) -> int:
     return max(0, books.accepted - books.applied - books.pending - books.dead)
 
 
-def farewell(seconds: float, books: Books, data: Path, saved: Iterable[Path] = ()) -> Iterator[str]:
+def closing_message(
+    seconds: float, books: Books, data: Path, saved: Iterable[Path] = ()
+) -> Iterator[str]:
     """Yield the sentences to print.
 
     Args:
@@ -33,17 +35,17 @@ def farewell(seconds: float, books: Books, data: Path, saved: Iterable[Path] = (
     if books.dead:
         said.append(f'{count_of(books.dead, "dead letter")}: "cachedesk dead list" shows them')
     yield f"{'; '.join(said)}. The data is in {short_path(data)}."
-    yield from kept(saved)
+    yield from saved_file_lines(saved)
 
 
-def kept(saved: Iterable[Path]) -> Iterator[str]:
+def saved_file_lines(saved: Iterable[Path]) -> Iterator[str]:
     """Yield where each of the pictures and recordings is that are there."""
     for path in saved:
         if path.exists():
             yield f"saved {short_path(path)}"
 
 
-def say(sentences: Iterable[str]) -> None:
+def print_closing_message(sentences: Iterable[str]) -> None:
     """Print them where they can be read, once the screen of the desk is gone."""
     if is_terminal() and not is_served() and (lines := list(sentences)):
         print_text("\n".join(lines))

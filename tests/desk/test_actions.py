@@ -19,24 +19,24 @@ def terms_of(content):
 
 
 def test_names_and_keys_are_unique():
-    assert len({deed.name for deed in ACTIONS}) == len(ACTIONS)
-    assert len({deed.key for deed in ACTIONS}) == len(ACTIONS)
+    assert len({action.name for action in ACTIONS}) == len(ACTIONS)
+    assert len({action.key for action in ACTIONS}) == len(ACTIONS)
 
 
 def test_every_action_exists():
-    for deed in ACTIONS:
-        assert hasattr(DeskApp, f"action_{deed.action.partition('(')[0]}")
+    for action in ACTIONS:
+        assert hasattr(DeskApp, f"action_{action.app_action.partition('(')[0]}")
 
 
-def test_every_deed_is_bound():
-    keys = {deed.key for deed in ACTIONS}
+def test_every_action_is_bound():
+    keys = {action.key for action in ACTIONS}
     assert {binding.key for binding in DeskApp.BINDINGS} == keys | {"ctrl+z"}
 
 
 def test_a_read_only_desk_keeps_only_what_looks():
-    kept = {deed.group for deed in actions_for(read_only=True)}
+    kept = {action.group for action in actions_for(read_only=True)}
     assert kept == {Group.LOOK, Group.PANELS}
-    assert not any(deed.commands for deed in actions_for(read_only=True))
+    assert not any(action.commands for action in actions_for(read_only=True))
 
 
 def test_the_help_screen_has_every_key_and_every_panel_once():
@@ -46,7 +46,7 @@ def test_the_help_screen_has_every_key_and_every_panel_once():
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen), "help is open")
         drawn = [column.render() for column in app.screen.query(Prose)]
-        terms = [*(deed.shown_key for deed in ACTIONS), *(name for name, _ in MEANINGS)]
+        terms = [*(action.shown_key for action in ACTIONS), *(name for name, _ in MEANINGS)]
         assert " ".join(map(terms_of, drawn)) == " ".join(terms)
         for key in ("escape", "q"):
             await pilot.press(key)

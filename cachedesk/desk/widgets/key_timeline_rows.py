@@ -1,4 +1,4 @@
-"""The recent writes of a key on one time line: three lanes, and a bar for each write."""
+"""The recent writes of a key on one time line: three stage_rows, and a bar for each write."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from textual.widget import Widget
 
 from cachedesk.core.key_report import KeyReport
 from cachedesk.desk.views.formats import left, number, right
-from cachedesk.desk.views.key_timeline import MOST_BARS, Bar, Fate, TimeLine, bars, lanes
+from cachedesk.desk.views.key_timeline import MOST_BARS, Bar, Fate, Timeline, bars, stage_rows
 
 _GAP_CELLS = 10
 _OP_CELLS = 6
-_LANE_CELLS = 9
+_STAGE_CELLS = 9
 _QUIET = "$foreground 75%"
-_LOOKS = {
+_STYLES = {
     Fate.APPLIED: "$primary",
     Fate.WAITING: "$text-accent",
     Fate.DEAD: "bold $text-error",
@@ -23,7 +23,7 @@ _LOOKS = {
 }
 
 
-class OnTimeLine(Widget):
+class TimelineWidget(Widget):
     """Draws a report on a time line that ends when the report was made."""
 
     report: reactive[KeyReport | None] = reactive(None)
@@ -34,7 +34,7 @@ class OnTimeLine(Widget):
         """How wide the longest seq is; all of them are as wide."""
         writes = self.report.writes if self.report is not None else ()
         longest = len(number(writes[-1].seq)) if writes else 1
-        return max(longest, _LANE_CELLS - _OP_CELLS - 1)
+        return max(longest, _STAGE_CELLS - _OP_CELLS - 1)
 
     @property
     def label_cells(self) -> int:
@@ -42,17 +42,17 @@ class OnTimeLine(Widget):
         return self.seq_cells + 1 + _OP_CELLS + 2
 
     @property
-    def line(self) -> TimeLine:
+    def line(self) -> Timeline:
         """The time line between the labels at the left and the spans at the right."""
         at = self.report.at if self.report is not None else 0.0
-        return TimeLine(at, self.seconds, max(1, self.size.width - self.label_cells - _GAP_CELLS))
+        return Timeline(at, self.seconds, max(1, self.size.width - self.label_cells - _GAP_CELLS))
 
 
-class KeyLanes(OnTimeLine):
-    """Draws the time axis and the three lanes."""
+class KeyStageRows(TimelineWidget):
+    """Draws the time axis and the three stage_rows."""
 
     DEFAULT_CSS = """
-    KeyLanes { height: 4; text-wrap: nowrap; }
+    KeyStageRows { height: 4; text-wrap: nowrap; }
     """
 
     def render(self) -> Content:
@@ -64,17 +64,17 @@ class KeyLanes(OnTimeLine):
         axis = " " * label + line.axis() + right("took", _GAP_CELLS)
         rows = [Content.assemble((axis, _QUIET))]
         rows += [
-            Content.assemble((left(lane.name, label), _QUIET), *_inked(lane.cells))
-            for lane in lanes(self.report, line)
+            Content.assemble((left(row.name, label), _QUIET), *_inked(row.cells))
+            for row in stage_rows(self.report, line)
         ]
         return Content("\n").join(rows)
 
 
-class KeyBars(OnTimeLine):
+class KeyWriteBars(TimelineWidget):
     """Draws the newest writes as bars, the newest at the bottom."""
 
     DEFAULT_CSS = """
-    KeyBars { height: auto; text-wrap: nowrap; }
+    KeyWriteBars { height: auto; text-wrap: nowrap; }
     """
 
     def watch_report(self, report: KeyReport | None) -> None:
@@ -86,7 +86,7 @@ class KeyBars(OnTimeLine):
         self._fit()
 
     _height = 0
-    _made: tuple[KeyReport, TimeLine, int] | None = None
+    _made: tuple[KeyReport, Timeline, int] | None = None
     _bars: tuple[tuple[Bar, ...], int] = ((), 1)
 
     @property
@@ -133,18 +133,20 @@ class KeyBars(OnTimeLine):
 
 
 def _drawn(bar: Bar, seq_cells: int) -> Content:
-    look = _LOOKS[bar.fate]
+    style = _STYLES[bar.fate]
     label = f"{right(bar.seq, seq_cells)} {left(bar.op, _OP_CELLS)}  "
     # What waits is told from what is done by its own signs; the colour only helps.
-    return Content.assemble((label, _QUIET), (bar.cells, look), (right(bar.gap, _GAP_CELLS), look))
+    return Content.assemble(
+        (label, _QUIET), (bar.cells, style), (right(bar.gap, _GAP_CELLS), style)
+    )
 
 
 def _inked(cells: str) -> list[tuple[str, str]]:
     runs: list[tuple[str, str]] = []
     for cell in cells:
-        look = "$foreground 30%" if cell in "─·" else "bold $primary"
-        if runs and runs[-1][1] == look:
-            runs[-1] = (runs[-1][0] + cell, look)
+        style = "$foreground 30%" if cell in "─·" else "bold $primary"
+        if runs and runs[-1][1] == style:
+            runs[-1] = (runs[-1][0] + cell, style)
         else:
-            runs.append((cell, look))
+            runs.append((cell, style))
     return runs

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.pilot import Pilot
 
-from cachedesk.desk.terminal.app import TerminalApp
-from cachedesk.desk.terminal.message_screen import NoticeApp, NoticeScreen
+from cachedesk.desk.terminal.message_screen import MessageApp, MessageScreen
+from cachedesk.desk.terminal.terminal_app import TerminalApp
 
 from .piloting import RecordingControl, desk, drive, screen_text, until
 
@@ -16,7 +16,7 @@ def test_a_desk_that_cannot_be_opened_says_why_and_takes_no_command() -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         app.refusal = "the data directory is in use by [bold]process 7"
-        await until(pilot, lambda: isinstance(app.screen, NoticeScreen), "it is told")
+        await until(pilot, lambda: isinstance(app.screen, MessageScreen), "it is told")
         text = screen_text(app)
         assert "The desk cannot be opened" in text
         assert "in use by [bold]process 7" in text
@@ -28,7 +28,7 @@ def test_a_desk_that_cannot_be_opened_says_why_and_takes_no_command() -> None:
 
 
 def test_a_notice_without_a_desk() -> None:
-    app: TerminalApp = NoticeApp("This desk is open in another tab", "It opens here later.")
+    app: TerminalApp = MessageApp("This desk is open in another tab", "It opens here later.")
 
     async def script(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "open in another tab" in screen_text(app), "it is shown")

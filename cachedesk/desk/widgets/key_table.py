@@ -24,7 +24,7 @@ from cachedesk.desk.views.key_rows import COLUMNS, GAP, KeyRow, column_widths, p
 from cachedesk.desk.views.key_state import KeyState
 
 _POINTER = 2
-_LOOKS = {
+_STYLES = {
     KeyState.FRESH: "fresh",
     KeyState.AHEAD: "ahead",
     KeyState.ONLY_LOG: "ahead",
@@ -41,7 +41,7 @@ _LOOKS = {
 }
 
 
-class HotKeys(ScrollView, can_focus=True):
+class KeyTable(ScrollView, can_focus=True):
     """Draws at most fifty keys, only the lines in sight; a header stays at the top."""
 
     @dataclass
@@ -77,18 +77,18 @@ class HotKeys(ScrollView, can_focus=True):
         Binding("enter", "inspect", "Inspect", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "hot-keys--header",
-        "hot-keys--plain",
-        "hot-keys--cursor",
-        "hot-keys--pointer",
-        "hot-keys--fresh",
-        "hot-keys--ahead",
-        "hot-keys--stale",
-        "hot-keys--unknown",
-        "hot-keys--quiet",
+        "key-table--header",
+        "key-table--plain",
+        "key-table--cursor",
+        "key-table--pointer",
+        "key-table--fresh",
+        "key-table--ahead",
+        "key-table--stale",
+        "key-table--unknown",
+        "key-table--quiet",
     }
     DEFAULT_CSS = """
-    HotKeys {
+    KeyTable {
         height: 1fr;
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 0;
@@ -96,25 +96,25 @@ class HotKeys(ScrollView, can_focus=True):
         scrollbar-color-hover: $primary 60%;
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
-        & > .hot-keys--header { color: $foreground 75%; }
-        & > .hot-keys--plain { color: $foreground; }
-        & > .hot-keys--quiet { color: $foreground 75%; }
-        & > .hot-keys--cursor { background: $primary 22%; }
-        & > .hot-keys--pointer { color: $primary; }
-        & > .hot-keys--fresh { color: $text-success; }
-        & > .hot-keys--ahead { color: $text-accent; }
-        & > .hot-keys--stale { color: $text-error; text-style: bold; }
-        & > .hot-keys--unknown { color: $text-warning; }
+        & > .key-table--header { color: $foreground 75%; }
+        & > .key-table--plain { color: $foreground; }
+        & > .key-table--quiet { color: $foreground 75%; }
+        & > .key-table--cursor { background: $primary 22%; }
+        & > .key-table--pointer { color: $primary; }
+        & > .key-table--fresh { color: $text-success; }
+        & > .key-table--ahead { color: $text-accent; }
+        & > .key-table--stale { color: $text-error; text-style: bold; }
+        & > .key-table--unknown { color: $text-warning; }
     }
     """
 
     selected: reactive[bytes | None] = reactive(None)
-    wanted: reactive[str] = reactive("")
+    filter_text: reactive[str] = reactive("")
     """The filter: only keys that match it are listed; empty lists all."""
     order: reactive[Order] = reactive(Order.USES)
 
     def __init__(self, title: PanelTitle) -> None:
-        super().__init__(id="hot-keys", classes="framed")
+        super().__init__(id="key-table", classes="framed")
         self._title = title
         self._hot: tuple[HotKey, ...] = ()
         self._before: tuple[HotKey, ...] = ()
@@ -140,11 +140,11 @@ class HotKeys(ScrollView, can_focus=True):
         """List a key that is no longer hot only as long as it is the selected one."""
         self._list()
 
-    def watch_wanted(self, wanted: str) -> None:
+    def watch_filter_text(self, filter_text: str) -> None:
         """List what is wanted, from the top."""
         self._list()
         self._entitle()
-        if wanted and not self._chosen and self._rows:
+        if filter_text and not self._chosen and self._rows:
             self.selected = self._rows[0].key
         self._leave_the_unlisted()
         self._scroll_to_selection()
@@ -165,11 +165,11 @@ class HotKeys(ScrollView, can_focus=True):
 
     def _entitle(self) -> None:
         """Say in the frame how many are listed, where a filter leaves some out."""
-        listed, of = len(filtered(self._hot, self.wanted)), len(self._hot)
+        listed, of = len(filtered(self._hot, self.filter_text)), len(self._hot)
         if (listed, of) != self._listed:
             self._listed = listed, of
             self.post_message(self.Listed(listed, of))
-        figure = Content(f"{listed} of {of}") if self.wanted else None
+        figure = Content(f"{listed} of {of}") if self.filter_text else None
         title = self._title.framed(figure)
         if not title.is_same(self._framed):
             self._framed = title
@@ -187,7 +187,7 @@ class HotKeys(ScrollView, can_focus=True):
         index = self.scroll_offset.y + y - 1
         if index == 0 and not self._rows:
             said = "  nothing matches the filter" if self._hot else "  no key has been used yet"
-            return Strip([Segment(left(said, width), self._look("quiet"))])
+            return Strip([Segment(left(said, width), self._part_style("quiet"))])
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._row(self._rows[index], width)
@@ -203,7 +203,7 @@ class HotKeys(ScrollView, can_focus=True):
 
     def action_inspect(self) -> None:
         """Have the selected key explained."""
-        if (key := self.in_reach) is not None:
+        if (key := self.listed_selection) is not None:
             self.post_message(self.Inspect(key))
 
     def on_click(self, event: events.Click) -> None:
@@ -233,7 +233,7 @@ class HotKeys(ScrollView, can_focus=True):
         return Order.USES
 
     @property
-    def in_reach(self) -> bytes | None:
+    def listed_selection(self) -> bytes | None:
         """The selected key, if it is listed: a command must not reach a key out of sight."""
         listed = any(row.key == self.selected for row in self._rows)
         return self.selected if listed else None
@@ -244,7 +244,9 @@ class HotKeys(ScrollView, can_focus=True):
         return keys.index(self.selected) if self.selected in keys else 0
 
     def _list(self) -> None:
-        rows = rows_of(self._hot, self.selected, self._before, wanted=self.wanted, order=self.order)
+        rows = rows_of(
+            self._hot, self.selected, self._before, filter_text=self.filter_text, order=self.order
+        )
         if rows != self._rows:
             self._rows = rows
             self.virtual_size = Size(self.size.width, len(rows) + 1)
@@ -260,7 +262,7 @@ class HotKeys(ScrollView, can_focus=True):
 
     def _leave_the_unlisted(self) -> None:
         """Select the first key when the filter leaves out the selected one."""
-        if self._rows and self.in_reach is None:
+        if self._rows and self.listed_selection is None:
             self.selected = self._rows[0].key
 
     def _select(self, index: int) -> None:
@@ -278,11 +280,11 @@ class HotKeys(ScrollView, can_focus=True):
         if first != self.scroll_offset.y:
             self.scroll_to(y=first, animate=False, immediate=True)
 
-    def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"hot-keys--{name}")
+    def _part_style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"key-table--{name}")
 
     def _header(self, width: int) -> Strip:
-        style = self._look("header")
+        style = self._part_style("header")
         text = " " * _POINTER
         for column, room in zip(COLUMNS, column_widths(width), strict=True):
             sorts = column.title == self.order.value
@@ -295,18 +297,18 @@ class HotKeys(ScrollView, can_focus=True):
 
     def _row(self, row: KeyRow, width: int) -> Strip:
         chosen = row.key == self.selected
-        base = self._look("cursor") if chosen else self.rich_style
+        base = self._part_style("cursor") if chosen else self.rich_style
         over = Style(bgcolor=base.bgcolor, bold=chosen)
-        plain, quiet = self._look("plain") + over, self._look("quiet") + over
-        state = self._look(_LOOKS.get(row.state, "quiet")) + over
-        looks = (plain, quiet, plain, plain, plain, plain, state)
-        segments = [Segment("▶ " if chosen else "  ", self._look("pointer") + over)]
-        for column, text, room, look in zip(
-            COLUMNS, row.cells, column_widths(width), looks, strict=True
+        plain, quiet = self._part_style("plain") + over, self._part_style("quiet") + over
+        state = self._part_style(_STYLES.get(row.state, "quiet")) + over
+        styles = (plain, quiet, plain, plain, plain, plain, state)
+        segments = [Segment("▶ " if chosen else "  ", self._part_style("pointer") + over)]
+        for column, text, room, style in zip(
+            COLUMNS, row.cells, column_widths(width), styles, strict=True
         ):
             if room:
                 shown = policy_text(text, room) if column.title == "policy" else text
                 align = right if column.align_right else left
-                dim = quiet if shown in (ABSENT, UNKNOWN) else look
+                dim = quiet if shown in (ABSENT, UNKNOWN) else style
                 segments += [Segment(align(shown, room), dim), Segment(" " * GAP, base)]
         return Strip(segments).adjust_cell_length(width, base)

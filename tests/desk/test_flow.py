@@ -1,4 +1,4 @@
-"""The whiteboard: every way has its rate, its state and its failpoints, at every size."""
+"""The flow: every way has its rate, its state and its failpoints, at every size."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 from cachedesk.core.failpoints import POINTS
 from cachedesk.core.snapshot import Health
-from cachedesk.desk.views.flow import WAYS, Flowing, way_of, whiteboard
-from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, sketch
+from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, flow_lines
+from cachedesk.desk.views.flow_model import ARROWS, ArrowState, arrow_of, flow_model
 
 from . import scenes
 
@@ -29,61 +29,61 @@ SCENES = (
 
 
 def text(scene, width=118, height=11):
-    lines = sketch(whiteboard(scene), width, height)
+    lines = flow_lines(flow_model(scene), width, height)
     return "\n".join("".join(piece for piece, _ in line) for line in lines)
 
 
 def test_all_is_well_and_every_way_says_how_much():
-    board = whiteboard(scenes.HEALTHY)
-    assert (board.reads, board.writes) == ("2,000/s", "600/s")
-    assert {getattr(board, way).flowing for way in WAYS} == {Flowing.WELL}
+    model = flow_model(scenes.HEALTHY)
+    assert (model.reads, model.writes) == ("2,000/s", "600/s")
+    assert {getattr(model, way).state for way in ARROWS} == {ArrowState.WELL}
     drawn = text(scenes.HEALTHY)
     for word in ("hit 1,900/s", "miss 61/s", "through 120/s", "behind 480/s", "170 rows/s"):
         assert word in drawn
 
 
 def test_without_redis_the_way_to_the_database_lights_up():
-    board = whiteboard(scenes.REDIS_DOWN)
-    assert board.hit.flowing is Flowing.BLOCKED
-    assert board.miss.flowing is Flowing.LIT
-    assert board.through.flowing is Flowing.WELL
+    model = flow_model(scenes.REDIS_DOWN)
+    assert model.hit.state is ArrowState.BLOCKED
+    assert model.miss.state is ArrowState.LIT
+    assert model.through.state is ArrowState.WELL
     assert "✗ held down" in text(scenes.REDIS_DOWN)
 
 
 def test_when_everything_is_down_nothing_gets_through():
-    board = whiteboard(scenes.ALL_DOWN)
-    ways = [way for way in WAYS if way != "calls"]
-    assert {getattr(board, way).flowing for way in ways} == {Flowing.BLOCKED}
+    model = flow_model(scenes.ALL_DOWN)
+    ways = [way for way in ARROWS if way != "calls"]
+    assert {getattr(model, way).state for way in ways} == {ArrowState.BLOCKED}
 
 
 def test_a_locked_database_can_still_be_read():
     locked = replace(scenes.HEALTHY.database, health=Health.DEGRADED, word="locked")
-    board = whiteboard(replace(scenes.HEALTHY, database=locked))
-    assert board.through.flowing is Flowing.BLOCKED
-    assert board.flush.flowing is Flowing.BLOCKED
-    assert board.miss.flowing is Flowing.WELL, "nothing of Redis comes this way"
+    model = flow_model(replace(scenes.HEALTHY, database=locked))
+    assert model.through.state is ArrowState.BLOCKED
+    assert model.flush.state is ArrowState.BLOCKED
+    assert model.miss.state is ArrowState.WELL, "nothing of Redis comes this way"
 
 
 def test_a_slow_database_lights_every_way_to_it_up():
     slow = replace(scenes.HEALTHY.database, health=Health.DEGRADED, word="slow")
-    board = whiteboard(replace(scenes.HEALTHY, database=slow))
-    assert {way.flowing for way in (board.miss, board.through, board.flush)} == {Flowing.LIT}
+    model = flow_model(replace(scenes.HEALTHY, database=slow))
+    assert {way.state for way in (model.miss, model.through, model.flush)} == {ArrowState.LIT}
 
 
 def test_a_paused_worker_holds_its_ways():
-    board = whiteboard(scenes.paused(scenes.HEALTHY))
-    assert board.take.flowing is board.flush.flowing is Flowing.HELD
+    model = flow_model(scenes.paused(scenes.HEALTHY))
+    assert model.take.state is model.flush.state is ArrowState.HELD
     assert "‖" in text(scenes.paused(scenes.HEALTHY))
 
 
 def test_nothing_flows_before_anything_is_known():
-    board = whiteboard(scenes.EMPTY)
-    assert board.calls.flowing is Flowing.IDLE
+    model = flow_model(scenes.EMPTY)
+    assert model.calls.state is ArrowState.IDLE
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_every_failpoint_has_its_way(point):
-    assert way_of(point) in WAYS
+    assert arrow_of(point) in ARROWS
     armed = replace(scenes.HEALTHY, armed=(point,))
     assert "◇" in text(armed, LEAST_WIDTH)
     assert f"◇ {point.partition('.')[2]}" in text(armed, 168)
@@ -91,7 +91,7 @@ def test_every_failpoint_has_its_way(point):
 
 @given(st.sampled_from(SCENES), st.integers(LEAST_WIDTH, 260), st.integers(LEAST_HEIGHT, 30))
 def test_the_picture_fills_its_room_to_the_cell(scene, width, height):
-    lines = sketch(whiteboard(scene), width, height)
+    lines = flow_lines(flow_model(scene), width, height)
     assert len(lines) == height
     assert all(cell_len("".join(text for text, _ in line)) == width for line in lines)
 

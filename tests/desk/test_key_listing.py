@@ -1,4 +1,4 @@
-"""Filter and order of the keys, latencies on their scale, amounts as typed: pure decisions."""
+"""Filter and order of the keys, latencies on their scale, quantities as typed: pure decisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cachedesk.core.commands import SetBatch, SetMemory, SetRate
 from cachedesk.core.snapshot import Latencies, Percentiles
 from cachedesk.desk.views import quantities
-from cachedesk.desk.views.controls import EVICTION_POLICIES, KNOBS
+from cachedesk.desk.views.controls import CONTROLS, EVICTION_POLICIES
 from cachedesk.desk.views.formats import ABSENT
 from cachedesk.desk.views.key_listing import Order, filtered, matches, pattern_of, severity
 from cachedesk.desk.views.key_rows import rows_of
@@ -59,13 +59,15 @@ def test_orders_go_round():
 
 
 def test_a_filter_lists_no_key_that_does_not_match():
-    assert rows_of(HOT, b"order:1029", wanted="hq") == ()
-    assert all(row.key.startswith(b"views:") for row in rows_of(HOT, b"order:1", wanted="views:*"))
+    assert rows_of(HOT, b"order:1029", filter_text="hq") == ()
+    assert all(
+        row.key.startswith(b"views:") for row in rows_of(HOT, b"order:1", filter_text="views:*")
+    )
 
 
 def test_a_selected_key_that_is_no_longer_hot_stays_while_it_is_wanted():
     for wanted in ("", "views:*"):
-        rows = rows_of(HOT, b"views:gone", wanted=wanted)
+        rows = rows_of(HOT, b"views:gone", filter_text=wanted)
         assert (rows[-1].key, rows[-1].state) == (b"views:gone", KeyState.COOLED)
 
 
@@ -103,7 +105,7 @@ def test_what_was_not_measured_is_not_zero():
         (quantities.share, "25 %", 0.25),
     ],
 )
-def test_amounts(parse, text, value):
+def test_quantities(parse, text, value):
     assert parse(text) == pytest.approx(value)
 
 
@@ -113,7 +115,7 @@ def test_amounts(parse, text, value):
 )
 @given(text=st.text(max_size=12))
 def test_whatever_is_typed_is_an_amount_or_refused_in_words(parse, text):
-    with suppress(quantities.NotAnAmount):
+    with suppress(quantities.InvalidQuantity):
         assert parse(text) >= 0
 
 
@@ -125,7 +127,7 @@ def test_steps_go_the_right_way_and_back(value, direction):
 
 
 def test_knobs_make_commands_of_what_is_typed_and_of_steps():
-    by_name = {knob.name: knob for knob in KNOBS}
+    by_name = {control.name: control for control in CONTROLS}
     assert by_name["batch-events"].typed("2,000") == SetBatch(events=2000)
     assert by_name["batch-events"].stepped(HEALTHY, 1) == SetBatch(events=1000)
     assert by_name["batch-age"].stepped(HEALTHY, -1) == SetBatch(age_seconds=0.1)
@@ -136,7 +138,7 @@ def test_knobs_make_commands_of_what_is_typed_and_of_steps():
     assert by_name["eviction-policy"].stepped(HEALTHY, 1) == SetMemory(
         eviction_policy=EVICTION_POLICIES[1]
     )
-    with pytest.raises(quantities.NotAnAmount, match="allkeys-lru"):
+    with pytest.raises(quantities.InvalidQuantity, match="allkeys-lru"):
         by_name["eviction-policy"].typed("sometimes")
-    with pytest.raises(quantities.NotAnAmount, match="no key expires here"):
+    with pytest.raises(quantities.InvalidQuantity, match="no key expires here"):
         by_name["eviction-policy"].typed("volatile-lru")

@@ -31,7 +31,7 @@ def test_the_selection_survives_refreshes_while_rows_move():
         for order in (("b", "a", "c"), ("c", "a", "b"), ("x", "y", "b"), ("a", "b", "c")):
             app.desk.apply(keys(*order))
             await pilot.pause()
-            assert app.desk.hot_keys.selected == b"b"
+            assert app.desk.key_table.selected == b"b"
             assert pointed(app) == "b"
 
     drive(app, script)
@@ -64,10 +64,10 @@ def test_a_click_selects_the_row_under_it():
     app = desk(RecordingControl())
 
     async def script(pilot):
-        await pilot.click("#hot-keys", offset=(5, 3))
-        assert app.desk.hot_keys.selected == HOT[2].key
-        await pilot.click("#hot-keys", offset=(5, 0))
-        assert app.desk.hot_keys.selected == HOT[2].key, "the header is no row"
+        await pilot.click("#key-table", offset=(5, 3))
+        assert app.desk.key_table.selected == HOT[2].key
+        await pilot.click("#key-table", offset=(5, 0))
+        assert app.desk.key_table.selected == HOT[2].key, "the header is no row"
 
     drive(app, script)
 
@@ -82,7 +82,7 @@ def test_keys_move_and_scroll_and_stop_at_the_ends():
         await pilot.press("down")
         assert pointed(app) == "key:049"
         await pilot.press("pageup")
-        page = app.desk.hot_keys.size.height - 1
+        page = app.desk.key_table.size.height - 1
         assert pointed(app) == f"key:{49 - page:03}"
         await pilot.press("home", "up")
         assert pointed(app) == "key:000"
@@ -95,7 +95,7 @@ def test_a_row_in_sight_is_followed_and_a_list_that_was_scrolled_away_is_left_al
     app = desk(RecordingControl(), ChangingSource(keys(*names)))
 
     async def script(pilot):
-        hot = app.desk.hot_keys
+        hot = app.desk.key_table
         await pilot.press("home")
         app.desk.apply(keys(*names[1:], names[0]))
         await pilot.pause()
@@ -123,7 +123,7 @@ def test_a_key_that_nobody_chose_is_selected_while_it_can_be_seen_and_never_scro
         app.desk.apply(keys(*names[2:]))
         await pilot.pause()
         assert pointed(app) == "key:002"
-        assert app.desk.hot_keys.scroll_offset.y == 0
+        assert app.desk.key_table.scroll_offset.y == 0
 
     drive(app, script)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from cachedesk.console.new_file import why_not_beside
 from cachedesk.core.snapshot import Books
 from cachedesk.desk.saved_files import next_free
-from cachedesk.desk.views.farewell import farewell
+from cachedesk.desk.views.closing_message import closing_message
 
 
 def said(books: Books, *saved: Path) -> list[str]:
-    return list(farewell(1_563.0, books, Path("/data"), saved))
+    return list(closing_message(1_563.0, books, Path("/data"), saved))
 
 
 def test_a_user_who_leaves_knows_what_is_safe():

@@ -1,4 +1,4 @@
-"""The whiteboard: who asks whom, how often, and what is in the way, as one frozen value.
+"""The flow: who asks whom, how often, and what is in the way, as one frozen value.
 
 It is the picture of the paths: user → app → cache layer → Redis; a miss and a write-through go on
 to SQLite; a write-behind goes to the log, from which the worker brings it to SQLite.
@@ -21,7 +21,7 @@ from cachedesk.core.snapshot import (
 )
 from cachedesk.desk.views.components import (
     STARTING,
-    PartView,
+    ComponentView,
     database_view,
     log_view,
     redis_view,
@@ -31,7 +31,7 @@ from cachedesk.desk.views.formats import compact
 from cachedesk.desk.views.history import recent
 
 
-class Flowing(Enum):
+class ArrowState(Enum):
     """How an arrow is: nothing goes that way now; something does; more than usual, because
     another way is closed; nothing can; somebody holds it back."""
 
@@ -47,18 +47,18 @@ class Arrow:
     """One way: what its label says, how it is, and which failpoints are armed on it."""
 
     label: str = ""
-    flowing: Flowing = Flowing.IDLE
+    state: ArrowState = ArrowState.IDLE
     armed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Whiteboard:
+class FlowModel:
     """The whole picture: four parts and the arrows between them."""
 
-    redis: PartView
-    log: PartView
-    worker: PartView
-    database: PartView
+    redis: ComponentView
+    log: ComponentView
+    worker: ComponentView
+    database: ComponentView
     reads: str
     writes: str
     calls: Arrow
@@ -70,15 +70,15 @@ class Whiteboard:
     flush: Arrow
 
 
-def whiteboard(snapshot: Snapshot) -> Whiteboard:
+def flow_model(snapshot: Snapshot) -> FlowModel:
     """Return the picture of this snapshot."""
     rates = _Rates.of(snapshot)
     placed = {
-        name: tuple(short_name(p) for p in snapshot.armed if way_of(p) == name) for name in WAYS
+        name: tuple(short_name(p) for p in snapshot.armed if arrow_of(p) == name) for name in ARROWS
     }
-    ways = _ways(snapshot, rates)
+    ways = _arrow_states(snapshot, rates)
     arrows = {name: Arrow(label, flowing, placed[name]) for name, (label, flowing) in ways.items()}
-    return Whiteboard(
+    return FlowModel(
         redis=redis_view(snapshot),
         log=log_view(snapshot),
         worker=worker_view(snapshot),
@@ -89,7 +89,7 @@ def whiteboard(snapshot: Snapshot) -> Whiteboard:
     )
 
 
-WAYS = ("calls", "hit", "miss", "through", "behind", "take", "flush")
+ARROWS = ("calls", "hit", "miss", "through", "behind", "take", "flush")
 
 _PLACES = (
     ("worker.read", "take"),
@@ -105,7 +105,7 @@ _PLACES = (
 )
 
 
-def way_of(failpoint: str) -> str:
+def arrow_of(failpoint: str) -> str:
     """Return the arrow on which ``failpoint`` waits."""
     return next(way for start, way in _PLACES if failpoint.startswith(start))
 
@@ -154,7 +154,7 @@ class _Rates:
 _NO_WRITES = ("locked", "disk full", "read-only", "not readable")
 
 
-def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
+def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, ArrowState]]:
     redis, log, worker, database = (
         snapshot.redis,
         snapshot.log,
@@ -166,22 +166,22 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
     no_commits = no_rows or database.word in _NO_WRITES
     slow = database.word == SLOW
     return {
-        "calls": ("", _way(rates.reads + rates.writes)),
+        "calls": ("", _arrow_state(rates.reads + rates.writes)),
         "hit": (
             f"hit {_rate(0 if redis_down else rates.hits)}",
-            _way(rates.hits, blocked=redis_down),
+            _arrow_state(rates.hits, blocked=redis_down),
         ),
         "miss": (
             f"miss {_rate(rates.misses)}",
-            _way(rates.misses, blocked=no_rows, lit=redis_down or slow),
+            _arrow_state(rates.misses, blocked=no_rows, lit=redis_down or slow),
         ),
         "through": (
             f"through {_rate(rates.through)}",
-            _way(rates.through, blocked=no_commits, lit=slow),
+            _arrow_state(rates.through, blocked=no_commits, lit=slow),
         ),
         "behind": (
             f"behind {_rate(rates.behind)}",
-            _way(
+            _arrow_state(
                 rates.behind,
                 blocked=_is_down(log),
                 lit=log.health is Health.DEGRADED,
@@ -189,11 +189,11 @@ def _ways(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Flowing]]:
         ),
         "take": (
             _rate(rates.applied),
-            _way(rates.applied, blocked=_is_down(worker), held=worker.paused),
+            _arrow_state(rates.applied, blocked=_is_down(worker), held=worker.paused),
         ),
         "flush": (
             f"{_figure(rates.rows)} rows/s",
-            _way(
+            _arrow_state(
                 rates.rows,
                 blocked=no_commits or _is_down(worker),
                 held=worker.paused,
@@ -208,14 +208,16 @@ def _is_down(part: RedisState | LogState | WorkerState | DatabaseState) -> bool:
     return part.health is Health.DOWN and part.word != STARTING
 
 
-def _way(rate: float, *, blocked: bool = False, held: bool = False, lit: bool = False) -> Flowing:
+def _arrow_state(
+    rate: float, *, blocked: bool = False, held: bool = False, lit: bool = False
+) -> ArrowState:
     if held:
-        return Flowing.HELD
+        return ArrowState.HELD
     if blocked:
-        return Flowing.BLOCKED
+        return ArrowState.BLOCKED
     if lit:
-        return Flowing.LIT
-    return Flowing.WELL if rate > 0 else Flowing.IDLE
+        return ArrowState.LIT
+    return ArrowState.WELL if rate > 0 else ArrowState.IDLE
 
 
 def _rate(per_second: float) -> str:

@@ -1,0 +1,138 @@
+"""The flow: the flow where there is room for it, a line for each part where there is not."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
+from cachedesk.desk.views.components import database_view, log_view, redis_view, worker_view
+from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, flow_lines
+from cachedesk.desk.views.flow_model import FlowModel, flow_model
+from cachedesk.desk.widgets.component_line import ComponentLine
+
+_COMPONENTS = (
+    ("redis", redis_view),
+    ("log", log_view),
+    ("worker", worker_view),
+    ("database", database_view),
+)
+
+
+class FlowDiagram(Widget):
+    """Draws the flow; draws anew only when something on it has changed."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "flow--frame",
+        "flow--name",
+        "flow--label",
+        "flow--figure",
+        "flow--gauge",
+        "flow--idle",
+        "flow--well",
+        "flow--up",
+        "flow--lit",
+        "flow--blocked",
+        "flow--armed",
+    }
+    DEFAULT_CSS = """
+    FlowDiagram {
+        height: 1fr;
+        & > .flow--frame { color: $foreground 45%; }
+        & > .flow--name { color: $foreground; text-style: bold; }
+        & > .flow--label { color: $foreground 75%; }
+        & > .flow--figure { color: $foreground; }
+        & > .flow--gauge { color: $primary; }
+        & > .flow--idle { color: $foreground 35%; }
+        & > .flow--well { color: $text-primary; }
+        & > .flow--up { color: $text-success; }
+        & > .flow--lit { color: $text-warning; text-style: bold; }
+        & > .flow--blocked { color: $text-error; text-style: bold; }
+        & > .flow--armed { color: $text-accent; text-style: bold; }
+    }
+    """
+
+    model: reactive[FlowModel | None] = reactive(None)
+
+    def __init__(self) -> None:
+        super().__init__(id="picture")
+        self._lines: list[Strip] = []
+        self._drawn: tuple[FlowModel | None, Size] | None = None
+
+    def notify_style_update(self) -> None:
+        """Forget the drawing: its colours may be those of another theme."""
+        self._drawn = None
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        """Return line ``y``; all lines are drawn at the first one asked for."""
+        if self._drawn != (self.model, self.size):
+            self._lines = self._draw()
+            self._drawn = self.model, self.size
+        if y < len(self._lines):
+            return self._lines[y]
+        return Strip.blank(self.size.width, self.rich_style)
+
+    def _draw(self) -> list[Strip]:
+        width, height = self.size
+        if self.model is None or width < LEAST_WIDTH or height < LEAST_HEIGHT:
+            return []
+        return [
+            Strip([Segment(text, self._part_style(style)) for text, style in line], width)
+            for line in flow_lines(self.model, width, height)
+        ]
+
+    def _part_style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"flow--{name}") if name else self.rich_style
+
+
+class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
+    """The four parts and what flows between them."""
+
+    HELP = "Enter gives the picture the whole screen; there it has room for every figure."
+
+    DEFAULT_CSS = """
+    FlowPanel {
+        height: auto;
+        layout: vertical;
+        & > FlowDiagram { display: none; }
+        & > ComponentLine { height: 1; }
+        &:focus { background-tint: $primary 8%; }
+        &.-roomy > FlowDiagram { display: block; }
+        &.-roomy > ComponentLine { display: none; }
+    }
+    """
+
+    def __init__(self, title: PanelTitle) -> None:
+        super().__init__(id="flow")
+        self.border_title = title.framed()
+
+    def compose(self) -> ComposeResult:
+        """Yield both forms; the size decides which is seen."""
+        yield FlowDiagram()
+        for name, _ in _COMPONENTS:
+            yield ComponentLine(id=name)
+
+    def on_mount(self) -> None:
+        """Draw the parts as they are before anything is known."""
+        self.show(Snapshot(at=0.0))
+
+    def on_resize(self) -> None:
+        """Choose the form that fits."""
+        roomy = self.size.width >= LEAST_WIDTH and self.size.height >= LEAST_HEIGHT
+        self.set_class(roomy, "-roomy")
+
+    def show(self, share: Snapshot) -> None:
+        """Show this snapshot."""
+        self.query_one(FlowDiagram).model = flow_model(share)
+        for name, view in _COMPONENTS:
+            self.query_one(f"#{name}", ComponentLine).view = view(share)
