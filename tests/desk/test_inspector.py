@@ -1,4 +1,4 @@
-"""The inspector's words, its time line, and the screen that shows them."""
+"""The inspector's words, its timeline, and the screen that shows them."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_the_columns_of_the_fold_fit(name, width):
     assert all(cells >= 0 for cells in widths)
 
 
-# -- the time line -------------------------------------------------------------------------------
+# -- the timeline --------------------------------------------------------------------------------
 
 
 def on(*writes, since=0.0):

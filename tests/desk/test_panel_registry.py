@@ -63,6 +63,13 @@ def test_a_panel_has_a_digit_and_a_title_of_its_own():
     assert len({panel.title.text for panel in PANELS}) == len(PANELS)
 
 
+def test_the_help_of_a_chart_says_what_it_measures_and_its_keys():
+    for panel in PANELS:
+        if panel.over_time:
+            keys = "+ and - zoom, ← and → look back, Enter expands."
+            assert panel.widget().help_text == f"{panel.meaning} {keys}"
+
+
 @pytest.mark.parametrize("area", [Area.CHART, Area.LIST], ids=str)
 def test_a_panel_is_laid_out_and_refreshed_by_its_entry_alone(area, monkeypatch):
     monkeypatch.setattr(desk_module, "PANELS", (*PANELS, added(area)))

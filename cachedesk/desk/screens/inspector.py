@@ -79,7 +79,7 @@ class InspectorScreen(Modal[None]):
         self._titles: dict[Widget, Content] = {}
 
     def compose(self) -> ComposeResult:
-        """Yield the places, the sentence, the fold, and the time line."""
+        """Yield the places, the sentence, the fold, and the timeline."""
         with VerticalGroup(id="inspector-box") as box:
             box.border_title = Content(data_text(self.key))
             box.border_subtitle = Content(self._keys)

@@ -143,7 +143,7 @@ class Chart(PanelWidget[ChartView]):
 
     view: reactive[ChartView] = reactive(ChartView())
 
-    HELP = "+ and - zoom, ← and → style back, Enter expands."
+    HELP = "+ and - zoom, ← and → look back, Enter expands."
     can_focus = True
 
     def __init__(self, title: PanelTitle, *, chart: ChartSpec, meaning: str) -> None:

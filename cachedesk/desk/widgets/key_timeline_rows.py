@@ -1,4 +1,4 @@
-"""The recent writes of a key on one time line: three stage_rows, and a bar for each write."""
+"""The timeline of a key: a row for each stage that writes reach, and a bar for each write."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STYLES = {
 
 
 class TimelineWidget(Widget):
-    """Draws a report on a time line that ends when the report was made."""
+    """Draws a report on a timeline that ends when the report was made."""
 
     report: reactive[KeyReport | None] = reactive(None)
     seconds: reactive[float] = reactive(5.0)
@@ -38,18 +38,18 @@ class TimelineWidget(Widget):
 
     @property
     def label_cells(self) -> int:
-        """What is to the left of the time line, and the space between them."""
+        """What is to the left of the timeline, and the space between them."""
         return self.seq_cells + 1 + _OP_CELLS + 2
 
     @property
     def line(self) -> Timeline:
-        """The time line between the labels at the left and the spans at the right."""
+        """The timeline between the labels at the left and the spans at the right."""
         at = self.report.at if self.report is not None else 0.0
         return Timeline(at, self.seconds, max(1, self.size.width - self.label_cells - _GAP_CELLS))
 
 
 class KeyStageRows(TimelineWidget):
-    """Draws the time axis and the three stage_rows."""
+    """Draws the time axis and the three stage rows."""
 
     DEFAULT_CSS = """
     KeyStageRows { height: 4; text-wrap: nowrap; }

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from cachedesk.desk.views.formats import left
 
 TERM = "bold $text-primary"
-"""How a term styles."""
+"""The style of a term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def picture(text: str) -> Passage:
 
 
 def sentence(text: str) -> Passage:
-    """Return a sentence in plain styles."""
+    """Return a sentence without a style."""
     return Passage(text)
 
 
