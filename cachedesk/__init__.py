@@ -92,7 +92,7 @@ _HOMES = {
     ),
 }
 
-# Without "open": a star must not replace the builtin.
+# Without "open": a star import must not replace the builtin.
 __all__ = [*sorted(_HOMES)]
 
 
@@ -106,25 +106,27 @@ def open(
     """Open the cache stack of a data directory, recover what a crash left, and serve.
 
     Args:
-        path: the data directory; made if it does not exist. One process at a time.
+        path: the data directory; created if it does not exist. Only one process at a time can
+            open it.
         policies: key pattern to ``"write-through"`` or ``"write-behind"``; the first match
-            wins, and a key that none matches is written through. They replace those of the
-            settings. Default: see ``Settings``.
-        settings: everything else; sizes may be text, ``"64mb"``. By default what
-            ``cachedesk.toml`` in the data directory says, if it is there; with ``settings`` it
-            is not read.
+            wins, and a key that no pattern matches is written through. They replace the
+            policies of the settings. Default: see ``Settings``.
+        settings: all other settings; sizes are in bytes, or text like ``"64mb"``. By default
+            they are read from ``cachedesk.toml`` in the data directory, if that file exists;
+            with ``settings`` it is not read.
         observe: count and time calls, for ``snapshot``, and keep when the newest writes were
-            durable, cached and applied, for ``explain``. It costs about a tenth of a cache hit.
-            Without it a snapshot says ``observed=False``, and tells how the parts are and whether
-            the books balance all the same.
+            durable, cached and applied, for ``explain``. It adds about a tenth to the time of a
+            cache hit. Without it a snapshot has ``observed=False``; the state of the parts and
+            the event balance are still in it.
 
     Returns:
-        A thread-safe ``CacheLayer``; close it, or use it with ``with``.
+        A thread-safe ``CacheLayer``. Close it, or use it in a ``with`` statement.
 
     Raises:
-        InUse: another process has the directory; the message names it.
+        InUse: another process has the directory open; the message names the process.
         DataDirectoryError: the directory cannot be used, or a file in it is damaged.
-        ConfigError: a policy or a setting is wrong; the message names the file, if it is in one.
+        ConfigError: a policy or a setting is invalid; the message names the file, if it came
+            from one.
 
     >>> with open("data", policies={"views:*": "write-behind"}) as cache:
     ...     cache.incr("views:article:123")

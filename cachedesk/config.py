@@ -1,7 +1,7 @@
 """The configuration file: ``cachedesk.toml`` read into ``Settings`` and ``DeskSettings``.
 
-Every field of a stack is documented where it is defined, in ``core.settings``. A file that is
-wrong anywhere is refused as a whole, in one line that names the file, the field and what is wrong.
+Every field of a stack is documented where it is defined, in ``core.settings``. A file with any
+error is rejected as a whole, with one line that names the file, the field and the error.
 Sizes (fields that end in ``_bytes``) may be written as text: ``maxmemory_bytes = "64mb"``.
 """
 
@@ -33,8 +33,8 @@ _MSGSPEC_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", r
 
 
 class Mistake(NamedTuple):
-    """One validation error: what is wrong, the path of the value (``redis.restart``, ``act[0]``),
-    and the name of the unknown field, if that is what is wrong."""
+    """One validation error: the message, the path of the value (``redis.restart``, ``act[0]``),
+    and the name of the field if it is unknown."""
 
     what: str
     place: str
@@ -42,7 +42,7 @@ class Mistake(NamedTuple):
 
 
 def mistake(error: msgspec.ValidationError) -> Mistake:
-    """Return what ``error`` says. msgspec has it as text only; a test holds these texts."""
+    """Return the parts of ``error``. msgspec gives them as text only; a test pins these texts."""
     match = _MSGSPEC_TEXT.fullmatch(str(error))
     what, place = (match["what"], match["place"] or "") if match else (str(error), "")
     unknown = _MSGSPEC_UNKNOWN.fullmatch(what)
@@ -50,10 +50,11 @@ def mistake(error: msgspec.ValidationError) -> Mistake:
 
 
 class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Look and keys of the desk: the table ``[desk]``.
+    """Appearance and keys of the desk: the table ``[desk]``.
 
-    ``theme``: its colours; empty: the default. ``refresh_hz``: refreshes per second.
-    ``keys``: other keys for actions, by name (``kill-redis = "x"``). ``hint``: greet a new user.
+    ``theme``: the colour theme; empty: the default. ``refresh_hz``: refreshes per second.
+    ``keys``: key bindings to replace, by action (``kill-redis = "x"``). ``hint``: greet a new
+    user.
     """
 
     theme: str = ""
@@ -75,7 +76,7 @@ def load(data: Path, file: Path | None = None) -> Settings:
         file: a file to read instead; it must exist.
 
     Raises:
-        ConfigError: the file cannot be read, or a setting in it is wrong.
+        ConfigError: the file cannot be read, or a setting in it is invalid.
     """
     return _load(data, file).stack
 
@@ -104,10 +105,10 @@ def _load(data: Path, file: Path | None) -> _File:
 
 
 def parse(text: str) -> Settings:
-    """Return the settings that ``text``, in TOML, holds; what it leaves out is the default.
+    """Return the settings in ``text``, which is TOML; settings it leaves out have their default.
 
     Raises:
-        tomllib.TOMLDecodeError: it is not TOML.
+        tomllib.TOMLDecodeError: ``text`` is not TOML.
         ConfigError: a setting is unknown, of the wrong type, out of range or contradicts another.
     """
     return _parsed(text).stack
@@ -119,14 +120,14 @@ def _parsed(text: str) -> _File:
     except tomllib.TOMLDecodeError:
         raise
     except (ValueError, RecursionError) as error:
-        # A number of thousands of digits, or brackets in brackets without end.
+        # A number of thousands of digits, or very deeply nested brackets.
         raise ConfigError(f"not valid TOML: {_one_line(str(error))}") from error
     desk = tables.pop("desk", {})
     return _File(from_tables(tables), _desk(desk))
 
 
 def from_tables(tables: Mapping[str, object]) -> Settings:
-    """Return the settings that ``tables``, as TOML gives them, hold.
+    """Return the settings in ``tables``, as the TOML parser returns them.
 
     Raises:
         ConfigError: a setting is unknown, of the wrong type, out of range or contradicts another.
@@ -156,7 +157,7 @@ def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
     """Return ``settings`` with ``overrides``, each ``PATTERN=PATH``, before its own policies.
 
     Raises:
-        ConfigError: one has not that form, or names no policy.
+        ConfigError: an override does not have that form, or names an unknown policy.
     """
     first: dict[str, PolicyName] = {}
     for override in overrides:
@@ -173,10 +174,10 @@ def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
 
 
 def as_policies(policies: object) -> dict[str, PolicyName]:
-    """Return ``policies`` as the setting of that name.
+    """Return ``policies`` as the value of the setting ``policies``.
 
     Raises:
-        ConfigError: it is no mapping of patterns to paths.
+        ConfigError: it is not a mapping of patterns to paths.
     """
     if not isinstance(policies, Mapping):
         raise ConfigError(f"policies: expected a mapping, not {type(policies).__name__}")
@@ -185,11 +186,11 @@ def as_policies(policies: object) -> dict[str, PolicyName]:
 
 
 def checked(settings: object) -> Settings:
-    """Return ``settings`` if every value in it is one that a file might have, too; a size that is
-    text is made a number.
+    """Return ``settings`` after the same checks as for a file; a size given as text becomes a
+    number of bytes.
 
     Raises:
-        ConfigError: it is no ``Settings``, or a setting is of the wrong type, out of range or
+        ConfigError: it is not a ``Settings``, or a setting is of the wrong type, out of range or
             contradicts another.
     """
     if not isinstance(settings, Settings):
@@ -202,10 +203,10 @@ def checked(settings: object) -> Settings:
 
 
 def with_field(settings: Settings, place: str, text: str) -> Settings:
-    """Return ``settings`` with the field at ``place`` (``worker.batch_events``) as ``text`` says.
+    """Return ``settings`` with the field at ``place`` (``worker.batch_events``) set from ``text``.
 
     Raises:
-        ConfigError: there is no such field, or it cannot have this value.
+        ConfigError: there is no such field, or the value is invalid for it.
     """
     section, _, field = place.partition(".")
     tables = {
@@ -236,7 +237,7 @@ def _converted(tables: Mapping[str, object], *, strict: bool = True) -> Settings
 def _read(file: Path) -> bytes:
     try:
         if not stat.S_ISREG(file.stat().st_mode):
-            # A pipe without a writer would be waited for for ever.
+            # Opening a pipe without a writer would block forever.
             raise ConfigError(f"{file}: not a regular file")
         with file.open("rb") as stream:
             return stream.read(MAX_FILE_BYTES + 1)
@@ -245,10 +246,10 @@ def _read(file: Path) -> bytes:
 
 
 def as_size(place: str, value: object) -> object:
-    """Return a size in bytes: of a text like ``64mb`` the number, anything else as it is.
+    """Return a size in bytes: a text like ``64mb`` as a number, any other value unchanged.
 
     Raises:
-        ConfigError: the text is no size; ``place`` says where it stands.
+        ConfigError: the text is not a size; the message names ``place``.
     """
     if not isinstance(value, str):
         return value

@@ -1,1 +1,1 @@
-"""What every command shares: signals, output, and files that the user names."""
+"""Helpers that all commands share: signals, output, and files that the user names."""

@@ -1,6 +1,6 @@
-"""A new file that the user names, for a recording or a report: nothing is ever overwritten.
+"""Checks of a new file that the user names, for a recording or a report. Nothing is overwritten.
 
-Each check returns what is wrong in words, "" if nothing is; the caller raises its own error.
+Each check returns an error message, or "" if there is no error; the caller raises its own error.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import stat
 from pathlib import Path
 
 PICTURES, RECORDINGS = "pictures", "recordings"
-"""Folders in a data directory where the desk puts what its user saves."""
+"""Folders in a data directory for the files that a user of the desk saves."""
 
 
 def why_not_here(path: Path, verb: str) -> str:
-    """Return why a new file cannot be made at ``path``; nothing is changed.
+    """Return why a new file cannot be created at ``path``; nothing is changed.
 
     Args:
-        path: where; a file without a byte is as good as none.
-        verb: what one does to it, like "record".
+        path: the file; an empty file that exists is accepted.
+        verb: what the user asked for, for the message, like "record".
     """
     try:
         found = path.stat()
@@ -37,7 +37,7 @@ def why_not_here(path: Path, verb: str) -> str:
 
 
 def why_not_into(path: Path, found: os.stat_result, verb: str) -> str:
-    """Return why what was ``found`` at ``path`` cannot be written to."""
+    """Return why the file at ``path``, whose status is ``found``, cannot be written to."""
     if not stat.S_ISREG(found.st_mode):
         return f"{path} is not a regular file; {verb} to a new file"
     if found.st_size:
@@ -46,8 +46,8 @@ def why_not_into(path: Path, found: os.stat_result, verb: str) -> str:
 
 
 def why_not_beside(path: Path, data: Path, verb: str) -> str:
-    """Return why ``path`` is not apart from the data directory, where all files have a meaning but
-    those in the folders for what a user saves."""
+    """Return why ``path`` must not be used because it is inside the data directory. Only the
+    folders for files that a user saves are allowed there."""
     try:
         path, data = path.resolve(), data.resolve()
         inside = path.is_relative_to(data)
@@ -64,5 +64,5 @@ def why_not_beside(path: Path, data: Path, verb: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return why a file cannot be used, in the system's own words."""
+    """Return why a file cannot be used, in the operating system's words."""
     return str(getattr(error, "strerror", None) or error)

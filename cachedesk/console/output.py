@@ -1,4 +1,4 @@
-"""What commands print: bytes as they are, and text as UTF-8 in any locale."""
+"""Output of commands: bytes unchanged, and text as UTF-8 in any locale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def print_json(value: object) -> None:
 
 
 def json_text(raw: bytes) -> str | dict[str, str]:
-    """Return bytes as JSON holds them: text if they are UTF-8, else ``{"base64": …}``."""
+    """Return bytes as a JSON value: text if they are UTF-8, else ``{"base64": …}``."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -31,7 +31,7 @@ _MOST_LETTERS = 4_000
 _LONGEST_ESCAPE = len("\\U0010ffff")
 
 _OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""What a terminal may obey and JSON leaves as it is: C1 controls, and those of direction."""
+"""Characters that a terminal may act on and JSON does not escape: C1 and direction controls."""
 
 
 def _as_json_escape(found: re.Match[str]) -> str:
@@ -47,7 +47,7 @@ def print_text(text: str) -> None:
 
 
 def print_bytes(raw: bytes) -> None:
-    """Print ``raw`` and nothing else; nowhere, when our standard output was closed."""
+    """Print ``raw`` and nothing else; do nothing if standard output is closed."""
     if sys.stdout is not None:
         sys.stdout.flush()
         sys.stdout.buffer.write(raw)
@@ -75,25 +75,25 @@ def is_terminal() -> bool:
 
 
 def is_served() -> bool:
-    """Return whether a web server shows our screen in a browser."""
+    """Return whether a web server shows the screen in a browser."""
     return "TEXTUAL_DRIVER" in os.environ
 
 
 def has_bar() -> bool:
-    """Return whether standard error is a terminal, where a progress bar may be."""
+    """Return whether standard error is a terminal, so that a progress bar can be shown."""
     return _is_terminal(sys.stderr)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
-    """A stream that was closed before we began is ``None``."""
+    """Return whether ``stream`` is a terminal; ``None`` stands for a stream closed at start."""
     return stream is not None and stream.isatty()
 
 
 def forget_output() -> None:
-    """Drop what could not be written, or the interpreter would try it again at its end."""
+    """Discard buffered output that could not be written, or the interpreter retries at exit."""
     if sys.stdout is not None:
         number = sys.stdout.fileno()
-        # Closed first: there may be no other free descriptor.
+        # Closed first, because there may be no other free descriptor.
         os.close(number)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         if nowhere != number:

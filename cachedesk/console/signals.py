@@ -1,4 +1,4 @@
-"""Signals that end a run are noted, so that everything can be closed in order."""
+"""Signals that end a run are recorded instead of raised, so that everything closes in order."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ _WORDS = {
 
 
 class Signals:
-    """While its ``with`` block lasts, SIGINT, SIGTERM and SIGHUP raise nothing: they are noted,
-    and ``on_signal`` is called, on a thread of its own. Used by the main thread, which must not
-    sleep in C code."""
+    """Records SIGINT, SIGTERM and SIGHUP during its ``with`` block; they raise nothing.
+    ``on_signal`` is called on a separate thread. Used by the main thread, which must not block
+    in C code."""
 
     def __init__(self, on_signal: Callable[[], None] | None = None) -> None:
         self.on_signal = on_signal
         self.received = threading.Event()
         self._number: signal.Signals | None = None
         self._before: dict[signal.Signals, object] = {}
-        # A handler may interrupt the very code that it calls, a second signal the first one's
-        # handler; an Event would then wait for its own lock. This queue is made for handlers.
+        # A handler may interrupt the code that it calls, and a second signal may interrupt the
+        # handler of the first; an Event would then deadlock on its own lock. A SimpleQueue is
+        # reentrant, so it is safe in handlers.
         self._noted: SimpleQueue[bool] = SimpleQueue()
         self._listener = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     @property
     def exit_code(self) -> int | None:
-        """What a shell expects of a process that a signal ended; ``None`` when none came."""
+        """The exit code of a process that a signal ended; ``None`` if no signal came."""
         return None if self._number is None else 128 + self._number
 
     @property
     def word(self) -> str:
-        """What came, in a word; empty when nothing did."""
+        """The signal that came, in a few words; empty if none came."""
         return "" if self._number is None else f"stopped by {_WORDS[self._number]}"
 
     def __enter__(self) -> Signals:

@@ -1,1 +1,1 @@
-"""Values and contracts: what every other package speaks of. It imports nothing of ours."""
+"""Values and ports that every other package uses. It imports no other package of cachedesk."""

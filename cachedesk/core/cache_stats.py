@@ -1,4 +1,4 @@
-"""What a cache holds and may hold."""
+"""Figures of a cache: its contents and its limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """Sizes in bytes; ``keys`` now, ``evicted`` by the cache itself since it was started."""
+    """Figures of a cache. Sizes are in bytes; ``keys``: the number of keys now; ``evicted``: how
+    many keys the cache itself evicted since it was started."""
 
     memory_bytes: int
     maxmemory_bytes: int

@@ -1,7 +1,7 @@
-"""Capabilities: what some stores can do and others cannot.
+"""Capabilities: optional protocols that only some stores implement.
 
-The engine needs none of them. Code that wants one asks with ``isinstance``; where a store lacks it,
-an error says so, or the stack offers less.
+The engine needs none of them. Code that wants one checks with ``isinstance``; if a store lacks it,
+the call raises an error, or the stack does not offer the feature.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 ForeignWrite = Callable[[bytes, bytes], None]
-"""Sets the value of a row that is there, behind the engine's back."""
+"""Sets the value of an existing row without the engine's knowledge."""
 
 
 @runtime_checkable
@@ -19,7 +19,7 @@ class ResizableCache(Protocol):
     """A cache whose limits can be changed while it runs."""
 
     def set_limits(self, maxmemory_bytes: int | None, eviction_policy: str | None) -> str:
-        """Change the limits; ``None`` leaves one as it is. Return a sentence that says what holds.
+        """Change the limits; ``None`` keeps a limit. Return a sentence with the limits in force.
 
         Raises:
             ConfigError: a limit is out of range; nothing is changed.
@@ -33,26 +33,27 @@ class ManagedServer(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it listens now."""
+        """The address where it listens now."""
         ...
 
     @property
     def pid(self) -> int | None:
-        """Its process, ``None`` while it does not run."""
+        """The id of its process, ``None`` while it does not run."""
         ...
 
     @property
     def restarts(self) -> int:
-        """How often it was started again."""
+        """How often it was restarted."""
         ...
 
 
 @runtime_checkable
 class RestartChecking(Protocol):
-    """A cache that can come back with what it held before, and compares it with the truth."""
+    """A cache that can keep its contents over a restart, and compares them with the truth."""
 
     def check_restarts(self, on: bool) -> None:
-        """Do so from now on; with ``False`` believe it as it is: to show what goes wrong then."""
+        """Switch the comparison on or off. Off shows what goes wrong without it: the contents
+        are trusted as they are."""
         ...
 
 
@@ -61,18 +62,17 @@ class Files(Protocol):
 
     @property
     def trouble(self) -> str:
-        """What was wrong with them when they were last looked at, in half a sentence; empty while
-        they are in place."""
+        """What was wrong with them at the last check, in a few words; empty if nothing was."""
         ...
 
     def look(self) -> str:
-        """Look at them now; return the trouble."""
+        """Check them now; return ``trouble``."""
         ...
 
 
 @runtime_checkable
 class OnDisk(Protocol):
-    """A store that keeps files open, which may be taken away from under it."""
+    """A store that keeps files open, which may be moved, replaced or deleted meanwhile."""
 
     @property
     def files(self) -> Files:
@@ -82,9 +82,10 @@ class OnDisk(Protocol):
 
 @runtime_checkable
 class ForeignWritable(Protocol):
-    """A database that another program may write to."""
+    """A database that another program can write to."""
 
     def foreign_write(self) -> AbstractContextManager[ForeignWrite]:
-        """Hold its write lock as another program would, and give a function that sets the value of
-        a row; committed when the block ends. ``Unavailable``: it does not take it."""
+        """Hold its write lock as another program would. The block gets a function that sets the
+        value of a row; the end of the block commits. Raises ``Unavailable`` if the lock cannot be
+        taken."""
         ...

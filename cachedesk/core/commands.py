@@ -1,7 +1,7 @@
-"""Commands: what a user may ask of a running stack, as values.
+"""Commands: what a user can ask of a running stack, as values.
 
-A screen never calls into the stack's parts; it hands one of these to ``Control.perform`` on a
-thread of its own and gets back a sentence that says what happened.
+A screen never calls the stack's parts. It passes a command to ``Control.perform`` on a separate
+thread and gets a sentence that describes the result.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class EvictKey:
-    """Evict one key from the cache; the truth keeps it."""
+    """Evict one key from the cache; the database and the log still hold it."""
 
     key: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class EvictAll:
-    """Evict every key from the cache; the truth keeps them."""
+    """Evict every key from the cache; the database and the log still hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class EvictShare:
 
 @dataclass(frozen=True, slots=True)
 class Inject:
-    """Inject the fault of this name, e.g. ``redis.kill``; a lasting one stays until it is healed.
-    Some take an argument behind a colon: ``worker.crash:worker.ack.before``.
+    """Inject the fault of this name, e.g. ``redis.kill``; a lasting fault stays until it is healed.
+    Some take an argument after a colon: ``worker.crash:worker.ack.before``.
 
-    ``seconds``: heal a lasting one after this long; ``None`` leaves it until somebody heals it."""
+    ``seconds``: heal a lasting fault after this time; ``None``: it stays until it is healed."""
 
     fault: str
     seconds: float | None = None
@@ -71,7 +71,7 @@ class StepWorker:
 
 @dataclass(frozen=True, slots=True)
 class SetBatch:
-    """Change how the flush worker batches; ``None`` leaves a setting as it is."""
+    """Change how the flush worker batches; ``None`` keeps a setting."""
 
     events: int | None = None
     age_seconds: float | None = None
@@ -79,8 +79,8 @@ class SetBatch:
 
 @dataclass(frozen=True, slots=True)
 class SetMemory:
-    """Change how much memory Redis may use, and how it chooses what to evict; ``None`` leaves a
-    setting as it is. Holds until the stack is closed, also for a Redis that is started anew."""
+    """Change how much memory Redis may use, and its eviction policy; ``None`` keeps a setting.
+    It holds until the stack is closed, also after a restart of Redis."""
 
     maxmemory_bytes: int | None = None
     eviction_policy: str | None = None
@@ -88,7 +88,7 @@ class SetMemory:
 
 @dataclass(frozen=True, slots=True)
 class SetRate:
-    """Change how many operations a second the workload does; ``None``: as many as it can."""
+    """Change the rate of the workload in operations per second; ``None``: no limit."""
 
     per_second: float | None
 
@@ -127,12 +127,12 @@ Command = (
 
 
 class Control(Protocol):
-    """Whoever carries commands out."""
+    """Carries out commands: a live stack, or a lab session."""
 
     def perform(self, command: Command) -> str:
-        """Carry ``command`` out and return one sentence that says what happened.
+        """Carry out ``command`` and return one sentence that describes the result.
 
         Raises:
-            CachedeskError: the command cannot be carried out now; the message says why.
+            CachedeskError: the command cannot be carried out now; the message gives the reason.
         """
         ...

@@ -1,7 +1,7 @@
 """Engine events: rare facts as a code and plain values. A viewer makes the text.
 
-A code never changes its meaning. A field may be added to it, and is never renamed or removed, so a
-log handler, an exporter or a test can rely on both. The English text of a code is in
+The meaning of a code never changes. Fields may be added to it, and are never renamed or removed,
+so a log handler, an exporter or a test can rely on both. The English text of a code is in
 ``observe.event_text``; it may be reworded at any time.
 """
 
@@ -15,13 +15,13 @@ from typing import NamedTuple, TypeAlias
 from cachedesk.core.snapshot import EventKind
 
 Plain: TypeAlias = str | int | float | bool | tuple[str, ...] | tuple[int, ...] | None
-"""What a field may hold."""
+"""The types of a field's value."""
 
 Fields: TypeAlias = Mapping[str, Plain]
 
 
 class EventCode(StrEnum):
-    """What can happen. The word before the dot names the part it happened to."""
+    """The kinds of event. The word before the dot names the part that is affected."""
 
     AUDIT_DIVERGED = "audit.diverged"
     AUDIT_MORE_DIVERGED = "audit.more_diverged"
@@ -75,8 +75,8 @@ class EventCode(StrEnum):
 
 
 class EventSpec(NamedTuple):
-    """What each event of a code has: its kind, the names of its fields, and its topic, if many in
-    short order are shown as one."""
+    """What all events of a code share: the kind, the names of the fields, and a topic if many
+    events in a short time are shown as one."""
 
     kind: EventKind
     fields: tuple[str, ...] = ()
@@ -151,8 +151,8 @@ class EngineEvent:
 
     Args:
         code: what happened.
-        fields: its particulars, by the names that ``SPECS`` lists for the code.
-        at: when, in seconds since 1970.
+        fields: the details, with the names that ``SPECS`` lists for the code.
+        at: when it happened, in seconds since 1970.
     """
 
     code: EventCode
@@ -161,10 +161,10 @@ class EngineEvent:
 
     @property
     def kind(self) -> EventKind:
-        """What it is about."""
+        """The kind of the event."""
         return SPECS[self.code].kind
 
     @property
     def topic(self) -> str:
-        """What repeats itself, empty when each is shown by itself."""
+        """The topic under which repeated events are shown as one; empty: each is shown."""
         return SPECS[self.code].topic

@@ -1,4 +1,4 @@
-"""Every error cachedesk raises on purpose. Each message says what, where, and what to do."""
+"""All errors that cachedesk raises on purpose. Each message says what, where, and what to do."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ class CachedeskError(Exception):
 
 
 class Unavailable(CachedeskError):
-    """The call could not be served now; it changed nothing and may be tried again."""
+    """The call cannot be served now. It changed nothing and can be retried."""
 
 
 class OutcomeUnknown(CachedeskError):
-    """A write failed while it was being made durable: it is applied once, or not at all."""
+    """A write failed while it was made durable: it will be applied once, or not at all."""
 
 
 class LogFull(Unavailable):
-    """The write-behind log is at its limit; the write was refused."""
+    """The write-behind log is full; the write was rejected."""
 
 
 class WriteRefused(CachedeskError):
-    """A constraint or trigger of the database refuses the write and would again; nothing was
-    changed."""
+    """A constraint or trigger of the database refuses the write. Nothing was changed; a retry
+    would be refused too."""
 
 
 class NoDeadLetter(CachedeskError, LookupError):
@@ -42,7 +42,7 @@ class Closed(CachedeskError):
 
 
 class Forked(Closed):
-    """The stack was opened by a process of which this one is a fork."""
+    """The stack was opened in a parent process, and this process is a fork of it."""
 
 
 class InvalidKey(CachedeskError, ValueError):
@@ -64,7 +64,7 @@ class InvalidValue(CachedeskError, ValueError):
 
 
 class NotACounter(CachedeskError, ValueError):
-    """An increment met a value that is not the decimal text of a signed 64-bit integer.
+    """The value to increment is not the decimal text of a signed 64-bit integer.
 
     >>> _ = cache.set("likes:name", "Ann")
     >>> cache.incr("likes:name")
@@ -96,19 +96,19 @@ class InUse(DataDirectoryError):
 
 
 class Damaged(DataDirectoryError):
-    """A file in the data directory is damaged, or does not belong to the others."""
+    """A file in the data directory is damaged, or belongs to another data directory."""
 
 
 class OtherVersion(Damaged):
-    """A file is whole, but a newer or a very early cachedesk wrote it."""
+    """A file is undamaged, but was written by a newer or a very early version of cachedesk."""
 
 
 class CacheError(CachedeskError):
-    """The cache gave no certain answer. Internal: an error is not a miss, never shown as one."""
+    """The cache gave no reliable answer. Internal: an error is not a miss, never shown as one."""
 
 
 class CacheLoading(CacheError):
-    """The cache is up and still reads its snapshot: wait. Internal, as above."""
+    """The cache is up but still loading its snapshot: wait. Internal, as above."""
 
 
 class DatabaseError(CachedeskError):
@@ -116,17 +116,17 @@ class DatabaseError(CachedeskError):
 
 
 class DatabaseUncertain(DatabaseError):
-    """A commit failed in a way that leaves open whether it happened. Internal, as above."""
+    """A commit failed and it is unknown whether it took effect. Internal, as above."""
 
 
 class DatabaseBusy(DatabaseError):
-    """Somebody else held the database's write lock for too long. Internal, as above."""
+    """Another connection held the database's write lock for too long. Internal, as above."""
 
 
 class DatabaseRefused(DatabaseError):
-    """A constraint or trigger refuses what was to be written. Internal: callers see
-    ``WriteRefused``, and the worker makes a dead letter of it."""
+    """A constraint or trigger refuses the write. Internal: callers see ``WriteRefused``, and the
+    worker turns the event into a dead letter."""
 
 
 class DatabaseUndone(DatabaseRefused):
-    """The database refuses a row and has taken back the whole transaction. Internal, as above."""
+    """The database refuses a row and rolled back the whole transaction. Internal, as above."""

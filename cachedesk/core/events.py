@@ -1,8 +1,8 @@
 """Write events, and how they change a value: pure functions.
 
-An event holds an operation, never a value copied out of the cache, so that truth is never
-derived from the cache. Everything that decides what a key is worth (the layer, the worker, read
-repair, ``dump``) folds events with the functions of this file, so they cannot disagree.
+An event holds an operation, never a value copied out of the cache, so the truth is never derived
+from the cache. Everything that computes the value of a key (the layer, the worker, read repair,
+``dump``) folds events with the functions of this file, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Op(IntEnum):
 
 class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted write. The field order is part of the log's format; the bounds are checked when
-    it is read from there.
+    an event is read from the log.
 
     ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
-    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is wall-clock seconds, for
-    showing ages only, never for ordering.
+    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is wall-clock seconds, used to
+    show ages, never to order events.
     """
 
     seq: Annotated[int, Meta(gt=0, le=COUNTER_MAX)]
@@ -50,11 +50,11 @@ class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Entry(NamedTuple):
-    """What a key is worth in one place: in its row, in the cache, or in truth.
+    """The state of a key in one place: in its row, in the cache, or in the truth.
 
-    ``value``: ``None`` when it is absent or deleted. ``seq``: of the last event that is part of
-    it; 0 when it was never written. ``expires_at``: when it ends, in seconds since 1970; ``None``
-    when it does not.
+    ``value``: ``None`` when the key is absent or deleted. ``seq``: of the last event in the
+    value; 0 when the key was never written. ``expires_at``: when the key expires, in seconds since
+    1970; ``None``: never.
     """
 
     value: bytes | None
@@ -66,17 +66,17 @@ ABSENT = Entry(None, 0)
 
 
 class Refusal(NamedTuple):
-    """An event that cannot be applied to the value it met, and why."""
+    """An event that cannot be applied to the value before it, and the reason."""
 
     event: WriteEvent
     reason: str
 
 
 class Coalesced(NamedTuple):
-    """What a batch of events comes to: at most one row per key.
+    """The result of coalescing a batch of events: at most one row per key.
 
     ``applied``: events that are now part of a row; ``repeated``: events that were part of it
-    already (a redelivery); ``refused``: events that no value can take.
+    already (a redelivery); ``refused``: events that cannot be applied.
     """
 
     rows: dict[bytes, Entry]
@@ -99,7 +99,7 @@ def as_key(key: bytes | str) -> bytes:
     elif not isinstance(key, bytes):
         raise InvalidKey(f"a key is bytes or str, not {type(key).__name__}")
     elif type(key) is not bytes:
-        # A subclass could not be encoded, and would fail the writes it is grouped with.
+        # A subclass of bytes cannot be encoded, and would fail the writes grouped with it.
         key = bytes(key)
     if not 1 <= len(key) <= MAX_KEY_BYTES:
         raise InvalidKey(f"a key is 1 to {MAX_KEY_BYTES:,} bytes long, not {len(key):,}")
@@ -107,10 +107,11 @@ def as_key(key: bytes | str) -> bytes:
 
 
 def as_keys(keys: Iterable[bytes | str]) -> list[bytes]:
-    """Return all ``keys`` as bytes; as ``as_key``, quicker for many that are right as they are.
+    """Return all ``keys`` as bytes; like ``as_key``, but faster for many keys that are bytes.
 
     Raises:
-        InvalidKey: as for ``as_key``; or ``keys`` is one key, whose letters would be keys.
+        InvalidKey: as for ``as_key``; or ``keys`` is a single str or bytes, whose characters
+            would be taken for keys.
     """
     if isinstance(keys, (str, bytes)):
         raise InvalidKey(f"many keys are a list or the like, not {type(keys).__name__}")
@@ -159,11 +160,11 @@ def as_amount(amount: int) -> int:
 
 
 def increment(value: bytes | None, amount: int) -> bytes:
-    """Return the counter ``value`` plus ``amount``, as decimal text; an absent one counts as 0.
+    """Return the counter ``value`` plus ``amount``, as decimal text; an absent value counts as 0.
 
     Raises:
-        NotACounter: ``value`` is not the decimal text of a signed 64-bit integer, as Redis
-            would print it (no sign, space or zero in front).
+        NotACounter: ``value`` is not the decimal text of a signed 64-bit integer in the form that
+            Redis prints (no plus sign, space or leading zero).
         CounterOverflow: the sum is out of range.
     """
     return b"%d" % added(0 if value is None else as_number(value), amount)
@@ -172,11 +173,11 @@ def increment(value: bytes | None, amount: int) -> bytes:
 def as_number(value: bytes) -> int:
     """Return the counter ``value`` as a number; ``NotACounter`` as for ``increment``."""
     try:
-        # Longer is none, and would take long to find out.
+        # A longer text is not a 64-bit integer, and would take long to parse.
         number = int(value) if len(value) <= _LONGEST_NUMBER else None
     except ValueError:
         number = None
-    # Whatever else ``int`` takes is printed otherwise.
+    # ``int`` accepts other spellings too, which do not print as they were written.
     if number is None or b"%d" % number != value or not COUNTER_MIN <= number <= COUNTER_MAX:
         raise NotACounter(f"the value {value[:40]!r} is not a 64-bit integer")
     return number
@@ -191,7 +192,7 @@ def added(number: int, amount: int) -> int:
 
 
 def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
-    """Return what ``value`` becomes by one operation.
+    """Return ``value`` after one operation.
 
     Raises:
         NotACounter, CounterOverflow: as ``increment``.
@@ -202,7 +203,7 @@ def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
 
 
 def applied(entry: Entry, event: WriteEvent) -> Entry:
-    """Return what ``entry`` becomes by ``event``.
+    """Return ``entry`` after ``event``.
 
     Raises:
         NotACounter, CounterOverflow: as ``increment``.
@@ -211,13 +212,13 @@ def applied(entry: Entry, event: WriteEvent) -> Entry:
 
 
 def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
-    """Fold ``events``, in seq order per key, into the ``rows`` they meet.
+    """Fold ``events``, in seq order per key, into their ``rows``.
 
-    An event whose seq is not above its row's is part of that row already: applying a batch twice
-    changes nothing. A refused event is stepped over; later events meet the value without it.
+    An event whose seq is not above its row's is part of that row already, so applying a batch
+    twice changes nothing. A refused event is skipped; later events apply to the value without it.
 
     Args:
-        rows: what the database holds; a missing key is an absent row.
+        rows: the rows of the database; a missing key has no row.
         events: the batch, ascending in seq for each key.
     """
     by_key: dict[bytes, list[WriteEvent]] = {}
@@ -237,7 +238,7 @@ def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coale
             repeated += [event for event in its if event.seq <= row.seq]
             new = [event for event in its if event.seq > row.seq]
         if new:
-            changed[key] = Entry(_worth(row.value, new, refused), new[-1].seq)
+            changed[key] = Entry(_folded(row.value, new, refused), new[-1].seq)
     if not repeated and not refused:
         return Coalesced(changed, batch, repeated, refused)
     repeated.sort(key=_seq)
@@ -246,11 +247,11 @@ def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coale
     return Coalesced(changed, [it for it in batch if it.seq not in left], repeated, refused)
 
 
-def _worth(
+def _folded(
     value: bytes | None, events: Iterable[WriteEvent], refused: list[Refusal]
 ) -> bytes | None:
-    """Return what ``value`` comes to by ``events``; those that no value can take are put into
-    ``refused``. A counter is a number until the end: most of a batch are increments."""
+    """Return ``value`` after ``events``; events that cannot be applied are appended to
+    ``refused``. A counter stays a number until the end, because most events are increments."""
     number: int | None = None
     for event in events:
         if event.op is not Op.INCR:
@@ -288,5 +289,5 @@ def values_of(entries: Mapping[bytes, Entry]) -> dict[bytes, bytes | None]:
 
 
 def is_absolute(events: Iterable[WriteEvent]) -> bool:
-    """True when ``events`` determine the value whatever the row is: one sets or deletes."""
+    """Return whether ``events`` determine the value without the row: one sets or deletes."""
     return any(event.op is not Op.INCR for event in events)

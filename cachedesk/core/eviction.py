@@ -1,4 +1,4 @@
-"""Choices: which keys of a cache to evict. Pure, but for the draw of a share."""
+"""Functions that choose which keys of a cache to evict. Only a share is random."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cachedesk.core.errors import ConfigError, InvalidKey
 from cachedesk.core.policy import glob
 
 Choice = Callable[[Sequence[bytes]], Sequence[bytes]]
-"""Which of some keys of the cache to evict."""
+"""Takes some keys of the cache and returns those to evict."""
 
-# 0.1 of 30 keys are 3, and not a little more.
+# 0.1 of 30 keys is exactly 3: floating-point errors must not round it up to 4.
 _ROUNDING = 1e-9
 
 
@@ -20,17 +20,17 @@ def matching(pattern: bytes | str) -> Choice:
     """Choose the keys that match a shell-style ``pattern``, as policies do.
 
     Raises:
-        InvalidKey: it is no pattern.
+        InvalidKey: it is not a valid pattern.
     """
     matches = glob(pattern).match
     return lambda keys: [key for key in keys if matches(key)]
 
 
 def matching_command(pattern: str) -> Choice:
-    """As ``matching``, for a pattern that a user wrote.
+    """Like ``matching``, for a pattern that a user typed.
 
     Raises:
-        ConfigError: it is no pattern, or empty.
+        ConfigError: it is not a valid pattern, or empty.
     """
     if not isinstance(pattern, str) or not pattern:
         raise ConfigError("write which keys to evict as a pattern, like 'views:*'")
@@ -41,7 +41,7 @@ def matching_command(pattern: str) -> Choice:
 
 
 def share_of_all(share: float) -> Choice:
-    """Choose this share of all keys at random, rounded up. For one sweep.
+    """Choose this share of all keys at random, rounded up. The result serves one sweep.
 
     Raises:
         ConfigError: ``share`` is not above 0 and at most 1.
@@ -51,7 +51,7 @@ def share_of_all(share: float) -> Choice:
     seen = chosen = 0
 
     def choose(keys: Sequence[bytes]) -> Sequence[bytes]:
-        # So many of each handful that the share of all seen so far is right.
+        # As many of each chunk as make the share of all keys seen so far right.
         nonlocal seen, chosen
         seen += len(keys)
         due = math.ceil(share * seen - _ROUNDING) - chosen

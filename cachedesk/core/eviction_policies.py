@@ -1,4 +1,4 @@
-"""Eviction policies: which of Redis's are offered, and what is to be said of them."""
+"""Eviction policies: which of those of Redis are offered, and the messages about them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOEVICTION_WARNING = (
 
 
 def why_not_offered(policy: object) -> str:
-    """Return why ``policy`` is not offered, and which ones are."""
+    """Return why ``policy`` is not offered, and which policies are."""
     offered = ", ".join(EVICTION_POLICIES)
     if isinstance(policy, str) and policy.startswith("volatile-"):
         return (

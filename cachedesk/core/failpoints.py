@@ -1,9 +1,10 @@
 """Failpoints: named places where a test, a story or a user can make a component fail.
 
-Each stack has its own, so what is armed in one never strikes another in the same process. A point
-sits before or after each durable step. While nothing is armed it costs one falsy check. Terms
-follow the grammar of fail-rs (https://docs.rs/fail): ``[p%][n*]action[(arg)]`` joined by ``->``,
-where a term is used ``n`` times before the next one takes over. Actions: ``off``,
+Each stack has its own registry, so a point armed in one stack never affects another one in the
+same process. A point sits before or after each durable step. While nothing is armed it costs one
+falsy check. Terms follow the grammar of fail-rs (https://docs.rs/fail):
+``[p%][n*]action[(arg)]`` joined by ``->``, where a term is used ``n`` times before the next one
+takes over. Actions: ``off``,
 ``raise(Name)``, ``sleep(milliseconds)``, ``pause``, ``crash``, ``kill``.
 """
 
@@ -26,7 +27,7 @@ from cachedesk.core import errors
 from cachedesk.core.errors import CacheError, ConfigError
 
 Reach = Callable[[str], None]
-"""Says that a point is reached: ``Failpoints.reach`` of one stack."""
+"""Reports that a point is reached: ``Failpoints.reach`` of one stack."""
 
 POINTS = (
     "boot.lock.after",
@@ -89,8 +90,8 @@ _TERM = re.compile(
 
 
 class ComponentCrash(BaseException):
-    """A component dies here. Not an ``Exception``: no handler of the component may catch it,
-    and nothing it does on the way out may flush, roll back or acknowledge."""
+    """Simulates the death of a component. Not an ``Exception``: no handler of the component may
+    catch it, and nothing may be flushed, rolled back or acknowledged while it propagates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +103,15 @@ class _Term:
 
 
 class Tally:
-    """How often each point was reached while armed: one 64-bit number a point, in memory or in a
-    mapped file, which survives the death of its process."""
+    """Counts how often each point was reached while armed: one 64-bit number per point, in memory
+    or in a mapped file, which survives the death of the process."""
 
     def __init__(self) -> None:
         self._numbers: bytearray | mmap.mmap = bytearray(8 * len(POINTS))
         self._lock = threading.Lock()
 
     def add(self, point: str) -> None:
-        """Count that ``point`` is reached."""
+        """Count one hit of ``point``."""
         place = 8 * POINTS.index(point)
         with self._lock:
             count = _NUMBER.unpack_from(self._numbers, place)[0]
@@ -122,7 +123,7 @@ class Tally:
         return {point: count for point, count in zip(POINTS, counts, strict=True) if count}
 
     def move_to(self, path: Path) -> None:
-        """Go on in the file at ``path``, which is made if it does not exist."""
+        """Continue counting in the file at ``path``, which is created if it does not exist."""
         with path.open("a+b") as file:
             file.truncate(8 * len(POINTS))
             self._numbers = mmap.mmap(file.fileno(), 8 * len(POINTS))
@@ -156,14 +157,14 @@ class Failpoints:
     """The failpoints of one stack. Thread-safe."""
 
     def __init__(self, text: str = "") -> None:
-        """Arm what ``text`` says, as ``arm_from``; by default nothing."""
+        """Arm the points in ``text``, as ``arm_from`` does; by default none."""
         self._armed: dict[str, _Armed] = {}
         self._tally = Tally()
         self._disarmed = threading.Condition()
         self.arm_from(text)
 
     def reach(self, point: str) -> None:
-        """Say that ``point`` is reached; fails there if it is armed."""
+        """Report that ``point`` is reached; carry out its action if it is armed."""
         if self._armed and (armed := self._armed.get(point)) is not None:
             term = armed.draw()
             self._tally.add(point)
@@ -172,16 +173,17 @@ class Failpoints:
 
     def arm(self, point: str, terms: str) -> object:
         """Arm ``point`` with ``terms``, e.g. ``1*crash`` or ``10%sleep(50)->off``; return a token
-        of this arming.
+        for ``disarm``.
 
         Raises:
-            ConfigError: there is no such point (the nearest is named), or a term is malformed.
+            ConfigError: there is no such point (the message suggests the nearest), or a term is
+                malformed.
         """
         armed = self._armed[point] = _armed_with(point, terms)
         return armed
 
     def arm_from(self, text: str) -> None:
-        """Arm from the form of ``CACHEDESK_FAILPOINTS``: ``point=terms`` joined by ``;``.
+        """Arm from text like that of ``CACHEDESK_FAILPOINTS``: ``point=terms`` joined by ``;``.
 
         Raises:
             ConfigError: as for ``arm``; nothing is armed.
@@ -195,8 +197,8 @@ class Failpoints:
         self._armed.update(wanted)
 
     def disarm(self, point: str | None = None, token: object = None) -> None:
-        """Disarm ``point`` (if it is armed as ``token`` says, when one is given), or all points;
-        a thread that pauses there goes on."""
+        """Disarm ``point`` (with a ``token``: only if that arming is still in force), or all
+        points; a thread that is paused there continues."""
         with self._disarmed:
             if point is not None and token is not None and self._armed.get(point) is not token:
                 return
@@ -224,7 +226,7 @@ class Failpoints:
         return self._tally.counts()
 
     def count_in(self, path: Path) -> None:
-        """Count in a mapped file from now on, so that the counts survive the process's death."""
+        """Count in a mapped file from now on, so that the counts survive the process."""
         self._tally.move_to(path)
 
     def _act(self, point: str, term: _Term) -> None:

@@ -1,12 +1,12 @@
 """Forking: a child process must not touch what its parent has open.
 
-A fork copies sockets, SQLite connections, locks and counters, and none of the threads. Two
-processes with one set of them read each other's replies and number different writes alike. So in a
-forked child every stack refuses each call with ``Forked``, lets go of the descriptors that would
-keep the parent's directory locked, and leaves everything else alone, at its exit too.
+A fork copies sockets, SQLite connections, locks and counters, but no threads. Two processes that
+share them read each other's replies and give different writes the same number. So in a forked
+child every stack refuses each call with ``Forked``, closes the descriptors that would keep the
+parent's directory locked, and leaves everything else alone, also at exit.
 
-Each part that has something open says so by itself, from the moment at which it has it: a stack may
-be forked while it opens or closes.
+Each part registers its own open resources as soon as it has them, because the process may be
+forked while a stack opens or closes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Identity = tuple[int, int]
 
 
 class Refusing(Protocol):
-    """What lets calls in."""
+    """A gate that admits calls."""
 
     def refuse(self, parent: int) -> None:
         """Refuse every call from now on, in a child of the process ``parent``. Never fails."""
@@ -31,10 +31,10 @@ class Refusing(Protocol):
 
 
 class Owner(Protocol):
-    """What has descriptors or connections open."""
+    """A part that has open descriptors or connections."""
 
     def forked(self) -> None:
-        """Leave what is open to the parent process."""
+        """Leave the open resources to the parent process."""
         ...
 
 
@@ -45,17 +45,17 @@ _process = os.getpid()
 
 
 def refuses(part: Refusing) -> None:
-    """Have ``part`` refuse calls when this process is the child of a fork."""
+    """Register ``part`` to refuse calls in a forked child."""
     _refusing.add(part)
 
 
 def owns(part: Owner) -> None:
-    """Tell ``part`` when this process is the child of a fork, after all calls are refused."""
+    """Register ``part`` for ``forked``, called in a forked child after all calls are refused."""
     _owners.add(part)
 
 
 def refusal(parent: int) -> Forked:
-    """Return what a call in a child of ``parent`` raises."""
+    """Return the error that a call in a child of ``parent`` raises."""
     return Forked(
         f"this cache was opened by process {parent} and cannot be used in process {os.getpid()},"
         " a fork of it; open a cache in the process that uses it, after the fork"
@@ -63,16 +63,16 @@ def refusal(parent: int) -> Forked:
 
 
 def inherit(directory: Identity) -> None:
-    """Remember that a data directory (device, inode) was open at the fork."""
+    """Record that a data directory (device, inode) was open at the fork."""
     _inherited.add(directory)
 
 
 def check(path: Path) -> None:
-    """Check that the data directory at ``path`` was not open when this process was forked:
-    SQLite would mistake the parent's locks on its files for our own.
+    """Check that the data directory at ``path`` was not open when this process was forked.
+    SQLite would take the parent's locks on its files for those of this process.
 
     Raises:
-        Forked: it was.
+        Forked: it was open.
     """
     # Not ``path.stat``: only a path of the real file system can have been inherited.
     if _inherited:
@@ -92,7 +92,7 @@ def _in_child() -> None:
     for gate in list(_refusing):
         gate.refuse(parent)
     for owner in list(_owners):
-        # One that fails must not keep the others from letting go.
+        # An owner that fails must not prevent the others from closing theirs.
         with suppress(Exception):
             owner.forked()
     _refusing.clear()

@@ -1,7 +1,7 @@
-"""The report of a key: one frozen value that says what each place holds, and what a read gets.
+"""The report of a key: a frozen value with the contents of each place, and what a read returns.
 
-As with a snapshot, a screen sees nothing else, so the live stack, a directory that is not open and
-a test's fixed value are the same to it.
+As with a snapshot, a screen sees nothing else, so the live stack, a closed data directory and a
+fixed value of a test look the same to it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cachedesk.core.key_text import reason, report_text
 
 class AnswerSource(StrEnum):
     """Where a read gets its answer: the copy in Redis; the row with pending events folded in; the
-    row alone; the pending events alone, which set the key whatever its row is; or nowhere."""
+    row alone; the pending events alone, if they determine the value without the row; or none."""
 
     REDIS = "redis"
     OVERLAY = "overlay"
@@ -28,9 +28,9 @@ class AnswerSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a place holds of a key. ``value``: its first 4 KiB, ``None`` when the key is absent
-    there; ``size``: all of it, in bytes. ``obstacle``: why the place cannot say; empty when it
-    could."""
+    """The value of a key in one place. ``value``: its first 4 KiB, ``None`` if the key is absent
+    there; ``size``: the full size in bytes. ``obstacle``: why the place could not be read; empty
+    if it could."""
 
     value: bytes | None = None
     size: int = 0
@@ -38,15 +38,15 @@ class Held:
 
     @property
     def known(self) -> bool:
-        """Whether the place could say."""
+        """Whether the place could be read."""
         return not self.obstacle
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pending event, folded in. ``at``: when it was accepted. ``after``: what the key is worth
-    after it. ``in_flight``: it is in the batch that is being flushed. ``in_row``: the row has it
-    already. ``refused``: why the value before cannot take it; empty when it can."""
+    """One pending event, folded in. ``at``: when it was accepted. ``after``: the value of the key
+    after it. ``in_flight``: it is in the batch that is being flushed. ``in_row``: it is part of
+    the row already. ``refused``: why it cannot be applied to the value before; empty if it can."""
 
     seq: int
     op: Op
@@ -60,10 +60,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RecentWrite:
-    """One write on its way; times are seconds since 1970.
+    """The times of one write, in seconds since 1970.
 
-    ``accepted_at``: when it was durable. ``cached_at``: when Redis had taken it (a delete, and a
-    value too long for the cache, drop the copy there); ``None`` if it did not. ``applied_at``:
+    ``accepted_at``: when it became durable. ``cached_at``: when Redis was updated (a delete, and a
+    value too long for the cache, drop the copy there); ``None`` if it was not. ``applied_at``:
     when it was known to be committed to SQLite; ``None`` while it is ``waiting``, and if it is
     ``dead``.
     """
@@ -81,16 +81,17 @@ class RecentWrite:
 class KeyReport:
     """One key, explained. Times ending in ``at`` are seconds since 1970 by the engine's clock.
 
-    ``pattern``: what gave the key its ``policy``, empty when nothing matched. ``ttl_seconds``:
-    after which Redis drops its copy by itself; ``None``: it will not (if ``ttl_known``).
-    ``pending``: how many events are not part of the row, the oldest accepted at ``oldest_at``.
-    ``steps``: the fold, oldest first, of the newest 100 of them; ``skipped`` are the ones before,
-    and ``base`` is what row and skipped ones come to. ``truth``: what all of it comes to.
-    ``agrees``: whether Redis's copy is the truth, ``None`` when there is no copy, or nothing to
-    compare it with; ``moving``: the key changed while it was looked at. ``letters``: its newest
-    dead letters. ``writes``: its newest writes by seq; from ``writes_since`` on none is missing.
-    ``unlogged``: how many writes of it are in Redis and in no log. ``observed``: whether the stack
-    keeps its newest writes; if not, ``writes`` has those that wait or are dead letters.
+    ``pattern``: the pattern that gave the key its ``policy``; empty if none matched.
+    ``ttl_seconds``: when Redis drops its copy; ``None``: never (if ``ttl_known``).
+    ``pending``: the number of events that are not part of the row, the oldest accepted at
+    ``oldest_at``. ``steps``: the fold, oldest first, of the newest 100 of them; ``skipped``: the
+    number of those before; ``base``: the value of the row with the skipped events folded in.
+    ``truth``: the value with all events folded in. ``agrees``: whether Redis's copy equals the
+    truth; ``None`` if there is no copy, or nothing to compare it with. ``moving``: the key changed
+    during the inspection. ``letters``: its newest dead letters. ``writes``: its newest writes by
+    seq, complete from ``writes_since`` on. ``unlogged``: the number of its writes that are in
+    Redis and in no log. ``observed``: whether the stack records its newest writes; if not,
+    ``writes`` has only those that are pending or dead letters.
     """
 
     key: bytes
@@ -119,7 +120,7 @@ class KeyReport:
 
     @property
     def reason(self) -> str:
-        """Where a read gets its answer, and why, in a sentence."""
+        """A sentence that says where a read gets its answer, and why."""
         return reason(self)
 
     def __str__(self) -> str:
@@ -130,5 +131,5 @@ class Inspector(Protocol):
     """Anything that can explain a key: the live stack, a recording, a fixed value."""
 
     def inspect(self, key: bytes) -> KeyReport:
-        """Return what is known of ``key`` now. May take milliseconds."""
+        """Return the report of ``key`` as of now. May take milliseconds."""
         ...

@@ -17,12 +17,12 @@ _MOST_LINES = 20
 
 
 def report_text(report: KeyReport) -> str:
-    """Return all that ``report`` says, a fact a line."""
+    """Return ``report`` as text, one fact per line."""
     return "\n".join(_lines(report))
 
 
 def reason(report: KeyReport) -> str:
-    """Return in a sentence where a read gets its answer, and why."""
+    """Return a sentence that says where a read gets its answer, and why."""
     pending = count_of(report.pending, "pending event")
     without = "Redis has no copy" if report.cached.known else "Redis cannot answer"
     no_row = f"{without} and the database cannot be read"

@@ -13,7 +13,10 @@ from cachedesk.core.errors import ConfigError, InvalidKey
 
 
 class Policy(StrEnum):
-    """A path for writes.
+    """The path that a write takes.
+
+    ``WRITE_THROUGH``: committed to the database before it is acknowledged. ``WRITE_BEHIND``:
+    durable in the log before it is acknowledged, and applied to the database later.
 
     >>> Policy("write-behind") == "write-behind"
     True
@@ -27,7 +30,7 @@ def as_policy(name: str | Policy) -> Policy:
     """Return the policy of this name.
 
     Raises:
-        ConfigError: there is none; the message names the nearest one.
+        ConfigError: there is no such policy; the message suggests the nearest.
     """
     try:
         return Policy(name)
@@ -45,7 +48,7 @@ def glob(pattern: str | bytes) -> re.Pattern[bytes]:
     """Compile a shell-style pattern (``*``, ``?``, ``[abc]``) that matches whole keys, bytewise.
 
     Raises:
-        InvalidKey: it is not bytes, or a str that is not valid Unicode, or empty.
+        InvalidKey: it is neither bytes nor a str that is valid Unicode.
     """
     try:
         raw = pattern.encode() if isinstance(pattern, str) else bytes(memoryview(pattern))
@@ -55,7 +58,7 @@ def glob(pattern: str | bytes) -> re.Pattern[bytes]:
 
 
 class PolicyTable:
-    """Patterns in order, compiled into one alternation so that a look-up is one match.
+    """Patterns in order, compiled into one alternation, so that a lookup is one match.
 
     >>> table = PolicyTable({"order:*": "write-through", "*:fast": "write-behind"})
     >>> [str(table.of(key)) for key in (b"order:fast", b"views:fast", b"other")]
@@ -80,14 +83,14 @@ class PolicyTable:
         self._match = re.compile(b"|".join(b"(%s)" % one for one in patterns) or b"(?!)").match
 
     def of(self, key: bytes) -> Policy:
-        """Return the policy of ``key``; one that no pattern matches is written through."""
+        """Return the policy of ``key``: write-through if no pattern matches."""
         match = self._match(key)
         if match is None or match.lastindex is None:
             return Policy.WRITE_THROUGH
         return self._policies[match.lastindex - 1]
 
     def pattern_of(self, key: bytes) -> str:
-        """Return the first pattern that matches ``key``, empty when none does."""
+        """Return the first pattern that matches ``key``; empty if none does."""
         match = self._match(key)
         if match is None or match.lastindex is None:
             return ""

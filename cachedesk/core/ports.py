@@ -1,8 +1,8 @@
 """The ports of the stores: what the engine asks of a cache, a log and a system of record.
 
-A store meets one of these protocols and knows no other store. The engine numbers writes, keeps
-the index of what is pending and the locks of the keys; a store keeps bytes. Errors are those of
-``errors``; a store lets no exception of its own library through.
+A store implements one of these protocols and knows no other store. The engine numbers writes and
+keeps the index of pending events and the locks of keys; a store keeps bytes. Errors are those of
+``errors``; a store never lets an exception of its own library escape.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
 
 
 CACHEABLE_BYTES = 1024 * 1024
-"""A longer value is never cached; it is read from the system of record each time."""
+"""A longer value is not cached; it is read from the system of record each time."""
 
 
 class Store(Protocol):
-    """What every store has. What only some can do is in ``capabilities``."""
+    """The methods that every store has. Optional ones are in ``capabilities``."""
 
     @property
     def name(self) -> str:
@@ -35,51 +35,51 @@ class Store(Protocol):
         ...
 
     def faults(self) -> Sequence[Fault]:
-        """Return one of each kind of fault that can be injected into it, in the order in which
-        they are to be healed."""
+        """Return one fault of each kind that can be injected into it, in the order in which they
+        must be healed."""
         ...
 
     def close(self) -> None:
-        """Close everything that is open. Closing twice is harmless."""
+        """Close all open resources. A second call does nothing."""
         ...
 
 
 class CacheStore(Store, Protocol):
-    """A cache: it may forget anything, and never shows a value older than the last ``put`` or
-    ``distrust`` of its key that returned. Thread-safe."""
+    """A cache. It may drop any key at any time, and never returns a value older than the last
+    ``put`` or ``distrust`` of the key that returned. Thread-safe."""
 
     def start(self, truths: Truths) -> None:
         """Begin to serve; before that, nothing is trusted. Returns when the cache is trusted, or
-        when it turns out that this takes long.
+        when it is clear that this will take long.
 
         Args:
-            truths: what anything that it holds already is compared with.
+            truths: returns the true values, to compare what the cache already holds with.
         """
         ...
 
     @property
     def trusted(self) -> bool:
-        """Whether it is trusted, and used, just now."""
+        """Whether it is trusted, and used, at this moment."""
         ...
 
     @property
     def generation(self) -> int | None:
-        """A number that stays the same while the cache is trusted without a break; ``None`` while
-        it is not."""
+        """A number that stays the same while the cache is trusted without interruption; ``None``
+        while it is not trusted."""
         ...
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the cached value, or ``None`` on a certain miss.
+        """Return the cached value, or ``None`` if the key is certainly not cached.
 
         Raises:
-            CacheError: there is no certain answer.
+            CacheError: there is no reliable answer.
         """
         ...
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
-        """As ``get_many``, and safe where a signal handler may raise: it takes no lock, and never
-        uses a connection again that an exception tore out of a call. ``CacheError``: no certain
-        answer, or it would have to wait for a connection."""
+        """Like ``get_many``, and safe where a signal handler may raise: it takes no lock, and never
+        reuses a connection on which a call was interrupted by an exception. Raises ``CacheError``
+        if there is no reliable answer, or it would have to wait for a connection."""
         ...
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -87,37 +87,37 @@ class CacheStore(Store, Protocol):
         ...
 
     def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
-        """Make the cache hold ``values`` (``None``: drop the key), and return the keys that it
-        did not take. Never raises: a key whose outcome is uncertain is not read again before it
-        was dropped."""
+        """Store ``values`` (``None``: drop the key), and return the keys that the cache did not
+        store. Never raises: a key whose outcome is unknown is not read again before it was
+        dropped."""
         ...
 
     def distrust(self, keys: Iterable[bytes], reason: str) -> None:
-        """Do not read ``keys`` again until they were dropped; ``()``: nothing until the cache was
-        looked at anew."""
+        """Do not read ``keys`` again until they were dropped; ``()``: do not read any key until the
+        whole cache was emptied or verified."""
         ...
 
     def evict(self, pattern: bytes | str) -> int:
-        """Drop the keys that match a shell-style pattern; return how many. ``Unavailable``: the
-        cache does not answer."""
+        """Drop the keys that match a shell-style pattern; return how many. Raises ``Unavailable``
+        if the cache does not answer."""
         ...
 
     def expires_in(self, key: bytes) -> float | None:
-        """Return in how many seconds the cached ``key`` expires, ``None`` if it does not; errors
-        as for ``get``."""
+        """Return the seconds until the cached ``key`` expires, ``None`` if it does not expire;
+        errors as for ``get``."""
         ...
 
     def stats(self) -> CacheStats:
-        """Return what the cache holds and may hold; errors as for ``get``."""
+        """Return the size of the cache and its limits; errors as for ``get``."""
         ...
 
     def evict_matching(self, pattern: str) -> int:
-        """As ``evict``, for a pattern that a user wrote; ``ConfigError``: it is no pattern."""
+        """Like ``evict``, for a pattern that a user typed; ``ConfigError`` if it is invalid."""
         ...
 
     def evict_share(self, share: float) -> tuple[int, int]:
-        """Drop a share of all keys, chosen at random; return how many, and of how many. Errors as
-        for ``evict``; ``ConfigError``: ``share`` is not above 0 and at most 1."""
+        """Drop a share of all keys, chosen at random; return the number dropped and the number
+        before. Errors as for ``evict``; ``ConfigError`` unless 0 < ``share`` ≤ 1."""
         ...
 
     def evict_key(self, key: bytes) -> bool:
@@ -129,29 +129,30 @@ class CacheStore(Store, Protocol):
         ...
 
     def state(self) -> RedisState:
-        """Return how the cache is, for a snapshot."""
+        """Return the state of the cache, for a snapshot."""
         ...
 
     def sample(self, most: int) -> list[bytes]:
-        """Return up to ``most`` different keys at random; errors as for ``get``."""
+        """Return up to ``most`` different random keys; errors as for ``get``."""
         ...
 
 
 class EventLog(Store, Protocol):
     """A durable log of write events, in the order of their seqs: one writer, one reader.
 
-    What one ``append`` takes is a record: it is durable, read and acked as a whole. Which events
-    the reader may see, how many wait and how old they are is kept by the engine (``Backlog``).
+    The events of one ``append`` form a record, which is made durable, read and acked as a whole.
+    The engine (``Backlog``) keeps track of which events the reader may see, how many are waiting
+    and how old they are.
     """
 
     @property
     def epoch(self) -> int:
-        """The number that tells this log from any other."""
+        """A random number that identifies this log."""
         ...
 
     @property
     def watermarks(self) -> Watermarks:
-        """What it, and the engine, remember of it outside of it."""
+        """The watermarks of the log, which are kept outside it."""
         ...
 
     def recover(self, applied_through: int) -> list[tuple[list[WriteEvent], float]]:
@@ -159,26 +160,26 @@ class EventLog(Store, Protocol):
         anything else.
 
         Args:
-            applied_through: the newest seq of this log that the database says it has applied.
+            applied_through: the newest seq of this log that the database has applied.
 
         Raises:
-            Damaged: a record is damaged or of another log, or events are missing.
+            Damaged: a record is damaged or belongs to another log, or events are missing.
         """
         ...
 
     @property
     def failed(self) -> bool:
-        """Whether a commit failed, so that the log takes nothing until it was mended."""
+        """Whether a commit failed, so that the log takes no events until ``mending`` succeeds."""
         ...
 
     @property
     def obstacle(self) -> str:
-        """Why it takes no writes now, in a word or two; empty when it does."""
+        """Why it takes no writes now, in a word or two; empty if it does."""
         ...
 
     @property
     def bytes(self) -> int:
-        """The size of its files."""
+        """The size of its files in bytes."""
         ...
 
     def append(self, events: Sequence[WriteEvent]) -> None:
@@ -186,55 +187,57 @@ class EventLog(Store, Protocol):
 
         Raises:
             Unavailable: nothing was written.
-            OutcomeUnknown: the commit failed: they are in the log, or they are not.
+            OutcomeUnknown: the commit failed; all of them are in the log, or none.
         """
         ...
 
     def read(self, after_seq: int, through_seq: int, most_events: int) -> tuple[WriteEvent, ...]:
-        """Return the events behind ``after_seq``, whole records, until they are ``most_events``
-        or a record ends above ``through_seq``.
+        """Return the events after ``after_seq``, in whole records, up to the record that reaches
+        ``most_events`` or ends above ``through_seq``.
 
         Raises:
             Damaged: a record is damaged.
-            Unavailable: there is no answer.
+            Unavailable: the log cannot be read.
         """
         ...
 
     def ackable(self, through_seq: int) -> int:
-        """Return the last seq that ``ack`` would forget: records are acked whole. 0: none."""
+        """Return the last seq that ``ack`` would delete, because records are acked whole; 0 if
+        there is none."""
         ...
 
     def ack(self, through_seq: int) -> int:
-        """Forget the records of which every event is at or below ``through_seq``; return the last
-        seq of the last one, 0 when there is none.
+        """Delete the records that end at or below ``through_seq``; return the last seq deleted, 0
+        if there is none.
 
         Raises:
-            Unavailable: it cannot be written; they will be read again.
+            Unavailable: the log cannot be written; the events will be read again.
         """
         ...
 
     def events(self) -> list[WriteEvent]:
-        """Return everything that was not acked, oldest first, read afresh. ``Unavailable``: it
+        """Read all events that were not acked, oldest first. Raises ``Unavailable`` if the log
         cannot be read."""
         ...
 
     def stray_records(self, after_seq: int) -> list[list[WriteEvent]]:
-        """Return the records that an append of unknown outcome has left behind ``after_seq``, and
-        read them from now on. ``Unavailable``: it cannot be read; ``mending`` may help."""
+        """Return the records that an append of unknown outcome has left after ``after_seq``, and
+        read them from now on. Raises ``Unavailable`` if the log cannot be read; ``mending`` may
+        help."""
         ...
 
     def mending(self) -> AbstractContextManager[int]:
-        """Settle what a failed commit left, in a block at whose end the log takes events again; it
-        is given the seq up to which the log turned out to be acked, 0 when it did not change.
-        ``Unavailable``: the disk still fails."""
+        """Settle what a failed commit left; at the end of the block the log takes events again.
+        The block gets the seq up to which the log turned out to be acked, 0 if that did not change.
+        Raises ``Unavailable`` if the disk still fails."""
         ...
 
 
 class RecordTransaction(Protocol):
-    """What may be done inside one write transaction of the system of record.
+    """The operations inside one write transaction of the system of record.
 
-    Raises, in each method, ``DatabaseRefused`` for what the data itself makes impossible and
-    another ``DatabaseError`` for everything else.
+    Each method raises ``DatabaseRefused`` if the data itself cannot be written, and another
+    ``DatabaseError`` for every other failure.
     """
 
     def rows(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
@@ -242,16 +245,16 @@ class RecordTransaction(Protocol):
         ...
 
     def write(self, rows: Mapping[bytes, Entry]) -> None:
-        """Insert or replace ``rows``, of keys that were read by ``rows`` before."""
+        """Insert or replace ``rows``; their keys must have been read by ``rows`` before."""
         ...
 
     def write_one(self, key: bytes, row: Entry) -> None:
-        """As ``write`` for one row; if it is refused, the rest of the transaction stands.
-        ``DatabaseUndone``: it does not."""
+        """Like ``write``, for one row. If it is refused, the rest of the transaction stands;
+        ``DatabaseUndone`` is raised if it does not."""
         ...
 
     def rehearse_one(self, key: bytes, row: Entry) -> None:
-        """Write a row and take it back, in a ``rehearsal``."""
+        """Write a row and undo it, in a ``rehearsal``."""
         ...
 
     def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
@@ -267,19 +270,20 @@ class RecordTransaction(Protocol):
         ...
 
     def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
-        """Return how often each of these events was refused; not in it: never."""
+        """Return how often each of these events was refused; events never refused are left out."""
         ...
 
     def count_attempts(self, attempts: Mapping[int, int]) -> None:
-        """Keep how often events were refused."""
+        """Store how often events were refused."""
         ...
 
     def forget_attempts(self, through_seq: int) -> None:
-        """Forget the refusals of events up to ``through_seq``, which were all decided."""
+        """Delete the refusal counts of events up to ``through_seq``, which are all decided."""
         ...
 
     def note(self, name: str, number: int) -> None:
-        """Keep a number under ``name``, unless it was higher, as part of the transaction."""
+        """Raise the number stored under ``name`` to ``number``, as part of the transaction; a
+        higher one stays."""
         ...
 
 
@@ -292,34 +296,34 @@ class SystemOfRecord(Store, Protocol):
         ...
 
     def numbers(self) -> dict[str, int]:
-        """Return the numbers kept by ``RecordTransaction.note``, ``newest_seq``, ``log_seq`` and
-        ``log_epoch`` among them; errors as for ``read``."""
+        """Return the numbers stored by ``RecordTransaction.note``, including ``newest_seq``,
+        ``log_seq`` and ``log_epoch``; errors as for ``read``."""
         ...
 
     @property
     def opening_counts(self) -> bool:
-        """Whether this opening of it is to be counted: not where its files go on from before,
-        because another program has it open too, or it was made just now."""
+        """Whether this opening counts. It does not if the files continue from before, because
+        another program has the database open too, or if it was created just now."""
         ...
 
     def read(self, key: bytes) -> Entry:
-        """Return the row of ``key``, ``ABSENT`` when there is none.
+        """Return the row of ``key``, ``ABSENT`` if there is none.
 
         Raises:
-            DatabaseError: there is no answer.
+            DatabaseError: it cannot be read.
         """
         ...
 
     def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
+        """Return the rows of ``keys``; keys without a row are left out. Errors as for ``read``."""
         ...
 
     def peek(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """As ``read_many``, for observation: not slowed down by an injected fault."""
+        """Like ``read_many``, for observation: an injected fault does not slow it down."""
         ...
 
     def scan(self) -> Iterator[tuple[bytes, Entry]]:
-        """Yield all rows of one instant, tombstones included, sorted by the keys' bytes."""
+        """Yield all rows as of one moment, including tombstones, sorted by the keys' bytes."""
         ...
 
     def keys_after(self, key: bytes, most: int) -> list[bytes]:
@@ -343,7 +347,7 @@ class SystemOfRecord(Store, Protocol):
         ...
 
     def state(self) -> DatabaseState:
-        """Return how the database is, for a snapshot."""
+        """Return the state of the database, for a snapshot."""
         ...
 
     def count(self) -> tuple[int, int]:
@@ -351,27 +355,27 @@ class SystemOfRecord(Store, Protocol):
         ...
 
     def trim(self, through_seq: int, deadline: float) -> int:
-        """Drop a bounded number of tombstones up to ``through_seq``; return how many."""
+        """Delete a bounded number of tombstones up to ``through_seq``; return how many."""
         ...
 
     def transaction(self, deadline: float) -> AbstractContextManager[RecordTransaction]:
         """Run a write transaction; it is committed, durably, when the block ends.
 
         Args:
-            deadline: ``time.monotonic()`` seconds by which the lock must have been had.
+            deadline: ``time.monotonic()`` seconds by which the write lock must be acquired.
 
         Raises:
-            DatabaseBusy: the lock could not be had; nothing was changed.
-            DatabaseUncertain: the commit failed: it happened, or it did not.
+            DatabaseBusy: the lock was not acquired in time; nothing was changed.
+            DatabaseUncertain: the commit failed; it is unknown whether it took effect.
             DatabaseRefused: the data itself is refused, and would be again; nothing was changed.
-            DatabaseError: nothing was changed.
+            DatabaseError: any other failure; nothing was changed.
         """
         ...
 
     def rehearsal(self, deadline: float) -> AbstractContextManager[RecordTransaction]:
-        """As ``transaction``, but the end of the block takes all of it back."""
+        """Like ``transaction``, but the end of the block rolls it back."""
         ...
 
     def rehearse(self, rows: Mapping[bytes, Entry], deadline: float) -> None:
-        """Write ``rows`` and take it back; raises what ``transaction`` would."""
+        """Write ``rows`` and roll back; raises what ``transaction`` would."""
         ...

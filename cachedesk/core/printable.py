@@ -1,4 +1,4 @@
-"""Text that other programs or strangers chose, as a terminal or a sentence may hold it."""
+"""Makes untrusted text (keys, values, names) safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _WITHOUT_TEXT = {"int", "float", "bool", "bytes", "None", "tuple"}
 
 
 def safe(raw: bytes | str, most: int = 80) -> str:
-    """Return ``raw`` so that a terminal shows it and does nothing else: what is no printable
-    character is escaped (``\\x1b``, ``\\n``, ``\\u202e``).
+    """Return ``raw`` as text that is safe on a terminal: characters that are not printable are
+    escaped (``\\x1b``, ``\\n``, ``\\u202e``).
 
     Args:
         raw: a key, a value, a name; bytes that are not UTF-8 are escaped too.
-        most: how many characters the result may have; what is longer ends in ``…``.
+        most: the maximum number of characters; a longer text is cut and ends in ``…``.
     """
     text = raw[: 4 * most].decode(errors="backslashreplace") if isinstance(raw, bytes) else raw
     escaped = "".join(
@@ -30,10 +30,10 @@ def safe(raw: bytes | str, most: int = 80) -> str:
 
 
 def printable(value: T) -> T:
-    """Return ``value``, a frozen dataclass, a tuple or a text, with every text in it fit for a
-    terminal; the same object when all are.
+    """Return ``value`` (a frozen dataclass, a tuple or a str) with every text in it safe for a
+    terminal; the same object if all are.
 
-    Blanks and line breaks in a text that is not fit become single blanks, the rest is escaped.
+    In a text that is not safe, runs of white space become one space, and the rest is escaped.
     """
     if isinstance(value, str):
         fit = type(value) is not str or value.isprintable()
@@ -54,7 +54,8 @@ def _tuple(values: tuple[object, ...]) -> tuple[object, ...]:
 
 
 def _may_hold_text(values: tuple[object, ...]) -> bool:
-    """All elements of a tuple are of one kind; hundreds of ticks need not be looked at."""
+    """Return whether ``values`` can hold text. All elements of a tuple have one type, so hundreds
+    of ticks need not be checked."""
     kind = type(values[0]) if values else None
     return not (is_dataclass(kind) and isinstance(kind, type) and not _fields_with_text(kind))
 

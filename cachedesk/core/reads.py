@@ -1,4 +1,4 @@
-"""What a reader gets, and where it came from."""
+"""The result of a read, and where the value came from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from enum import StrEnum
 
 
 class ReadSource(StrEnum):
-    """Where a value came from."""
+    """Where a value came from: Redis, the database with pending events folded in, or the database
+    alone."""
 
     REDIS = "redis"
     OVERLAY = "overlay"
@@ -18,11 +19,11 @@ class ReadSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read.
+    """The result of one read.
 
-    ``value``: the value, ``None`` when the key is absent. ``source``: where it came from.
-    ``pending``: how many events of the key were not in the database. ``seq``: the newest event
-    that is part of the value; ``None`` when it came from Redis, which does not keep it.
+    ``value``: the value, ``None`` if the key is absent. ``source``: where it came from.
+    ``pending``: how many events of the key were not in the database yet. ``seq``: the newest event
+    in the value; ``None`` if the value came from Redis, which does not store it.
 
     >>> receipt = cache.set("order:3", "paid")
     >>> cache.evict("order:3")

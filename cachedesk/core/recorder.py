@@ -1,4 +1,4 @@
-"""What the engine tells observation: the ports of the two, and the parts that keep nothing."""
+"""The ports through which the engine reports to observation, and a recorder that does nothing."""
 
 from __future__ import annotations
 
@@ -22,62 +22,62 @@ class CallPath(StrEnum):
 
 
 class Announce(Protocol):
-    """Take note of something rare: see ``EventRing.add``."""
+    """Reports a rare event: see ``EventRing.add``."""
 
     def __call__(self, code: EventCode, **fields: Plain) -> object: ...
 
 
 class Recorder(Protocol):
-    """Takes note of calls, writes and flushes.
+    """Records calls, writes and flushes.
 
-    Each method runs on the time of a caller or of the worker: it is cheap, and never raises.
-    Times ending in ``_at`` are wall-clock seconds since 1970.
+    Each method runs within a call or a flush: it must be fast, and never raise. Times ending in
+    ``_at`` are wall-clock seconds since 1970.
     """
 
     def hit(self, seconds: float, keys: Collection[bytes]) -> None:
-        """``keys`` were read from the cache, in ``seconds`` together. Takes no lock: a signal
-        handler may make another call in the middle of this one."""
+        """Record that ``keys`` were read from the cache, in ``seconds`` together. Takes no lock: a
+        signal handler may make another call in the middle of this one."""
         ...
 
     def call(self, path: CallPath, seconds: float, keys: Collection[bytes], count: int = 1) -> None:
-        """``count`` operations on ``keys`` took ``path`` and ``seconds`` together."""
+        """Record that ``count`` operations on ``keys`` took ``path``, and ``seconds`` together."""
         ...
 
     def unreadable(self, keys: Collection[bytes]) -> None:
-        """Reads of ``keys`` were unavailable."""
+        """Record that reads of ``keys`` failed with ``Unavailable``."""
         ...
 
     def count(self, name: str, count: int = 1) -> None:
-        """Something without a duration happened: ``loads``, ``refused``, ``stale`` …"""
+        """Count something that has no duration: ``loads``, ``refused``, ``stale`` …"""
         ...
 
     def flushed(
         self, seconds: float, applied: Sequence[WriteEvent], rows: int, since_at: float = 0.0
     ) -> None:
-        """A transaction applied ``applied`` in ``rows`` row writes and ``seconds``; the lag of
-        events accepted before ``since_at`` does not count."""
+        """Record that a transaction applied the events ``applied`` in ``rows`` row writes and
+        ``seconds``; the lag of events accepted before ``since_at`` does not count."""
         ...
 
     def written_behind(
         self, events: Sequence[WriteEvent], durable_at: float, missed: Collection[bytes]
     ) -> None:
-        """``events`` became durable in the log; the cache shows them now, but for the keys in
-        ``missed``."""
+        """Record that ``events`` became durable in the log; the cache holds them now, except for
+        the keys in ``missed``."""
         ...
 
     def written_through(
         self, events: Sequence[WriteEvent], durable_at: float, missed: Collection[bytes]
     ) -> None:
-        """``events`` became part of their rows; else as ``written_behind``."""
+        """Record that ``events`` became part of their rows; otherwise as ``written_behind``."""
         ...
 
     def applied(self, events: Sequence[WriteEvent]) -> None:
-        """``events`` from the log are part of their rows now."""
+        """Record that ``events`` from the log are part of their rows now."""
         ...
 
 
 class NullRecorder:
-    """Keeps nothing."""
+    """Records nothing."""
 
     def hit(self, seconds: float, keys: Collection[bytes]) -> None:
         """Do nothing."""

@@ -1,10 +1,10 @@
-"""Refusals: which errors say that the data itself cannot be written, whatever is tried again.
+"""Refusals: which errors are permanent because the data itself cannot be written.
 
-A locked, full, read-only, slow or broken database is *transient*: the same write may succeed
-later, so it is tried for ever and nothing is given up because of it. An error that follows from
-what is written (a constraint or trigger that says no, a value of the wrong type or size) is
-*permanent*: it comes back at every attempt and would stop everything behind it. A store raises
-``DatabaseRefused`` for the second kind and another ``DatabaseError`` for the first.
+A locked, full, read-only, slow or broken database is a *transient* error: the same write may
+succeed later, so it is retried forever and no event is given up. An error caused by the data (a
+constraint or trigger that refuses it, a value of the wrong type or size) is *permanent*: it recurs
+at every attempt and would block all later events. A store raises ``DatabaseRefused`` for a
+permanent error and another ``DatabaseError`` for a transient one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _TRANSIENT = (CachedeskError, OSError, MemoryError)
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether ``error``, raised while events were applied, belongs to the events: the database
-    refuses them, or nobody thought of them. (A crash or a kill is never one.)"""
+    """Return whether ``error``, raised while events were applied, is permanent: the database
+    refuses the events, or the error is unexpected. (A crash or a kill is never a refusal.)"""
     return isinstance(error, DatabaseRefused) or not isinstance(error, _TRANSIENT)
 
 
 def reason_of(error: Exception) -> str:
-    """Return why, in one line."""
-    said = " ".join(str(error).split())
-    return said if isinstance(error, CachedeskError) else f"{type(error).__name__}: {said}"
+    """Return the reason that ``error`` gives, in one line."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, CachedeskError) else f"{type(error).__name__}: {text}"

@@ -1,51 +1,51 @@
-"""A request: what a caller wants committed, and waits for."""
+"""A request: what a caller wants committed, and waits for until it is decided."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import suppress
 
-# A ring is lost only with a caller that is interrupted twice between two steps.
-_LOOK_SECONDS = 1.0
+# A notification is lost only if a caller is interrupted twice between two steps.
+_RECHECK_SECONDS = 1.0
 
 
 class Request:
     """What a caller wants committed. The committer decides it: done, or failed with an error."""
 
-    __slots__ = ("_bell", "decided", "error")
+    __slots__ = ("_wakeup", "decided", "error")
 
     def __init__(self) -> None:
         self.decided = False
         self.error: BaseException | None = None
-        # Made by whoever waits: who leads at once needs none.
-        self._bell: threading.Lock | None = None
+        # Created when a caller has to wait: a caller that becomes the leader at once does not.
+        self._wakeup: threading.Lock | None = None
 
     def done(self) -> None:
-        """Say that the request was carried out."""
+        """Mark the request as carried out."""
         self.decided = True
-        self.ring()
+        self.notify()
 
     def fail(self, error: BaseException) -> None:
-        """Say that the request was not carried out, or may not have been."""
+        """Mark the request as not carried out, or of unknown outcome."""
         self.error = error
         self.decided = True
-        self.ring()
+        self.notify()
 
-    def ring(self) -> None:
-        """Have its caller look what became of it, or lead."""
-        if self._bell is not None:
-            # It may ring already.
+    def notify(self) -> None:
+        """Wake the caller, so that it checks the outcome or becomes the leader."""
+        if self._wakeup is not None:
+            # It may be notified already.
             with suppress(RuntimeError):
-                self._bell.release()
+                self._wakeup.release()
 
-    def hang_bell(self) -> None:
-        """Make sure that a ring from now on is heard."""
-        if self._bell is None:
-            bell = threading.Lock()
-            bell.acquire()
-            self._bell = bell
+    def prepare_to_wait(self) -> None:
+        """Make sure that no notification from now on is missed."""
+        if self._wakeup is None:
+            wakeup = threading.Lock()
+            wakeup.acquire()
+            self._wakeup = wakeup
 
     def wait(self) -> None:
-        """Wait for a ring."""
-        if self._bell is not None:
-            self._bell.acquire(timeout=_LOOK_SECONDS)
+        """Wait for a notification, for at most a second."""
+        if self._wakeup is not None:
+            self._wakeup.acquire(timeout=_RECHECK_SECONDS)

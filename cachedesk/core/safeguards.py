@@ -1,7 +1,7 @@
-"""Safeguards: what stands between a crash and a loss, each by its name, and whether it is on.
+"""Safeguards: the mechanisms that prevent a loss after a crash, and whether each is on.
 
-All are on. The lab and the desk can turn one off to show why it is there (see ``careless`` for
-what is done without it); the library cannot.
+All are on. The lab and the desk can switch one off to show why it is needed (see
+``chaos.ablations`` for what runs instead); the library cannot.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from cachedesk.core.errors import ConfigError
 class Safeguards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which safeguards are on.
 
-    ``log``: a fast write is durable in the log before it is acknowledged; without it only which
-    keys are dirty is remembered, and what Redis lost is lost. ``read_repair``: a miss folds the
-    pending events into the row; without it the row alone is believed. ``effectively_once``: an
-    event that is part of its row already is not applied again. ``cold_restart``: a Redis that
-    comes back is emptied, or compared; without it whatever it holds is believed.
+    ``log``: a write-behind write is durable in the log before it is acknowledged; without it only
+    the set of dirty keys is kept, and what Redis loses is lost. ``read_repair``: a miss folds the
+    pending events into the row; without it the row alone is used. ``effectively_once``: an event
+    that is part of its row already is not applied again. ``cold_restart``: a restarted Redis is
+    emptied, or its keys are compared with the truth; without it its contents are trusted.
     """
 
     log: bool = True
@@ -30,14 +30,14 @@ class Safeguards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def off(self) -> tuple[str, ...]:
-        """The names of those that are off."""
+        """The names of the safeguards that are off."""
         return tuple(name for name in NAMES if not getattr(self, name))
 
     def switched(self, name: str, on: bool) -> Safeguards:
-        """Return these with one switched.
+        """Return a copy with one safeguard switched.
 
         Raises:
-            ConfigError: there is no such safeguard; the nearest is named.
+            ConfigError: there is no such safeguard; the message suggests the nearest.
         """
         return msgspec.structs.replace(self, **{known(name): on})
 
@@ -46,7 +46,7 @@ ALL_ON = Safeguards()
 NAMES = Safeguards.__struct_fields__
 
 LABELS = {name: name.replace("_", " ") for name in NAMES}
-"""The safeguards in a word or two, as they are called wherever they are shown."""
+"""The name of each safeguard in a word or two, as it is shown."""
 
 TITLES = {
     "log": "the write-behind log: a fast write is durable before it is acknowledged",
@@ -67,7 +67,7 @@ def known(name: str) -> str:
     """Return ``name`` if it is a safeguard.
 
     Raises:
-        ConfigError: it is none; the nearest is named.
+        ConfigError: it is not; the message suggests the nearest.
     """
     if name not in NAMES:
         near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.3)

@@ -1,7 +1,7 @@
-"""Settings: every knob of the stack, documented once, as frozen values.
+"""Settings: all parameters of the stack as frozen values, documented here.
 
-``cachedesk.config`` reads them from TOML; ``cachedesk.open`` takes them as arguments. The bounds
-in the annotations are checked by msgspec wherever a value comes from outside.
+``cachedesk.config`` reads them from TOML; ``cachedesk.open`` takes them as an argument. msgspec
+checks the bounds in the annotations wherever a value comes from outside.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ DEFAULT_POLICIES: dict[str, PolicyName] = {
 
 
 class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The cache.
+    """Settings of the cache.
 
-    ``maxmemory_bytes``: where Redis begins to evict. ``eviction_policy``: how it chooses
-    (``noeviction``: it refuses new keys instead).
+    ``maxmemory_bytes``: how much memory Redis may use before it evicts keys.
+    ``eviction_policy``: how it chooses them (``noeviction``: it refuses new keys instead).
     ``timeout_seconds``: how long one call may wait for Redis before the cache is bypassed.
-    ``restart``: how Redis comes back after a restart: ``"empty"``, or ``"warm"``: it takes a
-    snapshot every ``snapshot_seconds``, and each key of it is compared with the truth before it
+    ``restart``: what Redis holds after a restart: ``"empty"`` for nothing, or ``"warm"``: it saves
+    a snapshot every ``snapshot_seconds``, and each key of it is compared with the truth before it
     may be read.
     """
 
@@ -49,11 +49,11 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The write-behind log.
+    """Settings of the write-behind log.
 
-    ``limit_events`` and ``limit_bytes``: how much may be pending. ``when_full``: what a write
-    then does: wait up to ``block_seconds`` for room, be rejected at once, or take the
-    write-through path.
+    ``limit_events`` and ``limit_bytes``: the most that may be pending. ``when_full``: what happens
+    to a write at that limit: ``"block"`` waits up to ``block_seconds`` for room, ``"reject"``
+    raises ``LogFull`` at once, ``"write-through"`` takes the write-through path.
     """
 
     limit_events: Annotated[int, Meta(ge=1)] = 1_000_000
@@ -63,13 +63,13 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The flush worker.
+    """Settings of the flush worker.
 
-    A batch is flushed when ``batch_events`` wait, or when the oldest has waited
-    ``batch_age_seconds``. After a failure it waits ``retry_seconds``, doubled each time up to
-    ``retry_max_seconds``. An event that the database refuses ``max_attempts`` times, by a
-    constraint or trigger, becomes a dead letter; a database that is locked, full or gone never
-    makes one.
+    A batch is flushed when ``batch_events`` are waiting, or when the oldest has waited
+    ``batch_age_seconds``. After a failure the worker waits ``retry_seconds``, doubled each time up
+    to ``retry_max_seconds``. An event that a constraint or trigger of the database refuses
+    ``max_attempts`` times becomes a dead letter; a locked, full or missing database never causes
+    dead letters.
     """
 
     batch_events: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
@@ -80,7 +80,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The system of record. ``write_seconds``: the deadline of one write-through call."""
+    """Settings of the system of record. ``write_seconds``: the deadline of one write-through call
+    in seconds."""
 
     write_seconds: Seconds = 2.0
 

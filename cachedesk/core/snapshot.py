@@ -1,8 +1,8 @@
-"""Snapshot: one frozen value that says how everything is.
+"""Snapshot: one frozen value with the state of the whole stack.
 
-A screen, a recording and a test see the stack only through this value. It is built in a time
-that grows with the number of panels, never with the number of keys, and it holds no reference
-to anything that still changes. (The idea is memray's live screen: one value, pulled by a timer.)
+A screen, a recording and a test see the stack only through this value. The time to build it grows
+with the number of panels, never with the number of keys, and it holds no reference to anything
+that still changes. (The idea is memray's live screen: one value, pulled by a timer.)
 
 Times ending in ``_at`` are wall-clock seconds since 1970; those ending in ``_seconds`` are spans.
 """
@@ -17,11 +17,12 @@ from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.wording import TIMES
 
 SLOW = "slow"
-"""The word of a database that answers, and takes its time."""
+"""The ``word`` of a database that answers slowly."""
 
 
 class Health(StrEnum):
-    """How a part is: ``up`` serves, ``degraded`` serves with a loss, ``down`` does not serve."""
+    """The health of a part: ``up`` serves, ``degraded`` serves with restrictions, ``down`` does
+    not serve."""
 
     UP = "up"
     DEGRADED = "degraded"
@@ -29,7 +30,7 @@ class Health(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an entry of the event ring is about."""
+    """The kind of an entry in the event ring."""
 
     INFO = "info"
     FAULT = "fault"
@@ -40,10 +41,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RedisState:
-    """The cache. ``word`` is its state in one or two words, for a screen.
+    """The state of the cache. ``word`` is the state in one or two words, for a screen.
 
     ``bypasses``: how often it was bypassed for a moment because it did not answer in time. The
-    memory and the keys mean something only while it is ``known``.
+    figures of memory and keys are valid only while it is ``known``.
     """
 
     health: Health = Health.DOWN
@@ -59,17 +60,18 @@ class RedisState:
 
     @property
     def known(self) -> bool:
-        """Whether Redis could be asked what it holds."""
+        """Whether Redis could be asked for its figures."""
         return self.health is not Health.DOWN
 
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The write-behind log: ``depth`` events wait, ``in_flight`` of them in a batch just now.
+    """The state of the write-behind log. ``depth``: the events that are not acked: all pending
+    ones, and those that a write-through has absorbed since; ``in_flight`` of them are in a batch
+    now.
 
-    What waits was not acked: everything pending, and what a write-through has absorbed since.
-    ``word`` and ``health`` are about writes: ``full`` (degraded) when its limits hold them back,
-    and why it takes none when it is down.
+    ``word`` and ``health`` are about writes: ``full`` (degraded) when a limit holds them back, and
+    the reason why it takes none when it is down.
     """
 
     health: Health = Health.DOWN
@@ -83,9 +85,9 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """The flush worker. ``events`` applied in ``rows`` row writes by ``batches`` batches;
-    ``redelivered`` events were part of their rows already when they came (delivered again after
-    a crash, or absorbed by a write-through)."""
+    """The state of the flush worker: ``events`` applied in ``rows`` row writes by ``batches``
+    batches. ``redelivered``: events that were part of their rows already when they were delivered
+    (again after a crash, or after a write-through absorbed them)."""
 
     health: Health = Health.DOWN
     word: str = "starting"
@@ -102,7 +104,7 @@ class WorkerState:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """The system of record."""
+    """The state of the system of record."""
 
     health: Health = Health.DOWN
     word: str = "starting"
@@ -114,7 +116,7 @@ class DatabaseState:
 @dataclass(frozen=True, slots=True)
 class Reads:
     """Reads since the stack was opened. ``misses`` = ``overlay`` + ``database`` + unavailable.
-    ``loads``: how often the database was asked; of readers that miss together, one asks."""
+    ``loads``: how often the database was read; of readers that miss a key together, one reads."""
 
     hits: int = 0
     misses: int = 0
@@ -137,7 +139,7 @@ class Writes:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The books of all accepted events; they balance when nothing is lost."""
+    """The event balance: where all accepted events are. It is balanced if none is lost."""
 
     accepted: int = 0
     applied: int = 0
@@ -146,7 +148,7 @@ class Books:
 
     @property
     def balanced(self) -> bool:
-        """True when accepted = applied + pending + dead."""
+        """Whether accepted = applied + pending + dead."""
         return self.accepted == self.applied + self.pending + self.dead
 
 
@@ -162,7 +164,7 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How long each path took for its caller (``flush``: one batch of the worker)."""
+    """How long calls took on each path, in seconds (``flush``: one batch of the worker)."""
 
     hit: Percentiles = Percentiles()
     overlay: Percentiles = Percentiles()
@@ -174,12 +176,12 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What happened in one interval of the history, and the gauges at its end.
+    """The counters of one interval of the history, and the gauges at its end.
 
-    ``lag_seconds`` is the age of the oldest event that was still waiting (0 when none was).
+    ``lag_seconds`` is the age of the oldest event that was still waiting (0 if none was).
     ``misses`` = ``overlay`` + ``database`` + unavailable reads; ``writes`` = ``through`` +
-    ``behind``; ``applied`` are the events that became part of a row, ``through`` among them;
-    ``rows`` are the row writes of the worker; ``unavailable`` are reads and writes.
+    ``behind``; ``applied`` counts the events that became part of a row, including ``through``;
+    ``rows`` counts the row writes of the worker; ``unavailable`` counts reads and writes.
     """
 
     at: float
@@ -200,7 +202,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class PrefixRate:
-    """The reads of the last ten seconds or so of all keys that begin alike, up to the colon."""
+    """The reads of the last ten seconds or so of all keys with this prefix (up to the colon)."""
 
     prefix: bytes
     hits: int = 0
@@ -209,8 +211,8 @@ class PrefixRate:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the auditor found, which compares keys in Redis with the truth: of ``checked`` so far
-    ``divergent`` were not what they should be, the newest of them in ``keys`` (at most 8)."""
+    """The findings of the auditor, which compares keys in Redis with the truth: of ``checked`` keys
+    so far ``divergent`` differed, the newest of them in ``keys`` (at most 8)."""
 
     checked: int = 0
     divergent: int = 0
@@ -228,14 +230,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class FaultState:
-    """A fault of the catalogue.
+    """A fault of the catalogue, and its state.
 
-    ``title`` says what it will do. ``lasting``: it stays until it is healed. ``argument``: what
-    may be named behind a colon (``worker.crash:worker.ack.before``), empty when nothing may;
-    ``choices``: everything that may, where that is a list.
-    ``obstacle``: why it cannot be injected now, empty when it can. ``since_at``: since when it is
-    active, ``None`` when it is not. ``until_at``: when it will be healed by itself, ``None`` when
-    only a command heals it.
+    ``title`` says what it does. ``lasting``: it stays until it is healed. ``argument``: what may
+    follow the name after a colon (``worker.crash:worker.ack.before``), in words; empty: no argument
+    is allowed. ``choices``: the arguments that are allowed, if there is a fixed list.
+    ``obstacle``: why it cannot be injected now; empty if it can. ``since_at``: when it became
+    active; ``None`` if it is not. ``until_at``: when it will be healed by itself; ``None`` if only
+    a command heals it.
     """
 
     name: str
@@ -257,10 +259,10 @@ class FaultState:
 class HotKey:
     """One of the most used keys, with its value in each place.
 
-    ``cached`` and ``row`` are ``None`` when the key is absent there; whether the place could be
-    asked at all is said by ``cached_known`` and ``row_known``. ``truth`` is the row with the
-    pending events folded in. Long values are cut to their first 256 bytes. ``dead`` is the number
-    of its dead letters; ``unlogged`` that of its writes that are in Redis and in no log.
+    ``cached`` and ``row`` are ``None`` if the key is absent there; ``cached_known`` and
+    ``row_known`` say whether the place could be read. ``truth`` is the row with the pending events
+    folded in. Long values are cut to their first 256 bytes. ``dead`` is the number of its dead
+    letters; ``unlogged`` is the number of its writes that are in Redis and in no log.
     """
 
     key: bytes
@@ -279,10 +281,11 @@ class HotKey:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A rare fact: Redis died, a fault was injected, recovery is done.
+    """A rare event: Redis died, a fault was injected, recovery is done.
 
-    What happened ``times`` in short order is one event, ``at`` the last of these times; the
-    first was at ``first_at`` (``None``: it happened once). ``topic`` names what may repeat itself.
+    An event that is repeated within a short time is one entry: it happened ``times`` times, last
+    ``at`` and first ``first_at`` (``None``: it happened once). ``topic`` identifies events that
+    are merged in this way.
     ``code`` is an ``EventCode``; empty in a recording from before there were codes.
     """
 
@@ -295,7 +298,7 @@ class Event:
     code: str = ""
 
     @property
-    def told(self) -> str:
+    def full_text(self) -> str:
         """What happened, and how often."""
         if self.first_at is None:
             return self.text
@@ -304,19 +307,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How everything is, at one instant.
+    """The state of the whole stack at one moment.
 
     ``ticks`` are the history, oldest first, one per ``tick_seconds``, at most 600.
-    ``faults`` are the names of the faults active now, ``catalogue`` are all there are, and
-    ``armed`` are the failpoints that were armed and not reached since.
+    ``faults`` are the names of the active faults, ``catalogue`` has all faults, and ``armed`` are
+    the failpoints that were armed and not reached since.
     ``events`` are oldest first, at most 200.
     ``prefixes`` are the hit rates by key prefix, most read first, at most 12.
-    ``unaccounted`` are ids of events that keep the books from balancing, at most 20.
-    ``workload`` says in a few words what drives the stack, empty when nothing does; ``rate`` is
-    how many operations a second it means to do (``None``: as many as it can, or no workload).
-    ``recording`` is the file that is being recorded to, empty when none is. ``safeguards`` are
-    those that are on. ``observed``: whether calls are counted and timed; if not, ``reads``,
-    ``writes``, ``latencies``, ``lag``, ``ticks``, ``prefixes`` and ``hot`` say nothing.
+    ``unaccounted`` are the ids of events that make the event balance wrong, at most 20.
+    ``workload`` describes the workload in a few words, empty if there is none; ``rate`` is its
+    target in operations per second (``None``: no limit, or no workload).
+    ``recording`` is the file that is being recorded to, empty if none is. ``safeguards`` says
+    which safeguards are on. ``observed``: whether calls are counted and timed; if not, ``reads``,
+    ``writes``, ``latencies``, ``lag``, ``ticks``, ``prefixes`` and ``hot`` are empty.
     """
 
     at: float
@@ -349,8 +352,8 @@ class Snapshot:
 
 
 class Source(Protocol):
-    """Anything that can say how everything is: the live stack, a recording, a fixed value."""
+    """A source of snapshots: the live stack, a recording, a fixed value."""
 
     def snapshot(self) -> Snapshot:
-        """Return the state now. May take milliseconds: never call it on a screen's own thread."""
+        """Return the state now. May take milliseconds: do not call it on a screen's own thread."""
         ...

@@ -1,7 +1,7 @@
-"""Stores: how a stack gets its cache, its log and its database, and what they may use of it.
+"""Factories of the stores of a stack, and the parts of the stack that a store may use.
 
-A stack knows no engine by name. It is given one value of this kind, opens what it names in a fixed
-order, and from then on knows only the ports.
+A stack knows no engine by name. It is given a ``Stores`` value, calls its factories in a fixed
+order, and from then on uses only the ports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Location = str | os.PathLike[str]
 
 
 class Place(Protocol):
-    """Where the stores of one stack are, held by this process alone until ``close``."""
+    """The location of the stores of one stack, locked for this process until ``close``."""
 
     @property
     def name(self) -> str:
@@ -29,7 +29,7 @@ class Place(Protocol):
         ...
 
     def close(self) -> None:
-        """Let the next process have it."""
+        """Unlock it for the next process."""
         ...
 
 
@@ -38,42 +38,43 @@ P_co = TypeVar("P_co", bound=Place, covariant=True)
 
 
 class Lock(Protocol[P_co]):
-    """Takes a place for this process."""
+    """Locks a location for this process."""
 
     def __call__(self, path: Location, *, create: bool = True) -> P_co:
-        """Take the place at ``path``.
+        """Lock the location at ``path``.
 
         Args:
-            path: as the user named it.
-            create: make it if it does not exist.
+            path: as the user gave it.
+            create: create it if it does not exist.
 
         Raises:
             DataDirectoryError: it cannot be used.
-            InUse: another process has it.
+            InUse: another process has locked it.
         """
         ...
 
 
 def nothing(*_: object) -> None:
-    """Check nothing: there is nothing that could be missing or damaged."""
+    """Check nothing: for stores where nothing can be missing or damaged."""
 
 
 def keep_quiet(code: EventCode, **fields: Plain) -> None:
-    """Take no note of anything: where no stack listens."""
+    """Ignore the event: for stores that are used without a stack."""
 
 
 def call_directly(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call ``function`` with ``arguments``, on this thread."""
+    """Call ``function`` with ``arguments`` on this thread."""
     return function(*arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class StoreContext:
-    """What a store may use of the stack that opens it.
+    """The parts of a stack that its stores may use.
 
-    ``settings``: of the whole stack. ``failpoints``: those of the stack. ``announce``: told when
-    something rare happens. ``kept``: says in words what becomes of keys that the cache loses.
-    ``run``: calls a function where no signal handler can interrupt it; see ``CallThread.run``.
+    ``settings``: of the whole stack. ``failpoints``: of the stack. ``announce``: called when a
+    rare event happens. ``kept``: returns a phrase that says which parts still hold the keys that
+    the cache loses. ``run``: calls a function where no signal handler can interrupt it; see
+    ``CallThread.run``.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -85,14 +86,14 @@ class StoreContext:
 
 @dataclass(frozen=True, slots=True)
 class Stores(Generic[P]):
-    """Where the stores of a stack come from. Called in this order:
+    """The factories of the stores of a stack, called in this order:
 
-    ``require``: sees, before anything is made, that what they need is installed, or raises
-    ``DataDirectoryError``. ``lock``: takes their place. ``cache``: prepares the cache, which
-    ``start`` begins. ``check``: sees that what is in the place belongs together and can be read,
-    changes nothing, and raises ``Damaged`` if it does not. ``database`` and ``log``: open the two.
+    ``require``: checks, before anything is created, that what the stores need is installed, and
+    raises ``DataDirectoryError`` if not. ``lock``: locks their location. ``cache``: creates the
+    cache, which ``start`` then starts. ``check``: checks, read-only, that the files there can be
+    read and belong together, and raises ``Damaged`` if not. ``database`` and ``log``: open the two.
 
-    Tools that look into a place that no stack uses skip ``require`` and ``cache``.
+    Tools that inspect a location that no stack uses skip ``require`` and ``cache``.
     """
 
     lock: Lock[P]

@@ -1,9 +1,9 @@
-"""The ports of the engine: what the cache layer, the desk and the lab know of it, and no more.
+"""The ports of the engine: all that the cache layer, the desk and the lab know of it.
 
-The ports of the stores (``ports``) are one storey below. What makes the promises true stands
-between the two: the numbers of the writes, the index of what is pending, the locks of the keys,
-the leases of the readers. In one process that is memory (``engine``); engines that several
-processes share keep it in the shared engines themselves, and meet the same ports.
+The ports of the stores (``ports``) are one level below. Between the two is the state that the
+promises rest on: the numbering of writes, the index of pending events, the locks of keys, the
+leases of readers. In one process it is kept in memory (``engine``); an engine that several
+processes share keeps it in the shared stores, and implements the same ports.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Item = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some items in the order of their keys, and the last key that was looked at; ``None`` when
-    there are no more."""
+    """Some items in the order of their keys, and the last key that was examined; ``None`` if there
+    are no more."""
 
     items: list[Item]
     last: bytes | None
@@ -35,35 +35,37 @@ class Pages(Protocol):
     """Every key with its value, page by page."""
 
     def page(self, after: bytes) -> Page:
-        """Return the page of the keys above ``after``. ``Unavailable``: it cannot be read."""
+        """Return the page of the keys above ``after``. Raises ``Unavailable`` if it cannot be
+        read."""
         ...
 
 
 class Truth(Protocol):
-    """Order, log and rows as one atomic thing. Thread-safe.
+    """Numbering, log and rows as one atomic unit. Thread-safe.
 
-    A receipt's ``seq`` is unique, and ascends for each key. What is acknowledged is told to the
-    cache before the call returns.
+    A receipt's ``seq`` is unique, and ascends for each key. The cache is updated with an
+    acknowledged write before the call returns.
     """
 
     def write(self, changes: Sequence[Change], path: Policy, deadline: float) -> list[Receipt]:
         """Make ``changes`` durable by one path, in order.
 
         Args:
-            changes: of one call; by the write-through path all of them or none, by the
-                write-behind path per 1,000.
+            changes: the changes of one call. Write-through makes all of them or none;
+                write-behind is atomic per 1,000 changes.
             path: write-through or write-behind.
             deadline: ``time.monotonic()`` seconds after which to give up.
 
         Raises:
-            LogFull, Unavailable: not now; nothing was changed.
-            OutcomeUnknown: a commit failed: they are durable, or they are not.
-            NotACounter, CounterOverflow, WriteRefused: not ever; nothing was changed.
+            LogFull, Unavailable: the write is not possible now; nothing was changed.
+            OutcomeUnknown: a commit failed; it is unknown whether it took effect.
+            NotACounter, CounterOverflow, WriteRefused: the write is never possible; nothing was
+                changed.
         """
         ...
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, Read]:
-        """Return what ``keys`` are worth, past the cache. ``Unavailable``: it cannot be said."""
+        """Read ``keys`` without the cache. Raises ``Unavailable`` if a value is not known."""
         ...
 
     def pages(self) -> Pages:
@@ -83,23 +85,23 @@ class Truth(Protocol):
         ...
 
     def mend(self, deadline: float) -> None:
-        """Try again what a failed disk has stopped. ``Unavailable``: it still fails."""
+        """Retry what a failed disk has stopped. Raises ``Unavailable`` if it still fails."""
         ...
 
 
 class Flusher(Protocol):
-    """What brings accepted writes to the database. Thread-safe."""
+    """Flushes accepted writes to the database. Thread-safe."""
 
     def hurrying(self) -> AbstractContextManager[None]:
         """Flush without waiting for a batch to fill, even while paused, until the block ends."""
         ...
 
     def wait_until_flushed(self, seconds: float) -> bool:
-        """Wait for at most ``seconds`` until nothing waits in the log; return whether that is."""
+        """Wait for at most ``seconds`` until the log is empty; return whether it is."""
         ...
 
     def remainder(self, seconds: float | None) -> str:
-        """Say what waits after a drain of ``seconds``; empty when nothing does."""
+        """Return a sentence on what remains after a drain of ``seconds``; empty if nothing does."""
         ...
 
 
@@ -110,7 +112,8 @@ class SharedLease(Protocol):
 
 
 class Cache(Protocol):
-    """The cache as the paths see it. Thread-safe; ``CacheError``: no certain answer."""
+    """The cache as the paths see it. Thread-safe. Reads raise ``CacheError`` if there is no
+    reliable answer."""
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
         """Return the cached values of ``keys``; see ``CacheStore.get_at_once``."""
@@ -120,30 +123,30 @@ class Cache(Protocol):
         """Return the cached values of ``keys`` in their order."""
         ...
 
-    def tell(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
-        """Show a write that is durable; when this returns, no later read can miss it. Returns
-        the keys that the cache did not take."""
+    def update(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+        """Publish a durable write; after this returns, no read can miss it. Returns the keys that
+        the cache did not store."""
         ...
 
     def drop(self, keys: Collection[bytes]) -> None:
-        """Drop ``keys``, whose values are not true any more."""
+        """Drop ``keys``, whose values are out of date."""
         ...
 
     def distrust(self, keys: Collection[bytes], reason: str) -> None:
-        """Read ``keys`` from the truth until the cache was made sure of."""
+        """Read ``keys`` from the truth until they were dropped from the cache."""
         ...
 
     def evict(self, pattern: bytes | str) -> int:
-        """Drop the cached keys that match a shell-style pattern; return how many.
-        ``Unavailable``: the cache does not answer."""
+        """Drop the cached keys that match a shell-style pattern; return how many. Raises
+        ``Unavailable`` if the cache does not answer."""
         ...
 
 
 class Trust(Protocol):
-    """Whether the cache may be believed now: the state that every reader looks at first."""
+    """Whether the cache can be trusted now: the state that every reader checks first."""
 
     @property
     def generation(self) -> int | None:
-        """A number that stays the same while the cache is trusted without a break; ``None`` while
-        it is not."""
+        """A number that stays the same while the cache is trusted without interruption; ``None``
+        while it is not trusted."""
         ...

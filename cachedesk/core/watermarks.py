@@ -1,4 +1,4 @@
-"""The port of the watermarks: what is remembered of a log and a database outside of both."""
+"""The port of the watermarks: the highest sequence numbers, kept outside the log and database."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from typing import Protocol
 
 
 class Watermarks(Protocol):
-    """A second witness of what was made durable, outside the log and the system of record: it
-    tells a store that was lost, emptied or put back from one that is new. What is noted survives
-    the death of the process; after a power cut it may be older than the stores, never newer.
+    """The highest sequence numbers that were made durable, kept outside the log and the system of
+    record. They distinguish a store that was lost, emptied or restored from one that is new. They
+    survive the death of the process; after a power cut they may be older than the stores, never
+    newer.
 
-    Until ``opened`` it says what the process before has left.
+    Until ``opened`` is called they are those of the previous process.
     """
 
     @property
     def was_open(self) -> bool:
-        """Whether the process before did not close in order."""
+        """Whether the previous process did not shut down cleanly."""
         ...
 
     @property
@@ -29,14 +30,14 @@ class Watermarks(Protocol):
         ...
 
     def note_row(self, seq: int) -> None:
-        """Remember that the write ``seq`` is in its row."""
+        """Record that the write ``seq`` is in its row."""
         ...
 
     def note_opening(self, number: int) -> None:
-        """Remember, over a power cut too, that the stores are opened for the ``number``-th time.
-        ``OSError``: it cannot be remembered."""
+        """Record, durably even over a power cut, that the stores are opened for the ``number``-th
+        time. Raises ``OSError`` if it cannot be recorded."""
         ...
 
     def opened(self) -> None:
-        """Remember that the stores are open; to close the log takes it back."""
+        """Record that the stores are open; closing the log clears it."""
         ...

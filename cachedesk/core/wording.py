@@ -1,4 +1,4 @@
-"""Figures and spans as the short text of a sentence: the same in events, reports and screens."""
+"""Formats counts, shares and durations as short text, alike in events, reports and screens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def number(count: float) -> str:
-    """Return a count in full, with thousands apart: ``12,345``."""
+    """Return a count with thousands separators: ``12,345``."""
     return f"{count:,.0f}"
 
 
@@ -19,7 +19,7 @@ def count_of(count: int, noun: str) -> str:
 def percent(part: float, whole: float) -> str:
     """Return a share as ``98.3 %``, rounded down, so that 100 % means all of it.
 
-    Returns an en dash when there is no whole to take a share of.
+    Returns an en dash if ``whole`` is not positive.
     """
     if whole <= 0:
         return NOTHING
@@ -30,7 +30,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a span of time in the unit that suits it: ``130 µs``, ``4.20 ms``, ``12.0 s``."""
+    """Return a duration in a suitable unit: ``130 µs``, ``4.20 ms``, ``12.0 s``."""
     if seconds <= 0:
         return "0 s"
     if seconds < 0.0009995:
@@ -46,6 +46,6 @@ def span(seconds: float) -> str:
 
 
 def three_digits(value: float) -> str:
-    """Return ``value`` with three digits, or more before the point."""
+    """Return ``value`` with three significant digits, or as many as there are before the point."""
     places = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:,.{places}f}"

@@ -1,4 +1,4 @@
-"""What a write is before it is an event, and what its caller gets back."""
+"""Writes before they are events: changes, requests, and the receipts that callers get."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cachedesk.core.request import Request
 
 
 class Level(StrEnum):
-    """How safe an acknowledged write is: ``durable`` in the log, or ``applied`` to its row; with
-    the log switched off it is only ``cached``: in Redis, and nowhere else.
+    """How safe an acknowledged write is: ``durable`` in the log, or ``applied`` to its row. With
+    the log switched off it is only ``cached``: in Redis and nowhere else.
 
     >>> cache.set("order:1", "paid").level, cache.set("session:1", "Ann").level
     ('applied', 'durable')
@@ -27,7 +27,7 @@ class Level(StrEnum):
 
 
 class Change(NamedTuple):
-    """One write that a caller asks for."""
+    """One write that a caller requests."""
 
     op: Op
     key: bytes
@@ -38,8 +38,8 @@ class Change(NamedTuple):
 class Receipt:
     """The acknowledgement of one write.
 
-    ``seq``: its place in the order of all writes of the data directory, and its id.
-    ``level``: how safe it is. ``value``: what the key is worth after it (``None``: absent).
+    ``seq``: its number in the order of all writes of the data directory, and its id.
+    ``level``: how safe it is. ``value``: the value of the key after it (``None``: absent).
 
     >>> first, second = cache.write_many([("incr", "likes:1", 2), ("incr", "likes:1", 3)])
     >>> second.value, second.seq - first.seq
@@ -52,26 +52,26 @@ class Receipt:
 
 
 class Switched(Exception):
-    """The path was taken out of service while a call waited for it; another takes its place."""
+    """The path was replaced while a call waited for it; use its replacement."""
 
 
 class FastPath(Protocol):
-    """What fast writes take: ``behind.WriteBehind``, or what stands in for it."""
+    """The path of fast writes: ``WriteBehind``, or its replacement while the log is off."""
 
     def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
         """Split ``changes`` into parts that ``write`` takes."""
         ...
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
-        """Make ``changes``, one part; ``deadline`` in ``time.monotonic()`` seconds."""
+        """Make ``changes``, which are one part; ``deadline`` in ``time.monotonic()`` seconds."""
         ...
 
 
 class WriteRequest(Request):
-    """Changes of one caller that are committed together, and their receipts once they are.
+    """Changes of one caller that are committed together, and their receipts afterwards.
 
-    ``letter_seq``: the dead letter that they replay, and that is gone once they are committed;
-    ``letter_taken``: it was taken away in a transaction, and the books do not say so yet.
+    ``letter_seq``: the dead letter that they replay; it is removed by the same commit.
+    ``letter_taken``: it was removed in a transaction, and the event balance does not show it yet.
     """
 
     __slots__ = ("changes", "deadline", "letter_seq", "letter_taken", "receipts")
@@ -88,19 +88,19 @@ class WriteRequest(Request):
 
 
 class Observer(Protocol):
-    """Somebody who is told what became part of a row, after each commit: a judge."""
+    """Called after each commit with the events that became part of a row; used by the ledger."""
 
     def applied(self, events: Iterable[WriteEvent]) -> None:
-        """``events`` are now part of their rows."""
+        """Note that ``events`` are now part of their rows."""
         ...
 
     def injected(self, events: Iterable[WriteEvent]) -> None:
-        """``events`` were accepted from a fault; no client asked for them."""
+        """Note that ``events`` were accepted from a fault; no client requested them."""
         ...
 
 
 class NullObserver:
-    """Nobody looks."""
+    """Ignores all events."""
 
     def applied(self, events: Iterable[WriteEvent]) -> None:
         """Do nothing."""

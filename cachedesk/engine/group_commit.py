@@ -60,8 +60,8 @@ class GroupCommit(Generic[R]):
                 del error
 
     def _follow(self, request: R) -> None:
-        request.hang_bell()
-        # Looked at again behind the bell: whoever leads now, or has just ceased to, rings it.
+        request.prepare_to_wait()
+        # Checked again after that: the leader of now, or the one that has just ended, notifies.
         if self._leading.locked() and not request.decided:
             request.wait()
 
@@ -73,7 +73,7 @@ class GroupCommit(Generic[R]):
 
     def _call_next(self) -> None:
         with suppress(IndexError):
-            self._queue[0].ring()
+            self._queue[0].notify()
 
     def _withdraw(self, request: R) -> None:
         """Make sure an interrupted caller's request is not committed after its caller has gone,

@@ -125,7 +125,7 @@ class LeasedCache:
             )
             self._reach("repair.fill.after")
 
-    def tell(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+    def update(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
         """Show a write that is durable; when this returns, no later read can miss it.
 
         Returns:

@@ -214,7 +214,7 @@ class WriteBehind:
             self._backlog.accept(events, heads)
             self._reach("log.append.after")
             self._reach("behind.cache.before")
-            self._recorder.written_behind(events, durable_at, self._cache.tell(heads))
+            self._recorder.written_behind(events, durable_at, self._cache.update(heads))
             self._reach("behind.cache.after")
         except Unavailable:
             raise

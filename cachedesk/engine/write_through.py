@@ -255,7 +255,7 @@ class WriteThrough:
             request.letter_taken = False
             self._pending.revive()
         self._reach("through.cache.before")
-        missed = self._cache.tell(changed)
+        missed = self._cache.update(changed)
         self._recorder.written_through(events, durable_at, missed)
         self._reach("through.cache.after")
         self._reach("through.receipt.before")

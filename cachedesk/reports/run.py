@@ -218,7 +218,7 @@ def happenings(evidence: Evidence, known: Container[str] = ()) -> Table | None:
     ``None`` when there are none."""
     began_at = evidence.timeline.began_at
     rows = tuple(
-        (span(max(0.0, event.at - began_at)), _KINDS[event.kind], visible(event.told))
+        (span(max(0.0, event.at - began_at)), _KINDS[event.kind], visible(event.full_text))
         for event in evidence.events
         if event.kind in _KINDS and event.text not in known
     )

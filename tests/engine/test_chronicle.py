@@ -34,9 +34,9 @@ def test_repeats_of_a_topic_are_one_event_with_a_count(monkeypatch: pytest.Monke
         now = at
         bypass(ring, reason)
         if at == 1_000.0:
-            assert ring.events()[0].told == "first; it was bypassed for 500 ms (empty)"
+            assert ring.events()[0].full_text == "first; it was bypassed for 500 ms (empty)"
             ring.add(EventCode.REDIS_HUNG)
-    assert [event.told for event in ring.events()] == [
+    assert [event.full_text for event in ring.events()] == [
         "Redis hangs; it is killed and started again",
         f"{TIMES}3 in 20 s: third; it was bypassed for 500 ms (empty)",
     ]
@@ -50,4 +50,4 @@ def test_what_has_no_topic_is_never_folded() -> None:
     ring = EventRing()
     for _ in range(2):
         ring.add(EventCode.WORKER_CANNOT_FLUSH, error="the same")
-    assert [event.told for event in ring.events()] == ["the worker cannot flush: the same"] * 2
+    assert [event.full_text for event in ring.events()] == ["the worker cannot flush: the same"] * 2

@@ -96,7 +96,7 @@ class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
             Segment(f"{clock(event.at)}  ", self.get_component_rich_style("event-list--clock")),
             Segment(kind, self.get_component_rich_style(f"event-list--{event.kind.value}")),
             Segment(
-                cut(one_line(event.told), width - 10 - len(kind)),
+                cut(one_line(event.full_text), width - 10 - len(kind)),
                 self.get_component_rich_style("event-list--text"),
             ),
         ]

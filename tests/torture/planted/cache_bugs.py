@@ -116,7 +116,7 @@ def cache_forgotten_after_through(plant: Plant) -> None:
     apply = through_module.WriteThrough._apply
 
     def bad(self, group, keys):
-        cache, self._cache = self._cache, type("No", (), {"tell": lambda _, entries: ()})()
+        cache, self._cache = self._cache, type("No", (), {"update": lambda _, entries: ()})()
         try:
             apply(self, group, keys)
         finally:
