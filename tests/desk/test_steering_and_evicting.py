@@ -15,8 +15,9 @@ from cachedesk.core.commands import (
     SetBatch,
     SetMemory,
     SetRate,
+    SetSafeguard,
 )
-from cachedesk.core.safeguards import Safeguards
+from cachedesk.core.safeguards import NAMES, Safeguards
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.steering import SteeringScreen
 from cachedesk.desk.views.controls import CONTROLS, expected
@@ -44,7 +45,7 @@ MORE = [
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
-def test_every_knob_turns_both_ways(size):
+def test_every_control_turns_both_ways(size):
     control = RecordingControl()
     app = desk(control)
 
@@ -65,6 +66,87 @@ def test_every_knob_turns_both_ways(size):
             assert control.commands == [PauseWorker(), *commands], key
 
     drive(app, script, size)
+
+
+def arrow(app, row, sign):
+    """Return where on the screen this arrow of the control in this row is: column and row."""
+    y = app.screen.controls.region.y + row
+    return screen_text(app).splitlines()[y].index(sign), y
+
+
+async def opened(pilot):
+    await pilot.press("s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, SteeringScreen), "it is open")
+    return pilot.app.screen
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids=str)
+@pytest.mark.parametrize(
+    ("sign", "commands", "hertz"), [("◂", LESS, "1"), ("▸", MORE, "4")], ids=["less", "more"]
+)
+def test_a_click_on_an_arrow_turns_its_control_that_way(size, sign, commands, hertz):
+    control = RecordingControl()
+    app = desk(control)
+    switched = [SetSafeguard(name, on=False) for name in NAMES]
+    wanted = [PauseWorker(), *commands, *switched]
+
+    async def script(pilot):
+        screen = await opened(pilot)
+        for row, command in enumerate(wanted):
+            control.commands = []
+            assert await pilot.click(offset=arrow(app, row, sign))
+            await until(pilot, lambda: control.commands != [], f"sent: {command}")
+            assert control.commands == [command]
+            assert screen.controls.chosen == row
+        await pilot.click(offset=arrow(app, len(wanted), sign))
+        await until(pilot, lambda: f"{hertz} a second" in screen_text(app), "it looks as often")
+
+    drive(app, script, size)
+
+
+@pytest.mark.parametrize(("row", "opens"), [(1, "exact"), (5, "choices")])
+@pytest.mark.parametrize("sign", "◂▸", ids=["less", "more"])
+def test_a_click_on_an_arrow_counts_wherever_the_focus_is(row, opens, sign):
+    control = RecordingControl()
+    app = desk(control)
+    commands = LESS if sign == "◂" else MORE
+
+    async def script(pilot):
+        screen = await opened(pilot)
+        for clicked in (row, 3):
+            control.commands = []
+            screen.controls.action_move(row - screen.controls.chosen)
+            screen.controls.focus()
+            await pilot.press("enter")
+            await until(pilot, lambda: app.focused is getattr(screen, opens), "it has the focus")
+            await pilot.click(offset=arrow(app, clicked, sign))
+            await until(pilot, lambda: control.commands != [], "sent")
+            assert control.commands == [commands[clicked - 1]]
+            await until(pilot, lambda: app.focused is screen.controls, "back in the list")
+            assert not getattr(screen, opens).display, "nothing is left open"
+
+    drive(app, script)
+
+
+def test_a_click_needs_no_focus_and_an_arrow_key_in_a_choice_turns_nothing():
+    control = RecordingControl()
+    app = desk(control)
+
+    async def script(pilot):
+        screen = await opened(pilot)
+        screen.controls.can_focus = False
+        screen.set_focus(None)
+        await pilot.click(offset=arrow(app, 1, "▸"))
+        await until(pilot, lambda: control.commands == [SetBatch(events=1000)], "sent")
+        screen.controls.can_focus = True
+        screen.controls.focus()
+        screen.controls.action_move(4)
+        await pilot.press("enter", "left", "right")
+        assert app.focused is screen.choices
+        await app.workers.wait_for_complete()
+        assert control.commands == [SetBatch(events=1000)]
+
+    drive(app, script)
 
 
 def test_quick_steps_follow_from_each_other():

@@ -116,17 +116,20 @@ class SteeringScreen(Modal[None]):
 
     @on(ControlList.Did)
     def _did(self, did: ControlList.Did) -> None:
+        if did.act is Act.TYPE:
+            self._ask()
+            return
+        # A click may come while a value of this control is being typed or chosen.
+        self._close_choice()
         match did.act:
             case Act.LESS:
-                self.action_turn(-1)
+                self._turn(-1)
             case Act.MORE:
-                self.action_turn(1)
+                self._turn(1)
             case Act.PAUSE:
                 self.action_pause()
             case Act.STEP:
                 self.action_step()
-            case Act.TYPE:
-                self._ask()
 
     @on(Input.Submitted)
     def _typed(self) -> None:
@@ -137,10 +140,13 @@ class SteeringScreen(Modal[None]):
         self._take(picked.option_id or "")
 
     def action_turn(self, direction: int) -> None:
-        """Turn the chosen control one step up (1) or down (-1)."""
+        """Turn the chosen control one step up (1) or down (-1), if the list has the focus."""
+        # The list of choices does not use the arrow keys, so they arrive here from there as well.
+        if self.focused is self.controls:
+            self._turn(direction)
+
+    def _turn(self, direction: int) -> None:
         control = self._control
-        if self.focused is not self.controls:
-            return
         self._complain("")
         if self.controls.name_chosen == _WORKER:
             self.action_pause()
@@ -189,7 +195,7 @@ class SteeringScreen(Modal[None]):
         control = self._control
         self._complain("")
         if control is None:
-            self.action_turn(1)
+            self._turn(1)
         elif control.choices:
             self._offer(control)
         elif control.there(self._snapshot):
