@@ -1,27 +1,26 @@
-"""The switchboard: it takes the part that is a safeguard out, and puts a careless one in.
+"""Safeguards switched while a stack runs: another composition takes the place of the one in use.
 
-There is no "if" along the paths: each safeguard is one part in one place, and while it is off
-another stands there. For the lab and the desk; ``cachedesk.open`` gives nobody this.
+There is no "if" along the paths: each safeguard is one part of a composition (``engine.routes``),
+and a composition without it has a careless part (``ablations``) in its place. For the lab and the
+desk; ``cachedesk.open`` offers no switch.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from cachedesk.chaos.ablations.apply_twice import coalesce_again
 from cachedesk.chaos.ablations.no_log import DirtyKeys
 from cachedesk.core.capabilities import RestartChecking
 from cachedesk.core.errors import Unavailable
-from cachedesk.core.events import coalesce
 from cachedesk.core.ports import CacheStore
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.engine.backlog.pending_events import PendingEvents
-from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.local_engine import LocalEngine
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
-from cachedesk.observe.auditor import Auditor
+from cachedesk.engine.worker_controls import WorkerControls
 
 _SECONDS = 5.0
 _LOOK_SECONDS = 0.05
@@ -33,59 +32,54 @@ class SafeguardSwitches:
     def __init__(
         self,
         *,
-        routes: Routes,
-        worker: FlushWorker,
-        auditor: Auditor,
+        engine: LocalEngine,
         pending: PendingEvents,
+        controls: WorkerControls,
         cache: CacheStore,
         row_reader: ReadPath,
         dirty: DirtyKeys,
     ) -> None:
-        """Begin with all safeguards on.
+        """Begin with the composition in use, in which all safeguards are on.
 
         Args:
-            routes: the paths that calls take.
-            worker: applies batches.
-            auditor: does not mend where copies are wrong on purpose.
-            pending: the log is switched off only when nothing is.
-            cache: believes, or not, what a restarted server brings with it.
+            engine: takes a composition.
+            pending: the log is switched off only when it is empty.
+            controls: expedite the worker until it is.
+            cache: compares what a restarted server holds with the truth, or does not.
             row_reader: the read path without read repair.
             dirty: the path of fast writes without the log.
         """
+        self._engine = engine
         self._pending = pending
-        self._routes = routes
+        self._controls = controls
         self._cache = cache
-        self._worker = worker
-        self._auditor = auditor
-        self._careful, self._careless = routes.reader, row_reader
+        self._row_reader = row_reader
         self._dirty = dirty
+        self._careful = engine.routes
         self._switching = threading.Lock()
-        self._safeguards = Safeguards()
-        self._parts: dict[str, Callable[[bool], None]] = {
-            "log": self._log,
-            "read_repair": self._read_repair,
-            "effectively_once": self._effectively_once,
-            "cold_restart": self._cold_restart,
-        }
 
     @property
     def safeguards(self) -> Safeguards:
         """Which are on now."""
-        return self._safeguards
+        return self._engine.routes.safeguards
 
     def switch(self, name: str, on: bool) -> None:
         """Switch a safeguard on or off.
 
         Raises:
             ConfigError: there is no such safeguard; the nearest is named.
-            Unavailable: the log cannot be switched while there is something that only the one
-                or the other path knows of; nothing was changed.
+            Unavailable: the log cannot be switched while something is known to one of the two
+                paths alone; nothing was changed.
         """
-        switched = self._safeguards.switched(name, on)
         with self._switching:
-            if getattr(self._safeguards, name) != on:
-                self._parts[name](on)
-                self._safeguards = switched
+            wanted = self.safeguards.switched(name, on)
+            if wanted == self.safeguards:
+                return
+            if name == "log":
+                self._hand_over(on)
+            elif name == "cold_restart":
+                self._check_restarts(on)
+            self._engine.compose(self._composition(wanted))
 
     def begin(self, safeguards: Safeguards) -> None:
         """Switch off what is not to be on from the start."""
@@ -94,37 +88,36 @@ class SafeguardSwitches:
 
     def step(self) -> None:
         """Flush one batch of what no worker knows of."""
-        if not self._safeguards.log:
+        if not self.safeguards.log:
             self._dirty.copy()
 
     def close(self) -> None:
         """Save what can be saved."""
         self._dirty.close()
 
-    def _log(self, on: bool) -> None:
+    def _composition(self, safeguards: Safeguards) -> Routes:
+        return Routes(
+            safeguards,
+            reader=self._careful.reader if safeguards.read_repair else self._row_reader,
+            fast=self._careful.fast if safeguards.log else self._dirty,
+            fold=self._careful.fold if safeguards.effectively_once else coalesce_again,
+        )
+
+    def _hand_over(self, to_log: bool) -> None:
+        """Empty the path of fast writes that is in use, so that the other begins with nothing."""
         deadline = time.monotonic() + _SECONDS
-        if on:
+        if to_log:
             self._dirty.end(deadline)
-            self._routes.fast = self._routes.logged
             return
-        with self._worker.hurrying():
+        with self._controls.expedite():
             while not self._pending.wait_until_empty(_LOOK_SECONDS):
                 if time.monotonic() >= deadline:
                     raise Unavailable("the log cannot be switched off while events are in it")
         self._dirty.start()
-        self._routes.fast = self._dirty
 
-    def _read_repair(self, on: bool) -> None:
-        self._routes.reader = self._careful if on else self._careless
-        self._auditor.mends = on and self._safeguards.cold_restart
-
-    def _effectively_once(self, on: bool) -> None:
-        self._worker.coalesce = coalesce if on else coalesce_again
-
-    def _cold_restart(self, on: bool) -> None:
+    def _check_restarts(self, on: bool) -> None:
         if not isinstance(self._cache, RestartChecking):
             raise Unavailable(
                 f"{self._cache.name} never comes back with what it held; cold_restart stays on"
             )
         self._cache.check_restarts(on)
-        self._auditor.mends = on and self._safeguards.read_repair

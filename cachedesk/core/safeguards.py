@@ -33,6 +33,12 @@ class Safeguards(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The names of the safeguards that are off."""
         return tuple(name for name in NAMES if not getattr(self, name))
 
+    @property
+    def copies_are_true(self) -> bool:
+        """Whether a copy in Redis that differs from the truth is a fault, and not shown on
+        purpose."""
+        return self.read_repair and self.cold_restart
+
     def switched(self, name: str, on: bool) -> Safeguards:
         """Return a copy with one safeguard switched.
 

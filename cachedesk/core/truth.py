@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cachedesk.core.dead_letter import DeadLetter
-from cachedesk.core.events import Entry
+from cachedesk.core.events import Entry, WriteEvent
 from cachedesk.core.policy import Policy
 from cachedesk.core.reads import Read
 from cachedesk.core.writes import Change, Receipt
@@ -89,10 +89,92 @@ class Truth(Protocol):
         ...
 
 
-class Flusher(Protocol):
-    """Flushes accepted writes to the database. Thread-safe."""
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a key is blocked: its event ``seq`` was refused ``attempts`` times for ``reason``."""
 
-    def hurrying(self) -> AbstractContextManager[None]:
+    seq: int
+    attempts: int
+    reason: str
+
+
+class Flusher(Protocol):
+    """What a worker drives: it brings accepted writes to the database, a batch a call.
+
+    One thread calls its methods; its properties may be read by any.
+    """
+
+    @property
+    def unread(self) -> int:
+        """How many events were accepted and not read yet."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many events are being flushed or decided."""
+        ...
+
+    @property
+    def in_flight_through(self) -> int:
+        """The seq of the newest event that was read; 0 when none is in flight."""
+        ...
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a key is blocked: an event of it was refused, and the later ones wait."""
+        ...
+
+    def read(self, most: int) -> Sequence[WriteEvent]:
+        """Return the next events, at most ``most``, in seq order."""
+        ...
+
+    def flush(self, events: Sequence[WriteEvent]) -> None:
+        """Commit ``events``, which ``read`` has returned, and ack them; block what is refused.
+
+        Raises:
+            DatabaseError, Unavailable: not now; ``start_over``, and read again.
+        """
+        ...
+
+    def decide(self, until: float) -> Trouble | None:
+        """Apply or bury what is blocked and due.
+
+        Args:
+            until: ``time.monotonic()`` seconds after which to begin nothing more.
+
+        Returns:
+            Why the oldest undecided event is blocked; ``None`` when all are decided.
+
+        Raises:
+            DatabaseError, Unavailable: not now; ``start_over``, and read again.
+        """
+        ...
+
+    def decide_all_now(self) -> None:
+        """Let every blocked key be due."""
+        ...
+
+    def due_in(self) -> float | None:
+        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        ...
+
+    def wake_at(self, unread: int) -> None:
+        """Have the write that makes ``unread`` events unread wake the worker."""
+        ...
+
+    def crashed(self, point: str) -> None:
+        """Note that a flush was cut off at ``point``."""
+        ...
+
+    def start_over(self) -> None:
+        """Begin again with the oldest event that was not acked: at-least-once delivery."""
+        ...
+
+
+class Drain(Protocol):
+    """What a caller needs to wait until everything is flushed. Thread-safe."""
+
+    def expedite(self) -> AbstractContextManager[None]:
         """Flush without waiting for a batch to fill, even while paused, until the block ends."""
         ...
 

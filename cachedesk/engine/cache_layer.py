@@ -16,7 +16,7 @@ from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import Policy, PolicyTable, as_policy
 from cachedesk.core.reads import Read
 from cachedesk.core.snapshot import Snapshot
-from cachedesk.core.truth import Cache, Flusher, Page, Pages, Truth
+from cachedesk.core.truth import Cache, Drain, Page, Pages, Truth
 from cachedesk.core.writes import Receipt
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
@@ -54,7 +54,7 @@ class CacheLayer:
         reader: Callable[[], ReadPath],
         truth: Truth,
         cache: Cache,
-        flusher: Flusher,
+        drain: Drain,
         policies: PolicyTable,
         snapshot: Callable[[], Snapshot],
         explain: Callable[[bytes], KeyReport],
@@ -67,7 +67,7 @@ class CacheLayer:
         self._reader = reader
         self._truth = truth
         self._cache = cache
-        self._flusher = flusher
+        self._drain = drain
         self._snapshot = snapshot
         self._explain = explain
         self._close = close
@@ -260,7 +260,7 @@ class CacheLayer:
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         # In slices: a signal handler that calls in the middle of a drain need not wait for its end.
         while not self._call(self._drain_for, _SLICE_SECONDS):
-            if time.monotonic() >= deadline and (left := self._flusher.remainder(timeout)):
+            if time.monotonic() >= deadline and (left := self._drain.remainder(timeout)):
                 raise Unavailable(left)
 
     def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
@@ -379,8 +379,8 @@ class CacheLayer:
         """Flush for at most ``seconds``; return whether nothing is left: nothing pending, and what
         a write-through absorbed acked as well."""
         until = time.monotonic() + seconds
-        with self._flusher.hurrying():
-            while not self._flusher.wait_until_flushed(_LOOK_SECONDS):
+        with self._drain.expedite():
+            while not self._drain.wait_until_flushed(_LOOK_SECONDS):
                 if self._door.shut:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= until:

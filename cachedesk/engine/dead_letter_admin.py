@@ -1,8 +1,8 @@
-"""Letters: what may be done with the dead letters of a stack in use: list, replay, drop.
+"""Dead letters of a stack in use: list, replay, drop.
 
 A letter keeps its event from being applied when the log delivers it again. So before a letter is
-taken away, the worker is hurried until the log has acked the event: from then on nothing can
-bring it back. Each deed holds the key alone, as a write-through does.
+removed, the worker is expedited until the log has acked the event: from then on it is not delivered
+again. Each operation holds the key alone, as a write-through does.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from cachedesk.core.ports import SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.writes import Change, Receipt
 from cachedesk.engine.backlog.backlog import Backlog
-from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
+from cachedesk.engine.worker_controls import WorkerControls
 from cachedesk.engine.write_through import WriteThrough
 
 _LOOK_SECONDS = 0.002
@@ -40,7 +40,7 @@ class DeadLetterAdmin:
         database: SystemOfRecord,
         backlog: Backlog,
         locks: KeyLocks,
-        worker: FlushWorker,
+        controls: WorkerControls,
         through: WriteThrough,
         announce: Announce,
     ) -> None:
@@ -49,7 +49,7 @@ class DeadLetterAdmin:
         self._backlog = backlog
         self._pending = backlog.pending
         self._announce = announce
-        self._worker = worker
+        self._controls = controls
         self._through = through
 
     def oldest(self, limit: int, after_seq: int) -> list[DeadLetter]:
@@ -123,7 +123,7 @@ class DeadLetterAdmin:
         raise NoDeadLetter(f"there is no dead letter {seq!r}")
 
     def _wait_until_acked(self, seq: int, deadline: float) -> None:
-        with self._worker.hurrying():
+        with self._controls.expedite():
             while self._backlog.acked_through < seq:
                 if time.monotonic() >= deadline:
                     raise Unavailable(

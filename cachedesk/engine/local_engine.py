@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from cachedesk.core.events import coalesce
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord
 from cachedesk.core.recorder import Announce, Recorder
+from cachedesk.core.safeguards import ALL_ON
 from cachedesk.core.settings import Settings
 from cachedesk.core.watermarks import Watermarks
 from cachedesk.core.writes import Observer
@@ -20,12 +22,15 @@ from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.engine.leased_cache import LeasedCache
+from cachedesk.engine.local_drain import LocalDrain
+from cachedesk.engine.local_flusher import LocalFlusher
 from cachedesk.engine.local_truth import LocalTruth
 from cachedesk.engine.overlay import PendingView
 from cachedesk.engine.poison.decisions import Decisions
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
 from cachedesk.engine.settlement import Settlement
+from cachedesk.engine.worker_controls import WorkerControls
 from cachedesk.engine.write_behind import WriteBehind
 from cachedesk.engine.write_through import WriteThrough
 from cachedesk.engine.writer import Writer
@@ -60,9 +65,9 @@ class LocalEngine:
             backlog: what the log holds, recovered.
             seqs: number the writes.
             settings: of the whole stack.
-            observer: told which events became part of their rows.
+            observer: takes the events that became part of their rows.
             recorder: takes note of calls, writes and flushes.
-            announce: told in one sentence when something rare happens.
+            announce: takes an event when something rare happens.
             reach: of the failpoints.
             is_abandoned: says whether a call that waits for room has lost its caller.
         """
@@ -85,6 +90,7 @@ class LocalEngine:
             reach=reach,
             is_abandoned=is_abandoned,
         )
+        self._routes = Routes(ALL_ON, self.reader, behind, coalesce)
         through = WriteThrough(
             database=database,
             pending=pending,
@@ -100,7 +106,8 @@ class LocalEngine:
         settlement = Settlement(
             pending=pending, observer=observer, recorder=recorder, announce=announce
         )
-        self.worker = FlushWorker(
+        self.controls = WorkerControls(settings.worker, backlog.grown)
+        flusher = LocalFlusher(
             log=log,
             backlog=backlog,
             database=database,
@@ -114,18 +121,29 @@ class LocalEngine:
             ),
             settlement=settlement,
             settings=settings.worker,
+            fold=lambda: self.routes.fold,
+            closing=lambda: self.controls.closing,
             announce=announce,
             reach=reach,
         )
-        self.routes = Routes(behind, self.reader, behind)
+        self.worker = FlushWorker(
+            flusher=flusher,
+            controls=self.controls,
+            backlog=backlog,
+            settlement=settlement,
+            settings=settings.worker,
+            announce=announce,
+        )
+        self.drain = LocalDrain(self.controls, backlog)
         self.truth = LocalTruth(
-            routes=self.routes,
+            routes=lambda: self.routes,
+            logged=behind,
             through=through,
             letters=DeadLetterAdmin(
                 database=database,
                 backlog=backlog,
                 locks=self.locks,
-                worker=self.worker,
+                controls=self.controls,
                 through=through,
                 announce=announce,
             ),
@@ -134,6 +152,15 @@ class LocalEngine:
             overflows=settings.log.when_full == "write-through",
         )
         self.writer = Writer(self.truth, recorder, settings.database.write_seconds)
+
+    @property
+    def routes(self) -> Routes:
+        """The composition in use."""
+        return self._routes
+
+    def compose(self, routes: Routes) -> None:
+        """Have the calls and batches that begin from now on take ``routes``."""
+        self._routes = routes
 
     def read_path(self, pending: PendingView) -> ReadPath:
         """Return a read path that folds the events of ``pending`` into the rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import LogFull, Unavailable
@@ -18,6 +18,7 @@ from cachedesk.engine.listing import Listing
 from cachedesk.engine.overlay import OverlayReader, rows_of
 from cachedesk.engine.read_path import as_read
 from cachedesk.engine.routes import Routes
+from cachedesk.engine.write_behind import WriteBehind
 from cachedesk.engine.write_through import WriteThrough
 
 _SWITCH_LOOK_SECONDS = 0.001
@@ -29,7 +30,8 @@ class LocalTruth:
     def __init__(
         self,
         *,
-        routes: Routes,
+        routes: Callable[[], Routes],
+        logged: WriteBehind,
         through: WriteThrough,
         letters: DeadLetterAdmin,
         backlog: Backlog,
@@ -39,14 +41,16 @@ class LocalTruth:
         """Put it together.
 
         Args:
-            routes: the paths that calls take now.
+            routes: returns the composition that calls take now.
+            logged: the path into the log.
             through: the write-through path.
             letters: the dead letters.
             backlog: what the log holds.
             database: the rows.
             overflows: whether what a full log refuses is written through.
         """
-        self.routes = routes
+        self._routes = routes
+        self.logged = logged
         self.through = through
         self.letters = letters
         self.backlog = backlog
@@ -54,6 +58,11 @@ class LocalTruth:
         self.database = database
         self._overflows = overflows
         self._overlay = OverlayReader(backlog.pending, rows_of(database))
+
+    @property
+    def routes(self) -> Routes:
+        """The composition that calls take now."""
+        return self._routes()
 
     def write(self, changes: Sequence[Change], path: Policy, deadline: float) -> list[Receipt]:
         """See ``Truth.write``."""
@@ -88,7 +97,7 @@ class LocalTruth:
 
     def mend(self, deadline: float) -> None:
         """See ``Truth.mend``."""
-        self.routes.logged.mend(deadline)
+        self.logged.mend(deadline)
 
     def _write_behind(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
         receipts: list[Receipt] = []

@@ -1,20 +1,31 @@
-"""The routes that calls take now: which read path, and which path takes the fast writes."""
+"""Routes: how calls and batches go through an engine, as one frozen composition.
+
+Each safeguard is one part in one place of it. Without that safeguard another part stands there, in
+another composition: production objects have no switch, and no part is ever altered.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cachedesk.core.events import Coalesced, Entry, WriteEvent
+from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.writes import FastPath
 from cachedesk.engine.read_path import ReadPath
-from cachedesk.engine.write_behind import WriteBehind
+
+Fold = Callable[[Mapping[bytes, Entry], Sequence[WriteEvent]], Coalesced]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Routes:
-    """``logged`` is the way into the log, ``fast`` what fast writes take now. The safeguard
-    switches alone replace ``reader`` and ``fast``, while calls are under way: a call takes what
-    it finds once, and keeps it."""
+    """One composition. A call takes the routes that it finds when it begins, and keeps them.
 
-    logged: WriteBehind
+    ``safeguards``: which are on in it. ``reader``: the path of reads. ``fast``: the path of
+    write-behind. ``fold``: folds a batch into the rows that it meets.
+    """
+
+    safeguards: Safeguards
     reader: ReadPath
     fast: FastPath
+    fold: Fold

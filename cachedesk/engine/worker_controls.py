@@ -1,4 +1,4 @@
-"""Steering: what people want of the worker: paused, one step, in a hurry, larger batches."""
+"""The controls of a worker: paused, one step, flush now, the size and age of a batch."""
 
 from __future__ import annotations
 
@@ -10,43 +10,72 @@ from cachedesk.core.errors import ConfigError
 from cachedesk.core.settings import WorkerSettings
 from cachedesk.core.wakeup import Wakeup
 
+_BATCHES_WHEN_EXPEDITED = 8
+_MOST_WHEN_EXPEDITED = 8_000
+
 
 class WorkerControls:
-    """What can be steered from other threads while it works."""
+    """What other threads ask of a worker. Thread-safe; the worker looks at it between batches."""
 
-    def __init__(self, settings: WorkerSettings, bell: Wakeup) -> None:
-        """Begin as the settings say; ``bell`` is rung at each change."""
+    def __init__(self, settings: WorkerSettings, wakeup: Wakeup) -> None:
+        """Begin as the settings say; ``wakeup`` is set at each change."""
         self.batch_events = settings.batch_events
         self.batch_age_seconds = settings.batch_age_seconds
-        self._bell = bell
-        self._lock = threading.Lock()
-        self._steered = threading.Condition(self._lock)
+        self._wakeup = wakeup
+        self._changed = threading.Condition()
         self._closing = False
         self._paused = False
         self._steps = 0
-        self._hurry = 0
+        self._expediting = 0
 
     @property
-    def held(self) -> bool:
-        """Whether nothing is to be flushed now."""
-        return self._paused and not self._hurry
+    def closing(self) -> bool:
+        """Whether the worker is to end."""
+        return self._closing
 
     @property
-    def hurried(self) -> bool:
-        """Whether somebody waits for everything to be flushed."""
-        return self._hurry > 0
+    def paused(self) -> bool:
+        """Whether nothing is to be flushed now: it is paused, and no caller waits for a flush."""
+        return self._paused and not self._expediting
+
+    @property
+    def expedited(self) -> bool:
+        """Whether a caller waits until everything is flushed."""
+        return self._expediting > 0
+
+    @property
+    def steps(self) -> int:
+        """How many single batches were asked for and not begun."""
+        return self._steps
+
+    @property
+    def batch_limit(self) -> int:
+        """How many events to flush together: a batch; more while expedited, because few large
+        commits end sooner and write a key once. (Not too many: a write-through waits for the
+        commit in hand.)"""
+        if not self._expediting:
+            return self.batch_events
+        larger = min(self.batch_events * _BATCHES_WHEN_EXPEDITED, _MOST_WHEN_EXPEDITED)
+        return max(self.batch_events, larger)
 
     def pause(self) -> None:
         """Finish the batch in hand and flush no more until ``resume`` or ``step``."""
-        self._steer(paused=True)
+        self._change(paused=True)
 
     def resume(self) -> None:
         """Flush again."""
-        self._steer(paused=False)
+        self._change(paused=False)
 
     def step(self) -> None:
         """Flush one batch, now, even while paused."""
-        self._steer(steps=1)
+        self._change(steps=1)
+
+    def take_step(self) -> bool:
+        """Return whether a step was asked for, and count it as begun."""
+        with self._changed:
+            taken = self._steps > 0
+            self._steps -= taken
+            return taken
 
     def set_batch(self, events: int | None = None, age_seconds: float | None = None) -> None:
         """Change the size or the age at which a batch is flushed; takes effect at once.
@@ -62,25 +91,31 @@ class WorkerControls:
             self.batch_events = events
         if age_seconds is not None:
             self.batch_age_seconds = age_seconds
-        self._steer()
+        self._change()
 
     @contextmanager
-    def hurrying(self) -> Iterator[None]:
-        """Flush whatever there is without waiting for a batch to fill, even while paused."""
-        self._steer(hurry=1)
+    def expedite(self) -> Iterator[None]:
+        """Flush without waiting for a batch to fill, even while paused, until the block ends."""
+        self._change(expediting=1)
         try:
             yield
         finally:
-            self._steer(hurry=-1)
+            self._change(expediting=-1)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Ask the worker to end after the batch in hand."""
         self._closing = True
-        self._steer()
+        self._change()
 
-    def _steer(self, paused: bool | None = None, steps: int = 0, hurry: int = 0) -> None:
-        with self._lock:
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait for ``seconds``, or until the worker is to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, seconds)
+
+    def _change(self, paused: bool | None = None, steps: int = 0, expediting: int = 0) -> None:
+        with self._changed:
             self._paused = self._paused if paused is None else paused
             self._steps += steps
-            self._hurry += hurry
-            self._steered.notify_all()
-        self._bell.set()
+            self._expediting += expediting
+            self._changed.notify_all()
+        self._wakeup.set()

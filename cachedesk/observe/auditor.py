@@ -66,8 +66,6 @@ class Auditor:
     database can be read."""
 
     every_seconds = 1.0
-    mends = True
-    """Whether divergent copies are evicted. While a safeguard is off, they are only announced."""
 
     def __init__(
         self,
@@ -80,6 +78,7 @@ class Auditor:
         versions: KeyVersions,
         announce: Announce,
         settle: Callable[[], None],
+        mends: Callable[[], bool],
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -92,6 +91,8 @@ class Auditor:
             versions: tell whether a key was written meanwhile.
             announce: told what diverges.
             settle: returns when every append that was under way has ended.
+            mends: whether divergent copies are evicted; while a safeguard is off, they are only
+                announced.
         """
         self.accounting = accounting
         self._cache = cache
@@ -101,6 +102,7 @@ class Auditor:
         self._locks = locks
         self._announce = announce
         self._settle = settle
+        self._mends = mends
         self._checked = self._divergent = 0
         self._keys: deque[bytes] = deque(maxlen=_MOST_KEYS_KEPT)
         self._closing = threading.Event()
@@ -174,7 +176,7 @@ class Auditor:
             key for key, comparison in suspects.items() if self._evict_divergent(key, comparison)
         ]
         new = [key for key in evicted if key not in self._keys]
-        self._divergent += len(evicted if self.mends else new)
+        self._divergent += len(evicted if self._mends() else new)
         self._keys.extend(new)
         for key in new[:_MOST_ANNOUNCED]:
             truth = suspects[key].truth.value
@@ -183,10 +185,10 @@ class Auditor:
                 key=_shown(key),
                 cached=_shown(suspects[key].cached),
                 truth=None if truth is None else _shown(truth),
-                evicted=self.mends,
+                evicted=self._mends(),
             )
         if (more := len(new) - _MOST_ANNOUNCED) > 0:
-            self._announce(EventCode.AUDIT_MORE_DIVERGED, count=more, evicted=self.mends)
+            self._announce(EventCode.AUDIT_MORE_DIVERGED, count=more, evicted=self._mends())
 
     def _evict_divergent(self, key: bytes, before: _Comparison) -> bool:
         """Compare ``key`` again while nothing can write it; evict it and return True if it
@@ -195,7 +197,7 @@ class Auditor:
             with self._locks.alone({key}, time.monotonic() + _LOCK_SECONDS):
                 if self._compare([key]).get(key) != before:
                     return False
-                if self.mends:
+                if self._mends():
                     self._cache.put({key: None})
         except CachedeskError:
             return False

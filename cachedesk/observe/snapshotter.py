@@ -121,7 +121,7 @@ class Snapshotter:
     def _books_and_log(self) -> tuple[Books, LogState]:
         """Return the books and the log as they were at one instant: what is pending in one is in
         the other."""
-        in_flight = self._worker.in_flight
+        in_flight = self._worker.flusher.in_flight
         books, waiting, oldest_seconds = self._backlog.state()
         return books, self._log_state(max(waiting, books.pending), oldest_seconds, in_flight)
 

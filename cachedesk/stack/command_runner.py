@@ -74,24 +74,24 @@ class CommandRunner:
             case PauseWorker():
                 if not self._worker.state().paused:
                     self._events.begin("worker.pause", lasting=True)
-                self._worker.pause()
+                self._worker.controls.pause()
                 return self._events.add(
                     EventCode.WORKER_PAUSED, logged=self._switches.safeguards.log
                 )
             case ResumeWorker():
-                self._worker.resume()
+                self._worker.controls.resume()
                 self._events.end("worker.pause")
                 return self._events.add(EventCode.WORKER_RESUMED)
             case StepWorker():
-                self._worker.step()
+                self._worker.controls.step()
                 self._switches.step()
                 return self._events.add(EventCode.WORKER_STEPPED)
             case SetBatch(events, age_seconds):
-                self._worker.set_batch(events, age_seconds)
+                self._worker.controls.set_batch(events, age_seconds)
                 return self._events.add(
                     EventCode.WORKER_BATCH_SET,
-                    events=self._worker.batch_events,
-                    age_seconds=self._worker.batch_age_seconds,
+                    events=self._worker.controls.batch_events,
+                    age_seconds=self._worker.controls.batch_age_seconds,
                 )
             case SetSafeguard(name, on):
                 self._switches.switch(name, on)

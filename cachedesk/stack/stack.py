@@ -161,7 +161,7 @@ class Stack:
             reader=lambda: engine.routes.reader,
             truth=engine.truth,
             cache=engine.cache,
-            flusher=self.worker,
+            drain=engine.drain,
             policies=policies,
             snapshot=self._seen,
             explain=self._explain,
@@ -239,6 +239,7 @@ class Stack:
             versions=engine.versions,
             announce=self.chronicle.add,
             settle=self.layer.mend,
+            mends=lambda: engine.routes.safeguards.copies_are_true,
         )
         self._snapshotter = Snapshotter(
             cache=cache,
@@ -265,17 +266,16 @@ class Stack:
             cache=cache,
             pending=pending,
             database=database,
-            in_flight_through=lambda: self.worker.in_flight_through,
+            in_flight_through=lambda: self.worker.flusher.in_flight_through,
             recent=recent,
             policies=policies,
         )
 
     def _add_safeguards(self, engine: LocalEngine, observer: Observer, recorder: Recorder) -> None:
         self._switches = SafeguardSwitches(
-            routes=engine.routes,
-            worker=self.worker,
-            auditor=self.auditor,
+            engine=engine,
             pending=self.pending,
+            controls=engine.controls,
             cache=self.cache,
             row_reader=engine.read_path(Unseen(self.pending)),
             dirty=DirtyKeys(
@@ -285,7 +285,7 @@ class Stack:
                 cache=self.cache,
                 locks=engine.locks,
                 versions=engine.versions,
-                worker=self.worker,
+                controls=engine.controls,
                 seqs=self._state.seqs,
                 watermarks=self._state.watermarks,
                 observer=observer,

@@ -59,6 +59,6 @@ def append(stack: Stack, op: Op, key: bytes, arg: Argument) -> int:
     """Put an event into the log without looking at it; return its seq."""
     layer = stack.layer
     event = WriteEvent(next(layer._truth.through._seqs), op, key, arg, 1.0)
-    layer._truth.routes.logged._log.append([event])
+    layer._truth.logged._log.append([event])
     layer._truth.backlog.accept([event], {})
     return event.seq

@@ -134,7 +134,7 @@ def redis_at(socket: Path) -> Iterator[BareRedis]:
 def replayed_batch_changes_nothing(directory: Path) -> None:
     """The worker dies after its commit and before its ack: the batch comes again."""
     with running(directory) as stack:
-        stack.worker.pause()
+        stack.worker.controls.pause()
         for _ in range(5):
             stack.layer.incr("views:1")
         stack.failpoints.arm("worker.apply.after_commit", "1*crash")

@@ -69,7 +69,7 @@ def test_what_is_applied_or_dead_is_no_reason(stack: Stack) -> None:
     stack.layer.set("views:0", b"absorbs", policy="write-through")
     stack.perform(Inject("log.poison"))
     stack.perform(Inject("worker.crash:worker.ack.before"))
-    stack.worker.step()
+    stack.worker.controls.step()
     until(lambda: stack.snapshot().worker.restarts)
     stack.pending._accepted += 1
     stack.auditor.look()

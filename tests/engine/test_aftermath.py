@@ -55,7 +55,7 @@ def test_the_sentence_says_only_what_happened() -> None:
 
 def test_a_locked_database_says_what_it_cost(open_stack: OpenStack) -> None:
     stack = open_stack(Settings(database=DatabaseSettings(write_seconds=5.0)))
-    stack.worker.pause()
+    stack.worker.controls.pause()
     stack.layer.write_many([("incr", "views:1", 1)] * 12)
     stack.perform(Inject("database.lock"))
     stack.layer.write_many([("incr", "views:1", 1)] * 1_500)
@@ -203,7 +203,7 @@ def test_a_crashed_worker_says_what_was_delivered_again(
     stack = open_stack(PATIENT)
     stack.layer.write_many([("incr", f"views:{n % 10}", 1) for n in range(500)])
     stack.perform(Inject(f"worker.crash:{point}"))
-    stack.worker.step()
+    stack.worker.controls.step()
     until(lambda: stack.snapshot().worker.restarts)
     stack.layer.write_many([("incr", "views:1", 1)] * 30)
     stack.layer.drain(60)
@@ -217,7 +217,7 @@ def test_what_was_acked_is_not_delivered_again(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
     stack.layer.incr("views:1")
     stack.perform(Inject("worker.crash:worker.ack.after"))
-    stack.worker.step()
+    stack.worker.controls.step()
     until(lambda: stack.snapshot().worker.restarts)
     stack.layer.incr("views:1")
     stack.layer.drain(60)
@@ -229,8 +229,8 @@ def test_a_smaller_batch_counts_them_once(open_stack: OpenStack) -> None:
     for _ in range(4):
         stack.layer.write_many([("incr", "views:1", 1)] * 100)
     stack.perform(Inject("worker.crash:worker.ack.before"))
-    stack.worker.step()
+    stack.worker.controls.step()
     until(lambda: stack.snapshot().worker.restarts)
-    stack.worker.set_batch(events=100)
+    stack.worker.controls.set_batch(events=100)
     stack.layer.drain(60)
     assert said(stack, r"ack\.before: 400 events delivered again, 400 of them part of their rows")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.engine.poison.blocked_keys import BlockedKeys, Trouble
+from cachedesk.core.truth import Trouble
+from cachedesk.engine.poison.blocked_keys import BlockedKeys
 
 KEYS = [b"a", b"b", b"c", b"d"]
 steps = st.lists(

@@ -162,7 +162,7 @@ def outcomes(calls: dict[str, Callable[[], object]], *, at_once: bool) -> dict[s
 
 def warm_known_counter(model: Model) -> None:
     """Let the value of a write-behind counter be known without the database: it is pending."""
-    model.stack.worker.pause()
+    model.stack.worker.controls.pause()
     model.write("incr", "b:known", 1, BEHIND)
 
 
@@ -172,7 +172,7 @@ def test_the_table(tmp_path: Path, fault: str) -> None:
         model = begin(stack)
         warm_known_counter(model)
         stack.perform(Inject(fault))
-        stack.worker.resume()
+        stack.worker.controls.resume()
         slow = fault.startswith("database.slow")
         keeps_waiting = slow or fault == "database.lock"
         for turn in (1, 2):
@@ -280,11 +280,11 @@ def test_the_worker_says_why_it_cannot_flush_and_buries_nothing(tmp_path: Path) 
         stack.layer.write_many([("incr", f"views:{n}") for n in range(50)], policy=BEHIND)
         stack.layer.drain(60)
         for fault in ("database.full", "database.readonly", "database.gone"):
-            stack.worker.pause()
+            stack.worker.controls.pause()
             stack.layer.write_many([("incr", f"views:{n}") for n in range(50)], policy=BEHIND)
             stack.perform(Inject(fault))
             before = stack.worker._failures
-            stack.worker.resume()
+            stack.worker.controls.resume()
             until(lambda before=before: stack.worker._failures > before + 10)
             worker = stack.snapshot().worker
             assert (worker.health, worker.word) == (Health.DEGRADED, "retrying")

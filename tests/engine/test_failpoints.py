@@ -191,7 +191,7 @@ def test_kill_is_sigkill_and_the_counts_survive_it(tmp_path: Path) -> None:
 def test_a_fault_of_one_stack_never_strikes_another(open_stack: OpenStack, tmp_path: Path) -> None:
     ours, other = (open_stack(path=tmp_path / name) for name in ("ours", "other"))
     for stack in (other, ours):
-        stack.worker.pause()
+        stack.worker.controls.pause()
         stack.layer.incr("views:1")
     ours.perform(Inject("worker.crash"))
     assert (ours.snapshot().armed, other.snapshot().armed) == (("worker.apply.mid_batch",), ())
@@ -255,6 +255,6 @@ def test_every_point_is_reached(tmp_path: Path, points: Failpoints) -> None:
             cache.drain(60)
             stack.perform(StepWorker())
             until(lambda life=life: points.hits().get("worker.trim.after", 0) >= life)
-            stack.worker.pause()
+            stack.worker.controls.pause()
             cache.incr("views:1")
     assert set(points.hits()) == set(POINTS)

@@ -205,7 +205,7 @@ def test_healing_disarms_only_what_the_fault_armed(stack: Stack) -> None:
     stack.failpoints.arm("worker.ack.after", "off")
     with pytest.raises(Unavailable, match="armed already"):
         stack.perform(Inject("worker.crash:worker.ack.after"))
-    stack.worker.pause()
+    stack.worker.controls.pause()
     stack.perform(Inject("worker.crash"))
     stack.perform(Inject("worker.crash:worker.ack.before"))
     stack.failpoints.arm("worker.ack.before", "off")
@@ -223,7 +223,7 @@ from cachedesk.core.commands import Inject
 from cachedesk.stack.stack import Stack
 stack = Stack(sys.argv[1])
 stack.layer.set("order:1", b"through")
-stack.worker.pause()
+stack.worker.controls.pause()
 stack.layer.set("session:1", b"behind")
 for fault in sys.argv[2:]:
     stack.perform(Inject(fault))

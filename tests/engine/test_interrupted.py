@@ -42,8 +42,8 @@ def test_an_append_that_died_after_its_commit_never_undoes_a_later_delete(
     cache = stack.layer
     scenarios.interrupted(stack.failpoints, cache.incr, "views:1", at="log.append.after_commit")
     cache.delete("views:1", policy=THROUGH)
-    stack.worker.step()
-    until(lambda: not stack.worker._steps)
+    stack.worker.controls.step()
+    until(lambda: not stack.worker.controls.steps)
     cache.set("session:1", b"x")
     cache.drain(60)
     cache.evict("*")
@@ -136,7 +136,7 @@ def test_a_drain_under_way_when_the_stack_is_closed(tmp_path: Path) -> None:
         stack.perform(Inject("database.lock"))
         stack.layer.incr("views:1")
         draining = Task(stack.layer.drain)
-        until(lambda: stack.worker._hurry)
+        until(lambda: stack.worker.controls.expedited)
         Task(stack.layer.close).result()
         with pytest.raises(Closed):
             draining.result()

@@ -30,7 +30,7 @@ def test_a_full_log_blocks_until_there_is_room(open_stack: OpenStack) -> None:
     blocked = Task(stack.layer.incr, "views:1")
     until(lambda: stack.snapshot().log.word == "full")
     assert blocked.is_alive()
-    stack.worker.step()
+    stack.worker.controls.step()
     assert blocked.result() == 6
 
 
@@ -62,7 +62,7 @@ def test_what_was_absorbed_fills_the_log_and_everything_says_so(open_stack: Open
     log, and write-behind is refused."""
     stack = open_stack(limited(limit_events=10, when_full="reject"))
     cache = stack.layer
-    stack.worker.pause()
+    stack.worker.controls.pause()
     cache.write_many([("incr", "views:a")] * 10)
     cache.incr("views:a", policy=THROUGH)
     seen = stack.snapshot()
@@ -184,7 +184,7 @@ def test_a_full_disk_of_the_log_refuses_write_behind_and_changes_nothing(
     stack = open_stack(PATIENT)
     cache = stack.layer
     cache.set("session:1", b"old")
-    putter = cache._truth.routes.logged._log._queue._putter
+    putter = cache._truth.logged._log._queue._putter
     pages = putter.execute("PRAGMA page_count").fetchone()[0]
     putter.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable, match="full"):

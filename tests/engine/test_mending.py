@@ -38,7 +38,7 @@ KEYS = {"log/log.db-wal": "views:1", "cachedesk.db-wal": "order:1"}
 @pytest.fixture(params=KEYS)
 def failing(request: pytest.FixtureRequest, stack: Stack) -> tuple[Stack, str, Path]:
     """A stack with ten acknowledged increments of a key, its key, and the file that will fail."""
-    stack.worker.pause()
+    stack.worker.controls.pause()
     key = KEYS[request.param]
     for _ in range(10):
         stack.layer.incr(key)
@@ -89,7 +89,7 @@ def test_what_a_failed_commit_may_have_left_is_adopted_once(
     for _ in range(100):
         stack.layer.incr(key)
     assert int(stack.layer.get(key) or 0) in {110, 111}
-    stack.worker.resume()
+    stack.worker.controls.resume()
     stack.layer.drain(60)
     stack.layer.evict("*")
     assert int(stack.layer.get(key) or 0) in {110, 111}
@@ -130,7 +130,7 @@ def test_a_failure_during_the_mending_is_not_forgotten(stack: Stack) -> None:
 def test_the_worker_goes_on_while_the_log_cannot_be_mended(stack: Stack) -> None:
     """A reader in the way of the mending does not keep what is in the log from being flushed."""
     folder = stack.place.path / "log"
-    stack.worker.pause()
+    stack.worker.controls.pause()
     for _ in range(10):
         stack.layer.incr("views:1")
     with files_end_at((folder / "log.db-wal").stat().st_size), pytest.raises(OutcomeUnknown):

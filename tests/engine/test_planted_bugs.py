@@ -17,7 +17,7 @@ import pytest
 from persistqueue import SQLiteQueue
 
 from cachedesk.core.events import ABSENT, Coalesced, Entry, Refusal, WriteEvent, coalesce
-from cachedesk.engine import flush_worker, key_versions
+from cachedesk.engine import key_versions, local_engine, local_flusher
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
@@ -38,7 +38,7 @@ def coalesce_ignores_seq(patch: pytest.MonkeyPatch) -> None:
     def apply_again(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
         return coalesce({key: Entry(row.value, 0) for key, row in rows.items()}, events)
 
-    patch.setattr(flush_worker, "coalesce", apply_again)
+    patch.setattr(local_engine, "coalesce", apply_again)
 
 
 def ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         return events
 
     patch.setattr(queue_log.QueueLog, "read", read_and_ack)
-    patch.setattr(flush_worker.FlushWorker, "_read_again", lambda self: None)
+    patch.setattr(local_flusher.LocalFlusher, "_read_again", lambda self: None)
 
 
 def pending_not_rebuilt_at_open(patch: pytest.MonkeyPatch) -> None:

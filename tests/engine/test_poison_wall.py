@@ -13,7 +13,8 @@ from cachedesk.core.commands import PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.events import WriteEvent
 from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.core.snapshot import Books
-from cachedesk.engine import flush_worker
+from cachedesk.engine import local_engine
+from cachedesk.engine.local_flusher import LocalFlusher
 from cachedesk.engine.poison.blocked_keys import BlockedKeys
 from cachedesk.engine.poison.isolation import Isolation
 from cachedesk.stack.stack import Stack
@@ -166,7 +167,7 @@ def a_wall_stops_nobody(directory: Path) -> None:
     with running(directory, trying(1_000, 5, retry_seconds=3600)) as stack:
         refuse(directory)
         build(stack, 200, 4, steps=50)
-        until(lambda: not stack.worker._steps)
+        until(lambda: not stack.worker.controls.steps)
         stack.close()
         assert rows(directory).get(b"views:last") == b"here"
 
@@ -181,8 +182,8 @@ def what_is_ahead_is_applied_once_after_a_kill(directory: Path) -> None:
         copy_as_after_a_kill(directory, directory / "copy")
     with running(directory / "copy", undecided(5)) as stack:
         assert stack.snapshot().books == Books(40, 0, 40, 0)
-        until(lambda: stack.worker.unread == 0)
-        stack.worker.pause()
+        until(lambda: stack.worker.flusher.unread == 0)
+        stack.worker.controls.pause()
         assert dict(stack.layer.items()) == truth
         assert stack.snapshot().books == Books(40, 0, 40, 0)
 
@@ -206,13 +207,13 @@ def what_follows_a_refused_event_waits_for_it(directory: Path) -> None:
 
 def no_further_than_sixteen_batches(patch: pytest.MonkeyPatch) -> None:
     """While something is undecided, the worker looks no further ahead than this."""
-    read = flush_worker.FlushWorker._read
+    read = LocalFlusher.read
 
-    def read_near(self: flush_worker.FlushWorker) -> tuple[WriteEvent, ...]:
+    def read_near(self: LocalFlusher, most: int) -> tuple[WriteEvent, ...]:
         ahead = self._backlog.waiting - self._backlog.unread(self._delivered_seq)
-        return () if ahead >= 16 * 5 else read(self)
+        return () if ahead >= 16 * 5 else read(self, most)
 
-    patch.setattr(flush_worker.FlushWorker, "_read", read_near)
+    patch.setattr(LocalFlusher, "read", read_near)
 
 
 def acked_past_what_is_undecided(patch: pytest.MonkeyPatch) -> None:
@@ -220,7 +221,7 @@ def acked_past_what_is_undecided(patch: pytest.MonkeyPatch) -> None:
 
 
 def applied_again_when_delivered_again(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(flush_worker, "coalesce", coalesce_again)
+    patch.setattr(local_engine, "coalesce", coalesce_again)
 
 
 def later_events_pass_the_refused_one(patch: pytest.MonkeyPatch) -> None:

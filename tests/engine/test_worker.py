@@ -41,7 +41,7 @@ def test_a_batch_is_flushed_when_it_is_full(open_stack: OpenStack) -> None:
     stack = open_stack(batching(5, 3600))
     for _ in range(4):
         stack.layer.incr("views:1")
-    stack.worker.set_batch()
+    stack.worker.controls.set_batch()
     assert stack.snapshot().books.pending == 4
     stack.layer.incr("views:1")
     until(lambda: settled(stack))
@@ -348,7 +348,7 @@ def test_closing_ends_the_batch_in_hand_and_keeps_the_rest(tmp_path: Path) -> No
         until(lambda: stack.failpoints.hits().get("worker.apply.mid_batch", 0) > before)
         stack.layer.incr("views:1")
         closing = Task(stack.close)
-        until(lambda: stack.worker._closing)
+        until(lambda: stack.worker.controls.closing)
         stack.failpoints.disarm()
         closing.result()
     with scenarios.running(tmp_path, PATIENT) as stack:

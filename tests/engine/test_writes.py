@@ -385,9 +385,9 @@ def test_a_group_of_callers_shares_one_append(stack: Stack) -> None:
     cache = stack.layer
     with held_at(stack.failpoints, "log.append.before", cache.incr, "views:0") as first:
         others = [Task(cache.incr, f"views:{n}") for n in range(1, 9)]
-        until(lambda: len(cache._truth.routes.logged._group._queue) == 8)
+        until(lambda: len(cache._truth.logged._group._queue) == 8)
     assert [task.result() for task in (first, *others)] == [1] * 9
-    records = cache._truth.routes.logged._log._queue._getter.execute(
+    records = cache._truth.logged._log._queue._getter.execute(
         "SELECT seq FROM sqlite_sequence WHERE name='queue_events'"
     ).fetchone()
     assert records == (2,)

@@ -74,14 +74,14 @@ def check(snapshot: Snapshot) -> None:
 @jumps
 def test_a_jump_while_it_is_open(jump: float, tmp_path: Path, set_clock: Jump) -> None:
     with running(tmp_path) as stack:
-        stack.worker.pause()
+        stack.worker.controls.pause()
         stack.layer.write_many([("set", "order:1", b"paid"), ("incr", "views:1", 5)])
         set_clock(jump)
         check(stack.snapshot())
         stack.layer.write_many([("set", "order:1", b"sent"), ("incr", "views:1", 2)])
         stack.layer.incr("order:2", policy=THROUGH)
         stack.layer.incr("views:1")
-        stack.worker.resume()
+        stack.worker.controls.resume()
         stack.layer.drain(60)
         set_clock(0)
         stack.layer.incr("views:1")

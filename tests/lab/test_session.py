@@ -10,7 +10,7 @@ import pytest
 
 from cachedesk.core.events import Coalesced, Entry, WriteEvent, coalesce
 from cachedesk.core.settings import DatabaseSettings, Settings
-from cachedesk.engine import flush_worker
+from cachedesk.engine import local_engine
 from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.lab.load import client
 from cachedesk.lab.load.driver import Load
@@ -134,7 +134,7 @@ def test_planted_a_worker_that_drops_an_event_is_caught(
                 dropped.append(event)
         return coalesce(rows, [event for event in events if event not in dropped])
 
-    monkeypatch.setattr(flush_worker, "coalesce", dropping)
+    monkeypatch.setattr(local_engine, "coalesce", dropping)
     verdict = _run(tmp_path).verdict
     assert verdict.lost == (dropped[0].seq,)
     assert [difference.key for difference in verdict.wrong] == [dropped[0].key]
@@ -157,7 +157,7 @@ def test_planted_a_worker_that_applies_an_event_twice_is_caught(
         once.rows[again[0].key] = Entry(b"%d" % (int(row.value or 0) + 1), row.seq)
         return once._replace(applied=[*once.applied, *again])
 
-    monkeypatch.setattr(flush_worker, "coalesce", doubling)
+    monkeypatch.setattr(local_engine, "coalesce", doubling)
     verdict = _run(tmp_path).verdict
     assert verdict.duplicated == (twice[0].seq,)
     assert twice[0].key in {difference.key for difference in verdict.wrong}

@@ -71,11 +71,11 @@ def _turn_at_failpoints() -> None:
 def _make_small() -> None:
     """What is rare at its real size (a trim, a stripe shared by two keys) is made frequent."""
     from cachedesk.core import clock
-    from cachedesk.engine import flush_worker, key_versions
+    from cachedesk.engine import key_versions, local_flusher
     from cachedesk.observe import auditor
     from tests.model.scheduler import WALL_CLOCK_SECONDS
 
-    flush_worker._BATCHES_PER_TRIM = 2
+    local_flusher._BATCHES_PER_TRIM = 2
     key_versions.STRIPES = 8
     auditor.Auditor.every_seconds, auditor._REST = 0.05, 0
     # Taken when the module was imported, before it was patched.

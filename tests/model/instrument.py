@@ -32,6 +32,7 @@ MODULES = frozenset(
         "engine.call_gate",
         "engine.dead_letter_admin",
         "engine.flush_worker",
+        "engine.local_flusher",
         "engine.group_commit",
         "engine.key_locks",
         "engine.key_versions",

@@ -13,11 +13,11 @@ from cachedesk.core.errors import Unavailable
 from cachedesk.engine import write_through
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
-from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.engine.leased_cache import LeasedCache
+from cachedesk.engine.local_flusher import LocalFlusher
 from cachedesk.stack import durable_state
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis import redis_cache
@@ -50,13 +50,13 @@ def published_before_pending(plant: Planter) -> None:
 
 def settled_before_commit(plant: Planter) -> None:
     """The worker takes events out of the index before their rows are committed."""
-    flush = FlushWorker._flush
+    flush = LocalFlusher._flush
 
     def bad(self, events):
         self._pending.settle(events)
         flush(self, events)
 
-    plant.setattr(FlushWorker, "_flush", bad)
+    plant.setattr(LocalFlusher, "_flush", bad)
 
 
 def fill_outside_the_lock(plant: Planter) -> None:

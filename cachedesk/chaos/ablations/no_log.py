@@ -57,7 +57,7 @@ class DirtyKeys:
         cache: CacheStore,
         locks: KeyLocks,
         versions: KeyVersions,
-        worker: WorkerControls,
+        controls: WorkerControls,
         seqs: Iterator[int],
         watermarks: Watermarks,
         observer: Observer,
@@ -74,7 +74,7 @@ class DirtyKeys:
             cache: takes the writes.
             locks: hold the keys alone meanwhile.
             versions: tell readers that a key was written.
-            worker: its pauses, hurry and batches hold for the copying too.
+            controls: pauses and batches of the worker hold for the copying too.
             seqs: number the writes.
             watermarks: remember, outside the database, which write is in it.
             observer: told which events became part of their rows.
@@ -92,7 +92,7 @@ class DirtyKeys:
         self._recorder = recorder
         self._observer = observer
         self._announce = announce
-        self._worker = worker
+        self._controls = controls
         self._dirty: dict[bytes, _Dirty] = {}
         self._since = 0.0
         self._lock = threading.Lock()
@@ -271,10 +271,10 @@ class DirtyKeys:
                     self._announce(EventCode.UNLOGGED_WRITES_CANNOT_COPY, error=str(error))
 
     def _is_due(self) -> bool:
-        worker = self._worker
-        if worker.hurried:
+        controls = self._controls
+        if controls.expedited:
             return True
         age = time.monotonic() - self._since
-        return not worker.held and (
-            len(self._dirty) >= worker.batch_events or age >= worker.batch_age_seconds
+        return not controls.paused and (
+            len(self._dirty) >= controls.batch_events or age >= controls.batch_age_seconds
         )

@@ -10,17 +10,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What keeps a key: the event ``seq`` was refused ``attempts`` times, because of ``reason``."""
-
-    seq: int
-    attempts: int
-    reason: str
+from cachedesk.core.truth import Trouble
 
 
 class _Entry(NamedTuple):

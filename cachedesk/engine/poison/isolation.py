@@ -22,8 +22,9 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import RecordTransaction, SystemOfRecord
 from cachedesk.core.refusals import is_refusal, reason_of
 from cachedesk.core.settings import WorkerSettings
+from cachedesk.core.truth import Trouble
 from cachedesk.engine.backlog.pending_events import PendingEvents
-from cachedesk.engine.poison.blocked_keys import BlockedKeys, Trouble
+from cachedesk.engine.poison.blocked_keys import BlockedKeys
 from cachedesk.engine.poison.decisions import (
     LOCK_SECONDS,
     MOST_REHEARSED,

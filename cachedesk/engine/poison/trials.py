@@ -11,7 +11,7 @@ from enum import Enum, auto
 from cachedesk.core.errors import CounterOverflow, NotACounter
 from cachedesk.core.events import Entry, Refusal, WriteEvent, applied
 from cachedesk.core.refusals import is_refusal, reason_of
-from cachedesk.engine.poison.blocked_keys import Trouble
+from cachedesk.core.truth import Trouble
 
 Rehearse = Callable[[bytes, Entry], None]
 

@@ -71,7 +71,7 @@ class Ours(Rival):
             "drain": Lap(
                 lambda _: drain(),
                 prepare=self._fill_log,
-                settle=self.stack.worker.resume,
+                settle=self.stack.worker.controls.resume,
                 fixed=len(self._pending),
             ),
             "reopen": Lap(
@@ -94,7 +94,7 @@ class Ours(Rival):
         self._cache.evict("views:ours:cold:*")
 
     def _fill_log(self, operations: int) -> None:
-        self.stack.worker.pause()
+        self.stack.worker.controls.pause()
         for start in range(0, operations, _EVENTS_PER_WRITE):
             keys = self._pending[start : start + _EVENTS_PER_WRITE]
             self._cache.write_many([("incr", key, 1) for key in keys])

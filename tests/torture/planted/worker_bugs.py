@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cachedesk.core.events import Entry, Op, WriteEvent, coalesce
-from cachedesk.engine import flush_worker as worker_module
+from cachedesk.engine import local_engine, local_flusher
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
-from cachedesk.engine.flush_worker import FlushWorker
+from cachedesk.engine.local_flusher import LocalFlusher
 from cachedesk.engine.trimmer import Trimmer
 from cachedesk.stores.sqlite.transaction import Transaction
 from tests.torture.planted.plant import Plant, let_others_run
@@ -14,13 +14,13 @@ from tests.torture.planted.plant import Plant, let_others_run
 
 def ack_before_commit(plant: Plant) -> None:
     """The worker acks a batch before the rows are committed."""
-    flush = FlushWorker._flush
+    flush = LocalFlusher._flush
 
     def bad(self, events):
         self._log.ack(events[-1].seq)
         flush(self, events)
 
-    plant.setattr(FlushWorker, "_flush", bad)
+    plant.setattr(LocalFlusher, "_flush", bad)
 
 
 def applied_twice(plant: Plant) -> None:
@@ -30,7 +30,7 @@ def applied_twice(plant: Plant) -> None:
         forgetful = {key: Entry(row.value, 0) for key, row in rows.items()}
         return coalesce(forgetful, events)
 
-    plant.setattr(worker_module, "coalesce", bad)
+    plant.setattr(local_engine, "coalesce", bad)
 
 
 def mark_outside_transaction(plant: Plant) -> None:
@@ -55,7 +55,7 @@ def coalesced_across_delete(plant: Plant) -> None:
         ]
         return coalesce(rows, kept)
 
-    plant.setattr(worker_module, "coalesce", bad)
+    plant.setattr(local_engine, "coalesce", bad)
 
 
 def last_write_wins(plant: Plant) -> None:
@@ -64,22 +64,22 @@ def last_write_wins(plant: Plant) -> None:
     def bad(rows, events):
         return coalesce(rows, {event.key: event for event in events}.values())
 
-    plant.setattr(worker_module, "coalesce", bad)
+    plant.setattr(local_engine, "coalesce", bad)
 
 
 def cursor_kept_after_crash(plant: Plant) -> None:
     """The reader that follows a crashed one goes on where that one had read to."""
-    plant.setattr(FlushWorker, "_read_again", lambda self: None)
+    plant.setattr(LocalFlusher, "_read_again", lambda self: None)
 
 
 def tombstones_dropped_early(plant: Plant) -> None:
     """A deleted key's seq is forgotten while its events can still be delivered again."""
 
     def bad(self, events):
-        self._database.trim(2**63 - 1, worker_module.time.monotonic() + 1)
+        self._database.trim(2**63 - 1, local_flusher.time.monotonic() + 1)
 
     plant.setattr(Trimmer, "trim", bad)
-    plant.setattr(worker_module, "_BATCHES_PER_TRIM", 1)
+    plant.setattr(local_flusher, "_BATCHES_PER_TRIM", 1)
 
 
 def settled_wholesale(plant: Plant) -> None:

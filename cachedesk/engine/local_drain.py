@@ -1,0 +1,29 @@
+"""Drains in one process: the worker is expedited until its log is empty."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from cachedesk.engine.backlog.backlog import Backlog
+from cachedesk.engine.worker_controls import WorkerControls
+
+
+class LocalDrain:
+    """A ``Drain`` of the log that the worker of this process flushes. Thread-safe."""
+
+    def __init__(self, controls: WorkerControls, backlog: Backlog) -> None:
+        self._controls = controls
+        self._backlog = backlog
+
+    def expedite(self) -> AbstractContextManager[None]:
+        """See ``Drain.expedite``."""
+        return self._controls.expedite()
+
+    def wait_until_flushed(self, seconds: float) -> bool:
+        """Wait for at most ``seconds`` until nothing is pending and nothing waits in the log;
+        return whether that is so."""
+        return self._backlog.pending.wait_until_empty(seconds) and not self._backlog.waiting
+
+    def remainder(self, seconds: float | None) -> str:
+        """See ``Drain.remainder``."""
+        return self._backlog.remainder(seconds)
