@@ -303,7 +303,7 @@ def test_an_older_database_is_noticed_though_the_log_goes_on(good: Good, tmp_pat
         copy_as_after_a_kill(data, tmp_path / "backup")
         cache.set("session:1", b"new")
         cache.drain(60)
-        cache._flusher.pause()
+        cache._drain._controls.pause()
         cache.set("session:2", b"pending")
     for file in (tmp_path / "backup").glob("cachedesk.db*"):
         shutil.copy(file, data)

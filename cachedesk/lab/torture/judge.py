@@ -113,7 +113,8 @@ class Judge:
         for index in range(plan.KEYS):
             key = plan.key_name(index)
             attempted, acknowledged, seq = self._expected.key(index)
-            candidates = self._candidates(index, attempted)
+            # A client that has read an older version attempts less than was acknowledged.
+            candidates = self._candidates(index, max(attempted, acknowledged))
             value = values.pop(key, None)
             fitting = [
                 version
