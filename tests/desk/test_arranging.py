@@ -21,7 +21,7 @@ FLOW, HIT_RATE, QUEUE_DEPTH, LAG, LATENCY, THROUGHPUT, KEYS = range(1, 8)
 
 
 def arranged(width, wishes, expanded=None):
-    return arranged_of(PANELS, (width, 64), wishes, expanded)
+    return arranged_of(PANELS, width, wishes, expanded)
 
 
 def test_a_vast_screen_shows_everything_and_a_smaller_one_the_essentials():

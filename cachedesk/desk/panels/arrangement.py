@@ -1,4 +1,4 @@
-"""Which panels are on the desk: those for the size of the screen, and what the user asked for."""
+"""Which panels are on the desk: those for the width of the screen, and what the user asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEAST_CHARTS = 3
 
 def arranged(
     panels: Sequence[AnyPanel],
-    size: tuple[int, int],
+    width: int,
     wishes: Mapping[int, bool],
     expanded: int | None = None,
 ) -> frozenset[int]:
@@ -22,17 +22,17 @@ def arranged(
 
     Args:
         panels: every panel there is.
-        size: of the screen, in cells and rows.
-        wishes: by number, whether the user wants the panel shown; without a wish, the size
+        width: of the screen, in cells.
+        wishes: by number, whether the user wants the panel shown; without a wish, the width
             decides.
         expanded: the number of the panel that has the whole screen, if one has.
     """
     if expanded is not None:
         return frozenset((expanded,))
-    shown = {panel.number for panel in panels if wishes.get(panel.number, panel.is_shown_at(size))}
+    shown = {panel.number for panel in panels if wishes.get(panel.number, panel.is_shown_at(width))}
     charts = [
         panel.number for panel in panels if panel.area is Area.CHART and panel.number in shown
     ]
     # A chart that the user asked for has a place before one that is there by itself.
     charts.sort(key=lambda number: (number not in wishes, number))
-    return frozenset(shown.difference(charts[max(_LEAST_CHARTS, size[0] // CHART_WIDTH) :]))
+    return frozenset(shown.difference(charts[max(_LEAST_CHARTS, width // CHART_WIDTH) :]))

@@ -76,7 +76,6 @@ class PanelSpec(Generic[Share]):
             show.
         shown_from: the width of the screen, in cells, from which the panel is there by itself; on
             a narrower screen the user has to ask for it.
-        shown_from_rows: the same for the height of the screen, in rows.
         over_time: whether its share depends on the stretch of time, so that zooming redraws it.
         terms: more words for the help screen, each with its meaning: the parts of the panel.
     """
@@ -87,7 +86,6 @@ class PanelSpec(Generic[Share]):
     create: Callable[[PanelTitle], PanelWidget[Share]]
     share: Callable[[Snapshot, Timespan], Share]
     shown_from: int = 0
-    shown_from_rows: int = 0
     over_time: bool = False
     terms: tuple[tuple[str, str], ...] = ()
 
@@ -96,10 +94,9 @@ class PanelSpec(Generic[Share]):
         """The number key that shows and hides it."""
         return self.title.number
 
-    def is_shown_at(self, size: tuple[int, int]) -> bool:
-        """Return whether it is there by itself on a screen of this size, in cells and rows."""
-        width, height = size
-        return width >= self.shown_from and height >= self.shown_from_rows
+    def is_shown_at(self, width: int) -> bool:
+        """Return whether it is there by itself on a screen this many cells wide."""
+        return width >= self.shown_from
 
     def widget(self) -> PanelWidget[Share]:
         """Return a new widget with the CSS class of its area."""

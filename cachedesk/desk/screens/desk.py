@@ -229,7 +229,7 @@ class DeskScreen(SizedScreen[None]):
 
     @property
     def _arranged(self) -> frozenset[int]:
-        return arranged(PANELS, self.app.size, self._wishes, self.expanded)
+        return arranged(PANELS, self.app.size.width, self._wishes, self.expanded)
 
     def _in_area(self, area: Area) -> Iterator[Widget]:
         return (self.panels[panel.number] for panel in PANELS if panel.area is area)

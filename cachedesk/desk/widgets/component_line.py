@@ -1,4 +1,4 @@
-"""One part of the stack: a card where there is room, a single aligned line where there is not."""
+"""A component of the stack as one line, aligned with the lines of the others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from textual.widget import Widget
 from cachedesk.core.snapshot import Health
 from cachedesk.desk.views.components import ComponentView, Fact, state_mark
 from cachedesk.desk.views.formats import cut, left
-from cachedesk.desk.views.headline import Tone
-from cachedesk.desk.views.scales import bar, gauge
+from cachedesk.desk.views.headline import NEARLY_FULL, Tone
+from cachedesk.desk.views.scales import bar
 
 _NAME_CELLS = 7
 _WORD_CELLS = 10
@@ -25,40 +25,25 @@ _STYLES = {
     Tone.WARNING: "bold $text-warning",
     Tone.BROKEN: "bold $text-error",
 }
-_NEARLY_FULL = 0.9
 
 
 class ComponentLine(Widget):
-    """Draws a ``ComponentView``; its own height decides the form."""
+    """Draws a ``ComponentView``: state, leading figure, and as many facts as there is room for."""
 
     DEFAULT_CSS = """
     ComponentLine { height: 1; padding: 0 1; }
     """
 
     view: reactive[ComponentView] = reactive(ComponentView(""))
-    _framed = Content()
-
-    def watch_view(self, view: ComponentView) -> None:
-        """Put the state into the frame's title and tell the stylesheet how the part is."""
-        glyph, tone = state_mark(view.health, view.word)
-        self.set_class(tone is Tone.BROKEN, "-down")
-        self.set_class(tone is Tone.WARNING, "-degraded")
-        title = Content.assemble((view.name, "bold"), "  ", (f"{glyph} {view.word}", _STYLES[tone]))
-        if not title.is_same(self._framed):
-            self._framed = title
-            self.border_title = title
-
-    def render(self) -> Content:
-        """Return the card or the line."""
-        width, height = self.size
-        return self._line(width) if height == 1 else self._card(width, height)
 
     @property
     def _ink(self) -> str:
         # What a dead part shows is its last known state: true once, and drawn as such.
         return "$foreground 40%" if self.view.health is Health.DOWN else "$foreground"
 
-    def _line(self, width: int) -> Content:
+    def render(self) -> Content:
+        """Return the line."""
+        width = self.size.width
         view = self.view
         glyph, tone = state_mark(view.health, view.word)
         name = left(view.name, _NAME_CELLS)
@@ -86,17 +71,6 @@ class ComponentLine(Widget):
             pieces += [" ", self._fact(fact, cell - 1)]
         return Content.assemble(*pieces)
 
-    def _card(self, width: int, height: int) -> Content:
-        view = self.view
-        rows = [self._fact(view.lead, width)]
-        if view.fill is not None:
-            filled, empty = gauge(view.fill, width)
-            rows.append(Content.assemble((filled, self._gauge_style()), (empty, "$foreground 30%")))
-        rows += [self._fact(fact, width) for fact in view.facts]
-        if view.note:
-            rows = [*rows[: height - 1], Content.assemble((cut(view.note, width), "$text-error"))]
-        return Content("\n").join(rows[:height])
-
     def _fact(self, fact: Fact, width: int) -> Content:
         value = cut(fact.value, width)
         label = left(fact.label, width - len(value) - 1)
@@ -105,4 +79,4 @@ class ComponentLine(Widget):
     def _gauge_style(self) -> str:
         if self.view.health is Health.DOWN:
             return "$foreground 40%"
-        return "$warning" if (self.view.fill or 0) >= _NEARLY_FULL else "$primary"
+        return "$warning" if (self.view.fill or 0) >= NEARLY_FULL else "$primary"

@@ -45,12 +45,6 @@ class KeyTable(ScrollView, can_focus=True):
     """Draws at most fifty keys, only the lines in sight; a header stays at the top."""
 
     @dataclass
-    class Selected(Message):
-        """The user moved the selection to another key."""
-
-        key: bytes
-
-    @dataclass
     class Listed(Message):
         """So many keys are listed now, ``of`` so many there are; the filter leaves out the rest."""
 
@@ -269,7 +263,6 @@ class KeyTable(ScrollView, can_focus=True):
         self._chosen = True
         self.selected = self._rows[index].key
         self._scroll_to_selection()
-        self.post_message(self.Selected(self._rows[index].key))
 
     def _in_sight(self, row: int) -> bool:
         return 0 <= row - self.scroll_offset.y < max(1, self.size.height - 1)
