@@ -25,7 +25,6 @@ from cachedesk.engine.writer import Writer, as_change
 
 _LOOK_SECONDS = 0.05
 _MEND_SECONDS = 1.0
-_ACK_LOOK_SECONDS = 0.001
 _SLICE_SECONDS = 0.25
 _KEYS_AT_ONCE = 1_000
 
@@ -385,5 +384,4 @@ class CacheLayer:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= until:
                     return False
-                time.sleep(_ACK_LOOK_SECONDS)
         return True

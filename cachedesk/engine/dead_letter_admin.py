@@ -28,8 +28,6 @@ from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.worker_controls import WorkerControls
 from cachedesk.engine.write_through import WriteThrough
 
-_LOOK_SECONDS = 0.002
-
 
 class DeadLetterAdmin:
     """The dead letters. Thread-safe."""
@@ -124,13 +122,11 @@ class DeadLetterAdmin:
 
     def _wait_until_acked(self, seq: int, deadline: float) -> None:
         with self._controls.expedite():
-            while self._backlog.acked_through < seq:
-                if time.monotonic() >= deadline:
-                    raise Unavailable(
-                        f"dead letter {seq} cannot be taken away before the worker has flushed"
-                        " what came with it; nothing was changed: try again"
-                    )
-                time.sleep(_LOOK_SECONDS)
+            if not self._backlog.wait_until_acked(seq, deadline - time.monotonic()):
+                raise Unavailable(
+                    f"dead letter {seq} cannot be taken away before the worker has flushed"
+                    " what came with it; nothing was changed: try again"
+                )
 
 
 def _change(letter: DeadLetter) -> Change:

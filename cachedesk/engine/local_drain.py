@@ -20,9 +20,8 @@ class LocalDrain:
         return self._controls.expedite()
 
     def wait_until_flushed(self, seconds: float) -> bool:
-        """Wait for at most ``seconds`` until nothing is pending and nothing waits in the log;
-        return whether that is so."""
-        return self._backlog.pending.wait_until_empty(seconds) and not self._backlog.waiting
+        """See ``Drain.wait_until_flushed``."""
+        return self._backlog.wait_until_flushed(seconds)
 
     def remainder(self, seconds: float | None) -> str:
         """See ``Drain.remainder``."""

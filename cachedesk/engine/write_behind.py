@@ -32,7 +32,8 @@ from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.read_path import ReadPath
 
 _MOST_CALLERS = 512
-_ROOM_LOOK_SECONDS = 0.005
+# A call that waits looks so often whether its caller is gone.
+_CALLER_LOOK_SECONDS = 0.05
 _AFTER_WAIT_SECONDS = 0.5
 
 # One append is one record; a larger request is split, so that a batch stays near its size.
@@ -157,10 +158,9 @@ class WriteBehind:
         self._group.submit(_BehindRequest((), deadline, {}))
 
     def _wait_for_room(self, events: int, give_up: float) -> None:
-        while not self._backlog.has_room(events) and time.monotonic() < give_up:
-            if self._is_abandoned():
+        while (seconds := give_up - time.monotonic()) > 0 and not self._is_abandoned():
+            if self._backlog.wait_for_room(events, min(seconds, _CALLER_LOOK_SECONDS)):
                 return
-            time.sleep(_ROOM_LOOK_SECONDS)
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, Entry]]:
         """Read what the increments among ``changes`` will be added to, where it is not known:

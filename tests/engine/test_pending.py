@@ -105,7 +105,7 @@ def test_waiting_until_nothing_is_pending() -> None:
     pending.add([incr(1)])
     assert not pending.wait_until_empty(0.01)
     waiter = Task(pending.wait_until_empty, None)
-    until(lambda: pending._shrunk._waiters)  # type: ignore[attr-defined]
+    until(lambda: pending.shrunk._waiters)  # type: ignore[attr-defined]
     pending.settle([incr(1)])
     assert waiter.result() is True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cachedesk.core.errors import LogFull
@@ -94,6 +94,7 @@ class Backlog:
         """Forget what the log has let go of, up to ``through_seq``."""
         with self._lock:
             self._unacked.forget(through_seq)
+            self.pending.shrunk.notify_all()
 
     @property
     def published_seq(self) -> int:
@@ -124,10 +125,32 @@ class Backlog:
         """The seq up to which no event can be delivered again. (An event that is appended later
         is of a key that nothing above its seq has changed: see ``key_locks``.)"""
         with self._lock:
-            first_seq = self._unacked.first_seq
-            newest = COUNTER_MAX if first_seq is None else first_seq - 1
-            # What a commit that failed may have left comes behind all that was published.
-            return min(newest, self._unacked.published_seq) if self._log.failed else newest
+            return self._acked_through()
+
+    def wait_until_flushed(self, seconds: float) -> bool:
+        """Wait for at most ``seconds`` until nothing is pending and nothing waits in the log;
+        return whether that is so."""
+        return self._wait_until(lambda: not self.pending.depth and not self.waiting, seconds)
+
+    def wait_until_acked(self, seq: int, seconds: float) -> bool:
+        """Wait for at most ``seconds`` until the event ``seq`` cannot be delivered again; return
+        whether that is so."""
+        return self._wait_until(lambda: self._acked_through() >= seq, seconds)
+
+    def wait_for_room(self, events: int, seconds: float) -> bool:
+        """Wait for at most ``seconds`` until so many events may be added; return whether they
+        may."""
+        return self._wait_until(lambda: self.has_room(events), seconds)
+
+    def _wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
+        with self._lock:
+            return self.pending.shrunk.wait_for(ready, max(seconds, 0.0))
+
+    def _acked_through(self) -> int:
+        first_seq = self._unacked.first_seq
+        newest = COUNTER_MAX if first_seq is None else first_seq - 1
+        # What a commit that failed may have left comes behind all that was published.
+        return min(newest, self._unacked.published_seq) if self._log.failed else newest
 
     def undelivered(self) -> list[WriteEvent]:
         """Return the events that were not acked, oldest first, read afresh from the log.

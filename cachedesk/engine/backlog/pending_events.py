@@ -64,7 +64,8 @@ class PendingEvents:
             lock: held for each change; one that its owner shares with what changes with it.
         """
         self._lock = lock or threading.Lock()
-        self._shrunk = threading.Condition(self._lock)
+        self.shrunk = threading.Condition(self._lock)
+        """Notified when events are pending no more; its lock is ``lock``."""
         self._queues: dict[bytes, _Queue] = {}
         self._accepted = self._dead = dead
         self._applied = self._pending = 0
@@ -230,7 +231,7 @@ class PendingEvents:
             self._dead += buried
             self._applied += settled - buried + through
             self._accepted += through
-            self._shrunk.notify_all()
+            self.shrunk.notify_all()
         return settled
 
     def forget_heads(self, keys: Iterable[bytes]) -> None:
@@ -339,7 +340,7 @@ class PendingEvents:
             self._unlogged[event.key] -= 1
             if not self._unlogged[event.key]:
                 del self._unlogged[event.key]
-        self._shrunk.notify_all()
+        self.shrunk.notify_all()
 
     @property
     def bytes(self) -> int:
@@ -349,7 +350,7 @@ class PendingEvents:
     def wait_until_empty(self, seconds: float | None) -> bool:
         """Wait until nothing is pending; return whether that came to be."""
         with self._lock:
-            return self._shrunk.wait_for(lambda: self.depth == 0, seconds)
+            return self.shrunk.wait_for(lambda: self.depth == 0, seconds)
 
 
 def _seq(event: WriteEvent) -> int:
