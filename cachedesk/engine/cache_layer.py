@@ -24,7 +24,6 @@ from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.writer import Writer, as_change
 
 _LOOK_SECONDS = 0.05
-_MEND_SECONDS = 1.0
 _SLICE_SECONDS = 0.25
 _KEYS_AT_ONCE = 1_000
 
@@ -295,15 +294,6 @@ class CacheLayer:
             Unavailable: it could not be done in time; nothing was changed.
         """
         self._call(self._truth.drop, seq, self._writer.deadline())
-
-    def mend(self) -> None:
-        """Try again what a failed disk has stopped; called now and then by the stack.
-
-        Raises:
-            Unavailable: it still fails.
-        """
-        with self._door:
-            self._truth.mend(time.monotonic() + _MEND_SECONDS)
 
     def snapshot(self) -> Snapshot:
         """Return how everything is, as one frozen value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -46,6 +47,8 @@ from cachedesk.observe.stack_recorder import StackRecorder
 from cachedesk.stack.command_runner import CommandRunner
 from cachedesk.stack.durable_state import open_state
 from cachedesk.stack.housekeeping import FilesAlarm, Ticker
+
+_MEND_SECONDS = 1.0
 
 
 class Stack:
@@ -156,6 +159,7 @@ class Stack:
             is_abandoned=lambda: self._calls.abandoned or self.layer.closing,
         )
         self.backlog, self.worker = engine.backlog, engine.worker
+        self._truth = engine.truth
         self.layer = CacheLayer(
             writer=engine.writer,
             reader=lambda: engine.routes.reader,
@@ -191,7 +195,7 @@ class Stack:
             log=self.log,
             backlog=self.backlog,
             metrics=self.metrics if observe else None,
-            mend=self.layer.mend,
+            mend=self._mend,
             look_at_files=FilesAlarm(self._files, announce).look,
             tend_faults=self.faults.tend,
         )
@@ -238,7 +242,7 @@ class Stack:
             locks=engine.locks,
             versions=engine.versions,
             announce=self.chronicle.add,
-            settle=self.layer.mend,
+            settle=self._mend,
             mends=lambda: engine.routes.safeguards.copies_are_true,
         )
         self._snapshotter = Snapshotter(
@@ -339,6 +343,11 @@ class Stack:
     def files_trouble(self) -> str:
         """What is wrong with the files of the data directory; empty while they are in place."""
         return next((files.trouble for files in self._files if files.trouble), "")
+
+    def _mend(self) -> None:
+        """Have the log take events again after a commit of it failed; return when every append
+        that was under way has ended. ``Unavailable``: the disk still fails."""
+        self._truth.mend(time.monotonic() + _MEND_SECONDS)
 
     def _heal_quietly(self) -> None:
         self.faults.heal()
