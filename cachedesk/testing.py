@@ -1,8 +1,8 @@
 """A cache stack for tests: the real engine on stores in memory, open in milliseconds.
 
-No Redis, no files and no other process; the paths, the worker, the order of writes and the errors
-are those of a stack on disk. So a program that uses cachedesk can be tested quickly, also where
-something fails:
+It needs no Redis, no files and no other process; the paths, the worker, the order of writes and
+the errors are those of a stack on disk. So a program that uses cachedesk can be tested quickly,
+including its behaviour on failures:
 
 >>> from cachedesk import testing
 >>> stores = testing.InMemoryStores()
@@ -12,7 +12,7 @@ something fails:
 >>> cache.incr("views:article:1")
 1
 
-Without the cache, reads come from the database. Without both, an error says so:
+Without the cache, reads come from the database. Without both, a read raises an error:
 
 >>> with stores.cache_down():
 ...     str(cache.read("order:17").source)
@@ -23,7 +23,7 @@ Traceback (most recent call last):
 ...
 cachedesk.core.errors.Unavailable: Redis has no copy and the database in memory does not answer
 
-What was acknowledged survives the death of the process:
+Acknowledged writes survive the death of the process:
 
 >>> stores.crash()
 >>> cache = testing.open(stores)
@@ -60,18 +60,19 @@ def open(
     """Open a cache stack on stores in memory.
 
     Args:
-        stores: what it is opened on; keep it to make them fail, to crash the stack, or to open
-            another one on them. By default new ones, which go with the stack.
+        stores: the stores to open it on. Keep a reference to make them fail, to crash the stack,
+            or to open another stack on them. By default new ones are created.
         policies: as for ``cachedesk.open``.
-        settings: as for ``cachedesk.open``; those of Redis have no effect.
+        settings: as for ``cachedesk.open``, but no file is read, and those of Redis have no
+            effect.
         observe: as for ``cachedesk.open``.
 
     Returns:
-        A thread-safe ``CacheLayer``; close it, or use it with ``with``.
+        A thread-safe ``CacheLayer``. Close it, or use it in a ``with`` statement.
 
     Raises:
         InUse: a stack is open on ``stores``.
-        ConfigError: a policy or a setting is wrong.
+        ConfigError: a policy or a setting is invalid.
 
     >>> with open(policies={"*": "write-behind"}) as cache:
     ...     cache.set("anything", b"1").level

@@ -39,9 +39,9 @@ class MissesWhenDown(InMemoryCache):
 class KeepsWhatItHeld(InMemoryCache):
     """It comes back with what it held before it was away."""
 
-    def _begin_again(self, reason: str) -> None:
+    def _reset(self, reason: str) -> None:
         values = self._values
-        super()._begin_again(reason)
+        super()._reset(reason)
         self._values = values
 
 

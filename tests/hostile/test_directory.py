@@ -50,8 +50,8 @@ PLACES = [
     Place("below a file", lambda folder: a_file(folder) / "data", ("cannot be used",)),
     Place("a pipe", a_pipe, ("is a file; name a directory",)),
     Place("a device", lambda folder: "/dev/null", ("is a file; name a directory",)),
-    Place("a link to nowhere", lambda folder: a_link(folder, "nowhere"), ("a link to nowhere",)),
-    Place("a link to itself", lambda folder: a_link(folder, "link"), ("a link to nowhere",)),
+    Place("a link to nowhere", lambda folder: a_link(folder, "nowhere"), ("a broken symlink",)),
+    Place("a link to itself", lambda folder: a_link(folder, "link"), ("a broken symlink",)),
     Place("a link to a file", lambda folder: a_link(folder, str(a_file(folder))), ("is a file",)),
     Place("no name", lambda folder: "", ("is empty; name a directory",)),
     Place("a NUL in the name", lambda folder: f"{folder}/a\0b", ("cannot be used",)),
@@ -88,23 +88,27 @@ def test_the_command_says_it_in_one_line_though_the_path_has_two(
 
 
 INSIDE = [
-    refused("the lock a folder", a_folder_instead("lock"), DataDirectoryError, "lock is a folder"),
+    refused("the lock a folder", a_folder_instead("lock"), DataDirectoryError, "is a directory"),
     refused("the lock a pipe", a_pipe_instead("lock"), DataDirectoryError, "lock is a pipe"),
-    refused("the lock a link", a_link_to_nowhere("lock"), DataDirectoryError, "lock is a link"),
-    refused("the state a folder", a_folder_instead("redis.state"), DataDirectoryError, "a folder"),
+    refused("the lock a link", a_link_to_nowhere("lock"), DataDirectoryError, "a broken symlink"),
+    refused(
+        "the state a folder", a_folder_instead("redis.state"), DataDirectoryError, "a directory"
+    ),
     refused("the state a pipe", a_pipe_instead("redis.state"), DataDirectoryError, "a pipe"),
-    refused("redis a file", write("redis", b"mine"), DataDirectoryError, "redis is no folder"),
+    refused(
+        "redis a file", write("redis", b"mine"), DataDirectoryError, "redis is not a directory"
+    ),
     refused(
         "the log a file",
         lambda data: (shutil.rmtree(data / "log"), (data / "log").write_bytes(b"mine")),
         DataDirectoryError,
-        "log is no folder",
+        "log is not a directory",
     ),
     refused(
         "the log a link",
         lambda data: (shutil.rmtree(data / "log"), (data / "log").symlink_to("nowhere")),
         DataDirectoryError,
-        "log is no folder",
+        "log is not a directory",
     ),
 ]
 

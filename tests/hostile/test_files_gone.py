@@ -67,7 +67,7 @@ TAKEN = [
         lambda data: os.truncate(data / "log" / "witness", 0),
         None,
         (BEHIND,),
-        "witness was cut short",
+        "witness was truncated",
     ),
 ]
 

@@ -39,7 +39,7 @@ def test_a_lock_that_is_a_link_is_refused_and_not_followed(now: Path) -> None:
     victim.write_bytes(b"precious")
     (now / "lock").unlink()
     (now / "lock").symlink_to(victim)
-    case = refused("a link", lambda _: None, DataDirectoryError, "lock is a link")
+    case = refused("a link", lambda _: None, DataDirectoryError, "lock is a symlink")
     check_refusal(case, lambda: cachedesk.open(now).close(), now)
     assert victim.read_bytes() == b"precious"
 

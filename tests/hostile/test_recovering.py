@@ -24,7 +24,7 @@ LOSE: dict[str, Callable[[Path], object]] = {
     "the file, damaged": lambda data: (data / "log" / "log.db").write_bytes(b"x" * 9_000),
     "the folder": lambda data: shutil.rmtree(data / "log"),
 }
-UNKNOWN = "how many is not known"
+UNKNOWN = "their number is not known"
 
 
 @pytest.fixture

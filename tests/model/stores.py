@@ -19,7 +19,7 @@ from cachedesk.core.errors import DatabaseBusy, DatabaseError, DatabaseRefused, 
 from cachedesk.core.events import ABSENT, Entry, Refusal
 from cachedesk.core.fault import Fault
 from cachedesk.core.stores import StoreContext, Stores
-from cachedesk.stores.files.impairment import NOTHING
+from cachedesk.stores.files.impairment import UNIMPAIRED
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
@@ -152,7 +152,7 @@ class ModelDatabase(SqliteDatabase):
         _disk.files.add(path.name)
         _disk.reopen_database()
         self.path = path  # type: ignore[assignment]
-        self.hindrance = NOTHING
+        self.impairment = UNIMPAIRED
         self._writing = primitives.Lock()  # type: ignore[assignment]
         self._is_closed = False
         self.files = ModelFiles()  # type: ignore[assignment]

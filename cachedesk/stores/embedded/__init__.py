@@ -1,1 +1,1 @@
-"""The three embedded stores together in one data directory."""
+"""The three embedded stores, together in one data directory."""

@@ -1,4 +1,4 @@
-"""The kinds of fault that the embedded stores offer, listed without opening any of them."""
+"""The kinds of fault of the embedded stores, available without opening a store."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Soundness: the files of a data directory are looked at, read-only, before anything opens them.
+"""Preflight: a read-only check of the files of a data directory before anything opens them.
 
-Opening already changes a file: SQLite makes an empty one its own and moves a ``-wal`` file into
-its database. So whatever is damaged, foreign, or from another backup than the rest is found here
-first, and the refusal leaves every byte as it was (promise 9).
+Opening a file already changes it: SQLite initializes an empty file and moves a ``-wal`` file into
+its database. So a file that is damaged, foreign, or from another backup than the rest is detected
+here first, and the error leaves every byte unchanged (promise 9).
 
-Three things are known to two files each, so that one of them cannot be replaced unnoticed: which
-log the database belongs to, how often both were opened together, and how far the log was acked.
+Three facts are stored in two files each, so that replacing one file is detected: which log the
+database belongs to, how often both were opened together, and how far the log was acked.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import NamedTuple
 from cachedesk.core.errors import Damaged, OtherVersion
 from cachedesk.stores.files.connections import not_opened
 from cachedesk.stores.files.continuity import check_continuity
-from cachedesk.stores.files.data_directory import DataDirectory
-from cachedesk.stores.files.read_lock import DirectoryFiles
+from cachedesk.stores.files.layout import DirectoryLayout
 from cachedesk.stores.files.read_only import ADVICE, MADE_EARLY, OR_RECOVER, has_wal, looking_at
 from cachedesk.stores.files.watermarks import WatermarkRecord, read_watermarks
 from cachedesk.stores.queue_log.queue import MARKS
@@ -30,27 +29,26 @@ _LOG_COLUMNS = {"_id", "data", "timestamp"}
 _NUMBERS = {"newest_seq", "log_seq", "log_epoch", "live_rows"}
 _ADDED_EARLY = {"live_rows"}
 _DATABASE_STEPS = {"meta": {"commits": 1, "openings": 1, "log_epoch": None}}
-# A put on a disk that was full for a fault's sake may have counted twice.
+# A put while the fault log.full was active may have counted twice.
 _LOG_STEPS = {"sqlite_sequence": {_LOG_TABLE: 2}, MARKS: {"acks": 1}}
 
 _SQL_TYPES = {bytes: "BLOB", int: "INTEGER", str: "TEXT", float: "REAL"}
 
 Columns = dict[str, tuple[str, int]]
-Files = DataDirectory | DirectoryFiles
 
 
 class LogFacts(NamedTuple):
-    """The seq of the newest event in the log, and up to which it says that it was acked."""
+    """The seq of the newest event in the log, and the seq up to which the log was acked."""
 
     newest_seq: int
     acked_seq: int
 
 
-def check_directory(directory: Files) -> None:
-    """See that what is in ``directory`` is ours, whole, and belongs together.
+def check_directory(directory: DirectoryLayout) -> None:
+    """Check that the files in ``directory`` are cachedesk's, undamaged, and belong together.
 
     Raises:
-        Damaged: it is not; nothing was changed.
+        Damaged: they are not; nothing was changed.
         DataDirectoryError: a file is locked or cannot be opened.
     """
     try:
@@ -59,37 +57,37 @@ def check_directory(directory: Files) -> None:
         raise not_opened(f"the data directory {directory.path}", error) from error
 
 
-def _examine(directory: Files) -> None:
+def _examine(directory: DirectoryLayout) -> None:
     log = directory.log / "log.db"
-    witness = directory.log / "witness"
+    marks_file = directory.log / "witness"
     if directory.log.exists() and not directory.database.exists():
         raise mismatched_files(directory)
     if _is_empty(directory.database):
-        if witness.exists() and _has_a_past(read_watermarks(witness)):
+        if marks_file.exists() and _had_writes(read_watermarks(marks_file)):
             raise mismatched_files(directory)
         return
     numbers = database_numbers(directory)
-    if not (log.exists() and witness.exists()):
+    if not (log.exists() and marks_file.exists()):
         if numbers["log_epoch"]:
             raise mismatched_files(directory)
         return
-    said = read_watermarks(witness)
-    _compare(numbers, said, directory)
-    facts = log_facts(log, said.epoch)
+    marks = read_watermarks(marks_file)
+    _compare(numbers, marks, directory)
+    facts = log_facts(log, marks.epoch)
     check_acked(facts, numbers, directory)
     newest = max(facts.newest_seq, numbers["log_seq"])
-    if newest < said.log_seq:
+    if newest < marks.log_seq:
         raise Damaged(
-            f"the write-behind log {log} has lost events {newest + 1} to {said.log_seq}: its file"
+            f"the write-behind log {log} has lost events {newest + 1} to {marks.log_seq}: its file"
             f" was emptied, replaced or restored without the rest; {ADVICE}{OR_RECOVER}"
         )
 
 
-def database_numbers(directory: Files) -> dict[str, int]:
+def database_numbers(directory: DirectoryLayout) -> dict[str, int]:
     """Check the database; return the numbers of its table ``meta``.
 
     Raises:
-        Damaged: it is not whole or not ours; nothing was changed.
+        Damaged: it is damaged, or was not made by cachedesk; nothing was changed.
         DataDirectoryError: it is locked or cannot be opened.
     """
     check_continuity(directory.database, _DATABASE_STEPS)
@@ -98,7 +96,7 @@ def database_numbers(directory: Files) -> dict[str, int]:
 
 
 def log_facts(log: Path, epoch: int) -> LogFacts:
-    """Check the file of the log; return what it says. Errors as for ``database_numbers``."""
+    """Check the file of the log; return its facts. Errors as for ``database_numbers``."""
     if _is_empty(log):
         return LogFacts(0, 0)
     try:
@@ -115,50 +113,51 @@ def _log_facts(log: Path, epoch: int) -> LogFacts:
         return LogFacts(_newest_event(connection, log, epoch), _acked_seq(connection))
 
 
-def check_acked(facts: LogFacts, numbers: dict[str, int], directory: Files) -> None:
-    """See that the database has all that the log has let go of.
+def check_acked(facts: LogFacts, numbers: dict[str, int], directory: DirectoryLayout) -> None:
+    """Check that the database has all events that were acked in the log.
 
     Raises:
-        Damaged: it has not.
+        Damaged: events are missing.
     """
     if facts.acked_seq > numbers["log_seq"]:
         raise Damaged(
-            f"the database {directory.database} is older than the write-behind log, which has let"
-            f" go of writes up to {facts.acked_seq} (it ends at {numbers['log_seq']}): they were"
+            f"the database {directory.database} is older than the write-behind log: the log was"
+            f" acked up to {facts.acked_seq}, the database ends at {numbers['log_seq']}; they were"
             f" copied one after the other while they were in use; {ADVICE}"
         )
 
 
-def mismatched_files(directory: Files) -> Damaged:
-    """Return the error that says that the files are not of one another."""
+def mismatched_files(directory: DirectoryLayout) -> Damaged:
+    """Return the error for files that do not belong together."""
     return Damaged(
         f"the database and the write-behind log in {directory.path} do not belong together"
         f" (one of them is missing, new, or from another backup); {ADVICE}{OR_RECOVER}"
     )
 
 
-def _compare(numbers: dict[str, int], said: WatermarkRecord, directory: Files) -> None:
+def _compare(numbers: dict[str, int], marks: WatermarkRecord, directory: DirectoryLayout) -> None:
     known = numbers["log_epoch"]
-    if known != said.epoch and (known or _has_a_past(said)):
+    if known != marks.epoch and (known or _had_writes(marks)):
         raise mismatched_files(directory)
-    for kept, newest in ((said.row_seq, "newest_seq"), (said.acked_seq, "log_seq")):
+    for kept, newest in ((marks.row_seq, "newest_seq"), (marks.acked_seq, "log_seq")):
         if numbers[newest] < kept:
             raise Damaged(
                 f"the database {directory.database} has lost writes up to {kept} (it"
                 f" ends at {numbers[newest]}): it was replaced, or its -wal file was deleted;"
                 f" {ADVICE}"
             )
-    # The witness notes an opening first, and the process may have died before the database did.
-    if said.openings - numbers.get("openings", 0) not in (0, 1):
+    # An opening is recorded in the watermarks first; the process may have died before it was
+    # recorded in the database.
+    if marks.openings - numbers.get("openings", 0) not in (0, 1):
         raise mismatched_files(directory)
 
 
-def _has_a_past(said: WatermarkRecord) -> bool:
-    return said.log_seq > 0 or said.row_seq > 0
+def _had_writes(marks: WatermarkRecord) -> bool:
+    return marks.log_seq > 0 or marks.row_seq > 0
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether SQLite would find nothing in the file.
+    """Return whether the file is empty for SQLite.
 
     Raises:
         Damaged: only its ``-wal`` file is left, which SQLite would delete.
@@ -166,7 +165,7 @@ def _is_empty(path: Path) -> bool:
     if path.exists() and path.stat().st_size:
         return False
     if has_wal(path):
-        raise Damaged(f"{path} was emptied: what was in it is lost; {ADVICE}")
+        raise Damaged(f"{path} was emptied: its contents are lost; {ADVICE}")
     return True
 
 
@@ -184,9 +183,9 @@ def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
             " upgrade cachedesk"
         )
     if version < 1:
-        raise Damaged(f"the database {path} says that it is of version {version}; {ADVICE}")
+        raise Damaged(f"the database {path} has the invalid version {version}; {ADVICE}")
     for table, columns in _expected(version).items():
-        # More than ours is the user's own affair.
+        # The user may have added columns.
         if not columns.items() <= _columns(connection, table).items():
             raise Damaged(
                 f"the table {table} of the database {path} is missing or was altered; {ADVICE}"
@@ -201,7 +200,7 @@ def _numbers(connection: sqlite3.Connection, path: Path) -> dict[str, int]:
 
 
 def _expected(version: int) -> dict[str, Columns]:
-    """Return the columns of our tables: of all, or of those that every version has."""
+    """Return the columns of cachedesk's tables: of all, or of those that every version has."""
     chosen = TABLES if version == SCHEMA_VERSION else ("meta", "rows")
     return {
         name: {
@@ -213,8 +212,8 @@ def _expected(version: int) -> dict[str, Columns]:
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> Columns:
-    """Return type and place in the primary key of each column; an altered type is another one,
-    and so is that of a table that is not strict."""
+    """Return the type and the position in the primary key of each column. In a table that is not
+    strict the type differs too."""
     ((strict,),) = connection.execute(
         "SELECT max(strict) FROM pragma_table_list WHERE name=?", (table,)
     )
@@ -223,7 +222,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> Columns:
 
 
 def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int:
-    """Check the log's table and records; return the seq of the newest event, 0 without any."""
+    """Check the log's table and records; return the seq of the newest event, 0 if there is none."""
     columns = set(_columns(connection, _LOG_TABLE))
     if not columns:
         ((others,),) = connection.execute("SELECT count(*) FROM sqlite_master")
@@ -248,16 +247,17 @@ def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int
             ) from None
         if record.epoch != epoch:
             raise Damaged(
-                f"the write-behind log {path} and its witness are of different logs; {ADVICE}"
+                f"the write-behind log {path} and its watermarks file are of different logs;"
+                f" {ADVICE}"
             )
         newest = record.events[-1].seq
     return newest
 
 
 def _acked_seq(connection: sqlite3.Connection) -> int:
-    """Return up to which seq the log was acked, as it says itself; 0 if it does not."""
+    """Return the seq up to which the log was acked, according to the log; 0 if it has none."""
     if not _columns(connection, MARKS):
-        # An earlier cachedesk made it.
+        # It was made by an earlier version.
         return 0
     rows = connection.execute(f"SELECT number FROM {MARKS} WHERE name='acked_seq'")
     return max((int(number) for (number,) in rows), default=0)

@@ -1,8 +1,7 @@
-"""Recovering a data directory whose write-behind log was lost while its database is whole.
+"""Recovery of a data directory whose write-behind log was lost while its database is undamaged.
 
-It is refused when it is opened, and no open does this by itself: whether events that were only in
-the log may be given up is for its owner to say. What is left of the log is moved aside, never
-deleted.
+Such a directory cannot be opened, and opening never repairs it: the user must decide whether to
+give up the events that were only in the log. The rest of the log is moved aside, never deleted.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from cachedesk.stores.embedded.preflight import (
     log_facts,
 )
 from cachedesk.stores.files.data_directory import DataDirectory
-from cachedesk.stores.files.watermarks import WatermarkRecord, make_witness, read_watermarks
+from cachedesk.stores.files.watermarks import WatermarkRecord, create_watermarks, read_watermarks
 
 _SEQS = (
     "SELECT max(seq) FROM rows",
@@ -31,18 +30,19 @@ _SEQS = (
 
 
 def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
-    """Make a directory usable again whose log, or the witness beside it, was lost or is damaged.
+    """Make a directory usable again whose log or watermarks file was lost or is damaged.
 
     Args:
         directory: locked, and not open.
-        accept_loss: go on although events that were only in the log are lost.
+        accept_loss: continue even if events that were only in the log are lost.
 
     Returns:
         A sentence that says what was done, and what is lost.
 
     Raises:
-        Damaged: the database is not whole; nothing was changed.
-        DataDirectoryError: events would be lost and that was not accepted; nothing was changed.
+        Damaged: the database is damaged; nothing was changed.
+        DataDirectoryError: events would be lost and ``accept_loss`` is not set; nothing was
+            changed.
     """
     try:
         check_directory(directory)
@@ -53,20 +53,20 @@ def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
     else:
         return "nothing is wrong with the data directory; nothing was changed"
     numbers = database_numbers(directory)
-    said = _witness(directory)
+    marks = _watermarks(directory)
     known = numbers["log_epoch"]
-    if said is not None and known in (0, said.epoch) and numbers["newest_seq"] < said.row_seq:
+    if marks is not None and known in (0, marks.epoch) and numbers["newest_seq"] < marks.row_seq:
         raise Damaged(
-            f"the database {directory.database} has lost writes up to {said.row_seq} (it ends at"
+            f"the database {directory.database} has lost writes up to {marks.row_seq} (it ends at"
             f" {numbers['newest_seq']}); restore the whole data directory from one backup"
         )
     found = _log(directory, known)
     if found is not None:
         check_acked(found, numbers, directory)
-    if said is None and found is not None and known:
+    if marks is None and found is not None and known:
         newest = max(found.newest_seq, numbers["log_seq"])
         (directory.log / "witness").unlink(missing_ok=True)
-        make_witness(
+        create_watermarks(
             directory.log / "witness",
             WatermarkRecord(
                 known,
@@ -78,17 +78,17 @@ def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
             ),
         )
         check_directory(directory)
-        return "the witness of the log was made anew; nothing is known to be lost"
-    lost = _lost(numbers, said if said is not None and known in (0, said.epoch) else None)
+        return "the watermarks file of the log was recreated; nothing is known to be lost"
+    lost = _lost(numbers, marks if marks is not None and known in (0, marks.epoch) else None)
     if lost and not accept_loss:
         raise DataDirectoryError(
             f"{lost}; restore a backup, or give them up: cachedesk recover --accept-loss"
         )
-    aside = _start_anew(directory, said.log_seq if said else 0)
-    return f"a new log is begun, and the old one kept as {aside}; {lost or 'nothing is lost'}"
+    aside = _replace_log(directory, marks.log_seq if marks else 0)
+    return f"a new log is started, and the old one kept as {aside}; {lost or 'nothing is lost'}"
 
 
-def _witness(directory: DataDirectory) -> WatermarkRecord | None:
+def _watermarks(directory: DataDirectory) -> WatermarkRecord | None:
     with suppress(Damaged, OSError):
         return read_watermarks(directory.log / "witness")
     return None
@@ -104,24 +104,26 @@ def _log(directory: DataDirectory, epoch: int) -> LogFacts | None:
         return None
 
 
-def _lost(numbers: dict[str, int], said: WatermarkRecord | None) -> str:
-    if said is None:
-        return "events that were only in the log are lost, and how many is not known"
-    if said.log_seq > numbers["log_seq"]:
+def _lost(numbers: dict[str, int], marks: WatermarkRecord | None) -> str:
+    if marks is None:
+        return "events that were only in the log are lost; their number is not known"
+    if marks.log_seq > numbers["log_seq"]:
         return (
-            f"events {numbers['log_seq'] + 1} to {said.log_seq} are lost, unless a later write of"
+            f"events {numbers['log_seq'] + 1} to {marks.log_seq} are lost, unless a later write of"
             " their key has absorbed them"
         )
     return ""
 
 
-def _start_anew(directory: DataDirectory, newest: int) -> Path:
-    """In this order: after a kill in between, it is refused still and can be done again."""
+def _replace_log(directory: DataDirectory, newest: int) -> Path:
+    """Move the log aside and prepare the database for a new one; return the new path of the old
+    log. In this order, so that after a kill in between the directory still cannot be opened, and
+    the recovery can be repeated."""
     with closing(sqlite3.connect(directory.database)) as connection, connection:
         seqs = [connection.execute(statement).fetchone()[0] or 0 for statement in _SEQS]
         # No new write may have the seq of one that is part of a row or a dead letter.
         connection.execute("UPDATE meta SET number=? WHERE name='log_seq'", (max(newest, *seqs),))
-        # As in a new database: the new log has been opened with it no time yet.
+        # As in a new database: the new log was never opened together with it.
         connection.execute("UPDATE meta SET number=0 WHERE name IN ('log_epoch', 'openings')")
     places = (directory.path / f"log.lost-{number}" for number in itertools.count(1))
     aside = next(place for place in places if not place.exists())

@@ -13,7 +13,7 @@ from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 
 
 def open_cache(directory: DataDirectory, context: StoreContext) -> EmbeddedRedis:
-    """Prepare Redis for ``directory``; stops a server that an earlier process left behind."""
+    """Prepare Redis for ``directory``; stop a server that an earlier process left running."""
     settings = context.settings.redis
     return EmbeddedRedis(
         RedisServer(directory.path, settings),
@@ -26,12 +26,12 @@ def open_cache(directory: DataDirectory, context: StoreContext) -> EmbeddedRedis
 
 
 def open_queue_log(directory: DataDirectory, context: StoreContext) -> QueueLog:
-    """Open the write-behind log of ``directory``, or make it; errors as for ``open_log``."""
+    """Open or create the write-behind log of ``directory``; errors as for ``open_log``."""
     return open_log(directory.log, context.failpoints)
 
 
 def open_database(directory: DataDirectory, context: StoreContext) -> SqliteDatabase:
-    """Open the database of ``directory``, or make it; errors as for ``SqliteDatabase``."""
+    """Open or create the database of ``directory``; errors as for ``SqliteDatabase``."""
     return SqliteDatabase(directory.database, context.settings.database.write_seconds)
 
 

@@ -1,9 +1,9 @@
-"""A data directory checked from end to end, read-only: every row, record and number.
+"""A complete, read-only check of a data directory: every row, record and number.
 
-Opening a directory looks at what opening could make worse (``preflight``), in a time that does not
-grow with the rows. This reads all of it. After an unclean stop the newest pages are in a ``-wal``
-file, which SQLite reads only with a ``-shm`` file that it writes. So then copies are read, and the
-directory itself changes by no byte.
+Opening a directory checks what opening could make worse (``preflight``), in a time that does not
+grow with the rows. This check reads everything. After an unclean shutdown the newest pages are in
+a ``-wal`` file, which SQLite reads only with a ``-shm`` file that it writes. In that case copies
+are read, so that no byte of the directory changes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LETTERS_BAD = (
 
 
 class Finding(NamedTuple):
-    """What is wrong. ``file``: its name in the directory, empty for the directory itself."""
+    """One problem. ``file``: its name in the directory, empty for the directory itself."""
 
     file: str
     problem: str
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Figures:
-    """What was counted; ``None`` where it could not be."""
+    """The figures of a data directory; ``None`` where one could not be determined."""
 
     rows: int | None = None
     tombstones: int | None = None
@@ -62,7 +62,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found, and what was counted."""
+    """The result of a check: the problems, and the figures."""
 
     path: Path
     findings: tuple[Finding, ...]
@@ -74,23 +74,24 @@ def verify(path: Path) -> Verification:
     """Check the data directory at ``path``; no byte of it changes.
 
     Args:
-        path: a data directory that no process uses. Where a ``-wal`` file is not empty, the files
+        path: a data directory that no process uses. If a ``-wal`` file is not empty, the files
             are copied into the temporary directory, which needs as much room.
 
     Raises:
-        DataDirectoryError: there is none, or it cannot be read; ``InUse``: a process has it open.
+        DataDirectoryError: there is none, or it cannot be read.
+        InUse: a process has it open.
     """
     began = time.monotonic()
     files, figures = find_directory(path), Figures()
     findings: list[Finding] = []
     try:
         with locked_for_reading(files), _unchanging(files) as readable:
-            _look(readable, figures, findings)
+            _check(readable, figures, findings)
             findings = [_renamed(finding, readable.path, files.path) for finding in findings]
     except InUse:
         raise
     except DataDirectoryError as error:
-        # Something else has the name of one of our files; nothing of it can be opened.
+        # One of the names is not a regular file; it cannot be opened.
         finding = _finding(error, files.path)
         if not finding.file:
             raise
@@ -101,7 +102,7 @@ def verify(path: Path) -> Verification:
 
 @contextmanager
 def _unchanging(files: DirectoryFiles) -> Iterator[DirectoryFiles]:
-    """Give the files themselves, if they can be read as they are; else copies."""
+    """Yield the files themselves if they can be read without a change, otherwise copies."""
     log = files.log / "log.db"
     if not any(has_wal(file) for file in (files.database, log)):
         yield files
@@ -126,20 +127,20 @@ def _copy(file: Path, copy: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _look(files: DirectoryFiles, figures: Figures, findings: list[Finding]) -> None:
-    log, witness = files.log / "log.db", files.log / "witness"
+def _check(files: DirectoryFiles, figures: Figures, findings: list[Finding]) -> None:
+    log, marks_file = files.log / "log.db", files.log / "witness"
     known = 0
     with suppress(Damaged, OSError):
-        said = read_watermarks(witness)
-        figures.epoch, figures.was_open = said.epoch, said.was_open
-        known = max(said.log_seq, said.row_seq)
-    # The log first: a row may be newer than all that the database counts.
-    for path, look in ((log, _log), (files.database, _database)):
+        marks = read_watermarks(marks_file)
+        figures.epoch, figures.was_open = marks.epoch, marks.was_open
+        known = max(marks.log_seq, marks.row_seq)
+    # The log first: a row may be newer than the numbers in the database.
+    for path, check in ((log, _check_log), (files.database, _check_database)):
         if not path.exists() or path.stat().st_size == 0:
             continue
         try:
             with looking_at(path) as connection:
-                known = max(known, look(connection, path, known, figures, findings))
+                known = max(known, check(connection, path, known, figures, findings))
         except Damaged as error:
             findings.append(_finding(error, files.path))
     figures.newest_seq = known or None
@@ -147,7 +148,7 @@ def _look(files: DirectoryFiles, figures: Figures, findings: list[Finding]) -> N
         check_directory(files)
     except Damaged as error:
         finding = _finding(error, files.path)
-        # All records that are damaged are listed already, this one among them.
+        # All damaged records are listed already, including this one.
         if not any(" is damaged at record " in each.problem for each in findings) or (
             " is damaged at record " not in finding.problem
         ):
@@ -156,14 +157,14 @@ def _look(files: DirectoryFiles, figures: Figures, findings: list[Finding]) -> N
         figures.pending = _pending(files)
 
 
-def _database(
+def _check_database(
     connection: sqlite3.Connection,
     path: Path,
     known: int,
     figures: Figures,
     findings: list[Finding],
 ) -> int:
-    """Check the database; return the newest seq that it knows."""
+    """Check the database; return the newest seq in it."""
     if not _is_whole(connection, path, ADVICE, findings):
         return 0
     try:
@@ -176,28 +177,28 @@ def _database(
             f"SELECT count(*), min(seq), max(seq), total({_LETTERS_BAD}) FROM dead"
         ).fetchone()
     except sqlite3.OperationalError:
-        # A table is missing or was altered, which is said by the checks of an opening.
+        # A table is missing or was altered, which the preflight reports.
         return 0
     ((figures.schema_version,),) = connection.execute("PRAGMA user_version")
     figures.rows, figures.tombstones, figures.dead = live, rows - live, dead
     for problem in (
         bad and f"{bad:.0f} rows have a key that is not 1 to {MAX_KEY_BYTES:,} bytes",
-        rows and lowest < 1 and f"a row has the seq {lowest}, and the first is 1",
-        rows and highest > newest and f"a row has the seq {highest}, and the newest is {newest}",
+        rows and lowest < 1 and f"a row has the seq {lowest}, but the first is 1",
+        rows and highest > newest and f"a row has the seq {highest}, but the newest is {newest}",
         numbers.get("live_rows", live) != live
-        and f"it says that it has {numbers['live_rows']:,} keys, and has {live:,}",
-        dead_bad and f"{dead_bad:.0f} dead letters are no writes that cachedesk accepts",
+        and f"live_rows is {numbers['live_rows']:,}, but there are {live:,} keys",
+        dead_bad and f"{dead_bad:.0f} dead letters are not valid writes",
         dead and dead_lowest < 1 and f"a dead letter has the seq {dead_lowest}",
         dead
         and dead_highest > newest
-        and f"a dead letter has the seq {dead_highest}, and the newest is {newest}",
+        and f"a dead letter has the seq {dead_highest}, but the newest is {newest}",
     ):
         if problem:
             findings.append(Finding("cachedesk.db", f"the database {path}: {problem}", ADVICE))
     return newest
 
 
-def _log(
+def _check_log(
     connection: sqlite3.Connection,
     path: Path,
     known: int,
@@ -214,7 +215,7 @@ def _log(
             try:
                 newest = _newest_of(data, newest)
             except OtherVersion:
-                # Said by the checks of an opening.
+                # The preflight reports it.
                 continue
             except Damaged as error:
                 damaged += 1
@@ -231,25 +232,25 @@ def _log(
 
 
 def _newest_of(data: bytes, before: int) -> int:
-    """Return the newest seq in a record that follows the event ``before``.
+    """Return the newest seq in a record; ``before`` is the last seq of the record before it.
 
     Raises:
-        Damaged: the record is damaged, or not in order.
+        Damaged: the record is damaged, or out of order.
     """
     events = decode(data).events
     if events[0].seq <= before:
-        raise Damaged(f"its event {events[0].seq} comes after event {before}")
+        raise Damaged(f"event {events[0].seq} comes after event {before}")
     return events[-1].seq
 
 
 def _is_whole(
     connection: sqlite3.Connection, path: Path, advice: str, findings: list[Finding]
 ) -> bool:
-    said = [row[0] for row in connection.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
-    if said == ["ok"]:
+    answer = [row[0] for row in connection.execute(f"PRAGMA integrity_check({_MOST_PROBLEMS})")]
+    if answer == ["ok"]:
         return True
     name = "log/log.db" if path.name == "log.db" else "cachedesk.db"
-    for problem in said:
+    for problem in answer:
         findings.append(Finding(name, f"{path} is malformed: {' '.join(problem.split())}", advice))
     return False
 
@@ -277,11 +278,11 @@ def _pending(files: DirectoryFiles) -> int | None:
 
 
 def _finding(error: DataDirectoryError, directory: Path) -> Finding:
-    """Return what an error says as a finding: the file it names, the problem, the advice."""
+    """Return an error as a finding: the file that its message names, the problem, the advice."""
     message = str(error)
     places = {name: message.find(str(directory / name)) for name in _NAMES}
     named = [name for name, place in places.items() if place >= 0]
-    # Where two begin at one place, the longer is listed first.
+    # If two names start at the same position, the longer is listed first.
     file = min(named, key=lambda name: places[name], default="")
     problem, found, rest = message.partition(ADVICE)
     if found:
@@ -292,5 +293,5 @@ def _finding(error: DataDirectoryError, directory: Path) -> Finding:
 
 
 def _renamed(finding: Finding, copy: Path, directory: Path) -> Finding:
-    """Return ``finding`` as it is of the directory rather than of a copy of it."""
+    """Return ``finding`` with the path of the directory in place of that of its copy."""
     return finding._replace(problem=finding.problem.replace(str(copy), str(directory)))

@@ -1,4 +1,4 @@
-"""The versions of the engines that the embedded stores stand on."""
+"""The versions of the engines behind the embedded stores."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _ASK_SECONDS = 5.0
 
 
 def engine_versions() -> dict[str, str]:
-    """Return the version of each engine by its name; ``"unknown"`` for one that does not say."""
+    """Return the version of each engine by name; ``"unknown"`` if it cannot be determined."""
     return {"Redis": _redis_version(), "SQLite": sqlite3.sqlite_version}
 
 
 def _redis_version() -> str:
     try:
-        said = subprocess.run(
+        answer = subprocess.run(
             [executable(), "--version"],
             capture_output=True,
             stdin=subprocess.DEVNULL,
@@ -29,5 +29,5 @@ def _redis_version() -> str:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    found = _REDIS.search(said)
+    found = _REDIS.search(answer)
     return found[1] if found else "unknown"

@@ -1,4 +1,4 @@
-"""Connections to SQLite: why one could not be opened, and how one is left to a parent process."""
+"""Helpers for SQLite connections: errors of opening, and leaving them to a parent process."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cachedesk.core.errors import Damaged, DataDirectoryError
 
 
 def not_opened(what: str, error: Exception) -> DataDirectoryError:
-    """Return what to raise when SQLite could not open ``what``: only a file whose content is wrong
-    is damaged; one that is locked, or on a disk that fails, is whole and may open later."""
+    """Return the error to raise if SQLite could not open ``what``. Only a file with wrong contents
+    is damaged; a file that is locked, or on a failing disk, may open later."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return DataDirectoryError(
@@ -25,7 +25,7 @@ def not_opened(what: str, error: Exception) -> DataDirectoryError:
 
 
 def leave_open(connections: Iterable[sqlite3.Connection | None]) -> None:
-    """Keep SQLite connections of the parent from ever being closed in this process: closing one
+    """Prevent SQLite connections of the parent from being closed in this process: closing one
     moves data between the parent's files and drops locks on them."""
     for connection in connections:
         if connection is not None:

@@ -1,9 +1,9 @@
-"""Continuity: whether a ``-wal`` file goes on from the database file beside it.
+"""Continuity: whether a ``-wal`` file belongs to the database file beside it.
 
-After a kill both are needed, and SQLite puts together whatever it finds: a file that lost its end
-is filled with zeros, one from a backup is mixed with newer pages, and of a copy that was made
-while SQLite moved pages, some are old. All of these are one question: which pages and which
-numbers must there be in the file, given what the ``-wal`` file begins and ends with?
+After a kill both files are needed, and SQLite combines whatever it finds: a truncated file is
+filled with zeros, a file from a backup is mixed with newer pages, and in a copy made while SQLite
+moved pages some pages are old. All cases come down to one question: which pages and numbers must
+the database file have, given the start and the end of the ``-wal`` file?
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Steps = Mapping[str, Mapping[str, int | None]]
 
 
 def check_continuity(path: Path, steps: Steps) -> None:
-    """See that the ``-wal`` file of ``path``, if it has one, goes on from it.
+    """Check that the ``-wal`` file of ``path``, if there is one, continues it.
 
     Args:
         path: the database file.
-        steps: tables of (name, number), and by how much one commit raises each number at most;
-            ``None``: it stays what it is once it is set.
+        steps: tables of (name, number), and the most by which one commit raises each number;
+            ``None``: the number never changes once it is set.
 
     Raises:
         Damaged: it does not; nothing was changed.
@@ -34,12 +34,12 @@ def check_continuity(path: Path, steps: Steps) -> None:
     if wal is None:
         return
     if wal.lacks(path.stat().st_size):
-        # A page that is free need not be anywhere.
+        # A free page may be missing from both files.
         _check_every_page(path)
     for table, its_steps in steps.items():
         before, now = _numbers(path, table, wal=False), _numbers(path, table)
         if before is None or now is None:
-            # The file is new, or a move into it was cut short.
+            # The file is new, or a checkpoint into it was interrupted.
             continue
         oldest = _oldest(path, wal, table)
         for name, step in its_steps.items():
@@ -51,8 +51,8 @@ def check_continuity(path: Path, steps: Steps) -> None:
 
 
 def _continues(before: int, oldest: int | None, now: int, step: int | None) -> bool:
-    """Whether a number of the file alone, its oldest one in the ``-wal`` file, and the one that
-    both of them give together, are those of one file."""
+    """Return whether three versions of a number are consistent: the one in the database file alone,
+    the oldest in the ``-wal`` file, and the one that both files give together."""
     if step is None:
         return before in (0, now)
     return before <= now and (oldest is None or oldest - before <= step)
@@ -60,8 +60,8 @@ def _continues(before: int, oldest: int | None, now: int, step: int | None) -> b
 
 def _check_every_page(path: Path) -> None:
     with looking_at(path) as connection:
-        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if said != "ok":
+        (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if answer != "ok":
         raise Damaged(f"{path} cannot be read: its end is missing; {ADVICE}")
 
 

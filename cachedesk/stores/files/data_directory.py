@@ -1,7 +1,7 @@
 """The data directory: its files, and the locks that give it to one process at a time.
 
-It is locked twice: the file ``lock`` says who has it, but a user may delete that; the directory
-itself cannot be deleted by mistake."""
+Two locks are taken: on the file ``lock``, which names the owner but which a user may delete, and
+on the directory itself, which cannot be deleted by mistake."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import psutil
 
 from cachedesk.core import forking
 from cachedesk.core.errors import DataDirectoryError, InUse
+from cachedesk.stores.files.layout import DirectoryLayout
 from cachedesk.stores.files.read_only import wal_of
 
 _FILES = (
@@ -25,35 +26,35 @@ _FILES = (
     *("cachedesk.db", "cachedesk.db-wal", "cachedesk.db-shm"),
     *("log/log.db", "log/log.db-wal", "log/log.db-shm", "log/witness"),
 )
-# SQLite takes 512 bytes, of which it needs some for the names of its own files.
+# SQLite limits a path to 512 bytes, and appends the names of its own files.
 _MOST_PATH_BYTES = 512 - len("/cachedesk.db") - len("-journal")
 _EFFECTIVE = os.access in os.supports_effective_ids
-_LAST_BREATH_SECONDS = 1.0
-_LOOK_SECONDS = 0.005
+_DYING_OWNER_SECONDS = 1.0
+_POLL_SECONDS = 0.005
 
 
-class DataDirectory:
+class DataDirectory(DirectoryLayout):
     """A locked data directory. Two processes on one log would deliver each event twice, so the
-    lock is taken before anything is opened; the kernel drops it when its process dies."""
+    lock is taken before anything is opened; the kernel releases it when the process dies."""
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
         """Lock the directory at ``path``.
 
         Args:
             path: the directory.
-            create: make it if it does not exist.
+            create: create it if it does not exist.
 
         Raises:
-            DataDirectoryError: it is missing, a file, or not writable, or something else has
-                the name of one of our files; nothing was changed.
-            InUse: another process has it; the message names its pid.
+            DataDirectoryError: it is missing, a file, or not writable, or an entry with the name
+                of one of its files is not a file; nothing was changed.
+            InUse: another process has locked it; the message names its pid.
             Forked: it was open when this process was forked.
         """
         if not os.fspath(path):
-            # As a path it would be the current directory, which nobody named.
+            # An empty path would mean the current directory, which the user did not name.
             raise DataDirectoryError("the name of the data directory is empty; name a directory")
         try:
-            # Absolute: the process may go to another directory while it is open.
+            # Absolute: the process may change its working directory while it is open.
             self.path = Path(path).absolute()
             self._prepare(create)
         except (OSError, ValueError) as error:
@@ -62,7 +63,7 @@ class DataDirectory:
             ) from error
         forking.check(self.path)
         self._locks: tuple[int, ...] = ()
-        # Before the locks are taken: the child of a fork in between would keep them.
+        # Before the locks are taken: a child forked in between would keep them.
         forking.owns(self)
         self._locks = self._take_locks()
 
@@ -76,18 +77,18 @@ class DataDirectory:
             raise DataDirectoryError(f"the data directory {self.path} is a file; name a directory")
         if not self.path.exists():
             if self.path.is_symlink():
-                raise DataDirectoryError(f"the data directory {self.path} is a link to nowhere")
+                raise DataDirectoryError(f"the data directory {self.path} is a broken symlink")
             if not create:
                 raise DataDirectoryError(f"there is no data directory {self.path}")
             self.path.mkdir(mode=0o700, parents=True)
         elif not create and not self.database.exists():
             raise DataDirectoryError(f"{self.path} is not a data directory of cachedesk")
         check_kinds(self.path)
-        self._see_that_it_can_be_written()
+        self._check_writable()
 
-    def _see_that_it_can_be_written(self) -> None:
-        """SQLite opens what it may only read, and leaves side files behind that others then may
-        not write either."""
+    def _check_writable(self) -> None:
+        """Check the permissions of all files. SQLite would open read-only files too, and leave side
+        files that other users cannot write."""
         folders = [self.path, self.log, self.path / "redis"]
         files = [self.path / name for name in _FILES]
         files += [wal_of(file) for file in (self.database, self.log / "log.db")]
@@ -103,27 +104,17 @@ class DataDirectory:
         """The path, for messages."""
         return str(self.path)
 
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.path / "cachedesk.db"
-
-    @property
-    def log(self) -> Path:
-        """The folder of the write-behind log."""
-        return self.path / "log"
-
     def close(self) -> None:
-        """Let the next process have the directory."""
+        """Unlock the directory for the next process."""
         for lock in self._locks:
-            # A child that was forked just now may not have closed its copy yet, and it is the last
-            # copy that gives a lock back.
+            # A child forked just now may not have closed its copy yet, and closing releases a lock
+            # only with the last copy.
             with suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_UN)
         self._close_locks()
 
     def forked(self) -> None:
-        """Let go of the locks, which are the parent's and would outlive it here."""
+        """Close the locks, which belong to the parent and would outlive it here."""
         if self._locks:
             status = os.fstat(self._locks[1])
             forking.inherit((status.st_dev, status.st_ino))
@@ -154,32 +145,33 @@ class DataDirectory:
         return lock, home
 
     def _wait_for_locks(self, lock: int, home: int) -> None:
-        deadline = time.monotonic() + _LAST_BREATH_SECONDS
+        deadline = time.monotonic() + _DYING_OWNER_SECONDS
         while not (_flock(lock) and _flock(home)):
             if not (_is_dead(_owner(self.path)) and time.monotonic() < deadline):
                 raise in_use(self.path)
-            # What it was just starting still holds the locks, until it begins or ends itself.
-            time.sleep(_LOOK_SECONDS)
+            # A process that the dead owner was just starting holds the locks until it calls exec
+            # or ends.
+            time.sleep(_POLL_SECONDS)
 
 
 def check_kinds(path: Path) -> None:
-    """Check that what has the name of one of our files in the directory ``path`` is a file, and a
-    folder where a folder belongs.
+    """Check that each entry of the data directory ``path`` is a file, or a directory where one
+    belongs.
 
     Raises:
-        DataDirectoryError: it is something else; nothing was changed.
+        DataDirectoryError: an entry is something else; nothing was changed.
     """
     for folder in (path / "log", path / "redis"):
         if os.path.lexists(folder) and not folder.is_dir():
-            raise DataDirectoryError(f"{folder} is no folder; move it away")
+            raise DataDirectoryError(f"{folder} is not a directory; move it away")
     for name in _FILES:
-        _see_that_it_is_a_file(path / name)
+        _check_regular(path / name)
     if (path / "lock").is_symlink():
-        raise DataDirectoryError(f"{path / 'lock'} is a link; it must be a file")
+        raise DataDirectoryError(f"{path / 'lock'} is a symlink; it must be a file")
 
 
 def in_use(path: Path) -> InUse:
-    """Return the error that says which process has the directory ``path``."""
+    """Return the error that names the process that uses the directory ``path``."""
     return InUse(
         f"the data directory {path} is in use by process {_owner(path) or 'unknown'};"
         " stop it, or choose another directory"
@@ -187,25 +179,25 @@ def in_use(path: Path) -> InUse:
 
 
 def _owner(path: Path) -> str:
-    """Return the pid that the lock file holds, as text; empty when it says none."""
+    """Return the pid in the lock file as text; empty if there is none."""
     try:
         with (path / "lock").open("rb") as lock:
-            said = lock.read(32)
+            pid = lock.read(32)
     except OSError:
         return ""
-    return "".join(filter(str.isdigit, said.decode("ascii", "ignore")))
+    return "".join(filter(str.isdigit, pid.decode("ascii", "ignore")))
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that only this user may read, unless there is one: SQLite would make it
-    readable for everybody, and gives its side files the same mode."""
+    """Create an empty file that only this user can read, unless it exists. SQLite would create it
+    readable for all users, and gives its side files the same mode."""
     with suppress(FileExistsError):
         os.close(_opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
 
 
 def new_private(path: Path) -> BinaryIO:
-    """Return a new file, to be written, that only this user may read, in the place of any old one.
-    A link of that name is replaced, not followed."""
+    """Return a new file, open for writing, that only this user can read; it replaces an existing
+    one. A symlink of that name is replaced, not followed."""
     path.unlink(missing_ok=True)
     return os.fdopen(_opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb")
 
@@ -222,20 +214,21 @@ def _flock(descriptor: int) -> bool:
     except OSError:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise
-        # Some network file systems cannot lock a directory; the file is locked all the same.
+        # Some network file systems cannot lock a directory; the lock on the file still holds.
     return True
 
 
-def _see_that_it_is_a_file(path: Path) -> None:
-    """Opening a pipe or a device would wait for ever, or do what nobody meant."""
+def _check_regular(path: Path) -> None:
+    """Check that ``path``, if it exists, is a regular file: opening a pipe or a device could block
+    forever or have side effects."""
     try:
         kind = path.stat().st_mode
     except FileNotFoundError:
         if path.is_symlink():
-            raise DataDirectoryError(f"{path} is a link to nowhere") from None
+            raise DataDirectoryError(f"{path} is a broken symlink") from None
         return
     if not stat.S_ISREG(kind):
-        what = "a folder" if stat.S_ISDIR(kind) else "a pipe or a device"
+        what = "a directory" if stat.S_ISDIR(kind) else "a pipe or a device"
         raise DataDirectoryError(f"{path} is {what}; it must be a file")
 
 

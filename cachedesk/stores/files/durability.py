@@ -1,11 +1,11 @@
-"""Settling: finding out what became of a commit that failed, before anything is built on it.
+"""Settling: determining the outcome of a failed commit before anything builds on it.
 
-A failed sync must not be tried again: the kernel may have dropped what it could not write and
-called it clean, so the next sync would succeed without it, and whatever is appended to SQLite's
-write-ahead log behind the hole is lost with it at a power cut. So the connection is closed; a new
-one reads from the files what happened, and moves all of it into the database file with a sync of
-its own, after which the write-ahead log begins anew. (Rebello et al., "Can Applications Recover
-from fsync Failures?", USENIX ATC 2020.)
+A failed sync must not be retried: the kernel may have dropped the dirty pages that it could not
+write and marked them clean, so the next sync would succeed without them, and everything that is
+appended to SQLite's write-ahead log after the hole is lost with it at a power cut. So the
+connection is closed. A new one reads from the files what happened, and moves all of it into the
+database file with its own sync, after which the write-ahead log starts anew. (Rebello et al., "Can
+Applications Recover from fsync Failures?", USENIX ATC 2020.)
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from cachedesk.core.errors import DatabaseUncertain
 
 
 def settle(connection: sqlite3.Connection) -> None:
-    """Make durable what a newly opened ``connection`` reads.
+    """Make the contents that a newly opened ``connection`` reads durable.
 
     Raises:
-        sqlite3.Error: it still fails, or (``SQLITE_BUSY``) others are still reading.
+        sqlite3.Error: it still fails, or (``SQLITE_BUSY``) other connections are still reading.
     """
     busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
@@ -29,17 +29,17 @@ def settle(connection: sqlite3.Connection) -> None:
 
 
 def settle_at_open(connection: sqlite3.Connection) -> None:
-    """As ``settle``, for files whose last user may have seen a commit fail and died of it; if
-    others are reading, the first write will have to do."""
+    """Like ``settle``, for files whose last process may have died after a failed commit. If other
+    connections are reading, nothing is done until the first write."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
 def commit(connection: sqlite3.Connection) -> None:
-    """Commit.
+    """Commit the transaction of ``connection``.
 
     Raises:
-        DatabaseUncertain: the disk failed: it happened, or it did not.
-        sqlite3.Error: it did not happen.
+        DatabaseUncertain: the disk failed; it is unknown whether the commit took effect.
+        sqlite3.Error: the commit did not take effect.
     """
     try:
         connection.execute("COMMIT")
@@ -50,6 +50,6 @@ def commit(connection: sqlite3.Connection) -> None:
 
 
 def roll_back(connection: sqlite3.Connection) -> None:
-    """Take back what the transaction did, if there is one."""
+    """Roll back the transaction, if there is one."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")

@@ -1,17 +1,17 @@
-"""Hindrance: what a fault puts in the way of our own connections to SQLite.
+"""Impairment: the faults that affect the process's own connections to SQLite.
 
-Nothing is acted and nothing is changed on the disk, so a process that is killed meanwhile leaves
-nothing to repair. Each hindrance makes SQLite itself give the true error:
+Nothing is simulated and nothing changes on the disk, so a process that is killed meanwhile leaves
+nothing to repair. Each impairment makes SQLite itself return the real error:
 
 * full: a page limit, and a trigger (of this connection only) that makes each write ask for more
-  pages than are free. The limit alone would let through what fits into free pages, but on a full
-  disk even that fails, because the ``-wal`` file cannot grow: SQLITE_FULL.
-* read-only: the file is opened as one that may not be written, SQLITE_READONLY. (To change the
-  file's mode does nothing to what is open, nor to root, and would outlive us.)
-* gone: it is looked for where nothing can be, SQLITE_CANTOPEN. (To rename it would hardly be
-  noticed by what is open, and after a kill it would be missing.)
-* slow: each answer is waited for, as for that of a remote or an overloaded database, by those who
-  wait up to their own deadline.
+  pages than are free. The limit alone would allow writes that fit into free pages, but on a full
+  disk even they fail, because the ``-wal`` file cannot grow: SQLITE_FULL.
+* read-only: the file is opened read-only, SQLITE_READONLY. (Changing the file's mode affects
+  neither open connections nor root, and would outlive the process.)
+* gone: the file is opened at a path where no file can be, SQLITE_CANTOPEN. (Renaming it would
+  hardly affect open connections, and after a kill it would be missing.)
+* slow: each answer is delayed, as with a remote or an overloaded database; callers wait up to
+  their own deadline.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MOST_PAGES = 1_073_741_823  # SQLite's own default
-_MOST_BALLAST_BYTES = 64 * 1024 * 1024
+_MAX_FILLER_BYTES = 64 * 1024 * 1024
 _LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Hindrance:
-    """What is in the way of the database. ``latency_seconds``: how long each answer takes;
-    ``patience_seconds``: how long a read waits for it (a write has a deadline of its own)."""
+class Impairment:
+    """The active faults of the database. ``latency_seconds``: the delay of each answer;
+    ``patience_seconds``: how long a read waits for it (a write has its own deadline)."""
 
     full: bool = False
     readonly: bool = False
@@ -39,19 +39,19 @@ class Hindrance:
     patience_seconds: float = 0.0
 
     def uri(self, path: Path, mode: str) -> str:
-        """Return the URI by which to open the database at ``path`` in SQLite's ``mode``."""
+        """Return the URI to open the database at ``path`` in SQLite's ``mode``."""
         if self.gone:
-            # Below a file there can be nothing, so nothing can be created either.
+            # A path below a file cannot exist, nor be created.
             path = path / "gone"
         if self.readonly:
             mode = "ro"
         return f"{path.absolute().as_uri()}?mode={mode}"
 
-    def waits(self, current: Callable[[], Hindrance], deadline: float) -> bool:
+    def wait(self, current: Callable[[], Impairment], deadline: float) -> bool:
         """Wait for a slow answer; return whether it came before ``deadline``.
 
         Args:
-            current: what is in the way now; once that is another, nobody waits any more.
+            current: returns the impairment of now; the wait ends when that is another one.
             deadline: ``time.monotonic()`` seconds.
         """
         due = time.monotonic() + self.latency_seconds
@@ -65,33 +65,34 @@ class Hindrance:
         return True
 
 
-NOTHING = Hindrance()
+UNIMPAIRED = Impairment()
 
 
 @dataclass(frozen=True, slots=True)
 class FillerRow:
-    """A row of ``table`` that is put on with each write, and is too much: ``columns`` of
-    ``values``, with ``:blob`` for a blob as large as it takes. ``is_ballast`` finds it again."""
+    """A row of ``table`` that is inserted with each write and exceeds the page limit: ``columns``
+    with ``values``, where ``:blob`` stands for a blob of the needed size. ``is_filler`` is the
+    condition that selects it."""
 
     table: str
     columns: str
     values: str
-    is_ballast: str
+    is_filler: str
 
 
-def fill_disk(connection: sqlite3.Connection, ballast: FillerRow) -> None:
-    """Have SQLite refuse what ``connection`` inserts because the disk is full."""
+def fill_disk(connection: sqlite3.Connection, filler: FillerRow) -> None:
+    """Make SQLite refuse the inserts of ``connection`` because the disk is full."""
     blob = (
-        f"zeroblob(min({_MOST_BALLAST_BYTES}, (SELECT freelist_count + 2 FROM"
+        f"zeroblob(min({_MAX_FILLER_BYTES}, (SELECT freelist_count + 2 FROM"
         " pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)))"
     )
-    values = ballast.values.replace(":blob", blob)
-    connection.execute("PRAGMA max_page_count=1")  # SQLite takes it for the pages there are.
+    values = filler.values.replace(":blob", blob)
+    connection.execute("PRAGMA max_page_count=1")  # SQLite raises it to the current page count.
     connection.execute(
-        f"CREATE TEMP TRIGGER IF NOT EXISTS disk_full BEFORE INSERT ON main.{ballast.table} BEGIN"
-        f" INSERT INTO {ballast.table} ({ballast.columns}) VALUES ({values});"
-        # Reached only where there was room for even the most.
-        f" DELETE FROM {ballast.table} WHERE {ballast.is_ballast}; END"
+        f"CREATE TEMP TRIGGER IF NOT EXISTS disk_full BEFORE INSERT ON main.{filler.table} BEGIN"
+        f" INSERT INTO {filler.table} ({filler.columns}) VALUES ({values});"
+        # Reached only if there was room for even the largest blob.
+        f" DELETE FROM {filler.table} WHERE {filler.is_filler}; END"
     )
 
 

@@ -1,8 +1,8 @@
-"""Presence: whether the files that are open are still the ones at their paths.
+"""Checks whether the open files are still the ones at their paths.
 
-What is open works on although its file was deleted, moved or replaced: everything that is then
-committed is gone when the process ends. The kernel tells no one, so the paths are looked at: after
-each commit before it is acknowledged, which costs a few microseconds, and every half second.
+An open file still works after it was deleted, moved or replaced: everything that is committed then
+is gone when the process ends. The kernel does not report this, so the paths are checked: after
+each commit before it is acknowledged, which takes a few microseconds, and every half second.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from cachedesk.stores.files.read_only import wal_of
 
 
 class OpenFiles:
-    """The files of one store. ``trouble`` says what was wrong with them when they were last looked
-    at, in half a sentence; it is empty while they are in place."""
+    """The files of one store. ``trouble`` says in a few words what was wrong with them at the last
+    check; it is empty if nothing was."""
 
     def __init__(self, main: Path, others: Sequence[Path] = ()) -> None:
-        """Take the files as they are now.
+        """Record the identity of the files as they are now.
 
         Args:
-            main: an SQLite file that is open.
+            main: an open SQLite file.
             others: files beside it that never change in size.
         """
         wal = wal_of(main)
@@ -37,15 +37,16 @@ class OpenFiles:
         self.reopened()
 
     def reopened(self) -> None:
-        """Take SQLite's side files as they are now: it makes them anew when none was open."""
+        """Record SQLite's side files as they are now: SQLite recreates them if no connection was
+        open."""
         self._side_files = {path: _identity(path.stat()) for path in self._sides if path.exists()}
 
     def look(self) -> str:
-        """Look at all of them now; return the trouble."""
-        self.trouble = self._look()
+        """Check all of them now; return ``trouble``."""
+        self.trouble = self._check()
         return self.trouble
 
-    def _look(self) -> str:
+    def _check(self) -> str:
         for files in (self._kept, self._side_files):
             for path, identity in files.items():
                 try:
@@ -53,11 +54,11 @@ class OpenFiles:
                 except FileNotFoundError:
                     return f"{path} was removed or moved while it was in use"
                 except OSError as error:
-                    return f"{path} cannot be looked at: {error.strerror}"
+                    return f"{path} cannot be checked: {error.strerror}"
                 if (status.st_dev, status.st_ino) != identity:
                     return f"{path} was replaced while it was in use"
                 if status.st_size < self._sizes.get(path, 0):
-                    return f"{path} was cut short while it was in use"
+                    return f"{path} was truncated while it was in use"
         return ""
 
 

@@ -1,4 +1,4 @@
-"""A data directory locked for reading: nothing in it is opened for writing, and no byte changes."""
+"""A data directory locked for reading: no file is opened for writing, and no byte changes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,14 @@ from pathlib import Path
 
 from cachedesk.core.errors import DataDirectoryError
 from cachedesk.stores.files.data_directory import check_kinds, in_use
+from cachedesk.stores.files.layout import DirectoryLayout
 
 
 @dataclass(frozen=True, slots=True)
-class DirectoryFiles:
-    """Where the files of a data directory are."""
+class DirectoryFiles(DirectoryLayout):
+    """The files of a data directory that is not open."""
 
     path: Path
-
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.path / "cachedesk.db"
-
-    @property
-    def log(self) -> Path:
-        """The folder of the write-behind log."""
-        return self.path / "log"
 
 
 def find_directory(path: Path) -> DirectoryFiles:
@@ -51,12 +42,12 @@ def find_directory(path: Path) -> DirectoryFiles:
 
 @contextmanager
 def locked_for_reading(files: DirectoryFiles) -> Iterator[None]:
-    """Keep other processes from opening the directory for as long as it is read. Several may read
-    it at once.
+    """Prevent other processes from opening the directory while it is read. Several processes can
+    read it at once.
 
     Raises:
         InUse: a process has it open; the message names its pid.
-        DataDirectoryError: it cannot be read, or something else has the name of one of its files.
+        DataDirectoryError: it cannot be read, or an entry is not a regular file.
     """
     with ExitStack() as opened:
         try:
@@ -81,4 +72,4 @@ def _lock(directory: Path, path: Path, flags: int, opened: ExitStack) -> None:
     except OSError:
         if not flags:
             raise
-        # Some network file systems cannot lock a directory; the file is locked all the same.
+        # Some network file systems cannot lock a directory; the lock on the file still holds.

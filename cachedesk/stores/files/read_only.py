@@ -1,4 +1,4 @@
-"""Looking into an SQLite file so that nothing on the disk changes."""
+"""Read-only access to an SQLite file that changes nothing on the disk."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _SMALLEST_PAGE_BYTES = 512
 
 
 def wal_of(path: Path) -> Path:
-    """Return the place of the ``-wal`` file, which is where a link leads."""
+    """Return the path of the ``-wal`` file of ``path``, which is beside the target of a symlink."""
     return path.resolve().with_name(f"{path.resolve().name}-wal")
 
 
 def has_wal(path: Path) -> bool:
-    """Whether the newest of the file is in its ``-wal`` file."""
+    """Return whether the newest contents of the file are in its ``-wal`` file."""
     wal = wal_of(path)
     return wal.exists() and wal.stat().st_size > 0
 
 
 @contextmanager
 def looking_at(path: Path, *, wal: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open ``path``, with or without what is in its ``-wal`` file, so that not even a side file
-    of SQLite's appears or goes away."""
+    """Open ``path`` read-only, with or without the contents of its ``-wal`` file, without creating
+    or removing any side file of SQLite."""
     immutable = ""
     if not (wal and has_wal(path)):
         immutable = "&immutable=1"
         if wal and path.stat().st_size % _SMALLEST_PAGE_BYTES:
-            # SQLite would read zeros for what is missing of the last page.
+            # SQLite would read zeros for the missing end of the last page.
             raise Damaged(f"{path} cannot be read: its end is missing; {ADVICE}")
     try:
         connection = sqlite3.connect(

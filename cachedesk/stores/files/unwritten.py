@@ -1,4 +1,4 @@
-"""Unwritten: errors of SQLite after which it has certainly written nothing."""
+"""Errors of SQLite after which it has certainly written nothing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _WORDS = {
 
 
 def is_certain(error: sqlite3.Error) -> bool:
-    """Return whether SQLite says with ``error`` that it has written nothing."""
+    """Return whether ``error`` means that SQLite has certainly written nothing."""
     return _code(error) in _WORDS
 
 
 def word_of(error: sqlite3.Error) -> str:
-    """Return what is wrong with the file, in a word or two; empty when nothing is."""
+    """Return what is wrong with the file in a word or two; empty if nothing is."""
     return _WORDS[_code(error)]
 
 

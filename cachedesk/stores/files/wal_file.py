@@ -1,7 +1,7 @@
-"""What a ``-wal`` file of SQLite holds, read without SQLite.
+"""Reads the contents of a ``-wal`` file of SQLite without SQLite.
 
-SQLite tells neither which pages a ``-wal`` file has nor what a page was before its newest version.
-Both are needed to see that the file beside it is the one that it continues. (The form is given in
+SQLite reveals neither which pages a ``-wal`` file has, nor earlier versions of a page. Both are
+needed to check that it continues the database file beside it. (The format is described in
 "WAL-mode File Format", https://www.sqlite.org/walformat.html.)
 """
 
@@ -21,8 +21,8 @@ _FIRST_TEXT = 13
 
 
 class WalFile(NamedTuple):
-    """``pages``: the number of the database's pages after the last commit. ``places``: where in
-    the file the oldest version of each page is."""
+    """The committed part of a ``-wal`` file. ``pages``: the number of pages of the database after
+    the last commit. ``places``: the offset of the oldest version of each page."""
 
     path: Path
     page_bytes: int
@@ -30,7 +30,7 @@ class WalFile(NamedTuple):
     places: dict[int, int]
 
     def oldest(self, number: int) -> bytes | None:
-        """Return the oldest version of a page, ``None`` when it has none."""
+        """Return the oldest version of a page, ``None`` if the file has none."""
         if number not in self.places:
             return None
         with self.path.open("rb") as file:
@@ -38,14 +38,14 @@ class WalFile(NamedTuple):
             return file.read(self.page_bytes)
 
     def lacks(self, file_bytes: int) -> bool:
-        """Whether pages are neither here nor in a database file of ``file_bytes``."""
+        """Return whether pages are neither here nor in a database file of ``file_bytes`` bytes."""
         first = file_bytes // self.page_bytes + 1
         return any(number not in self.places for number in range(first, self.pages + 1))
 
 
 def read_wal(path: Path) -> WalFile | None:
-    """Return what the committed part of the ``-wal`` file at ``path`` holds, ``None`` when it is
-    nothing. A frame's checksum is not looked at: SQLite does that, and takes no more than this."""
+    """Return the committed part of the ``-wal`` file at ``path``, ``None`` if there is none.
+    Checksums of frames are not checked: SQLite does that, and never uses more than this part."""
     with path.open("rb") as file:
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size:
@@ -62,7 +62,7 @@ def read_wal(path: Path) -> WalFile | None:
                 os.pread(file.fileno(), _FRAME.size, at)
             )
             if its_salts != salts:
-                # It is left from before SQLite began at the start of the file again.
+                # It is left over from before SQLite restarted at the beginning of the file.
                 break
             at += _FRAME.size
             since.setdefault(number, at)
@@ -74,8 +74,8 @@ def read_wal(path: Path) -> WalFile | None:
 
 
 def numbers_in(page: bytes) -> dict[str, int] | None:
-    """Return the rows ``(text, integer)`` of a small table from its only page, ``None`` when it is
-    another kind of page."""
+    """Return the rows ``(text, integer)`` of a small table from its only page, ``None`` if the page
+    is of another kind."""
     try:
         if page[0] != _LEAF_OF_A_TABLE:
             return None
@@ -107,4 +107,4 @@ def _varint(page: bytes, at: int) -> tuple[int, int]:
         value = value << 7 | page[place] & 0x7F
         if page[place] < 0x80:
             return value, place + 1
-    raise ValueError("no small number")
+    raise ValueError("varint is too long")

@@ -1,15 +1,15 @@
-"""The witness: a few bytes beside the files that tell an empty file from a lost one.
+"""The watermarks file ``log/witness``: a few bytes that distinguish an empty file from a lost one.
 
-SQLite opens a 0-byte file, or one whose ``-wal`` was deleted, silently as an empty or an older
-database. The witness holds the log's epoch, the newest seq that was appended to the log, the
-newest that was written through to a row, the newest that the log has let go of because a row holds
-it, and whether the files are open (so a stop that was not clean is known at the next open). Noting
-a seq is a write to the kernel's memory, costs no fsync, and survives the death of the process. (Not
-a mapped file: if that is cut short, the next store kills the process.) After a power cut it may be
-older than the files, never newer: a seq is noted after its commit.
+SQLite silently opens a 0-byte file, or one whose ``-wal`` was deleted, as an empty or an older
+database. This file holds the log's epoch, the newest seq that was appended to the log, the newest
+that was written through to a row, the newest that was acked in the log, and whether the files are
+open (so an unclean shutdown is detected at the next open). Recording a seq is a write to the page
+cache, needs no fsync, and survives the death of the process. (It is not a memory-mapped file: if
+that is truncated, the next store kills the process.) After a power cut it may be older than the
+other files, never newer, because a seq is recorded after its commit.
 
-It also counts how often the files were opened, and so does the database: that tells a log that was
-put back from a backup, witness and all, from the one that the database belongs to.
+It also counts how often the files were opened, and so does the database. That distinguishes a log
+that was restored from a backup together with its watermarks from the log of the database.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FORM = struct.Struct("<8sQQQQQQ")
 _NUMBER = struct.Struct("<Q")
 _LOG_SEQ, _ROW_SEQ, _OPEN, _ACKED_SEQ, _OPENINGS = 16, 24, 32, 40, 48
 
-# Without the last two numbers, as the first cachedesk wrote it; they begin at 0.
+# Without the last two numbers, as the first version wrote it; they start at 0.
 _OLD_BYTES = 40
-# Of two commits before the first version.
+# Written by two commits before the first version.
 _EARLY_BYTES = (24, 32)
 
 
 class WatermarkRecord(NamedTuple):
-    """What a witness file says; ``Watermarks`` has the same as properties."""
+    """The contents of a watermarks file; ``Watermarks`` has them as properties."""
 
     epoch: int
     log_seq: int
@@ -47,25 +47,26 @@ class WatermarkRecord(NamedTuple):
 
 
 def read_watermarks(path: Path) -> WatermarkRecord:
-    """Return what the witness at ``path`` says; the file is only read.
+    """Return the contents of the watermarks file at ``path``; the file is only read.
 
     Raises:
-        Damaged: the file is not a witness.
+        Damaged: it is not a watermarks file.
     """
     with path.open("rb") as file:
         data = file.read(_FORM.size + 1)
     _check_version(path, data)
     if len(data) not in (_OLD_BYTES, _FORM.size):
         raise Damaged(
-            f"the witness {path} is damaged ({path.stat().st_size} bytes instead of {_FORM.size});"
-            f" {ADVICE}{OR_RECOVER}"
+            f"the watermarks file {path} is damaged ({path.stat().st_size} bytes instead of"
+            f" {_FORM.size}); {ADVICE}{OR_RECOVER}"
         )
     magic, epoch, log_seq, row_seq, was_open, acked_seq, openings = _FORM.unpack(
         data.ljust(_FORM.size, b"\0")
     )
     if magic != _MAGIC:
         raise Damaged(
-            f"the witness {path} is damaged (it is another kind of file); {ADVICE}{OR_RECOVER}"
+            f"the watermarks file {path} is damaged (it is another kind of file);"
+            f" {ADVICE}{OR_RECOVER}"
         )
     return WatermarkRecord(epoch, log_seq, row_seq, bool(was_open), acked_seq, openings)
 
@@ -75,33 +76,33 @@ def _check_version(path: Path, data: bytes) -> None:
     if kind != _MAGIC[:-1]:
         return
     if version > _MAGIC[-1:]:
-        raise OtherVersion(f"the witness {path} is of a newer version; upgrade cachedesk")
+        raise OtherVersion(f"the watermarks file {path} is of a newer version; upgrade cachedesk")
     if len(data) in _EARLY_BYTES:
-        raise OtherVersion(f"the witness {path} {MADE_EARLY}")
+        raise OtherVersion(f"the watermarks file {path} {MADE_EARLY}")
 
 
 class Watermarks:
-    """The witness file of one data directory."""
+    """The watermarks file of one data directory."""
 
     def __init__(self, path: Path) -> None:
-        """Open the witness at ``path``, or create it with a new epoch.
+        """Open the file at ``path``, or create it with a new epoch.
 
         Raises:
-            Damaged: the file is not a witness.
+            Damaged: it is not a watermarks file.
         """
         if not path.exists():
-            make_witness(path, WatermarkRecord(secrets.randbits(63), 0, 0, False, 0, 0))
-        said = read_watermarks(path)
+            create_watermarks(path, WatermarkRecord(secrets.randbits(63), 0, 0, False, 0, 0))
+        marks = read_watermarks(path)
         self._file: int | None = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._numbers = bytearray(_FORM.pack(_MAGIC, *said))
+        self._numbers = bytearray(_FORM.pack(_MAGIC, *marks))
         os.ftruncate(self._file, _FORM.size)
-        self.epoch, self.was_open = said.epoch, said.was_open
-        self._clean = not said.was_open
+        self.epoch, self.was_open = marks.epoch, marks.was_open
+        self._clean = not marks.was_open
         self.failure = ""
-        """Why the file could not be written; empty while it can."""
+        """Why the file could not be written; empty if it could."""
 
     def opened(self) -> None:
-        """Remember that the files are open; ``close`` takes it back."""
+        """Record that the files are open; ``close`` clears it."""
         self._put(_OPEN, 1)
         self._clean = True
 
@@ -117,7 +118,7 @@ class Watermarks:
 
     @property
     def acked_seq(self) -> int:
-        """The newest seq that the log let go of because its event is part of a row."""
+        """The newest seq that was acked in the log because its event is part of a row."""
         return self._get(_ACKED_SEQ)
 
     @property
@@ -126,27 +127,27 @@ class Watermarks:
         return self._get(_OPENINGS)
 
     def note_log(self, seq: int) -> None:
-        """Remember that the event ``seq`` is in the log."""
+        """Record that the event ``seq`` is in the log."""
         self._put(_LOG_SEQ, seq)
 
     def note_row(self, seq: int) -> None:
-        """Remember that the write ``seq`` is in its row."""
+        """Record that the write ``seq`` is in its row."""
         self._put(_ROW_SEQ, seq)
 
     def note_acked(self, seq: int) -> None:
-        """Remember that every event up to ``seq`` is out of the log and in the database."""
-        # What is delivered once more is older.
+        """Record that every event up to ``seq`` is removed from the log and in the database."""
+        # A redelivery may ack an older seq.
         self._put(_ACKED_SEQ, max(seq, self.acked_seq))
 
     def note_opening(self, number: int) -> None:
-        """Remember, over a power cut too, that the files are opened for the ``number``-th time.
-        The database notes it afterwards: it may be one behind, never ahead."""
+        """Record durably, even over a power cut, that the files are opened for the ``number``-th
+        time. The database records it afterwards, so it may be one behind, never ahead."""
         self._put(_OPENINGS, number)
         self._sync()
 
     def close(self) -> None:
-        """Remember that the files were closed in order, and close the file. A stop that was not
-        clean stays known until the files are opened again."""
+        """Record a clean shutdown, and close the file. An earlier unclean shutdown stays recorded
+        until the files are opened again."""
         if self._file is None:
             return
         if self._clean:
@@ -155,7 +156,7 @@ class Watermarks:
         self._file = None
 
     def closed_in_order(self) -> None:
-        """Remember that the files are not open any more."""
+        """Record that the files are closed."""
         self._put(_OPEN, 0)
 
     def _get(self, place: int) -> int:
@@ -166,7 +167,7 @@ class Watermarks:
         try:
             self._write(place)
         except OSError as error:
-            self.failure = f"the witness cannot be written: {error.strerror}"
+            self.failure = f"the watermarks file cannot be written: {error.strerror}"
         else:
             self.failure = ""
 
@@ -179,12 +180,12 @@ class Watermarks:
             os.fsync(self._file)
 
 
-def make_witness(path: Path, said: WatermarkRecord) -> None:
-    """Make the file appear whole and durable, or not at all: what is noted in it later is only
-    worth something if the file itself survives a power cut."""
+def create_watermarks(path: Path, marks: WatermarkRecord) -> None:
+    """Create the file atomically and durably: what is recorded in it later is useful only if the
+    file itself survives a power cut."""
     new = path.with_name(path.name + ".new")
     with new_private(new) as file:
-        file.write(_FORM.pack(_MAGIC, *said))
+        file.write(_FORM.pack(_MAGIC, *marks))
         file.flush()
         os.fsync(file.fileno())
     new.rename(path)

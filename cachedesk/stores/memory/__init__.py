@@ -1,1 +1,1 @@
-"""Stores in the memory of this process: for tests, and as the smallest examples of a store."""
+"""Stores in the memory of this process, for tests and as minimal examples of a store."""

@@ -1,4 +1,4 @@
-"""A cache in memory: a dictionary that can be taken away and given back."""
+"""A cache in memory: a dictionary that can be made unavailable."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class InMemoryCache:
     name = "the cache in memory"
 
     def __init__(self) -> None:
-        """Begin empty; not trusted until ``start``."""
+        """Create an empty cache; it is not trusted until ``start``."""
         self._lock = threading.Lock()
         self._values: dict[bytes, bytes] = {}
         self._generations = 0
@@ -43,8 +43,8 @@ class InMemoryCache:
 
     @property
     def down(self) -> bool:
-        """Whether it answers nothing. Set it to take the cache away, or to give it back: then it
-        is empty, as a server that was started again."""
+        """Whether every call fails. Set it to make the cache unavailable, or available again: then
+        it is empty, like a restarted server."""
         return self._down
 
     @down.setter
@@ -52,13 +52,13 @@ class InMemoryCache:
         with self._lock:
             if down != self._down:
                 self._down = down
-                self._begin_again("the cache is down")
+                self._reset("the cache is down")
 
     def start(self, truths: Truths) -> None:
         """Begin to serve, empty."""
         with self._lock:
             self._is_open = True
-            self._begin_again("the cache is down")
+            self._reset("the cache is down")
 
     @property
     def trusted(self) -> bool:
@@ -67,11 +67,11 @@ class InMemoryCache:
 
     @property
     def generation(self) -> int | None:
-        """A number that changes with each ``distrust`` and each time that it comes back."""
+        """A number that changes with each ``distrust`` and each restart."""
         return self._generation
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the cached value, or ``None``; ``CacheError``: it is down."""
+        """Return the cached value, or ``None``; raises ``CacheError`` while it is down."""
         with self._lock:
             self._check()
             return self._values.get(key)
@@ -83,8 +83,8 @@ class InMemoryCache:
             return [self._values.get(key) for key in keys]
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
-        """As ``get_many``, without a lock: one look at the dictionary for each key."""
-        # In this order: if the dictionary is replaced in between, the number is the old one.
+        """Like ``get_many``, without a lock: one lookup for each key."""
+        # In this order: if the dictionary is replaced in between, the generation is the old one.
         generation, values = self._generation, self._values
         found = [values.get(key) for key in keys]
         if generation is None or generation != self._generation:
@@ -92,8 +92,8 @@ class InMemoryCache:
         return found
 
     def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
-        """Hold ``values`` (``None``, or one that is too long: drop the key); return the keys that
-        were not taken: all of them while it is down."""
+        """Store ``values`` (``None``, or a value that is too long: drop the key); return the keys
+        that were not stored: all of them while it is down."""
         with self._lock:
             if self._generation is None:
                 return list(values)
@@ -109,22 +109,23 @@ class InMemoryCache:
         with self._lock:
             dropped = list(keys)
             if not dropped:
-                # Another dictionary: a ``get_at_once`` under way has hold of this one.
+                # A new dictionary, because a ``get_at_once`` may be reading this one.
                 self._values = {}
             for key in dropped:
                 self._values.pop(key, None)
             self._renew()
 
     def evict(self, pattern: bytes | str) -> int:
-        """Drop the keys that match a shell-style pattern; ``Unavailable``: it is down."""
+        """Drop the keys that match a shell-style pattern; raises ``Unavailable`` while it is
+        down."""
         return self._evict(matching(pattern))[0]
 
     def evict_matching(self, pattern: str) -> int:
-        """As ``evict``; ``ConfigError``: it is no pattern."""
+        """Like ``evict``; raises ``ConfigError`` if the pattern is invalid."""
         return self._evict(matching_command(pattern))[0]
 
     def evict_share(self, share: float) -> tuple[int, int]:
-        """Drop a share of all keys at random; return how many, and of how many."""
+        """Drop a random share of all keys; return the number dropped and the number before."""
         return self._evict(share_of_all(share))
 
     def evict_key(self, key: bytes) -> bool:
@@ -141,20 +142,20 @@ class InMemoryCache:
         return None
 
     def sample(self, most: int) -> list[bytes]:
-        """Return up to ``most`` different keys at random; errors as for ``get``."""
+        """Return up to ``most`` different random keys; errors as for ``get``."""
         with self._lock:
             self._check()
             return random.sample(sorted(self._values), min(most, len(self._values)))
 
     def stats(self) -> CacheStats:
-        """Return what it holds; errors as for ``get``."""
+        """Return its figures; errors as for ``get``."""
         with self._lock:
             self._check()
             held = sum(len(key) + len(value) for key, value in self._values.items())
             return CacheStats(held, 0, "none", len(self._values), 0)
 
     def state(self) -> RedisState:
-        """Return how it is, for a snapshot."""
+        """Return its state, for a snapshot."""
         try:
             stats = self.stats()
         except CacheError:
@@ -164,14 +165,14 @@ class InMemoryCache:
         )
 
     def faults(self) -> Sequence[Fault]:
-        """Return none: a test sets ``down``."""
+        """Return none: tests set ``down`` instead."""
         return ()
 
     def close(self) -> None:
-        """Forget everything and answer nothing until ``start``."""
+        """Drop everything; every call fails until ``start``."""
         with self._lock:
             self._is_open = False
-            self._begin_again("the cache is closed")
+            self._reset("the cache is closed")
 
     def _evict(self, choose: Choice) -> tuple[int, int]:
         with self._lock:
@@ -183,8 +184,8 @@ class InMemoryCache:
                 del self._values[key]
             return len(chosen), len(keys)
 
-    def _begin_again(self, reason: str) -> None:
-        """Empty it, and be trusted if it is open and not down."""
+    def _reset(self, reason: str) -> None:
+        """Empty the cache; it is trusted if it is open and not down."""
         self._values, self._generation, self._reason = {}, None, reason
         if self._is_open and not self._down:
             self._generations += 1

@@ -1,11 +1,11 @@
-"""A system of record in memory: dictionaries that change by whole transactions."""
+"""A system of record in memory: dictionaries that change in whole transactions."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from cachedesk.core.capabilities import ForeignWrite
@@ -13,6 +13,7 @@ from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import DatabaseBusy, DatabaseError, DatabaseUncertain, Unavailable
 from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.fault import Fault
+from cachedesk.core.rehearsals import Rehearsals
 from cachedesk.core.snapshot import DatabaseState, Health
 from cachedesk.stores.memory.transaction import Contents, Refuses, Transaction
 
@@ -22,26 +23,22 @@ _ROWS_PER_TRIM = 1_000
 _FOREIGN_SECONDS = 5.0
 
 
-class _Rehearsed(Exception):
-    """What was tried is taken back."""
+class InMemoryDatabase(Rehearsals[Transaction]):
+    """A ``SystemOfRecord`` in dictionaries. Committed data is kept when it is closed, or when its
+    stack crashes, and is there again when it is opened. Thread-safe: any number of readers of
+    committed data, one writer at a time.
 
-
-class InMemoryDatabase:
-    """A ``SystemOfRecord`` in dictionaries. What was committed is kept when it is closed, or when
-    its stack crashes, and is there again when it is opened. Thread-safe: any number of readers of
-    what is committed, one writer at a time.
-
-    ``down``: set it to have every call fail, as with a database that does not answer.
-    ``read_only``: set it to have every commit that changes anything refused. ``refuses``: a
-    function of a key and a value that returns why a row may not be so, as a constraint would, or
-    an empty text; ``undoing``: whether such a refusal takes the whole transaction back.
+    ``down``: set it to make every call fail, as with a database that does not answer.
+    ``read_only``: set it to refuse every commit that changes anything. ``refuses``: a function of
+    a key and a value that returns why such a row is refused, as a constraint would, or an empty
+    text; ``undoing``: whether such a refusal rolls back the whole transaction.
     """
 
     name = location = "the database in memory"
     opening_counts = True
 
     def __init__(self, refuses: Refuses | None = None) -> None:
-        """Make an empty database; closed until ``open``."""
+        """Create an empty database; it is closed until ``open``."""
         self.refuses = refuses
         self.down = self.read_only = self.undoing = False
         self._contents = Contents()
@@ -56,26 +53,26 @@ class InMemoryDatabase:
         self._is_open = True
 
     def fail_commit(self, *, done: bool) -> None:
-        """Have the next commit fail with an unknown outcome.
+        """Make the next commit fail with an unknown outcome.
 
         Args:
-            done: whether it turns out that it was done.
+            done: whether the commit took effect all the same.
         """
         self._failing.append(done)
 
     def read(self, key: bytes) -> Entry:
-        """Return the row of ``key``, ``ABSENT`` when there is none; ``DatabaseError``: it is down
-        or closed."""
+        """Return the row of ``key``, ``ABSENT`` if there is none; raises ``DatabaseError`` if it is
+        down or closed."""
         return self._seen(lambda contents: contents.rows.get(key, ABSENT))
 
     def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
+        """Return the rows of ``keys``; keys without a row are left out. Errors as for ``read``."""
         return self._seen(lambda contents: contents.rows_of(keys))
 
     peek = read_many
 
     def scan(self) -> Iterator[tuple[bytes, Entry]]:
-        """Yield all rows of one instant, sorted by the keys' bytes; errors as for ``read``."""
+        """Yield all rows as of one moment, sorted by the keys' bytes; errors as for ``read``."""
         yield from self._seen(lambda contents: sorted(contents.rows.items()))
 
     def keys_after(self, key: bytes, most: int) -> list[bytes]:
@@ -83,7 +80,7 @@ class InMemoryDatabase:
         return self._seen(lambda contents: sorted(it for it in contents.rows if it > key)[:most])
 
     def numbers(self) -> dict[str, int]:
-        """Return the numbers kept by ``note``; errors as for ``read``."""
+        """Return the numbers stored by ``note``; errors as for ``read``."""
         return self._seen(lambda contents: dict(contents.numbers))
 
     def count(self) -> tuple[int, int]:
@@ -111,7 +108,7 @@ class InMemoryDatabase:
         return self._seen(lambda contents: contents.dead.keys() & set(seqs))
 
     def state(self) -> DatabaseState:
-        """Return how it is, for a snapshot."""
+        """Return its state, for a snapshot."""
         try:
             rows, _ = self.count()
         except DatabaseError:
@@ -119,35 +116,22 @@ class InMemoryDatabase:
         return DatabaseState(Health.UP, "up", rows)
 
     def trim(self, through_seq: int, deadline: float) -> int:
-        """Drop up to 1,000 tombstones up to ``through_seq``; return how many. Errors as for
+        """Delete up to 1,000 tombstones up to ``through_seq``; return how many. Errors as for
         ``transaction``."""
         with self.transaction(deadline) as transaction:
             return transaction.drop_tombstones(through_seq, _ROWS_PER_TRIM)
-
-    def rehearse(self, rows: Mapping[bytes, Entry], deadline: float) -> None:
-        """Write ``rows`` and take it back; raises what ``transaction`` would."""
-        with self.rehearsal(deadline) as transaction:
-            transaction.rows(list(rows))
-            transaction.write(rows)
-
-    @contextmanager
-    def rehearsal(self, deadline: float) -> Iterator[Transaction]:
-        """As ``transaction``, but the end of the block takes all of it back."""
-        with suppress(_Rehearsed), self.transaction(deadline) as transaction:
-            yield transaction
-            raise _Rehearsed
 
     @contextmanager
     def transaction(self, deadline: float) -> Iterator[Transaction]:
         """Run a write transaction; it is committed when the block ends.
 
         Args:
-            deadline: ``time.monotonic()`` seconds by which its lock must have been had.
+            deadline: ``time.monotonic()`` seconds by which its lock must be acquired.
 
         Raises:
             DatabaseBusy: another transaction held the lock; nothing was changed.
-            DatabaseUncertain: ``fail_commit`` said so.
-            DatabaseRefused: from ``write``: ``refuses`` said so; nothing was changed.
+            DatabaseUncertain: ``fail_commit`` was called.
+            DatabaseRefused: from ``write``: ``refuses`` gave a reason; nothing was changed.
             DatabaseError: it is down, read-only or closed; nothing was changed.
         """
         if not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -170,24 +154,24 @@ class InMemoryDatabase:
             raise Unavailable(f"the database does not take the write: {error}") from error
 
     def faults(self) -> Sequence[Fault]:
-        """Return none: a test sets ``down``, ``read_only`` or ``refuses``."""
+        """Return none: tests set ``down``, ``read_only`` or ``refuses`` instead."""
         return ()
 
     def close(self) -> None:
-        """Close it, once the transaction under way has ended; what it holds is kept."""
+        """Close it, after the current transaction has ended; the data is kept."""
         self._is_open = False
         with self._writing:
             pass
 
     def crash(self) -> None:
-        """As the death of the process: what is not committed now never will be."""
+        """Simulate the death of the process: the current transaction is never committed."""
         with self._lock:
             self._is_open = False
 
     def _commit(self, transaction: Transaction) -> None:
         changes = transaction.changes
         with self._lock:
-            # Not only earlier: the process may have died in the middle of the transaction.
+            # Checked again: ``crash`` may have been called during the transaction.
             self._check()
             if self.read_only and changes:
                 raise DatabaseError(f"{self.name} refused a write: it can only be read")

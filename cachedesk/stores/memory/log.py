@@ -18,7 +18,7 @@ _EVENT_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What one append took."""
+    """The events of one append."""
 
     events: tuple[WriteEvent, ...]
 
@@ -28,45 +28,45 @@ class _Record:
 
 
 class InMemoryLog:
-    """An ``EventLog`` in a list. What it holds is kept when it is closed, or when its stack
-    crashes, and is there again when it is opened. Thread-safe.
+    """An ``EventLog`` in a list. Its events are kept when it is closed, or when its stack crashes,
+    and are there again when it is opened. Thread-safe.
 
-    ``full``: set it to have every append refused, as on a full disk. ``broken``: set it to have
-    what a failed commit left stay unsettled, as on a disk that still fails.
+    ``full``: set it to refuse every append, as on a full disk. ``broken``: set it to make
+    ``mending`` fail, as on a disk that still fails.
     """
 
     name = "the log in memory"
 
     def __init__(self) -> None:
-        """Make an empty log; closed until ``open``."""
+        """Create an empty log; it is closed until ``open``."""
         self.watermarks = InMemoryWatermarks()
         self.full = self.broken = False
         self._lock = threading.RLock()
         self._records: list[_Record] = []
-        # The last seqs of the records that the engine knows of and that were not acked.
+        # The last seqs of the records that the engine knows and that were not acked.
         self._known: list[int] = []
         self._failure = ""
         self._failing: list[bool] = []
         self._is_open = False
 
     def open(self) -> None:
-        """Open it; what a failed commit left is settled."""
+        """Open it; the outcome of a failed commit is settled."""
         with self._lock:
             self._is_open, self._failure, self._known = True, "", []
             self._failing.clear()
             self.watermarks.begin()
 
     def fail_commit(self, *, done: bool) -> None:
-        """Have the next commit, of an append or an ack, fail with an unknown outcome.
+        """Make the next commit, of an append or an ack, fail with an unknown outcome.
 
         Args:
-            done: whether it turns out that it was done.
+            done: whether the commit took effect all the same.
         """
         self._failing.append(done)
 
     @property
     def epoch(self) -> int:
-        """The number that tells this log from any other."""
+        """A random number that identifies this log."""
         return self.watermarks.epoch
 
     @property
@@ -76,14 +76,14 @@ class InMemoryLog:
 
     @property
     def obstacle(self) -> str:
-        """Why it takes no writes now; empty when it does."""
+        """Why it takes no writes now; empty if it does."""
         if self._failure:
             return "failed"
         return "disk full" if self.full else ""
 
     @property
     def bytes(self) -> int:
-        """About how much it holds."""
+        """Its approximate size in bytes."""
         with self._lock:
             events = [event for record in self._records for event in record.events]
         return sum(
@@ -108,11 +108,11 @@ class InMemoryLog:
         return [(list(record.events), max(0.0, now - record.events[0].at)) for record in records]
 
     def append(self, events: Sequence[WriteEvent]) -> None:
-        """Keep ``events``, all of them or none.
+        """Store ``events``, all of them or none.
 
         Raises:
             Unavailable: it is full, or a commit failed and was not mended; nothing was written.
-            OutcomeUnknown: ``fail_commit`` said so.
+            OutcomeUnknown: ``fail_commit`` was called.
         """
         with self._lock:
             self._check_open()
@@ -130,8 +130,8 @@ class InMemoryLog:
             self.watermarks.note_log(events[-1].seq)
 
     def read(self, after_seq: int, through_seq: int, most_events: int) -> tuple[WriteEvent, ...]:
-        """Return the events of the records behind ``after_seq``, until they are ``most_events`` or
-        a record ends above ``through_seq``."""
+        """Return the events after ``after_seq``, in whole records, up to the record that reaches
+        ``most_events`` or ends above ``through_seq``."""
         events: list[WriteEvent] = []
         with self._lock:
             self._check_open()
@@ -143,16 +143,16 @@ class InMemoryLog:
         return tuple(events)
 
     def ackable(self, through_seq: int) -> int:
-        """Return the last seq that ``ack`` would forget, 0 when there is none."""
+        """Return the last seq that ``ack`` would delete, 0 if there is none."""
         with self._lock:
             return max((seq for seq in self._known if seq <= through_seq), default=0)
 
     def ack(self, through_seq: int) -> int:
-        """Forget the records up to ``through_seq``; return the last seq of the last one, 0 when
-        there is none.
+        """Delete the records that end at or below ``through_seq``; return the last seq deleted, 0
+        if there is none.
 
         Raises:
-            Unavailable: it cannot be written; they will be read again.
+            Unavailable: it cannot be written; the events will be read again.
         """
         with self._lock:
             self._check_open()
@@ -170,13 +170,13 @@ class InMemoryLog:
             return last_seq
 
     def events(self) -> list[WriteEvent]:
-        """Return everything that was not acked, oldest first."""
+        """Return all events that were not acked, oldest first."""
         with self._lock:
             self._check_open()
             return [event for record in self._records for event in record.events]
 
     def stray_records(self, after_seq: int) -> list[list[WriteEvent]]:
-        """Return the records behind ``after_seq``, and know of them from now on."""
+        """Return the records after ``after_seq``, which are known to the engine from now on."""
         with self._lock:
             self._check_open()
             strays = [record for record in self._records if record.last_seq > after_seq]
@@ -188,7 +188,7 @@ class InMemoryLog:
 
     @contextmanager
     def mending(self) -> Iterator[int]:
-        """Settle what a failed commit left; see ``EventLog.mending``.
+        """Settle the outcome of a failed commit; see ``EventLog.mending``.
 
         Raises:
             Unavailable: it is ``broken``; nothing was changed.
@@ -205,18 +205,18 @@ class InMemoryLog:
             self._failure = ""
 
     def faults(self) -> Sequence[Fault]:
-        """Return none: a test sets ``full`` or calls ``fail_commit``."""
+        """Return none: tests set ``full`` or call ``fail_commit`` instead."""
         return ()
 
     def close(self) -> None:
-        """Close it; what it holds is kept."""
+        """Close it; the events are kept."""
         with self._lock:
             if self._is_open:
                 self._is_open = False
                 self.watermarks.close()
 
     def crash(self) -> None:
-        """As the death of the process: what it holds is kept, and it was not closed in order."""
+        """Simulate the death of the process: the events are kept; the shutdown is unclean."""
         with self._lock:
             self._is_open = False
 

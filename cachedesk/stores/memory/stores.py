@@ -1,4 +1,4 @@
-"""The three stores in memory together: what one stack after the other is opened on."""
+"""The three stores in memory together, on which one stack at a time can be opened."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cachedesk.stores.memory.log import InMemoryLog
 
 
 class InMemoryPlace:
-    """Held by one stack at a time."""
+    """The lock on stores in memory; one stack at a time holds it."""
 
     name = "memory"
 
     def __init__(self, lock: threading.Lock) -> None:
-        """Take it.
+        """Acquire ``lock``.
 
         Raises:
-            InUse: a stack that was not closed has it.
+            InUse: a stack that was not closed holds it.
         """
         if not lock.acquire(blocking=False):
             raise InUse(
@@ -33,7 +33,7 @@ class InMemoryPlace:
         self._lock: threading.Lock | None = lock
 
     def close(self) -> None:
-        """Let the next stack have it."""
+        """Release the lock for the next stack."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
@@ -42,25 +42,25 @@ class InMemoryPlace:
 class InMemoryStores:
     """A cache, a log and a database in the memory of this process.
 
-    What was acknowledged is in ``log`` or ``database`` and stays there when a stack on them is
-    closed, or ``crash`` is called; another stack can then be opened on them. The cache forgets.
+    Acknowledged writes are in ``log`` or ``database`` and stay there when a stack is closed, or
+    ``crash`` is called; another stack can then be opened on them. The cache is emptied.
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Create empty stores."""
         self.cache = InMemoryCache()
         self.log = InMemoryLog()
         self.database = InMemoryDatabase()
         self.stores: Stores[InMemoryPlace] = Stores(
             lock=self._lock, cache=self._cache, log=self._log, database=self._database
         )
-        """What ``Stack`` takes."""
+        """The value to pass to ``Stack``."""
         self._held = threading.Lock()
         self._close: Callable[[], None] | None = None
 
     def crash(self) -> None:
-        """Have the stack that is open on these stores die, as by SIGKILL: nothing more of it
-        reaches them, and what it had not made durable is lost. Its calls then raise ``Closed``."""
+        """Kill the stack that is open on these stores, as SIGKILL would: nothing it does reaches
+        them any more, and what was not durable is lost. Its calls then raise ``Closed``."""
         self.log.crash()
         self.database.crash()
         self.cache.close()
@@ -69,12 +69,12 @@ class InMemoryStores:
             close()
 
     def opened(self, close: Callable[[], None]) -> None:
-        """Have ``crash`` end a stack that was opened on these stores by ``close``."""
+        """Register a stack that was opened on these stores: ``crash`` ends it with ``close``."""
         self._close = close
 
     @contextmanager
     def cache_down(self) -> Iterator[None]:
-        """Take the cache away for a block; behind it, it is back, and empty."""
+        """Make the cache unavailable during a block; after that it is back, and empty."""
         self.cache.down = True
         try:
             yield
@@ -83,7 +83,7 @@ class InMemoryStores:
 
     @contextmanager
     def database_down(self) -> Iterator[None]:
-        """Have the database answer nothing, for a block."""
+        """Make the database unavailable during a block."""
         self.database.down = True
         try:
             yield
@@ -92,7 +92,7 @@ class InMemoryStores:
 
     @contextmanager
     def log_full(self) -> Iterator[None]:
-        """Have the disk under the log be full, for a block."""
+        """Make the log refuse writes during a block, as on a full disk."""
         self.log.full = True
         try:
             yield

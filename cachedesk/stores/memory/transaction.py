@@ -1,5 +1,5 @@
-"""What a database in memory holds, and a transaction on it: it keeps what it changes aside, and all
-of that becomes part of the contents at once, or is forgotten."""
+"""The contents of a database in memory, and a transaction on them. Its changes are kept aside, and
+either applied to the contents all at once or discarded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 Refuses = Callable[[bytes, bytes | None], str]
-"""Returns why a key may not have a value, empty when it may."""
+"""Returns why a key cannot have a value; empty if it can."""
 
 
 @dataclass(slots=True)
@@ -31,12 +31,11 @@ class Contents:
     live_rows: int = 0
 
     def rows_of(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """Return the rows of ``keys`` that have one."""
+        """Return the rows of ``keys``; keys without a row are left out."""
         return {key: self.rows[key] for key in keys if key in self.rows}
 
     def letters_of(self, key: bytes, most: int) -> list[DeadLetter]:
-        """Return the newest dead letters of ``key``, oldest first, without what they would
-        write."""
+        """Return the newest dead letters of ``key``, oldest first, without their arguments."""
         own = sorted(seq for seq, letter in self.dead.items() if letter.key == key)
         return [replace(self.dead[seq], arg=None) for seq in own[-most:]]
 
@@ -47,7 +46,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a transaction changes; ``None``: what is to go."""
+    """The changes of a transaction; ``None`` stands for a deletion."""
 
     rows: dict[bytes, Entry | None] = field(default_factory=dict)
     dead: dict[int, DeadLetter | None] = field(default_factory=dict)
@@ -58,7 +57,7 @@ class Changes:
         return bool(self.rows or self.dead or self.attempts or self.numbers)
 
     def apply(self, contents: Contents) -> None:
-        """Make them part of ``contents``."""
+        """Apply them to ``contents``."""
         for key, row in self.rows.items():
             before = contents.rows.get(key, ABSENT)
             after = row or ABSENT
@@ -73,12 +72,12 @@ class Transaction:
     """A ``RecordTransaction`` in memory; one at a time."""
 
     def __init__(self, before: Contents, refusal: Refuses, *, undoing: bool) -> None:
-        """Begin.
+        """Begin a transaction.
 
         Args:
-            before: what is committed; it does not change meanwhile.
-            refusal: says which rows are refused.
-            undoing: whether a refusal takes the whole transaction back.
+            before: the committed contents; they do not change meanwhile.
+            refusal: returns why a row is refused.
+            undoing: whether a refusal rolls back the whole transaction.
         """
         self._before = before
         self._refusal = refusal
@@ -88,7 +87,7 @@ class Transaction:
 
     @property
     def changes(self) -> Changes:
-        """What is to be committed; ``DatabaseError``: it was taken back."""
+        """The changes to commit; raises ``DatabaseError`` if they were rolled back."""
         self._check()
         return self._changes
 
@@ -99,7 +98,7 @@ class Transaction:
         return {key: row for key, row in found.items() if row is not None}
 
     def write(self, rows: Mapping[bytes, Entry]) -> None:
-        """Insert or replace ``rows``; ``DatabaseRefused``: one of them is refused."""
+        """Insert or replace ``rows``; raises ``DatabaseRefused`` if one of them is refused."""
         self._check()
         for key, row in rows.items():
             if reason := self._refusal(key, row.value):
@@ -110,11 +109,11 @@ class Transaction:
         self._changes.rows.update(rows)
 
     def write_one(self, key: bytes, row: Entry) -> None:
-        """As ``write`` for one row; what was written before stands."""
+        """Like ``write``, for one row; earlier writes stand if it is refused."""
         self.write({key: row})
 
     def rehearse_one(self, key: bytes, row: Entry) -> None:
-        """Write a row and take it back. Refused or not, the rehearsal goes on."""
+        """Write a row and undo it. The rehearsal continues even if the row is refused."""
         changes = self._changes
         before = dict(changes.rows)
         try:
@@ -123,7 +122,7 @@ class Transaction:
             self._changes, self._undone = replace(changes, rows=before), False
 
     def overwrite(self, key: bytes, value: bytes) -> None:
-        """Set the value of a row that is there, and nothing else of it."""
+        """Set the value of an existing row, and nothing else of it."""
         self._check()
         row = self._row(key)
         if row is not None:
@@ -136,7 +135,7 @@ class Transaction:
         return {seq for seq in seqs if first_seq <= seq <= last_seq and self._letter(seq)}
 
     def bury(self, refusals: Iterable[Refusal]) -> None:
-        """Keep events as dead letters, with the reason and the attempts that were counted."""
+        """Store events as dead letters, with the reason and the number of attempts."""
         self._check()
         for event, reason in refusals:
             if self._letter(event.seq):
@@ -156,19 +155,19 @@ class Transaction:
         return True
 
     def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
-        """Return how often each of these events was refused; not in it: never."""
+        """Return how often each of these events was refused; events never refused are left out."""
         self._check()
         changed, before = self._changes.attempts, self._before.attempts
         found = {seq: changed[seq] if seq in changed else before.get(seq) for seq in seqs}
         return {seq: count for seq, count in found.items() if count is not None}
 
     def count_attempts(self, attempts: Mapping[int, int]) -> None:
-        """Keep how often events were refused."""
+        """Store how often events were refused."""
         self._check()
         self._changes.attempts.update(attempts)
 
     def forget_attempts(self, through_seq: int) -> None:
-        """Forget the refusals of events up to ``through_seq``."""
+        """Delete the refusal counts of events up to ``through_seq``."""
         self._check()
         for seq in self._before.attempts.keys() | self._changes.attempts.keys():
             if seq <= through_seq:
@@ -186,7 +185,7 @@ class Transaction:
         return len(old)
 
     def note(self, name: str, number: int) -> None:
-        """Keep a number under ``name``, unless it was higher."""
+        """Raise the number stored under ``name`` to ``number``; a higher one stays."""
         self._check()
         kept = self._changes.numbers.get(name, self._before.numbers.get(name, number))
         self._changes.numbers[name] = max(number, kept)
@@ -201,7 +200,7 @@ class Transaction:
 
     def _check(self) -> None:
         if self._undone:
-            raise DatabaseError("the transaction was taken back")
+            raise DatabaseError("the transaction was rolled back")
 
 
 def _merge(into: dict[K, V], changes: Mapping[K, V | None]) -> None:

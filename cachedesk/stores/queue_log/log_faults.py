@@ -1,4 +1,4 @@
-"""The fault of the write-behind log: a full disk under it."""
+"""The fault of the write-behind log: a full disk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ class Fillable(Protocol):
     """The log, as its fault sees it."""
 
     def set_disk_full(self, full: bool) -> None:
-        """Have SQLite refuse what is appended; ``Unavailable``: not now."""
+        """Make SQLite refuse appends, or accept them again; raises ``Unavailable`` if that is not
+        possible now."""
         ...
 
 
 class LogFull(Fault):
-    """SQLite says "database or disk is full" to every append."""
+    """SQLite refuses every append with "database or disk is full"."""
 
     name, title, lasting = "log.full", "fill the disk under the log: write-behind is refused", True
 
@@ -27,7 +28,7 @@ class LogFull(Fault):
     def inject(self, argument: str = "") -> str:
         self._log.set_disk_full(True)
         self._active = True
-        return "the disk under the log is full, SQLite finds"
+        return "SQLite refuses appends to the log: the disk is full"
 
     def heal(self) -> None:
         if self._active:
@@ -39,5 +40,5 @@ KINDS: tuple[type[Fault], ...] = (LogFull,)
 
 
 def faults_of(log: Fillable) -> tuple[Fault, ...]:
-    """Return one of each of ``KINDS``, for ``log``."""
+    """Return one fault of each of ``KINDS`` for ``log``."""
     return (LogFull(log),)

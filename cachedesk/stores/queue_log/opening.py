@@ -13,7 +13,7 @@ from cachedesk.stores.queue_log.queue import DurableQueue, Verbatim
 from cachedesk.stores.queue_log.queue_log import QueueLog
 
 _FILE = "log.db"
-_WITNESS = "witness"
+_WATERMARKS_FILE = "witness"
 _LOCKED_SECONDS = 0.5
 
 
@@ -21,14 +21,14 @@ def open_log(folder: Path, failpoints: Failpoints | None = None) -> QueueLog:
     """Open the log in ``folder``, or create it.
 
     Args:
-        folder: where its files are.
-        failpoints: of the stack; by default nothing can be armed.
+        folder: the folder with its files.
+        failpoints: of the stack; by default none can be armed.
 
     Raises:
-        Damaged: the queue or the witness is damaged.
+        Damaged: the queue or the watermarks file is damaged.
         DataDirectoryError: a file is locked or cannot be opened now.
     """
-    path, witness = folder / _FILE, folder / _WITNESS
+    path, marks_file = folder / _FILE, folder / _WATERMARKS_FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         queue = DurableQueue(
@@ -40,8 +40,8 @@ def open_log(folder: Path, failpoints: Failpoints | None = None) -> QueueLog:
             db_file_name=_FILE,
             timeout=_LOCKED_SECONDS,
         )
-        watermarks = Watermarks(witness)
-        files = OpenFiles(path, [witness])
+        watermarks = Watermarks(marks_file)
+        files = OpenFiles(path, [marks_file])
     except (sqlite3.DatabaseError, OSError) as error:
         raise not_opened(f"the write-behind log {path}", error) from error
     return QueueLog(path, queue=queue, watermarks=watermarks, files=files, failpoints=failpoints)

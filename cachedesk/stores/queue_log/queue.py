@@ -1,4 +1,4 @@
-"""The queue of persist-queue, made durable: what the write-behind log is kept in."""
+"""The queue of persist-queue, made durable: the storage of the write-behind log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from cachedesk.stores.files.durability import settle, settle_at_open
 from cachedesk.stores.files.impairment import FillerRow, fill_disk, free_disk
 
 _FULL = 2
-_BALLAST = FillerRow("queue_events", "data, timestamp", ":blob, -1", "timestamp = -1")
+_FILLER = FillerRow("queue_events", "data, timestamp", ":blob, -1", "timestamp = -1")
 
 MARKS = "cachedesk_marks"
-"""The table that says up to which seq the log was acked (``acked_seq``), and how often."""
+"""The table with the seq up to which the log was acked, and the number of acks."""
 
 _FREE_BYTES = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
 _MUCH_FREE_BYTES = 1024 * 1024
@@ -36,7 +36,7 @@ _MARK = (
 
 
 class Verbatim:
-    """A serializer that stores our records as they are: we encode and check them ourselves."""
+    """A serializer that stores records unchanged: they are encoded and checked in ``record``."""
 
     @staticmethod
     def dumps(data: bytes, sort_keys: bool = False) -> bytes:
@@ -48,7 +48,7 @@ class Verbatim:
 
 
 class DurableQueue(SQLiteQueue):  # type: ignore[misc]
-    """The queue of persist-queue, made safe against a power cut; by itself it only sets WAL."""
+    """The queue of persist-queue, made safe against a power cut; persist-queue only sets WAL."""
 
     _getter: sqlite3.Connection
     _putter: sqlite3.Connection
@@ -62,7 +62,7 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
         with self._conn:
             for statement in _MAKE_MARKS:
                 self._conn.execute(statement)
-        # Rung by every put; as an Event, a Ctrl-C inside it would block all puts for ever.
+        # Set by every put; with an Event, a Ctrl-C inside ``set`` would block all puts forever.
         self.put_event = Wakeup()
 
     def _new_db_connection(
@@ -73,12 +73,12 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
         if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
             raise Damaged("SQLite refuses synchronous=FULL; the log would not be safe")
         if self.disk_is_full:
-            fill_disk(connection, _BALLAST)
+            fill_disk(connection, _FILLER)
         return connection
 
     def ack(self, number: int, seq: int) -> None:
-        """Delete the items up to ``number``, and note in the same transaction that they reach up to
-        ``seq``: of a copy that was made meanwhile, the log then tells which database it takes."""
+        """Delete the items up to ``number``, and record in the same transaction that they reach up
+        to ``seq``, so that a mismatched copy of log and database is detected."""
         with self.tran_lock, self._putter as transaction:
             transaction.execute(f"DELETE FROM {self._table_name} WHERE _id <= ?", (number,))
             transaction.execute(_MARK, (seq,))
@@ -87,19 +87,19 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
         """See ``QueueLog.set_disk_full``."""
         with self.tran_lock:
             self.disk_is_full = full
-            # A connection that a failed ``reopen`` has closed has nothing to change.
+            # A failed ``reopen`` may have closed the connection; then there is nothing to change.
             with suppress(sqlite3.ProgrammingError):
                 if full:
-                    fill_disk(self._putter, _BALLAST)
+                    fill_disk(self._putter, _FILLER)
                 else:
                     free_disk(self._putter)
 
     def reopen(self) -> None:
-        """Let go of the files and take them up again; what they show is then on the disk.
+        """Close and reopen the files; what they show is then on the disk.
 
         Raises:
-            sqlite3.Error: that cannot be made sure. What was acked or is to be read is served all
-                the same, if the files can be opened.
+            sqlite3.Error: that is not certain. Reading and acking still work if the files can be
+                opened.
         """
         with self.action_lock, self.tran_lock:
             self._getter.close()
@@ -111,24 +111,24 @@ class DurableQueue(SQLiteQueue):  # type: ignore[misc]
             settle(self._getter)
 
     def forked(self) -> None:
-        """Leave the connections open, which belong to the parent process."""
+        """Leave the connections, which belong to the parent process, open."""
         leave_open((self._getter, self._putter))
 
     def shrink(self) -> None:
-        """Give back to the disk what a queue that is empty does not need. (SQLite keeps the pages
-        of what was deleted; it rewrites the file by way of the ``-wal`` file, so a kill in the
-        middle leaves the old file or the new one.)"""
+        """Return the unused space of an empty queue to the disk. (SQLite keeps the pages of deleted
+        items; it rewrites the file through the ``-wal`` file, so a kill in the middle leaves the
+        old file or the new one.)"""
         with self.action_lock, self.tran_lock:
             connection = self._putter
             (free,) = connection.execute(_FREE_BYTES).fetchone()
             if free < _MUCH_FREE_BYTES or self._select() is not None:
                 return
-            # On a disk that is full or fails, it stays as large as it is.
+            # On a full or failing disk the file keeps its size.
             with suppress(sqlite3.Error):
                 connection.execute("VACUUM")
 
     def head(self) -> int | None:
-        """Return the number of the oldest item, ``None`` when there is none."""
+        """Return the number of the oldest item, ``None`` if there is none."""
         with self.action_lock:
             found = self._select()
         return None if found is None else int(found[0])

@@ -2,13 +2,14 @@
 
 An append is one record, one queue item and so one commit at ``synchronous=FULL``: when it
 returns, its events survive a power cut (promise 1). Reading moves a cursor in memory; ``ack``
-deletes everything up to it in one commit: at-least-once delivery. A reader that died is followed
-by one that calls ``after_seq`` 0.
+deletes everything up to a seq in one commit: at-least-once delivery. The successor of a reader
+that died reads from ``after_seq`` 0.
 
-A commit that failed is never tried again and called durable: the log takes nothing more until
-``mending`` has let go of the files and settled what they hold (see ``settling``).
+A failed commit is never retried and then called durable: the log takes no events until
+``mending`` has reopened the files and settled what they hold (see ``durability``).
 
-Events are known by (epoch, seq), never by the queue's row id: row ids start again in a new file.
+Events are identified by (epoch, seq), never by the queue's row id: row ids start again in a new
+file.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from cachedesk.stores.queue_log.record import Record, decode, encode
 class QueueLog:
     """The durable log of one data directory.
 
-    ``append`` may be called by one thread at a time, and ``read``, and ``ack`` by one
-    other; the two do not wait for each other beyond SQLite's own lock.
+    One thread at a time may call ``append``, and one other ``read`` and ``ack``; the two wait for
+    each other only at SQLite's own lock.
     """
 
     name = "persist-queue"
@@ -54,14 +55,14 @@ class QueueLog:
         files: OpenFiles,
         failpoints: Failpoints | None = None,
     ) -> None:
-        """Use what is open; see ``opening.open_log``.
+        """Use parts that are open; see ``opening.open_log``.
 
         Args:
-            path: where the queue is.
-            queue: keeps the records.
-            watermarks: what is remembered of it beside it.
+            path: the file of the queue.
+            queue: stores the records.
+            watermarks: the watermarks file beside it.
             files: all of its files.
-            failpoints: of the stack; by default nothing can be armed.
+            failpoints: of the stack; by default none can be armed.
         """
         self.path = path
         self._reach = (failpoints or Failpoints()).reach
@@ -70,7 +71,7 @@ class QueueLog:
         self.files = files
         self._failure = ""
         self.trouble = ""
-        """Why the last append was refused, in a word or two; empty when it was not."""
+        """Why the last append was refused, in a word or two; empty if it was not."""
         self._failures = 0
         self._counting = threading.Lock()
         # Number and last seq of each record that was not acked.
@@ -78,27 +79,27 @@ class QueueLog:
         self._acked = self._appended_record = self._read_seq = 0
 
     def faults(self) -> Sequence[Fault]:
-        """Return one of each kind of its faults."""
+        """Return one fault of each of its kinds."""
         return faults_of(self)
 
     @property
     def obstacle(self) -> str:
-        """Why it takes no writes now, in a word or two; empty when it does."""
+        """Why it takes no writes now, in a word or two; empty if it does."""
         if self.files.trouble:
             return "file gone"
         return "failed" if self.failed else self.trouble
 
     @property
     def epoch(self) -> int:
-        """The number that tells this log from any other."""
+        """A random number that identifies this log."""
         return int(self.watermarks.epoch)
 
     @property
     def bytes(self) -> int:
-        """The size of the log's files."""
+        """The size of the log's files in bytes."""
         size = 0
         for path in (self.path, self.path.with_name(self.path.name + "-wal")):
-            # It may be gone, or where this user may look no longer.
+            # The file may be gone or no longer accessible.
             with suppress(OSError):
                 size += path.stat().st_size
         return size
@@ -107,10 +108,10 @@ class QueueLog:
         """Return all records in the log, oldest first, each with its age in seconds.
 
         Args:
-            applied_through: the newest log seq that the database says it has applied.
+            applied_through: the newest log seq that the database has applied.
 
         Raises:
-            Damaged: a record is damaged or of another log, or events are missing.
+            Damaged: a record is damaged or belongs to another log, or events are missing.
         """
         found: list[tuple[list[WriteEvent], float]] = []
         records = self._records_after(0)
@@ -128,7 +129,7 @@ class QueueLog:
             )
         self._reach("boot.witness.before")
         if newest > self.watermarks.log_seq:
-            # The process died between the commit and the note.
+            # The process died between the commit and the update of the watermarks.
             self.watermarks.note_log(newest)
         self._reach("boot.witness.after")
         return found
@@ -139,7 +140,7 @@ class QueueLog:
         Raises:
             Unavailable: the disk is full, the log is locked, or an earlier commit failed and was
                 not mended; nothing was written.
-            OutcomeUnknown: the commit itself failed; they are in the log, or they are not.
+            OutcomeUnknown: the commit failed; all of them are in the log, or none.
         """
         if self._failure:
             raise self._refusal(self._failure)
@@ -165,10 +166,10 @@ class QueueLog:
             raise OutcomeUnknown(trouble)
 
     def set_disk_full(self, full: bool) -> None:
-        """Have SQLite refuse what is appended because the disk is full, or no longer: a fault.
+        """Make SQLite refuse appends because the disk is full, or accept them again: a fault.
 
         Raises:
-            Unavailable: it cannot be done now.
+            Unavailable: it is not possible now.
         """
         try:
             self._queue.set_disk_full(full)
@@ -178,21 +179,21 @@ class QueueLog:
 
     @property
     def failed(self) -> bool:
-        """Whether a commit failed: nothing is taken until it is mended."""
+        """Whether a commit failed, so that the log takes no events until ``mending`` succeeds."""
         return bool(self._failure)
 
     @contextmanager
     def mending(self) -> Iterator[int]:
-        """Make sure of what is in the log after a commit failed. The caller adopts the
-        ``stray_records`` in the block, and behind it the log takes events again. To be used where
-        ``append`` may be.
+        """Settle the outcome of a failed commit. In the block the caller adopts the
+        ``stray_records``; after it the log takes events again. Call it on the thread that may
+        call ``append``.
 
         Raises:
             Unavailable: the disk still fails; nothing was changed.
         """
         failures = self._failures
         if self.files.look():
-            # To open what is not there would make it anew, and empty.
+            # Opening a missing file would create an empty one.
             raise self._refusal(self.files.trouble)
         try:
             self._queue.reopen()
@@ -206,8 +207,8 @@ class QueueLog:
                 self._failure = ""
 
     def stray_records(self, after_seq: int) -> list[list[WriteEvent]]:
-        """Return the records behind ``after_seq``: their writer was interrupted, or did not get to
-        know that they were appended. The caller makes them pending.
+        """Return the records after ``after_seq``, whose writer was interrupted or got no reply. The
+        caller makes them pending.
 
         Raises:
             Unavailable: the log cannot be read; ``mending`` makes it readable.
@@ -226,7 +227,7 @@ class QueueLog:
         return strays
 
     def events(self) -> list[WriteEvent]:
-        """Return everything that was not acked, oldest first, read afresh.
+        """Read all events that were not acked, oldest first.
 
         Raises:
             Unavailable: the log cannot be read.
@@ -238,8 +239,8 @@ class QueueLog:
         return [event for _, record in records for event in record.events]
 
     def read(self, after_seq: int, through_seq: int, most_events: int) -> tuple[WriteEvent, ...]:
-        """Return the events of the records behind ``after_seq``, at least one record if there is
-        one, until they are ``most_events`` or a record ends above ``through_seq``.
+        """Return the events after ``after_seq``, in whole records, up to the record that reaches
+        ``most_events`` or ends above ``through_seq``.
 
         Raises:
             Damaged: a record is damaged.
@@ -266,20 +267,21 @@ class QueueLog:
         return tuple(events)
 
     def ackable(self, through_seq: int) -> int:
-        """Return the last seq that ``ack`` would forget: records are acked whole. 0: none."""
+        """Return the last seq that ``ack`` would delete, because records are acked whole; 0 if
+        there is none."""
         return self._until(through_seq)[1]
 
     def ack(self, through_seq: int) -> int:
-        """Forget the records of which every event is decided.
+        """Delete the records whose events are all decided.
 
         Args:
             through_seq: the seq up to which every event is applied or a dead letter.
 
         Returns:
-            The last seq that is forgotten, 0 when there is none.
+            The last seq deleted, 0 if there is none.
 
         Raises:
-            Unavailable: the log cannot be written; they will be delivered again.
+            Unavailable: the log cannot be written; the events will be delivered again.
         """
         number, last_seq = self._until(through_seq)
         if not number:
@@ -290,7 +292,7 @@ class QueueLog:
             self._queue.ack(number, last_seq)
         except sqlite3.Error as error:
             if not is_certain(error):
-                # What is appended after it would be lost with it.
+                # Events appended after it would be lost with it.
                 self._fail(error)
             raise Unavailable(f"the write-behind log cannot be trimmed: {error}") from error
         self._queue.cursor = max(self._queue.cursor, number)
@@ -298,15 +300,15 @@ class QueueLog:
         return self._forget(lambda each, _: each <= number)
 
     def _know(self, number: int, last_seq: int) -> None:
-        """Keep the number of a record, once."""
+        """Remember the number and the last seq of a record, once."""
         with self._counting:
             if number > self._appended_record:
                 self._records.append((number, last_seq))
                 self._appended_record = number
 
     def _until(self, through_seq: int) -> tuple[int, int]:
-        """Return number and last seq of the last record that ends at ``through_seq`` or before; 0
-        and 0 when there is none."""
+        """Return the number and the last seq of the last record that ends at or below
+        ``through_seq``; 0 and 0 if there is none."""
         found = (0, 0)
         with self._counting:
             for record in self._records:
@@ -316,8 +318,8 @@ class QueueLog:
         return found
 
     def _number_of(self, seq: int) -> int:
-        """Return the number of the record that ends at ``seq`` or before; that of the newest one
-        that was acked when it is none of these."""
+        """Return the number of the last record that ends at or below ``seq``; if there is none,
+        that of the newest acked record."""
         return max(self._acked, self._until(seq)[0])
 
     def _forget(self, acked: Callable[[int, int], bool]) -> int:
@@ -335,12 +337,12 @@ class QueueLog:
     def _refusal(self, reason: str) -> Unavailable:
         return Unavailable(
             f"the write-behind log {self.path} takes no writes since a commit failed: {reason};"
-            " it is tried again with each write"
+            " each write tries to recover it"
         )
 
     def close(self) -> None:
-        """Close the files; the witness remembers that it was done in order."""
-        # An interrupt may have closed it already, and what is not at its path is let alone.
+        """Close the files; the watermarks record a clean shutdown."""
+        # An interrupt may have closed the queue already. Files not at their paths stay untouched.
         with suppress(sqlite3.Error):
             if not self.files.trouble:
                 self._queue.shrink()
@@ -350,7 +352,7 @@ class QueueLog:
         self._reach("close.witness.after")
 
     def _records_after(self, number: int) -> list[tuple[int, Record]]:
-        """Return the records after the one of this number, each with its number."""
+        """Return the records after record ``number``, each with its number."""
         try:
             items = self._queue.queue()
         except sqlite3.DatabaseError as error:
@@ -367,7 +369,7 @@ class QueueLog:
             ) from None
         if record.epoch != self.epoch:
             raise Damaged(
-                f"the write-behind log {self.path} and its witness are of different logs;"
+                f"the write-behind log {self.path} and its watermarks file are of different logs;"
                 " restore the whole data directory from one backup"
             )
         return record

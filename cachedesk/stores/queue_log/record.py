@@ -1,4 +1,4 @@
-"""Records: how a group of events is written into the log.
+"""Records: the encoding of a group of events in the log.
 
 A record is one item of the queue, so it is durable as a whole or not at all: four bytes of
 CRC-32 over the rest, then msgpack ``[version, epoch, events]``. No pickle: reading a file must
@@ -25,7 +25,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
-    """The events of one durable append. ``epoch`` is the log's: it changes with the file."""
+    """The events of one durable append. ``epoch``: of the log; a new file gets a new one."""
 
     version: int
     epoch: int
@@ -45,11 +45,11 @@ def decode(data: bytes) -> Record:
     """Return the record in ``data``.
 
     Raises:
-        Damaged: the checksum or the form is wrong.
-        OtherVersion: a newer cachedesk wrote it.
+        Damaged: the checksum or the format is wrong.
+        OtherVersion: it was written by a newer version.
     """
     if not isinstance(data, bytes):
-        raise Damaged("it is no record")
+        raise Damaged("not a log record")
     body = data[4:]
     if len(data) < 5 or zlib.crc32(body).to_bytes(4, "big") != data[:4]:
         raise Damaged("checksum")
@@ -60,22 +60,22 @@ def decode(data: bytes) -> Record:
         raise Damaged(str(error)) from error
     _check_version(body)
     if not record.events:
-        raise Damaged("it holds no events")
+        raise Damaged("record has no events")
     before = 0
     for event in record.events:
-        # msgpack knows the types and the bounds, but not which operation has which argument.
+        # The decoder checks types and bounds, but not which operation has which argument.
         if (
             type(event.arg) is not _ARGUMENTS[event.op]
             or event.seq <= before
             or not isfinite(event.at)
         ):
-            raise Damaged(f"its event {event.seq} is none that cachedesk writes")
+            raise Damaged(f"record contains an invalid event (seq {event.seq})")
         before = event.seq
     return record
 
 
 def _check_version(body: bytes) -> None:
-    """Look at the version alone: of a later one, all the rest may have another form."""
+    """Check the version alone, because in a later version everything else may differ."""
     try:
         version, *_ = msgspec.msgpack.decode(body, type=list[Any])
     except (msgspec.MsgspecError, ValueError):

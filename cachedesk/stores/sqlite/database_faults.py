@@ -1,4 +1,4 @@
-"""Faults of the database: SQLite itself refuses, waits or cannot be found (see ``hindrance``)."""
+"""Faults of the database: SQLite refuses, is slow, or cannot open it (see ``impairment``)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cachedesk.core.fault import Fault, as_seconds
 from cachedesk.core.forking import owns
 from cachedesk.core.wording import span
 from cachedesk.stores.files.connections import leave_open
-from cachedesk.stores.files.impairment import Hindrance
+from cachedesk.stores.files.impairment import Impairment
 from cachedesk.stores.sqlite.foreign import locked
 
 _SLOW_SECONDS = 0.2
 
 
-class Hindered(Protocol):
+class Impairable(Protocol):
     """The database, as its faults see it."""
 
     path: Path
-    hindrance: Hindrance
+    impairment: Impairment
 
 
 class DatabaseLock(Fault):
@@ -31,17 +31,17 @@ class DatabaseLock(Fault):
 
     name, title, lasting = "database.lock", "lock the database (a second writer holds it)", True
 
-    def __init__(self, database: Hindered) -> None:
+    def __init__(self, database: Impairable) -> None:
         self._database = database
         self._holder: sqlite3.Connection | None = None
         owns(self)
 
     def forked(self) -> None:
-        """Leave the connection open, which belongs to the parent process."""
+        """Leave the connection, which belongs to the parent process, open."""
         leave_open((self._holder,))
 
     def obstacle(self, argument: str = "") -> str:
-        return "the database is gone" if self._database.hindrance.gone else ""
+        return "the database is gone" if self._database.impairment.gone else ""
 
     def inject(self, argument: str = "") -> str:
         self._holder = locked(self._database.path)
@@ -53,78 +53,78 @@ class DatabaseLock(Fault):
             self._holder = None
 
 
-class _Hindering(Fault):
-    """A fault that changes what is in the way of the database's own connections."""
+class _Impairing(Fault):
+    """A fault that impairs the database's own connections."""
 
     lasting = True
 
-    def __init__(self, database: Hindered) -> None:
+    def __init__(self, database: Impairable) -> None:
         self._database = database
 
     def inject(self, argument: str = "") -> str:
-        hindrance, sentence = self._hinder(self._database.hindrance, argument)
-        self._database.hindrance = hindrance
+        impairment, sentence = self._impair(self._database.impairment, argument)
+        self._database.impairment = impairment
         return sentence
 
     def heal(self) -> None:
-        now = self._database.hindrance
-        healed = self._free(now)
-        # Another value would have the writer opened anew.
+        now = self._database.impairment
+        healed = self._restore(now)
+        # Assigning another object would reopen the writer.
         if healed != now:
-            self._database.hindrance = healed
+            self._database.impairment = healed
 
     @abstractmethod
-    def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
-        """Return ``hindrance`` with this fault, and a sentence that says what it does."""
+    def _impair(self, impairment: Impairment, argument: str) -> tuple[Impairment, str]:
+        """Return ``impairment`` with this fault, and a sentence that describes it."""
 
     @abstractmethod
-    def _free(self, hindrance: Hindrance) -> Hindrance:
-        """Return ``hindrance`` without this fault."""
+    def _restore(self, impairment: Impairment) -> Impairment:
+        """Return ``impairment`` without this fault."""
 
 
-class DatabaseGone(_Hindering):
-    """The file cannot be found: what reads or writes it fails to open it."""
+class DatabaseGone(_Impairing):
+    """The file cannot be opened, neither to read nor to write."""
 
     name, title = "database.gone", "take the database away: it can be neither read nor written"
 
-    def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
-        return replace(hindrance, gone=True), "the database is gone; SQLite cannot open it"
+    def _impair(self, impairment: Impairment, argument: str) -> tuple[Impairment, str]:
+        return replace(impairment, gone=True), "the database is gone; SQLite cannot open it"
 
-    def _free(self, hindrance: Hindrance) -> Hindrance:
-        return replace(hindrance, gone=False)
+    def _restore(self, impairment: Impairment) -> Impairment:
+        return replace(impairment, gone=False)
 
 
-class DatabaseFull(_Hindering):
-    """SQLite says "database or disk is full" to every write."""
+class DatabaseFull(_Impairing):
+    """SQLite refuses every write with "database or disk is full"."""
 
     name, title = "database.full", "fill the disk under the database: every write is refused"
 
-    def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
-        return replace(hindrance, full=True), "the disk under the database is full, SQLite finds"
+    def _impair(self, impairment: Impairment, argument: str) -> tuple[Impairment, str]:
+        return replace(impairment, full=True), "the disk under the database is full, SQLite finds"
 
-    def _free(self, hindrance: Hindrance) -> Hindrance:
-        return replace(hindrance, full=False)
+    def _restore(self, impairment: Impairment) -> Impairment:
+        return replace(impairment, full=False)
 
 
-class DatabaseReadonly(_Hindering):
-    """SQLite says "attempt to write a readonly database" to every write."""
+class DatabaseReadonly(_Impairing):
+    """SQLite refuses every write with "attempt to write a readonly database"."""
 
     name, title = "database.readonly", "open the database read-only: every write is refused"
 
-    def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
-        return replace(hindrance, readonly=True), "the database can only be read"
+    def _impair(self, impairment: Impairment, argument: str) -> tuple[Impairment, str]:
+        return replace(impairment, readonly=True), "the database can only be read"
 
-    def _free(self, hindrance: Hindrance) -> Hindrance:
-        return replace(hindrance, readonly=False)
+    def _restore(self, impairment: Impairment) -> Impairment:
+        return replace(impairment, readonly=False)
 
 
-class DatabaseSlow(_Hindering):
+class DatabaseSlow(_Impairing):
     """Each transaction and each read of a row takes longer, as on a remote database."""
 
     name, title = "database.slow", "slow the database down by 200 ms an answer, or as you say"
     argument = "a time, like 50ms or 2s"
 
-    def __init__(self, database: Hindered, patience_seconds: float) -> None:
+    def __init__(self, database: Impairable, patience_seconds: float) -> None:
         super().__init__(database)
         self._patience_seconds = patience_seconds
 
@@ -133,13 +133,13 @@ class DatabaseSlow(_Hindering):
         if argument and not as_seconds(argument):
             raise ConfigError(f"the fault {cls.name}: {argument!r} is not a time; write 50ms or 2s")
 
-    def _hinder(self, hindrance: Hindrance, argument: str) -> tuple[Hindrance, str]:
+    def _impair(self, impairment: Impairment, argument: str) -> tuple[Impairment, str]:
         seconds = as_seconds(argument) if argument else _SLOW_SECONDS
-        slow = replace(hindrance, latency_seconds=seconds, patience_seconds=self._patience_seconds)
+        slow = replace(impairment, latency_seconds=seconds, patience_seconds=self._patience_seconds)
         return slow, f"each call of the database takes {span(seconds)} longer"
 
-    def _free(self, hindrance: Hindrance) -> Hindrance:
-        return replace(hindrance, latency_seconds=0.0, patience_seconds=0.0)
+    def _restore(self, impairment: Impairment) -> Impairment:
+        return replace(impairment, latency_seconds=0.0, patience_seconds=0.0)
 
 
 KINDS: tuple[type[Fault], ...] = (
@@ -151,11 +151,11 @@ KINDS: tuple[type[Fault], ...] = (
 )
 
 
-def faults_of(database: Hindered, patience_seconds: float) -> tuple[Fault, ...]:
-    """Return one of each of ``KINDS``.
+def faults_of(database: Impairable, patience_seconds: float) -> tuple[Fault, ...]:
+    """Return one fault of each of ``KINDS``.
 
     Args:
-        database: what they break.
+        database: the database that they break.
         patience_seconds: how long a write waits for it.
     """
     return (

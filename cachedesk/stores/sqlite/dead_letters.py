@@ -1,8 +1,9 @@
-"""Dead letters: events that cannot be applied, kept with the reason until somebody decides.
+"""Dead letters: events that cannot be applied, kept with the reason until replayed or dropped.
 
-A letter's seq is also what keeps its event from being applied when the log delivers it again, so
-a letter is only taken away once the log has forgotten the event (see ``letters``). How often an
-event was refused before it became a letter is kept beside it, and so survives a restart.
+The seq of a dead letter also prevents its event from being applied when the log delivers it again,
+so a dead letter is removed only after the event was acked in the log (see
+``engine.dead_letter_admin``). How often an event was refused before it became a dead letter is
+stored too, so the count survives a restart.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SEQS_PER_SELECT = 500
 
 
 def bury(connection: sqlite3.Connection, refusals: Iterable[Refusal]) -> None:
-    """Keep events as dead letters, with the reason and the attempts that were counted."""
+    """Store events as dead letters, with the reason and the number of attempts."""
     letters = [
         {
             "seq": event.seq,
@@ -56,7 +57,7 @@ def letters(connection: sqlite3.Connection, limit: int, after_seq: int) -> list[
 
 
 def letters_of(connection: sqlite3.Connection, key: bytes, most: int) -> list[DeadLetter]:
-    """Return the newest letters of ``key``, oldest first, without what they would write."""
+    """Return the newest letters of ``key``, oldest first, without their arguments."""
     found = connection.execute(_LETTERS_OF, (key, most)).fetchall()
     return [DeadLetter(seq, op, key, None, *rest) for seq, op, *rest in reversed(found)]
 
@@ -70,7 +71,7 @@ def between(connection: sqlite3.Connection, first_seq: int, last_seq: int) -> se
 
 
 def remove(connection: sqlite3.Connection, seq: int) -> bool:
-    """Take a letter away; return whether there was one."""
+    """Remove a letter; return whether there was one."""
     return connection.execute("DELETE FROM dead WHERE seq = ?", (seq,)).rowcount > 0
 
 
@@ -80,17 +81,17 @@ def among(connection: sqlite3.Connection, seqs: Sequence[int]) -> set[int]:
 
 
 def attempts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, int]:
-    """Return how often each of these events was refused, of those that were."""
+    """Return how often each of these events was refused; events never refused are left out."""
     return dict(_of_each(connection, "SELECT seq, attempts FROM attempts", seqs))
 
 
 def count_attempts(connection: sqlite3.Connection, counted: Mapping[int, int]) -> None:
-    """Keep how often events were refused, so that a restart does not begin again."""
+    """Store how often events were refused, so that a restart does not reset the count."""
     connection.executemany(_COUNT, counted.items())
 
 
 def forget_attempts(connection: sqlite3.Connection, through_seq: int) -> None:
-    """Forget the refusals of events up to ``through_seq``."""
+    """Delete the refusal counts of events up to ``through_seq``."""
     connection.execute("DELETE FROM attempts WHERE seq <= ?", (through_seq,))
 
 

@@ -1,4 +1,4 @@
-"""Another program at the database: a connection of its own, past everything that we know."""
+"""Access to the database as another program would have it, on a separate connection."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cachedesk.core.capabilities import ForeignWrite
 from cachedesk.core.errors import Unavailable
 
 _LOCK_SECONDS = 5.0
-_LOCK_LOOK_SECONDS = 0.0002
+_LOCK_POLL_SECONDS = 0.0002
 
 
 def locked(path: Path) -> sqlite3.Connection:
-    """Return a connection of its own that holds the write lock of the database at ``path``.
+    """Return a separate connection that holds the write lock of the database at ``path``.
 
     Raises:
         Unavailable: the lock could not be taken.
@@ -28,8 +28,8 @@ def locked(path: Path) -> sqlite3.Connection:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if _is_busy(error) and time.monotonic() < deadline:
-                # SQLite's own waiting grows to 100 ms a look, and a busy writer slips past it.
-                time.sleep(_LOCK_LOOK_SECONDS)
+                # SQLite's own waits grow to 100 ms, and a busy writer gets the lock first.
+                time.sleep(_LOCK_POLL_SECONDS)
                 continue
             connection.close()
             raise Unavailable(f"the database's lock could not be taken: {error}") from error
@@ -39,11 +39,11 @@ def locked(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def foreign_write(path: Path) -> Iterator[ForeignWrite]:
-    """Hold the write lock of the database at ``path``, as another program might, and give a
-    function that sets the value of a row; it is committed when the block ends.
+    """Hold the write lock of the database at ``path``, as another program might. The block gets a
+    function that sets the value of a row; the end of the block commits.
 
     Raises:
-        Unavailable: the lock or the write could not be had.
+        Unavailable: the lock could not be taken, or the write failed.
     """
     other = locked(path)
 

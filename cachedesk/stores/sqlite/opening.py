@@ -1,4 +1,4 @@
-"""Opening the database: the two kinds of connection that it needs."""
+"""Opening the database: connections that write, and connections that read."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import sqlite3
 from pathlib import Path
 
 from cachedesk.core.errors import Damaged
-from cachedesk.stores.files.impairment import FillerRow, Hindrance, fill_disk
+from cachedesk.stores.files.impairment import FillerRow, Impairment, fill_disk
 
 _FULL = 2
-_BALLAST = FillerRow("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
+_FILLER = FillerRow("rows", "key, value, seq, updated_at", "x'', :blob, 0, 0", "key = x''")
 
 
-def open_writer(path: Path, mode: str, hindrance: Hindrance) -> sqlite3.Connection:
+def open_writer(path: Path, mode: str, impairment: Impairment) -> sqlite3.Connection:
     """Return a connection whose commits survive a power cut.
 
     Args:
         path: the database.
-        mode: ``"rwc"`` makes it if it is not there, ``"rw"`` does not.
-        hindrance: what is in the way.
+        mode: ``"rwc"`` creates it if it does not exist, ``"rw"`` does not.
+        impairment: the active faults.
 
     Raises:
-        Damaged: SQLite does not take the settings that this needs.
+        Damaged: SQLite does not accept the required settings.
         sqlite3.Error: it cannot be opened.
     """
     connection = sqlite3.connect(
-        hindrance.uri(path, mode),
+        impairment.uri(path, mode),
         uri=True,
         timeout=0,
         isolation_level=None,
@@ -35,15 +35,15 @@ def open_writer(path: Path, mode: str, hindrance: Hindrance) -> sqlite3.Connecti
     connection.execute("PRAGMA synchronous=FULL")
     if connection.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
         raise Damaged("SQLite refuses synchronous=FULL; the database would not be safe")
-    if hindrance.full:
-        fill_disk(connection, _BALLAST)
+    if impairment.full:
+        fill_disk(connection, _FILLER)
     return connection
 
 
-def open_reader(path: Path, hindrance: Hindrance) -> sqlite3.Connection:
-    """Return a connection that only reads; ``sqlite3.Error``: it cannot be opened."""
+def open_reader(path: Path, impairment: Impairment) -> sqlite3.Connection:
+    """Return a read-only connection; raises ``sqlite3.Error`` if it cannot be opened."""
     return sqlite3.connect(
-        hindrance.uri(path, "ro"),
+        impairment.uri(path, "ro"),
         uri=True,
         timeout=0.05,
         isolation_level=None,

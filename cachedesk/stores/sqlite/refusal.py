@@ -1,4 +1,4 @@
-"""Which errors of SQLite say that the data itself cannot be written: see ``core.refusals``."""
+"""Which errors of SQLite mean that the data itself cannot be written: see ``core.refusals``."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _OF_THE_DATA = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceErro
 
 
 def explained(error: sqlite3.Error, connection: sqlite3.Connection) -> DatabaseError:
-    """Return what a transaction raises for ``error``, after it was rolled back."""
+    """Return the error that a transaction raises for ``error``, after it was rolled back."""
     if isinstance(error, _OF_THE_DATA) or _failed_while_running(error, connection):
         return DatabaseRefused(str(error))
     return DatabaseError(f"the database refused a write: {error}")
 
 
 def _failed_while_running(error: sqlite3.Error, connection: sqlite3.Connection) -> bool:
-    """Whether a plain error (a trigger's function that chokes on a value) came while the write
-    ran. If it cannot even be compiled, a table or a trigger is broken and every write fails: to
-    give up events for that would bury them all."""
+    """Return whether a generic error came from running the write (a function in a trigger fails on
+    a value). If the statement cannot even be compiled, a table or a trigger is broken and every
+    write fails: then no event must become a dead letter, or all would."""
     if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
         return False
     try:

@@ -1,8 +1,8 @@
-"""The schema of the database: made in a new file, checked in an old one, and brought up to date
-in place, all or nothing.
+"""The schema of the database: created in a new file, checked in an existing one, and migrated in
+place in one transaction.
 
-sqlite-utils is loaded only where there is a schema to make or to change: it takes a third of the
-time that everything else of a stack takes to load.
+sqlite-utils is imported only if there is a schema to create or to migrate: importing it takes a
+third of the time that all other imports of a stack take.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TABLES: dict[str, dict[str, type]] = {
     "attempts": {"seq": int, "attempts": int},
     "meta": {"name": str, "number": int},
 }
-"""The columns of our tables; the first of each is the primary key."""
+"""The columns of cachedesk's tables; the first of each is the primary key."""
 
 _READABLE_VIEW = """
 SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
@@ -43,10 +43,10 @@ FROM rows WHERE value IS NOT NULL ORDER BY rows.key
 
 
 def check_owner(path: Path) -> None:
-    """Refuse somebody else's file before it is opened for writing, which would change it."""
+    """Refuse a file of another program before it is opened for writing, which would change it."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    # A journal that a killed process left could not be rolled back by a reader: leave it aside.
+    # A reader cannot roll back a journal that a killed process left, so ignore it.
     look = "immutable=1" if path.with_name(f"{path.name}-journal").exists() else "mode=ro"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{look}", uri=True, timeout=0.5)
     try:
@@ -59,7 +59,7 @@ def check_owner(path: Path) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in a new file; check it in an old one."""
+    """Create the schema in a new file; check and migrate it in an existing one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == SCHEMA_VERSION:
         return
@@ -75,11 +75,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             " upgrade cachedesk"
         )
     if version == 1:
-        _bring_from_1_to_2(database)
+        _migrate_1_to_2(database)
 
 
-def _bring_from_1_to_2(database: sqlite_utils.Database) -> None:
-    """Version 2 counts how often an event was refused."""
+def _migrate_1_to_2(database: sqlite_utils.Database) -> None:
+    """Migrate to version 2, which counts how often an event was refused."""
     with database.atomic():
         database.execute("ALTER TABLE dead ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1")
         _create_table(database, "attempts", not_null={"attempts"})

@@ -1,10 +1,11 @@
 """The database: SQLite, the system of record, through sqlite-utils.
 
-A row holds a key, its value and the seq of the last event that is part of it. Rows and what was
-applied are one fact in one transaction, so a batch that is delivered twice finds its events in
-the rows already (promise 2). A deleted key leaves a tombstone (value NULL) that keeps its seq.
+A row holds a key, its value and the seq of the last event that is part of it. The rows and the
+record of what was applied change in one transaction, so a batch that is delivered twice finds its
+events in the rows already (promise 2). A deleted key leaves a tombstone (value NULL) that keeps
+its seq.
 
-sqlite-utils makes the schema and opens the file; the hot path uses its connection directly.
+sqlite-utils creates the schema; everything else uses the connection directly.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cachedesk.core.capabilities import ForeignWrite
@@ -29,12 +30,13 @@ from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.core.fault import Fault
 from cachedesk.core.forking import owns
+from cachedesk.core.rehearsals import Rehearsals
 from cachedesk.core.settings import DatabaseSettings
 from cachedesk.core.snapshot import DatabaseState, Health
 from cachedesk.stores.files.connections import leave_open, not_opened
 from cachedesk.stores.files.data_directory import make_private
 from cachedesk.stores.files.durability import commit, roll_back, settle, settle_at_open
-from cachedesk.stores.files.impairment import NOTHING
+from cachedesk.stores.files.impairment import UNIMPAIRED
 from cachedesk.stores.files.open_files import OpenFiles
 from cachedesk.stores.sqlite import dead_letters
 from cachedesk.stores.sqlite.database_faults import faults_of
@@ -44,23 +46,20 @@ from cachedesk.stores.sqlite.refusal import explained
 from cachedesk.stores.sqlite.schema import check_owner, prepare
 from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, selected
 
-_BUSY_LOOK_SECONDS = 0.004
+_BUSY_POLL_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
 _LOCKED = "the database is locked by another connection"
 _BUSY_WRITING = "the database is busy with another write"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-# Tells a -wal file that continues the database file from one that does not (see ``soundness``).
+# Distinguishes a -wal file that continues the database file from one that does not (see
+# ``files.continuity``).
 _COUNT_COMMIT = (
     "INSERT INTO meta (name, number) VALUES ('commits', 1)"
     " ON CONFLICT (name) DO UPDATE SET number=number+1"
 )
 
 
-class _Rehearsed(Exception):
-    """What was tried is taken back."""
-
-
-class SqliteDatabase:
+class SqliteDatabase(Rehearsals[Transaction]):
     """The SQLite file of one data directory. Thread-safe: many readers, one writer at a time."""
 
     name = "SQLite"
@@ -72,14 +71,15 @@ class SqliteDatabase:
 
         Args:
             path: the file.
-            patience_seconds: how long a write waits for a database that is slow.
+            patience_seconds: how long a write waits for a slow database.
 
         Raises:
-            Damaged: the file is no SQLite database, not ours, or of a newer version.
+            Damaged: the file is not an SQLite database, not cachedesk's, or of a newer version.
+            DataDirectoryError: the file is locked or cannot be opened.
         """
         self.path = path
         self._patience_seconds = patience_seconds
-        self.hindrance = self._writer_hindrance = NOTHING
+        self.impairment = self._writer_impairment = UNIMPAIRED
         self._mode = "rwc"
         self._writing = threading.Lock()
         self._readers: deque[sqlite3.Connection] = deque()
@@ -94,7 +94,7 @@ class SqliteDatabase:
             settle_at_open(self._writer)
             prepare(self._writer, path)
             self.files = OpenFiles(path)
-            # From now on a file that goes away must not be replaced by an empty one.
+            # From now on a file that disappears must not be replaced by an empty one.
             self._mode = "rw"
         except (sqlite3.DatabaseError, OSError) as error:
             self.close()
@@ -104,7 +104,7 @@ class SqliteDatabase:
             raise
 
     def read(self, key: bytes) -> Entry:
-        """Return the row of ``key`` (``ABSENT`` when there is none).
+        """Return the row of ``key`` (``ABSENT`` if there is none).
 
         Raises:
             DatabaseError: SQLite does not answer.
@@ -115,17 +115,17 @@ class SqliteDatabase:
         return Entry(*found) if found is not None else ABSENT
 
     def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """Return the rows of ``keys``, without those that have none; errors as for ``read``."""
+        """Return the rows of ``keys``; keys without a row are left out. Errors as for ``read``."""
         self._wait_for_answer()
         return self.peek(keys)
 
     def peek(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """As ``read_many``, for who only looks on: not slowed down by a hindrance."""
+        """Like ``read_many``, for observation: an injected fault does not slow it down."""
         with self._reader() as connection:
             return selected(connection, keys)
 
     def scan(self) -> Iterator[tuple[bytes, Entry]]:
-        """Yield all rows of one instant, tombstones included, sorted by the keys' bytes.
+        """Yield all rows as of one moment, including tombstones, sorted by the keys' bytes.
 
         Raises:
             DatabaseError: SQLite does not answer.
@@ -145,7 +145,7 @@ class SqliteDatabase:
             return [found for (found,) in connection.execute(page, (key, most))]
 
     def state(self) -> DatabaseState:
-        """Return how the database is, for a snapshot: its files, and whether it can be read."""
+        """Return the state of the database and the sizes of its files, for a snapshot."""
         gone = "file gone" if self.files.trouble else ""
         try:
             rows, _ = self.count()
@@ -158,13 +158,13 @@ class SqliteDatabase:
 
     @property
     def location(self) -> str:
-        """Where the file is."""
+        """The path of the file."""
         return str(self.path)
 
     @property
     def opening_counts(self) -> bool:
-        """Whether its ``-wal`` file was empty when it was opened: not while another program reads
-        it, nor when it was made just now."""
+        """Whether its ``-wal`` file was empty when it was opened: it is not while another program
+        reads it, nor if the file was created just now."""
         return self.bytes[1] == 0
 
     def foreign_write(self) -> AbstractContextManager[ForeignWrite]:
@@ -172,15 +172,15 @@ class SqliteDatabase:
         return foreign_write(self.path)
 
     def faults(self) -> Sequence[Fault]:
-        """Return one of each kind of its faults."""
+        """Return one fault of each of its kinds."""
         return faults_of(self, self._patience_seconds)
 
     def forked(self) -> None:
-        """Leave the connections open, which belong to the parent process."""
+        """Leave the connections, which belong to the parent process, open."""
         leave_open((self._writer, *self._readers))
 
     def numbers(self) -> dict[str, int]:
-        """Return the numbers kept by ``Transaction.note``; errors as for ``read``."""
+        """Return the numbers stored by ``Transaction.note``; errors as for ``read``."""
         with self._reader() as connection:
             return dict(connection.execute("SELECT name, number FROM meta"))
 
@@ -197,12 +197,12 @@ class SqliteDatabase:
             return dead_letters.letters(connection, limit, after_seq)
 
     def letters_of(self, key: bytes, most: int) -> list[DeadLetter]:
-        """Return the newest dead letters of ``key``, oldest first; see ``dead``."""
+        """Return the newest dead letters of ``key``, oldest first; errors as for ``read``."""
         with self._reader() as connection:
             return dead_letters.letters_of(connection, key, most)
 
     def dead_between(self, first_seq: int, last_seq: int) -> set[int]:
-        """Return the seqs of the dead letters from ``first_seq`` to ``last_seq``, as ``read``."""
+        """Return the seqs of the dead letters in a range; errors as for ``read``."""
         with self._reader() as connection:
             return dead_letters.between(connection, first_seq, last_seq)
 
@@ -212,7 +212,7 @@ class SqliteDatabase:
             return dead_letters.among(connection, seqs)
 
     def trim(self, through_seq: int, deadline: float) -> int:
-        """Drop up to 1,000 tombstones whose seq is not above ``through_seq``; return how many.
+        """Delete up to 1,000 tombstones whose seq is not above ``through_seq``; return how many.
 
         Safe once no event of those keys can be delivered again: every event up to
         ``through_seq`` was acked, and a later one has a higher seq than any tombstone.
@@ -223,22 +223,9 @@ class SqliteDatabase:
         with self.transaction(deadline) as transaction:
             return transaction.drop_tombstones(through_seq)
 
-    def rehearse(self, rows: Mapping[bytes, Entry], deadline: float) -> None:
-        """Write ``rows`` and take it back; raises what ``transaction`` would."""
-        with self.rehearsal(deadline) as transaction:
-            transaction.rows(list(rows))
-            transaction.write(rows)
-
-    @contextmanager
-    def rehearsal(self, deadline: float) -> Iterator[Transaction]:
-        """As ``transaction``, but nothing is committed: the end of the block takes it all back."""
-        with suppress(_Rehearsed), self.transaction(deadline) as transaction:
-            yield transaction
-            raise _Rehearsed
-
     @property
     def bytes(self) -> tuple[int, int]:
-        """The sizes of the database file and of its write-ahead log."""
+        """The sizes of the database file and of its write-ahead log in bytes."""
         wal = self.path.with_name(self.path.name + "-wal")
         return self.path.stat().st_size, wal.stat().st_size if wal.exists() else 0
 
@@ -247,23 +234,23 @@ class SqliteDatabase:
         """Run a write transaction; it is committed, durably, when the block ends.
 
         Args:
-            deadline: ``time.monotonic()`` seconds by which the lock must have been had.
+            deadline: ``time.monotonic()`` seconds by which the lock must be acquired.
 
         Raises:
-            DatabaseBusy: somebody else held the lock until the deadline; nothing was changed.
-            DatabaseUncertain: the commit met an I/O error, or a file that is not at its path any
-                more; it happened, or it did not.
-            DatabaseRefused: a constraint or trigger says no, and would again; nothing was changed.
+            DatabaseBusy: the lock was not acquired until the deadline; nothing was changed.
+            DatabaseUncertain: the commit met an I/O error, or a file is not at its path any more;
+                it is unknown whether the commit took effect.
+            DatabaseRefused: a constraint or trigger refuses the data; nothing was changed.
             DatabaseError: the disk is full, or SQLite failed; nothing was changed.
         """
         self._wait_for_answer(deadline)
         left = deadline - time.monotonic()
         if not self._writing.acquire(timeout=max(0.0, left)):
-            # Of writers that all wait for one foreign lock, one waits for it and the others for
-            # that one: they have one reason.
+            # If another program holds the lock, one writer waits for it and all others wait for
+            # that writer: the reason is the same for all of them.
             raise DatabaseBusy(_LOCKED if self._locked_out else _BUSY_WRITING)
         try:
-            self._drop_writer_of_another_hindrance()
+            self._drop_writer_if_impairment_changed()
             connection = self._begin(deadline)
             try:
                 changes = connection.total_changes
@@ -272,12 +259,12 @@ class SqliteDatabase:
                     connection.execute(_COUNT_COMMIT)
                 commit(connection)
             except ComponentCrash:
-                # As death would: the files are let go of, nothing is rolled back or committed.
-                self._let_go_of(connection)
+                # As the death of the process would: close the files, neither commit nor roll back.
+                self._release(connection)
                 raise
             except DatabaseUncertain:
                 self._uncertain = True
-                self._let_go_of(connection)
+                self._release(connection)
                 raise
             except sqlite3.Error as error:
                 roll_back(connection)
@@ -286,7 +273,7 @@ class SqliteDatabase:
                 roll_back(connection)
                 raise
             if self.files.look():
-                # It may be in a file that nothing will open again.
+                # The commit may be in a file that was moved away or deleted.
                 raise DatabaseUncertain(self.files.trouble)
         finally:
             self._writing.release()
@@ -296,7 +283,7 @@ class SqliteDatabase:
         self._closed.set()
         while self._readers:
             self._readers.pop().close()
-        # The writer last: the last to close moves the write-ahead log into the file.
+        # The writer last: the last connection to close runs a checkpoint.
         with self._writing:
             if self._writer is not None:
                 self._writer.close()
@@ -320,7 +307,7 @@ class SqliteDatabase:
                 if time.monotonic() >= deadline:
                     raise DatabaseBusy(_LOCKED) from error
                 self._locked_out = True
-                self._closed.wait(_BUSY_LOOK_SECONDS)
+                self._closed.wait(_BUSY_POLL_SECONDS)
             else:
                 self._locked_out = False
                 return self._writer
@@ -336,28 +323,28 @@ class SqliteDatabase:
         return connection
 
     def _wait_for_answer(self, deadline: float | None = None) -> None:
-        slow = self.hindrance
+        slow = self.impairment
         if not slow.latency_seconds:
             return
         if deadline is None:
             deadline = time.monotonic() + slow.patience_seconds
-        if not slow.waits(lambda: self.hindrance, deadline):
+        if not slow.wait(lambda: self.impairment, deadline):
             raise DatabaseBusy("the database is slow and did not answer in time")
 
-    def _drop_writer_of_another_hindrance(self) -> None:
-        if self._writer is not None and self._writer_hindrance is not self.hindrance:
-            self._let_go_of(self._writer)
+    def _drop_writer_if_impairment_changed(self) -> None:
+        if self._writer is not None and self._writer_impairment is not self.impairment:
+            self._release(self._writer)
 
-    def _let_go_of(self, writer: sqlite3.Connection) -> None:
+    def _release(self, writer: sqlite3.Connection) -> None:
         self._writer = None
         writer.close()
         if not self.files.trouble:
-            # If nothing reads, SQLite has removed its side files with that.
+            # Closing the last connection removes SQLite's side files.
             self.files.reopened()
 
     def _open_writer(self) -> sqlite3.Connection:
-        self._writer_hindrance = self.hindrance
-        return open_writer(self.path, self._mode, self._writer_hindrance)
+        self._writer_impairment = self.impairment
+        return open_writer(self.path, self._mode, self._writer_impairment)
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
@@ -375,8 +362,8 @@ class SqliteDatabase:
                 connection.close()
 
     def _idle_reader(self) -> sqlite3.Connection | None:
-        if self.hindrance.gone:
-            # Not from what is open already either.
+        if self.impairment.gone:
+            # The fault must affect connections that are open already, too.
             return None
         try:
             return self._readers.pop()
@@ -387,9 +374,9 @@ class SqliteDatabase:
         if self._closed.is_set():
             raise DatabaseError("the database is closed")
         if self.files.look():
-            # What is at its path now may be another database.
+            # The file at its path may be another database now.
             raise DatabaseError(self.files.trouble)
         try:
-            return open_reader(self.path, self.hindrance)
+            return open_reader(self.path, self.impairment)
         except sqlite3.Error as error:
             raise DatabaseError(f"the database cannot be opened: {error}") from error

@@ -1,4 +1,4 @@
-"""A write transaction: what may be done inside it, and how rows are read, in it or outside."""
+"""Write transactions, and reading rows inside or outside of one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SAVEPOINT = "one_row"
 
 
 def _translated(method: Callable[P, T]) -> Callable[P, T]:
-    """Have ``method`` raise the errors of ``core.errors`` instead of SQLite's."""
+    """Make ``method`` raise the errors of ``core.errors`` instead of those of SQLite."""
 
     @functools.wraps(method)
     def translated(*arguments: P.args, **named: P.kwargs) -> T:
@@ -39,7 +39,7 @@ def _translated(method: Callable[P, T]) -> Callable[P, T]:
 
 
 class Transaction:
-    """What may be done inside one write transaction."""
+    """The operations inside one write transaction: see ``RecordTransaction``."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -54,8 +54,8 @@ class Transaction:
 
     @_translated
     def write(self, rows: Mapping[bytes, Entry]) -> None:
-        """Insert or replace ``rows``, of keys that were read by ``rows`` before: that is how the
-        number of live rows stays exact without counting them."""
+        """Insert or replace ``rows``. Their keys must have been read by ``rows`` before, which
+        keeps the number of live rows exact without counting them."""
         self._write(rows)
 
     def _write(self, rows: Mapping[bytes, Entry]) -> None:
@@ -77,11 +77,11 @@ class Transaction:
 
     @_translated
     def write_one(self, key: bytes, row: Entry) -> None:
-        """As ``write`` for one row; when it fails, the rest of the transaction stays.
+        """Like ``write``, for one row; if it fails, the rest of the transaction stands.
 
         Raises:
             DatabaseRefused: the database refuses this row.
-            DatabaseUndone: it refuses it, and took back the whole transaction.
+            DatabaseUndone: it refuses the row, and rolled back the whole transaction.
         """
         with self._savepoint():
             self._write({key: row})
@@ -89,7 +89,7 @@ class Transaction:
 
     @_translated
     def rehearse_one(self, key: bytes, row: Entry) -> None:
-        """Write a row and take it back, in a transaction that is never committed.
+        """Write a row and undo it, in a transaction that is never committed.
 
         Raises:
             DatabaseRefused: the database refuses this row.
@@ -97,7 +97,7 @@ class Transaction:
         try:
             with self._savepoint():
                 self._write({key: row})
-            self._take_back()
+            self._undo()
         except DatabaseUndone:
             self.connection.execute("BEGIN IMMEDIATE")
             raise
@@ -109,44 +109,44 @@ class Transaction:
         try:
             yield
         except sqlite3.Error as error:
-            said = explained(error, connection)
+            translated = explained(error, connection)
             if connection.in_transaction:
-                self._take_back()
-            elif isinstance(said, DatabaseRefused):
-                # Whatever is written from here on would be committed by itself.
-                raise DatabaseUndone(str(said)) from error
-            raise said from error
+                self._undo()
+            elif isinstance(translated, DatabaseRefused):
+                # Outside a transaction, every later write would be committed by itself.
+                raise DatabaseUndone(str(translated)) from error
+            raise translated from error
         except Exception:
-            self._take_back()
+            self._undo()
             raise
 
-    def _take_back(self) -> None:
+    def _undo(self) -> None:
         self.connection.execute(f"ROLLBACK TO {_SAVEPOINT}")
         self.connection.execute(f"RELEASE {_SAVEPOINT}")
 
     @_translated
     def bury(self, refusals: Iterable[Refusal]) -> None:
-        """Keep events that cannot be applied as dead letters, with the reason."""
+        """Store events that cannot be applied as dead letters, with the reason."""
         dead_letters.bury(self.connection, refusals)
 
     @_translated
     def attempts(self, seqs: Sequence[int]) -> dict[int, int]:
-        """Return how often each of these events was refused; not in it: never."""
+        """Return how often each of these events was refused; events never refused are left out."""
         return dead_letters.attempts(self.connection, seqs)
 
     @_translated
     def count_attempts(self, attempts: Mapping[int, int]) -> None:
-        """Keep how often events were refused."""
+        """Store how often events were refused."""
         dead_letters.count_attempts(self.connection, attempts)
 
     @_translated
     def forget_attempts(self, through_seq: int) -> None:
-        """Forget the refusals of events up to ``through_seq``, which were all decided."""
+        """Delete the refusal counts of events up to ``through_seq``, which are all decided."""
         dead_letters.forget_attempts(self.connection, through_seq)
 
     @_translated
     def remove_letter(self, seq: int) -> bool:
-        """Take the dead letter ``seq`` away; return whether there was one."""
+        """Remove the dead letter ``seq``; return whether there was one."""
         return dead_letters.remove(self.connection, seq)
 
     @_translated
@@ -164,7 +164,8 @@ class Transaction:
 
     @_translated
     def note(self, name: str, number: int) -> None:
-        """Keep a number under ``name``, unless it was higher, as part of this transaction."""
+        """Raise the number stored under ``name`` to ``number``, as part of this transaction; a
+        higher one stays."""
         self.connection.execute(
             "INSERT INTO meta (name, number) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET number=max(number, excluded.number)",
@@ -177,8 +178,8 @@ def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[byte
     rows: dict[bytes, Entry] = {}
     for start in range(0, len(keys), _KEYS_PER_SELECT):
         some: Sequence[bytes | None] = keys[start : start + _KEYS_PER_SELECT]
-        # Filled up, so that there are few different statements: to compile one takes longer than
-        # to look for nothing.
+        # Padded with NULL, so that there are few different statements: compiling one takes longer
+        # than looking up NULL keys.
         places = 1 << (len(some) - 1).bit_length()
         marks = ",".join("?" * places)
         found = connection.execute(
