@@ -1,1 +1,1 @@
-"""What is done to a data directory that no process uses."""
+"""Operations on a data directory that is not in use."""

@@ -1,4 +1,4 @@
-"""The dead letters of a data directory that no process uses: listed, replayed, dropped."""
+"""Lists, replays and drops the dead letters of a data directory that is not in use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _LETTERS_PER_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What became of one letter: replayed as the write ``applied_as``, dropped, or why not."""
+    """The result for one letter: replayed as the write ``applied_as``, dropped, or the reason of
+    the failure."""
 
     seq: int
     applied_as: int | None = None
@@ -34,7 +35,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What was done with letters. ``verb``: ``"replayed"`` or ``"dropped"``."""
+    """The results for several letters. ``verb``: ``"replayed"`` or ``"dropped"``."""
 
     verb: str
     actions: Sequence[Action]
@@ -42,11 +43,11 @@ class Actions:
 
     @property
     def exit_code(self) -> int:
-        """0 when all was done that was asked for."""
+        """0 if all of the requested actions succeeded."""
         return self.interrupted_by or int(any(action.failure for action in self.actions))
 
     def as_json(self) -> dict[str, object]:
-        """Return what ``dead replay --json`` and ``dead drop --json`` print."""
+        """Return the JSON that ``dead replay --json`` and ``dead drop --json`` print."""
         done = [action for action in self.actions if not action.failure]
         return {
             self.verb: [
@@ -63,27 +64,27 @@ class Actions:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield what was done, in plain words."""
+        """Yield a line for each action that succeeded."""
         for action in self.actions:
             if not action.failure:
                 as_write = "" if action.applied_as is None else f" as write {action.applied_as}"
                 yield f"{self.verb} {action.seq}{as_write}"
 
     def failures(self) -> Iterator[str]:
-        """Yield what was not done, and why, in plain words."""
+        """Yield a line for each action that failed, with the reason."""
         for action in self.actions:
             if action.failure:
                 yield f"letter {action.seq} was not {self.verb}: {safe(action.failure, _WHOLE)}"
 
 
 def listed(data: Path, limit: int) -> tuple[list[DeadLetter], int]:
-    """Return the oldest letters in ``data``, and how many there are.
+    """Return the oldest letters in ``data``, and the number of all.
 
     Raises:
-        DataDirectoryError: it is no data directory, is in use, or is damaged.
+        DataDirectoryError: it is not a data directory, is in use, or is damaged.
     """
-    with opened(data) as vault:
-        return vault.database.letters(limit), vault.database.count()[1]
+    with opened(data) as state:
+        return state.database.letters(limit), state.database.count()[1]
 
 
 def found(data: Path, seq: int) -> DeadLetter:
@@ -93,8 +94,8 @@ def found(data: Path, seq: int) -> DeadLetter:
         NoDeadLetter: there is no such letter.
         DataDirectoryError: as for ``listed``.
     """
-    with opened(data) as vault:
-        for letter in vault.database.letters(1, seq - 1):
+    with opened(data) as state:
+        for letter in state.database.letters(1, seq - 1):
             if letter.seq == seq:
                 return letter
     raise NoDeadLetter(f"there is no dead letter {seq}")
@@ -103,12 +104,12 @@ def found(data: Path, seq: int) -> DeadLetter:
 def replay(
     data: Path, settings: Settings, seqs: Sequence[int] | None, failpoints: str = ""
 ) -> Actions:
-    """Apply letters as new writes, each in a transaction of its own, in the order of their seqs.
+    """Apply letters as new writes, each in its own transaction, in the order of their seqs.
 
     Args:
-        data: a data directory that no process uses.
-        settings: how to open it.
-        seqs: which; ``None``: all that are there now.
+        data: a data directory that is not in use.
+        settings: the settings to open it with.
+        seqs: the letters; ``None``: all that exist now.
         failpoints: armed before the stack opens, as ``point=terms;…``.
 
     Raises:
@@ -134,7 +135,7 @@ def drop(
 
 
 def letter_as_json(letter: DeadLetter) -> dict[str, object]:
-    """Return what ``dead show --json`` prints of a letter."""
+    """Return the JSON of a letter that ``dead show --json`` prints."""
     return {
         "seq": letter.seq,
         "op": letter.op,
@@ -173,7 +174,7 @@ def table(letters: Sequence[DeadLetter], total: int) -> Iterator[str]:
 
 
 def page(letter: DeadLetter) -> Iterator[str]:
-    """Yield everything about one letter, a line each."""
+    """Yield the details of one letter, one per line."""
     yield f"seq       {letter.seq}"
     yield f"write     {_write(letter, _WHOLE)}"
     yield f"reason    {safe(letter.reason, _WHOLE)}"
@@ -190,9 +191,9 @@ def _do(
     *,
     failpoints: str,
 ) -> Actions:
-    with opened(data) as vault:
-        # Not what becomes a letter from now on, which the user has not seen.
-        seqs = [*_all(vault.database.letters)] if seqs is None else sorted(set(seqs))
+    with opened(data) as state:
+        # Only the current letters: the user has not seen those that are added from now on.
+        seqs = [*_all(state.database.letters)] if seqs is None else sorted(set(seqs))
     actions: list[Action] = []
     with Signals() as signals:
         stack = Stack(data, settings, failpoints=Failpoints(failpoints)) if seqs else None

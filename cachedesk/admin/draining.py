@@ -1,4 +1,4 @@
-"""Draining that can be stopped."""
+"""Draining the log, with a way to stop it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from cachedesk.core.errors import Unavailable
 from cachedesk.engine.cache_layer import CacheLayer
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 def drain(
@@ -18,21 +18,21 @@ def drain(
     stopping: threading.Event,
     trouble: Callable[[], str] = str,
 ) -> float | None:
-    """Flush what is pending in ``layer``.
+    """Flush the pending events of ``layer``.
 
     Args:
-        layer: whose log.
+        layer: the cache layer to drain.
         seconds: how long to try.
-        stopping: when set, drain no more.
-        trouble: returns why it cannot be drained any more, empty while it can.
+        stopping: ends the drain when set.
+        trouble: returns why it cannot be drained any more; empty while it can.
 
     Returns:
-        How many seconds it took; ``None`` when events are still pending.
+        The seconds it took; ``None`` if events are still pending.
     """
     began = time.monotonic()
     while True:
         try:
-            layer.drain(_LOOK_SECONDS)
+            layer.drain(_POLL_SECONDS)
         except Unavailable:
             if stopping.is_set() or trouble() or time.monotonic() - began > seconds:
                 return None

@@ -1,4 +1,4 @@
-"""Why a read of a key gets what it gets, in a data directory that no process uses."""
+"""Explains what a read of a key would return, in a data directory that is not in use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cachedesk.observe.inspector import KeyInspector
 
 
 class _NoCache:
-    """The cache of a directory that is not open: Redis runs only with a stack."""
+    """The cache of a directory that is not open: Redis runs only while a stack is open."""
 
     def get(self, key: bytes) -> bytes | None:
         raise CacheError("it is not running; it starts when the directory is opened")
@@ -25,15 +25,15 @@ class _NoCache:
 
 
 def explain(data: Path, settings: Settings, key: bytes) -> KeyReport:
-    """Return what the row and the log hold of ``key``, and what a read would get.
+    """Return the contents of the row and the log for ``key``, and what a read would return.
 
     Args:
-        data: a data directory that no process uses.
-        settings: of the stack; its policies say which path a write of the key takes.
+        data: a data directory that is not in use.
+        settings: of the stack; its policies determine the path of a write to the key.
         key: the key.
 
     Raises:
-        DataDirectoryError: it is no data directory, is in use, or is damaged.
+        DataDirectoryError: it is not a data directory, is in use, or is damaged.
     """
     with opened(data) as state:
         inspector = KeyInspector(
@@ -48,7 +48,7 @@ def explain(data: Path, settings: Settings, key: bytes) -> KeyReport:
 
 
 def report_as_json(report: KeyReport) -> dict[str, object]:
-    """Return what ``explain --json`` prints of ``report``."""
+    """Return the JSON of ``report`` that ``explain --json`` prints."""
     return {
         "key": json_text(report.key),
         "value": _value(report.truth),

@@ -1,4 +1,4 @@
-"""Looking into a data directory that no process uses, and draining it."""
+"""Reads a data directory that is not in use, and drains it."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _LINES_PER_CHUNK = 1_000
 
 @contextmanager
 def opened(data: Path) -> Iterator[DurableState]:
-    """Open the files in ``data``, which must be a data directory that no process uses.
+    """Open the files in ``data``, a data directory that is not in use.
 
     Raises:
-        DataDirectoryError: it is not one, is in use, or is damaged.
+        DataDirectoryError: it is not a data directory, is in use, or is damaged.
     """
     directory = EMBEDDED.lock(data, create=False)
     try:
-        vault = open_state(EMBEDDED, directory)
+        state = open_state(EMBEDDED, directory)
         try:
-            yield vault
+            yield state
         finally:
-            vault.close()
+            state.close()
     finally:
         directory.close()
 
 
 def recover_directory(data: Path, *, accept_loss: bool) -> str:
-    """Carry out ``cachedesk recover``; see ``recovering``."""
+    """Carry out ``cachedesk recover``; see ``stores.embedded.recovery``."""
     directory = EMBEDDED.lock(data, create=False)
     try:
         return recover(directory, accept_loss=accept_loss)
@@ -63,7 +63,7 @@ def look_up(data: Path, key: bytes) -> Read:
 
 
 def read_as_json(key: bytes, read: Read) -> dict[str, object]:
-    """Return what ``get --json`` prints of ``key``."""
+    """Return the JSON that ``get --json`` prints for ``key``."""
     return {
         "key": json_text(key),
         "value": None if read.value is None else json_text(read.value),
@@ -76,9 +76,9 @@ def read_as_json(key: bytes, read: Read) -> dict[str, object]:
 def dump_lines(data: Path) -> Iterator[bytes]:
     """Yield the truth as JSON lines ``[key, value]``, many in a chunk; errors as ``opened``."""
     encode = msgspec.json.Encoder().encode
-    with opened(data) as vault:
+    with opened(data) as state:
         lines = []
-        for key, value in truth(vault.pending, vault.database):
+        for key, value in truth(state.pending, state.database):
             lines.append(encode((json_text(key), json_text(value))))
             if len(lines) == _LINES_PER_CHUNK:
                 yield b"\n".join((*lines, b""))
@@ -88,8 +88,8 @@ def dump_lines(data: Path) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What a drain did. ``pending``: what it did not come to; ``dead``: events that no value
-    could take, now dead letters."""
+    """The result of a drain. ``pending``: the events that are left; ``dead``: the events that
+    became dead letters."""
 
     events: int
     dead: int
@@ -98,15 +98,15 @@ class Drained:
     interrupted_by: int | None = None
 
     def __str__(self) -> str:
-        said = f"drained {self.events:,} events in {self.seconds:.1f} s"
+        text = f"drained {self.events:,} events in {self.seconds:.1f} s"
         if self.dead:
-            said += f"; {self.dead:,} became dead letters"
+            text += f"; {self.dead:,} became dead letters"
         if self.pending:
-            said += f"; {self.pending:,} are still in the log, and safe"
-        return said
+            text += f"; {self.pending:,} are still in the log, and safe"
+        return text
 
     def as_json(self) -> dict[str, object]:
-        """Return what ``drain --json`` prints."""
+        """Return the JSON that ``drain --json`` prints."""
         return {
             "drained": self.events,
             "dead": self.dead,
@@ -116,7 +116,7 @@ class Drained:
 
     @property
     def exit_code(self) -> int:
-        """0 when nothing is pending any more."""
+        """0 if nothing is pending any more."""
         return self.interrupted_by or (1 if self.pending else 0)
 
 
@@ -129,8 +129,8 @@ def drain_directory(
     Raises:
         DataDirectoryError: as for ``opened``.
     """
-    with opened(data) as vault:
-        dead_before = vault.database.count()[1]
+    with opened(data) as state:
+        dead_before = state.database.count()[1]
     with Signals() as signals:
         stack = Stack(data, settings, failpoints=Failpoints(failpoints))
         try:

@@ -1,4 +1,4 @@
-"""What ``cachedesk verify`` prints."""
+"""The output of ``cachedesk verify``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cachedesk.stores.embedded.verification import Figures, Verification
 
 
 def verification_as_json(found: Verification) -> dict[str, object]:
-    """Return what ``verify --json`` prints."""
+    """Return the JSON that ``verify --json`` prints."""
     return {
         "sound": not found.findings,
         "findings": [finding._asdict() for finding in found.findings],
@@ -20,7 +20,7 @@ def verification_as_json(found: Verification) -> dict[str, object]:
 
 
 def verification_lines(found: Verification) -> Iterator[str]:
-    """Yield what was found, a line each, and last what was counted."""
+    """Yield the findings, one per line, and last the figures."""
     for finding in found.findings:
         yield str(finding)
     problems = len(found.findings)

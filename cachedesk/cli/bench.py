@@ -22,7 +22,7 @@ def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
     All do the same durable work in turns, in one run. The peers huey and diskcache take part
     when they are installed (pip install 'cachedesk[bench]').
 
-    Exit status: 0 also where an aim was missed; the table says so.
+    Exit status: 0 even if an aim was missed; the table shows that.
     """
     if environment_failpoints():
         raise click.UsageError("CACHEDESK_FAILPOINTS is set; unset it to measure.")

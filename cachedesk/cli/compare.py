@@ -60,11 +60,11 @@ def compare(
 
     Each run has a fresh data directory, which is removed afterwards.
 
-    Exit status: 0 every run kept every promise and was complete, 1 one was not, 2 bad usage or bad
-    files, a trace too that could not be read to its end.
+    Exit status: 0 every run kept every promise and was complete; 1 a run did not, or was not; 2
+    bad usage or bad files, including a trace that could not be read to its end.
     """
     if str(traffic.trace) == "-":
-        raise click.UsageError("--trace: each run reads the traffic anew; name a file, not -.")
+        raise click.UsageError("--trace: each run reads the trace again; name a file, not -.")
     traffic.check(paced=any(text.partition("=")[0].strip() == "rate" for text in varied))
     from cachedesk.config import load, with_policies
     from cachedesk.core.settings import Settings

@@ -1,5 +1,4 @@
-"""The commands of ``cachedesk dead``, as those of ``cli``: they read options, call the lab, and
-print."""
+"""The commands of ``cachedesk dead``."""
 
 from __future__ import annotations
 
@@ -55,7 +54,7 @@ def list_(limit: int, as_json: bool, data: Path) -> None:
 def show(ctx: click.Context, seq: int, as_json: bool, data: Path) -> None:
     """Show one dead letter.
 
-    Exit status: 1 when there is no such letter.
+    Exit status: 1 if there is no such letter.
     """
     from cachedesk.admin.dead_letters import found, letter_as_json, page
     from cachedesk.core.errors import NoDeadLetter
@@ -87,14 +86,14 @@ def replay(
     data: Path,
     config: Path | None,
 ) -> None:
-    """Apply dead letters after all, each as a new write to the value that its key has now.
+    """Apply dead letters, each as a new write to the current value of its key.
 
-    Exit status: 1 when one was refused again, or is not there; the others are done.
+    Exit status: 1 if one was refused again, or does not exist; the others are applied.
     """
     from cachedesk.admin.dead_letters import replay
     from cachedesk.config import load
 
-    _tell(
+    _print_actions(
         ctx,
         replay(data, load(data, config), _chosen(seqs, everything), environment_failpoints()),
         as_json,
@@ -117,14 +116,14 @@ def drop(
     data: Path,
     config: Path | None,
 ) -> None:
-    """Remove dead letters for good: what they would have written is lost.
+    """Remove dead letters for good: their writes are lost.
 
-    Exit status: 1 when one is not there; the others are dropped.
+    Exit status: 1 if one does not exist; the others are dropped.
     """
     from cachedesk.admin.dead_letters import drop
     from cachedesk.config import load
 
-    _tell(
+    _print_actions(
         ctx,
         drop(data, load(data, config), _chosen(seqs, everything), environment_failpoints()),
         as_json,
@@ -137,7 +136,7 @@ def _chosen(seqs: tuple[int, ...], everything: bool) -> tuple[int, ...] | None:
     return seqs or None
 
 
-def _tell(ctx: click.Context, actions: Actions, as_json: bool) -> None:
+def _print_actions(ctx: click.Context, actions: Actions, as_json: bool) -> None:
     if as_json:
         print_json(actions.as_json())
     else:

@@ -1,4 +1,4 @@
-"""``cachedesk explain`` and ``cachedesk verify``: they look at a data directory, and report."""
+"""``cachedesk explain`` and ``cachedesk verify``: read-only reports on a data directory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cachedesk.console.output import print_json, print_text
 @config_option
 @click.pass_context
 def explain(ctx: click.Context, key: str, as_json: bool, data: Path, config: Path | None) -> None:
-    """Say what the row and the log hold of KEY, what a read would get, and why.
+    """Show what the row and the log hold for KEY, what a read would return, and why.
 
     For a data directory that is not in use; from a program, use cache.explain(key).
 
-    Exit status: 1 when the key is absent, 2 when its row cannot be read.
+    Exit status: 1 if the key is absent, 2 if its row cannot be read.
     """
     from cachedesk.admin.explaining import explain, report_as_json
     from cachedesk.config import load
@@ -43,12 +43,13 @@ def explain(ctx: click.Context, key: str, as_json: bool, data: Path, config: Pat
 @data_option
 @click.pass_context
 def verify(ctx: click.Context, as_json: bool, data: Path) -> None:
-    """Check a data directory that is not in use, from end to end; no byte of it changes.
+    """Check a data directory that is not in use completely; no byte of it changes.
 
-    Both SQLite files, every record of the log, the rows, the dead letters, and whether all of them
-    belong together. After an unclean stop copies of the files are read, in the temporary directory.
+    It checks both SQLite files, every record of the log, the rows, the dead letters, and whether
+    they belong together. After an unclean shutdown it reads copies of the files, in the temporary
+    directory.
 
-    Exit status: 1 when something is wrong; each line says what, and what to do.
+    Exit status: 1 if something is wrong; each line says what, and what to do.
     """
     from cachedesk.admin.verifying import verification_as_json, verification_lines
     from cachedesk.stores.embedded.verification import verify

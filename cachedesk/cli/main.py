@@ -1,5 +1,8 @@
-"""The command line. A command reads its options, calls the lab, the desk or the engine, and
-prints; heavy parts are imported where they are used, so that ``--help`` is instant."""
+"""The command line: the group ``cachedesk``, its smallest commands, and the entry point.
+
+A command reads its options, calls another package, and prints. Heavy modules are imported where
+they are used, so that ``--help`` is fast.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ DESK_RATE = 300.0
 
 
 class _ReaderGone(Exception):
-    """The reader of our output is gone."""
+    """Standard output was closed by its reader."""
 
 
 class _Group(click.Group):
@@ -62,7 +65,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Click would end the process with status 1, as if a promise had been broken.
+            # Click would exit with status 1, which means that a promise was broken.
             raise _ReaderGone from None
 
 
@@ -102,7 +105,7 @@ def cli(
     """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
     for truth. Watch it, break it, and see what was lost.
 
-    Without a command it opens the desk, with a workload running.
+    Without a command, open the desk with a workload running.
     """
     if ctx.invoked_subcommand is not None:
         _refuse_desk_options(ctx)
@@ -111,7 +114,7 @@ def cli(
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
     data = stack.directory
 
-    def show(said: str) -> int:
+    def show(notice: str) -> int:
         from cachedesk.desk.modes.live import open_desk
         from cachedesk.lab.load.driver import Load
         from cachedesk.lab.load.traffic import WorkloadTraffic
@@ -123,14 +126,14 @@ def cli(
             Load(clients or WORKLOAD_CLIENTS, rate),
             desk.appearance(stack),
             safeguards=safeguards_without(without),
-            # Armed once: what they did to the first desk is over.
-            failpoints="" if said else environment_failpoints(),
-            restart_notice=said,
+            # Only for the first desk: the one that follows a kill must not fail again.
+            failpoints="" if notice else environment_failpoints(),
+            restart_notice=notice,
         )
 
     from cachedesk.desk.terminal.parent import run_under_parent
 
-    # A served desk has its web server for a parent.
+    # The parent process of a served desk is its web server.
     ctx.exit(show("") if is_served() else run_under_parent(show, again=True))
 
 
@@ -142,7 +145,7 @@ def cli(
 def get(ctx: click.Context, key: str, as_json: bool, data: Path) -> None:
     """Print the value of KEY: its row with its pending events folded in.
 
-    Exit status: 1 when it is absent.
+    Exit status: 1 if it is absent.
     """
     from cachedesk.admin.inspection import look_up, read_as_json
     from cachedesk.core.events import as_key
@@ -198,10 +201,10 @@ def drain(ctx: click.Context, as_json: bool, data: Path, config: Path | None) ->
 )
 @data_option
 def recover(data: Path, accept_loss: bool) -> None:
-    """Begin a new write-behind log in a data directory whose log was lost.
+    """Start a new write-behind log in a data directory whose log was lost.
 
-    For a directory that is refused although its database is whole. It says what is lost, if
-    anything; what is left of the old log is kept beside the new one.
+    For a directory that cannot be opened although its database is undamaged. The command says
+    what is lost, if anything; the rest of the old log is kept beside the new one.
     """
     from cachedesk.admin.inspection import recover_directory
 
@@ -229,8 +232,8 @@ def main() -> NoReturn:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "cachedesk"
-        said = one_line(error.format_message())
-        click.echo(f'cachedesk: {said} See "{command} --help".', err=True)
+        message = one_line(error.format_message())
+        click.echo(f'cachedesk: {message} See "{command} --help".', err=True)
         code = error.exit_code
     except click.Abort:
         code = 128 + signal.SIGINT
@@ -241,11 +244,11 @@ def main() -> NoReturn:
         from cachedesk.core.errors import CachedeskError
 
         if isinstance(error, OSError):
-            # No descriptors, no room, a terminal that is gone: the machine's, not ours.
+            # No descriptors, no disk space, a closed terminal: a fault of the machine, not a bug.
             forget_output()
         elif not isinstance(error, CachedeskError):
             raise
-        # A path may hold a line break.
+        # A path may contain a line break.
         click.echo(f"cachedesk: {one_line(str(error))}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

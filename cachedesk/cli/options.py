@@ -38,7 +38,7 @@ class PositiveFloat(click.ParamType[float]):
 
 
 class NonEmptyPath(click.Path):
-    """A path that must not be empty: pathlib takes "", say an unset variable, for the current
+    """A path that must not be empty: for pathlib, "" (an unset variable, say) is the current
     directory."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -62,7 +62,7 @@ class ReportFile(NonEmptyPath):
 
 
 def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """Use the option given before the command's name when it is not given after it."""
+    """Use the option before the command's name if there is none after it."""
     if value is None and ctx.parent is not None:
         return ctx.parent.params.get(str(param.name))
     return value
@@ -72,7 +72,7 @@ def _data(ctx: click.Context, param: click.Parameter, value: Path | None) -> Pat
     named = _inherit(ctx, param, value)
     if named is None and ctx.parent is not None:
         return usual_data()
-    # The group itself gets None: only a command knows that no other --data follows.
+    # The group itself gets None: another --data may follow the command's name.
     return named
 
 
@@ -103,7 +103,7 @@ def user_folder() -> Path | None:
         found = user_data_path("cachedesk", appauthor=False)
     except RuntimeError:
         return None
-    # Where there is no home, a tilde stays as it is.
+    # Without a home directory the tilde is not expanded.
     return found if found.is_absolute() else None
 
 
@@ -111,10 +111,10 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def grouped(argument: str, group: type[object], *options: Decorator) -> Decorator:
-    """Return a decorator that gives a command options and hands their values over as one.
+    """Return a decorator that adds options to a command and passes their values as one object.
 
     Args:
-        argument: the command's argument that takes the group.
+        argument: the argument of the command that takes the object.
         group: a dataclass whose fields are the parameters of ``options``.
         options: in the order of the help.
     """
@@ -168,7 +168,7 @@ report_option: Decorator = click.option(
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """Where a stack keeps its data, and its settings."""
+    """The data directory of a stack, and its settings."""
 
     data: Path | None
     config: Path | None
@@ -187,22 +187,22 @@ class StackOptions:
 
 
 stack_options = grouped("stack", StackOptions, policy_option, data_option, config_option)
-"""Give a command ``stack: StackOptions``."""
+"""Adds the argument ``stack: StackOptions`` to a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeskOptions:
-    """How the desk looks, and whether it may change anything."""
+    """The appearance of the desk, and whether it may change anything."""
 
     read_only: bool
     theme: str
     refresh: str | None
 
     def appearance(self, stack: StackOptions) -> Appearance:
-        """Return the look of the desk, by these options and the settings file.
+        """Return the appearance of the desk, from these options and the settings file.
 
         Raises:
-            ConfigError: the settings file is wrong, or there is no such theme or key.
+            ConfigError: the settings file is invalid, or there is no such theme or key.
         """
         from cachedesk.config import load_desk
         from cachedesk.desk.appearance import checked_appearance
@@ -230,7 +230,7 @@ desk_options = grouped(
         "--refresh", type=click.Choice(["1", "2", "4"]), help="Refreshes per second.  [default: 2]"
     ),
 )
-"""Give a command ``desk: DeskOptions``."""
+"""Adds the argument ``desk: DeskOptions`` to a command."""
 
 without_option: Decorator = click.option(
     "--without",

@@ -1,5 +1,4 @@
-"""The command ``cachedesk replay``, as those of ``cli``: it reads its options, calls the lab or the
-desk, and prints."""
+"""``cachedesk replay``: play a recording."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from cachedesk.console.output import is_served, is_terminal, print_json, short_p
 def replay(ctx: click.Context, *, file: Path, speed: float, as_json: bool) -> None:
     """Play a recording on the screens of the desk; "cachedesk run --record FILE" makes one.
 
-    With --json, print what it holds instead: its books, its faults, its events.
+    With --json, print a summary instead: its event balance, its faults, its events.
     """
     from cachedesk.recording.player import FASTEST, SLOWEST, Player
     from cachedesk.recording.recording_file import RecordingFile

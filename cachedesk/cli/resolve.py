@@ -1,4 +1,4 @@
-"""What commands take from the environment and from names; heavy modules are imported inside."""
+"""Values of commands that come from the environment or from names; imports are deferred."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def environment_failpoints() -> str:
-    """Return what ``CACHEDESK_FAILPOINTS`` arms, as ``point=terms;…``.
+    """Return the failpoints in ``CACHEDESK_FAILPOINTS``, as ``point=terms;…``.
 
     Raises:
         ConfigError: it cannot be parsed.
@@ -23,7 +23,7 @@ def environment_failpoints() -> str:
 
 
 def safeguards_without(without: tuple[str, ...]) -> Safeguards:
-    """Return all safeguards but those in ``without``."""
+    """Return the safeguards with those in ``without`` off."""
     from cachedesk.core.safeguards import Safeguards
 
     return Safeguards(**dict.fromkeys(without, False))

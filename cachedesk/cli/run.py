@@ -1,4 +1,4 @@
-"""``cachedesk run``: drive the stack without a screen, and judge what came of it."""
+"""``cachedesk run``: drive the stack without a screen, and judge the outcome."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def run(
     as_json: bool,
     stat: bool,
 ) -> None:
-    """Drive the stack without a screen, drain it, and judge what became of every write.
+    """Drive the stack without a screen, drain it, and check the outcome of every write.
 
-    Exit status: 0 every promise was kept and all was done, 1 a promise was broken or the run is
-    incomplete (a fault did not strike), 2 bad usage or bad files, a trace too that could not be
-    read to its end.
+    Exit status: 0 every promise was kept and the run is complete; 1 a promise was broken or the
+    run is incomplete (a fault had no effect); 2 bad usage or bad files, including a trace that
+    could not be read to its end.
     """
     traffic.check()
     if as_json and stat:

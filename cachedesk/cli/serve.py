@@ -50,8 +50,8 @@ def serve(
 ) -> None:
     """Show the desk in a browser: one stack, one viewer at a time, on this machine only.
 
-    It prints an address with a token; without that the desk is not to be had. On another --host
-    the token travels unencrypted; give --read-only there.
+    It prints an address with a token; without the token there is no access. On another --host
+    the token travels unencrypted; use --read-only there.
     """
     try:
         from cachedesk.desk.modes.serve import LOOPBACK, DeskServer
@@ -59,7 +59,7 @@ def serve(
         raise click.UsageError(f"The desk in a browser needs textual-serve: {_INSTALL}") from None
     from cachedesk.desk.terminal.parent import PARENT_VARIABLE
 
-    # Checked here, where its user sees what is wrong, and not in the browser.
+    # Checked here, so that errors are shown in the terminal and not in the browser.
     stack.settings()
     desk.appearance(stack)
     words = [sys.executable, "-m", "cachedesk"]
@@ -74,9 +74,9 @@ def serve(
         words += ["--refresh", desk.refresh] if desk.refresh else []
     notice = shlex.join([sys.executable, "-m", "cachedesk.desk.terminal.message_screen"])
     if host not in LOOPBACK and not (desk.read_only or replay):
-        said = "Anyone who has the address can break this stack; --read-only lets them watch."
-        click.echo(f"cachedesk: {said}", err=True)
-    # The shell becomes the desk, so that a signal to the one is a signal to the other.
+        warning = "every user with the address can break this stack; --read-only prevents that"
+        click.echo(f"cachedesk: {warning}", err=True)
+    # exec replaces the shell, so that a signal to it reaches the desk.
     command = shlex.join(["env", f"{PARENT_VARIABLE}={os.getpid()}", *words])
     server = DeskServer(f"exec {command}", "" if replay else f"exec {notice}", host, port)
     try:

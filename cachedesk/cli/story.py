@@ -1,5 +1,4 @@
-"""The command ``cachedesk story``, as those of ``cli``: it reads its options, calls the lab or the
-desk, and prints."""
+"""``cachedesk story``: play failure stories and check their claims."""
 
 from __future__ import annotations
 
@@ -95,7 +94,12 @@ def story(
         ctx.exit(_on_the_desk(stories[0], data, theme))
     ctx.exit(
         _headless(
-            stories, times, data, as_json=as_json, told=not play_all and times == 1, report=report
+            stories,
+            times,
+            data,
+            as_json=as_json,
+            narrate=not play_all and times == 1,
+            report=report,
         )
     )
 
@@ -114,10 +118,10 @@ def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
 
     with folder_for(story.name, data) as folder:
 
-        def show(said: str) -> int:
+        def show(notice: str) -> int:
             return _shown(story, folder, theme)
 
-        # A killed story is not resumed: its folder is removed here.
+        # A story is not resumed after a kill: its folder is removed here.
         return show("") if is_served() else run_under_parent(show, again=False)
 
 
@@ -149,7 +153,7 @@ def _headless(
     data: Path | None,
     *,
     as_json: bool,
-    told: bool,
+    narrate: bool,
     report: Path | None,
 ) -> int:
     from cachedesk.console.signals import Signals
@@ -161,20 +165,20 @@ def _headless(
             for story in stories:
                 if signals.received.is_set():
                     return signals.exit_code or 1
-                if not told and has_bar():
+                if not narrate and has_bar():
                     turn = f" ({number + 1} of {times})" if times > 1 else ""
                     click.echo(f"\r\x1b[K{story.name}{turn} …", err=True, nl=False)
-                played.append(_played(story, data, told=told and not as_json))
-    if not told and has_bar():
+                played.append(_played(story, data, narrate=narrate and not as_json))
+    if not narrate and has_bar():
         click.echo("\r\x1b[K", err=True, nl=False)
     holds = all(each.holds for each in played)
     if as_json:
         stories_json = [each.as_json() for each in played]
         print_json({"holds": holds, "stories": stories_json})
-    elif told:
+    elif narrate:
         print_text("\n".join(["", *played[0].lines()]))
     else:
-        # Of many performances the last tells the claims, and those that broke any.
+        # Of many runs, show the last one and those in which a claim is broken.
         last = played[-len(stories) :]
         broken = [it for it in played[: -len(stories)] if not it.holds]
         print_text("\n".join(table(broken + last)))
@@ -190,14 +194,14 @@ def _headless(
     return 0 if holds else 1
 
 
-def _played(story: Story, data: Path | None, *, told: bool) -> StoryReport:
+def _played(story: Story, data: Path | None, *, narrate: bool) -> StoryReport:
     from cachedesk.core.printable import printable
     from cachedesk.lab.stories.scene import Scene
     from cachedesk.lab.stories.story_report import folder_for, narrated, play
 
     before: Scene | None = None
 
-    def tell(scene: Scene) -> None:
+    def print_scene(scene: Scene) -> None:
         nonlocal before
         if lines := list(narrated(printable(scene), before)):
             print_text("\n".join(lines))
@@ -205,4 +209,4 @@ def _played(story: Story, data: Path | None, *, told: bool) -> StoryReport:
 
     failpoints = environment_failpoints()
     with folder_for(story.name, data) as folder:
-        return play(story, folder, tell if told else lambda scene: None, failpoints)
+        return play(story, folder, print_scene if narrate else lambda scene: None, failpoints)

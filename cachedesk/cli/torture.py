@@ -58,7 +58,7 @@ def torture(
     """Kill the stack (SIGKILL) and restart it, many times, and judge it from outside.
 
     Exit status: 1 at the first broken promise; the files from before and after that cycle are
-    then kept.
+    kept then.
     """
     if boots and mode != "failpoints":
         raise click.UsageError("--boots needs --mode failpoints.")

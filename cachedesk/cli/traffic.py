@@ -32,7 +32,7 @@ TRACE_FORMATS = (
 
 @dataclass(frozen=True, slots=True)
 class TrafficOptions:
-    """What a command's options say about its traffic; ``None`` where an option was not given.
+    """The traffic that a command's options describe; ``None`` if an option was not given.
 
     Attributes:
         workload: generated traffic, by name, over ``keys`` keys.
@@ -44,7 +44,7 @@ class TrafficOptions:
         ops: operations after which it ends.
         rate: operations per second.
         clients: threads that issue operations.
-        faults: what to break and when, each ``NAME@WHEN[+FOR]``.
+        faults: the faults to inject, each ``NAME@WHEN[+FOR]``.
     """
 
     workload: str | None
@@ -62,7 +62,7 @@ class TrafficOptions:
     faults: tuple[str, ...]
 
     def check(self, *, paced: bool = False) -> None:
-        """Refuse options that name two kinds of traffic, or two paces.
+        """Refuse options that name two kinds of traffic, or two rates.
 
         Args:
             paced: another option sets the rate.
@@ -89,14 +89,14 @@ class TrafficOptions:
         """Return the faults to inject.
 
         Raises:
-            ConfigError: there is no such fault, or it cannot be planned so.
+            ConfigError: there is no such fault, or its time or argument is invalid.
         """
         from cachedesk.lab.run.schedule import planned
 
         return [planned(fault) for fault in self.faults]
 
     def source(self) -> tuple[Traffic, int | None]:
-        """Return the traffic, and how many operations it will be, if that is known.
+        """Return the traffic, and its number of operations if that is known.
 
         A trace that can be read twice is read to its end here, before anything is opened.
 
@@ -192,7 +192,7 @@ class _ListsFaults(click.Option):
 def traffic_options(
     *, ops: str, faults: str, list_faults: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the options of traffic, as one argument ``traffic: TrafficOptions``.
+    """Return a decorator that adds the argument ``traffic: TrafficOptions`` and its options.
 
     Args:
         ops: the help of ``--ops``.

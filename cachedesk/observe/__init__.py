@@ -1,1 +1,1 @@
-"""Observation of a running stack: counts, latencies, events, logs, snapshots, reports on keys."""
+"""Observation of a running stack: metrics, events, logging, snapshots, reports on keys."""

@@ -1,10 +1,10 @@
-"""Accounting: which events keep the books from balancing.
+"""Accounting: finds the events that make the event balance wrong.
 
-The books are four counts that change together (see ``pending``). When they do not balance, what
-they stand for is compared: every event that the log will deliver should be pending, part of its
-row, or a dead letter, and every pending event should be in the log. All of it changes meanwhile, so
-the places are read in an order that misses no event: the log before the index before the rows, and
-the index again after the log.
+The balance is four counts that change together (see ``engine.backlog.pending_events``). If it is
+wrong, the events themselves are compared: every event that the log will deliver should be pending,
+part of its row, or a dead letter, and every pending event should be in the log. All of them change
+meanwhile, so they are read in an order that misses no event: the log before the index before the
+rows, and the index again after the log.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cachedesk.engine.backlog.backlog import Backlog
 MOST_IDS = 20
 
 _EVERY_SECONDS = 2.0
-# So that a long log, which takes long to read, does not take a core.
+# Pause 50 times as long as a check took, so that a long log does not occupy a core.
 _REST = 50
 _KEYS_AT_ONCE = 1_000
 
 
 class Accounting:
-    """Finds the events that keep the books from balancing. Used by one thread; ``ids`` by any."""
+    """Finds the events that make the balance wrong. Used by one thread; ``ids`` by any."""
 
     def __init__(self, backlog: Backlog, database: SystemOfRecord) -> None:
         self._backlog = backlog
@@ -37,11 +37,11 @@ class Accounting:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The seqs of at most 20 such events; they are kept until the books balance again."""
+        """The seqs of at most 20 such events; they are kept until the balance is right again."""
         return self._ids
 
     def look(self) -> None:
-        """Check the books; if they do not balance, find the events, at most every two seconds."""
+        """Check the balance; if it is wrong, find the events, at most every two seconds."""
         began = time.monotonic()
         if self._pending.books().balanced:
             self._ids = ()
@@ -50,7 +50,7 @@ class Accounting:
                 found = {*self._ids, *self._pending.lost, *self._not_pending(), *self._not_logged()}
                 self._ids = tuple(sorted(found)[:MOST_IDS])
             except CachedeskError:
-                # A place that cannot be read says nothing about its events.
+                # If a store cannot be read, nothing is known about its events.
                 pass
             now = time.monotonic()
             self._next_at = now + max(_EVERY_SECONDS, _REST * (now - began))
@@ -65,7 +65,7 @@ class Accounting:
             missing += self._undecided([event for event in some if event.seq not in known])
             if len(missing) >= MOST_IDS:
                 break
-        # What was acked meanwhile was decided, though its row may be trimmed.
+        # Events acked meanwhile are decided, even if their row was trimmed.
         return [seq for seq in missing if seq > self._backlog.acked_through]
 
     def _not_logged(self) -> list[int]:
@@ -76,7 +76,8 @@ class Accounting:
         return sorted((before - logged) & self._indexed(keys))
 
     def _indexed(self, keys: Sequence[bytes] | set[bytes]) -> set[int]:
-        """Return the seqs of the pending events of ``keys``; no writer waits for long meanwhile."""
+        """Return the seqs of the pending events of ``keys``, in parts that block no writer for
+        long."""
         keys = list(keys)
         return {
             event.seq

@@ -1,15 +1,15 @@
 """The auditor: a background thread that compares copies in Redis with the truth, 20 keys a second.
 
-A copy in Redis that differs from the truth is most often a write under way, so that alone proves
-nothing. A key is divergent only if it differs twice, and no write can have been under way:
+A difference is usually caused by a write in progress, so one difference proves nothing. A key is
+divergent only if it differs twice, and no write can have been in progress:
 
-* between the two comparisons every append to the log that was under way has ended (``settle``);
+* between the two comparisons every append to the log that was in progress has ended (``settle``);
 * at the second one the key is locked exclusively, so it is neither written nor made a dead letter;
 * at both, the same copy differs from the same truth, the version of the key is the same, and so is
-  the generation of the cache: there was no write, and Redis was trusted all the time.
+  the generation of the cache: there was no write, and Redis was trusted throughout.
 
 A divergent copy is evicted, and the next read repairs it from the truth. The auditor also checks
-the books, and finds the reason when they do not balance (see ``accounting``).
+the event balance, and finds the events if it is wrong (see ``accounting``).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _REST = 100
 
 
 class _Comparison(NamedTuple):
-    """One key compared once: the copy and the truth, and what shows that neither changed: the
-    version of the key and the generation of the cache."""
+    """One comparison of one key: the copy and the truth, and the version of the key and the
+    generation of the cache, which show that neither changed."""
 
     cached: bytes
     truth: Entry
@@ -57,7 +57,7 @@ class _Comparison(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether Redis holds what it should not. (That it holds nothing is never wrong.)"""
+        """Whether the copy is wrong. (A missing copy is never wrong.)"""
         return self.cached != self.truth.value
 
 
@@ -80,17 +80,17 @@ class Auditor:
         settle: Callable[[], None],
         mends: Callable[[], bool],
     ) -> None:
-        """Prepare; ``start`` begins.
+        """Prepare the auditor; ``start`` starts its thread.
 
         Args:
-            accounting: looks into the books.
-            cache: what is compared.
-            pending: the truth is a row with the pending events of its key,
-            database: and the row.
-            locks: hold a key alone at the second look.
-            versions: tell whether a key was written meanwhile.
-            announce: told what diverges.
-            settle: returns when every append that was under way has ended.
+            accounting: checks the event balance.
+            cache: the cache to compare with the truth.
+            pending: the pending events, which are folded into the rows.
+            database: the rows.
+            locks: lock a key exclusively for the second comparison.
+            versions: show whether a key was written meanwhile.
+            announce: called for each divergent key.
+            settle: returns when every append that was in progress has ended.
             mends: whether divergent copies are evicted; while a safeguard is off, they are only
                 announced.
         """
@@ -110,24 +110,24 @@ class Auditor:
 
     @property
     def audit(self) -> Audit:
-        """What was found so far; of ``keys`` the newest comes last."""
+        """The findings so far; the newest of ``keys`` comes last."""
         return Audit(self._checked, self._divergent, tuple(self._keys))
 
     def start(self) -> None:
-        """Begin to compare."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Finish the comparison in hand and end."""
+        """Finish the current comparison and end the thread."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def look(self) -> None:
-        """Compare some keys now, and check the books.
+        """Compare some keys now, and check the event balance.
 
         Raises:
-            CachedeskError: a part is down, so nothing can be compared.
+            CachedeskError: a store is down, so nothing can be compared.
         """
         self.accounting.look()
         if not self._cache.trusted:
@@ -150,7 +150,7 @@ class Auditor:
         keys = [
             key
             for key in keys
-            # A copy that is ahead of a database without a log is no mistake of the cache.
+            # With the log off, a copy may rightly be ahead of the database.
             if self._pending.count(key) <= _MOST_EVENTS and not self._pending.unlogged(key)
         ]
         generation = self._cache.generation
@@ -170,7 +170,7 @@ class Auditor:
 
     def _confirm(self, suspects: dict[bytes, _Comparison]) -> None:
         with suppress(LogFull):
-            # (Even if the log is full: every append that was under way has ended.)
+            # Even if the log is full, every append that was in progress has ended.
             self._settle()
         evicted = [
             key for key, comparison in suspects.items() if self._evict_divergent(key, comparison)
@@ -204,18 +204,18 @@ class Auditor:
         return True
 
     def _run(self) -> None:
-        seconds, said = self.every_seconds, ""
+        seconds, last_error = self.every_seconds, ""
         while not self._closing.wait(seconds):
             began = time.thread_time()
             try:
                 self.look()
             except CachedeskError:
-                # A part is down, which is announced elsewhere.
+                # A store is down, which is announced elsewhere.
                 pass
-            except Exception as error:  # noqa: BLE001 - the thread goes on, and reports it
-                if said != repr(error):
-                    said = repr(error)
-                    self._announce(EventCode.AUDIT_FAILED, error=said)
+            except Exception as error:  # noqa: BLE001 - the thread continues, and reports it
+                if last_error != repr(error):
+                    last_error = repr(error)
+                    self._announce(EventCode.AUDIT_FAILED, error=last_error)
             seconds = max(self.every_seconds, _REST * (time.thread_time() - began))
 
 

@@ -1,9 +1,9 @@
 """Every engine event as a record of the ``logging`` module.
 
 A handler may block, raise, or call cachedesk itself. Events are announced by the worker, the
-supervisor and callers, some of them with a lock held. So none of them runs a handler: an event goes
-into a bounded queue, and a thread of its own, which holds no lock, logs it. (As
-``logging.handlers.QueueListener`` does, which has no bound and ends when a handler raises.)
+supervisor and callers, some of which hold a lock. So none of them runs a handler: an event goes
+into a bounded queue, and a separate thread, which holds no lock, logs it. (This is like
+``logging.handlers.QueueListener``, which has no bound and ends when a handler raises.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cachedesk.observe.event_text import text_of
 
 ROOT_LOGGER = "cachedesk"
 PREFIX = "cachedesk_"
-"""Before the name of each attribute of a record, which could be one of ``logging`` otherwise."""
+"""The prefix of each attribute of a record, so that it cannot clash with those of ``logging``."""
 
 LEVELS: Mapping[EventKind, int] = {
     EventKind.INFO: logging.INFO,
@@ -42,10 +42,10 @@ class EventLogger:
     """Logs the events of one stack, on a thread that starts with the first of them."""
 
     def __init__(self, directory: str) -> None:
-        """Prepare.
+        """Prepare the logger; its thread starts with the first event.
 
         Args:
-            directory: of the stack's data; part of each record.
+            directory: the data directory of the stack; an attribute of each record.
         """
         self._directory = directory
         self._waiting: SimpleQueue[EngineEvent | None] = SimpleQueue()
@@ -54,8 +54,8 @@ class EventLogger:
         self._thread: threading.Thread | None = None
 
     def forward(self, event: EngineEvent) -> None:
-        """Have ``event`` logged. Returns at once, takes no lock that a handler could hold, and
-        never raises; while 1,000 events wait for slow handlers, it is dropped and counted."""
+        """Queue ``event`` for logging. Returns at once, takes no lock that a handler could hold,
+        and never raises; while 1,000 events wait for slow handlers, it is dropped and counted."""
         if self._waiting.qsize() >= MOST_WAITING:
             self._dropped += 1
             return
@@ -64,7 +64,7 @@ class EventLogger:
             self._start()
 
     def close(self) -> None:
-        """Wait until what was announced is logged, for at most two seconds, and end."""
+        """Wait until all queued events are logged, for at most two seconds, and end the thread."""
         thread = self._thread
         if thread is None:
             return
@@ -79,7 +79,7 @@ class EventLogger:
             try:
                 thread.start()
             except RuntimeError:
-                # No thread can be started now; the next event tries again.
+                # No thread can be started now; the next event retries.
                 self._starting.release()
             else:
                 self._thread = thread
@@ -98,7 +98,7 @@ class EventLogger:
                 text_of(event.code, event.fields),
                 extra=attributes(event, self._directory),
             )
-        except BaseException:  # noqa: BLE001 - a handler's error, even SystemExit, ends nothing
+        except BaseException:  # noqa: BLE001 - an error in a handler, even SystemExit, is printed
             if logging.raiseExceptions and sys.stderr is not None:
                 traceback.print_exc()
 
@@ -109,8 +109,8 @@ def logger_of(code: EventCode) -> logging.Logger:
 
 
 def attributes(event: EngineEvent, directory: str) -> dict[str, Plain]:
-    """Return what a record has beside its message: the code, kind, time and fields of ``event``,
-    and the data directory of its stack."""
+    """Return the extra attributes of a record: the code, kind, time and fields of ``event``, and
+    the data directory of its stack."""
     known: dict[str, Plain] = {
         "code": event.code.value,
         "kind": event.kind.value,

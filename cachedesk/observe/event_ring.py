@@ -1,4 +1,4 @@
-"""A bounded ring of rare events, and when faults began and ended."""
+"""A bounded ring of rare events, and the times at which faults began and ended."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class EventRing:
     """Events and marks, newest last. Thread-safe."""
 
     def __init__(self, forward: Callable[[EngineEvent], None] | None = None) -> None:
-        """Begin empty.
+        """Create an empty ring.
 
         Args:
-            forward: called with each event as well, on the thread and under the locks of whatever
-                announced it, so it must return at once and never raise.
+            forward: also called with each event, on the thread and under the locks of the part
+                that announced it, so it must return at once and never raise.
         """
         self._forward = forward
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class EventRing:
 
         Args:
             code: what happened.
-            fields: its particulars, as ``SPECS`` lists them.
+            fields: the details, as ``SPECS`` lists them.
         """
         event = EngineEvent(code, fields, wall_seconds())
         text, topic = text_of(code, fields), event.topic
@@ -52,7 +52,7 @@ class EventRing:
         return text
 
     def begin(self, name: str, *, lasting: bool) -> None:
-        """Mark that the fault ``name`` begins now; one that is not ``lasting`` ends at once."""
+        """Mark that the fault ``name`` begins now; if it is not ``lasting``, it also ends now."""
         now = wall_seconds()
         with self._lock:
             self._marks.append(Mark(name, now, None if lasting else now))
@@ -66,7 +66,7 @@ class EventRing:
                     self._marks[place] = Mark(name, mark.start_at, now)
 
     def _folded(self, event: Event) -> Event:
-        """Replace the last event of this topic by ``event``, so that many are one line."""
+        """Merge ``event`` with the last event of its topic, so that many are one line."""
         same = (each for each in reversed(self._events) if each.topic == event.topic)
         last = next(same, None)
         if last is None or not 0 <= event.at - last.at < _FOLD_SECONDS:

@@ -1,6 +1,6 @@
 """The English text of each event: one line for a screen, a report or a log.
 
-Nothing else in cachedesk makes a sentence of an event; see ``core.engine_event``.
+Only this module turns events into text; see ``core.engine_event``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from cachedesk.core.wording import count_of, span
 
 
 def text_of(code: EventCode, fields: Fields) -> str:
-    """Return what an event says.
+    """Return the text of an event.
 
     Args:
         code: what happened.
-        fields: its particulars, as ``SPECS`` lists them.
+        fields: the details, as ``SPECS`` lists them.
     """
     template = _TEXTS[code]
     return template.format_map(fields) if isinstance(template, str) else template(fields)
@@ -199,22 +199,22 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
 
 
 def _admitted(fields: Fields) -> str:
-    """Say what was done to the keys in Redis before it was used, and how many it had lost."""
+    """Return what was done to the keys in Redis before it was used, and how many it had lost."""
     dropped = f"{count_of(_count(fields['dropped']), 'key')} dropped"
     if fields["trusted"]:
-        said = f"what it holds is believed, {dropped}"
+        text = f"what it holds is believed, {dropped}"
     elif fields["verified"] is not None:
         verified = _count(fields["verified"])
         agree = "key agrees" if verified == 1 else "keys agree"
-        said = f"{verified:,} {agree} with the truth, {dropped}"
+        text = f"{verified:,} {agree} with the truth, {dropped}"
     else:
-        said = "empty" if fields["emptied"] else dropped
+        text = "empty" if fields["emptied"] else dropped
     lost = _count(fields["lost"])
     if lost <= 0:
-        return said
+        return text
     about = "about " if fields["lost_is_estimate"] else ""
     keys = "key was" if lost == 1 else "keys were"
-    return f"{said}; {about}{lost:,} {keys} lost from it, {fields['kept_by']}"
+    return f"{text}; {about}{lost:,} {keys} lost from it, {fields['kept_by']}"
 
 
 def _span(fields: Fields) -> str:

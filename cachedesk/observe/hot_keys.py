@@ -1,4 +1,4 @@
-"""The hottest keys with their value in each place, as a snapshot shows them."""
+"""The hottest keys with their value in each place, for a snapshot."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ _MOST_LETTERS = 1_000
 
 
 class HotView:
-    """Looks up the hottest keys. What the pending events of a key come to is known, as a rule, and
-    then they need not be gone through one by one."""
+    """Looks up the hottest keys."""
 
     def __init__(
         self,
@@ -39,10 +38,10 @@ class HotView:
         self._policies = policies
 
     def keys(self, dead: int) -> tuple[HotKey, ...]:
-        """Return the hottest keys; ``dead`` is how many dead letters there are."""
+        """Return the hottest keys; ``dead`` is the number of dead letters."""
         hottest = self._metrics.hottest(HOT_KEYS)
         keys = [key for key, _ in hottest]
-        # Known as a rule, and then the events need not be gone through one by one.
+        # The head, the value after all pending events, is usually known: then they need no fold.
         heads = {key: self._pending.head(key) for key in keys}
         truths = self._overlay.read(keys)
         cached = self._cached(keys)

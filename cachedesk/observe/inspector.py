@@ -1,9 +1,9 @@
-"""The inspector: it asks every place about one key.
+"""The inspector: reads the value of one key in every place.
 
-It only looks: it fills nothing, counts nothing, and a place that does not answer is unknown, never
-absent. As a repair does, it reads what is pending first and the row second; the places are
-read one after another, so a key that is being written is looked at again before its copy in Redis
-is called different.
+It has no side effects: it fills and counts nothing. If a place does not answer, the value there is
+unknown, never absent. Like a repair, it reads the pending events first and the row second. The
+places are read one after another, so a key that is being written is read again before its copy in
+Redis is reported as different.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _MOST_WRITES = 600
 _MOST_LETTERS = 20
 
 # A write is in the log or the row a moment before it is in Redis, longer under load.
-_LOOK_AGAIN_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.032)
+_RETRY_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.032)
 
 
 class _Folded(NamedTuple):
-    """A pending event, and what the key is worth after it, if that is known."""
+    """A pending event, and the value of the key after it, if that is known."""
 
     event: WriteEvent
     value: bytes | None
@@ -47,8 +47,8 @@ class _Folded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The places as they were read once: ``events``, then ``row``, then ``cached``. ``folded``:
-    the end of the fold."""
+    """One reading of all places: ``events``, then ``row``, then ``cached``. ``folded``: the end of
+    the fold."""
 
     events: tuple[WriteEvent, ...]
     row: Entry | None
@@ -70,7 +70,7 @@ class _Look:
 
     @property
     def truth(self) -> tuple[bool, bytes | None]:
-        """Whether it is known, and what it is."""
+        """Whether the truth is known, and its value."""
         if self.folded:
             return self.folded[-1].known, self.folded[-1].value
         return self.row is not None, self.row.value if self.row is not None else None
@@ -90,15 +90,15 @@ class _Look:
 
 
 class CopyReader(Protocol):
-    """What an inspector asks of the cache; as ``CacheStore``. Both raise ``CacheError`` when there
-    is no certain answer."""
+    """The part of ``CacheStore`` that an inspector uses. Both methods raise ``CacheError`` if there
+    is no reliable answer."""
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the copy of ``key``, ``None`` without one."""
+        """Return the copy of ``key``, ``None`` if there is none."""
         ...
 
     def expires_in(self, key: bytes) -> float | None:
-        """Return in how many seconds it expires, ``None`` if it does not."""
+        """Return the seconds until it expires, ``None`` if it does not expire."""
         ...
 
 
@@ -115,15 +115,15 @@ class KeyInspector:
         recent: RecentWrites | None,
         policies: PolicyTable,
     ) -> None:
-        """Take the places that are asked.
+        """Prepare the inspector.
 
         Args:
-            cache: where a copy of the key may be.
+            cache: may have a copy of the key.
             pending: the events of the log that are not in the database.
             database: the rows and the dead letters.
             in_flight_through: returns the seq of the last event that is being flushed, 0 for none.
-            recent: the newest writes; ``None``: they are not kept.
-            policies: what gives a key its policy.
+            recent: the newest writes; ``None``: they are not recorded.
+            policies: determine the policy of a key.
         """
         self._cache = cache
         self._pending = pending
@@ -134,7 +134,7 @@ class KeyInspector:
         self._in_flight_through = in_flight_through
 
     def inspect(self, key: bytes) -> KeyReport:
-        """Return the report of ``key``; nothing is raised, a place that fails says so."""
+        """Return the report of ``key``. Never raises: the report says which places failed."""
         look, moving = self._settled(key)
         letters = self._letters(key)
         writes, writes_since = self._writes(key, look, letters)
@@ -171,10 +171,10 @@ class KeyInspector:
         )
 
     def _settled(self, key: bytes) -> tuple[_Look, bool]:
-        """Look until Redis's copy is the truth, or stands still and is not; return also whether
-        the key moved all the while."""
+        """Read until Redis's copy equals the truth, or both stop changing and differ; also return
+        whether the key changed throughout."""
         look, moving = self._look(key), False
-        for seconds in _LOOK_AGAIN_SECONDS:
+        for seconds in _RETRY_SECONDS:
             if look.agrees is not False:
                 return look, False
             time.sleep(seconds)
@@ -191,7 +191,7 @@ class KeyInspector:
             cached = self._cache.get(key)
         except CacheError as error:
             cached_obstacle = str(error)
-        # One more than is listed: what those before it come to.
+        # One more than is listed: its value is that of all events before the listed ones.
         folded = tuple(deque(_fold(row, events, decided=decided), maxlen=_MOST_STEPS + 1))
         return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
 
@@ -210,7 +210,7 @@ class KeyInspector:
         )
 
     def _ttl(self, key: bytes) -> tuple[bool, float | None]:
-        """Return whether Redis says when the key expires, and in how many seconds, if it does."""
+        """Return whether Redis answered, and the seconds until the key expires, if it does."""
         try:
             return True, self._cache.expires_in(key)
         except CacheError:
@@ -239,8 +239,8 @@ class KeyInspector:
 
 
 def _fold(row: Entry | None, events: Sequence[WriteEvent], *, decided: bool) -> Iterator[_Folded]:
-    """Fold as ``events.fold`` does, and tell each step; without the row, from the first event on
-    that sets or deletes, if the pending ones decide."""
+    """Fold like ``events.fold``, and yield each step. Without the row the value is known from the
+    first event that sets or deletes, if the pending events determine it (``decided``)."""
     seq = row.seq if row is not None else 0
     value, known = (row.value, True) if row is not None else (None, False)
     for event in events:

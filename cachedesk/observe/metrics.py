@@ -1,8 +1,8 @@
-"""Metrics: what happened, counted exactly, and how long it took.
+"""Metrics: exact counters, latency histograms, and a history.
 
-Counters and histograms change under one lock, so no figure is ever torn or lost between threads;
-that costs a caller about a microsecond. Latencies are kept for a moving window, for the desk, and
-in total, for a verdict. The history is a fixed ring of ticks.
+Counters and histograms change under one lock, so no figure is torn or lost between threads; that
+takes about a microsecond per call. Latencies are kept for a moving window, for the desk, and in
+total, for a verdict. The history is a fixed-size ring of ticks.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Distribution:
     """Percentiles of seconds, over about the last five seconds and in total."""
 
     def __init__(self) -> None:
-        # Three thousand counts each: those of the window's older half and of the total are made
-        # when there is something to put into them.
+        # A histogram has three thousand counts, so those for the older half of the window and for
+        # the total are created on first use.
         self._window: deque[HdrHistogram] = deque([_histogram()])
         self._total: HdrHistogram | None = None
-        # A histogram is Python, and slow to add to: many are added at once, on the time of
-        # the thread that reads it rather than of a caller.
+        # Adding to a histogram, which is pure Python, is slow: the reading thread adds many
+        # measurements at once, so that callers need not.
         self._new: Counter[int] = Counter()
 
     def record(self, seconds: float, count: int = 1) -> None:
@@ -51,7 +51,7 @@ class Distribution:
             self._catch_up()
 
     def rotate(self) -> None:
-        """Begin a new half of the window; the older half passes into the total."""
+        """Begin a new half of the window; the older half is added to the total."""
         self._catch_up()
         oldest = self._window.pop() if len(self._window) == _HALVES else _histogram()
         if oldest.get_total_count():
@@ -66,7 +66,7 @@ class Distribution:
         return _percentiles(self._window)
 
     def total(self) -> Percentiles:
-        """Return the percentiles of everything that was recorded."""
+        """Return the percentiles of all measurements."""
         self._catch_up()
         return _percentiles(filter(None, (self._total, *self._window)))
 
@@ -77,8 +77,8 @@ class Distribution:
 
 
 class HotKeys:
-    """The most used keys, in bounded memory: when too many are counted, all counts are halved
-    and those that reach zero are forgotten (lossy counting; Manku and Motwani, VLDB 2002)."""
+    """The most used keys, in bounded memory: when there are too many keys, all counts are halved
+    and those that reach zero are dropped (lossy counting; Manku and Motwani, VLDB 2002)."""
 
     def __init__(self) -> None:
         self._uses: Counter[bytes] = Counter()
@@ -94,7 +94,7 @@ class HotKeys:
             self._uses = Counter({key: uses // 2 for key, uses in self._uses.items() if uses > 1})
 
     def top(self, most: int) -> list[tuple[bytes, int]]:
-        """Return the ``most`` used keys and how often they were used, the hottest first."""
+        """Return at most ``most`` keys with their numbers of uses, the hottest first."""
         return self._uses.most_common(most)
 
 
@@ -116,8 +116,7 @@ class Metrics:
     def took(
         self, path: CallPath, seconds: float, keys: Collection[bytes] = (), count: int = 1
     ) -> None:
-        """Count ``count`` operations on ``path``, of ``keys``, that took their caller ``seconds``
-        together."""
+        """Count ``count`` operations on ``keys`` by ``path`` that took ``seconds`` together."""
         with self._lock:
             self._counts[path] += count
             self._times[path].record(seconds)
@@ -128,13 +127,13 @@ class Metrics:
                 self._prefixes.miss(keys)
 
     def hit(self, seconds: float, keys: Collection[bytes]) -> None:
-        """Count hits of ``keys`` that took their caller ``seconds`` together. Takes no lock, as a
-        signal handler may count in the middle of this; they are added up by the next reader, at the
-        latest at the next tick."""
+        """Count hits of ``keys`` that took ``seconds`` together. Takes no lock, because a signal
+        handler may count in the middle of this; the next reader adds them up, at the latest at the
+        next tick."""
         self._new_hits.append((seconds, keys))
 
     def could_not_read(self, keys: Collection[bytes]) -> None:
-        """Count reads of ``keys`` that were unavailable."""
+        """Count reads of ``keys`` that failed with ``Unavailable``."""
         with self._lock:
             self._counts["unavailable"] += len(keys)
             self._prefixes.miss(keys)
@@ -150,10 +149,10 @@ class Metrics:
         """Count one flush.
 
         Args:
-            seconds: how long it took.
-            applied: how many events it applied.
-            rows: how many rows it wrote.
-            lags: pairs of (seconds from accepted to applied, how many events).
+            seconds: the duration.
+            applied: the number of events applied.
+            rows: the number of rows written.
+            lags: pairs of (seconds from accepted to applied, number of events).
         """
         with self._lock:
             self._counts[CallPath.FLUSH] += 1
@@ -238,7 +237,7 @@ class Metrics:
             return Latencies(**{path.value: its.recent() for path, its in times})
 
     def lag(self, *, total: bool = False) -> Percentiles:
-        """Return how long events took from accepted to applied, of the window or in total."""
+        """Return the times from accepted to applied, of the window or in total."""
         with self._lock:
             return self._lag.total() if total else self._lag.recent()
 
@@ -248,7 +247,7 @@ class Metrics:
             return tuple(self._ticks)
 
     def hottest(self, most: int) -> list[tuple[bytes, int]]:
-        """Return the most used keys with their uses, the hottest first."""
+        """Return the most used keys with their numbers of uses, the hottest first."""
         with self._lock:
             self._add_hits()
             return self._hot.top(most)
@@ -286,8 +285,8 @@ def _percentiles(histograms: Iterable[HdrHistogram]) -> Percentiles:
 
 
 def _values_at(histogram: HdrHistogram, percents: Iterable[float]) -> list[int]:
-    """Return what ``get_value_at_percentile`` does, which adds up all counts one by one in Python,
-    for each percentile again."""
+    """Return the same as ``get_value_at_percentile``, which sums up all counts in Python again for
+    each percentile."""
     edges = (int(histogram.min_value), int(histogram.max_value))
     first, last = map(histogram.get_counts_array_index, edges)
     sums = list(accumulate(histogram.counts[first : last + 1]))

@@ -1,8 +1,8 @@
-"""Prefixes: how often reads hit, by how their keys begin, over a moving window, in bounded memory.
+"""Hit rates by key prefix, over a moving window, in bounded memory.
 
-A key's prefix goes up to and including its first colon; keys without one are one group. When too
-many prefixes come in one half of the window, the less read ones are put together as the rest, so
-a prefix that is read a lot is seen however many others came before it.
+A key's prefix is the part up to and including its first colon; keys without one form one group.
+If there are too many prefixes in one half of the window, the less read ones are merged into the
+rest, so a prefix that is read a lot shows up however many others came before it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class PrefixRates:
         self._count(keys, _MISSES)
 
     def rotate(self) -> None:
-        """Begin a new half of the window, and forget the older one."""
+        """Begin a new half of the window, and drop the older one."""
         self._before, self._now = self._now, {}
 
     def top(self, most: int) -> tuple[PrefixRate, ...]:
-        """Return the rates of the window, the most read prefix first; what is not among the first
-        ``most`` - 1, where there are more, is together at the end, as ``REST``."""
+        """Return the rates of the window, the most read prefix first. If there are more than
+        ``most``, all after the first ``most`` - 1 are merged at the end as ``REST``."""
         both = {prefix: list(counts) for prefix, counts in self._before.items()}
         for prefix, counts in self._now.items():
             _add(both, prefix, counts)
@@ -53,7 +53,7 @@ class PrefixRates:
         return (*rates, *([PrefixRate(REST, *rest)] if rest else ()))
 
     def _count(self, keys: Iterable[bytes], place: int) -> None:
-        # Not found is -1, so that it is the empty prefix.
+        # ``find`` returns -1 without a colon, which gives the empty prefix.
         prefixes = [key[: key.find(b":") + 1] for key in keys]
         for prefix, count in Counter(prefixes).items() if len(prefixes) > 1 else _once(prefixes):
             try:
@@ -70,7 +70,7 @@ def _once(prefixes: Iterable[bytes]) -> Iterable[tuple[bytes, int]]:
 
 
 def _fold(counts: _Counts, kept: int) -> None:
-    """Put all but the ``kept`` most read prefixes together."""
+    """Merge all but the ``kept`` most read prefixes."""
     ranked = sorted((item for item in counts.items() if item[0] != REST), key=_order)
     for prefix, hits_and_misses in ranked[kept:]:
         del counts[prefix]

@@ -1,10 +1,10 @@
-"""When the newest writes were durable, in Redis, and in SQLite.
+"""The times at which the newest writes were durable, in Redis, and in SQLite.
 
-It is written on the fast path, so a group of writes that became durable together is one tuple, and
-what belongs together is joined when it is asked for. Which key a write was of is noted when it
-becomes part of its row: until then the pending events say so. Keys are kept as their hashes, and
-in arrays: the memory is bounded by the number of writes alone, and to forget a group does not touch
-what lies cold in it, which would cost more than to note it.
+Recording happens on the fast path, so a group of writes that became durable together is one tuple,
+and the parts are joined on demand. The key of a write is recorded when the write becomes part of
+its row: until then the pending events have it. Keys are kept as hashes, in arrays, so the memory
+is bounded by the number of writes alone, and dropping a group does not touch cold memory, which
+would cost more than recording it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _MOST_MISSED = 16
 
 
 class _Cached(NamedTuple):
-    """When Redis had taken a group (``None``: it did not), and the hashes of the few keys of it
-    that it did not take."""
+    """When Redis was updated with a group (``None``: it was not), and the hashes of the few keys
+    that it did not store."""
 
     at: float | None
     missed: frozenset[int]
 
     @classmethod
     def now(cls, missed: Collection[bytes]) -> _Cached:
-        # A Redis that refuses more than a few is away or full: it is not remembered key by key.
+        # If Redis refuses more than a few keys, it is down or full: the whole group counts.
         if len(missed) > _MOST_MISSED:
             return cls(None, frozenset())
         return cls(wall_seconds(), frozenset(map(hash, missed)))
@@ -46,8 +46,8 @@ class _Cached(NamedTuple):
 
 
 _Durable = tuple[int, int, float, _Cached]
-"""A group of the log: its first and last seq, when it was durable, and when Redis had it. (One
-group is appended at a time, so they do not overlap.)"""
+"""A group of the log: its first and last seq, when it became durable, and when Redis had it. (One
+group is appended at a time, so groups do not overlap.)"""
 
 
 class _Applied:
@@ -62,7 +62,7 @@ class _Applied:
         self.hashes = array("q", [hash(event.key) for event in events])
         self.ops = bytes([event.op for event in events])
         self.at = at
-        # Only of write-throughs, which are accepted when they are applied.
+        # Only for write-throughs, which are accepted when they are applied.
         self.cached = cached
 
     def of(self, key: bytes) -> Iterator[tuple[int, int]]:
@@ -78,9 +78,9 @@ class RecentWrites:
     """The newest writes of all keys. Thread-safe."""
 
     def __init__(self, most_writes: int = MOST_WRITES) -> None:
-        """Begin empty; never remember more than ``most_writes``."""
+        """Create an empty record of at most ``most_writes`` writes."""
         self._most = most_writes
-        # No lock: to append to a deque, and to copy one, is each whole in C.
+        # No lock: appending to a deque, and copying one, are each atomic.
         self._durable: deque[_Durable] = deque(maxlen=most_writes)
         self._lock = threading.Lock()
         self._applied: deque[_Applied] = deque()
@@ -90,38 +90,38 @@ class RecentWrites:
     def accepted(
         self, events: Sequence[WriteEvent], durable_at: float, missed: Collection[bytes] = ()
     ) -> None:
-        """Note a group of write-behinds that Redis shows now.
+        """Record a group of write-behinds that Redis holds now.
 
         Args:
             events: the group as it was appended.
-            durable_at: when that was, in seconds since 1970.
-            missed: the keys that Redis did not take.
+            durable_at: when it was appended, in seconds since 1970.
+            missed: the keys that Redis did not store.
         """
         cached = _Cached.now(missed or ())
         self._durable.append((events[0].seq, events[-1].seq, durable_at, cached))
 
     def applied(self, events: Sequence[WriteEvent]) -> None:
-        """Note that these write-behinds are part of their rows now."""
+        """Record that these write-behinds are part of their rows now."""
         if events:
             self._add(_Applied(events[-self._most :], wall_seconds()))
 
     def written_through(
         self, events: Sequence[WriteEvent], durable_at: float, missed: Collection[bytes] = ()
     ) -> None:
-        """Note a group of write-throughs that Redis shows now; as ``accepted``."""
+        """Record a group of write-throughs that Redis holds now; arguments as for ``accepted``."""
         if events:
             self._add(_Applied(events[-self._most :], durable_at, _Cached.now(missed or ())))
 
     def writes(
         self, key: bytes, others: Iterable[RecentWrite], most: int
     ) -> tuple[tuple[RecentWrite, ...], float]:
-        """Return the newest ``most`` writes of ``key`` in seq order, and since when (seconds since
-        1970; 0 for ever) no write is missing among them.
+        """Return the newest writes of ``key`` in seq order, and the time (seconds since 1970; 0:
+        the beginning) from which on they are complete.
 
         Args:
-            key: whose.
-            others: those that were not applied, as far as they are known elsewhere.
-            most: at most how many.
+            key: the key.
+            others: its writes that are not applied, as far as they are known elsewhere.
+            most: the maximum number of writes.
         """
         with self._lock:
             groups, since = list(self._applied), self._forgotten_at
@@ -129,11 +129,11 @@ class RecentWrites:
         found: dict[int, tuple[int, _Applied] | RecentWrite] = {}
         for group in groups:
             for seq, op in group.of(key):
-                # A batch that is delivered again does not make it later.
+                # A redelivered batch does not change the time.
                 found.setdefault(seq, (op, group))
         for write in others:
             found.setdefault(write.seq, write)
-        # A key may have thousands: only those that are asked for are made.
+        # A key may have thousands of writes: only the requested ones are built.
         writes: list[RecentWrite] = []
         for seq in sorted(found)[-most:]:
             what = found[seq]
@@ -160,7 +160,7 @@ class RecentWrites:
 def _applied(
     seq: int, op: int, group: _Applied, key: bytes, durable: Sequence[_Durable]
 ) -> RecentWrite | None:
-    """Return a write of ``group``, ``None`` if it is not known when it was accepted."""
+    """Return a write of ``group``, ``None`` if the time of its acceptance is not known."""
     write = RecentWrite(seq, Op(op), group.at, applied_at=group.at)
     if group.cached is None:
         return _joined(write, key, durable)
@@ -168,7 +168,8 @@ def _applied(
 
 
 def _joined(write: RecentWrite, key: bytes, durable: Sequence[_Durable]) -> RecentWrite | None:
-    """Return a write-behind with when it was accepted and in Redis; ``None``: it is not known."""
+    """Return a write-behind with the times at which it was accepted and in Redis; ``None`` if they
+    are not known."""
     place = bisect_right(durable, write.seq, key=itemgetter(0)) - 1
     if place < 0 or write.seq > durable[place][1]:
         return None

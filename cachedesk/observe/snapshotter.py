@@ -1,4 +1,4 @@
-"""Makes one snapshot of the states of all parts."""
+"""Builds a snapshot from the states of all parts."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class Snapshotter:
         limit_events: int,
         observed: bool,
     ) -> None:
-        """Take what is asked.
+        """Prepare the snapshotter with the parts of the stack.
 
         Args:
-            observed: whether calls are recorded in ``metrics``; if not, a snapshot says so.
+            observed: whether calls are recorded in ``metrics``; part of each snapshot.
         """
         self._cache = cache
         self._log = log
@@ -88,7 +88,7 @@ class Snapshotter:
         self._opened = time.monotonic()
 
     def snapshot(self, workload: str) -> Snapshot:
-        """Return a snapshot; ``workload`` says what drives the stack."""
+        """Return a snapshot; ``workload`` describes the workload in a few words."""
         # First: the other states take milliseconds, and writes go on meanwhile.
         books, log = self._books_and_log()
         return Snapshot(
@@ -119,8 +119,8 @@ class Snapshotter:
         )
 
     def _books_and_log(self) -> tuple[Books, LogState]:
-        """Return the books and the log as they were at one instant: what is pending in one is in
-        the other."""
+        """Return the event balance and the state of the log as of one moment: every pending event
+        is in both."""
         in_flight = self._worker.flusher.in_flight
         books, waiting, oldest_seconds = self._backlog.state()
         return books, self._log_state(max(waiting, books.pending), oldest_seconds, in_flight)

@@ -1,4 +1,4 @@
-"""The recorder of an observed stack: figures for the metrics, writes for the time line of a key."""
+"""The recorder of an observed stack: metrics, and the newest writes for reports on keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.observe.recent_writes import RecentWrites
 
 
 class StackRecorder:
-    """A ``Recorder`` that keeps everything. Thread-safe."""
+    """A ``Recorder`` that records everything. Thread-safe."""
 
     def __init__(self, metrics: Metrics, recent: RecentWrites) -> None:
         self._metrics = metrics
@@ -41,7 +41,7 @@ class StackRecorder:
 
 
 def _runs(times: Iterable[float]) -> list[tuple[float, int]]:
-    """Return ``times`` as pairs of (time, how often in a row)."""
+    """Return ``times`` run-length encoded, as pairs of (time, number in a row)."""
     pairs: list[tuple[float, int]] = []
     for time in times:
         if pairs and pairs[-1][0] == time:
