@@ -33,7 +33,8 @@ def _by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_into_redis(stack: Stack, key: str, value: bytes) -> None:
     """The planted bug: what Redis holds is not what was written."""
-    assert stack.cache.cache.ask(b"SET", key.encode(), value) == b"OK"
+    cache = stack.cache.cache
+    assert cache.ask(b"SET", cache.stored_as(key.encode()), value) == b"OK"
 
 
 def errors(stack: Stack) -> list[str]:

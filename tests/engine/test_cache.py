@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def redis(tmp_path: Path) -> Iterator[BareRedis]:
         yield redis
 
 
+@contextmanager
+def stranger(folder: Path) -> Iterator[RedisConnection]:
+    """A connection of another user of the server."""
+    connection = RedisConnection(str(folder / "r.sock"), 5.0)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 @pytest.fixture
 def cache(tmp_path: Path, redis: BareRedis) -> Iterator[RedisCache]:
     cache = RedisCache(str(tmp_path / "r.sock"), 1.0)
@@ -37,8 +48,8 @@ def cache(tmp_path: Path, redis: BareRedis) -> Iterator[RedisCache]:
 
 
 def test_nothing_is_believed_before_the_first_admission(tmp_path: Path, redis: BareRedis) -> None:
-    redis.call(b"SET", b"key", b"from another life")
     cache = RedisCache(str(tmp_path / "r.sock"), 1.0)
+    redis.call(b"SET", cache.stored_as(b"key"), b"from another life")
     with pytest.raises(CacheError):
         cache.get(b"key")
     assert not cache.trusted
@@ -61,7 +72,7 @@ def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: RedisCache) ->
     cache.put({b"a": b"old", b"b": b"sure"})
     cache.distrust([b"a"], "a test doubts it")
     assert not cache.trusted
-    assert cache.attention.is_set()
+    assert cache.trusted_server.attention.is_set()
     for call in (lambda: cache.get(b"b"), lambda: cache.get_many([b"b"]), cache.stats):
         with pytest.raises(CacheError, match="a test doubts it"):
             call()
@@ -74,8 +85,10 @@ def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: RedisCache) ->
 def test_with_very_many_doubtful_keys_all_are_dropped(cache: RedisCache, redis: BareRedis) -> None:
     cache.put({b"sure": b"x"})
     cache.distrust((b"%d" % n for n in range(10_001)), "much was written")
-    assert len(cache._distrusted_keys) <= 10_000
+    assert len(cache.trusted_server._distrusted_keys) <= 10_000
     assert cache.trust().emptied
+    assert cache.get(b"sure") is None
+    assert not cache.trusted_server.sweep_leftovers()
     assert redis.call(b"DBSIZE") == 0
 
 
@@ -107,19 +120,69 @@ def test_a_broken_connection_suspends_and_no_connection_of_before_is_used_again(
     with pytest.raises(CacheError):
         cache.get(b"a")
     assert not cache.trusted
-    assert not cache._idle._connections
+    assert not cache.trusted_server._idle._connections
     cache.trust()
     assert cache.get(b"a") == b"1"
 
 
-def test_an_admission_cuts_every_other_connection(cache: RedisCache, tmp_path: Path) -> None:
-    old = RedisConnection(str(tmp_path / "r.sock"), 1.0)
-    assert old.call(b"PING") == b"PONG"
-    cache.trust()
-    with pytest.raises(CacheError):
-        old.call(b"SET", b"a", b"late")
-    old.close()
+def test_a_write_that_was_given_up_cannot_come_late(
+    cache: RedisCache, redis: BareRedis, tmp_path: Path
+) -> None:
+    """Only its own connection is ended; those of others, and ours without a write, live on."""
+    cache.put({b"a": b"old"})
+    server, stored = cache.trusted_server, cache.stored_as(b"a")
+    writing, reading = server.checkout(), server.checkout()
+    server.late.expect(writing, cache.stored_as(b""))
+    with stranger(tmp_path) as other:
+        cache.distrust([b"a"], "its reply did not come")
+        assert cache.trust().dropped == 1
+        with pytest.raises(CacheError):
+            writing.call(b"SET", stored, b"late")
+        assert reading.call(b"GET", stored) is None
+        assert other.call(b"PING") == b"PONG"
     assert cache.get(b"a") is None
+    writing.close()
+    reading.close()
+
+
+def test_where_no_connection_may_be_ended_a_new_generation_begins(
+    cache: RedisCache, redis: BareRedis
+) -> None:
+    cache.put({b"a": b"old"})
+    server, stored = cache.trusted_server, cache.stored_as(b"a")
+    writing = server.checkout()
+    server.late.expect(writing, cache.stored_as(b""))
+    redis.call(b"ACL", b"SETUSER", b"default", b"-client", b"+client|id")
+    cache.distrust([b"a"], "its reply did not come")
+    assert cache.trust().emptied
+    assert writing.call(b"SET", stored, b"late") == b"OK"
+    assert cache.get(b"a") is None
+    assert cache.trusted
+    cache.distrust([b"b"], "what was given up before is of no account now")
+    assert not cache.trust().emptied
+    writing.close()
+
+
+def test_each_given_up_write_counts_where_connections_have_no_number(
+    cache: RedisCache, redis: BareRedis
+) -> None:
+    redis.call(b"ACL", b"SETUSER", b"default", b"-client")
+    cache.distrust((), "connections are opened anew")
+    cache.trust()
+    cache.put({b"a": b"old"})
+    server, stored = cache.trusted_server, cache.stored_as(b"a")
+    writing = server.checkout()
+    server.late.expect(writing, cache.stored_as(b""))
+    cache.put({b"b": b"over another connection, and answered"})
+    cache.distrust([b"a"], "its reply did not come")
+    assert cache.trust().emptied
+    assert writing.call(b"SET", stored, b"late") == b"OK"
+    assert cache.get(b"a") is None
+    writing.close()
+
+
+def test_what_is_not_compared_yet_is_not_read(tmp_path: Path) -> None:
+    scenarios.what_is_not_compared_yet_is_not_read(tmp_path)
 
 
 def test_another_server_is_not_believed(tmp_path: Path) -> None:
@@ -155,7 +218,7 @@ def test_a_value_over_1_mebibyte_is_dropped_and_not_kept(cache: RedisCache, size
 def test_another_type_under_our_key_is_a_miss_and_replaced(
     cache: RedisCache, redis: BareRedis
 ) -> None:
-    redis.call(b"LPUSH", b"a", b"somebody's list")
+    redis.call(b"LPUSH", cache.stored_as(b"a"), b"somebody's list")
     assert cache.get(b"a") is None
     assert cache.get_many([b"a"]) == [None]
     assert cache.trusted
@@ -267,13 +330,14 @@ def test_a_large_value_is_served_by_the_database(stack: Stack) -> None:
 def test_another_type_under_a_key_of_the_stack_repairs_itself(stack: Stack) -> None:
     layer = stack.layer
     layer.set("views:1", 5)
-    connection = BareRedis(Path(stack.cache.cache._path))
-    connection.call(b"DEL", b"views:1")
-    connection.call(b"LPUSH", b"views:1", b"somebody's list")
+    connection = BareRedis(Path(stack.cache.cache.trusted_server._path))
+    stored = stack.cache.cache.stored_as(b"views:1")
+    connection.call(b"DEL", stored)
+    connection.call(b"LPUSH", stored, b"somebody's list")
     assert layer.get("views:1") == b"5"
     assert layer.read("views:1").source == "redis"
-    connection.call(b"DEL", b"views:1")
-    connection.call(b"LPUSH", b"views:1", b"somebody's list")
+    connection.call(b"DEL", stored)
+    connection.call(b"LPUSH", stored, b"somebody's list")
     assert layer.incr("views:1") == 6
     assert layer.get("views:1") == b"6"
 
@@ -282,8 +346,9 @@ def test_a_value_changed_behind_our_back_counts_for_no_increment(stack: Stack) -
     """Truth is never derived from the cache."""
     layer = stack.layer
     layer.set("views:1", 5)
-    connection = BareRedis(Path(stack.cache.cache._path))
-    connection.call(b"SET", b"views:1", b"1000")
+    connection = BareRedis(Path(stack.cache.cache.trusted_server._path))
+    stored = stack.cache.cache.stored_as(b"views:1")
+    connection.call(b"SET", stored, b"1000")
     assert layer.incr("views:1") == 6
     assert layer.get("views:1") == b"6"
     layer.drain(60)

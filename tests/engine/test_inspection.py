@@ -310,7 +310,8 @@ def test_what_was_deleted_and_trimmed_meanwhile_does_not_come_back(
 
 def test_a_time_to_live_that_somebody_set_is_shown(slow: Stack) -> None:
     counted(slow)
-    assert slow.cache.cache.ask(b"PEXPIRE", VIEWS, 60_000) == 1
+    cache = slow.cache.cache
+    assert cache.ask(b"PEXPIRE", cache.stored_as(VIEWS), 60_000) == 1
     seconds = slow.inspect(VIEWS).ttl_seconds
     assert seconds is not None
     assert 50 < seconds <= 60
@@ -375,7 +376,7 @@ def test_it_does_not_wait_for_a_locked_or_slow_database(slow: Stack) -> None:
 
 def test_a_redis_that_goes_while_it_is_asked_is_unknown(slow: Stack) -> None:
     counted(slow)
-    for connection in slow.cache.cache._idle._connections:
+    for connection in slow.cache.cache.trusted_server._idle._connections:
         connection._socket.shutdown(socket.SHUT_RDWR)
     report = slow.inspect(VIEWS)
     assert (report.cached.known, report.source) == (False, AnswerSource.DATABASE)

@@ -22,10 +22,11 @@ from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.overlay import Overlaid, OverlayReader
+from cachedesk.observe.auditor import Auditor
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log import queue_log
-from cachedesk.stores.redis import redis_cache
+from cachedesk.stores.redis import namespace, trusted_server
 from cachedesk.stores.sqlite import sqlite_database, transaction
 
 from . import scenarios, until
@@ -153,14 +154,41 @@ def write_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def distrusted_keys_are_not_dropped(patch: pytest.MonkeyPatch) -> None:
-    doubt = redis_cache.RedisCache.distrust
+    distrust = trusted_server.TrustedServer.distrust
     patch.setattr(
-        redis_cache.RedisCache, "distrust", lambda self, keys, reason: doubt(self, (), reason)
+        trusted_server.TrustedServer,
+        "distrust",
+        lambda self, keys, reason: distrust(self, (), reason),
     )
 
 
 def any_server_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(redis_cache, "run_id_of", lambda connection: b"the one and only")
+    patch.setattr(trusted_server, "identity_of", lambda connection: (b"the one and only", None))
+
+
+def one_generation_for_ever(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(namespace, "new_generation", lambda: b"only")
+
+
+def names_of_now(patch: pytest.MonkeyPatch) -> None:
+    """A call that found Redis trusted uses the names of a generation that began since."""
+    connect = trusted_server.TrustedServer._connect
+
+    class OfNow:
+        def __init__(self, names: namespace.Namespace) -> None:
+            self._names = names
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._names.commands, name)
+
+    def bad(
+        self: trusted_server.TrustedServer, trust: trusted_server.Trust
+    ) -> trusted_server.RedisConnection:
+        connection = connect(self, trust)
+        connection.commands = OfNow(self.namespace)  # type: ignore[assignment]
+        return connection
+
+    patch.setattr(trusted_server.TrustedServer, "_connect", bad)
 
 
 def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -188,6 +216,8 @@ BUGS: list[tuple[Plant, Scenario]] = [
     (distrusted_keys_are_not_dropped, scenarios.writes_past_redis_are_remembered),
     (distrusted_keys_are_not_dropped, scenarios.late_command_is_not_believed),
     (any_server_is_believed, scenarios.another_server_is_not_believed),
+    (one_generation_for_ever, scenarios.another_server_is_not_believed),
+    (names_of_now, scenarios.what_is_not_compared_yet_is_not_read),
     (a_refused_event_is_forgotten, scenarios.poison_becomes_a_dead_letter),
 ]
 
@@ -203,6 +233,8 @@ def test_a_planted_bug_is_caught(
     plant(monkeypatch)
     # What the bug prevents is not waited for as long as what is merely slow.
     monkeypatch.setattr(until, "PATIENCE_SECONDS", 5.0)
+    # It mends what it finds, and may find it before the scenario does.
+    monkeypatch.setattr(Auditor, "every_seconds", 3600)
     with pytest.raises(scenarios.FAILURES):
         scenario(tmp_path)
 

@@ -318,7 +318,7 @@ def test_a_server_that_hangs_by_itself_is_killed_and_replaced(stack: Stack) -> N
 
 
 def test_it_comes_back_after_its_folder_was_swept_away(stack: Stack) -> None:
-    folder = Path(stack.cache.cache._path).parent
+    folder = Path(stack.cache.cache.trusted_server._path).parent
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()

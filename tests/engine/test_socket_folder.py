@@ -85,7 +85,7 @@ def test_a_socket_that_was_replaced_under_a_running_server_is_not_spoken_to(stac
     path.unlink()
     with impostor(path) as heard:
         # New connections are made when all that is idle is gone.
-        stack.cache.cache._idle.close()
+        stack.cache.cache.trusted_server._idle.close()
         assert stack.layer.get("order:1") == b"paid"
         until(lambda: stack.snapshot().redis.restarts == 1)
         wait_until_trusted(stack)

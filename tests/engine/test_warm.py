@@ -13,7 +13,7 @@ import pytest
 from cachedesk.core.reads import ReadSource
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
-from cachedesk.stores.redis import admission
+from tests.torture.planted import BY_NAME
 
 from .scenarios import wait_until_trusted
 from .until import Task, until
@@ -83,15 +83,11 @@ def test_what_changed_since_the_snapshot_is_dropped(snapshotted: Stack) -> None:
     until(lambda: said(snapshotted, "297 keys agree with the truth, 3 keys dropped"))
 
 
-def a_snapshot_is_believed(*_: object) -> tuple[int, int]:
-    return 300, 0
-
-
 def test_a_snapshot_that_is_believed_is_found_out(
     snapshotted: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The planted bug of this file: nothing is compared."""
-    monkeypatch.setattr(admission, "verify", a_snapshot_is_believed)
+    BY_NAME["snapshot_trusted"](monkeypatch)
     with pytest.raises(AssertionError):
         change_and_restart(snapshotted)
 

@@ -59,7 +59,7 @@ def diagnosis() -> Iterator[str]:
         if not isinstance(stack.cache, EmbeddedRedis):
             continue
         server, cache = stack.cache.server, stack.cache.cache
-        yield f"  Redis {server.pid}: {stack.cache.supervisor.word}, {cache.reason}"
+        yield f"  Redis {server.pid}: {stack.cache.supervisor.word}, {cache.trusted_server.reason}"
         yield from (f"    {event.text}" for event in stack.chronicle.events()[-20:])
 
 

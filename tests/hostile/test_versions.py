@@ -6,11 +6,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from engine.scenarios import running
+from engine.scenarios import redis_at, running, wait_until_trusted
+from engine.until import until
 
 import cachedesk
 from cachedesk.core.errors import OtherVersion
 from cachedesk.core.failpoints import Failpoints
+from cachedesk.core.settings import RedisSettings, Settings
 
 from .cases import check_message, digest, truth
 
@@ -59,6 +61,22 @@ def test_it_is_read_flushed_written_and_read_again(name: str, stop: str, tmp_pat
     changed = {**TRUTH, b"views:bad": b"6", b"views:2": b"7"}
     del changed[b"order:000"]
     assert truth(data) == changed
+
+
+def test_a_snapshot_of_redis_from_before_keys_had_generations_is_dropped(tmp_path: Path) -> None:
+    data, warm = tmp_path / "data", Settings(redis=RedisSettings(restart="warm"))
+    with running(data, warm) as stack:
+        stack.layer.set("order:1", b"new")
+    with redis_at(tmp_path / "r.sock") as earlier:
+        earlier.call(b"MSET", b"order:1", b"old", b"order:2", b"old", b"cd:x:order:1", b"old")
+        earlier.call(b"SAVE")
+    (tmp_path / "dump.rdb").replace(data / "redis" / "snapshot.rdb")
+    with running(data, warm) as stack:
+        wait_until_trusted(stack)
+        (started,) = [it for it in stack.snapshot().events if "0 keys agree" in it.text]
+        assert "3 keys dropped" in started.text
+        assert stack.layer.get_many(["order:1", "order:2", "cd:x:order:1"]) == [b"new", None, None]
+        until(lambda: stack.snapshot().redis.keys == 1)
 
 
 @pytest.mark.parametrize("name", ["early-1", "early-2"])

@@ -63,9 +63,15 @@ class Place:
             every = file.execute(f"SELECT key, value FROM {self.table} WHERE value IS NOT NULL")
             return {bytes(key): value for key, value in every if key in wanted}
 
+    def names(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return under which names the rival keeps ``keys`` in Redis."""
+        if self.rival.name == OURS:
+            return [self.rival.stack.cache.cache.stored_as(key) for key in keys]
+        return [*keys]
+
     def cached(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return what Redis has of ``keys``."""
-        found = zip(keys, self.redis.get_many(keys), strict=True)
+        found = zip(keys, self.redis.get_many(self.names(keys)), strict=True)
         return {key: value for key, value in found if value is not None}
 
     def waiting(self) -> int:
@@ -84,7 +90,7 @@ class Place:
             with closing(sqlite3.connect(self.database)) as file, file:
                 gone = [(key,) for key in keys]
                 file.executemany(f"DELETE FROM {self.table} WHERE key=?", gone)
-        dropped_in_parts(self.redis, keys)
+        dropped_in_parts(self.redis, self.names(keys))
 
 
 @dataclass

@@ -9,7 +9,7 @@ from cachedesk.core.errors import Unavailable
 from cachedesk.core.failpoints import POINTS, Failpoints
 from cachedesk.stack.stack import Stack
 from tests.model.disk import Disk, Outcome
-from tests.model.redis import Server
+from tests.model.redis import THEIRS, Server
 from tests.model.scheduler import Scheduler
 
 _WORKER_POINTS = [point for point in POINTS if point.startswith(("worker.", "behind.mend"))]
@@ -92,8 +92,8 @@ class Chaos:
 
     def _redis_evict(self) -> None:
         process = self._server.process
-        if process is not None and process.data:
-            del process.data[self._draw.choice(sorted(process.data))]
+        if process is not None and (ours := sorted(process.data.keys() - THEIRS)):
+            del process.data[self._draw.choice(ours)]
 
     def _redis_full(self) -> Callable[[], None] | None:
         process = self._server.process
@@ -104,7 +104,7 @@ class Chaos:
 
     def _redis_flush(self) -> None:
         if self._server.process is not None:
-            self._server.process.data.clear()
+            self._server.process.data = dict(THEIRS)
 
     def _redis_reply_lost(self) -> None:
         self.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")

@@ -26,6 +26,9 @@ def install() -> None:
     instrument.install()
     modules = [importlib.import_module(name) for name in instrument.module_names()]
     instrument.check_examined()
+    from cachedesk.stores.redis import namespace
+    from tests.model import redis
+
     replaced = _replacements()
     for module in modules:
         kept = (
@@ -38,6 +41,7 @@ def install() -> None:
                 if value is real and real not in kept and not _defines(module, value):
                     setattr(module, name, model)
     _turn_at_failpoints()
+    namespace.new_generation = redis.new_generation
     _make_small()
 
 
@@ -73,10 +77,12 @@ def _make_small() -> None:
     from cachedesk.core import clock
     from cachedesk.engine import key_versions, local_flusher
     from cachedesk.observe import auditor
+    from cachedesk.stores.redis import trusted_server
     from tests.model.scheduler import WALL_CLOCK_SECONDS
 
     local_flusher._BATCHES_PER_TRIM = 2
     key_versions.STRIPES = 8
+    trusted_server._MOST_DISTRUSTED_KEYS = 1
     auditor.Auditor.every_seconds, auditor._REST = 0.05, 0
     # Taken when the module was imported, before it was patched.
     clock._BEGAN = WALL_CLOCK_SECONDS

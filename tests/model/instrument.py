@@ -49,8 +49,10 @@ MODULES = frozenset(
         "stores.queue_log.queue_log",
         "engine.backlog.backlog",
         "engine.backlog.unacked",
+        "stores.redis.late_writes",
         "stores.redis.redis_cache",
         "stores.redis.supervisor",
+        "stores.redis.trusted_server",
         "stores.redis.verification",
     }
 )

@@ -20,7 +20,10 @@ from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.local_flusher import LocalFlusher
 from cachedesk.stack import durable_state
 from cachedesk.stores.queue_log.queue_log import QueueLog
-from cachedesk.stores.redis import redis_cache
+from cachedesk.stores.redis import trusted_server
+from cachedesk.stores.redis.encoding import Commands
+from cachedesk.stores.redis.late_writes import LateWrites
+from cachedesk.stores.redis.namespace import Namespace
 from cachedesk.stores.redis.redis_cache import RedisCache
 from tests.torture.planted import BY_NAME
 from tests.torture.planted import Plant as Planter
@@ -92,7 +95,7 @@ def trusted_without_dropping(plant: Planter) -> None:
     admit = RedisCache.trust
 
     def bad(self, *arguments):
-        self._distrusted_keys.clear()
+        self.trusted_server._distrusted_keys.clear()
         return admit(self, *arguments)
 
     plant.setattr(RedisCache, "trust", bad)
@@ -100,7 +103,47 @@ def trusted_without_dropping(plant: Planter) -> None:
 
 def any_server_is_believed(plant: Planter) -> None:
     """Another server behind the socket, with an old snapshot, is taken for the one we knew."""
-    plant.setattr(redis_cache, "run_id_of", lambda connection: b"the one and only")
+    identity_of = trusted_server.identity_of
+
+    def bad(connection):
+        return b"the one and only", identity_of(connection)[1]
+
+    plant.setattr(trusted_server, "identity_of", bad)
+
+
+def late_writes_let_be(plant: Planter) -> None:
+    """Redis is trusted again while a SET that was given up may still be carried out."""
+    plant.setattr(LateWrites, "cut", lambda self, connection, run_id, generation: True)
+
+
+def write_confirmed_unanswered(plant: Planter) -> None:
+    """A write that Redis has not answered is taken to be over."""
+    plant.setattr(LateWrites, "expect", lambda self, connection, generation: None)
+
+
+def one_generation_for_ever(plant: Planter) -> None:
+    """The names of keys stay the same when all that Redis holds is given up."""
+
+    def bad(self):
+        self.commands = Commands(b"cd:only:")
+
+    plant.setattr(Namespace, "renew", bad)
+
+
+def server_taken_for_ours_alone(plant: Planter) -> None:
+    """A server with other users is emptied as a whole."""
+
+    def bad(self, *arguments, sole_tenant):
+        init(self, *arguments, sole_tenant=True)
+
+    init = Namespace.__init__
+    plant.setattr(Namespace, "__init__", bad)
+
+
+def leftovers_of_all(plant: Planter) -> None:
+    """What nothing reads any more is looked for among all keys of the server."""
+    plant.setattr(Namespace, "key_of", lambda self, stored: stored)
+    plant.setattr(Namespace, "owned", b"*")
 
 
 def acknowledged_without_the_log(plant: Planter) -> None:
@@ -173,10 +216,15 @@ BUGS: tuple[Callable[[Planter], None], ...] = (
     fill_outside_the_lock,
     heads_kept_after_uncertain,
     interrupted_call_stays_queued,
+    late_writes_let_be,
+    leftovers_of_all,
+    one_generation_for_ever,
     published_before_pending,
     recovered_though_applied,
+    server_taken_for_ours_alone,
     settled_before_commit,
     uncertain_taken_as_failed,
     version_read_after_the_row,
+    write_confirmed_unanswered,
     write_without_a_new_version,
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from greenlet import GreenletExit
@@ -293,6 +293,10 @@ class Chance:
     @staticmethod
     def random() -> float:
         return _scheduler.random.random()
+
+    @staticmethod
+    def sample(population: Sequence[Any], number: int) -> list[Any]:
+        return _scheduler.random.sample(population, number)
 
 
 def check_alive() -> None:

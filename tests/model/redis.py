@@ -10,25 +10,36 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Any
+
+import hiredis
 
 from cachedesk.core.errors import CacheError
 from cachedesk.core.settings import RedisSettings
 from cachedesk.stores.redis.connection import RedisReplyError
+from cachedesk.stores.redis.encoding import Commands
 from tests.model import primitives
 from tests.model.scheduler import Scheduler
 
 Command = tuple[Any, ...]
 
+_LATE_SHARE = 0.9
+"""How often what nobody waits for any more comes after everything else."""
+
+THEIRS = {b"a": b"another's", b"views:1": b"another's"}
+"""What another user keeps on the server, under names that our keys have, too."""
+
 
 class Connection:
     """A connected socket: what was sent and not read yet, in both directions."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, number: int) -> None:
         self.process = process
+        self.number = number
         self.inbox: deque[Command] = deque()
         self.outbox: list[object] = []
-        self.cut = False
+        self.cut = self.given_up = False
 
 
 class Process:
@@ -37,18 +48,19 @@ class Process:
     def __init__(self, server: Server, run_id: bytes, data: dict[bytes, bytes]) -> None:
         self.server = server
         self.run_id = run_id
-        self.data = data
+        self.data = data | THEIRS
+        self.clients = 0
         self.connections: list[Connection] = []
         self.stopped = False
         self.full = False
 
-    def cut(self, spared: Connection | None = None) -> int:
-        """Cut all connections but ``spared``: what they have not been read of is gone."""
-        gone = [connection for connection in self.connections if connection is not spared]
+    def cut(self, number: int | None = None) -> int:
+        """Cut the connection ``number``, or all: what they have not been read of is gone."""
+        gone = [it for it in self.connections if number in (None, it.number)]
         for connection in gone:
             connection.cut = True
             connection.inbox.clear()
-        self.connections = [spared] if spared is not None else []
+        self.connections = [it for it in self.connections if it not in gone]
         return len(gone)
 
     def carry_out(self, connection: Connection, command: Command) -> object:  # noqa: PLR0912
@@ -73,6 +85,13 @@ class Process:
                 return b"OK"
             case [b"DBSIZE"]:
                 return len(self.data)
+            case [b"RENAME", key, new]:
+                if key not in self.data:
+                    return RedisReplyError("ERR no such key")
+                self.data[new] = self.data.pop(key)
+                return b"OK"
+            case [b"SCAN", _, b"MATCH", pattern, *_]:
+                return [b"0", [key for key in sorted(self.data) if _matches(key, pattern)]]
             case [b"SCAN", _, *_]:
                 return [b"0", sorted(self.data)]
             case [b"RANDOMKEY"]:
@@ -81,8 +100,10 @@ class Process:
                 return sum(key in self.data for key in keys)
             case [b"PING"]:
                 return b"PONG"
-            case [b"CLIENT", b"KILL", *_]:
-                return self.cut(connection)
+            case [b"CLIENT", b"ID"]:
+                return connection.number
+            case [b"CLIENT", b"KILL", b"ID", number]:
+                return self.cut(int(number))
             case [b"CONFIG", b"SET", *_]:
                 return b"OK"
             case [b"INFO", *_]:
@@ -98,10 +119,16 @@ class Server:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._lives = 0
+        self._lives = self._generations = 0
+        self.sole_tenant = False
         self.process: Process | None = None
         # What a snapshot of it holds; it survives everything.
         self.snapshot: dict[bytes, bytes] = {}
+
+    def new_generation(self) -> bytes:
+        """In the place of ``namespace.new_generation``."""
+        self._generations += 1
+        return b"g%d" % self._generations
 
     def draw(self, keys: list[bytes]) -> bytes:
         """Return one of ``keys``."""
@@ -127,7 +154,8 @@ class Server:
         """Return a new connection; the kernel accepts for a server that hangs."""
         if self.process is None:
             raise CacheError("cannot connect to Redis: nobody listens")
-        connection = Connection(self.process)
+        self.process.clients += 1
+        connection = Connection(self.process, self.process.clients)
         self.process.connections.append(connection)
         return connection
 
@@ -136,6 +164,9 @@ class Server:
         while True:
             primitives.wait("a command", self.work)
             some = self.work()
+            live = [connection for connection in some if not connection.given_up]
+            if live and self._scheduler.random.random() < _LATE_SHARE:
+                some = live
             if some:
                 connection = some[int(self._scheduler.random.random() * len(some))]
                 command = connection.inbox.popleft()
@@ -162,6 +193,9 @@ def use(server: Server) -> None:
 class ModelConnection:
     """In the place of ``RedisConnection``."""
 
+    writer: tuple[bytes, int | None]
+    commands: Commands
+
     def __init__(
         self, path: str, timeout_seconds: float, generation: int = 0, server_pid: int | None = None
     ) -> None:
@@ -175,6 +209,12 @@ class ModelConnection:
         if isinstance(reply, RedisReplyError):
             raise reply
         return reply
+
+    def call_packed(self, command: bytes) -> Any:
+        return self.call(*_unpacked(command))
+
+    def pipeline_packed(self, packed: Iterable[bytes]) -> list[Any]:
+        return self.pipeline([_unpacked(command) for command in packed])
 
     def pipeline(self, commands: Iterable[Iterable[object]]) -> list[Any]:
         sent = [tuple(command) for command in commands]
@@ -198,6 +238,7 @@ class ModelConnection:
 
     def close(self) -> None:
         """Close it; what was sent is still carried out, later."""
+        self._connection.given_up = True
 
 
 class ModelRedisServer:
@@ -253,3 +294,23 @@ class ModelRedisServer:
 
 def _as_bytes(word: object) -> Any:
     return b"%d" % word if isinstance(word, int) else word
+
+
+def _unpacked(command: bytes) -> Any:
+    reader = hiredis.Reader()
+    reader.feed(command)
+    return reader.gets()
+
+
+def _matches(key: bytes, pattern: bytes) -> bool:
+    return fnmatchcase(key.decode("latin-1"), pattern.decode("latin-1"))
+
+
+def new_generation() -> bytes:
+    """In the place of ``namespace.new_generation``: no two histories of a seed may differ."""
+    return _server.new_generation()
+
+
+def sole_tenant() -> bool:
+    """Whether the cache is to take the server for its own."""
+    return _server.sole_tenant

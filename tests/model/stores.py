@@ -24,7 +24,7 @@ from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis.embedded_redis import EmbeddedRedis
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
-from tests.model import primitives
+from tests.model import primitives, redis
 from tests.model.disk import REFUSED, Changes, Disk
 from tests.model.redis import ModelConnection, ModelRedisServer
 
@@ -388,6 +388,7 @@ def _open_cache(_: ModelDirectory, context: StoreContext) -> EmbeddedRedis:
         failpoints=context.failpoints,
         run=context.run,
         connect=ModelConnection,  # type: ignore[arg-type]
+        sole_tenant=redis.sole_tenant(),
     )
 
 

@@ -54,6 +54,7 @@ class World:
         self.judge = Judge(self.accuse)
         self.disk = self.judge.disk = Disk(self.scheduler.random, self.judge)
         self.server = Server(self.scheduler)
+        self.server.sole_tenant = seed % 4 == 0
         self.chaos = Chaos(self.scheduler, self.disk, self.server)
         self.lives = self._last = 0
         self._faults = list(self.plan.faults)
@@ -230,12 +231,17 @@ class World:
     def _look_into_redis(self, stack: Stack, when: str) -> None:
         """What is in Redis now would be read, if it is the server that is trusted."""
         process, cache = self.server.process, stack.cache.cache
-        if process is None or not cache.trusted or process.run_id != cache._run_id:
+        if process is None or not cache.trusted or process.run_id != cache.trusted_server._run_id:
             return
         self.scheduler.wait("late commands", lambda: not self.server.work(), 1.0)
         if cache.trusted and process is self.server.process:
-            for key, value in process.data.items():
-                self._expect(f"{key!r} in Redis {when}", value, self.judge.truth(key))
+            for name, value in process.data.items():
+                key = name.removeprefix(prefix := cache.stored_as(b""))
+                if name.startswith(prefix):
+                    self._expect(f"{key!r} in Redis {when}", value, self.judge.truth(key))
+            if not self.server.sole_tenant:
+                theirs = {key: process.data.get(key) for key in redis.THEIRS}
+                self._expect("what another keeps in Redis", theirs, redis.THEIRS)
 
     def _calmly(self, call: Callable[[], object]) -> object:
         try:

@@ -1,7 +1,7 @@
 """The Redis of the rivals: the same server as ours, with the same settings, for them alone.
 
-Our supervisor cuts all connections to a server that it does not trust any more, after a timeout on
-a busy machine for one. Connections of others to that server would be cut too.
+Ours is killed and started again when it hangs, on a busy machine for one, and is emptied when the
+cache begins anew: it is said to have no other user.
 """
 
 from __future__ import annotations

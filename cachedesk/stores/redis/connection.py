@@ -24,9 +24,13 @@ import hiredis
 
 from cachedesk.core.errors import CacheError
 from cachedesk.core.wording import span
+from cachedesk.stores.redis.encoding import Commands
 
 Reply = bytes | int | list[object] | None
 Command = Sequence[bytes | int]
+Writer = tuple[bytes, int | None]
+"""A connection as the server knows it: the server's run id and the client's id there, if the server
+tells it."""
 
 _CHUNK_BYTES = 65536
 _CREDENTIALS = struct.Struct("3i")
@@ -40,7 +44,10 @@ class RedisConnection:
     """A connected unix socket. Not thread-safe; after an exception other than
     ``RedisReplyError`` the outcome of what was sent is unknown, and it must be closed."""
 
-    __slots__ = ("_reader", "_socket", "_timeout_seconds", "generation")
+    __slots__ = ("_reader", "_socket", "_timeout_seconds", "commands", "generation", "writer")
+
+    commands: Commands
+    """For the owner: the commands on the keys that may be read and written over it."""
 
     def __init__(
         self,
@@ -61,6 +68,8 @@ class RedisConnection:
             CacheError: nothing listens there, or another program does.
         """
         self.generation = generation
+        self.writer: Writer = (b"", None)
+        """How the server knows it; for the owner, who asks."""
         self._timeout_seconds = timeout_seconds
         self._reader = hiredis.Reader()
         try:
@@ -86,7 +95,11 @@ class RedisConnection:
             RedisReplyError: Redis refused the command.
             CacheError: the connection failed or timed out; the outcome is unknown.
         """
-        self._send(hiredis.pack_command(command))
+        return self.call_packed(hiredis.pack_command(command))
+
+    def call_packed(self, command: bytes) -> Reply:
+        """As ``call``, for a command that is packed already."""
+        self._send(command)
         return self._checked(self._receive())
 
     def pipeline(self, commands: Iterable[Command]) -> list[Reply | RedisReplyError]:
@@ -95,7 +108,10 @@ class RedisConnection:
         Raises:
             CacheError: the connection failed or timed out; the outcome is unknown.
         """
-        packed = [hiredis.pack_command(tuple(command)) for command in commands]
+        return self.pipeline_packed([hiredis.pack_command(tuple(it)) for it in commands])
+
+    def pipeline_packed(self, packed: Sequence[bytes]) -> list[Reply | RedisReplyError]:
+        """As ``pipeline``, for commands that are packed already."""
         self._send(b"".join(packed))
         replies: list[Reply | RedisReplyError] = []
         for _ in packed:

@@ -14,7 +14,7 @@ from cachedesk.core.ports import Truths
 from cachedesk.core.recorder import Announce
 from cachedesk.core.settings import RedisSettings
 from cachedesk.core.snapshot import Health, RedisState
-from cachedesk.stores.redis.admission import believe, clear
+from cachedesk.stores.redis.admission import believe, start_over
 from cachedesk.stores.redis.connection import Connect, RedisConnection
 from cachedesk.stores.redis.memory_limits import MemoryLimits
 from cachedesk.stores.redis.redis_cache import RedisCache
@@ -38,6 +38,7 @@ class EmbeddedRedis:
         failpoints: Failpoints,
         run: Callable[..., object],
         connect: Connect = RedisConnection,
+        sole_tenant: bool = True,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -49,6 +50,7 @@ class EmbeddedRedis:
             failpoints: of the stack.
             run: calls a function where no signal handler can interrupt it; see ``CallThread``.
             connect: opens a connection to it.
+            sole_tenant: see ``RedisCache``.
         """
         if settings.eviction_policy == "noeviction":
             announce(EventCode.REDIS_NOEVICTION)
@@ -57,7 +59,12 @@ class EmbeddedRedis:
         self.server = server
         self._kept = kept
         self.cache = RedisCache(
-            server.socket_path, settings.timeout_seconds, failpoints, run, connect
+            server.socket_path,
+            settings.timeout_seconds,
+            failpoints,
+            run,
+            connect,
+            sole_tenant=sole_tenant,
         )
         self.limits = MemoryLimits(settings, self.server, self.cache)
         self.supervisor = RedisSupervisor(
@@ -93,7 +100,7 @@ class EmbeddedRedis:
 
     def check_restarts(self, on: bool) -> None:
         """Compare, or not, what a restarted server brings with it with the truth."""
-        self.cache.clear = clear if on else believe
+        self.cache.trusted_server.start_over = start_over if on else believe
 
     @property
     def trusted(self) -> bool:
@@ -129,7 +136,7 @@ class EmbeddedRedis:
         Raises:
             CacheError: there is no answer.
         """
-        reply = self.cache.ask(b"PTTL", key)
+        reply = self.cache.ask(b"PTTL", self.cache.stored_as(key))
         return reply / 1000 if isinstance(reply, int) and reply >= 0 else None
 
     def start(self, truths: Truths) -> None:

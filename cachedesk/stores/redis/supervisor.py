@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from cachedesk.core.engine_event import EventCode, Plain
 from cachedesk.core.errors import CacheError, CacheLoading
@@ -23,6 +24,7 @@ from cachedesk.stores.redis.verification import Truths
 
 _LOOK_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
+_SWEEP_SECONDS = 0.01
 _HANG_SECONDS = 1.0
 # A server that never answered may still be starting: a busy machine takes seconds for that, and
 # would take as long for each one that follows.
@@ -59,6 +61,7 @@ class RedisSupervisor:
         self.limits = limits
         self._server = server
         self._cache = cache
+        self._trusted = cache.trusted_server
         self._announce = announce
         self._kept = kept
         self._reach = failpoints.reach
@@ -138,7 +141,7 @@ class RedisSupervisor:
         """Kill the server and keep it dead until ``release``."""
         self._held, self._died_by_hand = "held down", True
         self._server.signal(signal.SIGKILL)
-        self._cache.attention.set()
+        self._trusted.attention.set()
 
     def hang(self) -> None:
         """Stop the server with SIGSTOP and leave it hanging until ``release``."""
@@ -161,14 +164,14 @@ class RedisSupervisor:
         self._silent_since = None
         self._held = None
         self._server.signal(signal.SIGCONT)
-        self._cache.attention.set()
+        self._trusted.attention.set()
 
     def close(self) -> None:
         """Stop the server and leave nothing behind."""
         self._closing = True
         self._cache.close()
         self._server.signal(signal.SIGCONT)
-        self._cache.attention.set()
+        self._trusted.attention.set()
         if self._thread.is_alive():
             self._thread.join()
         self._server.close()
@@ -181,8 +184,8 @@ class RedisSupervisor:
                 self._announce(EventCode.REDIS_SUPERVISOR_FAILED, error=str(error))
                 self._tried.set()
                 seconds = _FAILED_SECONDS
-            self._cache.attention.wait(seconds)
-            self._cache.attention.clear()
+            self._trusted.attention.wait(seconds)
+            self._trusted.attention.clear()
         # Here, because the server does not outlive this thread.
         self._server.finish()
 
@@ -196,9 +199,17 @@ class RedisSupervisor:
             if self._held == "held down":
                 return _LOOK_SECONDS
             return self._restart()
-        if self._cache.trusted or self._held == "held down":
+        if self._held == "held down":
             return _LOOK_SECONDS
+        if self._cache.trusted:
+            return self._clean_up()
         return self._admit()
+
+    def _clean_up(self) -> float:
+        """Drop some of what cannot be read any more; return how long to wait before more of it."""
+        with suppress(CacheError):
+            return _SWEEP_SECONDS if self._trusted.sweep_leftovers() else _LOOK_SECONDS
+        return _LOOK_SECONDS
 
     def _restart(self) -> float:
         if self._starts and time.monotonic() - self._started_at < 1.0:
@@ -222,7 +233,7 @@ class RedisSupervisor:
             self._server.forget_snapshot()
         old, self._old_at = self._old_at is not None, None
         self._server.start(old=old)
-        self._cache.use_server(self._server.socket_path, self._server.pid)
+        self._trusted.use_server(self._server.socket_path, self._server.pid)
         self._reach("redis.start.after")
         self._starts += 1
         self._served = False
@@ -235,7 +246,7 @@ class RedisSupervisor:
         try:
             self._reach("redis.admit.before")
             held = self._held_keys()
-            doubt = self._cache.distrusted_at, self._cache.reason
+            doubt = self._trusted.distrusted_at, self._trusted.reason
             truths = self._compared if self._truths is not None else None
             admission = self._cache.trust(truths, self._progress)
             self._reach("redis.admit.after")

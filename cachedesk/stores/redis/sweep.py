@@ -1,37 +1,76 @@
-"""Eviction: a sweep through Redis that drops what was chosen, without holding it up.
+"""Sweeps: passes through the keys of a cache in Redis that drop some, without holding Redis up.
 
 Redis is asked for its keys some at a time, and frees what is dropped in a thread of its own, so
-callers get in between. To drop a key is always safe: the truth keeps it, and a read repairs it.
+callers get in between. To drop a key is always safe: the database and the log hold its value, and
+a read repairs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from cachedesk.core.eviction import Choice
 from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.namespace import Namespace
 
 _SCAN_COUNT = 1_000
 _EVICTIONS_AT_ONCE = 1_000
 
 
-def sweep(connection: RedisConnection, choose: Choice) -> tuple[int, int]:
-    """Evict what ``choose`` says; return how many keys were evicted, and of how many.
+def all_of_them(keys: Sequence[bytes]) -> Sequence[bytes]:
+    """Choose every key."""
+    return keys
+
+
+def sweep(connection: RedisConnection, namespace: Namespace, choose: Choice) -> tuple[int, int]:
+    """Evict what ``choose`` says of the keys of a cache; return how many keys were evicted, and of
+    how many.
 
     Raises:
         CacheError: Redis does not answer.
     """
     evicted = seen = 0
-    cursor = b"0"
+    cursor, prefix = b"0", namespace.current
     while True:
-        cursor, found = cast(
-            "tuple[bytes, list[bytes]]", connection.call(b"SCAN", cursor, b"COUNT", _SCAN_COUNT)
-        )
-        keys = list(dict.fromkeys(found))
+        cursor, found = scan(connection, cursor, prefix + b"*")
+        keys = [stored[len(prefix) :] for stored in found]
         seen += len(keys)
-        chosen = choose(keys)
-        for start in range(0, len(chosen), _EVICTIONS_AT_ONCE):
-            some = chosen[start : start + _EVICTIONS_AT_ONCE]
-            evicted += cast("int", connection.call(b"UNLINK", *some))
+        evicted += _unlink(connection, [prefix + key for key in choose(keys)])
         if cursor == b"0":
             return evicted, seen
+
+
+def sweep_leftovers(connection: RedisConnection, namespace: Namespace, cursor: bytes) -> bytes:
+    """Drop some of what a cache has stored in earlier generations, which nothing reads any more.
+
+    Args:
+        connection: to the server.
+        namespace: of the cache.
+        cursor: where an earlier call ended; ``b"0"``: begin.
+
+    Returns:
+        Where to go on; ``b"0"``: all was seen.
+
+    Raises:
+        CacheError: Redis does not answer.
+    """
+    cursor, found = scan(connection, cursor, namespace.owned)
+    _unlink(connection, [it for it in found if namespace.is_leftover(it)])
+    return cursor
+
+
+def scan(connection: RedisConnection, cursor: bytes, pattern: bytes) -> tuple[bytes, list[bytes]]:
+    """Return where to go on after some keys that match ``pattern``, and these keys; errors as for
+    ``sweep``."""
+    reply = connection.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", _SCAN_COUNT)
+    after, found = cast("tuple[bytes, list[bytes]]", reply)
+    return after, list(dict.fromkeys(found))
+
+
+def _unlink(connection: RedisConnection, stored: Sequence[bytes]) -> int:
+    dropped = 0
+    for start in range(0, len(stored), _EVICTIONS_AT_ONCE):
+        some = stored[start : start + _EVICTIONS_AT_ONCE]
+        dropped += cast("int", connection.call(b"UNLINK", *some))
+    return dropped

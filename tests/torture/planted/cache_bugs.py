@@ -11,10 +11,11 @@ from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.engine.overlay import Overlaid, OverlayReader
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.stores.queue_log.queue_log import QueueLog
-from cachedesk.stores.redis import admission as admission_module
-from cachedesk.stores.redis import redis_cache as cache_module
+from cachedesk.stores.redis import trusted_server as server_module
+from cachedesk.stores.redis import verification as verification_module
 from cachedesk.stores.redis.admission import Admission
 from cachedesk.stores.redis.redis_cache import RedisCache
+from cachedesk.stores.redis.trusted_server import TrustedServer
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from tests.torture.planted.plant import Plant, let_others_run
 
@@ -67,48 +68,47 @@ def distrust_forgotten(plant: Plant) -> None:
     """A key whose Redis outcome is unknown goes on being trusted."""
 
     def bad(self, keys, reason):
-        doubt(self, (), reason)
+        distrust(self, (), reason)
 
-    doubt = RedisCache.distrust
-    plant.setattr(RedisCache, "distrust", bad)
+    distrust = TrustedServer.distrust
+    plant.setattr(TrustedServer, "distrust", bad)
 
 
 def timeout_ignored(plant: Plant) -> None:
     """A write that Redis did not confirm is taken as done."""
 
     def bad(self, values):
+        server = self.trusted_server
         try:
-            connection = self._checkout()
+            connection = server.checkout()
         except CacheError:
             return
+        commands = connection.commands
         try:
-            connection.pipeline(
-                cache_module.as_command(key, value) for key, value in values.items()
-            )
+            connection.pipeline_packed([commands.put(*each) for each in values.items()])
         except CacheError:
             connection.close()
             return
-        self._checkin(connection)
+        server.checkin(connection)
 
     plant.setattr(RedisCache, "put", bad)
 
 
 def old_connections_kept(plant: Plant) -> None:
-    """Admission neither cuts earlier connections nor drops what is doubtful."""
+    """Redis is trusted anew with earlier connections alive and the distrusted keys in it."""
 
     def bad(self, truths=None, progress=None):
-        connection = cache_module.RedisConnection(self._path, 0.25)
-        try:
-            self._run_id = cache_module.run_id_of(connection)
+        with self.connected() as connection:
+            self._run_id, _ = server_module.identity_of(connection)
             with self._lock:
                 self._distrusted_keys, self._distrust_all = set(), False
-                self._generation += 1
-                self._trusted_as = self._generation
-        finally:
-            connection.close()
+                self._trusts += 1
+                self._trust = server_module.Trust(
+                    self._trusts, self._run_id, self.namespace.commands
+                )
         return Admission()
 
-    plant.setattr(RedisCache, "trust", bad)
+    plant.setattr(TrustedServer, "trust", bad)
 
 
 def cache_forgotten_after_through(plant: Plant) -> None:
@@ -165,17 +165,24 @@ def cache_before_log(plant: Plant) -> None:
 
 def snapshot_trusted(plant: Plant) -> None:
     """What a warm Redis brings with it is kept without a look."""
-    plant.setattr(
-        admission_module,
-        "verify",
-        lambda connection, truths, progress: (connection.call(b"DBSIZE"), 0),
-    )
+    take_over = verification_module._take_over
+
+    def bad(connection, namespace, earlier, truths):
+        class Agreeing(dict):
+            def __missing__(self, key):
+                return connection.call(b"GET", namespace.current + key)
+
+        return take_over(connection, namespace, earlier, lambda keys: Agreeing())
+
+    plant.setattr(verification_module, "_take_over", bad)
 
 
 def snapshot_not_emptied(plant: Plant) -> None:
     """Another server is taken for an empty one, whatever snapshot it has read."""
     plant.setattr(
-        cache_module, "clear", lambda connection, truths, progress: Admission(emptied=True)
+        server_module,
+        "start_over",
+        lambda connection, namespace, truths, progress: Admission(verified=0),
     )
 
 
