@@ -1,7 +1,7 @@
-"""Everything a user can do at the desk, as one list.
+"""Every action of the desk, in one list.
 
-The key bindings, the buttons, the help screen and the command palette are all made from it, so a
-key cannot be listed in one of them and missing in another.
+The key bindings, the buttons, the help screen and the command palette are all built from it, so a
+key cannot appear in one of them and be missing from another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cachedesk.desk.panels.registry import PANELS
 
 
 class Group(Enum):
-    """What an action is for; the value is the heading in the help screen."""
+    """What an action is for. The value is its heading on the help screen."""
 
     BREAK = "Break it"
     STEER = "Steer it"
@@ -25,25 +25,25 @@ class Group(Enum):
 
     @property
     def title(self) -> str:
-        """The group in one word."""
+        """The first word of the heading."""
         return self.value.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do.
+    """An action: its key, its wording, and where it is offered.
 
     Args:
-        name: identifies it in the key map; the id of its button is made from it.
+        name: the name in the key map; the id of the button is made from it.
         key: the key, as Textual names it.
         app_action: the Textual action that the app runs.
-        label: its words on a wide button.
-        short: its words on a narrow button.
-        group: its heading in the help screen.
-        meaning: its sentence in the help screen.
-        commands: whether it sends a command to the stack; a read-only desk leaves it out.
-        has_button: whether it has a button on every screen wide enough; all actions are in the
-            menu and in the help.
+        label: the text on a wide button.
+        short: the text on a narrow button.
+        group: the heading under which the help screen lists it.
+        meaning: the sentence that explains it on the help screen.
+        commands: whether it sends a command to the stack. A read-only desk leaves it out.
+        has_button: whether it gets a button on a screen that is wide enough. Every action is in
+            the menu and on the help screen.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Action:
 
     @property
     def shown_key(self) -> str:
-        """The key as it is printed."""
+        """The key as it is displayed."""
         return format_key(self.key)
 
     @property
     def title(self) -> str:
-        """What it does, as an entry of the menu."""
+        """The entry in the menu."""
         return f"{self.group.title}: {self.label}"
 
     @property
@@ -81,7 +81,7 @@ class Action:
 
 
 _TAKEN_BY_LISTS = ("left", "right")
-"""Keys that a focused list would take for scrolling sideways, which there is never need of."""
+"""Keys that a focused list would use for horizontal scrolling, which the desk never needs."""
 
 
 def _break(name: str, key: str, app_action: str, words: str, meaning: str) -> Action:
@@ -148,22 +148,22 @@ ACTIONS: tuple[Action, ...] = (
         "f",
         "faults",
         "faults/fault",
-        "Open the catalogue of faults: choose one, where it strikes, and for how long.",
+        "Open the catalogue of faults: choose one, its place, and how long it lasts.",
     ),
-    _break("heal", "h", "heal", "heal/heal", "End every fault that is active now."),
+    _break("heal", "h", "heal", "heal/heal", "End every active fault."),
     _steer(
         "evict-key",
         "e",
         "evict_key",
         "evict key/evict",
-        "Evict the selected key from Redis; the truth keeps it.",
+        "Evict the selected key from Redis; the log and SQLite keep it.",
     ),
     _steer(
         "evict",
         "E",
         "evict",
         "evict…/more",
-        "Evict many keys from Redis: those of a pattern, a share, or all; the truth keeps them.",
+        "Evict many keys from Redis: by pattern, a share, or all; the log and SQLite keep them.",
         has_button=False,
     ),
     _steer(
@@ -171,7 +171,7 @@ ACTIONS: tuple[Action, ...] = (
         "p",
         "toggle_worker",
         "pause/pause",
-        "Pause the worker after its batch, or let a paused worker go on.",
+        "Pause the worker after its batch, or resume it.",
     ),
     _steer(
         "step-worker",
@@ -185,7 +185,7 @@ ACTIONS: tuple[Action, ...] = (
         "s",
         "steer",
         "steer/steer",
-        "Change batches, workload rate, Redis's memory and eviction policy while everything runs.",
+        "Change batches, workload rate, Redis's memory and eviction policy at run time.",
     ),
     Action(
         "record",
@@ -203,7 +203,7 @@ ACTIONS: tuple[Action, ...] = (
         "i",
         "inspect",
         "inspect",
-        "Explain the selected key: its value in each place, what is pending, and who wins.",
+        "Explain the selected key: its value in each store, its pending events, its reads.",
     ),
     _look("filter", "slash", "filter", "filter", "List only the keys that match what you type."),
     _look("sort", "o", "sort", "sort", "Order the keys by use, name, pending events or state."),
@@ -212,22 +212,23 @@ ACTIONS: tuple[Action, ...] = (
         "space",
         "toggle_frozen",
         "freeze",
-        "Freeze the display, or show now again; the stack runs on and is still recorded here.",
+        "Freeze or unfreeze the display; the stack and its history continue.",
         has_button=True,
     ),
     _look("zoom-in", "plus", "zoom(1)", "zoom", "Show less time on the charts, in more detail."),
     _look("zoom-out", "minus", "zoom(-1)", "out", "Show more time on the charts."),
-    _look("zoom-reset", "equals_sign", "zoom(0)", "60 s", "Show one minute on the charts again."),
-    _look("look-back", "left", "look_back(-1)", "back", "Freeze, and look back in time."),
-    _look("look-on", "right", "look_back(1)", "on", "Look on, towards now."),
-    _look("expand", "z", "expand", "expand", "Give the focused panel the whole screen, or not."),
+    _look("zoom-reset", "equals_sign", "zoom(0)", "60 s", "Show one minute on the charts."),
+    _look("look-back", "left", "look_back(-1)", "back", "Freeze and look back in time."),
+    _look("look-on", "right", "look_back(1)", "forward", "Look forward in time."),
+    _look("expand", "z", "expand", "expand",
+          "Expand the focused panel to the whole screen, or shrink it."),
     _look("save-picture", "S", "save_picture", "picture",
           "Save the screen as an SVG picture in the data folder."),
-    _look("menu", "m", "command_palette", "menu", "List everything that can be done, to search "
-          "and choose from.", has_button=True),
-    _look("help", "question_mark", "help", "help", "Explain what has the focus, and every key.",
+    _look("menu", "m", "command_palette", "menu", "Search all actions and run one.",
           has_button=True),
-    _look("quit", "q", "quit", "quit", "Leave the desk; Ctrl+Q does it from anywhere.",
+    _look("help", "question_mark", "help", "help", "Explain the focused widget and every key.",
+          has_button=True),
+    _look("quit", "q", "quit", "quit", "Quit the desk; Ctrl+Q does so from everywhere.",
           has_button=True),
     *(
         Action(
@@ -245,5 +246,5 @@ ACTIONS: tuple[Action, ...] = (
 
 
 def actions_for(actions: tuple[Action, ...] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:
-    """Return those of ``actions`` that a desk offers; a read-only one commands nothing."""
+    """Return the ``actions`` that a desk offers; a read-only desk sends no commands."""
     return tuple(action for action in actions if not (read_only and action.commands))

@@ -1,4 +1,4 @@
-"""The desk's app: it shows what is pulled, and sends commands the other way."""
+"""The desk's app: it shows the snapshots that it pulls and sends commands to the stack."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class DeskApp(TerminalApp):
     """The desk over any source of snapshots.
 
     Args:
-        source: what to show; only its ``snapshot()`` is called, never on the event loop.
-        control: who carries commands out; ``None`` makes the desk read only.
-        inspector: who explains a key; ``None`` leaves the inspector out.
-        refresh_hz: how often to pull; ``None`` pulls once, when the widgets are there.
-        data_label: where the data is, for the top line.
-        actions: what can be done here, with the keys it is done with.
-        theme: the colours, by name; empty: the usual, or what the environment names.
-        greeting: greet who is new here, until the first key.
-        restart_notice: what ended the desk before this one; shown together with what was
-            recovered.
-        folder: where pictures and recordings go, each into a folder of its kind; ``None``: nowhere.
+        source: gives the snapshots to show; ``snapshot()`` is never called on the event loop.
+        control: carries out commands; ``None`` makes the desk read-only.
+        inspector: explains keys; ``None`` disables the inspector.
+        refresh_hz: pulls per second; ``None`` pulls once, after the widgets are mounted.
+        data_label: the location of the data, for the top line.
+        actions: the available actions with their keys.
+        theme: the name of the theme; empty: the environment's choice, or the default.
+        greeting: whether to greet a new user, until the first key press.
+        restart_notice: what ended the previous desk; shown together with what was recovered.
+        folder: the data folder, where pictures and recordings are saved in subfolders; ``None``
+            disables saving.
     """
 
     TITLE = "cachedesk"
@@ -97,9 +97,9 @@ class DeskApp(TerminalApp):
         super().__init__()
         self._restart_notice = restart_notice
         self.refusal = ""
-        """Why there will be nothing to show; once it is set, the next pull tells it."""
+        """Why there is nothing to show; the next pull after it is set displays it."""
         self.saved: list[Path] = []
-        """The pictures that were saved, and the recordings that were asked for."""
+        """The pictures that were saved and the recordings that were started."""
         self._folder = folder
         self.register_theme(PAPER)
         self.theme = chosen(theme, os.environ)
@@ -115,7 +115,7 @@ class DeskApp(TerminalApp):
             greeting=greeting,
         )
         self._puller = Puller(self, source, self._show, self.desk.lose)
-        # A mode and not the default screen: Textual loads no stylesheet for the latter.
+        # A mode, because Textual loads no stylesheet for the default screen.
         self.add_mode("desk", lambda: self.desk)
 
     @on(DeskScreen.Ready)
@@ -127,25 +127,25 @@ class DeskApp(TerminalApp):
             self._puller.every(1 / self._refresh_hz)
 
     async def on_event(self, event: Event) -> None:
-        """Let the greeting go at the first key."""
+        """Hide the greeting at the first key press."""
         if isinstance(event, Key):
             self.desk.greeting = False
         await super().on_event(event)
 
     def set_refresh(self, hertz: float) -> None:
-        """Pull so many times a second from now on."""
+        """Pull this many times per second from now on."""
         self._refresh_hz = hertz
         self._puller.every(1 / hertz)
 
     def perform(self, command: Command) -> None:
-        """Have the control carry ``command`` out on a thread, and show what it said."""
+        """Carry out ``command`` on a thread; show an error if it fails."""
         if self._control is not None:
             self._perform(self._control, command)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action and Textual's own commands for the command palette."""
         for action in self._offered:
-            if action.name not in ("quit", "menu"):  # Textual brings its own; it is open already
+            if action.name not in ("quit", "menu"):  # Textual adds a quit; the menu is this
                 act = partial(self.run_action, action.app_action)
                 yield SystemCommand(action.title, f"{action.meaning} ({action.shown_key})", act)
         if self._control is not None and self.desk.latest is not None:
@@ -157,8 +157,8 @@ class DeskApp(TerminalApp):
         yield from super().get_system_commands(screen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False, which hides an action, for commands on a read-only desk, and for what
-        belongs to the desk while something lies over it."""
+        """Return False, which disables an action, for commands on a read-only desk and for looking
+        back while another screen is on top."""
         if action == "look_back":
             return self.screen is self.desk and not isinstance(self.focused, Input)
         commands = {action.app_action.partition("(")[0] for action in ACTIONS if action.commands}
@@ -169,7 +169,7 @@ class DeskApp(TerminalApp):
         self.perform(Inject(fault))
 
     def action_faults(self) -> None:
-        """Open the fault catalogue, and carry out what is chosen there."""
+        """Open the fault catalogue and carry out the chosen command."""
         if (latest := self._known()) is not None:
             self.push_screen(FaultsScreen(latest), self._carry_out)
 
@@ -183,7 +183,7 @@ class DeskApp(TerminalApp):
             self.perform(EvictKey(key))
 
     def action_evict(self) -> None:
-        """Ask what to evict, and evict it."""
+        """Ask what to evict and evict it."""
         if (latest := self._known()) is not None:
             screen = EvictScreen(
                 latest, self.desk.key_table.listed_selection, self.desk.key_table.filter_text
@@ -191,7 +191,7 @@ class DeskApp(TerminalApp):
             self.push_screen(screen, self._carry_out)
 
     def action_toggle_worker(self) -> None:
-        """Pause the worker, or let it go on when it is paused."""
+        """Pause the worker, or resume it if it is paused."""
         latest = self.desk.latest
         paused = latest is not None and latest.worker.paused
         self.perform(ResumeWorker() if paused else PauseWorker())
@@ -201,13 +201,13 @@ class DeskApp(TerminalApp):
         self.perform(StepWorker())
 
     def action_steer(self) -> None:
-        """Open what can be changed while everything runs."""
+        """Open the steering screen."""
         if (latest := self._known()) is not None:
             hertz = self._refresh_hz or DEFAULT_HZ
             self.push_screen(SteeringScreen(latest, self.perform, hertz, self.set_refresh))
 
     def action_record(self) -> None:
-        """Begin to record to a new file in the data folder, or end the recording."""
+        """Start recording to a new file in the data folder, or end the recording."""
         if (latest := self._known()) is None:
             return
         if latest.recording:
@@ -222,34 +222,34 @@ class DeskApp(TerminalApp):
         if (key := self._selected()) is None:
             return
         if self._inspector is None:
-            self._say("There is no stack behind this screen that could explain a key.")
+            self._warn("No stack is running, so a key cannot be explained.")
             return
         explain = partial(self._inspector.inspect, key)
         perform = self.perform if self._control is not None else None
         self.push_screen(InspectorScreen(key, explain, perform))
 
     def action_filter(self) -> None:
-        """Let the user type which keys to list."""
+        """Open the filter of the keys."""
         self.desk.start_filter()
 
     def action_sort(self) -> None:
-        """List the keys in the next order."""
+        """Sort the keys by the next criterion."""
         self.desk.key_table.cycle_order()
 
     def action_toggle_frozen(self) -> None:
-        """Freeze or thaw the display."""
+        """Freeze or unfreeze the display."""
         self.desk.frozen = not self.desk.frozen
 
     def action_zoom(self, step: int) -> None:
-        """Show less (1), more (-1) or the usual time (0) on the charts."""
+        """Show less time (1), more time (-1) or the default (0) on the charts."""
         self.desk.zoom(step)
 
     def action_look_back(self, steps: int) -> None:
-        """Freeze and look back in time (negative), or on again."""
+        """Freeze and look back in time (negative), or forward again."""
         self.desk.look_back(steps)
 
     def action_expand(self) -> None:
-        """Give the focused panel the whole screen, or give it back."""
+        """Expand the focused panel to the whole screen, or shrink it again."""
         self.desk.toggle_expanded()
 
     def action_toggle_panel(self, number: int) -> None:
@@ -257,7 +257,7 @@ class DeskApp(TerminalApp):
         self.desk.toggle_panel(number)
 
     def action_save_picture(self) -> None:
-        """Save the screen as an SVG picture, in the data folder or by the browser."""
+        """Save the screen as an SVG picture in the data folder, or download it in a browser."""
         if (path := self._new_file("svg")) is not None:
             self.deliver_text(
                 StringIO(self.export_screenshot()),
@@ -270,7 +270,7 @@ class DeskApp(TerminalApp):
 
     @on(DeliveryComplete)
     def _picture_saved(self, event: DeliveryComplete) -> None:
-        """Say where it is, in a few words that a toast does not break in two."""
+        """Show its name, short enough for one line of a toast."""
         if event.name == _PICTURE and event.path is not None:
             self.saved.append(event.path)
             self.notify(f"Saved {event.path.parent.name}/{event.path.name}", markup=False)
@@ -278,17 +278,17 @@ class DeskApp(TerminalApp):
     @on(DeliveryFailed)
     def _picture_not_saved(self, event: DeliveryFailed) -> None:
         if event.name == _PICTURE:
-            self._say(f"The picture could not be saved: {event.exception}.")
+            self._warn(f"Could not save the picture: {event.exception}.")
 
     def action_help_quit(self) -> None:
-        """Say which key leaves: Ctrl+C is what a user tries first."""
+        """Show which key quits, because users try Ctrl+C first."""
         key = next(
             (action.shown_key for action in self._offered if action.name == "quit"), "ctrl+q"
         )
         self.notify(f"Press {key} to leave the desk.", markup=False)
 
     def action_help(self) -> None:
-        """Explain what has the focus, and every key."""
+        """Open the help screen: the focused widget, then every key."""
         focused = self.focused
         here = focused.HELP if focused else None
         if isinstance(focused, PanelWidget):
@@ -304,13 +304,13 @@ class DeskApp(TerminalApp):
             if not isinstance(self.screen, MessageScreen):
                 self.push_screen(MessageScreen("The desk cannot be opened", self.refusal))
             return
-        # The one door through which text of strangers comes: a recording's, a trigger's.
+        # The one place where untrusted text enters, such as that of a recording or a trigger.
         snapshot = printable(snapshot)
         self.desk.apply(snapshot)
         if self._restart_notice and not is_starting(snapshot):
-            told = " ".join((self._restart_notice, *recovered(snapshot)))
+            text = " ".join((self._restart_notice, *recovered(snapshot)))
             self.notify(
-                told, title="Killed, and back", timeout=_RESTART_NOTICE_SECONDS, markup=False
+                text, title="Restarted after a kill", timeout=_RESTART_NOTICE_SECONDS, markup=False
             )
             self._restart_notice = ""
         if isinstance(self.screen, FaultsScreen | SteeringScreen | EvictScreen):
@@ -319,33 +319,33 @@ class DeskApp(TerminalApp):
             self.screen.pull()
 
     def _known(self) -> Snapshot | None:
-        """Return the newest snapshot; say so when there is none yet."""
+        """Return the newest snapshot; show a warning if there is none yet."""
         latest = self.desk.latest
         if latest is None or is_starting(latest):
-            self._say("The stack is still starting.")
+            self._warn("The stack is still starting.")
             return None
         return latest
 
     def _selected(self) -> bytes | None:
-        """Return the selected key; say so when there is none."""
+        """Return the selected key; show a warning if there is none."""
         keys = self.desk.key_table
         if keys.listed_selection is None:
-            self._say("No key matches the filter." if keys.filter_text else "There is no key yet.")
+            self._warn("No key matches the filter." if keys.filter_text else "There is no key yet.")
         return keys.listed_selection
 
     def _new_file(self, suffix: str) -> Path | None:
-        """Return where to save something; say so when there is no place."""
+        """Return a new path to save to; show a warning if there is none."""
         if self._folder is None:
-            self._say("There is no data folder to save anything in.")
+            self._warn("Cannot save: this desk has no data folder.")
             return None
         try:
             path = next_free(self._folder, suffix)
         except OSError as error:
-            self._say(f"Nothing can be saved in {self._folder}: {error.strerror}.")
+            self._warn(f"Cannot save to {self._folder}: {error.strerror}.")
             return None
         return path
 
-    def _say(self, sentence: str) -> None:
+    def _warn(self, sentence: str) -> None:
         self.notify(sentence, severity="warning", markup=False)
 
     @work(thread=True, group="commands")
@@ -356,14 +356,14 @@ class DeskApp(TerminalApp):
             self.notify(str(error), title="Not done", severity="error", markup=False)
         except Exception as error:  # noqa: BLE001 - a defect in the engine must not close the desk
             title = "Failed unexpectedly"
-            said = f"{type(error).__name__}: {error}"
-            self.notify(said, title=title, severity="error", timeout=15, markup=False)
+            text = f"{type(error).__name__}: {error}"
+            self.notify(text, title=title, severity="error", timeout=15, markup=False)
         else:
-            # What was done is an event, or to be seen; a toast would only cover it.
+            # The effect is an event or visible on the screen; a toast would cover it.
             self.call_from_thread(self._puller.soon)
 
 
 def recovered(snapshot: Snapshot) -> list[str]:
-    """Return what was recovered when the stack was opened, in sentences."""
+    """Return the recovery events of opening the stack as sentences."""
     texts = (event.text for event in snapshot.events if event.kind is EventKind.RECOVERY)
     return [f"{text[0].upper()}{text[1:]}." for text in texts if text]

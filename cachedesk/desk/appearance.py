@@ -1,4 +1,4 @@
-"""The look of one desk: what its user chose, checked before anything is opened."""
+"""The appearance of a desk: the user's choices, checked before anything is opened."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from cachedesk.desk.themes import NAMES
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """``theme`` by name (empty: the usual), how often to look, the actions with their keys, whether
-    to greet who is new, and whether only to watch."""
+    """How a desk looks and behaves.
+
+    Args:
+        theme: the name of the theme; empty: the default.
+        refresh_hz: refreshes per second.
+        actions: the actions with their keys.
+        hint: whether to greet a new user.
+        read_only: whether to leave out every action that changes the stack.
+    """
 
     theme: str
     refresh_hz: float
@@ -27,14 +34,15 @@ class Appearance:
 def checked_appearance(
     *, theme: str, refresh_hz: float, keys: Mapping[str, str], hint: bool, read_only: bool
 ) -> Appearance:
-    """Return the look.
+    """Return the appearance.
 
     Raises:
-        ConfigError: there is no such theme (the nearest is named), or the key map is wrong.
+        ConfigError: the theme is unknown (the message suggests the nearest), or the key map is
+            invalid.
     """
     if theme and theme not in NAMES:
         near = difflib.get_close_matches(theme, NAMES, n=1)
         known = ", ".join(sorted(NAMES))
-        hint_text = f"did you mean {near[0]!r}?" if near else f"there are {known}"
-        raise ConfigError(f"there is no theme {theme!r}; {hint_text}")
+        hint_text = f"did you mean {near[0]!r}?" if near else f"known themes: {known}"
+        raise ConfigError(f"unknown theme {theme!r}; {hint_text}")
     return Appearance(theme, refresh_hz, remapped(keys), hint, read_only)

@@ -1,4 +1,4 @@
-"""Call something slow on a thread of its own and await what it returns."""
+"""Call a slow function on its own thread and await its result."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 async def in_background(function: Callable[[], T]) -> T:
     """Return ``function()``, called on a daemon thread.
 
-    ``asyncio.to_thread`` would do, but its threads are waited for at exit: a source that hangs
-    would keep the desk from quitting.
+    ``asyncio.to_thread`` is not used because the interpreter joins its threads at exit: a source
+    that hangs would keep the desk from quitting.
 
     Raises:
         Exception: whatever ``function`` raises.
@@ -27,7 +27,7 @@ async def in_background(function: Callable[[], T]) -> T:
             return
         try:
             answer.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - handed on to who awaits it
+        except BaseException as error:  # noqa: BLE001 - raised again in the awaiting task
             answer.set_exception(error)
 
     threading.Thread(target=call, name="desk-pull", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The key map: other keys for what can be done at the desk, as the configuration names them."""
+"""The key map: the keys that the configuration assigns to actions."""
 
 from __future__ import annotations
 
@@ -26,36 +26,38 @@ _MODIFIERS = frozenset(("ctrl", "shift", "alt", "meta", "super"))
 def remapped(
     overrides: Mapping[str, str], actions: tuple[Action, ...] = ACTIONS
 ) -> tuple[Action, ...]:
-    """Return ``actions`` with other keys.
+    """Return ``actions`` with the keys of ``overrides``.
 
     Args:
-        overrides: by an action's name, its key: a character, or a name like ``f5`` or ``ctrl+k``.
-        actions: what there is to do.
+        overrides: maps the name of an action to its key: a character, or a name like ``f5`` or
+            ``ctrl+k``.
+        actions: every action.
 
     Raises:
-        ConfigError: there is no such action or key, or a key is reserved or used twice.
+        ConfigError: an action or key is unknown, or a key is reserved or used twice.
     """
     names = {action.name for action in actions}
     for name in overrides:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(names))}"
-            raise ConfigError(f"desk.keys: there is nothing called {name!r} to do; {hint}")
+            known = f"known actions: {', '.join(sorted(names))}"
+            hint = f"did you mean {near[0]!r}?" if near else known
+            raise ConfigError(f"desk.keys: unknown action {name!r}; {hint}")
     keys = {name: _key(name, written) for name, written in overrides.items()}
     mapped = tuple(replace(action, key=keys.get(action.name, action.key)) for action in actions)
     used: dict[str, str] = {}
     for action in mapped:
         if action.key in used:
             raise ConfigError(
-                f"desk.keys: {action.shown_key!r} would do both {used[action.key]!r} and"
-                f" {action.name!r}; give one of them another key"
+                f"desk.keys: {action.shown_key!r} is bound to both {used[action.key]!r} and"
+                f" {action.name!r}; choose another key for one of them"
             )
         used[action.key] = action.name
     return mapped
 
 
 def _named(letter: str) -> str:
-    """Return the name of a character's key: itself, or what Unicode calls it."""
+    """Return the name of a character's key: the character, or its Unicode name."""
     if letter.isalnum():
         return letter
     name = unicodedata.name(letter, "").lower().replace("-", "_").replace(" ", "_")
@@ -63,13 +65,13 @@ def _named(letter: str) -> str:
 
 
 def _key(name: str, written: str) -> str:
-    """Return the name of a key as the screen knows it."""
+    """Return Textual's name of a key."""
     key = _named(written) if len(written) == 1 else written.strip().lower()
     *modifiers, plain = key.split("+")
     known = len(written) == 1 and written.isprintable()
     combined = _MODIFIERS.issuperset(modifiers) and len(plain) == 1 and plain.isalnum()
     if not known and key not in _NAMED and not (modifiers and combined):
-        raise ConfigError(f'desk.keys.{name}: {written!r} is no key; write it like "x" or "f5"')
+        raise ConfigError(f'desk.keys.{name}: {written!r} is not a key; write it like "x" or "f5"')
     if key in RESERVED:
         raise ConfigError(f"desk.keys.{name}: {written!r} is reserved; choose another key")
     return key

@@ -1,4 +1,4 @@
-"""Whether this user is here for the first time: a marker in the user's folder for such things."""
+"""Whether the desk is opened for the first time: a marker file in the user's state folder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from platformdirs import user_state_path
 
 
 def is_first_time(folder: Path | None = None) -> bool:
-    """Return whether the desk was never opened before by this user, and remember that it was.
+    """Return whether this user opens the desk for the first time, and record that it was opened.
 
-    A folder that cannot be written is no error: then the greeting is shown again. A user without
-    a home directory has no such folder, and is not greeted.
+    A folder that cannot be written is not an error; the greeting is shown again next time. A user
+    without a home directory has no state folder and is not greeted.
 
     Args:
-        folder: where to remember it; by default where the platform wants it.
+        folder: where the marker is; by default the platform's folder for user state.
     """
     if folder is None:
         try:

@@ -1,4 +1,4 @@
-"""Pulling: one snapshot at a time, off the event loop, and a word when none comes."""
+"""Pulling: one snapshot at a time, off the event loop, with an error when none arrives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PATIENCE_SECONDS = 3.0
 
 
 class Puller:
-    """Asks a source for snapshots while an app runs, and hands each to ``show``.
+    """Pulls snapshots from a source while an app runs and passes each to ``show``.
 
     Args:
-        app: whose event loop it lives on.
-        source: whom to ask; only its ``snapshot()`` is called, never on the event loop.
-        show: given every snapshot.
-        lose: told why there is none.
+        app: the app, on whose event loop ``show`` and ``lose`` are called.
+        source: gives the snapshots; ``snapshot()`` is never called on the event loop.
+        show: called with every snapshot.
+        lose: called with the reason when there is no snapshot.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class Puller:
         self._timer: Timer | None = None
 
     def every(self, seconds: float) -> None:
-        """Pull now and then every so many seconds."""
+        """Pull now, and again every ``seconds``."""
         if self._timer is not None:
             self._timer.stop()
         self._timer = self._app.set_interval(seconds, self.soon)
         self.soon()
 
     def soon(self) -> None:
-        """Pull, unless a pull is under way; complain when that takes too long."""
+        """Pull, unless a pull is running; report the source as lost when that takes too long."""
         if self._since is None:
-            # Marked here and not where it begins: a second call may come before that.
+            # Set here and not in the coroutine: a second call may come before that starts.
             self._since = time.monotonic()
-            # The function, not its coroutine: that of an app that ends first was never awaited.
+            # The function and not its coroutine, which is never awaited if the app ends first.
             _pulling: Worker[None] = self._app.run_worker(self._pull, group="pull")
             return
         waited = time.monotonic() - self._since
@@ -61,7 +61,7 @@ class Puller:
             self._lose(f"no answer for {waited:.0f} s")
 
     async def once(self) -> None:
-        """Pull and show what comes, unless a pull is under way."""
+        """Pull and show the snapshot, unless a pull is running."""
         if self._since is None:
             self._since = time.monotonic()
             await self._pull()
@@ -69,11 +69,11 @@ class Puller:
     async def _pull(self) -> None:
         try:
             snapshot = await in_background(self._source.snapshot)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the screen says so and goes on
+        except Exception as error:  # noqa: BLE001 - any failure is displayed, and the app continues
             if self._app.is_running:
                 self._lose(f"{type(error).__name__}: {error}")
         else:
-            # An answer may come when the widgets it was meant for are already gone.
+            # The widgets may be gone by the time a snapshot arrives.
             if self._app.is_running:
                 self._show(snapshot)
         finally:

@@ -1,4 +1,4 @@
-"""Where the desk puts its pictures and recordings: folders of their own in the data folder."""
+"""Where the desk saves pictures and recordings: a subfolder of the data folder for each kind."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _FOLDERS = {"svg": PICTURES, "rec": RECORDINGS}
 
 
 def next_free(data: Path, suffix: str) -> Path:
-    """Return the name for a new picture (``svg``) or recording (``rec``): the next number.
+    """Return the path of a new picture (``svg``) or recording (``rec``), with the next number.
 
-    The folder is made if there is none.
+    The folder is created if it does not exist.
 
     Raises:
-        OSError: it cannot be made or read.
+        OSError: the folder cannot be created or read.
     """
     folder = data / _FOLDERS[suffix]
     folder.mkdir(parents=True, exist_ok=True)

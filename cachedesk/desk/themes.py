@@ -1,7 +1,7 @@
-"""The desk's themes: those that Textual brings, and a light one of our own.
+"""The desk's themes: those of Textual, and ``paper``, a light one.
 
-The light themes at hand draw warnings in amber on pale grey, at a third of the contrast that text
-needs; on ``paper`` everything can be read.
+Textual's light themes draw warnings in amber on pale grey, at a third of the contrast that text
+needs; ``paper`` has enough contrast for all of its colours.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PAPER = Theme(
 )
 
 NAMES = frozenset((*BUILTIN_THEMES, PAPER.name))
-"""Every theme there is to choose from."""
+"""The names of all themes."""
 
 
 def chosen(theme: str, environment: Mapping[str, str]) -> str:
-    """Return the theme to use: the one that was named, or that of the environment, or the usual.
+    """Return the theme to use: ``theme``, or that of the environment, or the default.
 
-    Without colours the terminal's own palette would be black on black.
+    With ``NO_COLOR`` set, the ANSI themes would be black on black, so the default is used.
     """
     name = theme or environment.get("TEXTUAL_THEME", "")
     if name not in NAMES or (environment.get("NO_COLOR") and "ansi" in name):

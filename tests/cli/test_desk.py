@@ -118,7 +118,7 @@ def test_a_killed_desk_gives_the_terminal_back_and_opens_on_the_recovery(
     until(lambda: psutil.time.time() - psutil.Process(first).create_time() > 4)  # type: ignore[attr-defined]
     begin = len(desk.shown)
     desk.type(b"f" + FAULTS_LAST + b"\r")
-    desk.wait_for(b"Opening it again", begin)
+    desk.wait_for(b"Restarting it", begin)
     said = desk.shown[begin:]
     mouse_off = said.rindex(b"\x1b[?1003l")
     assert said.rindex(PRIMARY) < said.rindex(b"ended by SIGKILL at")

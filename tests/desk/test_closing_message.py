@@ -16,7 +16,7 @@ def said(books: Books, *saved: Path) -> list[str]:
 
 def test_a_user_who_leaves_knows_what_is_safe():
     assert said(Books(60_723, 60_709, 14, 0)) == [
-        "26 min 03 s, 60,723 writes accepted, none lost; 14 events are pending in the log, and"
+        "26 min 03 s, 60,723 writes accepted, none lost; 14 events are pending in the log, to be"
         " applied at the next start. The data is in /data."
     ]
     assert said(Books(1, 1)) == ["26 min 03 s, 1 write accepted, none lost. The data is in /data."]

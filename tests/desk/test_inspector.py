@@ -57,9 +57,12 @@ LONG = replace(reports.MANY, writes=reports.MANY.writes[-MOST_BARS:])
     [
         ("pending", "Redis answers: it holds 10,483, the same as the truth"),
         ("fresh", "Redis answers: it holds 10,483, the same as the truth"),
-        ("evicted", "Row + 2 pending answer: Redis has no copy; folded, they come to 10,483"),
-        ("redis-away", "Row + 2 pending answer: Redis is away; folded, they come to 10,483"),
-        ("nothing-answers", "Nothing can answer: Redis is away and SQLite cannot be read"),
+        ("evicted", "Row + 2 pending answer: Redis has no copy; folded, the value is 10,483"),
+        (
+            "redis-away",
+            "Row + 2 pending answer: Redis does not answer; folded, the value is 10,483",
+        ),
+        ("nothing-answers", "Nothing can answer: Redis does not answer and SQLite cannot be read"),
         (
             "stale",
             "Redis answers: it holds 10,400, but the truth is 10,483: the copy is STALE",
@@ -81,9 +84,9 @@ def test_who_answers_in_the_other_cases():
     assert "the key is being written" in moving
     assert "STALE" not in moving
     blind = replace(reports.NOTHING_ANSWERS, cached=held(b"7"), source=AnswerSource.REDIS)
-    assert "nothing can confirm it" in verdict(blind).why
+    assert "SQLite cannot be read to confirm it" in verdict(blind).why
     decided = replace(reports.NOTHING_ANSWERS, truth=held(b"7"), source=AnswerSource.LOG)
-    assert "what is pending decides: they come to 7" in verdict(decided).why
+    assert "by the pending events, the value is 7" in verdict(decided).why
     deleted = replace(reports.ABSENT, row_seq=9)
     assert verdict(deleted).why.endswith("the key was deleted")
     row = replace(reports.FRESH, cached=held(None), agrees=None, source=AnswerSource.DATABASE)
@@ -120,7 +123,7 @@ def test_the_fold_step_by_step():
     assert "not a 64-bit integer" in refused.note
     assert (deleted.what, deleted.after) == ("delete", ABSENT)
     already = replace(PENDING, steps=(replace(PENDING.steps[0], in_row=True),))
-    assert step_rows(already)[0].note == "in the row already"
+    assert step_rows(already)[0].note == "already in the row"
     assert [row.after for row in step_rows(reports.NOTHING_ANSWERS)] == ["?", "?"]
 
 

@@ -38,7 +38,7 @@ def test_a_key_is_a_character_or_a_name(written, key):
 
 @pytest.mark.parametrize("written", ["", "ab", "ctrl+", "hyper+x", "\x00", " \n"])
 def test_what_is_no_key_is_refused(written):
-    with pytest.raises(ConfigError, match=r"desk\.keys\.kill-redis: .* is no key"):
+    with pytest.raises(ConfigError, match=r"desk\.keys\.kill-redis: .* is not a key"):
         remapped({"kill-redis": written})
 
 
@@ -54,7 +54,7 @@ def test_a_name_that_is_not_is_refused_with_the_nearest():
 
 
 def test_two_actions_on_one_key_are_refused():
-    with pytest.raises(ConfigError, match="would do both"):
+    with pytest.raises(ConfigError, match="is bound to both"):
         remapped({"kill-redis": "d"})
     swapped = remapped({"kill-redis": "d", "hold-redis-down": "k"})
     assert len({action.key for action in swapped}) == len(ACTIONS)

@@ -40,8 +40,8 @@ def test_a_key_that_is_in_no_log_says_so() -> None:
 
 def test_the_inspector_says_what_goes_with_redis() -> None:
     report = replace(reports.PENDING, unlogged=3, agrees=False, source=AnswerSource.REDIS)
-    assert "3 writes of it are in no log" in verdict(report).why
-    assert places(report)[0].word == "in no log"
+    assert "3 writes not in the log" in verdict(report).why
+    assert places(report)[0].word == "not logged"
 
 
 def test_switched_on_the_desk_it_is_off_in_the_engine(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_click_on_an_arrow_turns_its_control_that_way(size, sign, commands, he
             assert control.commands == [command]
             assert screen.controls.chosen == row
         await pilot.click(offset=arrow(app, len(wanted), sign))
-        await until(pilot, lambda: f"{hertz} a second" in screen_text(app), "it looks as often")
+        await until(pilot, lambda: f"{hertz} per second" in screen_text(app), "it looks as often")
 
     drive(app, script, size)
 
@@ -203,7 +203,7 @@ def test_the_refresh_rate_changes_how_often_the_desk_looks():
     async def script(pilot):
         await pilot.press("s", "end", "right")
         await pilot.pause()
-        assert "4 a second" in screen_text(app)
+        assert "4 per second" in screen_text(app)
         pulls = source.pulls
         await until(pilot, lambda: source.pulls > pulls + 2, "it looks by itself now")
 
@@ -304,7 +304,7 @@ def test_what_an_eviction_costs_is_said_as_it_is(logged):
         await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, EvictScreen), "open")
         said = screen_text(app)
-        assert ("the truth keeps all" in said) == logged
+        assert ("the log and SQLite keep them" in said) == logged
         assert ("dirty ones are lost" in said) != logged
 
     drive(app, script)

@@ -1,1 +1,1 @@
-"""What the desk is opened over: a live session, a recording, a story, a browser."""
+"""The modes of the desk: a live session, a recording, a story, and serving to a browser."""

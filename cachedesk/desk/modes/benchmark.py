@@ -1,7 +1,7 @@
 """The desk under full load, as a program that ``cachedesk bench`` starts.
 
-Eight clients run the article workload as fast as they can, with the desk open or closed; the
-program writes the operations per second to a pipe.
+Eight clients run the article workload at full speed, with the desk open or closed. The program
+writes the operations per second to a pipe.
 """
 
 from __future__ import annotations

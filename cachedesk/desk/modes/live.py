@@ -1,4 +1,4 @@
-"""Opening the desk over a session of its own, until its user leaves or a signal comes."""
+"""Open the desk over a new session, until the user quits or a signal arrives."""
 
 from __future__ import annotations
 
@@ -35,25 +35,24 @@ def open_desk(
     failpoints: str = "",
     restart_notice: str = "",
 ) -> int:
-    """Drive a stack in ``data`` and show it, until the user leaves.
+    """Open a stack in ``data``, drive it with ``traffic``, and show it until the user quits.
 
     Args:
         data: the data directory.
-        settings: of the stack.
-        traffic: what drives it.
-        load: how much of it.
-        look: how the desk looks.
-        safeguards: which are on from the start.
-        failpoints: armed before the stack opens, as ``point=terms;…``.
-        restart_notice: what ended the desk before this one; shown together with what was
-            recovered.
+        settings: the settings of the stack.
+        traffic: the traffic that drives the stack.
+        load: how many clients issue it, and how fast.
+        appearance: how the desk looks and behaves.
+        safeguards: the safeguards that are on at the start.
+        failpoints: failpoints to arm before the stack opens, as ``point=terms;…``.
+        restart_notice: what ended the previous desk; shown together with what was recovered.
 
     Returns:
-        The exit status: 0, or 1 when an acknowledged write was lost, or 128 and the number of the
-        signal that ended it, or 70 after a defect of the desk.
+        The exit status: 0; 1 if an acknowledged write was lost; 128 plus the number of the signal
+        that ended the desk; 70 after an internal error.
 
     Raises:
-        CachedeskError: the stack cannot be opened. In a browser the screen says so instead.
+        CachedeskError: the stack cannot be opened. In a browser the screen shows the error.
     """
     _end_with_the_server()
     opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
@@ -92,11 +91,11 @@ def open_desk(
 
 
 def _tell(app: DeskApp, session: StartingSession) -> None:
-    """Have ``app`` say in the browser why its session could not be opened."""
+    """Have ``app`` show why its session could not be opened."""
     app.refusal = str(session.error)
 
 
 def _end_with_the_server() -> None:
-    """A desk in a browser ends when its web server is killed: nobody could see it any more."""
+    """End a desk in a browser when its web server is killed: it would have no screen any more."""
     if is_served():
         end_with_parent(int(os.environ.get(PARENT_VARIABLE) or os.getppid()))

@@ -1,4 +1,4 @@
-"""The desk during a story: the same screens over the stack of the act, and a narration strip."""
+"""The desk during a story: the usual screens over the stack of the act, and a narration strip."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _LETTERS_PER_SECOND = 40.0
 
 
 class StoryPlayer(Source, Control, Inspector, Protocol):
-    """Whoever plays a story: see ``lab.story.performance``."""
+    """Plays a story; ``cachedesk.lab.stories.story_runner`` implements it."""
 
     def scene(self) -> Scene:
-        """Return where the story is; cheap."""
+        """Return the current scene; cheap."""
         ...
 
     def advance(self) -> None:
-        """Play the next step; may take seconds."""
+        """Play the next step; may take several seconds."""
         ...
 
     def back(self) -> None:
-        """Go back by a step; may take seconds."""
+        """Go back one step; may take several seconds."""
         ...
 
     def stop(self) -> None:
-        """Have the step that is being played end soon."""
+        """End the step that is being played as soon as possible."""
         ...
 
 
@@ -60,13 +60,13 @@ def _story_action(name: str, key: str, act: str, label: str, meaning: str) -> Ac
 _OWN_ACTIONS: tuple[Action, ...] = (
     _story_action("next", "right", "story_next", "next", "Play the next step of the story."),
     _story_action("back", "left", "story_back", "back",
-          "Play the act again, up to the step before."),
+          "Replay the act up to the previous step."),
     _story_action("run", "r", "story_run", "let it run",
-          "Let the story go on by itself, at the pace of a reader; again: stop."),
+          "Play the story at reading pace; press again to stop."),
 )  # fmt: skip
 
 _EXCLUDED = {"look-back", "look-on", "record"}
-"""What its keys are taken by, and what there is no session for."""
+"""Actions whose keys the story uses, and those that need a session."""
 
 STORY_ACTIONS: tuple[Action, ...] = (
     *_OWN_ACTIONS,
@@ -76,17 +76,17 @@ STORY_ACTIONS: tuple[Action, ...] = (
 
 
 class StoryApp(DeskApp):
-    """The desk over a performance.
+    """The desk during a story.
 
     Args:
-        player: the performance.
-        refresh_hz: how often to pull snapshots; ``None``: only after a step, for a test.
-        theme: the colours, by name; empty: the usual.
-        follows: look again and again where the story is; else only after a step.
-        folder: where pictures go.
+        player: plays the story.
+        refresh_hz: pulls per second; ``None`` pulls only after a step, for tests.
+        theme: the name of the theme; empty: the default.
+        follows: whether to poll the player; otherwise it is read only after a step.
+        folder: the folder in which pictures are saved; ``None`` disables saving.
     """
 
-    # Before whatever has the focus: a list would take some of these keys.
+    # With priority, because a focused list would use some of these keys.
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(action.binding, priority=True) for action in _OWN_ACTIONS
     ]
@@ -119,14 +119,14 @@ class StoryApp(DeskApp):
 
     @on(DeskScreen.Ready)
     async def begin_story(self) -> None:
-        """Put the strip under the top line, and look where the story is."""
+        """Mount the strip under the top line and start to poll the player."""
         await self.desk.mount(self.strip, after=self.desk.query_one(TopLine))
         if self._follows:
             self.set_interval(1 / _POLLS_PER_SECOND, self._show_scene)
         self._show_scene()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False for keys of the story while something else needs them."""
+        """Return False for the keys of the story while another screen or an input needs them."""
         if action.startswith("story_"):
             return self.screen is self.desk and not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
@@ -136,22 +136,22 @@ class StoryApp(DeskApp):
         self._move(self._player.advance)
 
     def action_story_back(self) -> None:
-        """Go back by a step."""
+        """Go back one step."""
         self._goes_on = False
         self._move(self._player.back)
 
     def action_story_run(self) -> None:
-        """Let it go on by itself, or stop that."""
+        """Start or stop playing the story automatically."""
         self._goes_on = not self._goes_on and not self._player.scene().ended
         if self._goes_on:
             self.action_story_next()
         self._show_scene()
 
     async def action_quit(self) -> None:
-        """Leave; the exit status says whether the claims hold, if they are decided."""
+        """Quit; the exit status is 1 if the story has ended and a claim is broken, else 0."""
         scene = self._player.scene()
         broken = bool(scene.failed) or any(claim.holds is False for claim in scene.claims)
-        # Who waits for what will not come must not keep the user here.
+        # A step may wait for a condition that never holds; it must not delay the exit.
         self._player.stop()
         self.exit(return_code=1 if scene.ended and broken else 0)
 
@@ -165,7 +165,7 @@ class StoryApp(DeskApp):
             self.action_story_next()
 
     def _move(self, step: Callable[[], None]) -> None:
-        """Play on a thread, one step at a time: a key that comes meanwhile is too early."""
+        """Run ``step`` on a thread; ignore the key while another step is running."""
         if not self._in_step and (step == self._player.back or not self._player.scene().ended):
             self._in_step = True
             self._play(step)
@@ -185,17 +185,18 @@ class StoryApp(DeskApp):
 def play(
     player: StoryPlayer, appearance: Appearance, close: Callable[[], None], folder: Path | None
 ) -> int:
-    """Show a story on the desk until its user leaves.
+    """Show a story on the desk until the user quits.
 
     Args:
-        player: the performance.
-        look: how the desk looks.
-        close: closes the performance when the desk does not leave in time after a signal.
-        folder: where pictures go, and the traceback of a defect is kept; ``None``: nowhere.
+        player: plays the story.
+        appearance: how the desk looks and behaves.
+        close: closes the player if the desk does not exit in time after a signal.
+        folder: the folder for pictures and for the traceback of an internal error; ``None``
+            disables saving.
 
     Returns:
-        The exit status: 0, or 1 when a claim is broken, or 128 and the number of a signal, or 70
-        after a defect of the desk.
+        The exit status: 0; 1 if a claim is broken; 128 plus the number of the signal that ended
+        the desk; 70 after an internal error.
     """
     with Signals() as signals, Deadline(close, lambda: signals.exit_code or 1) as deadline:
         app = StoryApp(

@@ -1,4 +1,4 @@
-"""The desk over a recording: the same screens, read only, with a strip that says where it is."""
+"""The desk over a recording: the usual screens, read-only, and a strip that shows the position."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ _OWN_ACTIONS: tuple[Action, ...] = (
         "space",
         "replay_toggle",
         "play/pause",
-        "Pause the replay, or play on; at the end, play from the start.",
+        "Pause or resume the replay; at the end, play from the start.",
         has_button=True,
     ),
     _replay_action(
         "skip-back", "left", "replay_skip(-1)", "back 5 s", "Go back five seconds.", has_button=True
     ),
     _replay_action(
-        "skip-on", "right", "replay_skip(1)", "on 5 s", "Go on five seconds.", has_button=True
+        "skip-on", "right", "replay_skip(1)", "fwd 5 s", "Go forward five seconds.", has_button=True
     ),
     _replay_action(
         "step-back",
         "comma",
         "replay_step(-1)",
         "step back",
-        "Pause, and go back to the record before.",
+        "Pause, and go back to the previous record.",
         has_button=True,
     ),
     _replay_action(
         "step-on",
         "full_stop",
         "replay_step(1)",
-        "step on",
-        "Pause, and go on to the next record.",
+        "step fwd",
+        "Pause, and go to the next record.",
         has_button=True,
     ),
     _replay_action(
@@ -77,7 +77,7 @@ _OWN_ACTIONS: tuple[Action, ...] = (
         "right_square_bracket",
         "replay_faster",
         "faster",
-        "Play at the next higher speed, up to 16.",
+        "Play at the next higher speed, up to 16 times.",
         has_button=True,
     ),
     _replay_action(
@@ -97,26 +97,26 @@ _OWN_ACTIONS: tuple[Action, ...] = (
 )
 
 _EXCLUDED = {"freeze", "look-back", "look-on", "inspect"}
-"""What a replay does in another way, or cannot do without a stack."""
+"""Actions that a replay has its own keys for, or that need a stack."""
 
 REPLAY_ACTIONS: tuple[Action, ...] = (
     *_OWN_ACTIONS,
     *(action for action in ACTIONS if action.name not in _EXCLUDED and not action.commands),
 )
-"""Everything a user can do at the desk of a replay."""
+"""Every action of the desk during a replay."""
 
 
 class ReplayApp(DeskApp):
-    """The desk over a player.
+    """The desk over a recording.
 
     Args:
-        player: what to show, and whom the keys of the replay steer.
-        data_label: the recording's name, for the top line.
-        follows: look at the player again and again; else only when a key was pressed.
-        folder: where pictures go.
+        player: plays the recording; the keys of the replay control it.
+        data_label: the name of the recording, for the top line.
+        follows: whether to poll the player; otherwise it is read only after a key press.
+        folder: the folder in which pictures are saved; ``None`` disables saving.
     """
 
-    # Before whatever has the focus: a list would take some of these keys.
+    # With priority, because a focused list would use some of these keys.
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(action.binding, priority=True) for action in _OWN_ACTIONS
     ]
@@ -148,28 +148,28 @@ class ReplayApp(DeskApp):
 
     @on(DeskScreen.Ready)
     async def begin_replay(self) -> None:
-        """Add the strip, and begin to follow the player."""
+        """Mount the strip and start to poll the player."""
         await self.desk.mount(self.strip, before=self.desk.query_one(ActionBar))
         if self._follows:
             self.set_interval(1 / _POLLS_PER_SECOND, self._follow_player)
         self._follow_player()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False for keys of the replay while something else needs them."""
+        """Return False for the keys of the replay while another screen or an input needs them."""
         if action.startswith("replay_"):
             return self.screen is self.desk and not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
 
     def action_replay_toggle(self) -> None:
-        """Pause, or play on."""
+        """Pause or resume."""
         self._steer(self._player.toggle)
 
-    def action_replay_skip(self, way: int) -> None:
-        """Go on, or back when ``way`` is below zero."""
-        self._steer(partial(self._player.skip, way * SKIP_SECONDS))
+    def action_replay_skip(self, direction: int) -> None:
+        """Go five seconds forward (1) or back (-1)."""
+        self._steer(partial(self._player.skip, direction * SKIP_SECONDS))
 
     def action_replay_step(self, records: int) -> None:
-        """Pause, and go this many records on or back."""
+        """Pause, and go this many records forward, or back if ``records`` is negative."""
         self._steer(partial(self._player.step, records))
 
     def action_replay_slower(self) -> None:
@@ -190,12 +190,12 @@ class ReplayApp(DeskApp):
 
     @on(ReplayStrip.Toggled)
     def toggle_by_mouse(self) -> None:
-        """Pause, or play on."""
+        """Pause or resume."""
         self.action_replay_toggle()
 
     @on(ReplayStrip.Sought)
     def seek_by_mouse(self, message: ReplayStrip.Sought) -> None:
-        """Go to the second that was clicked at."""
+        """Go to the second that was clicked."""
         self._steer(partial(self._player.seek, message.seconds))
 
     def _steer(self, move: Callable[[], None]) -> None:
@@ -203,7 +203,7 @@ class ReplayApp(DeskApp):
         self._follow_player()
 
     def _follow_player(self) -> None:
-        """Show where the player is, and ask for its snapshot when that is another one."""
+        """Show the player's position, and pull its snapshot if the record has changed."""
         where = self._player.where()
         self.strip.view = StripView(where, self._at, self._faults)
         if where.record != self._shown_record:
@@ -212,18 +212,18 @@ class ReplayApp(DeskApp):
     def _show(self, snapshot: Snapshot) -> None:
         self._shown_record, self._at = self._source.record, snapshot.at
         super()._show(snapshot)
-        # A key may have been pressed meanwhile.
+        # The position may have changed while the snapshot was being pulled.
         self.call_later(self._follow_player)
 
 
 class _PlayerSource:
-    """The player as the source of a desk: what was recorded is not being recorded now."""
+    """The player as a source of snapshots, without the mark that a recording is running."""
 
     def __init__(self, player: Player) -> None:
         self._player = player
         self.record: int | None = None
 
     def snapshot(self) -> Snapshot:
-        """Return what to show, and note which record that is."""
+        """Return the snapshot to show, and remember its record."""
         self.record, snapshot = self._player.look()
         return replace(snapshot, recording="")

@@ -1,8 +1,8 @@
 """The desk in a browser: one web server, one stack, one viewer at a time.
 
-``textual-serve`` starts a process for every visitor. A second stack on the same data must not be,
-so a second tab gets a notice, from a process of its own, until the desk is free. A tab that is
-closed takes its stack with it: the next one opens it again.
+``textual-serve`` starts a process for every visitor. Two stacks cannot share a data directory, so a
+second tab shows a message, from a process of its own, until the first tab is closed. Closing a tab
+closes its stack; the next tab opens it again.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class DeskServer(Server):
-    """Serves a desk, to those who have the token in the address that it prints.
+    """Serves a desk to browsers that know the token in the printed URL.
 
     Args:
-        command: the shell command of the desk.
-        busy_command: the shell command for a visitor while the desk is open in another tab; empty:
-            every visitor gets a desk, which only a recording allows.
-        host: where to listen.
-        port: on which port.
+        command: the shell command that runs the desk.
+        busy_command: the shell command that a second tab runs while the desk is in use; empty:
+            every tab runs a desk, which is possible for a recording only.
+        host: the address to listen on.
+        port: the port to listen on.
     """
 
     def __init__(self, command: str, busy_command: str, host: str, port: int) -> None:
@@ -47,10 +47,10 @@ class DeskServer(Server):
         self.ended_by: int | None = None
 
     def serve(self, debug: bool = False) -> None:
-        """Serve until SIGINT or SIGTERM comes; ``ended_by`` then is its number.
+        """Serve until SIGINT or SIGTERM; ``ended_by`` is then its number.
 
         Raises:
-            OSError: it cannot listen there.
+            OSError: the address cannot be listened on.
         """
         loop = asyncio.new_event_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -61,7 +61,7 @@ class DeskServer(Server):
             port=self.port,
             handle_signals=False,
             loop=loop,
-            # Called when it listens, and not before.
+            # Called once the server is listening.
             print=self._announce,
             shutdown_timeout=1.0,
             access_log=None,
@@ -72,7 +72,7 @@ class DeskServer(Server):
         raise GracefulExit
 
     async def on_startup(self, app: web.Application) -> None:
-        """Say nothing yet."""
+        """Print nothing yet: the server is not listening."""
 
     def _announce(self, usual: str) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -80,13 +80,13 @@ class DeskServer(Server):
         print(f"The desk is at {url}  (Ctrl+C ends it)", flush=True)
 
     async def on_shutdown(self, app: web.Application) -> None:
-        """End every desk and notice."""
+        """End every process that serves a tab."""
         for service in list(self._services):
             with suppress(Exception):
                 await service.stop()
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
-        """Serve the page; its socket is where the page came from."""
+        """Serve the page; its WebSocket connects to the host that the page was requested from."""
         self._check(request, request.query.get("token", ""))
         self.public_url = f"http://{request.host}"
         context = await Server.handle_index.__wrapped__(self, request)  # type: ignore[attr-defined]
@@ -95,13 +95,12 @@ class DeskServer(Server):
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
-        # The page adds its own query to the socket's address, so the token is part of the path.
+        # The page adds its own query to the WebSocket's URL, so the token is part of the path.
         app.router.add_get("/ws/{token}", self.handle_websocket)
         return app
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        """Show a desk to whoever connects, or a notice until the desk is free; end it when they
-        leave."""
+        """Show the desk in a tab, or a message while the desk is in use; end it with the tab."""
         self._check(request, request.match_info.get("token", ""))
         if request.headers.get("Origin") != f"http://{request.host}":
             raise web.HTTPForbidden(text="This desk answers its own page only.")
@@ -113,7 +112,7 @@ class DeskServer(Server):
         try:
             await self._process_messages(socket, tab)  # type: ignore[arg-type]
         finally:
-            tab.left = True
+            tab.closed = True
             showing.cancel()
             with suppress(asyncio.CancelledError):
                 await showing
@@ -121,9 +120,9 @@ class DeskServer(Server):
         return socket
 
     async def _show(self, tab: _Tab) -> None:
-        """Start the desk in ``tab``, and until it is free the notice."""
+        """Start the desk in ``tab``; show the message while another tab has it."""
         if self._busy_command and self._viewer is not None:
-            # A tab that is loaded anew is followed by itself: its old desk is just ending.
+            # When a tab is reloaded, its previous desk is still ending.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._free.wait(), _RELOAD_SECONDS)
             if self._viewer is not None:
@@ -138,7 +137,7 @@ class DeskServer(Server):
 
     async def _start(self, tab: _Tab, command: str) -> None:
         async def close() -> None:
-            # A notice ends when the desk takes its place; the tab stays.
+            # The message ends when the desk replaces it; the tab stays open.
             if tab.service is service:
                 await tab.socket.close()
 
@@ -152,32 +151,32 @@ class DeskServer(Server):
         self._services.add(service)
         tab.service = service
         await service.start(tab.width, tab.height)
-        # The tab may have been made larger meanwhile.
+        # The tab may have been resized in the meantime.
         await service.set_terminal_size(tab.width, tab.height)
 
     async def _end_service(self, tab: _Tab) -> None:
-        """End what runs in ``tab``; when the tab has left, let the next one have the desk."""
+        """End the process of ``tab``; if the tab was closed, give the desk to the next one."""
         service, tab.service = tab.service, None
         try:
             if service is not None:
                 await service.stop()
         finally:
-            # Only when the process has ended is the data directory free again.
+            # The data directory is in use until the process has ended.
             if service is not None and service._process is not None:
                 await service._process.wait()
             if service is not None:
                 self._services.discard(service)
-            if tab.left and self._viewer is tab:
+            if tab.closed and self._viewer is tab:
                 self._viewer = None
                 self._free.set()
 
     def _check(self, request: web.Request, token: str) -> None:
-        """Refuse who does not have the token, and other sites: a page somewhere must not press
-        keys on the desk of who reads it.
+        """Refuse requests without the token and requests from other sites, whose pages could
+        otherwise send keys to the desk of a user who visits them.
 
         Raises:
-            HTTPForbidden: the token is another one, or the request came by another name, or from
-                another site's page.
+            HTTPForbidden: the token is wrong, or the host name is not the server's, or the request
+                came from another origin.
         """
         named = urlsplit(f"//{request.host}").hostname or ""
         if self.host in LOOPBACK and named not in LOOPBACK:
@@ -191,37 +190,37 @@ class DeskServer(Server):
 
 
 class _Tab:
-    """One tab of a browser, as a service to ``Server``: messages go to what runs in it now."""
+    """A browser tab with the interface of a service: messages go to the process that it shows."""
 
     def __init__(self, socket: web.WebSocketResponse, width: int, height: int) -> None:
         self.socket = socket
         self.width, self.height = width, height
         self.service: AppService | None = None
-        self.left = False
+        self.closed = False
 
     async def send_bytes(self, data: bytes) -> None:
-        """Send keys."""
+        """Send key presses."""
         if self._runs is not None:
             await self._runs.send_bytes(data)
 
     async def set_terminal_size(self, width: int, height: int) -> None:
-        """Note the size, and send it."""
+        """Remember the size and send it."""
         self.width, self.height = width, height
         if self._runs is not None:
             await self._runs.set_terminal_size(width, height)
 
     async def blur(self) -> None:
-        """Say that the tab has lost the focus."""
+        """Report that the tab has lost the focus."""
         if self._runs is not None:
             await self._runs.blur()
 
     async def focus(self) -> None:
-        """Say that the tab has the focus."""
+        """Report that the tab has the focus."""
         if self._runs is not None:
             await self._runs.focus()
 
     @property
     def _runs(self) -> AppService | None:
-        """The service, once its process takes messages."""
+        """The service, once its process accepts messages; else ``None``."""
         service = self.service
         return service if service is not None and service._stdin is not None else None

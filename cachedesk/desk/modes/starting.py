@@ -1,5 +1,4 @@
-"""A session that is still being opened: the desk shows that at once, and the session when it is
-there."""
+"""A session that opens in the background, so that the desk can be shown at once."""
 
 from __future__ import annotations
 
@@ -17,13 +16,13 @@ _STILL_STARTING = "the stack is still starting; try again in a moment"
 
 
 class StartingSession:
-    """Opens a session on a thread of its own, and is its ``Source``, ``Control`` and ``Inspector``.
+    """Opens a session on its own thread; is a ``Source``, ``Control`` and ``Inspector`` for it.
 
-    That thread stays until ``close``, and closes the session itself: the kernel ends a server
-    together with the thread that started it.
+    The thread lives until ``close`` and closes the session itself, because the kernel ends the
+    Redis server together with the thread that started it.
 
     Args:
-        open_session: opens the session; may take seconds, may raise.
+        open_session: opens the session; may take several seconds, may raise.
     """
 
     def __init__(self, open_session: Callable[[], Session]) -> None:
@@ -34,17 +33,17 @@ class StartingSession:
         self.error: Exception | None = None
 
     def start(self, on_error: Callable[[], None]) -> None:
-        """Begin to open it; ``on_error`` is called, on that thread, when it cannot be opened."""
+        """Start to open the session; ``on_error`` is called on that thread if opening fails."""
         self._thread = threading.Thread(
             target=self._live, args=(on_error,), name="session", daemon=True
         )
         self._thread.start()
 
     def close(self) -> None:
-        """Close the session, also one that is only being opened. Closing twice is harmless.
+        """Close the session, or abandon opening it. Closing twice is harmless.
 
         Raises:
-            Exception: why it could not be opened or closed, if it could not.
+            Exception: the error of opening or closing the session.
         """
         self._closing.set()
         if self._thread is not None:
@@ -53,27 +52,27 @@ class StartingSession:
             raise self.error
 
     def snapshot(self) -> Snapshot:
-        """Return how everything is; before the session is there, that all is starting."""
+        """Return the session's snapshot; while it opens, one in which everything is starting."""
         return self._session.snapshot() if self._session else Snapshot(at=wall_seconds())
 
     def perform(self, command: Command) -> str:
-        """Carry out a command, as ``Session.perform``.
+        """Carry out ``command``, as ``Session.perform`` does.
 
         Raises:
-            Unavailable: the session is not there yet.
+            Unavailable: the session is still opening.
         """
         return self._ready().perform(command)
 
     def inspect(self, key: bytes) -> KeyReport:
-        """Return everything there is to say about ``key``.
+        """Return the report on ``key``.
 
         Raises:
-            Unavailable: the session is not there yet.
+            Unavailable: the session is still opening.
         """
         return self._ready().inspect(key)
 
     def books(self) -> Books | None:
-        """Return the books, also after the session was closed; ``None`` if it never opened."""
+        """Return the books, even after the session was closed; ``None`` if it never opened."""
         return None if self._session is None else self._session.stack.pending.books()
 
     def _ready(self) -> Session:

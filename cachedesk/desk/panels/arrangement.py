@@ -1,4 +1,4 @@
-"""Which panels are on the desk: those for the width of the screen, and what the user asked for."""
+"""Which panels are shown: those for the width of the screen, and those the user asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from cachedesk.desk.panels.spec import AnyPanel, Area
 
 CHART_WIDTH = 30
-"""The least width of a chart in the row, in cells; the row always has room for three."""
+"""The minimum width of a chart in the row, in cells; three charts always fit."""
 
 _LEAST_CHARTS = 3
 
@@ -21,11 +21,11 @@ def arranged(
     """Return the numbers of the panels to show.
 
     Args:
-        panels: every panel there is.
-        width: of the screen, in cells.
-        wishes: by number, whether the user wants the panel shown; without a wish, the width
-            decides.
-        expanded: the number of the panel that has the whole screen, if one has.
+        panels: all panels.
+        width: the width of the screen, in cells.
+        wishes: maps the number of a panel to whether the user wants it shown; for panels that are
+            not in it, the width decides.
+        expanded: the number of the panel that fills the screen; ``None``: no panel does.
     """
     if expanded is not None:
         return frozenset((expanded,))
@@ -33,6 +33,6 @@ def arranged(
     charts = [
         panel.number for panel in panels if panel.area is Area.CHART and panel.number in shown
     ]
-    # A chart that the user asked for has a place before one that is there by itself.
+    # Charts that the user asked for take precedence over those shown by default.
     charts.sort(key=lambda number: (number not in wishes, number))
     return frozenset(shown.difference(charts[max(_LEAST_CHARTS, width // CHART_WIDTH) :]))

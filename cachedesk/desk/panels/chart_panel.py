@@ -1,4 +1,4 @@
-"""What the panels that are charts have in common."""
+"""The common form of the panels that show a chart over time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.desk.widgets.chart import Chart, ChartView
 def chart_panel(
     title: PanelTitle, meaning: str, chart: ChartSpec, shown_from: int = 0
 ) -> PanelSpec[ChartView]:
-    """Return the panel of this chart; arguments as for ``PanelSpec``."""
+    """Return the panel of ``chart``; the other arguments are those of ``PanelSpec``."""
     return PanelSpec(
         title=title,
         meaning=meaning,

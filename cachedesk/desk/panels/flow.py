@@ -8,8 +8,8 @@ from cachedesk.desk.widgets.flow_panel import FlowPanel
 FLOW = PanelSpec(
     title=PanelTitle(1, "Flow"),
     meaning=(
-        "Who asks whom, how often a second, and how each part is. A heavy arrow carries what "
-        "another cannot, ✗ means that nothing gets through, ◇ that a failpoint waits there."
+        "The calls between the components per second, and the state of each. A bold arrow carries "
+        "traffic that another cannot, ✗ means that nothing gets through, ◇ is an armed failpoint."
     ),
     area=Area.TOP,
     create=FlowPanel,

@@ -1,4 +1,4 @@
-"""Lag and staleness: how far the pipeline is behind, and whether a read was."""
+"""Lag and staleness: how far the pipeline is behind, and whether reads were."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.desk.views.formats import ABSENT, compact, data_text, span
 
 
 def lag(ticks: Sequence[Tick], seconds: float) -> float | None:
-    """Return the longest that the oldest waiting event had waited, in seconds."""
+    """Return the largest age of the oldest pending event, in seconds."""
     return max((tick.lag_seconds for tick in ticks), default=None)
 
 
@@ -26,7 +26,7 @@ def _lag_now(snapshot: Snapshot) -> str:
 
 
 def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
-    """No measurement is not a measurement of zero."""
+    # Without a measurement the figure is unknown, not zero.
     if not lag.count:
         return (f"p50 {ABSENT}", f"p99 {ABSENT}")
     return (f"p50 {span(lag.p50)}", f"p99 {span(lag.p99)}")
@@ -34,7 +34,7 @@ def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
 
 def _past_lag_notes(snapshot: Snapshot) -> Notes:
     reads = snapshot.reads
-    # Both kinds of call, as in the ticks: the figure must explain every mark on the chart.
+    # Reads and writes, as in the ticks: the figure must account for every mark on the chart.
     unavailable = reads.unavailable + snapshot.writes.unavailable
     return ((f"stale {compact(reads.stale)}", f"unavailable {compact(unavailable)}"),)
 
@@ -62,9 +62,9 @@ CHART = ChartSpec(
 
 LAG = chart_panel(
     PanelTitle(4, "Lag · staleness"),
-    "Lag: how long the oldest event has waited; p50 and p99: how long those had that were "
-    "applied in the last seconds. Stale: reads behind the last write. "
+    "Lag: the age of the oldest pending event; p50 and p99: the age of events when they were "
+    "applied, in the last seconds. Stale: reads behind the last write. "
     "A column with a stale read or an unavailable call is marked with “!”. Divergent: keys "
-    "that the auditor found to be other in Redis than the truth.",
+    "whose value in Redis differs from the truth, found by the auditor.",
     CHART,
 )

@@ -1,4 +1,4 @@
-"""Latency: how long each path took its caller."""
+"""Latency: how long calls on each path took."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from cachedesk.desk.widgets.latency_table import LatencyTable
 LATENCY = PanelSpec(
     title=PanelTitle(5, "Latency"),
     meaning=(
-        "How long each path took its caller in the last seconds: half of the calls were quicker "
-        "than p50, all but one in a hundred than p99. The scale is logarithmic."
+        "How long calls on each path took in the last seconds: half of them were faster than p50, "
+        "all but one in a hundred faster than p99. The scale is logarithmic."
     ),
     area=Area.CHART,
     create=LatencyTable,

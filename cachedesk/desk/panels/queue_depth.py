@@ -12,7 +12,7 @@ from cachedesk.desk.views.formats import compact, number, span
 
 
 def queue_depth(ticks: Sequence[Tick], seconds: float) -> float | None:
-    """Return the deepest the log was."""
+    """Return the largest number of events in the log."""
     return max((float(tick.depth) for tick in ticks), default=None)
 
 
@@ -28,7 +28,7 @@ def _depth_notes(snapshot: Snapshot) -> Notes:
 
 def _past_depth_notes(snapshot: Snapshot) -> Notes:
     ticks, seconds = recent_ticks(snapshot)
-    # Only what goes through the log: a write-through is applied and never waits here.
+    # Only write-behind: a write-through is applied without passing through the log.
     written = sum(tick.behind for tick in ticks) / seconds
     applied = max(0, sum(tick.applied - tick.through for tick in ticks)) / seconds
     rows = sum(tick.rows for tick in ticks) / seconds

@@ -1,5 +1,8 @@
-"""Every panel of the desk. The number keys, the layout, the frames, the help and the refresh are
-made from this list: a new panel is a file beside this one, and a line here."""
+"""Every panel of the desk.
+
+The number keys, the layout, the frames, the help and the refresh are built from this list: a new
+panel is a file beside this one, and a line here.
+"""
 
 from __future__ import annotations
 

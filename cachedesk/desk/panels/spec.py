@@ -1,4 +1,4 @@
-"""What the desk must know of a panel to lay it out, label it, explain it and keep it current."""
+"""The description of a panel: where it stands, what it is called, what it shows, and its help."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from cachedesk.desk.views.timespan import Timespan
 Share = TypeVar("Share")
 
 VAST_WIDTH = 180
-"""From this width on, in cells, five charts stand side by side and can be read."""
+"""The width, in cells, from which five charts fit side by side."""
 
 
 class Area(StrEnum):
     """Where on the desk a panel stands; the value is the CSS class of its widget.
 
-    ``TOP``: across the screen, under the books. ``CHART``: in the row of charts, side by side.
-    ``MAIN``: the list that takes the height left over. ``LIST``: under it, or beside it on a very
-    wide screen, with a height of its own.
+    ``TOP``: the full width of the screen, under the books. ``CHART``: in the row of charts.
+    ``MAIN``: the list that takes the remaining height. ``LIST``: under it with a fixed height, or
+    beside it on a very wide screen.
     """
 
     TOP = "top-panel"
@@ -35,49 +35,48 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PanelTitle:
-    """A panel's number, which is also the key that shows and hides it, and its title."""
+    """The title of a panel, and its number, which is also the key that shows and hides it."""
 
     number: int
     text: str
 
     def framed(self, figure: Content | None = None) -> Content:
-        """Return the title for the frame: the number, the title, and a figure if there is one."""
+        """Return the title for the frame: the number, the text, and ``figure`` if there is one."""
         title = Content.assemble((f"{self.number} ", "$foreground 75%"), (self.text, "bold"))
         return Content.assemble(title, "  ", figure) if figure is not None else title
 
 
 class PanelWidget(Widget, Generic[Share]):
-    """The base of the widgets of the panels; each shows its share of a snapshot."""
+    """The base class of the panels' widgets; each shows its share of a snapshot."""
 
     def show(self, share: Share) -> None:
-        """Show this share of the newest snapshot."""
+        """Show ``share``, which comes from the newest snapshot."""
         raise NotImplementedError
 
     def take_focus(self) -> None:
-        """Focus the panel, or the widget in it that takes keys."""
+        """Focus the panel, or the widget in it that handles keys."""
         self.focus()
 
     @property
     def help_text(self) -> str | None:
-        """What the help screen says while the panel has the focus."""
+        """The text of the help screen while the panel has the focus."""
         return self.HELP
 
 
 @dataclass(frozen=True, slots=True)
 class PanelSpec(Generic[Share]):
-    """One panel.
+    """The description of one panel.
 
     Args:
-        title: its number key and its title.
-        meaning: what it shows, in a sentence for the help screen.
+        title: the number and the title.
+        meaning: a sentence for the help screen that says what the panel shows.
         area: where it stands.
-        create: makes its widget.
-        share: takes from a snapshot what the widget shows, for the stretch of time that the charts
-            show.
-        shown_from: the width of the screen, in cells, from which the panel is there by itself; on
-            a narrower screen the user has to ask for it.
-        over_time: whether its share depends on the stretch of time, so that zooming redraws it.
-        terms: more words for the help screen, each with its meaning: the parts of the panel.
+        create: creates its widget.
+        share: extracts what the widget shows from a snapshot, for the timespan of the charts.
+        shown_from: the width of the screen, in cells, from which the panel is shown by default; on
+            a narrower screen its number key shows it.
+        over_time: whether its share depends on the timespan, so that zooming redraws it.
+        terms: pairs of term and explanation for the help screen, such as the parts of the panel.
     """
 
     title: PanelTitle
@@ -91,11 +90,11 @@ class PanelSpec(Generic[Share]):
 
     @property
     def number(self) -> int:
-        """The number key that shows and hides it."""
+        """The number, which is also the key that shows and hides the panel."""
         return self.title.number
 
     def is_shown_at(self, width: int) -> bool:
-        """Return whether it is there by itself on a screen this many cells wide."""
+        """Return whether it is shown by default on a screen this many cells wide."""
         return width >= self.shown_from
 
     def widget(self) -> PanelWidget[Share]:
@@ -103,7 +102,7 @@ class PanelSpec(Generic[Share]):
         return self.create(self.title).add_class(self.area)
 
     def update(self, widget: PanelWidget[Share], snapshot: Snapshot, timespan: Timespan) -> None:
-        """Hand the widget its share of the snapshot."""
+        """Give ``widget`` its share of ``snapshot``."""
         widget.show(self.share(snapshot, timespan))
 
 

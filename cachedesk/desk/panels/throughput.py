@@ -12,7 +12,7 @@ from cachedesk.desk.views.formats import ABSENT, compact
 
 
 def throughput(ticks: Sequence[Tick], seconds: float) -> float | None:
-    """Return how many reads and writes were answered a second."""
+    """Return how many reads and writes were answered per second."""
     if not ticks or seconds <= 0:
         return None
     return sum(tick.hits + tick.misses + tick.writes for tick in ticks) / seconds
@@ -48,7 +48,7 @@ CHART = ChartSpec(
 
 THROUGHPUT = chart_panel(
     PanelTitle(6, "Throughput"),
-    "Reads and writes answered a second, both paths together.",
+    "Reads and writes answered per second, write-through and write-behind together.",
     CHART,
     shown_from=VAST_WIDTH,
 )

@@ -1,4 +1,4 @@
-"""The desk: everything at a glance, one frozen snapshot at a time."""
+"""The main screen of the desk: all panels, showing one snapshot at a time."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ from cachedesk.desk.widgets.top_line import TopLine, TopView
 
 GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
 _ROOMY_ROWS = 40
-"""From so many rows on there is room for framed charts of full height and the picture."""
+"""The number of rows from which framed charts of full height and the flow diagram both fit."""
 
 _OVER_TIME = tuple(panel for panel in PANELS if panel.over_time)
 
 
 class DeskScreen(SizedScreen[None]):
-    """Lays the widgets out and hands each its share of the snapshot.
+    """Lays out the widgets and gives each its share of the snapshot.
 
     Args:
-        read_only: leave out whatever commands the stack.
-        data_label: where the data is, for the top line.
-        actions: what can be done here.
-        greeting: greet who is new here.
+        actions: the available actions.
+        read_only: whether to leave out every action that changes the stack.
+        data_label: the location of the data, for the top line.
+        greeting: whether to greet a new user.
     """
 
     class Ready(Message):
-        """Every widget is there: snapshots can be shown."""
+        """Every widget is mounted, so snapshots can be shown."""
 
     CSS_PATH = "desk.tcss"
     AUTO_FOCUS = "KeyTable"
@@ -74,19 +74,19 @@ class DeskScreen(SizedScreen[None]):
     ]
 
     frozen: var[bool] = var(False, toggle_class="-frozen")
-    """True while the display stands still; snapshots still arrive and the newest is kept."""
+    """Whether the display is frozen; the newest snapshot is still kept."""
 
     lost: var[str] = var("", toggle_class="-lost")
-    """Why there is no new snapshot; empty while they arrive."""
+    """Why there are no new snapshots; empty while they arrive."""
 
     greeting: var[bool] = var(False, toggle_class="-greeting")
-    """True until the first key of somebody who is new here."""
+    """Whether to show the greeting; until the first key press."""
 
     timespan: var[Timespan] = var(NOW)
-    """Which stretch of time the charts show."""
+    """The timespan that the charts show."""
 
     expanded: var[int | None] = var(None, toggle_class="-expanded")
-    """The number of the panel that has the whole screen, ``None`` while all share it."""
+    """The number of the panel that fills the screen; ``None``: no panel does."""
 
     top_line = getters.query_one(TopLine)
     books = getters.query_one(BooksLine)
@@ -111,7 +111,7 @@ class DeskScreen(SizedScreen[None]):
         self._read_only = read_only
         self._data_label = data_label
         self.panels: dict[int, PanelWidget[Any]] = {}
-        """The widget of every panel, by the panel's number."""
+        """Maps the number of each panel to its widget."""
         self._wishes: dict[int, bool] = {}
         self._arranged_for: tuple[frozenset[int], Size] | None = None
         self.shown: Snapshot | None = None
@@ -135,28 +135,28 @@ class DeskScreen(SizedScreen[None]):
         yield ActionBar(self._offered)
 
     def on_mount(self) -> None:
-        """Show the panels for this size, and say that they are there."""
+        """Show the panels for this size and post ``Ready``."""
         self._arrange()
         self.post_message(self.Ready())
 
     def on_resize(self) -> None:
-        """Show the panels that are usual at this size."""
+        """Show the panels for the new size."""
         self._take_height()
         self._arrange()
 
     def apply(self, snapshot: Snapshot) -> None:
-        """Take a new snapshot and show it, unless the display is frozen."""
+        """Store a new snapshot, and show it unless the display is frozen."""
         self.latest = snapshot
         self.lost = ""
         if not self.frozen or self.shown is None:
             self._show(snapshot)
 
     def lose(self, reason: str) -> None:
-        """Say that the source gives no snapshot, and why; what was shown last stays."""
+        """Show that the source gives no snapshot, and why; the last snapshot stays in place."""
         self.lost = printable(reason)
 
     def start_filter(self) -> None:
-        """Let the user type which keys to list."""
+        """Open the filter of the keys, and show their panel if it is hidden."""
         if HOT_KEYS.number not in self._arranged:
             self.expanded = None
             self._wishes[HOT_KEYS.number] = True
@@ -164,18 +164,18 @@ class DeskScreen(SizedScreen[None]):
         self.key_filter.start()
 
     def zoom(self, step: int) -> None:
-        """Show less time (1), more time (-1) or the usual time (0) on the charts."""
+        """Show less time (1), more time (-1) or the default (0) on the charts."""
         self.timespan = self.timespan.zoomed(step)
 
     def look_back(self, steps: int) -> None:
-        """Freeze, and show an earlier time on the charts, or a later one when already there."""
+        """Freeze and show an earlier time on the charts (negative), or a later one if frozen."""
         if steps < 0:
             self.frozen = True
         if self.frozen:
             self.timespan = self.timespan.moved(steps)
 
     def toggle_panel(self, number: int) -> None:
-        """Show or hide the panel of this number; while one is expanded, expand that instead."""
+        """Show or hide the panel of this number; while a panel is expanded, expand this one."""
         if self.expanded is not None:
             self.expanded = None if self.expanded == number else number
             return
@@ -183,7 +183,7 @@ class DeskScreen(SizedScreen[None]):
         self._arrange()
 
     def toggle_expanded(self) -> None:
-        """Give the panel that has the focus the whole screen, or give it back."""
+        """Expand the focused panel to the whole screen, or shrink the expanded one."""
         if self.expanded is not None:
             self.expanded = None
             return
@@ -192,11 +192,11 @@ class DeskScreen(SizedScreen[None]):
         self.expanded = next(numbers, HOT_KEYS.number)
 
     def action_shrink(self) -> None:
-        """Give the room back that one panel has; without one, nothing."""
+        """Shrink the expanded panel, if there is one."""
         self.expanded = None
 
     def watch_expanded(self) -> None:
-        """Rearrange, and keep the focus on something that can be seen."""
+        """Rearrange the panels and keep the focus on a visible one."""
         if not self.is_mounted:
             return
         self._arrange()
@@ -204,13 +204,13 @@ class DeskScreen(SizedScreen[None]):
             self.panels[self.expanded].take_focus()
 
     def watch_timespan(self) -> None:
-        """Draw the charts for it."""
+        """Redraw the charts."""
         if self.is_mounted and self.shown is not None:
             self._show_panels(self.shown, _OVER_TIME)
             self._show_top_line()
 
     def watch_frozen(self) -> None:
-        """Show the newest state when the display thaws, and the badge when it freezes."""
+        """Show the badge when the display freezes, the newest snapshot when it unfreezes."""
         if not self.is_mounted:
             return
         if not self.frozen:
@@ -248,7 +248,7 @@ class DeskScreen(SizedScreen[None]):
         self.query_one("#charts").display = Area.CHART in areas
         self.query_one("#lists").display = not areas.isdisjoint((Area.MAIN, Area.LIST))
         for panel in self.panels.values():
-            # In a row of several each is told where it stands by its neighbours.
+            # The width of a chart depends on which charts stand beside it.
             panel.refresh()
 
     def _show(self, snapshot: Snapshot) -> None:
@@ -265,9 +265,9 @@ class DeskScreen(SizedScreen[None]):
 
     def _show_top_line(self) -> None:
         shown = self.shown
-        said = headline(shown) if shown else STARTING
+        state = headline(shown) if shown else STARTING
         if self.lost:
-            said = Headline("source lost", Tone.BROKEN)
+            state = Headline("source lost", Tone.BROKEN)
         facts = (
             f"up {uptime(shown.uptime_seconds)}" if shown else "",
             workload_words(shown) if shown else "",
@@ -276,18 +276,18 @@ class DeskScreen(SizedScreen[None]):
             "read only" if self._read_only else "",
         )
         badge = frozen_words(shown.at, self.timespan) if self.frozen and shown else ""
-        self.top_line.view = TopView(said, tuple(filter(None, facts)), badge)
+        self.top_line.view = TopView(state, tuple(filter(None, facts)), badge)
 
 
 def frozen_words(at: float, timespan: Timespan) -> str:
-    """Return what a desk says that stands still since ``at``, and what of it looks further back."""
+    """Return the badge of a display frozen at ``at``, with how far back the charts look."""
     badge = f"FROZEN {clock(at)}"
     back = timespan.back_seconds
     return f"{badge} · charts {back:.0f} s back" if back else badge
 
 
 def workload_words(snapshot: Snapshot) -> str:
-    """Return what drives the stack and how fast, in a few words; empty when nothing does."""
+    """Return the workload and its rate; empty without a workload."""
     if not snapshot.workload or snapshot.rate is None:
         return snapshot.workload
     return f"{snapshot.workload} · {compact(round(snapshot.rate))}/s"

@@ -1,4 +1,4 @@
-"""Eviction: which keys are to leave Redis; with the log on, the truth keeps every one of them."""
+"""Eviction: choose the keys to evict from Redis; with the log on, no data is lost."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SHOWN_CELLS = 40
 
 
 class EvictScreen(Modal[Command | None]):
-    """Lets the user choose what to evict; it is dismissed with the command, or ``None``.
+    """Lets the user choose what to evict; its result is the command, or ``None``.
 
     Args:
-        snapshot: how everything is now.
-        selected: the key that is selected, if one is.
-        filter_text: the filter of the list of keys; empty: none.
+        snapshot: the newest snapshot.
+        selected: the selected key; ``None``: no key is selected.
+        filter_text: the filter of the list of keys; empty: no filter.
     """
 
     CSS_PATH = "evict.tcss"
@@ -40,18 +40,18 @@ class EvictScreen(Modal[Command | None]):
 
     evictions = query_one("#evictions", OptionList)
     typed = query_one("#evict-typed", Input)
-    says = query_one("#evict-says", Static)
+    message = query_one("#evict-message", Static)
 
     def __init__(self, snapshot: Snapshot, selected: bytes | None, filter_text: str) -> None:
         super().__init__()
         self._snapshot = snapshot
         listed = tuple(hot.key for hot in filtered(snapshot.hot, filter_text))
         self._ready = _ready(selected, filter_text, pattern_of(filter_text, listed))
-        self._complaint = ""
-        self._said = Content()
+        self._error = ""
+        self._shown_message = Content()
 
     def compose(self) -> ComposeResult:
-        """Yield the choices, and a line to type a pattern or a share into."""
+        """Yield the choices, and an input for a pattern or a share."""
         with VerticalGroup(id="evict-box") as box:
             box.border_title = "Evict from Redis"
             box.border_subtitle = "Enter evicts · Esc closes"
@@ -63,26 +63,26 @@ class EvictScreen(Modal[Command | None]):
                 markup=False,
             )
             yield Input(id="evict-typed", compact=True)
-            yield Static(id="evict-says", markup=False)
+            yield Static(id="evict-message", markup=False)
 
     def on_mount(self) -> None:
-        """Begin with the first choice."""
+        """Highlight the first choice."""
         self.typed.display = False
-        # Its message would come after what is typed next, and close the line for that.
+        # The message of the list would arrive after the next key and close the input for it.
         self.watch(self.evictions, "highlighted", self._highlighted, init=False)
         self.evictions.highlighted = 0
-        self._say()
+        self._show_message()
 
     def apply(self, snapshot: Snapshot) -> None:
-        """Show how many keys there are now."""
+        """Show the current number of keys."""
         if self.is_mounted:
             self._snapshot = snapshot
-            self._say()
+            self._show_message()
 
     def _highlighted(self) -> None:
         self.typed.display = False
-        self._complaint = ""
-        self._say()
+        self._error = ""
+        self._show_message()
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -97,25 +97,25 @@ class EvictScreen(Modal[Command | None]):
 
     @on(Input.Changed)
     def _typing(self) -> None:
-        self._complaint = ""
-        self._say()
+        self._error = ""
+        self._show_message()
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
         text = self.typed.value.strip()
         if self._asks_for_a_pattern:
-            self._complaint = "" if text else "type a pattern, like views:*"
+            self._error = "" if text else "type a pattern, like views:*"
             if text:
                 self.dismiss(EvictMatching(text))
         else:
             try:
                 self.dismiss(EvictShare(share(text)))
             except InvalidQuantity as error:
-                self._complaint = str(error)
-        self._say()
+                self._error = str(error)
+        self._show_message()
 
     def action_back(self) -> None:
-        """Go back to the list, or close when there already."""
+        """Return to the list, or close the screen if the list has the focus."""
         if self.focused is self.typed:
             self.typed.display = False
             self.evictions.focus()
@@ -127,32 +127,32 @@ class EvictScreen(Modal[Command | None]):
         index = self.evictions.highlighted or 0
         return self.evictions.get_option_at_index(index).id == "pattern"
 
-    def _say(self) -> None:
+    def _show_message(self) -> None:
         keys = self._snapshot.redis.keys
         kept = (
-            "the truth keeps all."
+            "the log and SQLite keep them."
             if self._snapshot.safeguards.log
             else "the log is off: dirty ones are lost."
         )
-        held = f"Redis holds {count_of(keys, 'key')}; {kept}"
+        sentence = f"Redis holds {count_of(keys, 'key')}; {kept}"
         if not self._snapshot.redis.known:
-            held = f"Redis does not answer, so what it holds is not known; {kept}"
+            sentence = f"Redis does not answer, so its keys are unknown; {kept}"
         if self.typed.display and self._asks_for_a_pattern and (text := self.typed.value.strip()):
             hot = self._snapshot.hot
-            alike = sum(glob(text).match(one.key) is not None for one in hot)
-            held += f" {alike} of the {len(hot)} hottest match."
-        said = Content(held)
-        if self._complaint:
-            said = Content.styled(f"✗ {self._complaint}", "$text-error")
-        if not said.is_same(self._said):
-            self._said = said
-            self.says.update(said)
+            matching = sum(glob(text).match(one.key) is not None for one in hot)
+            sentence += f" {matching} of the {len(hot)} hottest match."
+        content = Content(sentence)
+        if self._error:
+            content = Content.styled(f"✗ {self._error}", "$text-error")
+        if not content.is_same(self._shown_message):
+            self._shown_message = content
+            self.message.update(content)
 
 
 def _ready(
     selected: bytes | None, filter_text: str, pattern: str
 ) -> dict[str, tuple[str, Command]]:
-    """Return the choices that need nothing more to be said, by name: their words and commands."""
+    """Return the choices that need no further input: a mapping of name to label and command."""
     choices: dict[str, tuple[str, Command]] = {}
     if selected is not None:
         shown = cut(data_text(selected), _SHOWN_CELLS)

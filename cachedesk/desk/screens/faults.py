@@ -1,4 +1,4 @@
-"""The fault catalogue: what can be broken, what it will do, and whether it can be broken now."""
+"""The fault catalogue: every fault, what it does, and whether it can be injected now."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from cachedesk.desk.views.fault_lines import DEFAULT_PLACE, countdown, state_of
 
 
 class FaultsScreen(Modal[Inject | Heal | None]):
-    """Lets the user choose a fault, where it strikes and for how long; Enter breaks or heals.
+    """Lets the user choose a fault, its place and its duration; Enter injects or heals it.
 
-    It is dismissed with the command that was chosen, or ``None``.
+    Its result is the chosen command, or ``None``.
 
     Args:
-        snapshot: how everything is now, the faults among it.
+        snapshot: the newest snapshot, which holds the catalogue.
     """
 
     CSS_PATH = "faults.tcss"
@@ -37,21 +37,21 @@ class FaultsScreen(Modal[Inject | Heal | None]):
     choices = query_one("#fault-choices", OptionList)
     argument = query_one("#fault-argument", Input)
     duration = query_one("#fault-duration", Input)
-    says = query_one("#fault-says", Static)
+    message = query_one("#fault-message", Static)
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self._catalogue = snapshot.catalogue
         self._at = snapshot.at
-        self._said = ""
+        self._shown_message = ""
 
     def compose(self) -> ComposeResult:
-        """Yield the list, what may be chosen for the fault in it, and what Enter will do."""
+        """Yield the list, what Enter will do, and the options of the highlighted fault."""
         with VerticalGroup(id="fault-box") as box:
             box.border_title = "Faults"
-            box.border_subtitle = "Enter breaks or heals · Tab: how · Esc closes"
+            box.border_subtitle = "Enter breaks or heals · Tab: options · Esc closes"
             yield OptionList(*self._options(), id="fault-list", markup=False)
-            yield Static(id="fault-says", markup=False)
+            yield Static(id="fault-message", markup=False)
             yield OptionList(id="fault-choices", markup=False)
             yield Input(id="fault-argument", compact=True)
             yield Input(
@@ -62,15 +62,15 @@ class FaultsScreen(Modal[Inject | Heal | None]):
             )
 
     def on_mount(self) -> None:
-        """Begin with the first fault."""
-        # Its message would come after what is typed next, and clear that.
+        """Highlight the first fault."""
+        # The message of the list would arrive after the next key and clear what was typed.
         self.watch(self.faults, "highlighted", self._highlighted, init=False)
         self.faults.highlighted = 0
         if not self._catalogue:
             self._offer(None)
 
     def apply(self, snapshot: Snapshot) -> None:
-        """Show how the faults are now; the highlight and what was typed stay."""
+        """Show the current state of the faults; the highlight and the input stay."""
         if not self.is_mounted or len(snapshot.catalogue) != len(self._catalogue):
             return
         before = self._chosen
@@ -82,7 +82,7 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         if before is not None and now is not None and before.available != now.available:
             self._offer(now)
         else:
-            self._say()
+            self._show_message()
 
     def _highlighted(self) -> None:
         self._offer(self._chosen)
@@ -93,15 +93,15 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         if fault is not None and fault.choices and fault.available:
             self.choices.focus()
         else:
-            self._do()
+            self._carry_out()
 
     @on(OptionList.OptionSelected, "#fault-choices")
     @on(Input.Submitted)
     def _confirmed(self) -> None:
-        self._do()
+        self._carry_out()
 
     def action_back(self) -> None:
-        """Go back to the list, or close when there already."""
+        """Return to the list, or close the screen if the list has the focus."""
         if self.focused is self.faults:
             self.dismiss(None)
         else:
@@ -129,7 +129,7 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         return [Option(prompt, id=name) for name, prompt in self._prompts()]
 
     def _offer(self, fault: FaultState | None) -> None:
-        """Show what may be chosen for ``fault``, and nothing else."""
+        """Show the options of ``fault`` and hide all others."""
         offers = fault is not None and fault.available
         self.choices.display = bool(offers and fault and fault.choices)
         self.argument.display = bool(offers and fault and fault.argument and not fault.choices)
@@ -141,36 +141,35 @@ class FaultsScreen(Modal[Inject | Heal | None]):
             self.choices.add_options([DEFAULT_PLACE, *fault.choices])
             self.choices.highlighted = 0
         if fault is not None:
-            self.argument.placeholder = f"{fault.argument} (empty: the usual)"
-        self._say()
+            self.argument.placeholder = f"{fault.argument} (empty: the default)"
+        self._show_message()
 
-    def _say(self) -> None:
+    def _show_message(self) -> None:
         fault = self._chosen
         if fault is None:
-            self._tell("There is nothing to break here.")
+            self._update("No faults are available.")
             return
         lines = [f"{fault.title[0].upper()}{fault.title[1:]}."]
         if fault.since_at is not None:
-            left = countdown(fault, self._at)
-            lines.append(f"Active, {left}. Enter heals it.")
+            lines.append(f"Active, {countdown(fault, self._at)}. Enter heals it.")
         elif fault.obstacle:
             lines.append(f"Not now: {fault.obstacle}.")
-        self._tell("\n".join(lines))
+        self._update("\n".join(lines))
 
-    def _tell(self, said: str) -> None:
-        # Told again with each snapshot: the same words need no other layout.
-        if said != self._said:
-            self._said = said
-            self.says.update(said)
+    def _update(self, text: str) -> None:
+        # Called with each snapshot: an unchanged text needs no new layout.
+        if text != self._shown_message:
+            self._shown_message = text
+            self.message.update(text)
 
-    def _do(self) -> None:
+    def _carry_out(self) -> None:
         fault = self._chosen
         if fault is None:
             return
         if fault.since_at is not None:
             self.dismiss(Heal(fault.name))
         elif fault.obstacle:
-            self._tell(f"Not now: {fault.obstacle}.")
+            self._update(f"Not now: {fault.obstacle}.")
         else:
             argument = self._argument(fault)
             name = f"{fault.name}:{argument}" if argument else fault.name

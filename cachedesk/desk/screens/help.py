@@ -1,5 +1,4 @@
-"""The help screen: the picture, what holds it together, then every key and every panel, made from
-the lists they come from."""
+"""The help screen: a diagram, five sentences, and every key and panel, from their registries."""
 
 from __future__ import annotations
 
@@ -38,12 +37,12 @@ _AREA_TERMS = {
     Area.CHART: (
         (
             "Time axis",
-            "▼ a fault begins, ━ it lasts, ▲ it ends, right under what it did; ① where there is no "
-            "room for every name under its fault.",
+            "▼ a fault begins, ━ it lasts, ▲ it ends, right under its effect; ① stands for a name "
+            "that has no room under its fault.",
         ),
     ),
 }
-"""What the panels of an area have in common."""
+"""Terms that the panels of an area share."""
 
 
 def _meanings() -> Iterator[tuple[str, str]]:
@@ -57,15 +56,15 @@ def _meanings() -> Iterator[tuple[str, str]]:
 
 
 MEANINGS = tuple(_meanings())
-"""The name and the meaning of everything on the desk, in the order of the screen."""
+"""Pairs of name and meaning for everything on the desk, from top to bottom."""
 
 
 class HelpScreen(Modal[None]):
     """Explains the desk; Escape, ``?`` and ``q`` close it.
 
     Args:
-        actions: what this desk offers.
-        here: what there is to say about what has the focus.
+        actions: the actions that this desk offers.
+        here: the help text of the focused widget; ``None``: it has none.
     """
 
     CSS_PATH = "help.tcss"
@@ -80,7 +79,7 @@ class HelpScreen(Modal[None]):
         self._offered = tuple(actions)
 
     def compose(self) -> ComposeResult:
-        """Yield the picture, five sentences, the keys by group, and the panels."""
+        """Yield the diagram, the sentences, the keys by group, and the panels."""
         with VerticalScroll(id="help-box") as box:
             box.border_title = "The desk"
             box.border_subtitle = "↑ ↓ scroll · Esc closes"

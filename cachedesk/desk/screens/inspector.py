@@ -1,4 +1,4 @@
-"""The inspector: one key explained: each place, who would answer, the fold, and its writes."""
+"""The inspector explains one key: each store, which one answers, the fold, the recent writes."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _LEGENDS = (
 
 
 class InspectorScreen(Modal[None]):
-    """Explains one key, and goes on explaining it while it changes; Escape closes.
+    """Explains one key and follows its changes; Escape closes it.
 
     Args:
-        key: which.
-        fetch: returns its report; called on a thread of its own, once at the start and with each
-            ``pull``.
-        perform: whom to hand the command that evicts the key; ``None``: that is not offered.
+        key: the key to explain.
+        fetch: returns the report on the key; called on a thread, once at the start and once for
+            each ``pull``.
+        perform: carries out the command that evicts the key; ``None`` disables eviction.
     """
 
     CSS_PATH = "inspector.tcss"
@@ -53,7 +53,7 @@ class InspectorScreen(Modal[None]):
     ]
 
     box = query_one("#inspector-box", VerticalGroup)
-    says = query_one("#inspector-says", Static)
+    message = query_one("#inspector-message", Static)
     folded = query_one("#inspector-fold", VerticalScroll)
     fold = query_one(Fold)
     timeline = query_one("#inspector-time", VerticalGroup)
@@ -73,20 +73,20 @@ class InspectorScreen(Modal[None]):
         self._perform = perform
         self._pulling = False
         self._report: KeyReport | None = None
-        self._said = Content()
+        self._shown_message = Content()
         self._subtitle = ""
         self._end_y = 0
         self._titles: dict[Widget, Content] = {}
 
     def compose(self) -> ComposeResult:
-        """Yield the places, the sentence, the fold, and the timeline."""
+        """Yield the stores, the verdict, the fold, and the timeline."""
         with VerticalGroup(id="inspector-box") as box:
             box.border_title = Content(data_text(self.key))
             box.border_subtitle = Content(self._keys)
             with HorizontalGroup(id="inspector-places"):
                 for _ in range(3):
                     yield PlaceCard()
-            yield Static("asking every place …", id="inspector-says", markup=False)
+            yield Static("reading every store …", id="inspector-message", markup=False)
             with VerticalScroll(id="inspector-fold"):
                 yield Fold()
             with VerticalGroup(id="inspector-time"):
@@ -95,17 +95,17 @@ class InspectorScreen(Modal[None]):
                 yield KeyWriteBars()
 
     def on_mount(self) -> None:
-        """Ask for the first report."""
+        """Fetch the first report."""
         self.pull()
 
     def pull(self) -> None:
-        """Ask for a new report, unless one is on its way."""
+        """Fetch a new report, unless one is being fetched."""
         if not self._pulling:
             self._pulling = True
             _inspecting: Worker[None] = self.run_worker(self._pull, group="inspect")
 
     def apply(self, report: KeyReport) -> None:
-        """Show this report."""
+        """Show ``report``."""
         if not self.is_mounted:
             return
         report = printable(report)
@@ -113,7 +113,7 @@ class InspectorScreen(Modal[None]):
         for card, view in zip(self.query(PlaceCard), places(report), strict=True):
             card.view = view
         judged = verdict(report)
-        self._say(
+        self._show_message(
             Content.assemble(
                 (f"▶ {judged.source}: ", f"bold {STYLES[judged.emphasis]}"), judged.why
             )
@@ -131,18 +131,18 @@ class InspectorScreen(Modal[None]):
             self.box.border_subtitle = Content(subtitle)
 
     def on_resize(self) -> None:
-        """Choose the words that fit."""
+        """Choose the titles that fit."""
         if self._report is not None:
             self.call_after_refresh(self._entitle_sections, self._report)
             self._follow()
 
     def action_evict(self) -> None:
-        """Evict the key from Redis; what comes of it is seen with the next report."""
+        """Evict the key from Redis; the next report shows the effect."""
         if self._perform is not None:
             self._perform(EvictKey(self.key))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False, which hides it, for the eviction where nobody carries it out."""
+        """Return False, which disables it, for the eviction if there is no ``perform``."""
         return not (action == "evict" and self._perform is None)
 
     @property
@@ -150,7 +150,7 @@ class InspectorScreen(Modal[None]):
         return "Esc closes" if self._perform is None else "Esc closes · e evicts"
 
     def _follow(self) -> None:
-        """Keep the newest write in sight, unless the user has scrolled away from it."""
+        """Keep the newest write visible, unless the user has scrolled away from it."""
         box = self.bars_box
         if box.scroll_y >= min(self._end_y, box.max_scroll_y):
             self.call_after_refresh(self._scroll_to_end)
@@ -159,10 +159,10 @@ class InspectorScreen(Modal[None]):
         self._end_y = self.bars_box.max_scroll_y
         self.bars_box.scroll_to(y=self._end_y, animate=False, immediate=True)
 
-    def _say(self, said: Content) -> None:
-        if not said.is_same(self._said):
-            self._said = said
-            self.says.update(said)
+    def _show_message(self, content: Content) -> None:
+        if not content.is_same(self._shown_message):
+            self._shown_message = content
+            self.message.update(content)
 
     def _entitle(self, widget: Widget, title: Content) -> None:
         before = self._titles.get(widget)
@@ -186,10 +186,10 @@ class InspectorScreen(Modal[None]):
     async def _pull(self) -> None:
         try:
             report = await in_background(self._fetch)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the screen says so and goes on
+        except Exception as error:  # noqa: BLE001 - any failure is displayed, and the screen stays open
             if self.is_mounted:
-                said = printable(f"no answer: {type(error).__name__}: {error}")
-                self._say(Content.assemble((said, "bold $text-error")))
+                text = printable(f"no answer: {type(error).__name__}: {error}")
+                self._show_message(Content.assemble((text, "bold $text-error")))
         else:
             if self.is_running:
                 self.apply(report)

@@ -1,4 +1,4 @@
-"""Screens that lie over the desk: each is finished once, whatever is pressed again meanwhile."""
+"""Screens on top of the desk; each gives its result once, even if a key is pressed twice."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _SETTLING_SECONDS = 2.0
 class FinishOnce(Screen[R]):
     """A screen whose ``dismiss`` takes effect once, and only while it is the topmost screen.
 
-    A second Enter or the second half of a double click arrives before the screen is gone. Without
-    this guard the first answer would be given again, and the screen below be popped.
+    A second Enter, or the second half of a double click, may arrive before the screen is gone.
+    Without this guard the result would be given twice and the screen below would be popped.
     """
 
     class Settled(Message):
-        """Something on the screen has the focus: it can take keys."""
+        """A widget of the screen has the focus, so the screen can handle keys."""
 
     _finished = False
     settled = False
-    """Whether keys reach what they are meant for; before that they are held back."""
+    """Whether keys reach the widget they are meant for; until then they are held back."""
 
     @on(Mount)
     def _settle_in_time(self) -> None:
-        # There may be nothing on it that takes the focus.
+        # The screen may have no widget that takes the focus.
         self.set_timer(_SETTLING_SECONDS, self._settle)
 
     @on(DescendantFocus)
@@ -45,7 +45,7 @@ class FinishOnce(Screen[R]):
             self.app.post_message(self.Settled())
 
     def dismiss(self, result: R | None = None) -> AwaitComplete:
-        """Close the screen and hand ``result`` to its opener; do nothing when that was done."""
+        """Close the screen and pass ``result`` to its opener; do nothing the second time."""
         if self._finished or self.app.screen is not self:
             return cast("AwaitComplete", AwaitComplete.nothing())  # type: ignore[no-untyped-call]
         self._finished = True
@@ -53,14 +53,14 @@ class FinishOnce(Screen[R]):
 
 
 class Modal(ModalScreen[R], FinishOnce[R], SizedScreen[R]):
-    """The base of every modal screen of the desk."""
+    """The base class of every modal screen of the desk."""
 
 
 class Palette(CommandPalette, FinishOnce[None]):
-    """Textual's command palette, which runs a chosen command once."""
+    """Textual's command palette, which runs a command only once."""
 
     def _gather_commands(self, search_value: str) -> Worker[None]:
-        # Its search looks for the list also when the palette is already gone: no reason to end
+        # The search may still look for the list when the palette is gone; that is no reason to end
         # the app.
         worker = super()._gather_commands(search_value)
         worker.exit_on_error = False
@@ -69,5 +69,5 @@ class Palette(CommandPalette, FinishOnce[None]):
     def _select_or_command(self, event: object = None) -> None:
         super()._select_or_command(event)  # type: ignore[arg-type]
         if self._finished:
-            # It was handed over to be run; a second Enter would hand it over again.
+            # The command has been given to the app; a second Enter would run it again.
             self._selected_command = None

@@ -1,4 +1,4 @@
-"""Screens that know the size of the terminal from the beginning."""
+"""Screens that know the size of the terminal before they are composed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ R = TypeVar("R")
 
 
 class SizedScreen(Screen[R]):
-    """A screen whose classes for its size are there before its widgets are.
+    """A screen that sets the CSS classes for its size before its widgets are mounted.
 
-    Textual sets them only with the first resize, when everything was styled, laid out and drawn
-    for no size at all, and has to be again.
+    Textual sets them at the first resize event, after everything was styled, laid out and drawn
+    without a size, and then has to do all of it again.
     """
 
     @on(Compose)
@@ -28,6 +28,6 @@ class SizedScreen(Screen[R]):
 
 
 def size_classes(cells: int, breakpoints: Sequence[tuple[int, str]]) -> dict[str, bool]:
-    """Return each class of ``breakpoints``, and whether it is the one for so many cells."""
+    """Return each class of ``breakpoints`` and whether it is the one for this many cells."""
     reached = max((one for one in breakpoints if one[0] <= cells), default=None)
     return {name: reached == (least, name) for least, name in breakpoints}

@@ -1,4 +1,4 @@
-"""Steering: what can be changed while everything runs, with the effect in sight."""
+"""Steering: settings that can be changed at run time, and the effect of a change."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from cachedesk.desk.widgets.control_list import Act, ControlLine, ControlList
 _WORKER, _REFRESH = "worker", "refresh"
 _ALL = (*CONTROLS, *SAFEGUARD_CONTROLS)
 _EFFECTS = {
-    _WORKER: "A paused worker flushes nothing: what is written behind waits. n flushes one batch.",
-    _REFRESH: "How often the desk looks; the stack does not notice.",
+    _WORKER: "A paused worker flushes nothing: write-behind events wait. n flushes one batch.",
+    _REFRESH: "How often the screen is refreshed; the stack is not affected.",
 }
 
 
 class SteeringScreen(Modal[None]):
-    """Lists the controls; left and right turn one, Enter lets an exact value be typed or chosen.
+    """Lists the controls; left and right change one, Enter asks for an exact value.
 
-    It stays open while things change, so that the effect is seen. Escape closes.
+    It stays open after a change, so that the effect can be seen. Escape closes it.
 
     Args:
-        snapshot: how everything is now.
-        perform: whom to hand each command.
-        refresh_hz: how often the desk looks, and
-        set_refresh: whom to tell another number.
+        snapshot: the newest snapshot.
+        perform: carries out a command.
+        refresh_hz: the desk's refreshes per second.
+        set_refresh: changes the refreshes per second.
     """
 
     CSS_PATH = "steering.tcss"
@@ -64,7 +64,7 @@ class SteeringScreen(Modal[None]):
     controls = query_one(ControlList)
     exact = query_one("#control-exact", Input)
     choices = query_one("#control-choices", OptionList)
-    says = query_one("#control-says", Static)
+    message = query_one("#control-message", Static)
     effect = query_one(ControlEffect)
 
     def __init__(
@@ -79,27 +79,27 @@ class SteeringScreen(Modal[None]):
         self._perform = perform
         self._refresh_hz = refresh_hz
         self._set_refresh = set_refresh
-        self._complaint = ""
-        self._said = Content()
+        self._error = ""
+        self._shown_message = Content()
 
     def compose(self) -> ComposeResult:
-        """Yield the controls, what to type or choose, what the chosen one does, and the effect."""
+        """Yield the controls, the inputs for a value, the explanation, and the effect."""
         with VerticalGroup(id="control-box") as box:
             box.border_title = "Steering"
-            box.border_subtitle = "← → turn · Enter: exactly · Esc closes"
+            box.border_subtitle = "← → change · Enter sets a value · Esc closes"
             yield ControlList(id="controls")
             yield Input(id="control-exact", compact=True)
             yield OptionList(id="control-choices", markup=False)
-            yield Static(id="control-says", markup=False)
+            yield Static(id="control-message", markup=False)
             yield ControlEffect(id="control-effect")
 
     def on_mount(self) -> None:
-        """Begin with the first control."""
+        """Show the controls with the first one chosen."""
         self._show()
         self._close_choice()
 
     def apply(self, snapshot: Snapshot) -> None:
-        """Show how everything is now; what is chosen and what was typed stay."""
+        """Show a new snapshot; the chosen control and the input stay."""
         self._snapshot = snapshot
         if self.is_mounted:
             self._show()
@@ -107,12 +107,12 @@ class SteeringScreen(Modal[None]):
     def _show(self) -> None:
         self.controls.lines = self._lines()
         self.effect.shown = traces(self._snapshot)
-        self._say()
+        self._show_message()
 
     @on(ControlList.Chosen)
     def _other_control(self) -> None:
         self._close_choice()
-        self._complain("")
+        self._show_error("")
 
     @on(ControlList.Did)
     def _did(self, did: ControlList.Did) -> None:
@@ -147,7 +147,7 @@ class SteeringScreen(Modal[None]):
 
     def _turn(self, direction: int) -> None:
         control = self._control
-        self._complain("")
+        self._show_error("")
         if self.controls.name_chosen == _WORKER:
             self.action_pause()
         elif self.controls.name_chosen == _REFRESH:
@@ -157,15 +157,15 @@ class SteeringScreen(Modal[None]):
             self._refresh_hz = REFRESH_HERTZ[(place + direction) % len(REFRESH_HERTZ)]
             self._set_refresh(self._refresh_hz)
             self.apply(self._snapshot)
-        elif control is not None and control.there(self._snapshot):
+        elif control is not None and control.available(self._snapshot):
             command = control.stepped(self._snapshot, direction)
             if command is None:
-                self._complain(f"{control.now(self._snapshot)} is as far as it goes")
+                self._show_error(f"{control.now(self._snapshot)} is the limit")
             else:
                 self._send(command)
 
     def action_pause(self) -> None:
-        """Pause the worker, or let it go on when it is paused."""
+        """Pause the worker, or resume it if it is paused."""
         self._send(ResumeWorker() if self._snapshot.worker.paused else PauseWorker())
 
     def action_step(self) -> None:
@@ -173,11 +173,11 @@ class SteeringScreen(Modal[None]):
         self._send(StepWorker())
 
     def action_back(self) -> None:
-        """Go back to the list, or close when there already."""
+        """Return to the list, or close the screen if the list has the focus."""
         if self.focused is self.controls:
             self.action_close()
         else:
-            self._complain("")
+            self._show_error("")
             self._close_choice()
 
     def action_close(self) -> None:
@@ -191,14 +191,14 @@ class SteeringScreen(Modal[None]):
         )
 
     def _ask(self) -> None:
-        """Let an exact value be typed, or chosen where there are few."""
+        """Ask for an exact value: an input, or a list if there are few values."""
         control = self._control
-        self._complain("")
+        self._show_error("")
         if control is None:
             self._turn(1)
         elif control.choices:
             self._offer(control)
-        elif control.there(self._snapshot):
+        elif control.available(self._snapshot):
             self.exact.display = True
             self.exact.clear()
             self.exact.placeholder = f"{control.label} now: {control.now(self._snapshot)}"
@@ -220,15 +220,15 @@ class SteeringScreen(Modal[None]):
         try:
             command = control.typed(text)
         except InvalidQuantity as error:
-            self._complain(str(error))
+            self._show_error(str(error))
             return
-        self._complain("")
+        self._show_error("")
         self._close_choice()
         self._send(command)
 
     def _send(self, command: Command) -> None:
         self._perform(command)
-        # The next step goes on from here, though the stack has not said yet that it is so.
+        # The next step starts from this value, though no snapshot has confirmed it yet.
         self.apply(expected(self._snapshot, command))
 
     def _close_choice(self) -> None:
@@ -247,24 +247,24 @@ class SteeringScreen(Modal[None]):
                     control.label,
                     control.now(now),
                     control.hint(now),
-                    turns=control.there(now),
+                    turns=control.available(now),
                 )
                 for control in _ALL
             ),
-            ControlLine(_REFRESH, "refresh", f"{self._refresh_hz:g} a second"),
+            ControlLine(_REFRESH, "refresh", f"{self._refresh_hz:g} per second"),
         )
 
-    def _complain(self, complaint: str) -> None:
-        self._complaint = complaint
-        self._say()
+    def _show_error(self, error: str) -> None:
+        self._error = error
+        self._show_message()
 
-    def _say(self) -> None:
+    def _show_message(self) -> None:
         control = self._control
-        said = Content(
+        content = Content(
             control.effect if control is not None else _EFFECTS.get(self.controls.name_chosen, "")
         )
-        if self._complaint:
-            said = Content.styled(f"✗ {self._complaint}", "$text-error")
-        if not said.is_same(self._said):
-            self._said = said
-            self.says.update(said, layout=False)
+        if self._error:
+            content = Content.styled(f"✗ {self._error}", "$text-error")
+        if not content.is_same(self._shown_message):
+            self._shown_message = content
+            self.message.update(content, layout=False)

@@ -1,1 +1,1 @@
-"""The terminal under the desk: start, signals, its state given back at the end."""
+"""The terminal below the desk: starting, signals, and restoring its state at the end."""

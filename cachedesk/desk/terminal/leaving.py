@@ -1,4 +1,4 @@
-"""Leaving in time: a desk never outlives its terminal, whatever its screen waits for."""
+"""Exit in time: a desk never outlives its terminal, even if its screen hangs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Callable
 from types import TracebackType
 
 GRACE_SECONDS = 5.0
-"""How long the screen may take to leave after a signal."""
+"""How long the screen may take to close after a signal, in seconds."""
 
 CLOSE_SECONDS = 20.0
-"""How long closing the stack may take after that."""
+"""How long closing the stack may take after that, in seconds."""
 
 _POLL_SECONDS = 1.0
 
 
 class Deadline:
-    """Ends the process when it does not leave in time after ``arm``.
+    """Ends the process if it does not exit in time after ``arm``.
 
-    Textual's writer waits without end when its terminal is gone. After ``GRACE_SECONDS`` the stack
-    is closed here, and the process ended without any clean-up of the screen.
+    Textual's writer blocks for ever when its terminal is gone. After ``GRACE_SECONDS`` the stack is
+    closed here and the process ends without cleaning up the screen.
 
     Args:
         close: closes the stack; called on a thread, perhaps while the stack is being closed.
@@ -54,11 +54,11 @@ class Deadline:
         self._thread.join()
 
     def arm(self) -> None:
-        """Begin to count."""
+        """Start the timer."""
         self._armed.set()
 
     def screen_left(self) -> None:
-        """Note that the screen has left: only the stack is still to be closed."""
+        """Record that the screen is closed and only the stack remains to be closed."""
         self._screen_left.set()
 
     def _watch(self) -> None:
@@ -73,10 +73,10 @@ class Deadline:
 
 
 class Hangup:
-    """Watches the terminal of the standard input; sends SIGHUP to this process when it is gone.
+    """Watches the terminal of standard input and sends SIGHUP to this process when it is gone.
 
     The kernel sends that signal to the terminal's own session only. A desk that was started in
-    another one would not notice, and read from a closed terminal for ever.
+    another session would read from a closed terminal for ever.
 
     Args:
         before: called just before the signal is sent.
@@ -102,7 +102,7 @@ class Hangup:
 
     def _watch(self) -> None:
         poll = select.poll()
-        # A hang-up is always reported, also when nothing is asked for.
+        # POLLHUP is reported even if no event is requested.
         poll.register(sys.stdin.fileno(), 0)
         while not self._over.is_set():
             if poll.poll(_POLL_SECONDS * 1000):

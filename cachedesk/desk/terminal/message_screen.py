@@ -1,4 +1,4 @@
-"""A notice: one thing to say where a desk was expected, and nothing else."""
+"""A message in place of the desk, when the desk cannot be shown."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cachedesk.desk.terminal.terminal_app import TerminalApp
 
 OCCUPIED = (
     "This desk is open in another tab",
-    "One stack has one desk. It opens here as soon as the other tab is closed.",
+    "A stack has one desk at a time. It opens here when the other tab is closed.",
 )
 
 
 class MessageScreen(Modal[None]):
-    """Shows a title and a text; to leave it is to leave the app, with status 2.
+    """Shows a title and a text; closing it ends the app with status 2.
 
     Args:
-        title: what it is about.
-        text: what there is to say.
+        title: the title of the message.
+        text: the message.
     """
 
     CSS = """
@@ -52,7 +52,7 @@ class MessageScreen(Modal[None]):
 
 
 class MessageApp(TerminalApp):
-    """Shows a notice until it is closed; arguments as for ``MessageScreen``."""
+    """Shows a message until it is closed; takes the arguments of ``MessageScreen``."""
 
     ENABLE_COMMAND_PALETTE = False
 
@@ -62,7 +62,7 @@ class MessageApp(TerminalApp):
         self._message_screen = MessageScreen(title, text)
 
     def on_mount(self) -> None:
-        """Show it."""
+        """Show the message."""
         self.push_screen(self._message_screen)
 
 

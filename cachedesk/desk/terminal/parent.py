@@ -1,5 +1,7 @@
-"""The small parent of a desk: it outlives its child, and gives the terminal back when that is
-killed. It loads nothing heavy and starts no thread, so that it can be forked again."""
+"""The small parent process of a desk: it restores the terminal when the desk is killed.
+
+It imports nothing heavy and starts no thread, so that it can fork again.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from types import FrameType
 from typing import Any
 
 PARENT_VARIABLE = "CACHEDESK_PARENT"
-"""In the environment of a served desk: the pid of its web server."""
+"""The environment variable of a served desk that holds the pid of its web server."""
 
 LEAST_LIFE_SECONDS = 3.0
-"""A desk that was killed sooner is not started again: the next one would be killed as well."""
+"""A desk that was killed sooner is not restarted: the next one would be killed as well."""
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CONTINUE_SECONDS = 1.0
@@ -34,43 +36,43 @@ _RESET = (
 
 
 def run_under_parent(run: Callable[[str], int], *, again: bool) -> int:
-    """Run ``run`` in a child process, and wait for it here; returns in both processes.
+    """Run ``run`` in a child process and wait for it; return in both processes.
 
     Args:
-        run: shows the desk and returns the exit status; it is given a sentence about what
-            happened to the desk before, empty for the first one.
-        again: start another one when the child was killed (SIGKILL).
+        run: shows the desk and returns the exit status. Its argument is a sentence about what
+            ended the previous desk, empty for the first one.
+        again: whether to start a new child when the child was killed by SIGKILL.
 
     Returns:
         The exit status of this process.
     """
     terminal = _attributes()
-    said = ""
+    notice = ""
     while True:
         began = time.monotonic()
         child = _Child()
         if child.pid == 0:
-            return run(said)
+            return run(notice)
         number = child.wait()
         if number >= 0:
             return number
-        _give_back(terminal)
+        _restore(terminal)
         name = signal.Signals(-number).name
-        said = f"The desk was ended by {name} at {time.strftime('%H:%M:%S')}."
+        notice = f"The desk was ended by {name} at {time.strftime('%H:%M:%S')}."
         lived = time.monotonic() - began
         starts = again and -number == signal.SIGKILL and lived >= LEAST_LIFE_SECONDS
-        kept = " What was acknowledged is on the disk."
-        print(f"cachedesk: {said}{kept}{' Opening it again.' if starts else ''}", file=sys.stderr)
+        kept = " Acknowledged writes are on the disk."
+        print(f"cachedesk: {notice}{kept}{' Restarting it.' if starts else ''}", file=sys.stderr)
         if not starts:
             return 128 - number
 
 
 def end_with_parent(parent: int) -> None:
-    """Have the kernel send SIGTERM to this process when ``parent`` dies, also if it just has.
+    """Have the kernel send SIGTERM to this process when ``parent`` dies, or now if it is dead.
 
     Args:
-        parent: its pid, known from before this process was started: afterwards a process without
-            a parent cannot be told from the child of the first process of a container.
+        parent: the pid of the parent, taken before this process was started: afterwards an orphan
+            cannot be distinguished from a child of the first process of a container.
     """
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
     if os.getppid() != parent:
@@ -78,7 +80,7 @@ def end_with_parent(parent: int) -> None:
 
 
 class _Child:
-    """A child process, to which signals to this one are forwarded; in itself ``pid`` is 0."""
+    """A child process that receives the signals of this one; in the child ``pid`` is 0."""
 
     def __init__(self) -> None:
         self.pid = -1
@@ -95,23 +97,25 @@ class _Child:
         self._before = before
 
     def wait(self) -> int:
-        """Return its exit status, or minus the signal that ended it. When it stops, so does this
-        process: a shell waits for this one."""
+        """Return its exit status, or the negative number of the signal that ended it.
+
+        When the child stops, this process stops too, because the shell waits for this one.
+        """
         try:
             while True:
-                # Any child: the first process of a container has those that lost their parent.
+                # Any child: the first process of a container inherits orphans.
                 pid, status = os.waitpid(-1, os.WUNTRACED)
                 if pid != self.pid:
                     continue
                 if not os.WIFSTOPPED(status):
                     return os.waitstatus_to_exitcode(status)
                 os.kill(os.getpid(), signal.SIGSTOP)
-                self._see_that_it_goes_on()
+                self._ensure_continued()
         finally:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
 
-    def _see_that_it_goes_on(self) -> None:
+    def _ensure_continued(self) -> None:
         # "fg" continues the whole job; "kill -CONT" this process only. A second SIGCONT would
         # start the child's screen twice.
         deadline = time.monotonic() + _CONTINUE_SECONDS
@@ -136,11 +140,11 @@ def _attributes() -> list[Any] | None:
         return None
 
 
-def _give_back(terminal: list[Any] | None) -> None:
-    """Undo on the terminal what a screen did that could not do it itself."""
+def _restore(terminal: list[Any] | None) -> None:
+    """Restore a terminal whose screen could not do it itself."""
     with suppress(OSError, termios.error):
         os.write(sys.stdout.fileno(), _RESET.encode())
         if terminal is not None:
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, terminal)
-        # What the mouse went on to report would be typed into the shell.
+        # Pending mouse reports would otherwise be typed into the shell.
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)

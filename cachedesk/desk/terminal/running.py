@@ -1,4 +1,4 @@
-"""Running an app on the terminal: signals end it, a defect becomes one sentence and a file."""
+"""Run an app on the terminal: a signal ends it, a crash leaves one line and a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cachedesk.desk.terminal.terminal_app import TerminalApp
 _MOST_LETTERS = 200
 
 DEFECT_STATUS = 70
-"""The exit status after a defect of the desk: ``EX_SOFTWARE`` of sysexits.h."""
+"""The exit status after an internal error: ``EX_SOFTWARE`` of sysexits.h."""
 
 
 def run_app(
@@ -27,17 +27,17 @@ def run_app(
     crash_folder: Path | None,
     leave: Callable[[], None] | None = None,
 ) -> int:
-    """Run ``app`` until its user leaves or a signal comes.
+    """Run ``app`` until the user quits or a signal arrives.
 
     Args:
-        app: what to run.
-        signals: which are received already.
-        deadline: told when to count, and when the screen has left.
-        crash_folder: where a traceback is kept; ``None``: the folder of temporary files.
-        leave: called, on a thread, to end the app after a signal; by default ``app.exit``.
+        app: the app to run.
+        signals: receives the signals; it is active already.
+        deadline: armed when a signal arrives; ends the process if the app does not exit.
+        crash_folder: the folder for a traceback; ``None``: the folder of temporary files.
+        leave: called on a thread to end the app after a signal; by default ``app.exit``.
 
     Returns:
-        The exit status: 0 or the app's own, 128 and the number of the signal that ended it, or
+        The exit status: 0 or that of the app; 128 plus the number of the signal that ended it;
         ``DEFECT_STATUS``.
     """
 
@@ -52,7 +52,7 @@ def run_app(
             app.run()
         deadline.screen_left()
     if signals.exit_code is not None:
-        # What failed after a signal failed because the terminal was going away.
+        # A crash after a signal is a consequence of the terminal going away.
         return signals.exit_code
     if app.crash:
         print(_crash_message(app.crash, crash_folder), file=sys.stderr, flush=True)
@@ -61,8 +61,10 @@ def run_app(
 
 
 def _write_utf8() -> None:
-    """Textual writes by the locale's encoding, which in the C or a Latin-1 locale has no letters
-    for a frame; the terminal itself nearly always takes UTF-8."""
+    """Write UTF-8, which nearly every terminal understands, whatever the locale.
+
+    Textual uses the locale's encoding, and C and Latin-1 locales cannot encode the frames.
+    """
     for stream in (sys.__stdout__, sys.__stderr__):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -70,7 +72,7 @@ def _write_utf8() -> None:
 
 
 def _crash_message(crash: str, folder: Path | None) -> str:
-    """Write the traceback to a file and return the sentence that names it."""
+    """Write the traceback to a file and return a line that names the file."""
     what = safe(crash.strip().rpartition("\n")[2].strip(), _MOST_LETTERS)
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     for place in (folder, Path(tempfile.gettempdir())):

@@ -1,5 +1,4 @@
-"""What every app on a terminal shares: it starts on each Python, takes one key at a time, and keeps
-a defect for a file instead of printing it over the user's terminal."""
+"""The base class of the terminal apps: one key at a time, and no traceback over the terminal."""
 
 from __future__ import annotations
 
@@ -21,16 +20,15 @@ from cachedesk.core.printable import printable
 from cachedesk.desk.screens.modal import FinishOnce, Palette
 
 _PATIENCE_SECONDS = 5.0
-"""After this time the next key is taken, though the last one was not reported as taken: what it
-went to may have gone."""
+"""How long to wait for a key to be handled, in seconds; its widget may have been removed."""
 
 
 class TerminalApp(App[None]):
-    """The base of every app of this package."""
+    """The base class of every app of this package."""
 
     class KeyTaken(Message):
-        """Sent after a key the same way up, and again: when it arrives for the second time, the
-        key was dealt with, and so was what the widget posted because of it."""
+        """Sent twice to the target of a key. When it arrives for the second time, the key and the
+        messages that the target posted because of it have been handled."""
 
         def __init__(self, target: MessagePump, *, again: bool) -> None:
             super().__init__()
@@ -40,29 +38,29 @@ class TerminalApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.crash = ""
-        """The traceback that ended the app; empty unless one did."""
+        """The traceback of the error that ended the app; empty without one."""
         self._in_flight: Key | None = None
         self._held: deque[Key] = deque()
 
     async def on_event(self, event: Event) -> None:
-        """Take a key only when the one before was dealt with.
+        """Handle a key only after the previous one has been handled.
 
-        A key travels from the focused widget up through the queue of each of its parents, and
-        what it does may move the focus. Without waiting, ``/`` and letters typed at once would
-        all go to the list that had the focus before, as commands.
+        A key passes from the focused widget through the message queue of each of its parents, and
+        handling it may move the focus. Without waiting, ``/`` and the letters typed right after it
+        would all go to the list, which had the focus before, as commands.
         """
         if not isinstance(event, Key) or event.is_forwarded:
             await super().on_event(event)
         elif self._busy_with_keys or self._held:
             if not self._held:
-                self._wait_no_longer_than_that()
+                self._limit_the_wait()
             self._held.append(event)
         else:
             await self._take(event)
 
     @property
     def keys_pending(self) -> bool:
-        """Whether a key that came was not dealt with yet."""
+        """Whether a key has arrived that has not been handled yet; tests wait for it."""
         return self._in_flight is not None or bool(self._held)
 
     @property
@@ -73,7 +71,7 @@ class TerminalApp(App[None]):
 
     async def _take(self, key: Key) -> None:
         if not self.screen_stack:
-            # The app is leaving: there is nothing left that could take it.
+            # The app is closing: no screen is left to handle the key.
             return
         self._in_flight = key
         target = self.focused or self.screen
@@ -85,7 +83,7 @@ class TerminalApp(App[None]):
     async def _key_was_taken(self, taken: KeyTaken) -> None:
         target = taken.target
         if taken.again or not target.post_message(self.KeyTaken(target, again=True)):
-            # Tab reaches what was shown because of the key once it has its place on the screen.
+            # Only after the next refresh can Tab reach a widget that this key has shown.
             self.call_after_refresh(self._take_next)
 
     async def _take_next(self) -> None:
@@ -97,21 +95,21 @@ class TerminalApp(App[None]):
         while self._held and not self._busy_with_keys:
             await self._take(self._held.popleft())
 
-    def _wait_no_longer_than_that(self) -> None:
-        self.set_timer(_PATIENCE_SECONDS, partial(self._give_up_waiting, self._in_flight))
+    def _limit_the_wait(self) -> None:
+        self.set_timer(_PATIENCE_SECONDS, partial(self._stop_waiting, self._in_flight))
 
-    async def _give_up_waiting(self, key: Key | None) -> None:
+    async def _stop_waiting(self, key: Key | None) -> None:
         if key is self._in_flight:
             self._in_flight = None
             await self._take_held()
         if self._held:
-            self._wait_no_longer_than_that()
+            self._limit_the_wait()
 
     def clear_selection(self) -> None:
-        """Clear the selected text, if there is a screen yet.
+        """Clear the selected text, if there is a screen.
 
-        From Python 3.12 on tasks begin eagerly: an ``Input`` is mounted before the first screen
-        is on the stack, and asks for this (Textualize/textual#6444).
+        From Python 3.12 on tasks start eagerly: an ``Input`` is mounted before the first screen is
+        on the stack, and calls this (Textualize/textual#6444).
         """
         with suppress(ScreenStackError):
             super().clear_selection()
@@ -122,11 +120,11 @@ class TerminalApp(App[None]):
             self.push_screen(Palette(id="--command-palette"))
 
     def notify(self, message: str, **how: Any) -> None:
-        """Show a toast; its text may be an error that tells what a stranger's file holds."""
+        """Show a toast without control characters: an error may quote an untrusted file."""
         super().notify("\n".join(map(printable, message.split("\n"))), **how)
 
     def panic(self, *renderables: RenderableType) -> None:
-        """Leave at once, and keep what Textual would have printed."""
+        """Exit at once and keep the text that Textual would have printed."""
         if not self.crash:
             with self.console.capture() as capture:
                 self.console.print(*renderables)
@@ -139,5 +137,5 @@ class TerminalApp(App[None]):
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
-        # Textual would print hundreds of lines, with all locals.
+        # Textual would print a traceback of hundreds of lines, with all local variables.
         self._close_messages_no_wait()

@@ -1,5 +1,7 @@
-"""Which actions have a button in the one row at the foot of the screen, and where each stands. A
-pure decision; the action bar carries it out. Everything else is in the menu and the help."""
+"""Which actions have a button at the bottom of the screen, and where each button stands.
+
+A pure decision, which the action bar carries out. The menu and the help list all actions.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ GAP = 2
 _NARROW_GAP = 1
 
 _DROPPED_FIRST = ("step-worker", "freeze", "evict-key", "steer", "pause-worker", "faults")
-"""Which of the usual actions a narrow screen goes without, in this order; then from the right."""
+"""Actions whose buttons a narrow screen drops, in this order; after these, from the right."""
 
 _DROPPED_LAST = ("menu", "help", "quit", "heal")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One button: its action, its words, and its first cell in the row."""
+    """A button: its action, its text, and its first cell in the row."""
 
     action: Action
     words: str
@@ -29,17 +31,19 @@ class Place:
 
     @property
     def width(self) -> int:
-        """How many cells it takes."""
+        """The width in cells."""
         return cell_len(self.action.shown_key) + 1 + cell_len(self.words)
 
 
 def places(actions: Sequence[Action], width: int) -> tuple[Place, ...]:
-    """Return the buttons of a row ``width`` cells wide, the fullest form that fits: the usual
-    actions, in brief words where there is little room; and more of the actions where there is much.
+    """Return the buttons of a row, in the fullest form that fits.
+
+    A wide row has buttons for more actions than those with ``has_button``; a narrow row has short
+    texts or drops buttons.
 
     Args:
-        actions: what the desk offers, in order.
-        width: cells of the row.
+        actions: the actions of the desk, in order.
+        width: the width of the row, in cells.
     """
     chosen = [action for action in actions if action.has_button]
     for brief, gap in ((False, GAP), (True, GAP), (True, _NARROW_GAP)):
@@ -52,7 +56,7 @@ def places(actions: Sequence[Action], width: int) -> tuple[Place, ...]:
 
 
 def _filled(actions: Sequence[Action], usual: Sequence[Action], width: int) -> tuple[Place, ...]:
-    """Add what there is room for; the panels carry their numbers in their frames."""
+    """Add buttons while they fit; not for the panels, whose frames show their number keys."""
     row = _row(usual, brief=False, gap=GAP)
     chosen = set(usual)
     for action in actions:

@@ -1,4 +1,4 @@
-"""What a chart over time is made of: its measure, its scale and the figures beside it."""
+"""The description of a chart over time: its measure, its scale and its figures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cachedesk.desk.views.formats import compact
 from cachedesk.desk.views.history import recent
 
 Notes = tuple[tuple[str, ...], ...]
-"""Lines of notes, the most important first, each of pieces that are joined as widely as there is
-room for. A chart shows as many lines as it has room for."""
+"""Lines of notes, the most important first; a chart shows as many as fit. Each line is a tuple of
+pieces, which are joined with as much space as there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class ChartSpec:
     """One chart over time.
 
     Args:
-        name: the id of its widget.
-        measure: folds the ticks of one column, which together last so many seconds, into its
-            height; ``None`` when there is nothing to measure.
-        alert: whether to mark a column with these ticks.
-        least_top: the smallest top of the scale.
-        grows: whether the top of the scale may rise.
-        scale: prints a value of the scale.
-        figure: the headline figure.
-        notes: the lines under the headline figure.
-        past_notes: the lines for a time in the past, of which only the ticks are known: an unknown
-            figure is left out, for it is not zero.
+        name: the id of the widget.
+        measure: returns the height of a column from its ticks and their duration in seconds;
+            ``None`` if there is nothing to measure.
+        alert: returns whether to mark the column with these ticks.
+        least_top: the minimum of the top of the scale.
+        grows: whether the top of the scale may grow.
+        scale: formats a value of the scale.
+        figure: returns the headline figure.
+        notes: returns the lines under the headline figure.
+        past_notes: returns the lines for a time in the past, of which only the ticks are known;
+            it leaves out unknown figures.
     """
 
     name: str
@@ -45,34 +45,34 @@ class ChartSpec:
 
 
 def recent_ticks(snapshot: Snapshot) -> tuple[tuple[Tick, ...], float]:
-    """Return the newest ticks and how many seconds they lasted."""
+    """Return the newest ticks and their duration in seconds."""
     ticks = recent(snapshot)
     return ticks, max(0.001, snapshot.tick_seconds * len(ticks))
 
 
 def hit_share(ticks: Sequence[Tick]) -> str:
-    """Return the share of the reads in these ticks that Redis served, in percent."""
+    """Return the percentage of the reads in these ticks that Redis served."""
     hits = sum(tick.hits for tick in ticks)
     return percent(hits, hits + sum(tick.misses for tick in ticks))
 
 
 def no_alert(ticks: Sequence[Tick]) -> bool:
-    """Return False: the alert of a chart that marks no column."""
+    """Return False; for charts that mark no column."""
     return False
 
 
 def scale_percent(value: float) -> str:
-    """Return a value of the scale in percent."""
+    """Format a value of the scale as a percentage."""
     return f"{value:.0f} %"
 
 
 def scale_count(value: float) -> str:
-    """Return a value of the scale in events or operations."""
+    """Format a value of the scale as a count."""
     return compact(round(value))
 
 
 def scale_seconds(value: float) -> str:
-    """Return a value of the scale in seconds; thousands as ``2k s``, for the gutter is narrow."""
+    """Format a value of the scale as seconds; thousands as ``2k s``, to fit the gutter."""
     if value < 1000:
         return f"{value:.0f} s"
     return f"{value / 1000:.0f}k s" if value < 100_000 else f"{compact(round(value))}s"

@@ -1,4 +1,4 @@
-"""What the desk says when its user leaves: what was written, whether all of it is safe, where."""
+"""The message after the desk was closed: what was written, what was lost, where the data is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cachedesk.core.wording import count_of, span
 
 
 def lost_writes(books: Books) -> int:
-    """Return how many acknowledged writes are nowhere."""
+    """Return how many acknowledged writes were lost."""
     return max(0, books.accepted - books.applied - books.pending - books.dead)
 
 
@@ -22,30 +22,32 @@ def closing_message(
 
     Args:
         seconds: how long the stack was open.
-        books: as they were when it was closed.
+        books: the books at the time when it was closed.
         data: the data directory.
-        saved: the pictures and recordings that were made.
+        saved: the paths of the pictures and recordings.
     """
     missing = lost_writes(books)
     lost = f"{missing:,} LOST" if missing else "none lost"
-    said = [f"{span(seconds)}, {count_of(books.accepted, 'write')} accepted, {lost}"]
+    parts = [f"{span(seconds)}, {count_of(books.accepted, 'write')} accepted, {lost}"]
     if books.pending:
         events = "event is" if books.pending == 1 else "events are"
-        said.append(f"{books.pending:,} {events} pending in the log, and applied at the next start")
+        parts.append(
+            f"{books.pending:,} {events} pending in the log, to be applied at the next start"
+        )
     if books.dead:
-        said.append(f'{count_of(books.dead, "dead letter")}: "cachedesk dead list" shows them')
-    yield f"{'; '.join(said)}. The data is in {short_path(data)}."
+        parts.append(f'{count_of(books.dead, "dead letter")}: "cachedesk dead list" shows them')
+    yield f"{'; '.join(parts)}. The data is in {short_path(data)}."
     yield from saved_file_lines(saved)
 
 
 def saved_file_lines(saved: Iterable[Path]) -> Iterator[str]:
-    """Yield where each of the pictures and recordings is that are there."""
+    """Yield a line for each of the ``saved`` files that exists."""
     for path in saved:
         if path.exists():
             yield f"saved {short_path(path)}"
 
 
 def print_closing_message(sentences: Iterable[str]) -> None:
-    """Print them where they can be read, once the screen of the desk is gone."""
+    """Print the sentences if there is a terminal, once the screen of the desk is gone."""
     if is_terminal() and not is_served() and (lines := list(sentences)):
         print_text("\n".join(lines))

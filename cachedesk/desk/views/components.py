@@ -1,4 +1,4 @@
-"""The four parts of the stack as a screen shows them: a state, and a few figures."""
+"""The four components of the stack as views: a state and a few figures for each."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ _MARKS = {
 
 
 def state_mark(health: Health, word: str) -> tuple[str, Tone]:
-    """Return the glyph and the tone of a state; with its word they tell it without colour.
+    """Return the glyph and the tone of a state.
 
-    A part that is starting is down, and no bad news.
+    With the word, the glyph shows the state without colour. A component that is starting is down,
+    but not broken.
     """
     return ("◌", Tone.IDLE) if word == STARTING else _MARKS[health]
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One figure with its label; ``brief`` says both, where there is no room for a label."""
+    """A figure with its label; ``brief`` is both in one, where there is no room for a label."""
 
     label: str
     value: str
@@ -37,11 +38,16 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ComponentView:
-    """What is shown of one part.
+    """The view of one component.
 
-    ``lead`` is the figure that matters most, ``fill`` its share of its limit (``None``: it has
-    none). ``facts`` come in order of weight: a narrow screen shows the first of them. ``note`` is
-    an error text, more important than the last facts.
+    Args:
+        name: the name on the screen.
+        health: the health.
+        word: the state in a word.
+        lead: the most important figure.
+        fill: the leading figure as a fraction of its limit, 0 to 1; ``None``: there is no limit.
+        facts: further figures, the most important first; a narrow screen shows the first ones.
+        note: an error text, which takes the place of the last facts; empty: no error.
     """
 
     name: str
@@ -135,7 +141,7 @@ def database_view(snapshot: Snapshot) -> ComponentView:
         Fact("holds", f"{compact(database.rows) if known else ABSENT} rows"),
         None,
         (
-            # The newest rows are in the write-ahead log beside the file until a checkpoint.
+            # Until a checkpoint, the newest rows are in the write-ahead log beside the file.
             Fact("disk", size(database.bytes + database.wal_bytes) if known else ABSENT),
             Fact("flush", span(snapshot.latencies.flush.p50)),
             Fact("read", span(snapshot.latencies.database.p50)),
@@ -144,7 +150,7 @@ def database_view(snapshot: Snapshot) -> ComponentView:
 
 
 def saved(events: int, rows: int) -> str:
-    """Return the share of row writes that coalescing saved; an en dash before any event."""
+    """Return the percentage of row writes that coalescing saved; an en dash before the first."""
     return percent(events - rows, events)
 
 

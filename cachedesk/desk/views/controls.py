@@ -1,4 +1,4 @@
-"""The controls: what can be changed while everything runs, each as a value with a few words."""
+"""The controls: the settings that can be changed at run time, with their values and hints."""
 
 from __future__ import annotations
 
@@ -19,22 +19,27 @@ REFRESH_HERTZ = (1.0, 2.0, 4.0)
 
 _LEAST_AGE_STEP = 0.001
 _POLICY_WORDS = {
-    "allkeys-lru": "the longest unused go first",
-    "allkeys-lfu": "the least often used go first",
-    "allkeys-random": "any key may go",
-    "noeviction": "a full Redis stores no more",
+    "allkeys-lru": "least recently used first",
+    "allkeys-lfu": "least frequently used first",
+    "allkeys-random": "keys at random",
+    "noeviction": "a full Redis stores nothing new",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SteeringControl:
-    """One setting.
+    """One setting that can be changed at run time.
 
-    ``now`` says its value in a snapshot, and ``hint`` in a few words what a turn does; ``effect``
-    tells it in a sentence. ``typed`` makes a command of what the user typed (it raises
-    ``InvalidQuantity``), ``stepped`` one of a step up (1) or down (-1) from there, ``None`` at the
-    end of its range. ``choices`` are all values, where they are few. ``there`` says whether it
-    can be turned at all now.
+    Args:
+        name: identifies the control.
+        label: the label in the list.
+        effect: a sentence that explains the setting.
+        now: returns the value in a snapshot, as text.
+        hint: returns a few words on what a step does.
+        typed: returns the command for the text that the user typed; raises ``InvalidQuantity``.
+        stepped: returns the command for one step up (1) or down (-1); ``None`` at the limit.
+        choices: all values, if there are few; empty: any value in a range.
+        available: returns whether the setting can be changed now.
     """
 
     name: str
@@ -45,11 +50,11 @@ class SteeringControl:
     typed: Callable[[str], Command]
     stepped: Callable[[Snapshot, int], Command | None]
     choices: tuple[str, ...] = ()
-    there: Callable[[Snapshot], bool] = lambda snapshot: True
+    available: Callable[[Snapshot], bool] = lambda snapshot: True
 
 
 def expected(snapshot: Snapshot, command: Command) -> Snapshot:
-    """Return ``snapshot`` as it will be when ``command`` was carried out."""
+    """Return ``snapshot`` as it will be after ``command``."""
     match command:
         case SetBatch(events, age):
             worker = snapshot.worker
@@ -99,12 +104,12 @@ def _age_typed(text: str) -> Command:
 def _age_stepped(snapshot: Snapshot, direction: int) -> Command | None:
     now = snapshot.worker.batch_age_seconds
     age = _within(quantities.stepped(now, direction), _AGE)
-    # Less than a millisecond is as good as none.
+    # Less than a millisecond has no effect, so it becomes 0.
     age = 0.0 if direction < 0 and age < _LEAST_AGE_STEP else max(age, _LEAST_AGE_STEP)
     return SetBatch(age_seconds=age) if age != now else None
 
 
-def _rate_said(snapshot: Snapshot) -> str:
+def _rate_text(snapshot: Snapshot) -> str:
     if not snapshot.workload:
         return "no workload"
     return "no limit" if snapshot.rate is None else f"{compact(round(snapshot.rate))}/s"
@@ -130,7 +135,7 @@ def _rate_stepped(snapshot: Snapshot, direction: int) -> Command | None:
 
 
 def _measured(snapshot: Snapshot) -> float:
-    """How many operations a second there were of late; at least 2, to have a step below it."""
+    """Return the recent operations per second; at least 2, so that there is a step below it."""
     recent = snapshot.ticks[-5:]
     operations = sum(tick.hits + tick.misses + tick.writes for tick in recent)
     return max(2.0, operations / max(0.001, len(recent) * snapshot.tick_seconds))
@@ -167,7 +172,7 @@ def _policy_stepped(snapshot: Snapshot, direction: int) -> Command:
 
 
 def policy_words(policy: str) -> str:
-    """Return what this eviction policy does, in a few words; empty for one nobody knows."""
+    """Return what this eviction policy does, in a few words; empty for an unknown policy."""
     return _POLICY_WORDS.get(policy, "")
 
 
@@ -197,7 +202,7 @@ CONTROLS: tuple[SteeringControl, ...] = (
     SteeringControl(
         "batch-age",
         "batch age",
-        "How long an event may wait for its batch to fill: the lag there is at the least.",
+        "How long an event may wait for its batch to fill, which is the minimum of the lag.",
         lambda snapshot: span(snapshot.worker.batch_age_seconds),
         _always("- less lag   + fewer rows"),
         _age_typed,
@@ -206,17 +211,17 @@ CONTROLS: tuple[SteeringControl, ...] = (
     SteeringControl(
         "rate",
         "workload",
-        "Operations a second of the workload; type max for as many as it can.",
-        _rate_said,
-        _always("- calmer   + busier"),
+        "Operations per second of the workload; type max for full speed.",
+        _rate_text,
+        _always("- slower   + faster"),
         _rate_typed,
         _rate_stepped,
-        there=lambda snapshot: bool(snapshot.workload),
+        available=lambda snapshot: bool(snapshot.workload),
     ),
     SteeringControl(
         "maxmemory",
         "maxmemory",
-        "Where Redis begins to evict: less memory costs hits, never data.",
+        "The memory at which Redis starts to evict: less of it costs hits, never data.",
         lambda snapshot: size(snapshot.redis.maxmemory_bytes),
         _always("- more misses   + more hits"),
         _memory_typed,
@@ -225,7 +230,7 @@ CONTROLS: tuple[SteeringControl, ...] = (
     SteeringControl(
         "eviction-policy",
         "eviction",
-        "How a full Redis makes room. Whatever it drops, the truth keeps.",
+        "Which keys a full Redis evicts. The log and SQLite keep all of them.",
         lambda snapshot: snapshot.redis.eviction_policy or "unknown",
         lambda snapshot: policy_words(snapshot.redis.eviction_policy),
         _policy_typed,

@@ -1,4 +1,4 @@
-"""The flow as characters: boxes and arrows on a grid, each cell with the name of its style."""
+"""The flow diagram as characters: boxes and arrows on a grid of styled cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_WIDTH, LEAST_HEIGHT = 76, 11
 MOST_WIDTH, MOST_HEIGHT = 168, 17
 
 Run = tuple[str, str]
-"""A piece of a line and the name of its style."""
+"""A piece of a line, and the name of its style."""
 
 _PLAIN = ""
 _LINES = {
@@ -45,7 +45,7 @@ _FRAMES = {
 
 
 class Grid:
-    """Cells that can be written on; what lies outside is dropped."""
+    """A grid of cells to write on; text outside of it is dropped."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -53,7 +53,7 @@ class Grid:
         self._styles = [[_PLAIN] * width for _ in range(height)]
 
     def write(self, column: int, row: int, text: str, style: str) -> None:
-        """Write ``text``, each character one cell wide, from this cell to the right."""
+        """Write ``text``, whose characters are one cell wide, to the right of this cell."""
         if not 0 <= row < self.height:
             return
         for at, letter in enumerate(text, column):
@@ -62,7 +62,7 @@ class Grid:
                 self._styles[row][at] = style
 
     def lines(self) -> list[list[Run]]:
-        """Return each line as runs of one style."""
+        """Return each line as a list of runs, each of one style."""
         return [
             [
                 ("".join(letter for letter, _ in run), style)
@@ -105,7 +105,7 @@ class _Layout:
 
     @classmethod
     def within(cls, width: int, height: int) -> _Layout:
-        """Share out the room: the parts grow first, then the way between them."""
+        """Divide the space: the boxes grow first, then the gap between them."""
         grown = [0, 0, 0, 0]  # the lower boxes, Redis, SQLite, the gap
         for step in range(height - LEAST_HEIGHT):
             grown[(0, 1, 2, 0, 1, 3)[step % 6]] += 1
@@ -129,12 +129,12 @@ class _Layout:
 
 
 def flow_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
-    """Return the picture in ``height`` lines of ``width`` cells, each as runs of one style.
+    """Return the diagram as ``height`` lines of ``width`` cells, each a list of runs.
 
     Args:
-        model: what to draw.
-        width: at least ``LEAST_WIDTH``; what is beyond ``MOST_WIDTH`` stays empty on both sides.
-        height: at least ``LEAST_HEIGHT``; what is beyond ``MOST_HEIGHT`` stays empty.
+        model: the flow to draw.
+        width: at least ``LEAST_WIDTH``; beyond ``MOST_WIDTH`` there are margins at both sides.
+        height: at least ``LEAST_HEIGHT``; beyond ``MOST_HEIGHT`` there are margins.
     """
     inner_width, inner_height = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
     grid = Grid(inner_width, inner_height)
@@ -171,7 +171,7 @@ def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
 
 
 def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
-    """The way in: a user asks the app, the app asks the layer."""
+    """Draw the way in: from the user to the app, from the app to the cache layer."""
     line, head, _, _, style = _LINES[arrow.state]
     row = box.top + box.height // 2
     grid.write(0, row, "user", "name")
@@ -189,7 +189,7 @@ def _draw_across(grid: Grid, row: int, between: tuple[int, int], arrow: Arrow) -
     line, head, _, _, style = _LINES[arrow.state]
     grid.write(start, row, line * (end - start - 1) + head, style)
     room = end - start - 5
-    # Where there is not room for both, what waits there is the news.
+    # Without room for both, the armed failpoint matters more than the label.
     label = cut(arrow.label, room - 4 if arrow.armed else room)
     grid.write(start + 1, row, f" {label} ", _label_style(arrow))
     armed_room = room - cell_len(label) - 2
@@ -218,7 +218,7 @@ def _draw_upright(grid: Grid, column: int, rows: Sequence[int], arrow: Arrow) ->
 
 
 def _write_armed(grid: Grid, column: int, row: int, room: int, arrow: Arrow) -> None:
-    """A failpoint waits here; where its name has no room, the diamond stands alone."""
+    """Draw the armed failpoints; without room for the name, only the diamond."""
     if not arrow.armed:
         return
     more = f" +{len(arrow.armed) - 1}" if len(arrow.armed) > 1 else ""
@@ -254,7 +254,7 @@ def _draw_component(grid: Grid, box: _Box, part: ComponentView) -> None:
 
 
 def _content(part: ComponentView, width: int, rows: int) -> list[list[Run]]:
-    """Return what stands in a box: the leading figure, its gauge, then the facts in pairs."""
+    """Return the content of a box: the leading figure, its gauge, then the facts in pairs."""
     if part.note and rows == 1:
         return [[(cut(part.note, width), "blocked")]]
     lines: list[list[Run]] = []
@@ -271,14 +271,14 @@ def _content(part: ComponentView, width: int, rows: int) -> list[list[Run]]:
 
 
 def _pair(first: Fact, second: Fact | None, width: int, *, leads: bool = False) -> list[Run]:
-    """Two facts in one line, the second at the right; alone when there is no room for both."""
+    """Return two facts as a line, the second at the right; without room for both, the first."""
     left: list[Run] = [(f"{first.label} ", "label"), (first.value, "figure")]
     used = cell_len(first.label) + 1 + cell_len(first.value)
     if second is None:
         return left
     wanted = cell_len(second.label) + 1 + cell_len(second.value)
     if leads and used + 2 + wanted > width:
-        # The leading label may go: a box with a name says what its first figure is.
+        # The leading label is dropped first: the name of the box implies it.
         left = left[1:]
         used = cell_len(first.value)
     if used + 2 + wanted > width:

@@ -1,7 +1,7 @@
-"""The flow: who asks whom, how often, and what is in the way, as one frozen value.
+"""The flow: the calls between the components, their rates and their obstacles, as a frozen value.
 
-It is the picture of the paths: user → app → cache layer → Redis; a miss and a write-through go on
-to SQLite; a write-behind goes to the log, from which the worker brings it to SQLite.
+The paths are user → app → cache layer → Redis; a miss and a write-through continue to SQLite; a
+write-behind goes to the log, from which the worker applies it to SQLite.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from cachedesk.desk.views.history import recent
 
 
 class ArrowState(Enum):
-    """How an arrow is: nothing goes that way now; something does; more than usual, because
-    another way is closed; nothing can; somebody holds it back."""
+    """The state of an arrow: ``IDLE`` without traffic, ``WELL`` with traffic, ``LIT`` with traffic
+    that another arrow cannot carry, ``BLOCKED`` by a fault, ``HELD`` by a paused worker."""
 
     IDLE = "idle"
     WELL = "well"
@@ -44,7 +44,7 @@ class ArrowState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One way: what its label says, how it is, and which failpoints are armed on it."""
+    """An arrow: its label, its state, and the failpoints that are armed on it."""
 
     label: str = ""
     state: ArrowState = ArrowState.IDLE
@@ -53,7 +53,7 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class FlowModel:
-    """The whole picture: four parts and the arrows between them."""
+    """The whole diagram: the four components and the arrows between them."""
 
     redis: ComponentView
     log: ComponentView
@@ -71,13 +71,13 @@ class FlowModel:
 
 
 def flow_model(snapshot: Snapshot) -> FlowModel:
-    """Return the picture of this snapshot."""
+    """Return the flow of ``snapshot``."""
     rates = _Rates.of(snapshot)
     placed = {
         name: tuple(short_name(p) for p in snapshot.armed if arrow_of(p) == name) for name in ARROWS
     }
-    ways = _arrow_states(snapshot, rates)
-    arrows = {name: Arrow(label, flowing, placed[name]) for name, (label, flowing) in ways.items()}
+    states = _arrow_states(snapshot, rates)
+    arrows = {name: Arrow(label, state, placed[name]) for name, (label, state) in states.items()}
     return FlowModel(
         redis=redis_view(snapshot),
         log=log_view(snapshot),
@@ -106,18 +106,18 @@ _PLACES = (
 
 
 def arrow_of(failpoint: str) -> str:
-    """Return the arrow on which ``failpoint`` waits."""
-    return next(way for start, way in _PLACES if failpoint.startswith(start))
+    """Return the name of the arrow that ``failpoint`` interrupts."""
+    return next(arrow for start, arrow in _PLACES if failpoint.startswith(start))
 
 
 def short_name(failpoint: str) -> str:
-    """Return a failpoint's name without its component: its arrow says that."""
+    """Return a failpoint's name without its component, which the arrow implies."""
     return failpoint.partition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
-    """What went each way in the last ticks, per second."""
+    """The traffic on each arrow in the last ticks, per second."""
 
     reads: float
     writes: float
@@ -204,7 +204,7 @@ def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Arr
 
 
 def _is_down(part: RedisState | LogState | WorkerState | DatabaseState) -> bool:
-    """A part that is still starting is not in anybody's way yet."""
+    """Return whether a component is down; one that is still starting does not count."""
     return part.health is Health.DOWN and part.word != STARTING
 
 
@@ -225,7 +225,7 @@ def _rate(per_second: float) -> str:
 
 
 def _figure(per_second: float) -> str:
-    """Two digits are enough for the eye, and tremble less."""
+    """Format with two significant digits, so that the figure does not flicker."""
     whole = round(per_second)
     step = 10 ** max(0, len(str(whole)) - 2)
     rounded = round(whole / step) * step

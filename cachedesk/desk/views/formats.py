@@ -1,4 +1,4 @@
-"""Numbers, sizes, spans and raw bytes as short text: the only place that decides how they look."""
+"""Numbers, sizes, spans and raw bytes as short text. All formatting of figures is here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ UNKNOWN = "?"
 CUT_MARK = "…"
 
 CUT_VALUE_BYTES = 256
-"""A snapshot cuts values to this many bytes, perhaps in the middle of a character."""
+"""A snapshot truncates values to this many bytes, possibly inside a character."""
 
 _COUNT_UNITS = ("", "k", "M", "G", "T", "P", "E")
 _SIZE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def number(count: int) -> str:
-    """Return ``count`` in full, with thousands apart: ``12,345``."""
+    """Return ``count`` in full, with thousands separators: ``12,345``."""
     return f"{count:,}"
 
 
@@ -41,7 +41,7 @@ def size(count: int) -> str:
 def size_of(part: int | None, whole: int) -> str:
     """Return ``12.3/64.0 MiB``, both in the unit of ``whole``; without a whole, the part.
 
-    A part of ``None`` is not known, which an en dash says.
+    A part of ``None`` is unknown and shown as an en dash.
     """
     if whole <= 0:
         return ABSENT if part is None else size(part)
@@ -53,7 +53,7 @@ def size_of(part: int | None, whole: int) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a span of time with the unit that suits it, from ``130 µs`` to ``3 d 04 h``."""
+    """Return a span of time in a suitable unit, from ``130 µs`` to ``3 d 04 h``."""
     if seconds <= 0:
         return "0 s"
     if seconds < 0.0009995:
@@ -81,14 +81,14 @@ def clock(at: float) -> str:
     try:
         return time.strftime("%H:%M:%S", time.localtime(at))
     except (OverflowError, ValueError, OSError):
-        return "--:--:--"  # a recording may hold any float; a wrong clock must not stop the desk
+        return "--:--:--"  # a recording may hold any float
 
 
 def data_text(data: bytes) -> str:
     r"""Return raw bytes as text that is safe to draw in one line.
 
-    Printable UTF-8 is shown as it is; anything else with ``\x00`` escapes for what cannot be
-    drawn, and ``""`` for no bytes at all.
+    Printable UTF-8 is returned unchanged; in anything else, unprintable bytes are escaped as
+    ``\x00``. No bytes are ``""``.
     """
     if not data:
         return '""'
@@ -99,7 +99,7 @@ def data_text(data: bytes) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """Return ``text`` in at most ``width`` cells, with an ellipsis where something was cut."""
+    """Return ``text`` in at most ``width`` cells, with an ellipsis if it was truncated."""
     if width <= 0:
         return ""
     if cell_len(text) <= width:
@@ -108,19 +108,19 @@ def cut(text: str, width: int) -> str:
 
 
 def left(text: str, width: int) -> str:
-    """Return ``text`` cut and padded on its right to exactly ``width`` cells."""
+    """Return ``text`` truncated or padded on the right to exactly ``width`` cells."""
     return set_cell_size(cut(text, width), max(0, width))
 
 
 def right(text: str, width: int) -> str:
-    """Return ``text`` cut and padded on its left to exactly ``width`` cells."""
+    """Return ``text`` truncated or padded on the left to exactly ``width`` cells."""
     shown = cut(text, width)
     return " " * (width - cell_len(shown)) + shown
 
 
 def _scaled(value: float, base: float, units: tuple[str, ...]) -> tuple[float, str]:
     index = 0
-    # 999.5 would be drawn as "1000": it belongs to the next unit.
+    # 999.5 would be rounded to "1000", so it belongs to the next unit.
     while abs(value) >= 999.5 and index < len(units) - 1:
         value /= base
         index += 1

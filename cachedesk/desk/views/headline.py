@@ -1,4 +1,4 @@
-"""The sentence of state: the one line that says how everything is, worst news first."""
+"""The headline: one sentence on the state of the stack, the worst problem first."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cachedesk.core.wording import count_of
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
-    "read_repair": "read repair off: a miss believes the row",
-    "effectively_once": "effectively once off: a batch that comes again counts again",
-    "cold_restart": "cold restart off: an old Redis is believed",
+    "read_repair": "read repair off: a miss trusts the row",
+    "effectively_once": "effectively once off: redelivered events count twice",
+    "cold_restart": "cold restart off: a restarted Redis is trusted",
 }
 
 _UNWRITTEN = "write-behind goes on"
 _UNREAD = "write-behind takes no increments"
 
 NEARLY_FULL = 0.9
-"""From this share of its limit on, the log is worth a warning."""
+"""The fraction of its limit from which the log causes a warning."""
 
 
 class Tone(StrEnum):
-    """How bad a sentence is; the value is the name its style goes by."""
+    """How serious a sentence is; the value is the name of its style."""
 
     IDLE = "idle"
     WELL = "well"
@@ -35,18 +35,18 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The sentence of state and how bad it is."""
+    """A sentence on the state of the stack, and how serious it is."""
 
     sentence: str
     tone: Tone
 
 
 STARTING = Headline("starting Redis …", Tone.WARNING)
-"""What there is to say before anything is known."""
+"""The headline before the first snapshot."""
 
 
 def headline(snapshot: Snapshot) -> Headline:
-    """Return the sentence for this state: the first rule that has something to say wins."""
+    """Return the headline of ``snapshot``: that of the first rule that applies."""
     for rule in _RULES:
         found = rule(snapshot)
         if found is not None:
@@ -55,7 +55,7 @@ def headline(snapshot: Snapshot) -> Headline:
 
 
 def verdict(books: Books) -> str:
-    """Return what the books say: ``balanced``, or DO NOT BALANCE and by how many events."""
+    """Return ``balanced``, or DO NOT BALANCE and the number of events."""
     difference = books.accepted - books.applied - books.pending - books.dead
     if difference == 0:
         return "balanced"
@@ -71,7 +71,7 @@ def _books(snapshot: Snapshot) -> Headline | None:
 
 
 def is_starting(snapshot: Snapshot) -> bool:
-    """Return whether nothing of the stack is there yet."""
+    """Return whether every component of the stack is still starting."""
     parts = (snapshot.redis, snapshot.log, snapshot.worker, snapshot.database)
     return all(part.word == "starting" for part in parts)
 
@@ -95,9 +95,9 @@ def _stores_down(snapshot: Snapshot) -> Headline | None:
         return Headline(f"log {snapshot.log.word}: write-behind is refused", Tone.BROKEN)
     if redis_down and snapshot.database.health is Health.DEGRADED:
         word = snapshot.database.word
-        felt = "every read waits" if word == SLOW else _UNWRITTEN
-        said = f"Redis is down, database {word}: {felt}"
-        return Headline(said, Tone.BROKEN)
+        effect = "every read waits" if word == SLOW else _UNWRITTEN
+        text = f"Redis is down, database {word}: {effect}"
+        return Headline(text, Tone.BROKEN)
     if redis_down:
         return Headline("Redis is down: reads come from the database", Tone.BROKEN)
     return None
@@ -116,9 +116,9 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
     if snapshot.database.health is not Health.DEGRADED:
         return None
     word = snapshot.database.word
-    # An increment reads what it adds to; so it waits, though it is written behind.
-    felt = "misses, increments and write-through wait" if word == SLOW else _UNWRITTEN
-    return Headline(f"database {word}: {felt}", Tone.WARNING)
+    # A write-behind increment waits as well, because it reads the value that it adds to.
+    effect = "misses, increments and write-through wait" if word == SLOW else _UNWRITTEN
+    return Headline(f"database {word}: {effect}", Tone.WARNING)
 
 
 def _worker(snapshot: Snapshot) -> Headline | None:
@@ -145,8 +145,8 @@ def _degraded(snapshot: Snapshot) -> Headline | None:
         ("Redis", snapshot.redis.health, snapshot.redis.word),
         ("worker", snapshot.worker.health, snapshot.worker.word),
     )
-    said = ", ".join(f"{name} {word}" for name, health, word in parts if health is Health.DEGRADED)
-    return Headline(said, Tone.WARNING) if said else None
+    text = ", ".join(f"{name} {word}" for name, health, word in parts if health is Health.DEGRADED)
+    return Headline(text, Tone.WARNING) if text else None
 
 
 def _dead_letters(snapshot: Snapshot) -> Headline | None:

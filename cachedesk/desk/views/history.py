@@ -1,4 +1,4 @@
-"""The time axis of the charts: which column a moment falls into, and which fault was on then."""
+"""The time axis of the charts: which column a time falls into, and which faults were active."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _MOST_LATE_TICKS = 4
 
 
 def recent(snapshot: Snapshot) -> tuple[Tick, ...]:
-    """Return the newest ticks, which tell a rate: one tick jumps, five are steady.
+    """Return the newest ticks, from which rates are computed: up to five, to smooth them.
 
-    They are of one state of the stack: what was counted before a fault began or ended, or before
-    Redis went down, says nothing of now. Where that leaves none, the newest tick is all there is.
+    All of them are from the same state of the stack: ticks from before a fault began or ended, or
+    from before Redis went down, are left out. The newest tick is always returned.
     """
     ticks = snapshot.ticks[-_RECENT_TICKS:]
     edges = [at for mark in snapshot.marks for at in (mark.start_at, mark.end_at) if at is not None]
     turned_at = max((at for at in edges if at <= snapshot.at), default=-math.inf)
     if ticks and not snapshot.redis.known and not ticks[-1].hits:
         turned_at = max([turned_at, *(tick.at for tick in ticks if tick.hits)])
-    # The timer that ends ticks is never exact.
+    # Ticks end by a timer, which is not exact.
     tick_seconds = 0.9 * snapshot.tick_seconds
     return tuple(tick for tick in ticks if tick.at - tick_seconds >= turned_at) or ticks[-1:]
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The stretch of time a chart shows: ``width`` columns of whole ticks, newest at the right.
+    """The time window of a chart: ``width`` columns of whole ticks, the newest at the right.
 
-    Moments are counted in ticks. A column always holds the same ticks, whenever it is drawn, so
-    the picture moves to the left and never trembles. Where there is more room than there are
-    ticks, a tick takes ``columns_per_tick`` columns.
+    Times are counted in ticks. A column holds the same ticks whenever it is drawn, so the chart
+    moves to the left without flickering. If there are more columns than ticks, a tick takes
+    ``columns_per_tick`` columns.
     """
 
     width: int
@@ -53,8 +53,7 @@ class Window:
         width: int,
         wanted_seconds: float = DEFAULT_SECONDS,
     ) -> Window:
-        """Return the window of ``width`` columns whose last one holds ``newest_at`` and that
-        shows at least ``wanted_seconds``, however narrow it is."""
+        """Return the window that ends at ``newest_at`` and shows at least ``wanted_seconds``."""
         tick_seconds = max(tick_seconds, 0.001)
         wanted_ticks = max(1, math.ceil(wanted_seconds / tick_seconds))
         width = max(1, width)
@@ -68,13 +67,13 @@ class Window:
 
     @property
     def seconds(self) -> float:
-        """How much time the window shows."""
+        """The length of the window in seconds."""
         return self.width * self.ticks_per_column * self.tick_seconds / self.columns_per_tick
 
     def column(self, at: float) -> int:
-        """Return the last column that holds ``at``; below 0 when it is older than the window."""
+        """Return the last column of the time ``at``; below 0 if it is older than the window."""
         newest = round(self.newest_at / self.tick_seconds)
-        # Counted from the newest tick: a late timer moves a tick by far less than half a tick.
+        # Relative to the newest tick: timers are late by far less than half a tick.
         tick = newest - round((self.newest_at - at) / self.tick_seconds)
         newest_bucket = newest // self.ticks_per_column
         age = newest_bucket - tick // self.ticks_per_column
@@ -83,8 +82,8 @@ class Window:
     def buckets(self, ticks: Sequence[Tick]) -> list[list[Tick]]:
         """Return the ticks of each column, oldest column first; a column may have none.
 
-        A tick tells what happened since the one before. On a busy machine it comes late, and then
-        stands in the columns that it is late for as well; a longer silence stays empty.
+        A tick counts what happened since the previous one. One that is late, because the machine
+        is busy, also fills the columns that it missed; a longer gap stays empty.
         """
         buckets: list[list[Tick]] = [[] for _ in range(self.width)]
         most = (self.width // self.columns_per_tick + 1) * self.ticks_per_column
@@ -101,9 +100,9 @@ class Window:
 
 
 def as_of(snapshot: Snapshot, at: float) -> Snapshot:
-    """Return what of ``snapshot`` can be said of the moment ``at`` in its history.
+    """Return ``snapshot`` as it was at the time ``at`` in its history.
 
-    Counts and gauges of the ticks are exact to a tick; what no tick holds is left unknown.
+    Counts and gauges that ticks hold are exact to a tick; all other figures are left empty.
     """
     past = tuple(tick for tick in snapshot.ticks if tick.at <= at)
     since = snapshot.ticks[len(past) :]
@@ -131,7 +130,7 @@ def as_of(snapshot: Snapshot, at: float) -> Snapshot:
 
 
 class AxisCell(Enum):
-    """What stands in one column of the axis line; the value is its character."""
+    """A column of the axis line; the value is its character."""
 
     QUIET = "─"
     START = "▼"
@@ -141,10 +140,10 @@ class AxisCell(Enum):
 
 
 def axis(marks: Sequence[Mark], window: Window) -> list[AxisCell]:
-    """Return the axis line: each fault from its start to its end, on the columns it lasted.
+    """Return the axis line, with each fault from its start to its end.
 
-    Where faults share a column, a start or an end wins over the line between them, and ``BOTH``
-    says that something started and something ended there.
+    If faults share a column, a start or an end takes precedence over the line between them;
+    ``BOTH`` stands for a start and an end.
     """
     cells = [AxisCell.QUIET] * window.width
     for mark in marks:
@@ -159,7 +158,7 @@ def axis(marks: Sequence[Mark], window: Window) -> list[AxisCell]:
 
 
 def last_column(mark: Mark, window: Window) -> int:
-    """Return the last column that ``mark`` is on; below 0 when it is older than the window."""
+    """Return the last column of ``mark``; below 0 if it is older than the window."""
     return window.width - 1 if mark.end_at is None else window.column(mark.end_at)
 
 

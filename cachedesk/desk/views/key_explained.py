@@ -1,4 +1,4 @@
-"""What the inspector says of a key, as text: the places, who answers a read, and the fold."""
+"""The texts of the inspector: the stores, which of them answers a read, and the fold."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cachedesk.desk.views.formats import (
 )
 
 VALUE_CELLS = 24
-"""How much of a value a sentence shows."""
+"""The maximum width of a value in a sentence, in cells."""
 
 _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+")
 
 
 class Emphasis(StrEnum):
-    """How something is to be seen; the words beside it say the same."""
+    """How a text is emphasised; its words say the same without colour."""
 
     WELL = "well"
     AHEAD = "ahead"
@@ -40,8 +40,8 @@ class Emphasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlaceView:
-    """What is shown of one place: its state in a glyph and a word, what it holds, and facts in
-    the order of their weight. ``error``: why it cannot say."""
+    """The view of one store: its state as a glyph and a word, its value, and further facts, the
+    most important first. ``error``: why its value is unknown; empty: it is known."""
 
     name: str
     glyph: str
@@ -54,7 +54,7 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who answers a read now, and why, in a sentence."""
+    """What answers a read now, and why, as a sentence."""
 
     source: str
     why: str
@@ -63,7 +63,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One line of the fold: a glyph that says what becomes of the event, and its cells."""
+    """One line of the fold: a glyph for the state of the event, and the texts of the columns."""
 
     glyph: str
     seq: str
@@ -74,24 +74,24 @@ class StepRow:
 
 
 def places(report: KeyReport) -> tuple[PlaceView, PlaceView, PlaceView]:
-    """Return Redis, the log and SQLite as they stand for the key."""
+    """Return the views of Redis, the log and SQLite for the key."""
     return _redis(report), _log(report), _sqlite(report)
 
 
 def verdict(report: KeyReport) -> Verdict:
-    """Return which place a read would be answered from right now, and why."""
+    """Return which store would answer a read now, and why."""
     without = _without_redis(report)
     match report.source:
         case AnswerSource.REDIS:
             return _redis_answers(report)
         case AnswerSource.OVERLAY:
-            who = f"Row + {number(report.pending)} pending answer"
-            return Verdict(who, f"{without}; folded, {_says(report)}", Emphasis.WELL)
+            source = f"Row + {number(report.pending)} pending answer"
+            return Verdict(source, f"{without}; folded, {_outcome(report)}", Emphasis.WELL)
         case AnswerSource.DATABASE:
-            why = f"{without}, nothing is pending; {_row_says(report)}"
+            why = f"{without}, nothing is pending; {_row_content(report)}"
             return Verdict("SQLite answers", why, Emphasis.WELL)
         case AnswerSource.LOG:
-            why = f"{without}, SQLite cannot be read; what is pending decides: {_says(report)}"
+            why = f"{without}, SQLite cannot be read; by the pending events, {_outcome(report)}"
             return Verdict("The log answers", why, Emphasis.WARNING)
         case AnswerSource.NONE:
             why = f"{without} and SQLite cannot be read"
@@ -99,8 +99,8 @@ def verdict(report: KeyReport) -> Verdict:
 
 
 def equations(report: KeyReport) -> tuple[str, ...]:
-    """Return the fold in a line, ``row 10,480 @ seq 912 + 2 pending = 10,483``, in ever shorter
-    forms."""
+    """Return the fold as an equation, ``row 10,480 @ seq 912 + 2 pending = 10,483``, and shorter
+    forms of it."""
     if not report.row.known:
         row = f"row {UNKNOWN}"
     elif report.row.value is None:
@@ -115,7 +115,7 @@ def equations(report: KeyReport) -> tuple[str, ...]:
 
 
 def step_rows(report: KeyReport) -> tuple[StepRow, ...]:
-    """Return the pending events, oldest first, each with what the key is worth after it."""
+    """Return a row for each pending event, oldest first, with the value of the key after it."""
     rows = []
     if report.skipped:
         what = f"{number(report.skipped)} earlier events"
@@ -133,14 +133,17 @@ def letter_lines(letters: tuple[DeadLetter, ...]) -> tuple[str, ...]:
 
 
 def policy_line(report: KeyReport) -> str:
-    """Return the policy and what gave it to the key."""
+    """Return the policy of the key and the pattern that it comes from."""
     why = report.pattern or "no pattern matches"
     return f"{report.policy} ({data_text(why.encode(errors='replace'))})"
 
 
 def value_text(held: Held, width: int = CUT_VALUE_BYTES) -> str:
-    """Return a value in at most ``width`` cells: a counter with its thousands apart, else as raw
-    bytes; an en dash for absent, a question mark for unknown."""
+    """Return a value in at most ``width`` cells.
+
+    A counter has thousands separators, any other value is ``data_text``; an en dash stands for an
+    absent value, a question mark for an unknown one.
+    """
     if not held.known:
         return UNKNOWN
     if held.value is None:
@@ -149,7 +152,7 @@ def value_text(held: Held, width: int = CUT_VALUE_BYTES) -> str:
 
 
 def in_words(held: Held) -> str:
-    """Return a value as a sentence says it."""
+    """Return a value as part of a sentence."""
     if not held.known:
         return "unknown"
     return "absent" if held.value is None else value_text(held, VALUE_CELLS)
@@ -161,14 +164,14 @@ def _plain(value: bytes, whole: int) -> str:
     text = data_text(value[:CUT_VALUE_BYTES])
     if whole > CUT_VALUE_BYTES:
         return text + CUT_MARK
-    # What only looks like one of our own signs is told from it.
+    # A value that looks like one of the signs used here is quoted.
     return f'"{text}"' if text in (ABSENT, UNKNOWN) or _GROUPED.fullmatch(text) else text
 
 
 def _redis(report: KeyReport) -> PlaceView:
     cached = report.cached
     if not cached.known:
-        return PlaceView("Redis", "✗", "away", Emphasis.BROKEN, UNKNOWN, error=cached.obstacle)
+        return PlaceView("Redis", "✗", "no answer", Emphasis.BROKEN, UNKNOWN, error=cached.obstacle)
     if cached.value is None:
         gone = report.truth.known and report.truth.value is None
         why = "an absent key has none" if gone else "a read will fill it"
@@ -180,7 +183,7 @@ def _redis(report: KeyReport) -> PlaceView:
         expiry = "expiry unknown"
     glyph, word, emphasis = _AGREEMENTS[report.agrees]
     if report.unlogged:
-        glyph, word, emphasis = "◐", "in no log", Emphasis.WARNING
+        glyph, word, emphasis = "◐", "not logged", Emphasis.WARNING
     elif report.agrees is False and report.moving:
         glyph, word, emphasis = "◐", "changing", Emphasis.WARNING
     return PlaceView(
@@ -228,41 +231,40 @@ def _size_fact(held: Held) -> tuple[str, ...]:
 def _redis_answers(report: KeyReport) -> Verdict:
     holds = f"it holds {value_text(report.cached, VALUE_CELLS)}"
     if report.unlogged:
-        are = "is" if report.unlogged == 1 else "are"
-        unlogged = f"{count_of(report.unlogged, 'write')} of it {are} in no log"
-        why = f"{holds}; {unlogged}, and lost if Redis is"
+        unlogged = f"{count_of(report.unlogged, 'write')} not in the log"
+        why = f"{holds}; {unlogged}, lost if Redis loses the key"
         return Verdict("Redis answers", why, Emphasis.WARNING)
     if report.agrees:
         return Verdict("Redis answers", f"{holds}, the same as the truth", Emphasis.WELL)
     if report.agrees is None:
-        why = f"{holds}; SQLite cannot be read, so nothing can confirm it"
+        why = f"{holds}; SQLite cannot be read to confirm it"
         return Verdict("Redis answers", why, Emphasis.WARNING)
     if report.moving:
-        why = f"{holds}; the key is being written just now"
+        why = f"{holds}; the key is being written"
         return Verdict("Redis answers", why, Emphasis.WARNING)
     why = f"{holds}, but the truth is {in_words(report.truth)}: the copy is STALE"
     return Verdict("Redis answers", why, Emphasis.BROKEN)
 
 
 def _without_redis(report: KeyReport) -> str:
-    return "Redis has no copy" if report.cached.known else "Redis is away"
+    return "Redis has no copy" if report.cached.known else "Redis does not answer"
 
 
-def _row_says(report: KeyReport) -> str:
+def _row_content(report: KeyReport) -> str:
     if report.row.value is not None:
         return f"the row holds {in_words(report.row)}"
     return "the key was deleted" if report.row_seq else "there is no such key"
 
 
-def _says(report: KeyReport) -> str:
+def _outcome(report: KeyReport) -> str:
     absent = report.truth.known and report.truth.value is None
-    return "the key is absent" if absent else f"they come to {in_words(report.truth)}"
+    return "the key is absent" if absent else f"the value is {in_words(report.truth)}"
 
 
 def _step_row(step: Step, now: float) -> StepRow:
     cells = (number(step.seq), what_text(step.op, step.arg), _age(step.at, now))
     if step.in_row:
-        return StepRow("=", *cells, value_text(step.after), "in the row already")
+        return StepRow("=", *cells, value_text(step.after), "already in the row")
     if step.refused:
         return StepRow("✗", *cells, value_text(step.after), data_text(step.refused.encode()))
     glyph, note = ("▸", "in flight") if step.in_flight else ("+", "")

@@ -1,4 +1,4 @@
-"""Which of the hot keys are listed, and in which order: pure decisions."""
+"""Which of the hot keys are listed, and in which order. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cachedesk.desk.views.key_state import KeyState
 
 
 class Order(Enum):
-    """What the list is sorted by; the value is the column that shows it."""
+    """The sort criterion of the list; the value is the title of its column."""
 
     USES = "uses"
     KEY = "key"
@@ -22,7 +22,7 @@ class Order(Enum):
 
     @property
     def next(self) -> Order:
-        """The order after this one."""
+        """The next criterion, cyclically."""
         orders = list(Order)
         return orders[(orders.index(self) + 1) % len(orders)]
 
@@ -67,11 +67,10 @@ def filtered(hot: Sequence[HotKey], filter_text: str) -> tuple[HotKey, ...]:
 
 
 def pattern_of(filter_text: str, listed: Iterable[bytes] = ()) -> str:
-    """Return the pattern that evicts what the filter ``filter_text`` lists, and never a key that it
-    would not list; empty for no filter.
+    """Return a pattern that evicts the keys that ``filter_text`` lists; empty for no filter.
 
-    A pattern tells large letters from small ones and a filter does not: when a key of ``listed``
-    needs it, the pattern takes either.
+    It matches no key that the filter would not list. Patterns are case-sensitive and filters are
+    not; if a key of ``listed`` requires it, the pattern accepts either case.
     """
     if not filter_text:
         return ""
@@ -93,5 +92,5 @@ def _either_case(pattern: str) -> str:
 
 
 def severity(state: KeyState) -> int:
-    """Return how bad a state is, 0 for the worst."""
+    """Return the rank of a state, 0 for the worst."""
     return _WORST_FIRST.index(state)

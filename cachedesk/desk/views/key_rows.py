@@ -1,4 +1,4 @@
-"""The rows of the hot keys: which keys are listed, their cells as text, and how wide each is."""
+"""The rows of the hot keys: the texts of their cells and the widths of the columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCROLLBAR = 1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its least and most width, and its share of the room that is left over."""
+    """A column: its minimum and maximum width in cells, and its share of the remaining width."""
 
     title: str
     least: int
@@ -40,14 +40,14 @@ COLUMNS = (
 _POLICY, _TRUTH = 1, 5
 _POLICY_PREFIX = "write-"
 _ROOMY = 90
-"""From this width on the policy is written in full."""
+"""The width from which the policy is written in full."""
 _VAST = 126
-"""From this width on the truth, which the other columns tell, has a column of its own."""
+"""The width from which the truth, which follows from the other columns, has its own column."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key, ready to be drawn; ``cells`` are in the order of ``COLUMNS``."""
+    """A key as text; ``cells`` are in the order of ``COLUMNS``."""
 
     key: bytes
     state: KeyState
@@ -66,12 +66,12 @@ def rows_of(
 
     Args:
         hot: the keys, the hottest first.
-        selected: the key that the user chose. One that is no longer among the hot ones keeps a
-            row at the end, if it matches the filter: a command on the selection must never
-            reach another key than the one the user chose.
-        before: the keys of the snapshot before.
-        filter_text: the filter; empty lists all.
-        order: by what to sort.
+        selected: the selected key. If it is no longer hot but matches the filter, it keeps a row
+            at the end: a command on the selection must never reach a key that the user did not
+            select.
+        before: the keys of the previous snapshot.
+        filter_text: the filter; empty lists all keys.
+        order: the sort criterion.
     """
     known = {key.key: key for key in before}
     listed = [
@@ -100,7 +100,7 @@ def _cooled(key: bytes) -> KeyRow:
 def column_widths(width: int) -> tuple[int, ...]:
     """Return the width of each column within ``width`` cells; 0 hides a column.
 
-    What is missing on a narrow screen is taken from the policy first, then from the key.
+    On a narrow screen the policy is hidden first, then the key is truncated.
     """
     widths = [column.least for column in COLUMNS]
     if width >= _ROOMY:
@@ -123,7 +123,7 @@ def column_widths(width: int) -> tuple[int, ...]:
 
 
 def policy_text(policy: str, width: int) -> str:
-    """Return the policy's word, without ``write-`` where the column is too narrow for it."""
+    """Return the name of the policy, without ``write-`` if the column is too narrow."""
     return policy if len(policy) <= width else policy.removeprefix(_POLICY_PREFIX)
 
 

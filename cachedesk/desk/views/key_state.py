@@ -1,4 +1,4 @@
-"""The state of one key in words, judged from its value in Redis, the log and SQLite."""
+"""The state of a key in words, derived from its values in Redis, the log and SQLite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cachedesk.core.snapshot import HotKey
 
 
 class KeyState(Enum):
-    """How a key stands; the value is what a screen says."""
+    """The state of a key; the value is its text on the screen."""
 
     FRESH = "fresh"
     AHEAD = "ahead of SQLite"
@@ -29,17 +29,16 @@ class KeyState(Enum):
 
 
 def key_state(hot: HotKey, before: HotKey | None = None) -> KeyState:
-    """Return how this key stands; what could not be asked is never guessed.
+    """Return the state of this key; a value that could not be read is unknown, never guessed.
 
     Args:
-        hot: the key now.
-        before: the same key in the snapshot before, if it was there. A snapshot reads Redis a
-            moment after the log and SQLite, so a key that is written just then differs for a
-            moment; it is called stale only when Redis stood still in two snapshots and was wrong
-            in both.
+        hot: the key in this snapshot.
+        before: the key in the previous snapshot; ``None``: it was not in it. A snapshot reads Redis
+            shortly after the log and SQLite, so a key that is being written may differ. It is
+            stale only if Redis held the same wrong value in two snapshots.
     """
     state = _state(hot, before)
-    # What was refused for good is worth a word as long as nothing worse is to be said.
+    # A dead letter takes precedence over every state but stale.
     return KeyState.DEAD_LETTER if hot.dead and state is not KeyState.STALE else state
 
 
@@ -47,7 +46,7 @@ def _state(hot: HotKey, before: HotKey | None) -> KeyState:
     if not hot.cached_known and not hot.row_known and not hot.truth_known and not hot.pending:
         return KeyState.UNKNOWN
     if hot.unlogged and hot.cached_known:
-        # In no log: what is in Redis is not a copy of anything.
+        # Not in the log: the value in Redis is the only copy.
         return KeyState.LOST if hot.cached is None else KeyState.ONLY_REDIS
     if hot.cached is not None and hot.cached_known:
         return _in_redis(hot, before)

@@ -1,8 +1,8 @@
 """The timeline of a key: when its writes were accepted, were in Redis, and were in SQLite.
 
 Now is at the right edge. A row for each of the three stages counts the writes that reached it in
-each cell. Below them every write is a bar from where it was accepted to where it was applied, drawn
-to scale: a slow pipeline shows as long bars, and a pending write as a bar up to now.
+each cell. Below them every write is a bar from when it was accepted to when it was applied, to
+scale: a slow pipeline shows as long bars, and a pending write as a bar that ends now.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WINDOWS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
 """The windows to choose from, in seconds; those above a minute show only what still waits."""
 
 MOST_BARS = 60
-"""Up to so many writes are all drawn as bars, and scrolled through; of more, a selection."""
+"""Up to this many writes are all drawn as bars; of more, a sample."""
 
 _MOST_APPLIED_SECONDS = 60.0
 _WRITES_IN_SIGHT = 8
@@ -30,7 +30,7 @@ GAP, OPEN_GAP, EARLIER, NOTHING, NOT_KNOWN = "━╌◂─·"
 
 
 class Fate(Enum):
-    """What became of a write."""
+    """The outcome of a write."""
 
     APPLIED = "applied"
     WAITING = "waiting"
@@ -40,7 +40,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StageRow:
-    """How many writes reached a place, cell by cell: a dot for one, a digit, ``+`` above nine."""
+    """How many writes reached a stage, cell by cell: a dot for one, a digit, ``+`` above nine."""
 
     name: str
     cells: str
@@ -48,7 +48,7 @@ class StageRow:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One write: ``cells`` from accepted to applied, and how long that took, or takes so far."""
+    """One write: its bar from accepted to applied, and how long that took or has taken so far."""
 
     seq: str
     op: str
@@ -59,7 +59,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A span of time that ends at ``at``, on ``width`` cells."""
+    """The last ``seconds`` before ``at`` (seconds since 1970), on ``width`` cells."""
 
     at: float
     seconds: float
@@ -67,26 +67,26 @@ class Timeline:
 
     @property
     def begins_at(self) -> float:
-        """Where the left edge is, in seconds since 1970."""
+        """The time of the left edge, in seconds since 1970."""
         return self.at - self.seconds
 
     def column(self, at: float) -> int:
-        """Return the cell of a time; what is outside falls on the nearest edge."""
+        """Return the cell of a time; a time outside falls on the nearest edge."""
         place = int((at - self.begins_at) / self.seconds * self.width)
         return min(self.width - 1, max(0, place))
 
     def axis(self) -> str:
-        """Return what is written along it."""
+        """Return the labels of the time axis."""
         return f"-{span(self.seconds)}".ljust(self.width - 3) + "now"
 
 
 def window_seconds(report: KeyReport, before: float | None = None) -> float:
-    """Return the shortest of ``WINDOWS`` that shows what still waits, and the newest of the rest.
+    """Return the shortest of ``WINDOWS`` that shows all pending writes and the newest others.
 
     Args:
-        report: the key.
-        before: the window shown until now: it stays while it fits nearly as well, so that the
-            picture does not jump between two scales.
+        report: the report on the key.
+        before: the previous window, which is kept while it fits nearly as well, so that the scale
+            does not alternate; ``None``: there is none.
     """
     ages = [report.at - write.accepted_at for write in report.writes if write.waiting]
     done = [write for write in report.writes if not write.waiting][-_WRITES_IN_SIGHT:]
@@ -109,9 +109,11 @@ def stage_rows(report: KeyReport, line: Timeline) -> tuple[StageRow, ...]:
 
 
 def bars(report: KeyReport, line: Timeline, room: int) -> tuple[tuple[Bar, ...], int]:
-    """Return a bar for each write that is in sight at all, the newest last; and of how many
-    writes each stands for one: of more than ``MOST_BARS``, as many are chosen, evenly, as have
-    ``room``, so that a busy key shows more than its last milliseconds."""
+    """Return the bars of the visible writes, the newest last, and one in how many is drawn.
+
+    Of more than ``MOST_BARS`` writes an even sample of ``room`` bars is drawn, so that a busy key
+    shows more than its last milliseconds.
+    """
     writes = [
         write
         for write in report.writes
@@ -161,8 +163,8 @@ def _bar(write: RecentWrite, line: Timeline) -> Bar:
     elif fate is Fate.DEAD:
         cells[end] = DEAD
     gap = span(max(0.0, ends_at - write.accepted_at))
-    said = {Fate.APPLIED: gap, Fate.WAITING: f"{gap}…", Fate.DEAD: "dead", Fate.UNCLEAR: "?"}
-    return Bar(number(write.seq), write.op.name.lower(), "".join(cells), said[fate], fate)
+    texts = {Fate.APPLIED: gap, Fate.WAITING: f"{gap}…", Fate.DEAD: "dead", Fate.UNCLEAR: "?"}
+    return Bar(number(write.seq), write.op.name.lower(), "".join(cells), texts[fate], fate)
 
 
 def _fate(write: RecentWrite) -> Fate:

@@ -1,4 +1,4 @@
-"""Latencies as a screen shows them: one line a path, on one logarithmic scale for all."""
+"""Latencies as text: one line per path, all on one logarithmic scale."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cachedesk.core.snapshot import Latencies, Percentiles
 from cachedesk.desk.views.formats import ABSENT, compact, span
 
 FASTEST, SLOWEST = 10e-6, 10.0
-"""The ends of the scale in seconds: a Redis hit is well inside, a lock's deadline too."""
+"""The ends of the scale in seconds, from below a Redis hit to above the deadline of a lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathLine:
-    """One path: its name, its short name, and its figures as text (an en dash: none measured)."""
+    """One path: its name, its short name, and its figures as text; an en dash: not measured."""
 
     name: str
     short: str
@@ -41,15 +41,15 @@ def path_lines(latencies: Latencies) -> tuple[PathLine, ...]:
 
 
 def place(seconds: float, width: int) -> int:
-    """Return the cell, 0 to ``width`` - 1, where ``seconds`` stands on the scale."""
+    """Return the cell of ``seconds`` on the scale, 0 to ``width`` - 1."""
     decades = math.log10(SLOWEST / FASTEST)
     share = math.log10(min(SLOWEST, max(FASTEST, seconds)) / FASTEST) / decades
     return round(share * (width - 1))
 
 
 def stretch(times: Percentiles, width: int) -> str:
-    """Return a path's line on the scale: ``●`` at p50, ``━`` up to ``┤`` at p99, ``·`` at its
-    worst; only dots where nothing was measured."""
+    """Return a path's line on the scale: ``●`` at p50, ``━`` up to ``┤`` at p99, ``•`` at the
+    maximum; an empty line if nothing was measured."""
     cells = ["╌"] * width
     if times.count:
         p50, p99 = place(times.p50, width), place(times.p99, width)
@@ -61,7 +61,7 @@ def stretch(times: Percentiles, width: int) -> str:
 
 
 def scale(width: int) -> str:
-    """Return the scale itself: its decades, where there is room for their names."""
+    """Return the labels of the scale: the decades that have room."""
     line = [" "] * width
     free = 0
     for power in range(round(math.log10(SLOWEST / FASTEST)) + 1):

@@ -1,4 +1,4 @@
-"""The names of the faults on a time axis: under their starts where all fit, else numbered."""
+"""The names of the faults on a time axis: under their starts if all fit, else numbered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A fault's name on a line under the axis, from this column on."""
+    """The name of a fault on a line under the axis, starting at ``column``."""
 
     column: int
     text: str
@@ -25,19 +25,18 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class MarkNames:
-    """Lines of names, each from left to right. ``numbers``: by a fault's name, what stands for it
-    on the axis; empty where each name stands under its start."""
+    """Lines of names, each from left to right. ``numbers`` maps the name of a fault to its number
+    on the axis; it is empty if each name stands under its start."""
 
     lines: tuple[tuple[Name, ...], ...] = ()
     numbers: dict[str, str] = field(default_factory=dict)
 
 
 def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> MarkNames:
-    """Return the names of the faults in ``window``, in at most so many rows.
+    """Return the names of the faults in ``window``, in at most ``rows`` rows.
 
-    A name stands under the start of its fault. Where there is not room for all of them, every
-    fault has a number on the axis instead, and the lines say which is which: what is active now
-    comes first, then the newest.
+    A name stands under the start of its fault. If they do not all fit, every fault has a number on
+    the axis instead and the lines are a legend: active faults first, then the newest.
     """
     seen = [mark for mark in marks if _is_seen(mark, window)]
     if rows < 1 or not seen:
@@ -48,15 +47,15 @@ def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> MarkName
     names = dict.fromkeys(mark.name for mark in marks)
     numbers = {name: NUMBERS[place % len(NUMBERS)] for place, name in enumerate(names)}
     lines, named = _legend(seen, numbers, window.width, rows)
-    # A number on the axis that no line explains would be a riddle.
+    # Only numbers that the legend explains are put on the axis.
     return MarkNames(lines, {name: numbers[name] for name in named})
 
 
 def numbers_on_axis(
     marks: Iterable[Mark], window: Window, numbers: dict[str, str]
 ) -> dict[int, str]:
-    """Return the number in each column where a fault begins, or is first seen; of two in one
-    column, that of the one that is active, or newer."""
+    """Return a mapping of column to the number of the fault that starts there; of two faults, that
+    of the active or newer one."""
     found: dict[int, str] = {}
     for mark in sorted(marks, key=_importance):
         if mark.name in numbers and _is_seen(mark, window):
@@ -75,14 +74,14 @@ def _is_seen(mark: Mark, window: Window) -> bool:
 def _under_starts(
     marks: Sequence[Mark], window: Window, rows: int
 ) -> tuple[tuple[Name, ...], ...] | None:
-    """Return the lines of names; ``None`` when there is no room for one of them."""
+    """Return the lines of names; ``None`` if one of the names does not fit."""
     lines: list[list[Name]] = [[] for _ in range(rows)]
     free_until = [window.width + 1] * rows
     for mark in sorted(marks, key=lambda mark: mark.start_at, reverse=True):
         wanted = max(0, window.column(mark.start_at))
         for row, names in enumerate(lines):
             start = min(wanted, free_until[row] - 1 - cell_len(mark.name))
-            # A name may move to the left to stay whole, but not away from its mark.
+            # A name may move to the left to fit, but not away from its mark.
             if start < 0 or wanted >= start + cell_len(mark.name):
                 continue
             names.insert(0, Name(start, mark.name, mark.end_at is None))
@@ -96,14 +95,14 @@ def _under_starts(
 def _legend(
     marks: Sequence[Mark], numbers: dict[str, str], width: int, rows: int
 ) -> tuple[tuple[tuple[Name, ...], ...], list[str]]:
-    """Return the lines of names, and which faults are in them."""
+    """Return the lines of the legend and the names of the faults in it."""
     newest_first = sorted(marks, key=_importance, reverse=True)
     names = list(dict.fromkeys(mark.name for mark in newest_first))
     active = {mark.name for mark in marks if mark.end_at is None}
     whole = {name: f"{numbers[name]} {name}" for name in names}
     gap = _GAP
     if rows == 1 and _length(whole.values(), gap) > width:
-        # The number tells two apart that are brief for the same word, and one from the next.
+        # The numbers distinguish names that become equal without their component.
         whole = {name: f"{numbers[name]} {name.rpartition('.')[2]}" for name in names}
         gap = _GAP if _length(whole.values(), _GAP) <= width else 1
     lines: list[list[Name]] = [[]]
@@ -115,7 +114,7 @@ def _legend(
         if column and column + cell_len(text) > width and len(lines) < rows:
             lines.append([])
             column = 0
-        # What has no room is counted, so room for the count is kept free in the last line.
+        # Names that do not fit are counted, so the last line reserves room for the count.
         kept_free = len(f"+{more}") + gap if len(lines) == rows and more > 1 else 0
         if column + cell_len(text) + kept_free > width:
             if column + len(f"+{more}") <= width:

@@ -1,4 +1,4 @@
-"""Amounts as people type them: ``2,000``, ``200ms``, ``8 mb``, ``25 %``; and the steps between."""
+"""Quantities as users type them, like ``2,000``, ``200ms``, ``8 mb`` or ``25 %``, and steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-# A comma only where it sets thousands apart: "0,2" is no 02, and "1,5" no 15.
+# A comma only as a thousands separator: "0,2" is not 2, and "1,5" is not 15.
 _NUMBER = re.compile(r"\s*([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(\.[0-9]+)?\s*([a-zA-Zµ%/]*)\s*")
 _LONGEST = 40
 _COUNTS = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -34,14 +34,14 @@ _BYTES = {
 
 
 class InvalidQuantity(ValueError):
-    """What was typed is not an amount of the kind that was asked for; the text says what is."""
+    """The text is not a quantity of the expected kind; the message says what is expected."""
 
 
 def count(text: str) -> int:
     """Return a whole number, typed like ``500``, ``2,000`` or ``2k``.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not one.
     """
     number = _parsed(text, _COUNTS, "a whole number, like 500")
     if number != int(number):
@@ -53,7 +53,7 @@ def rate(text: str) -> float:
     """Return operations a second, typed like ``2,000``, ``500/s`` or ``2k/s``.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not one.
     """
     return _parsed(text, _RATES, "operations a second, like 500")
 
@@ -62,7 +62,7 @@ def seconds(text: str) -> float:
     """Return seconds, typed like ``0.2``, ``200ms``, ``2 s`` or ``1 min``.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not one.
     """
     return _parsed(text, _SECONDS, "a time, like 0.2 s or 200ms")
 
@@ -71,16 +71,16 @@ def size(text: str) -> int:
     """Return bytes, typed like ``8mb``, ``1.5 GiB`` or ``67108864``.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not one.
     """
     return round(_parsed(text, _BYTES, "a size, like 8mb"))
 
 
 def share(text: str) -> float:
-    """Return a share above 0 and up to 1, typed like ``25 %``; a bare number is per cent, too.
+    """Return a share above 0 and up to 1, typed like ``25 %``; a bare number is a percentage.
 
     Raises:
-        InvalidQuantity: it is none.
+        InvalidQuantity: the text is not one.
     """
     number = _parsed(text, {"": 1, "%": 1}, "a share, like 25 %")
     if not 0 < number <= 100:

@@ -1,4 +1,4 @@
-"""The safeguards as controls: each on or off, with what that means."""
+"""The safeguards as controls: each is on or off, with an explanation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _ON, _OFF = "on", "off"
 
 
 def meaning(name: str, *, on: bool) -> str:
-    """Return what it means that this safeguard is on or off, as a sentence."""
-    said = TITLES[name].partition(": ")[2] if on else WITHOUT[name]
-    return f"{said[0].upper()}{said[1:]}."
+    """Return a sentence that explains what this safeguard does, or what happens without it."""
+    text = TITLES[name].partition(": ")[2] if on else WITHOUT[name]
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def is_on(snapshot: Snapshot, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Scales of a chart's vertical axis: fixed steps that are printed, never fitted to the data."""
+"""The vertical scale of a chart: it changes in fixed steps and is printed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _MANTISSAS = (1, 2, 5)
 
 
 def step_up(value: float, least: float) -> float:
-    """Return the smallest of 1, 2, 5, 10, 20, 50, … that holds both ``value`` and ``least``.
+    """Return the smallest of 1, 2, 5, 10, 20, 50, … that is at least ``value`` and ``least``.
 
     Args:
         value: the largest value to draw.
-        least: the smallest top the scale may have, above 0.
+        least: the minimum of the top of the scale, above 0.
     """
     wanted = max(value, least)
     exponent = math.floor(math.log10(wanted))
@@ -21,17 +21,16 @@ def step_up(value: float, least: float) -> float:
             step = float(f"{mantissa}e{power}")  # exact where 10.0 ** -1 is not
             if step >= wanted:
                 return step
-    return float(f"1e{exponent + 2}")  # a logarithm rounded down at the very edge
+    return float(f"1e{exponent + 2}")  # the logarithm was rounded down
 
 
 def bar(fraction: float, height: int) -> str:
     """Return one column of a bar chart, ``height`` characters from top to bottom.
 
     Args:
-        fraction: the share of the scale, 0 to 1; more is drawn as 1.
+        fraction: the fraction of the scale, 0 to 1; more is drawn as 1. A value above 0 is drawn as
+            at least one level, so that it can be distinguished from 0.
         height: rows of the chart; each row has eight levels.
-
-    A value above 0 shows at least one level, so that little is not mistaken for nothing.
     """
     levels = round(min(1.0, max(0.0, fraction)) * height * 8)
     if fraction > 0:
@@ -42,7 +41,7 @@ def bar(fraction: float, height: int) -> str:
 
 
 def gauge(fraction: float, width: int) -> tuple[str, str]:
-    """Return the filled and the empty part of a horizontal gauge ``width`` cells long."""
+    """Return the filled and the empty part of a horizontal gauge of ``width`` cells."""
     filled = round(min(1.0, max(0.0, fraction)) * width)
     if fraction > 0:
         filled = max(1, filled)

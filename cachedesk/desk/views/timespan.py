@@ -1,4 +1,4 @@
-"""The stretch of time the charts show: how long it is, and where it ends."""
+"""The timespan that the charts show: its length and its end."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _HISTORY_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Timespan:
-    """``seconds`` of time that end ``back_seconds`` before what is newest."""
+    """A span of ``seconds`` that ends ``back_seconds`` before the newest tick."""
 
     seconds: float = DEFAULT_SECONDS
     back_seconds: float = 0.0
 
     def zoomed(self, step: int) -> Timespan:
-        """Return a shorter (``step`` 1) or longer (-1) stretch with the same end; 0: the usual."""
+        """Return a shorter (``step`` 1) or longer (-1) span with the same end; 0: the default."""
         if step == 0:
             return replace(self, seconds=DEFAULT_SECONDS)
         place = WINDOWS.index(self.seconds) - step
         return replace(self, seconds=WINDOWS[min(len(WINDOWS) - 1, max(0, place))])
 
     def moved(self, steps: int) -> Timespan:
-        """Return the stretch that ends a few steps later, or earlier when ``steps`` is negative;
-        never later than what is newest, never before there is any history."""
+        """Return the span that ends this many steps later, or earlier if ``steps`` is negative,
+        within the recorded history."""
         back = self.back_seconds - steps * self.seconds / _STEPS_PER_WINDOW
         return replace(self, back_seconds=min(_HISTORY_SECONDS, max(0.0, back)))
 
     def at_the_newest(self) -> Timespan:
-        """Return the stretch of the same length that ends now."""
+        """Return the span of the same length that ends at the newest tick."""
         return replace(self, back_seconds=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The action bar: the usual actions as buttons that show their keys; the menu has the others."""
+"""The action bar: buttons for the most common actions; the menu has the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEYS = {
 
 
 class ActionButton(Widget):
-    """One action: its key and its words; a click does what the key does."""
+    """The button of an action: its key and its label; a click does what the key does."""
 
     DEFAULT_CSS = """
     ActionButton {
@@ -44,19 +44,19 @@ class ActionButton(Widget):
         self.set_reactive(ActionButton.words, action.label)
 
     def render(self) -> Content:
-        """Return the key, strong, and what it does."""
+        """Return the key in bold and the label."""
         key = _KEYS[self.action.group]
         if self.action.name == "heal":
             key = "bold $text-success"
         return Content.assemble((self.action.shown_key, key), " ", (self.words, "$foreground 80%"))
 
     async def on_click(self) -> None:
-        """Do it, exactly as its key would."""
+        """Run the action."""
         await self.app.run_action(self.action.app_action)
 
 
 class ActionBar(Widget):
-    """One row of buttons: the usual actions, and more where there is room."""
+    """A row of buttons: the most common actions, and more if there is room."""
 
     DEFAULT_CSS = """
     ActionBar {
@@ -75,15 +75,15 @@ class ActionBar(Widget):
         yield from map(ActionButton, self._offered)
 
     def on_mount(self) -> None:
-        """Put the buttons where they belong before they are first seen."""
+        """Place the buttons before they are first drawn."""
         self.place_buttons()
 
     def on_resize(self) -> None:
-        """Put the buttons where they belong now."""
+        """Place the buttons for the new width."""
         self.place_buttons()
 
     def place_buttons(self) -> None:
-        """Place, word or hide each button for the width of the screen."""
+        """Place, label or hide each button for the width of the screen."""
         arranged = {
             place.action.name: place for place in places(self._offered, self.app.size.width - 2)
         }

@@ -1,4 +1,4 @@
-"""The books: accepted = applied + pending + dead, always in sight."""
+"""The books: accepted = applied + pending + dead, always visible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIGURE = "bold $foreground"
 
 
 class BooksLine(Widget):
-    """Draws the books in one line; red and in words when they do not balance."""
+    """Draws the books as one line; red, with an explanation, if they do not balance."""
 
     DEFAULT_CSS = """
     BooksLine {
@@ -30,10 +30,10 @@ class BooksLine(Widget):
     """
 
     books: reactive[Books | None] = reactive(None)
-    """The books; ``None`` while nothing is known of them."""
+    """The books; ``None`` while they are unknown."""
 
     unaccounted: reactive[tuple[int, ...]] = reactive(())
-    """Ids of events that are the reason why the books do not balance, as far as known."""
+    """The known ids of the events because of which the books do not balance."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the books of this snapshot."""
@@ -41,11 +41,11 @@ class BooksLine(Widget):
         self.unaccounted = snapshot.unaccounted
 
     def watch_books(self, books: Books | None) -> None:
-        """Mark the line when the books do not balance."""
+        """Mark the line if the books do not balance."""
         self.set_class(books is not None and not books.balanced, "-broken")
 
     def render(self) -> Content:
-        """Return the equation and what it says, in the widest form that fits."""
+        """Return the equation and the verdict, in the widest form that fits."""
         if self.books is None:
             return Content.styled("accepted = applied + pending + dead", _LABEL)
         forms = forms_of(self.books, self.unaccounted)
@@ -53,54 +53,56 @@ class BooksLine(Widget):
 
 
 def forms_of(books: Books, unaccounted: Sequence[int] = ()) -> tuple[Content, ...]:
-    """Return the line in ever shorter forms; bad news is in all of them, in words, and with as
-    many of the ids as there is room for."""
-    said = verdict(books)
+    """Return the line and shorter forms of it.
+
+    All of them say in words if the books do not balance; the longer ones list ids.
+    """
+    text = verdict(books)
     with_ids = [
-        Content("  ").join([_equation(books, " ", number), _judged(books, f"{said}: {ids}")])
-        for ids in _ever_fewer(unaccounted)
+        Content("  ").join([_equation(books, " ", number), _verdict(books, f"{text}: {ids}")])
+        for ids in _id_lists(unaccounted)
         if not books.balanced
     ]
-    brief = said.partition(":")[0]
+    brief = text.partition(":")[0]
     terse = Content.assemble(
-        _judged(books, brief),
+        _verdict(books, brief),
         "  ",
         (f"{compact(books.accepted)} = {compact(books.applied)}", _FIGURE),
         (f" + {compact(books.pending)} + {compact(books.dead)}", _FIGURE),
     )
-    ticked = [Content(" ").join([_equation(books, " ", number), _judged(books, "")])]
+    ticked = [Content(" ").join([_equation(books, " ", number), _verdict(books, "")])]
     terse_with_ids = [
         Content.assemble(
-            _judged(books, f"DO NOT BALANCE: {ids}"),
+            _verdict(books, f"DO NOT BALANCE: {ids}"),
             "  ",
             (f"{compact(books.accepted)} = {compact(books.applied)}", _FIGURE),
             (f" + {compact(books.pending)} + {compact(books.dead)}", _FIGURE),
         )
-        for ids in _ever_fewer(unaccounted)
+        for ids in _id_lists(unaccounted)
         if not books.balanced
     ]
     return (
         *with_ids,
         *terse_with_ids,
-        Content("   ").join([_equation(books, "  ", number), _judged(books, said)]),
-        Content("  ").join([_equation(books, " ", number), _judged(books, said)]),
-        Content("  ").join([_equation(books, " ", number), _judged(books, brief)]),
-        Content("  ").join([_equation(books, " ", compact), _judged(books, brief)]),
+        Content("   ").join([_equation(books, "  ", number), _verdict(books, text)]),
+        Content("  ").join([_equation(books, " ", number), _verdict(books, text)]),
+        Content("  ").join([_equation(books, " ", number), _verdict(books, brief)]),
+        Content("  ").join([_equation(books, " ", compact), _verdict(books, brief)]),
         *(ticked if books.balanced else ()),
         terse,
     )
 
 
-def _ever_fewer(ids: Sequence[int]) -> Iterator[str]:
+def _id_lists(ids: Sequence[int]) -> Iterator[str]:
     for most in range(len(ids), 0, -1):
         more = " …" if most < len(ids) else ""
         yield " ".join(f"#{one}" for one in ids[:most]) + more
 
 
-def _judged(books: Books, said: str) -> Content:
+def _verdict(books: Books, text: str) -> Content:
     if books.balanced:
-        return Content.assemble((f"✓ {said}", "$text-success"))
-    return Content.assemble((f"✗ {said}", "bold $text-error"))
+        return Content.assemble((f"✓ {text}", "$text-success"))
+    return Content.assemble((f"✗ {text}", "bold $text-error"))
 
 
 def _equation(books: Books, gap: str, written: Callable[[int], str]) -> Content:

@@ -27,7 +27,7 @@ from cachedesk.desk.views.scales import bar, step_up
 from cachedesk.desk.views.timespan import NOW, Timespan
 
 _GUTTER = 6
-"""Cells at the left for the printed scale."""
+"""The width of the printed scale at the left, in cells."""
 
 NO_DATA = "·"
 ALERT = "!"
@@ -35,9 +35,9 @@ ALERT = "!"
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """What one chart shows: its figures, the history they come from, and how much of it.
+    """What a chart shows: its figures, the history that they come from, and the timespan.
 
-    ``at``: where the window ends, ``back_seconds`` before what is newest.
+    ``at``: the end of the window, ``timespan.back_seconds`` before the newest tick.
     """
 
     figure: str = ""
@@ -50,7 +50,7 @@ class ChartView:
 
     @classmethod
     def of(cls, chart: ChartSpec, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
-        """Return the view of this chart for this snapshot, or for a time before it."""
+        """Return the view of ``chart`` for ``snapshot``, or for an earlier time in its history."""
         newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
         notes = chart.past_notes if timespan.back_seconds else chart.notes
         if timespan.back_seconds:
@@ -69,7 +69,7 @@ class ChartView:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How many rows each piece of a chart gets; a low chart goes without some of them."""
+    """The number of rows of each part of a chart; a low chart lacks some of them."""
 
     title: int
     notes: int
@@ -79,10 +79,9 @@ class Rows:
 
     @classmethod
     def within(cls, height: int, *, framed: bool, notes: int = 2, names: int = 1) -> Rows:
-        """Share out ``height`` rows: the axis always, then time, notes and names, of which there
-        are so many lines; a high chart shows all of them.
+        """Divide ``height`` rows between the axis, the time, and lines of ``notes`` and ``names``.
 
-        A frame carries the title, so that a framed chart needs no row for it.
+        A framed chart has its title in the frame and needs no row for it.
         """
         title = 0 if framed else 1
         time = 1 if height >= 5 else 0
@@ -93,13 +92,13 @@ class Rows:
 
     @staticmethod
     def most_names(height: int, *, framed: bool) -> int:
-        """Return how many lines of names there may be."""
+        """Return the maximum number of lines of names."""
         return max(0, 1 + (height - (9 if framed else 10)) // 10)
 
 
 def joined(pieces: Sequence[str], width: int) -> str:
-    """Return the pieces in one line, as far apart as ``width`` cells allow; the last ones are
-    left out where there is no room for all."""
+    """Return the pieces as one line with the widest separator that fits into ``width`` cells; if
+    none fits, without the last pieces."""
     lines = (
         gap.join(pieces[:count])
         for count in range(len(pieces), 0, -1)
@@ -166,7 +165,7 @@ class Chart(PanelWidget[ChartView]):
         return f"{self._meaning} {self.HELP}"
 
     def watch_view(self, view: ChartView) -> None:
-        """Put the title and the figure into the frame, where there is one."""
+        """Put the title and the figure into the frame."""
         title = self._title.framed(Content.styled(view.figure, "bold $text-primary"))
         if not title.is_same(self._framed_title):
             self._framed_title = title
@@ -178,21 +177,21 @@ class Chart(PanelWidget[ChartView]):
 
     @property
     def _shared_width(self) -> int:
-        # A room that does not divide evenly would give the charts different windows, and faults
-        # that do not line up: all of them draw as wide as the narrowest.
-        room = self.parent
-        if not isinstance(room, Widget):
+        # All charts are drawn as wide as the narrowest: with different widths they would have
+        # different windows, and faults would not line up.
+        row = self.parent
+        if not isinstance(row, Widget):
             return self.size.width
-        shown = (chart.size.width for chart in room.query(Chart) if chart.display)
+        shown = (chart.size.width for chart in row.query(Chart) if chart.display)
         return max(1, min(shown, default=self.size.width))
 
     def notify_style_update(self) -> None:
-        """Forget the drawing: its colours may be those of another theme."""
+        """Discard the drawing, which may have the colours of another theme."""
         self._drawn = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        """Return line ``y``; all lines are drawn at the first one asked for."""
+        """Return line ``y``; the first call draws all lines."""
         drawn = (self.view, self._shared_width, self.size)
         if self._drawn != drawn:
             self._lines = self._draw(self._shared_width, self.size.height)
@@ -231,10 +230,10 @@ class Chart(PanelWidget[ChartView]):
     def _title_row(self, width: int) -> Strip:
         figure = cut(self.view.figure, width) + " "
         if width - cell_len(figure) < len(self._title.text) + 1:
-            # Its first word says what it is; so does the title, though less exactly.
+            # The title says nearly the same as the first word of the figure.
             figure = figure.removeprefix("lag ")
         room = width - cell_len(figure)
-        # A number that leaves too little room for the title is the first to go.
+        # Without room for the whole title the number is dropped first.
         number = f"{self._title.number} " if room > len(self._title.text) + 2 else ""
         return _strip(
             (number, self._part_style("number")),
@@ -248,7 +247,7 @@ class Chart(PanelWidget[ChartView]):
         values = [self._chart.measure(bucket, len(bucket) * tick_seconds) for bucket in buckets]
         if self._chart.grows:
             highest = max((value for value in values if value is not None), default=0.0)
-            # It never shrinks: a lower bar must always mean a lower value.
+            # The scale never shrinks, so that a lower bar always means a lower value.
             self.top = max(self.top, step_up(highest, self._chart.least_top))
         columns = [
             NO_DATA.rjust(height) if value is None else bar(value / self.top, height)
@@ -277,7 +276,7 @@ class Chart(PanelWidget[ChartView]):
         return pieces
 
     def _bar_style(self, row: int, height: int) -> Style:
-        # From a bright top to a quiet foot: the eye follows the outline, not the area.
+        # A gradient from a bright top to a dim foot emphasises the outline, not the area.
         top = self.get_component_styles("chart--crest").color
         foot = self.get_component_styles("chart--bar").color
         colour = top.blend(foot, row / max(1, height - 1))

@@ -1,4 +1,4 @@
-"""What the controls move: queue, lag, rows and hits as figures, each with its last seconds."""
+"""The effect of the controls: depth, lag, rows and hit rate, each with its recent history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RECENT_TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One figure and its history, oldest first; ``top`` is the end of its scale, in words too."""
+    """A figure and its history, oldest first; ``top`` is the top of its scale."""
 
     label: str
     figure: str
@@ -29,7 +29,7 @@ class Trace:
 
 
 def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
-    """Return what the controls move."""
+    """Return the figures that the controls affect."""
     ticks = snapshot.ticks
     recent = ticks[-_RECENT_TICKS:]
     tick_seconds = max(0.001, snapshot.tick_seconds)
@@ -54,13 +54,13 @@ def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
 
 
 def figures(all_traces: tuple[Trace, ...]) -> tuple[str, str]:
-    """Return the figures without their history, in two short lines."""
+    """Return the figures without their history, as two short lines."""
     depth, lag, rows, hits = (f"{trace.label} {trace.figure}" for trace in all_traces)
     return f"{depth} · {lag}", f"{rows} · {hits}"
 
 
 class ControlEffect(Widget):
-    """Draws a line for each figure where there is height, else two lines of figures."""
+    """Draws a line for each figure if there is room, else two lines of figures."""
 
     DEFAULT_CSS = "ControlEffect { height: 4; }"
     ALLOW_SELECT = False

@@ -1,4 +1,4 @@
-"""The list of controls: one line each, to turn with keys or with the mouse."""
+"""The list of controls: one line each, to be changed by key or mouse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEAST_HINT = 18
 
 
 class Act(Enum):
-    """What a click on a piece of a line does."""
+    """The effect of a click on a piece of a line."""
 
     CHOOSE = "choose"
     LESS = "less"
@@ -33,8 +33,16 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ControlLine:
-    """One line: ``value`` is what holds now, ``hint`` what a turn does, if there is room to say.
-    ``buttons`` stand in place of the hint. ``turns`` is false when it cannot be turned now."""
+    """A line of the list.
+
+    Args:
+        name: identifies the control.
+        label: the label.
+        value: the current value.
+        hint: what a change does; shown if there is room.
+        buttons: pairs of act and text, which take the place of the hint.
+        turns: whether the control can be changed now.
+    """
 
     name: str
     label: str
@@ -46,7 +54,7 @@ class ControlLine:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a line, and what a click on it does."""
+    """A part of a line, and the effect of a click on it."""
 
     text: str
     style: str = ""
@@ -54,7 +62,7 @@ class Piece:
 
 
 def pieces(line: ControlLine, width: int, *, chosen: bool) -> tuple[Piece, ...]:
-    """Return the line in ``width`` cells, from left to right."""
+    """Return the pieces of the line within ``width`` cells, from left to right."""
     key = "bold $text-primary" if line.turns else "$foreground 40%"
     value = left(line.value.center(_VALUE) if cell_len(line.value) <= _VALUE else line.value, 16)
     drawn = [
@@ -76,7 +84,7 @@ def pieces(line: ControlLine, width: int, *, chosen: bool) -> tuple[Piece, ...]:
 
 
 def act_at(drawn: tuple[Piece, ...], x: int) -> Act:
-    """Return what a click on this cell of the line does."""
+    """Return the effect of a click on cell ``x`` of the line."""
     for piece in drawn:
         x -= cell_len(piece.text)
         if x < 0:
@@ -85,17 +93,17 @@ def act_at(drawn: tuple[Piece, ...], x: int) -> Act:
 
 
 class ControlList(Widget, can_focus=True):
-    """Draws the lines and says what was done to them."""
+    """Draws the lines and posts what the user does to them."""
 
     @dataclass
     class Chosen(Message):
-        """Another line is chosen now."""
+        """The user has chosen another line."""
 
         name: str
 
     @dataclass
     class Did(Message):
-        """The user did this to the chosen line."""
+        """The user has done ``act`` to the chosen line."""
 
         act: Act
 
@@ -118,7 +126,7 @@ class ControlList(Widget, can_focus=True):
     chosen: reactive[int] = reactive(0)
 
     def render(self) -> Content:
-        """Return the lines, the chosen one with a pointer and on a ground of its own."""
+        """Return the lines, the chosen one with a pointer and a background."""
         width = self.size.width
         rows = []
         for index, line in enumerate(self.lines):
@@ -131,19 +139,19 @@ class ControlList(Widget, can_focus=True):
 
     @property
     def name_chosen(self) -> str:
-        """The name of the chosen line; empty while there is none."""
+        """The name of the chosen line; empty if the list is."""
         return self.lines[self.chosen].name if self.lines else ""
 
     def action_move(self, rows: int) -> None:
-        """Choose the line so many rows further, within the list."""
+        """Choose the line this many rows further down, within the list."""
         self._choose(max(0, min(len(self.lines) - 1, self.chosen + rows)))
 
     def action_do(self, act: str) -> None:
-        """Do this to the chosen line."""
+        """Post ``Did`` with this act."""
         self.post_message(self.Did(Act(act)))
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the line under the mouse, and do what the piece under it is for."""
+        """Choose the line that was clicked, and do what the clicked piece is for."""
         at = event.get_content_offset(self)
         if at is None or at.y >= len(self.lines):
             return

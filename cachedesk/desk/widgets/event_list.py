@@ -1,4 +1,4 @@
-"""The event list: what happened, newest first, each kind told by a glyph and a word."""
+"""The event list: events newest first, each kind with its glyph and word."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ GLYPHS = {
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` without line breaks or control characters, fit to be drawn in one line."""
+    """Return ``text`` without line breaks and control characters."""
     joined = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "�" for letter in joined)
 
 
 class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
-    """Draws the event ring, only the lines in sight."""
+    """Draws the visible lines of the event ring."""
 
     HELP = "↑ and ↓ scroll to older events; Enter gives them the whole screen."
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -72,7 +72,7 @@ class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
         self.happened = share
 
     def watch_happened(self, happened: tuple[Event, ...]) -> None:
-        """Make room for the new list; a list that was scrolled stays on the lines it showed."""
+        """Adapt the height to the new list; a scrolled list keeps showing the same events."""
         before = self.virtual_size.height
         self.virtual_size = Size(self.size.width, len(happened))
         if self.scroll_offset.y and len(happened) > before:
@@ -80,12 +80,12 @@ class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
             self.scroll_to(y=down, animate=False, immediate=True)
 
     def on_resize(self) -> None:
-        """Keep the virtual width that of the widget: there is nothing to scroll sideways."""
+        """Set the virtual width to that of the widget, so that nothing scrolls horizontally."""
         self.virtual_size = Size(self.size.width, len(self.happened))
 
     def render_line(self, y: int) -> Strip:
-        """Return the event that is scrolled to this line; the newest is the first."""
-        # Without what the scroll bar takes, or it would hide that something was cut.
+        """Return the event on this line; the newest is at the top."""
+        # Without the scroll bar, which would hide the ellipsis of a truncated text.
         width = self.scrollable_content_region.width
         index = len(self.happened) - 1 - self.scroll_offset.y - y
         if index < 0:

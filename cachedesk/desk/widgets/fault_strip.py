@@ -1,4 +1,4 @@
-"""The fault strip: what is broken now and for how much longer; not there when nothing is."""
+"""The fault strip: the active faults and how long they last; hidden if there are none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.desk.views.formats import cut
 
 
 class FaultStrip(Widget):
-    """Draws what ``broken_now`` says in one line."""
+    """Draws the result of ``broken_now`` as one line."""
 
     DEFAULT_CSS = """
     FaultStrip {
@@ -28,13 +28,13 @@ class FaultStrip(Widget):
     broken: reactive[tuple[str, ...]] = reactive(())
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show what is broken in this snapshot."""
+        """Show the active faults of ``snapshot``."""
         self.broken = broken_now(snapshot)
 
     def watch_broken(self, broken: tuple[str, ...]) -> None:
-        """Take no room while nothing is broken."""
+        """Hide the strip while no fault is active."""
         self.set_class(bool(broken), "-broken")
 
     def render(self) -> Content:
-        """Return the line, cut to the width there is."""
+        """Return the line, truncated to the width."""
         return Content(cut("   ".join((*self.broken, "h heals all")), self.size.width))

@@ -1,4 +1,4 @@
-"""The flow: the flow where there is room for it, a line for each part where there is not."""
+"""The flow panel: a diagram if there is room, else a line for each component."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COMPONENTS = (
 
 
 class FlowDiagram(Widget):
-    """Draws the flow; draws anew only when something on it has changed."""
+    """Draws the flow as a diagram; redraws it only if something has changed."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "flow--frame",
@@ -69,12 +69,12 @@ class FlowDiagram(Widget):
         self._drawn: tuple[FlowModel | None, Size] | None = None
 
     def notify_style_update(self) -> None:
-        """Forget the drawing: its colours may be those of another theme."""
+        """Discard the drawing, which may have the colours of another theme."""
         self._drawn = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        """Return line ``y``; all lines are drawn at the first one asked for."""
+        """Return line ``y``; the first call draws all lines."""
         if self._drawn != (self.model, self.size):
             self._lines = self._draw()
             self._drawn = self.model, self.size
@@ -96,9 +96,9 @@ class FlowDiagram(Widget):
 
 
 class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
-    """The four parts and what flows between them."""
+    """The four components and the traffic between them."""
 
-    HELP = "Enter gives the picture the whole screen; there it has room for every figure."
+    HELP = "Enter expands the diagram to the whole screen, where it shows every figure."
 
     DEFAULT_CSS = """
     FlowPanel {
@@ -117,13 +117,13 @@ class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
         self.border_title = title.framed()
 
     def compose(self) -> ComposeResult:
-        """Yield both forms; the size decides which is seen."""
+        """Yield both forms; the size decides which one is shown."""
         yield FlowDiagram()
         for name, _ in _COMPONENTS:
             yield ComponentLine(id=name)
 
     def on_mount(self) -> None:
-        """Draw the parts as they are before anything is known."""
+        """Show the components as they are before the first snapshot."""
         self.show(Snapshot(at=0.0))
 
     def on_resize(self) -> None:

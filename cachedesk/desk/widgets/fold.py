@@ -1,4 +1,4 @@
-"""The fold of a key, step by step: its pending events, oldest first, and what each leads to."""
+"""The fold of a key, step by step: its pending events, oldest first, with the value after each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cachedesk.core.key_report import KeyReport
 from cachedesk.desk.views.formats import cut, left, right
 from cachedesk.desk.views.key_explained import StepRow, letter_lines, step_rows
 
-HEADER = StepRow(" ", "seq", "write", "age", "comes to")
+HEADER = StepRow(" ", "seq", "write", "age", "result")
 _QUIET = "$foreground 75%"
 _GAP = 2
 _GLYPH_STYLES = {"✗": "bold $text-error", "▸": "$text-accent", "=": _QUIET, "⋯": _QUIET}
 
 
 class Fold(Widget):
-    """Draws the steps of a ``KeyReport``, and its dead letters below them."""
+    """Draws the steps of a ``KeyReport`` and below them its dead letters."""
 
     DEFAULT_CSS = """
     Fold { height: auto; text-wrap: nowrap; }
@@ -32,7 +32,7 @@ class Fold(Widget):
     _letters: tuple[str, ...] = ()
 
     def watch_report(self, report: KeyReport | None) -> None:
-        """Make room for the new rows, if there are more or less of them."""
+        """Adapt the height to the new rows."""
         if report is None:
             return
         before = self._height
@@ -64,8 +64,8 @@ class Fold(Widget):
 
 
 def column_widths(rows: Sequence[StepRow], width: int) -> tuple[int, int, int, int, int]:
-    """Return the cells of seq, write, age, value and note within ``width``; what is written, what
-    it comes to and the note share what is left, each no more than it needs."""
+    """Return the widths of seq, write, age, result and note within ``width`` cells. Write, result
+    and note share the space that the others leave, each at most what it needs."""
     needed = [
         max(cell_len(cell) for cell in cells)
         for cells in zip(

@@ -1,4 +1,4 @@
-"""The filter of the keys: one line to type into, there only while it is used."""
+"""The filter of the keys: an input line that is shown only while it is used."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CLEAR = "✕ all keys"
 
 
 class KeyFilter(HorizontalGroup):
-    """What is typed filters at once; Enter keeps it, Escape or a click on ✕ lists all keys again.
+    """Filters while the user types; Enter keeps the filter, Escape or a click on ✕ clears it.
 
-    It always says how many keys are listed, and of how many: ``found``.
+    ``found``: how many keys are listed, and of how many; always shown.
     """
 
     @dataclass
     class Changed(Message):
-        """The filter is now this text; ``done`` when the user goes back to the list."""
+        """The text of the filter has changed; ``done``: the user returns to the list."""
 
         text: str
         done: bool = False
@@ -49,28 +49,28 @@ class KeyFilter(HorizontalGroup):
     found: var[tuple[int, int]] = var((0, 0))
 
     typed = query_one(Input)
-    says = query_one("#key-filter-found", Static)
+    count = query_one("#key-filter-found", Static)
 
     def __init__(self) -> None:
         super().__init__(id="key-filter")
 
     def compose(self) -> ComposeResult:
-        """Yield the sign of the filter, what is typed, how many it lists, and a way out."""
+        """Yield the sign of the filter, the input, the number of keys, and the clear button."""
         yield Static(Content.styled("/ ", "bold $text-primary"))
         yield Input(compact=True, placeholder="part of a key, or views:*")
         yield Static("0 of 0", id="key-filter-found")
         yield Static(_CLEAR, id="key-filter-clear", markup=False)
 
     def start(self) -> None:
-        """Let the user type."""
+        """Show the filter and focus its input."""
         self.add_class("-used")
-        # At once: what is typed next is meant for it.
+        # Synchronously, because the next keys are meant for the input.
         self.screen.set_focus(self.typed)
 
     def watch_found(self, found: tuple[int, int]) -> None:
-        """Say how many keys are listed."""
+        """Show how many keys are listed."""
         if self.is_mounted:
-            self.says.update(Content.styled("{} of {}".format(*found), "bold"))
+            self.count.update(Content.styled("{} of {}".format(*found), "bold"))
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
@@ -84,13 +84,13 @@ class KeyFilter(HorizontalGroup):
 
     @on(events.Click, "#key-filter-clear")
     def action_clear_and_leave(self) -> None:
-        """List all keys again."""
+        """Clear the filter and return to the list."""
         self.typed.clear()
         self._leave()
 
     @property
     def value(self) -> str:
-        """What is typed."""
+        """The text of the input."""
         return self.typed.value
 
     @property
@@ -98,6 +98,6 @@ class KeyFilter(HorizontalGroup):
         return self.value.strip()
 
     def _leave(self) -> None:
-        # A filter in force stays in sight: a list that leaves something out must say so.
+        # An active filter stays visible, because the list leaves out keys.
         self.set_class(bool(self._text), "-used")
         self.post_message(self.Changed(self._text, done=True))

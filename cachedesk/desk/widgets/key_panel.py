@@ -1,4 +1,4 @@
-"""The panel of the hot keys: the filter, and under it the list that it filters."""
+"""The panel of the hot keys: the filter and the list that it filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hottest keys with their value in each place; the selection follows the key, not the row."""
+"""The hottest keys with their value in each store; the selection follows the key, not the row."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ _STYLES = {
 
 
 class KeyTable(ScrollView, can_focus=True):
-    """Draws at most fifty keys, only the lines in sight; a header stays at the top."""
+    """Draws the visible lines of at most fifty keys; the header stays at the top."""
 
     @dataclass
     class Listed(Message):
-        """So many keys are listed now, ``of`` so many there are; the filter leaves out the rest."""
+        """The filter lists this many ``keys``, ``of`` all hot keys."""
 
         keys: int
         of: int
 
     @dataclass
     class Inspect(Message):
-        """The user wants this key explained."""
+        """The user asks for an explanation of ``key``."""
 
         key: bytes
 
     HELP = (
-        "↑ and ↓ select a key, also where it has moved meanwhile. Enter explains it, e evicts it, "
-        "/ filters, o sorts; a click on a column's title sorts by it, a second click goes back."
+        "↑ and ↓ select a key; the selection follows. Enter explains it, e evicts it, / filters, "
+        "o sorts; a click on a column's title sorts by it, a second click undoes that."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
@@ -104,7 +104,7 @@ class KeyTable(ScrollView, can_focus=True):
 
     selected: reactive[bytes | None] = reactive(None)
     filter_text: reactive[str] = reactive("")
-    """The filter: only keys that match it are listed; empty lists all."""
+    """The filter: only keys that match it are listed; empty lists all keys."""
     order: reactive[Order] = reactive(Order.USES)
 
     def __init__(self, title: PanelTitle) -> None:
@@ -118,47 +118,47 @@ class KeyTable(ScrollView, can_focus=True):
         self._listed = (0, 0)
 
     def show(self, hot: tuple[HotKey, ...]) -> None:
-        """List these keys; the selected key stays selected wherever it is now."""
-        in_sight = self._in_sight(self._selected_row)
+        """List these keys; the selected key stays selected, even in another row."""
+        was_visible = self._is_visible(self._selected_row)
         self._before, self._hot = self._hot, hot
         self._list()
         self._entitle()
         if not self._chosen:
-            self._select_for_the_user()
-        self._leave_the_unlisted()
-        if in_sight and self._chosen:
-            # Follow the key, but leave the list alone where the user has scrolled away from it.
+            self._select_by_default()
+        self._select_a_listed_key()
+        if was_visible and self._chosen:
+            # Follow the key, unless the user has scrolled away from it.
             self._scroll_to_selection()
 
     def watch_selected(self) -> None:
-        """List a key that is no longer hot only as long as it is the selected one."""
+        """List the keys again: one that is no longer hot is listed only while it is selected."""
         self._list()
 
     def watch_filter_text(self, filter_text: str) -> None:
-        """List what is wanted, from the top."""
+        """List the keys that match the filter."""
         self._list()
         self._entitle()
         if filter_text and not self._chosen and self._rows:
             self.selected = self._rows[0].key
-        self._leave_the_unlisted()
+        self._select_a_listed_key()
         self._scroll_to_selection()
 
     def watch_order(self) -> None:
-        """List in this order."""
+        """Sort the keys."""
         self._list()
         self.refresh()
         self._scroll_to_selection()
 
     def cycle_order(self) -> None:
-        """List in the next order."""
+        """Sort by the next criterion."""
         self.order = self.order.next
 
     def on_mount(self) -> None:
-        """Name the frame."""
+        """Set the title of the frame."""
         self._entitle()
 
     def _entitle(self) -> None:
-        """Say in the frame how many are listed, where a filter leaves some out."""
+        """Set the title of the frame, with the number of listed keys if there is a filter."""
         listed, of = len(filtered(self._hot, self.filter_text)), len(self._hot)
         if (listed, of) != self._listed:
             self._listed = listed, of
@@ -170,18 +170,18 @@ class KeyTable(ScrollView, can_focus=True):
             self.border_title = title
 
     def on_resize(self) -> None:
-        """Keep the virtual width that of the widget: there is nothing to scroll sideways."""
+        """Set the virtual width to that of the widget, so that nothing scrolls horizontally."""
         self.virtual_size = Size(self.size.width, len(self._rows) + 1)
 
     def render_line(self, y: int) -> Strip:
-        """Return the header for line 0, else the row that is scrolled to this line."""
+        """Return the header for line 0, else the row on this line."""
         width = self.size.width
         if y == 0:
             return self._header(width)
         index = self.scroll_offset.y + y - 1
         if index == 0 and not self._rows:
-            said = "  nothing matches the filter" if self._hot else "  no key has been used yet"
-            return Strip([Segment(left(said, width), self._part_style("quiet"))])
+            text = "  no key matches the filter" if self._hot else "  no key has been used yet"
+            return Strip([Segment(left(text, width), self._part_style("quiet"))])
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._row(self._rows[index], width)
@@ -196,13 +196,12 @@ class KeyTable(ScrollView, can_focus=True):
         self.action_move(pages * max(1, self.size.height - 1))
 
     def action_inspect(self) -> None:
-        """Have the selected key explained."""
+        """Ask for an explanation of the selected key."""
         if (key := self.listed_selection) is not None:
             self.post_message(self.Inspect(key))
 
     def on_click(self, event: events.Click) -> None:
-        """Select the row that was clicked, explain it at the second click; sort by the column
-        whose title was clicked."""
+        """Select the clicked row and explain it on a double click; sort by the clicked column."""
         inside = event.get_content_offset(self)
         if inside is None:
             return
@@ -216,7 +215,7 @@ class KeyTable(ScrollView, can_focus=True):
                 self.action_inspect()
 
     def _order_at(self, x: int) -> Order:
-        """Return the order for a click on the header: of its column, or by use."""
+        """Return the order for a click on the header: that of the column, or by use."""
         end = _POINTER
         for column, room in zip(COLUMNS, column_widths(self.size.width), strict=True):
             end += room + GAP if room else 0
@@ -228,7 +227,7 @@ class KeyTable(ScrollView, can_focus=True):
 
     @property
     def listed_selection(self) -> bytes | None:
-        """The selected key, if it is listed: a command must not reach a key out of sight."""
+        """The selected key, if it is listed: a command must not reach a key that is not shown."""
         listed = any(row.key == self.selected for row in self._rows)
         return self.selected if listed else None
 
@@ -246,16 +245,16 @@ class KeyTable(ScrollView, can_focus=True):
             self.virtual_size = Size(self.size.width, len(rows) + 1)
             self.refresh()
 
-    def _select_for_the_user(self) -> None:
-        # Nobody chose this key, so the list need not follow it: the hottest stay in sight. It is
-        # kept as long as it can be seen, so that it does not change under a finger.
+    def _select_by_default(self) -> None:
+        # The user has not selected a key, so the list shows the hottest ones. The default selection
+        # is kept while it is visible, so that it does not change just before a key press.
         row = self._selected_row
         cooled = bool(self._rows) and self._rows[row].state is KeyState.COOLED
-        if self._rows and (self.selected is None or cooled or not self._in_sight(row)):
+        if self._rows and (self.selected is None or cooled or not self._is_visible(row)):
             self.selected = self._rows[0].key
 
-    def _leave_the_unlisted(self) -> None:
-        """Select the first key when the filter leaves out the selected one."""
+    def _select_a_listed_key(self) -> None:
+        """Select the first key if the selected one is not listed."""
         if self._rows and self.listed_selection is None:
             self.selected = self._rows[0].key
 
@@ -264,7 +263,7 @@ class KeyTable(ScrollView, can_focus=True):
         self.selected = self._rows[index].key
         self._scroll_to_selection()
 
-    def _in_sight(self, row: int) -> bool:
+    def _is_visible(self, row: int) -> bool:
         return 0 <= row - self.scroll_offset.y < max(1, self.size.height - 1)
 
     def _scroll_to_selection(self) -> None:
@@ -282,7 +281,7 @@ class KeyTable(ScrollView, can_focus=True):
         for column, room in zip(COLUMNS, column_widths(width), strict=True):
             sorts = column.title == self.order.value
             if room and column.align_right:
-                # A narrow column has no room for the sign beside its title; the gap has.
+                # The sign stands in the gap, because a narrow column has no room for it.
                 text += right(column.title, room) + ("▼" if sorts else "").ljust(GAP)
             elif room:
                 text += left(f"{column.title} ▼" if sorts else column.title, room + GAP)

@@ -31,14 +31,14 @@ class TimelineWidget(Widget):
 
     @property
     def seq_cells(self) -> int:
-        """How wide the longest seq is; all of them are as wide."""
+        """The width of the seq column, in cells."""
         writes = self.report.writes if self.report is not None else ()
         longest = len(number(writes[-1].seq)) if writes else 1
         return max(longest, _STAGE_CELLS - _OP_CELLS - 1)
 
     @property
     def label_cells(self) -> int:
-        """What is to the left of the timeline, and the space between them."""
+        """The width of the labels at the left, in cells, with the gap."""
         return self.seq_cells + 1 + _OP_CELLS + 2
 
     @property
@@ -78,11 +78,11 @@ class KeyWriteBars(TimelineWidget):
     """
 
     def watch_report(self, report: KeyReport | None) -> None:
-        """Make room for the bars."""
+        """Adapt the height to the bars."""
         self._fit()
 
     def watch_seconds(self, seconds: float) -> None:
-        """Make room for the bars."""
+        """Adapt the height to the bars."""
         self._fit()
 
     _height = 0
@@ -92,14 +92,14 @@ class KeyWriteBars(TimelineWidget):
     @property
     def bars(self) -> tuple[Bar, ...]:
         """The bars that are drawn."""
-        return self._made_bars()[0]
+        return self._sampled()[0]
 
     @property
     def one_in(self) -> int:
-        """Of how many writes each bar is one."""
-        return self._made_bars()[1]
+        """One in this many writes is drawn."""
+        return self._sampled()[1]
 
-    def _made_bars(self) -> tuple[tuple[Bar, ...], int]:
+    def _sampled(self) -> tuple[tuple[Bar, ...], int]:
         if (report := self.report) is None:
             return (), 1
         room = self.parent.size.height if isinstance(self.parent, Widget) else MOST_BARS
@@ -110,7 +110,7 @@ class KeyWriteBars(TimelineWidget):
         return self._bars
 
     def on_resize(self) -> None:
-        """Make room for the bars of another width."""
+        """Adapt the height to the bars for the new width."""
         self._fit()
 
     def _fit(self) -> None:
@@ -128,14 +128,14 @@ class KeyWriteBars(TimelineWidget):
         if self.report is None:
             return Content()
         if not (shown := self.bars):
-            return Content.assemble(("no write of this key in sight", _QUIET))
+            return Content.assemble(("no recent write of this key", _QUIET))
         return Content("\n").join([_drawn(bar, self.seq_cells) for bar in shown])
 
 
 def _drawn(bar: Bar, seq_cells: int) -> Content:
     style = _STYLES[bar.fate]
     label = f"{right(bar.seq, seq_cells)} {left(bar.op, _OP_CELLS)}  "
-    # What waits is told from what is done by its own signs; the colour only helps.
+    # Pending and applied writes have different characters; the colour only supports that.
     return Content.assemble(
         (label, _QUIET), (bar.cells, style), (right(bar.gap, _GAP_CELLS), style)
     )

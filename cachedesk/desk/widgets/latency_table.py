@@ -1,4 +1,4 @@
-"""The latency table: how long each path takes, in figures and on one scale."""
+"""The latency table: how long each path takes, in figures and on a common scale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEAST_SCALE = 16
 
 
 class LatencyTable(PanelWidget[Latencies], can_focus=True):
-    """Draws a line for each path: median, the slowest in a hundred, the worst, and a bar."""
+    """Draws a line for each path: p50, p99, the worst, the count, and a bar."""
 
     HELP = "● is the median, ┤ the slowest in a hundred, • the worst. Enter expands."
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -59,7 +59,7 @@ class LatencyTable(PanelWidget[Latencies], can_focus=True):
         self.latencies = share
 
     def render_line(self, y: int) -> Strip:
-        """Return the title, the header, or the line of a path, as far as there is room."""
+        """Return the title, the header, or the line of a path, depending on the room."""
         width, height = self.size
         lines = path_lines(self.latencies)
         framed = self.outer_size.height > height
@@ -108,7 +108,7 @@ def _name_cells(width: int) -> int:
 
 
 def _columns(width: int) -> tuple[int, int]:
-    """Return how many figures there are, and how many cells for the scale; 0: no scale."""
+    """Return the number of figures, and the width of the scale in cells; 0: no scale."""
     room = width - _name_cells(width)
     figures = min(len(_FIGURES), max(1, room // _FIGURE))
     for wanted in (len(_FIGURES), 2):

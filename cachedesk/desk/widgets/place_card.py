@@ -1,4 +1,4 @@
-"""What one place holds of a key: a card where there is room, a line where there is not."""
+"""What one store holds for a key: a card if there is room, else a line."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _line(view: PlaceView, width: int) -> Content:
     if view.error:
         return Content.assemble(*pieces, (cut(view.error, room), "$text-error"))
     facts = " · ".join(view.facts)
-    # The value gives way to the facts only where there is room for a good deal of both.
+    # The value is truncated in favour of the facts, but keeps at least half of the space.
     value = cut(view.value, max(room - cell_len(facts) - 2, room // 2))
     rest = cut(facts, room - cell_len(value) - 2)
     return Content.assemble(*pieces, (value, "bold"), "  ", (rest, _QUIET))

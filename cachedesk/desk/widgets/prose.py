@@ -1,5 +1,5 @@
-"""A column of text to read: one widget, for each of its passages in a widget of its own would take
-a hundred times as long to lay out."""
+"""A column of text, drawn by one widget: a widget for each passage takes a hundred times as long to
+lay out."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TERM = "bold $text-primary"
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Some text, wrapped; ``term`` stands to its left in so many cells. ``before`` and ``after``
-    are empty lines."""
+    """A wrapped text, with ``term`` to its left in ``term_cells`` cells, and the number of empty
+    lines ``before`` and ``after`` it."""
 
     text: str
     style: str = ""
@@ -32,7 +32,7 @@ class Passage:
 
 
 def heading(text: str) -> Passage:
-    """Return a heading, which stands apart from what is above it."""
+    """Return a heading, with an empty line above it."""
     return Passage(text, "bold $text-accent", before=1)
 
 
@@ -47,7 +47,7 @@ def sentence(text: str) -> Passage:
 
 
 def entry(term: str, meaning: str, term_cells: int) -> Passage:
-    """Return a term and, to the right of its cells, what it means."""
+    """Return a term with its meaning at the right."""
     return Passage(meaning, term=term, term_cells=term_cells)
 
 
@@ -79,7 +79,7 @@ class Prose(Widget):
     """Draws passages one below the other.
 
     Args:
-        passages: what there is to read.
+        passages: the passages.
     """
 
     DEFAULT_CSS = """
@@ -92,7 +92,7 @@ class Prose(Widget):
         self._laid_out: tuple[int, list[Content]] = (0, [])
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return how many lines it takes at this width."""
+        """Return the number of lines at this width."""
         return len(self._lines(width))
 
     def render(self) -> Content:

@@ -1,4 +1,4 @@
-"""The replay strip: where in the recording the desk is, and a bar to go somewhere else."""
+"""The replay strip: the position in the recording, and a bar to change it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _NOWHERE = Playback(0, 1, 0.0, 0.0, playing=False, speed=1.0)
 
 @dataclass(frozen=True, slots=True)
 class StripView:
-    """What the strip says. ``at``: when what is shown was recorded, wall-clock seconds since 1970;
-    ``faults``: the seconds of the recording at which faults began."""
+    """The content of the strip. ``at``: when the shown snapshot was recorded, in wall-clock seconds
+    since 1970; ``faults``: the seconds of the recording at which faults began."""
 
     where: Playback = _NOWHERE
     at: float | None = None
@@ -43,7 +43,7 @@ class StripView:
 
 
 def timecode(seconds: float, length_seconds: float) -> str:
-    """Return a place in a recording as ``01:40``, or ``1:01:40`` when the recording is long."""
+    """Return a position in a recording as ``01:40``, or ``1:01:40`` in a long recording."""
     minutes, second = divmod(max(0, int(seconds)), 60)
     if length_seconds < 3600:
         return f"{minutes:02}:{second:02}"
@@ -51,13 +51,13 @@ def timecode(seconds: float, length_seconds: float) -> str:
 
 
 def state_of(where: Playback, *, brief: bool = False) -> str:
-    """Return whether it plays, and how fast, with a sign and, unless ``brief``, in words."""
+    """Return the state and the speed, as a sign and, unless ``brief``, in words."""
     sign, word = ("▶", "") if where.playing else ("■", "end ") if where.ended else ("‖", "paused ")
     return f"{sign} {'' if brief else word}{where.speed:g}x"
 
 
 def cell_of(seconds: float, length_seconds: float, cells: int) -> int:
-    """Return which of so many cells of the bar stands for this second."""
+    """Return the cell of a bar of ``cells`` cells that stands for this second."""
     if length_seconds <= 0 or cells <= 1:
         return 0
     return max(0, min(cells - 1, round(seconds / length_seconds * (cells - 1))))
@@ -69,7 +69,7 @@ def seconds_of(cell: int, length_seconds: float, cells: int) -> float:
 
 
 def bar_of(where: Playback, faults: Iterable[float], cells: int) -> str:
-    """Return the bar: what was played, where it is, what is to come, and where faults began."""
+    """Return the bar, with the position and the starts of faults."""
     here = cell_of(where.seconds, where.length_seconds, cells)
     drawn = [PLAYED if cell < here else COMING for cell in range(cells)]
     for seconds in faults:
@@ -81,8 +81,10 @@ def bar_of(where: Playback, faults: Iterable[float], cells: int) -> str:
 
 
 class ReplayStrip(Widget):
-    """Draws a ``StripView`` in one line. A click or a drag on its bar asks for that second, a click
-    elsewhere to play or pause."""
+    """Draws a ``StripView`` as one line.
+
+    A click or a drag on the bar seeks, a click elsewhere plays or pauses.
+    """
 
     DEFAULT_CSS = """
     ReplayStrip {
@@ -100,15 +102,15 @@ class ReplayStrip(Widget):
 
     @dataclass
     class Sought(Message):
-        """Somebody wants to see this second of the recording."""
+        """The user seeks to this second of the recording."""
 
         seconds: float
 
     class Toggled(Message):
-        """Somebody wants to pause, or to play on."""
+        """The user pauses or resumes."""
 
     def render(self) -> Content:
-        """Return the line; what there is no room for is left out, the date first."""
+        """Return the line; without room for all of it, without the date."""
         before, after = self._sides()
         bar = bar_of(self.view.where, self.view.faults, self._bar_cells())
         return Content.assemble(
@@ -119,7 +121,7 @@ class ReplayStrip(Widget):
         )
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Go where the mouse is, and follow it; or play or pause."""
+        """Seek and follow the mouse, or play or pause."""
         if self._over_bar(event.x):
             self.capture_mouse()
             self._seek(event.x)
@@ -132,7 +134,7 @@ class ReplayStrip(Widget):
             self._seek(event.x)
 
     def on_mouse_up(self) -> None:
-        """Follow the mouse no more."""
+        """Stop following the mouse."""
         self.release_mouse()
 
     def _seek(self, x: int) -> None:
@@ -151,11 +153,11 @@ class ReplayStrip(Widget):
         return max(0, self.size.width - cell_len(before) - cell_len(after))
 
     def _sides(self) -> tuple[str, str]:
-        """Return what stands before and behind the bar."""
+        """Return the texts at the left and at the right of the bar."""
         where = self.view.where
         length = where.length_seconds
         here, end = timecode(where.seconds, length), timecode(length, length)
-        # As wide as its longest form, or the bar would move under the mouse.
+        # As wide as its longest form, so that the bar does not move under the mouse.
         width = self.size.width
         brief = width < _WORDY_CELLS
         state = state_of(where, brief=brief).ljust(len("‖ 0.25x" if brief else "‖ paused 0.25x"))

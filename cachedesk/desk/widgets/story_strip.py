@@ -1,4 +1,4 @@
-"""The narration strip: where the story is, what is said and was done, and at the end the claims."""
+"""The narration strip: the position in the story, the narration, and at the end the claims."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from textual.widget import Widget
 
 from cachedesk.lab.stories.scene import Outcome, Scene
 
-CLOSED = "The stack of this story is closed; below is how it was last. ← plays the act again."
+CLOSED = "The stack of this story is closed; its last state is below. ← plays the act again."
 
 
 @dataclass(frozen=True, slots=True)
 class StoryView:
-    """What the strip shows: the scene, and whether the story goes on by itself."""
+    """The content of the strip: the scene, and whether the story plays automatically."""
 
     scene: Scene
     running: bool = False
 
 
 class StoryStrip(Widget):
-    """Draws a ``StoryView`` in as many lines as it takes."""
+    """Draws a ``StoryView`` in as many lines as it needs."""
 
     DEFAULT_CSS = """
     StoryStrip {
@@ -56,7 +56,7 @@ class StoryStrip(Widget):
                 lines.append(_done(scene))
         lines += [_claim(claim) for claim in scene.claims if scene.ended and not scene.failed]
         if scene.failed:
-            lines.append(Content.styled(f"✗ the story cannot go on: {scene.failed}", "$text-error"))
+            lines.append(Content.styled(f"✗ the story failed: {scene.failed}", "$text-error"))
         if scene.ended:
             lines.append(Content.styled(CLOSED, "$foreground 75%"))
         return Content("\n").join(lines)

@@ -1,4 +1,4 @@
-"""The top line: who this is, the sentence of state, and what drives the stack."""
+"""The top line: the name of the program, the headline, and what drives the stack."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class TopView:
-    """What the top line says; ``facts`` stand at its right, the most important first."""
+    """The content of the top line; ``facts`` stand at the right, the most important first."""
 
     headline: Headline = STARTING
     facts: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class TopView:
 
 
 def facts_that_fit(facts: tuple[str, ...], room: int) -> tuple[str, ...]:
-    """Return the first facts that fit into ``room`` cells, with a gap of three before each."""
+    """Return the first facts that fit into ``room`` cells, each with a gap of three cells."""
     shown: list[str] = []
     for fact in facts:
         room -= cell_len(fact) + 3
@@ -43,7 +43,7 @@ def facts_that_fit(facts: tuple[str, ...], room: int) -> tuple[str, ...]:
 
 
 class TopLine(Widget):
-    """Draws a ``TopView`` in one line: sentence at the left, facts at the right."""
+    """Draws a ``TopView`` as one line: the headline at the left, the facts at the right."""
 
     DEFAULT_CSS = """
     TopLine { height: 1; padding: 0 1; background: $panel; color: $foreground; }
@@ -52,7 +52,7 @@ class TopLine(Widget):
     view: reactive[TopView] = reactive(TopView())
 
     def render(self) -> Content:
-        """Return the line, cut to the width there is; the sentence goes last."""
+        """Return the line; on a narrow screen facts are dropped before the headline is cut."""
         width = self.size.width
         glyph, style = _STYLES[self.view.headline.tone]
         badge = f" {self.view.badge} " if self.view.badge else ""
