@@ -283,9 +283,9 @@ def fold(row: Entry, events: Iterable[WriteEvent]) -> Entry:
     return row
 
 
-def values_of(entries: Mapping[bytes, Entry]) -> dict[bytes, bytes | None]:
-    """Return the values of ``entries``."""
-    return {key: entry.value for key, entry in entries.items()}
+def entries_of(values: Mapping[bytes, bytes | None]) -> dict[bytes, Entry]:
+    """Return ``values`` as entries that never expire and have no seq."""
+    return {key: Entry(value) for key, value in values.items()}
 
 
 def is_absolute(events: Iterable[WriteEvent]) -> bool:

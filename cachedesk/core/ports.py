@@ -86,10 +86,10 @@ class CacheStore(Store, Protocol):
         """Return the cached values of ``keys`` in their order; errors as for ``get``."""
         ...
 
-    def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
-        """Store ``values`` (``None``: drop the key), and return the keys that the cache did not
-        store. Never raises: a key whose outcome is unknown is not read again before it was
-        dropped."""
+    def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+        """Store the values of ``entries`` until they expire (``None``: drop the key), and return
+        the keys that the cache did not store. Never raises: a key whose outcome is unknown is
+        not read again before it was dropped."""
         ...
 
     def distrust(self, keys: Iterable[bytes], reason: str) -> None:

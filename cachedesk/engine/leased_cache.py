@@ -15,7 +15,7 @@ import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cachedesk.core.errors import Unavailable
-from cachedesk.core.events import Entry, values_of
+from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore
 from cachedesk.core.reads import Read
@@ -115,13 +115,13 @@ class LeasedCache:
             if self._leases.get(lease.key) is lease:
                 del self._leases[lease.key]
 
-    def fill(self, leases: Sequence[Lease], values: Mapping[bytes, bytes | None]) -> None:
+    def fill(self, leases: Sequence[Lease], entries: Mapping[bytes, Entry]) -> None:
         """Put what was found of the leased keys into the cache, unless it was written since."""
-        found = {it.key: it.version for it in leases if values[it.key] is not None}
+        found = {it.key: it.version for it in leases if entries[it.key].value is not None}
         if found and self._store.trusted:
             self._reach("repair.fill.before")
             self._versions.fill(
-                found, lambda fresh: self._store.put({key: values[key] for key in fresh})
+                found, lambda fresh: self._store.put({key: entries[key] for key in fresh})
             )
             self._reach("repair.fill.after")
 
@@ -132,12 +132,12 @@ class LeasedCache:
             The keys that the cache did not take; they are read from the truth.
         """
         self._versions.bump(entries)
-        return self._store.put(values_of(entries))
+        return self._store.put(entries)
 
     def drop(self, keys: Collection[bytes]) -> None:
         """Drop ``keys``, whose values are not true any more."""
         self._versions.bump(keys)
-        self._store.put(dict.fromkeys(keys))
+        self._store.put(dict.fromkeys(keys, ABSENT))
 
     def distrust(self, keys: Collection[bytes], reason: str) -> None:
         """Read ``keys`` from the truth: what the cache holds of them may be old."""

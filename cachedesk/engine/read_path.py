@@ -165,11 +165,12 @@ class ReadPath:
         self._reach("repair.miss.after")
         self._recorder.count("loads")
         reads: dict[bytes, Read] = {}
-        for key, overlaid in self._overlay.read([lease.key for lease in leases]).items():
+        truths = self._overlay.read([lease.key for lease in leases])
+        for key, overlaid in truths.items():
             if not overlaid.known:
                 raise Unavailable(f"Redis has no copy and {overlaid.error}") from overlaid.error
             reads[key] = as_read(overlaid)
-        self._cache.fill(leases, {key: read.value for key, read in reads.items()})
+        self._cache.fill(leases, {key: overlaid.entry for key, overlaid in truths.items()})
         return reads
 
 

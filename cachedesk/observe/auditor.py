@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, LogFull
-from cachedesk.core.events import Entry
+from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.ports import CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.core.snapshot import Audit
@@ -198,7 +198,7 @@ class Auditor:
                 if self._compare([key]).get(key) != before:
                     return False
                 if self._mends():
-                    self._cache.put({key: None})
+                    self._cache.put({key: ABSENT})
         except CachedeskError:
             return False
         return True

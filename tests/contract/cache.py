@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CacheError, ConfigError, InvalidKey, Unavailable
+from cachedesk.core.events import Entry, entries_of
 from cachedesk.core.ports import CACHEABLE_BYTES
 
 from .cases import CacheCase
@@ -19,7 +21,7 @@ def nothing_is_trusted_before_it_is_started(case: CacheCase) -> None:
     assert cache.generation is None
     with pytest.raises(CacheError):
         cache.get(b"a")
-    assert set(cache.put({b"a": b"1"})) == {b"a"}
+    assert set(cache.put(entries_of({b"a": b"1"}))) == {b"a"}
     assert not cache.state().known
     case.start()
     assert cache.trusted
@@ -29,7 +31,7 @@ def nothing_is_trusted_before_it_is_started(case: CacheCase) -> None:
 def what_was_put_is_read(case: CacheCase) -> None:
     cache = case.start()
     values = {b"a": b"1", b"b": b"", b"\x00\xff\r\n$-1": b"\r\n\x00", b"k" * 1024: b"x" * 100_000}
-    assert not cache.put(values)
+    assert not cache.put(entries_of(values))
     assert {key: cache.get(key) for key in values} == values
     assert cache.get_many([*values, b"none"]) == [*values.values(), None]
     assert cache.get_many([b"none", b"a", b"a"]) == [None, b"1", b"1"]
@@ -42,34 +44,34 @@ def what_was_put_is_read(case: CacheCase) -> None:
 def the_newest_put_counts(case: CacheCase) -> None:
     cache = case.start()
     for number in range(20):
-        assert not cache.put({b"a": b"%d" % number})
+        assert not cache.put(entries_of({b"a": b"%d" % number}))
         assert cache.get(b"a") == b"%d" % number
-    assert not cache.put({b"a": None, b"never": None})
+    assert not cache.put(entries_of({b"a": None, b"never": None}))
     assert cache.get_many([b"a", b"never"]) == [None, None]
 
 
 def a_value_that_is_too_long_replaces_the_old_one_by_nothing(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"old", b"b": b"old"})
-    cache.put({b"a": b"x" * (CACHEABLE_BYTES + 1), b"b": b"y" * CACHEABLE_BYTES})
+    cache.put(entries_of({b"a": b"old", b"b": b"old"}))
+    cache.put(entries_of({b"a": b"x" * (CACHEABLE_BYTES + 1), b"b": b"y" * CACHEABLE_BYTES}))
     assert cache.get(b"a") is None
     assert cache.get(b"b") in (None, b"y" * CACHEABLE_BYTES)
 
 
 def what_is_distrusted_is_not_read_again(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"old", b"b": b"old"})
+    cache.put(entries_of({b"a": b"old", b"b": b"old"}))
     cache.distrust([b"a"], "a test")
     assert _read(case, b"a") is None
     case.wait()
     assert cache.get(b"a") is None
-    assert not cache.put({b"a": b"new"})
+    assert not cache.put(entries_of({b"a": b"new"}))
     assert cache.get(b"a") == b"new"
 
 
 def to_distrust_nothing_named_is_to_look_at_it_anew(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"1"})
+    cache.put(entries_of({b"a": b"1"}))
     before = cache.generation
     cache.distrust((), "a test")
     assert cache.generation != before
@@ -83,7 +85,7 @@ def the_generation_lasts_as_long_as_the_trust(case: CacheCase) -> None:
     cache = case.start()
     generation = cache.generation
     assert generation is not None
-    cache.put({b"a": b"1", b"b": b"2"})
+    cache.put(entries_of({b"a": b"1", b"b": b"2"}))
     cache.get_many([b"a", b"b"])
     cache.evict_key(b"a")
     cache.evict(b"*")
@@ -99,7 +101,7 @@ def the_generation_lasts_as_long_as_the_trust(case: CacheCase) -> None:
 
 def an_error_is_not_a_miss(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"1"})
+    cache.put(entries_of({b"a": b"1"}))
     calls: tuple[Callable[[], object], ...] = (
         lambda: cache.get(b"a"),
         lambda: cache.get(b"none"),
@@ -135,9 +137,9 @@ def evicting_says_when_it_cannot(case: CacheCase) -> None:
 
 def what_was_written_while_it_was_away_is_not_read_old(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"old", b"b": b"old", b"c": b"old"})
+    cache.put(entries_of({b"a": b"old", b"b": b"old", b"c": b"old"}))
     with case.down():
-        assert set(cache.put({b"a": b"new", b"b": None})) == {b"a", b"b"}
+        assert set(cache.put(entries_of({b"a": b"new", b"b": None}))) == {b"a", b"b"}
         cache.distrust([b"c"], "written elsewhere")
     assert cache.get(b"a") in (None, b"new")
     assert cache.get(b"b") is None
@@ -146,9 +148,9 @@ def what_was_written_while_it_was_away_is_not_read_old(case: CacheCase) -> None:
 
 def a_put_that_cannot_be_confirmed_leaves_nothing_old(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"old", b"b": b"old"})
+    cache.put(entries_of({b"a": b"old", b"b": b"old"}))
     with case.unconfirmed():
-        assert set(cache.put({b"a": b"new"})) == {b"a"}
+        assert set(cache.put(entries_of({b"a": b"new"}))) == {b"a"}
         assert _read(case, b"a") in (None, b"new")
     assert cache.get(b"a") in (None, b"new")
     assert cache.get(b"b") in (None, b"old")
@@ -156,7 +158,8 @@ def a_put_that_cannot_be_confirmed_leaves_nothing_old(case: CacheCase) -> None:
 
 def keys_are_evicted_by_name_pattern_and_share(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"%c:%d" % (kind, number): b"1" for kind in b"ab" for number in range(10)})
+    keys = [b"%c:%d" % (kind, number) for kind in b"ab" for number in range(10)]
+    cache.put(entries_of(dict.fromkeys(keys, b"1")))
     assert cache.evict(b"a:[0-4]") == 5
     assert cache.evict_matching("a:?") == 5
     assert cache.get(b"a:7") is None
@@ -170,7 +173,7 @@ def keys_are_evicted_by_name_pattern_and_share(case: CacheCase) -> None:
 
 def a_choice_that_is_none_is_an_error(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"1"})
+    cache.put(entries_of({b"a": b"1"}))
     for share in (0, -1, 1.5, float("nan"), True, "half"):
         with pytest.raises(ConfigError):
             cache.evict_share(share)  # type: ignore[arg-type]
@@ -186,7 +189,7 @@ def a_sample_has_different_keys_that_are_there(case: CacheCase) -> None:
     cache = case.start()
     assert cache.sample(5) == []
     keys = {b"key:%d" % number for number in range(30)}
-    cache.put(dict.fromkeys(keys, b"1"))
+    cache.put(entries_of(dict.fromkeys(keys, b"1")))
     for most in (1, 5, 100):
         found = cache.sample(most)
         assert 0 < len(found) <= most
@@ -196,14 +199,32 @@ def a_sample_has_different_keys_that_are_there(case: CacheCase) -> None:
 
 def nothing_expires_unless_it_was_said(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"1"})
+    cache.put(entries_of({b"a": b"1"}))
     assert cache.expires_in(b"a") is None
     assert cache.expires_in(b"none") is None
 
 
+def an_entry_is_read_until_it_expires(case: CacheCase) -> None:
+    cache = case.start()
+    now = wall_seconds()
+    cache.put({b"long": Entry(b"1", 1, now + 1_000), b"past": Entry(b"2", 2, now - 1_000)})
+    assert cache.get_many([b"long", b"past"]) == [b"1", None]
+    assert cache.get_at_once(b"long", b"past") == [b"1", None]
+    seconds = cache.expires_in(b"long")
+    assert seconds is not None
+    assert 0 < seconds <= 1_000.001
+    # A newer value without an expiry takes the old expiry away.
+    cache.put({b"long": Entry(b"3", 3)})
+    assert cache.expires_in(b"long") is None
+    cache.put({b"long": Entry(b"4", 4, now - 1)})
+    assert cache.get(b"long") is None
+    assert cache.evict_all() <= 2
+    assert cache.sample(5) == []
+
+
 def it_says_what_it_holds(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"1", b"b": b"2"})
+    cache.put(entries_of({b"a": b"1", b"b": b"2"}))
     assert (cache.stats().keys, cache.stats().memory_bytes > 0) == (2, True)
     state = cache.state()
     assert (state.known, state.keys, state.word) == (True, 2, "up")
@@ -236,7 +257,7 @@ def a_reader_never_sees_a_value_older_than_a_put_that_returned(case: CacheCase) 
             if number % 40 == 0:
                 cache.distrust([b"a"], "a test")
             else:
-                cache.put({b"a": b"%d" % number})
+                cache.put(entries_of({b"a": b"%d" % number}))
             confirmed[0] = number
     finally:
         ended.set()
@@ -254,14 +275,14 @@ def its_faults_have_names_of_their_own(case: CacheCase) -> None:
 
 def a_closed_cache_has_no_answer(case: CacheCase) -> None:
     cache = case.start()
-    cache.put({b"a": b"1"})
+    cache.put(entries_of({b"a": b"1"}))
     cache.close()
     assert not cache.trusted
     with pytest.raises(CacheError):
         cache.get(b"a")
     with pytest.raises(CacheError):
         cache.get_at_once(b"a")
-    assert set(cache.put({b"a": b"2"})) == {b"a"}
+    assert set(cache.put(entries_of({b"a": b"2"}))) == {b"a"}
     assert not cache.state().known
     cache.close()
 
@@ -295,6 +316,7 @@ CHECKS = (
     a_choice_that_is_none_is_an_error,
     a_sample_has_different_keys_that_are_there,
     nothing_expires_unless_it_was_said,
+    an_entry_is_read_until_it_expires,
     it_says_what_it_holds,
     a_reader_never_sees_a_value_older_than_a_put_that_returned,
     its_faults_have_names_of_their_own,

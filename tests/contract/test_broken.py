@@ -56,8 +56,8 @@ class TrustsTheDistrusted(InMemoryCache):
 class SaysThatItTookAll(InMemoryCache):
     """A put that nothing came of is said to be taken."""
 
-    def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
-        super().put(values)
+    def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+        super().put(entries)
         return ()
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from cachedesk.core.commands import EvictKey, Heal, Inject
 from cachedesk.core.errors import CachedeskError, CacheError, Damaged, InUse
+from cachedesk.core.events import entries_of
 from cachedesk.core.failpoints import ComponentCrash, Failpoints
 from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.engine.cache_layer import CacheLayer
@@ -351,7 +352,7 @@ def another_server_is_not_believed(directory: Path) -> None:
     try:
         with redis_at(socket):
             cache.trust()
-            cache.put({b"key": b"new"})
+            cache.put(entries_of({b"key": b"new"}))
             stored = cache.stored_as(b"key")
             assert cache.get(b"key") == b"new"
         with redis_at(socket) as redis:
@@ -376,7 +377,7 @@ def what_is_not_compared_yet_is_not_read(directory: Path) -> None:
     try:
         with redis_at(socket):
             cache.trust()
-            cache.put({b"key": b"old"})
+            cache.put(entries_of({b"key": b"old"}))
             cache.distrust(very_many, "everything is to be dropped")
             cache.trust()
             under_way = [server.checkout() for _ in range(2)]

@@ -10,6 +10,7 @@ import pytest
 
 from cachedesk.core.commands import EvictAll, Heal, Inject
 from cachedesk.core.errors import CacheError, InvalidKey, Unavailable
+from cachedesk.core.events import entries_of
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis.connection import RedisConnection, RedisReplyError
@@ -60,30 +61,30 @@ def test_nothing_is_believed_before_the_first_admission(tmp_path: Path, redis: B
 
 
 def test_put_get_and_drop(cache: RedisCache) -> None:
-    cache.put({b"a": b"1", b"b": b"", b"\xff\x00": b"\x00\xff"})
+    cache.put(entries_of({b"a": b"1", b"b": b"", b"\xff\x00": b"\x00\xff"}))
     assert cache.get_many([b"b", b"none", b"a", b"\xff\x00"]) == [b"", None, b"1", b"\x00\xff"]
-    cache.put({b"a": None, b"b": b"2"})
+    cache.put(entries_of({b"a": None, b"b": b"2"}))
     assert (cache.get(b"a"), cache.get(b"b")) == (None, b"2")
     assert cache.get_many([]) == []
-    cache.put({})
+    cache.put(entries_of({}))
 
 
 def test_a_doubtful_key_is_dropped_before_it_is_read_again(cache: RedisCache) -> None:
-    cache.put({b"a": b"old", b"b": b"sure"})
+    cache.put(entries_of({b"a": b"old", b"b": b"sure"}))
     cache.distrust([b"a"], "a test doubts it")
     assert not cache.trusted
     assert cache.trusted_server.attention.is_set()
     for call in (lambda: cache.get(b"b"), lambda: cache.get_many([b"b"]), cache.stats):
         with pytest.raises(CacheError, match="a test doubts it"):
             call()
-    cache.put({b"b": b"written while suspended"})
+    cache.put(entries_of({b"b": b"written while suspended"}))
     admission = cache.trust()
     assert (admission.emptied, admission.dropped) == (False, 2)
     assert cache.get_many([b"a", b"b"]) == [None, None]
 
 
 def test_with_very_many_doubtful_keys_all_are_dropped(cache: RedisCache, redis: BareRedis) -> None:
-    cache.put({b"sure": b"x"})
+    cache.put(entries_of({b"sure": b"x"}))
     cache.distrust((b"%d" % n for n in range(10_001)), "much was written")
     assert len(cache.trusted_server._distrusted_keys) <= 10_000
     assert cache.trust().emptied
@@ -96,11 +97,11 @@ def test_keys_doubted_during_an_admission_are_dropped_by_it(
     cache: RedisCache, redis: BareRedis
 ) -> None:
     """Writers go on while the supervisor drops what they doubt; none slips through."""
-    cache.put({b"%d" % n: b"old" for n in range(300)})
+    cache.put(entries_of({b"%d" % n: b"old" for n in range(300)}))
 
     def write() -> None:
         for n in range(300):
-            cache.put({b"%d" % n: b"new"})
+            cache.put(entries_of({b"%d" % n: b"new"}))
 
     def disturb() -> None:
         for _ in range(100):
@@ -115,7 +116,7 @@ def test_keys_doubted_during_an_admission_are_dropped_by_it(
 def test_a_broken_connection_suspends_and_no_connection_of_before_is_used_again(
     cache: RedisCache, redis: BareRedis
 ) -> None:
-    cache.put({b"a": b"1"})
+    cache.put(entries_of({b"a": b"1"}))
     redis.call(b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes")
     with pytest.raises(CacheError):
         cache.get(b"a")
@@ -129,7 +130,7 @@ def test_a_write_that_was_given_up_cannot_come_late(
     cache: RedisCache, redis: BareRedis, tmp_path: Path
 ) -> None:
     """Only its own connection is ended; those of others, and ours without a write, live on."""
-    cache.put({b"a": b"old"})
+    cache.put(entries_of({b"a": b"old"}))
     server, stored = cache.trusted_server, cache.stored_as(b"a")
     writing, reading = server.checkout(), server.checkout()
     server.late.expect(writing, cache.stored_as(b""))
@@ -148,7 +149,7 @@ def test_a_write_that_was_given_up_cannot_come_late(
 def test_where_no_connection_may_be_ended_a_new_generation_begins(
     cache: RedisCache, redis: BareRedis
 ) -> None:
-    cache.put({b"a": b"old"})
+    cache.put(entries_of({b"a": b"old"}))
     server, stored = cache.trusted_server, cache.stored_as(b"a")
     writing = server.checkout()
     server.late.expect(writing, cache.stored_as(b""))
@@ -169,11 +170,11 @@ def test_each_given_up_write_counts_where_connections_have_no_number(
     redis.call(b"ACL", b"SETUSER", b"default", b"-client")
     cache.distrust((), "connections are opened anew")
     cache.trust()
-    cache.put({b"a": b"old"})
+    cache.put(entries_of({b"a": b"old"}))
     server, stored = cache.trusted_server, cache.stored_as(b"a")
     writing = server.checkout()
     server.late.expect(writing, cache.stored_as(b""))
-    cache.put({b"b": b"over another connection, and answered"})
+    cache.put(entries_of({b"b": b"over another connection, and answered"}))
     cache.distrust([b"a"], "its reply did not come")
     assert cache.trust().emptied
     assert writing.call(b"SET", stored, b"late") == b"OK"
@@ -198,7 +199,7 @@ def test_a_server_that_does_not_answer_is_not_admitted(tmp_path: Path) -> None:
 
 
 def test_a_failed_admission_forgets_no_doubt(cache: RedisCache, redis: BareRedis) -> None:
-    cache.put({b"a": b"old"})
+    cache.put(entries_of({b"a": b"old"}))
     cache.distrust([b"a"], "a test doubts it")
     redis.call(b"ACL", b"SETUSER", b"default", b"-unlink")
     with pytest.raises(CacheError):
@@ -210,8 +211,8 @@ def test_a_failed_admission_forgets_no_doubt(cache: RedisCache, redis: BareRedis
 
 @pytest.mark.parametrize("size", [CACHEABLE_BYTES, CACHEABLE_BYTES + 1])
 def test_a_value_over_1_mebibyte_is_dropped_and_not_kept(cache: RedisCache, size: int) -> None:
-    cache.put({b"a": b"old"})
-    cache.put({b"a": b"x" * size})
+    cache.put(entries_of({b"a": b"old"}))
+    cache.put(entries_of({b"a": b"x" * size}))
     assert cache.get(b"a") == (b"x" * size if size <= CACHEABLE_BYTES else None)
 
 
@@ -222,14 +223,14 @@ def test_another_type_under_our_key_is_a_miss_and_replaced(
     assert cache.get(b"a") is None
     assert cache.get_many([b"a"]) == [None]
     assert cache.trusted
-    cache.put({b"a": b"ours"})
+    cache.put(entries_of({b"a": b"ours"}))
     assert cache.get(b"a") == b"ours"
 
 
 def test_a_refused_set_drops_the_old_value(cache: RedisCache, redis: BareRedis) -> None:
-    cache.put({b"a": b"old", b"b": b"old"})
+    cache.put(entries_of({b"a": b"old", b"b": b"old"}))
     redis.call(b"ACL", b"SETUSER", b"default", b"-set")
-    cache.put({b"a": b"new", b"b": b"new"})
+    cache.put(entries_of({b"a": b"new", b"b": b"new"}))
     assert cache.get_many([b"a", b"b"]) == [None, None]
     assert cache.trusted
 
@@ -237,7 +238,7 @@ def test_a_refused_set_drops_the_old_value(cache: RedisCache, redis: BareRedis) 
 def test_an_unexpected_refusal_of_a_read_is_no_value_and_no_crash(
     cache: RedisCache, redis: BareRedis
 ) -> None:
-    cache.put({b"a": b"x"})
+    cache.put(entries_of({b"a": b"x"}))
     redis.call(b"ACL", b"SETUSER", b"default", b"-get", b"-mget")
     assert cache.get(b"a") is None
     with pytest.raises(CacheError):
@@ -248,18 +249,18 @@ def test_a_full_memory_without_eviction_never_leaves_an_old_value(
     cache: RedisCache, redis: BareRedis
 ) -> None:
     keys = [b"%d" % n for n in range(200)]
-    cache.put(dict.fromkeys(keys, b"old"))
+    cache.put(entries_of(dict.fromkeys(keys, b"old")))
     redis.call(b"CONFIG", b"SET", b"maxmemory-policy", b"noeviction")
     redis.call(b"CONFIG", b"SET", b"maxmemory", b"1")
-    cache.put(dict.fromkeys(keys, b"new" * 100))
+    cache.put(entries_of(dict.fromkeys(keys, b"new" * 100)))
     assert set(cache.get_many(keys)) == {None}
     with pytest.raises(RedisReplyError, match="OOM"):
         redis.call(b"SET", b"a", b"x")
 
 
 def test_evict_takes_patterns_and_says_how_many(cache: RedisCache) -> None:
-    cache.put({b"views:%d" % n: b"x" for n in range(2_500)})
-    cache.put({b"order:1": b"x", b"order:[1]": b"x", "é".encode(): b"x"})
+    cache.put(entries_of({b"views:%d" % n: b"x" for n in range(2_500)}))
+    cache.put(entries_of({b"order:1": b"x", b"order:[1]": b"x", "é".encode(): b"x"}))
     assert cache.evict("views:*") == 2_500
     assert cache.evict("order:[1]") == 1
     assert cache.evict("é") == 1
@@ -267,12 +268,12 @@ def test_evict_takes_patterns_and_says_how_many(cache: RedisCache) -> None:
     assert cache.get(b"order:[1]") == b"x"
     assert cache.evict_key(b"order:[1]")
     assert not cache.evict_key(b"order:[1]")
-    cache.put({b"a": b"x"})
+    cache.put(entries_of({b"a": b"x"}))
     assert cache.evict_all() == 1
 
 
 def test_figures_are_what_redis_says(cache: RedisCache) -> None:
-    cache.put({b"a": b"x", b"b": b"x"})
+    cache.put(entries_of({b"a": b"x", b"b": b"x"}))
     figures = cache.stats()
     assert (figures.keys, figures.evicted) == (2, 0)
     assert figures.memory_bytes > 100_000
@@ -282,7 +283,7 @@ def test_after_close_it_is_suspended(cache: RedisCache) -> None:
     cache.close()
     with pytest.raises(CacheError, match="closed"):
         cache.get(b"a")
-    cache.put({b"a": b"x"})
+    cache.put(entries_of({b"a": b"x"}))
     with pytest.raises(Unavailable):
         cache.evict("*")
 

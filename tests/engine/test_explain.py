@@ -8,7 +8,7 @@ import pytest
 
 import cachedesk
 from cachedesk.core.commands import EvictKey, Inject
-from cachedesk.core.events import Op
+from cachedesk.core.events import Op, entries_of
 from cachedesk.core.key_report import AnswerSource
 from cachedesk.stack.stack import Stack
 
@@ -72,7 +72,7 @@ def test_an_absent_key(slow: Stack) -> None:
 
 
 def test_a_copy_that_is_not_the_truth_is_called_stale(slow: Stack) -> None:
-    slow.cache.put({KEY.encode(): b"11"})
+    slow.cache.put(entries_of({KEY.encode(): b"11"}))
     report = slow.layer.explain(KEY)
     assert report.agrees is False
     assert report.reason == "from Redis: it has a copy, which is STALE: the truth is 12"

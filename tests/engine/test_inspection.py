@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cachedesk.core.commands import EvictKey, Heal, Inject, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.errors import CounterOverflow, NotACounter
-from cachedesk.core.events import Entry, Op
+from cachedesk.core.events import Entry, Op, entries_of
 from cachedesk.core.key_report import AnswerSource, Inspector, KeyReport
 from cachedesk.core.reads import ReadSource
 from cachedesk.core.settings import Settings, WorkerSettings
@@ -252,7 +252,7 @@ def test_without_the_row_the_fold_is_known_from_the_first_set_on(slow: Stack) ->
 
 def test_an_old_copy_that_stands_still_is_called_different(slow: Stack) -> None:
     counted(slow, 1)
-    slow.cache.cache.put({VIEWS: b"10400"})
+    slow.cache.cache.put(entries_of({VIEWS: b"10400"}))
     report = slow.inspect(VIEWS)
     assert (report.source, report.agrees, report.moving) == (AnswerSource.REDIS, False, False)
     assert (report.cached.value, report.truth.value) == (b"10400", b"10481")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from cachedesk.core.commands import PauseWorker, ResumeWorker
 from cachedesk.core.errors import CachedeskError
+from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.settings import DatabaseSettings, Settings, WorkerSettings
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
@@ -170,15 +171,15 @@ def attempts_in_memory_only(patch: pytest.MonkeyPatch) -> None:
 def buried_but_left_in_redis(patch: pytest.MonkeyPatch) -> None:
     put = RedisCache.put
 
-    def put_values(self: RedisCache, values: Mapping[bytes, bytes | None]) -> None:
-        put(self, {key: value for key, value in values.items() if value is not None})
+    def put_values(self: RedisCache, entries: Mapping[bytes, Entry]) -> None:
+        put(self, {key: entry for key, entry in entries.items() if entry.value is not None})
 
     patch.setattr(RedisCache, "put", put_values)
 
 
 def buried_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
     def drop_quietly(self: LeasedCache, keys: Collection[bytes]) -> None:
-        self._store.put(dict.fromkeys(keys))
+        self._store.put(dict.fromkeys(keys, ABSENT))
 
     patch.setattr(LeasedCache, "drop", drop_quietly)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.core.commands import EvictAll, EvictMatching, EvictShare, Inject
+from cachedesk.core.events import entries_of
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import embedded_redis
@@ -83,11 +84,11 @@ def their_truths(keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
 def do_everything(cache: RedisCache, folder: Path) -> None:
     """All that ever drops a key or ends a connection."""
     cache.trust()
-    cache.put(OURS)
+    cache.put(entries_of(OURS))
     assert cache.evict("order:1?") == 10
     assert cache.evict_chosen(lambda keys: keys[:1])[1] == 490
     assert cache.evict_key(b"order:200")
-    cache.put(OURS)
+    cache.put(entries_of(OURS))
     server = cache.trusted_server
     given_up = server.checkout()
     server.late.expect(given_up, cache.stored_as(b""))
@@ -95,16 +96,16 @@ def do_everything(cache: RedisCache, folder: Path) -> None:
     assert cache.trust().dropped == 1
     given_up.close()
     assert cache.evict_all() == 499
-    cache.put(OURS)
+    cache.put(entries_of(OURS))
     cache.distrust((b"%d" % number for number in range(10_001)), "a test")
     assert cache.trust().emptied
     while server.sweep_leftovers():
         pass
-    cache.put(OURS)
+    cache.put(entries_of(OURS))
     with cache_at(folder) as after_a_restart:
         assert after_a_restart.trust(their_truths).verified == 500
         assert after_a_restart.get(b"order:7") == b"7"
-        after_a_restart.put({b"order:7": None})
+        after_a_restart.put(entries_of({b"order:7": None}))
         while after_a_restart.trusted_server.sweep_leftovers():
             pass
 
@@ -112,7 +113,7 @@ def do_everything(cache: RedisCache, folder: Path) -> None:
 def test_what_another_keeps_survives_everything(tenant: Tenant, tmp_path: Path) -> None:
     with cache_at(tmp_path, b"another") as another:
         another.trust()
-        another.put({b"order:1": b"another's"})
+        another.put(entries_of({b"order:1": b"another's"}))
         number = another.generation
         with cache_at(tmp_path) as cache:
             do_everything(cache, tmp_path)
@@ -145,7 +146,7 @@ def test_where_all_keys_are_ours_those_of_other_names_are_left_over(
     """What a snapshot holds from before keys had generations does not take memory for ever."""
     with cache_at(tmp_path, sole_tenant=True) as cache:
         cache.trust()
-        cache.put({b"order:1": b"1"})
+        cache.put(entries_of({b"order:1": b"1"}))
     redis.call(b"MSET", b"order:1", b"1", b"order:2", b"2", b"cd:x", b"3", b"cd:x:order:3", b"old")
     with cache_at(tmp_path, sole_tenant=True) as cache:
         assert cache.trust(truths).verified == (None if truths is None else 1)
@@ -160,7 +161,7 @@ def test_where_all_keys_are_ours_those_of_other_names_are_left_over(
 def test_only_our_keys_count(redis: BareRedis, tmp_path: Path) -> None:
     with cache_at(tmp_path) as cache:
         cache.trust()
-        cache.put(dict.fromkeys((b"%d" % number for number in range(300)), b"x"))
+        cache.put(entries_of(dict.fromkeys((b"%d" % number for number in range(300)), b"x")))
         redis.call(b"MSET", *(word for n in range(200) for word in (b"theirs:%d" % n, b"x")))
         assert cache.stats().keys == 300
 
@@ -169,7 +170,7 @@ def test_of_very_many_keys_ours_are_estimated(tenant: Tenant, tmp_path: Path) ->
     with cache_at(tmp_path) as cache:
         cache.trust()
         assert cache.stats().keys == 0
-        cache.put(dict.fromkeys((b"%d" % number for number in range(MANY)), b"x"))
+        cache.put(entries_of(dict.fromkeys((b"%d" % number for number in range(MANY)), b"x")))
         assert 0.8 * MANY < cache.stats().keys < 1.2 * MANY
 
 
@@ -177,7 +178,7 @@ def test_a_sample_is_of_our_keys_and_comes_to_all_of_them(tenant: Tenant, tmp_pa
     with cache_at(tmp_path) as cache:
         cache.trust()
         assert cache.sample(20) == []
-        cache.put({b"order:%d" % number: b"x" for number in range(40)})
+        cache.put(entries_of({b"order:%d" % number: b"x" for number in range(40)}))
         seen: set[bytes] = set()
         while len(seen) < 40:
             some = cache.sample(20)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change, entries_of
 from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.wakeup import Wakeup
@@ -130,7 +130,7 @@ class DirtyKeys:
                 events.append(WriteEvent(next(self._seqs), op, key, arg, at))
                 receipts.append(Receipt(events[-1].seq, Level.CACHED, value))
             self._versions.bump(keys)
-            if self._cache.put(after):
+            if self._cache.put(entries_of(after)):
                 raise Unavailable("Redis did not take the write, and the log is off")
             self._versions.bump(keys)
             self._remember(events, before, after)

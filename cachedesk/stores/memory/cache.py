@@ -7,7 +7,9 @@ import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from cachedesk.core.cache_stats import CacheStats
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CacheError, Unavailable
+from cachedesk.core.events import Entry
 from cachedesk.core.eviction import Choice, matching, matching_command, share_of_all
 from cachedesk.core.fault import Fault
 from cachedesk.core.ports import CACHEABLE_BYTES, Truths
@@ -19,7 +21,7 @@ class InMemoryCache:
 
     >>> cache = InMemoryCache()
     >>> cache.start(dict)
-    >>> cache.put({b"a": b"1"})
+    >>> cache.put({b"a": Entry(b"1")})
     []
     >>> cache.get(b"a")
     b'1'
@@ -35,7 +37,7 @@ class InMemoryCache:
     def __init__(self) -> None:
         """Create an empty cache; it is not trusted until ``start``."""
         self._lock = threading.Lock()
-        self._values: dict[bytes, bytes] = {}
+        self._entries: dict[bytes, Entry] = {}
         self._generations = 0
         self._generation: int | None = None
         self._reason = "the cache is not started"
@@ -74,34 +76,34 @@ class InMemoryCache:
         """Return the cached value, or ``None``; raises ``CacheError`` while it is down."""
         with self._lock:
             self._check()
-            return self._values.get(key)
+            return _value(self._entries.get(key))
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the cached values of ``keys`` in their order; errors as for ``get``."""
         with self._lock:
             self._check()
-            return [self._values.get(key) for key in keys]
+            return [_value(self._entries.get(key)) for key in keys]
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
         """Like ``get_many``, without a lock: one lookup for each key."""
         # In this order: if the dictionary is replaced in between, the generation is the old one.
-        generation, values = self._generation, self._values
-        found = [values.get(key) for key in keys]
+        generation, entries = self._generation, self._entries
+        found = [_value(entries.get(key)) for key in keys]
         if generation is None or generation != self._generation:
             raise CacheError(self._reason)
         return found
 
-    def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
-        """Store ``values`` (``None``, or a value that is too long: drop the key); return the keys
-        that were not stored: all of them while it is down."""
+    def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+        """Store ``entries`` (an absent value, or one that is too long: drop the key); return the
+        keys that were not stored: all of them while it is down."""
         with self._lock:
             if self._generation is None:
-                return list(values)
-            for key, value in values.items():
-                if value is None or len(value) > CACHEABLE_BYTES:
-                    self._values.pop(key, None)
+                return list(entries)
+            for key, entry in entries.items():
+                if entry.value is None or len(entry.value) > CACHEABLE_BYTES:
+                    self._entries.pop(key, None)
                 else:
-                    self._values[key] = value
+                    self._entries[key] = entry
             return []
 
     def distrust(self, keys: Iterable[bytes], reason: str) -> None:
@@ -110,9 +112,9 @@ class InMemoryCache:
             dropped = list(keys)
             if not dropped:
                 # A new dictionary, because a ``get_at_once`` may be reading this one.
-                self._values = {}
+                self._entries = {}
             for key in dropped:
-                self._values.pop(key, None)
+                self._entries.pop(key, None)
             self._renew()
 
     def evict(self, pattern: bytes | str) -> int:
@@ -137,22 +139,29 @@ class InMemoryCache:
         return self._evict(lambda keys: keys)[0]
 
     def expires_in(self, key: bytes) -> float | None:
-        """Return ``None``: nothing expires. Errors as for ``get``."""
-        self.get(key)
-        return None
+        """Return the seconds until ``key`` expires; ``None``: never, or it is not cached. Errors as
+        for ``get``."""
+        with self._lock:
+            self._check()
+            entry = self._entries.get(key)
+            if entry is None or _value(entry) is None or entry.expires_at is None:
+                return None
+            return entry.expires_at - wall_seconds()
 
     def sample(self, most: int) -> list[bytes]:
         """Return up to ``most`` different random keys; errors as for ``get``."""
         with self._lock:
             self._check()
-            return random.sample(sorted(self._values), min(most, len(self._values)))
+            self._drop_expired()
+            return random.sample(sorted(self._entries), min(most, len(self._entries)))
 
     def stats(self) -> CacheStats:
         """Return its figures; errors as for ``get``."""
         with self._lock:
             self._check()
-            held = sum(len(key) + len(value) for key, value in self._values.items())
-            return CacheStats(held, 0, "none", len(self._values), 0)
+            self._drop_expired()
+            held = sum(len(key) + len(entry.value or b"") for key, entry in self._entries.items())
+            return CacheStats(held, 0, "none", len(self._entries), 0)
 
     def state(self) -> RedisState:
         """Return its state, for a snapshot."""
@@ -178,18 +187,23 @@ class InMemoryCache:
         with self._lock:
             if self._generation is None:
                 raise Unavailable(self._reason)
-            keys = list(self._values)
+            self._drop_expired()
+            keys = list(self._entries)
             chosen = choose(keys)
             for key in chosen:
-                del self._values[key]
+                del self._entries[key]
             return len(chosen), len(keys)
 
     def _reset(self, reason: str) -> None:
         """Empty the cache; it is trusted if it is open and not down."""
-        self._values, self._generation, self._reason = {}, None, reason
+        self._entries, self._generation, self._reason = {}, None, reason
         if self._is_open and not self._down:
             self._generations += 1
             self._generation = self._generations
+
+    def _drop_expired(self) -> None:
+        for key in [key for key, entry in self._entries.items() if _value(entry) is None]:
+            del self._entries[key]
 
     def _renew(self) -> None:
         if self._generation is not None:
@@ -199,3 +213,10 @@ class InMemoryCache:
     def _check(self) -> None:
         if self._generation is None:
             raise CacheError(self._reason)
+
+
+def _value(entry: Entry | None) -> bytes | None:
+    """Return the value of ``entry``, unless it has expired."""
+    if entry is None or (entry.expires_at is not None and entry.expires_at <= wall_seconds()):
+        return None
+    return entry.value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cachedesk.core.events import Entry
 from cachedesk.core.ports import CACHEABLE_BYTES
 
 
@@ -31,12 +32,17 @@ class Commands:
         names = b"".join([heads[len(key)] + key for key in keys])
         return b"*%d\r\n$4\r\nMGET%b\r\n" % (len(keys) + 1, names)
 
-    def put(self, key: bytes, value: bytes | None) -> bytes:
-        """Return what makes Redis hold ``value``: a SET; for ``None``, or a value that is too long
-        to be kept, an UNLINK."""
+    def put(self, key: bytes, entry: Entry) -> bytes:
+        """Return what makes Redis hold ``entry``: a SET; for an absent value, or one that is too
+        long to be kept, an UNLINK."""
         name = self._heads[len(key)] + key
+        value, _, expires_at = entry
         if value is None or len(value) > CACHEABLE_BYTES:
             return b"*2\r\n$6\r\nUNLINK" + name + b"\r\n"
+        if expires_at is not None:
+            at = b"%d" % round(expires_at * 1000)
+            expiry = b"$4\r\nPXAT\r\n$%d\r\n%b\r\n" % (len(at), at)
+            return b"*5\r\n$3\r\nSET%b\r\n$%d\r\n%b\r\n%b" % (name, len(value), value, expiry)
         return b"*3\r\n$3\r\nSET%b\r\n$%d\r\n%b\r\n" % (name, len(value), value)
 
 

@@ -15,6 +15,7 @@ from typing import cast
 
 from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.errors import CacheError, Unavailable
+from cachedesk.core.events import Entry
 from cachedesk.core.eviction import Choice, matching
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.stores.redis.admission import Admission, ignore
@@ -134,19 +135,19 @@ class RedisCache:
         self.trusted_server.checkin(connection)
         return cast("list[bytes | None]", reply)
 
-    def put(self, values: Mapping[bytes, bytes | None]) -> Collection[bytes]:
-        """Make the cache hold ``values`` (``None``: drop the key), and return the keys that it did
-        not take. Never raises: a key whose outcome is uncertain is not read again before it was
-        dropped."""
+    def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+        """Make the cache hold ``entries`` (an absent value: drop the key), and return the keys that
+        it did not take. Never raises: a key whose outcome is uncertain is not read again before
+        it was dropped."""
         try:
             connection = self.trusted_server.checkout()
         except CacheError:
-            self.distrust(values, "written while Redis was bypassed")
-            return values.keys()
-        keys, commands = list(values), connection.commands
+            self.distrust(entries, "written while Redis was bypassed")
+            return entries.keys()
+        keys, commands = list(entries), connection.commands
         self.trusted_server.late.expect(connection, commands.generation)
         try:
-            replies = connection.pipeline_packed(list(map(commands.put, keys, values.values())))
+            replies = connection.pipeline_packed(list(map(commands.put, keys, entries.values())))
             self._reach("redis.reply.lost")
             answers = zip(keys, replies, strict=True)
             refused = [key for key, reply in answers if isinstance(reply, RedisReplyError)]
@@ -154,7 +155,7 @@ class RedisCache:
                 connection.call(b"UNLINK", *[commands.generation + key for key in refused])
         except CacheError as error:
             self.trusted_server.broken(connection, keys, str(error))
-            return values.keys()
+            return entries.keys()
         self.trusted_server.late.confirm(connection)
         self.trusted_server.checkin(connection)
         return refused

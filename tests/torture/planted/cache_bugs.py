@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachedesk.core.errors import CacheError
-from cachedesk.core.events import ABSENT, change
+from cachedesk.core.events import ABSENT, change, entries_of
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -156,7 +156,7 @@ def cache_before_log(plant: Plant) -> None:
                     heads[key] = change(old, op, arg)
                 except (ValueError, OverflowError):
                     continue
-        self._cache.put(heads)
+        self._cache.put(entries_of(heads))
         commit(self, group)
 
     plant.setattr(QueueLog, "append", bad)
