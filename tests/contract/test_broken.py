@@ -40,9 +40,16 @@ class KeepsWhatItHeld(InMemoryCache):
     """It comes back with what it held before it was away."""
 
     def _reset(self, reason: str) -> None:
-        values = self._values
+        entries = self._entries
         super()._reset(reason)
-        self._values = values
+        self._entries = entries
+
+
+class NeverExpires(InMemoryCache):
+    """An expiry is ignored."""
+
+    def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
+        return super().put({key: Entry(entry.value, entry.seq) for key, entry in entries.items()})
 
 
 class TrustsTheDistrusted(InMemoryCache):
@@ -178,6 +185,7 @@ class ScansAsItGoes(InMemoryDatabase):
 
 BROKEN: tuple[tuple[type, type[Case], Callable[..., None]], ...] = (
     (MissesWhenDown, InMemoryCacheCase, cache.an_error_is_not_a_miss),
+    (NeverExpires, InMemoryCacheCase, cache.an_entry_is_read_until_it_expires),
     (KeepsWhatItHeld, InMemoryCacheCase, cache.what_was_written_while_it_was_away_is_not_read_old),
     (KeepsWhatItHeld, InMemoryCacheCase, cache.a_put_that_cannot_be_confirmed_leaves_nothing_old),
     (TrustsTheDistrusted, InMemoryCacheCase, cache.what_is_distrusted_is_not_read_again),
