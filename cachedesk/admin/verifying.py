@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from cachedesk.core.wording import count_of, span
-from cachedesk.stores.embedded.verification import Figures, Verification
+from cachedesk.stores.embedded.verification import DirectoryFigures, Verification
 
 
 def verification_as_json(found: Verification) -> dict[str, object]:
@@ -29,7 +29,7 @@ def verification_lines(found: Verification) -> Iterator[str]:
     yield f"{found.path}: {state}{counted}; checked in {span(found.seconds)}"
 
 
-def _counted(figures: Figures) -> Iterator[str]:
+def _counted(figures: DirectoryFigures) -> Iterator[str]:
     for count, noun in (
         (figures.rows, "key"),
         (figures.records, "log record"),

@@ -27,11 +27,11 @@ def bench(*, quick: bool, report: Path | None, as_json: bool) -> None:
     if environment_failpoints():
         raise click.UsageError("CACHEDESK_FAILPOINTS is set; unset it to measure.")
     from cachedesk.lab.bench.bench import bench as measure
+    from cachedesk.lab.bench.bench_table import as_json as as_object
+    from cachedesk.lab.bench.bench_table import lines
     from cachedesk.lab.bench.machine import in_a_line, machine, warning
     from cachedesk.lab.bench.progress import bar, silent
     from cachedesk.lab.bench.rounds import FULL, QUICK
-    from cachedesk.lab.bench.table import as_json as as_object
-    from cachedesk.lab.bench.table import lines
 
     here = machine()
     with bar() if has_bar() else silent() as announce:

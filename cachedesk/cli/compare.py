@@ -69,8 +69,8 @@ def compare(
     from cachedesk.config import load, with_policies
     from cachedesk.core.settings import Settings
     from cachedesk.lab.compare.comparing import compare as run_all
-    from cachedesk.lab.compare.table import as_json as as_object
-    from cachedesk.lab.compare.table import lines
+    from cachedesk.lab.compare.comparison_table import as_json as as_object
+    from cachedesk.lab.compare.comparison_table import lines
     from cachedesk.lab.compare.varying import variants
     from cachedesk.lab.run import watch
 

@@ -66,7 +66,7 @@ def torture(
         if ctx.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--replay excludes --{option}: the kept cycle has its own.")
     from cachedesk.lab.torture.play import play, play_again
-    from cachedesk.lab.torture.report import verdict
+    from cachedesk.lab.torture.torture_report import verdict
 
     if replay is not None:
         found, status = play_again(replay, cycles)

@@ -102,7 +102,7 @@ class _Term:
     times: int | None
 
 
-class Tally:
+class HitCounter:
     """Counts how often each point was reached while armed: one 64-bit number per point, in memory
     or in a mapped file, which survives the death of the process."""
 
@@ -159,7 +159,7 @@ class Failpoints:
     def __init__(self, text: str = "") -> None:
         """Arm the points in ``text``, as ``arm_from`` does; by default none."""
         self._armed: dict[str, _Armed] = {}
-        self._tally = Tally()
+        self._hits = HitCounter()
         self._disarmed = threading.Condition()
         self.arm_from(text)
 
@@ -167,7 +167,7 @@ class Failpoints:
         """Report that ``point`` is reached; carry out its action if it is armed."""
         if self._armed and (armed := self._armed.get(point)) is not None:
             term = armed.draw()
-            self._tally.add(point)
+            self._hits.add(point)
             if term is not None and term.action != "off":
                 self._act(point, term)
 
@@ -223,11 +223,11 @@ class Failpoints:
 
     def hits(self) -> Mapping[str, int]:
         """Return how often each point was reached while armed."""
-        return self._tally.counts()
+        return self._hits.counts()
 
     def count_in(self, path: Path) -> None:
         """Count in a mapped file from now on, so that the counts survive the process."""
-        self._tally.move_to(path)
+        self._hits.move_to(path)
 
     def _act(self, point: str, term: _Term) -> None:
         if term.action == "raise":

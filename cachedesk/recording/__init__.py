@@ -1,5 +1,5 @@
-"""Recordings: every snapshot of a source written to a file, to be looked at again later.
+"""Recordings: every snapshot of a source, written to a file for later playback.
 
-``recorder`` writes, ``recording_file`` reads and ``player`` plays; ``frames`` is the file's outer
-form and ``delta`` the inner one. What was recorded is what is played, to the last bit.
+``recorder`` writes, ``recording_file`` reads and ``player`` plays; ``frames`` is the framing of
+the file and ``delta`` the encoding of snapshots. Playback returns exactly what was recorded.
 """

@@ -1,8 +1,8 @@
-"""Deltas: the inner form of a recording. Most of a snapshot is as it was half a second ago: of
-600 ticks one is new. A record holds only what has changed, and now and then a whole snapshot.
+"""Deltas: the encoding of snapshots in a recording. Most of a snapshot is the same as half a second
+ago: of 600 ticks one is new. So a record holds only the changes, and every 60th a whole snapshot.
 
 Records are compressed as one stream from one whole snapshot to the next, because the list of hot
-keys, the largest part, hardly differs from that of the record before.
+keys, the largest part, hardly differs from that of the previous record.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Undecodable(ValueError):
 
 
 class Patch(msgspec.Struct, Generic[T], array_like=True, frozen=True):
-    """How a tuple became another: without its first ``dropped`` items, and then with ``added`` in
-    the place of those from ``start`` to ``stop``."""
+    """The change from one tuple to another: drop the first ``dropped`` items, then replace those
+    from ``start`` to ``stop`` by ``added``."""
 
     dropped: int
     start: int
@@ -42,10 +42,10 @@ class Patch(msgspec.Struct, Generic[T], array_like=True, frozen=True):
     added: tuple[T, ...]
 
     def applied_to(self, before: tuple[T, ...]) -> tuple[T, ...]:
-        """Return what ``before`` became.
+        """Return ``before`` with the change applied.
 
         Raises:
-            Undecodable: it does not fit ``before``.
+            Undecodable: the change does not fit ``before``.
         """
         kept = len(before) - self.dropped
         if not (self.dropped >= 0 and 0 <= self.start <= self.stop <= kept):
@@ -58,8 +58,8 @@ class Patch(msgspec.Struct, Generic[T], array_like=True, frozen=True):
 
 
 def patch(before: tuple[T, ...], after: tuple[T, ...]) -> Patch[T]:
-    """Return how ``before`` became ``after``; short when items left the front and came at the
-    end, as in a ring, or a few neighbours changed."""
+    """Return the change from ``before`` to ``after``. It is short if items were dropped at the
+    front and added at the end, as in a ring, or if a few adjacent items changed."""
     dropped = 0
     if after and after[0] in before:
         dropped = before.index(after[0])
@@ -75,7 +75,7 @@ def patch(before: tuple[T, ...], after: tuple[T, ...]) -> Patch[T]:
 
 
 def _alike(one: object, other: object) -> bool:
-    # Mostly they are the same object, and to compare two ticks field by field takes its time.
+    # Usually they are the same object; comparing two ticks field by field is slow.
     return one is other or one == other
 
 
@@ -103,7 +103,8 @@ _decoder = msgspec.msgpack.Decoder(_Delta)
 
 
 def changes(before: Snapshot | None, after: Snapshot) -> bytes:
-    """Return the changes from ``before`` to ``after``; without ``before``, all of ``after``."""
+    """Return the changes from ``before`` to ``after`` encoded; if ``before`` is ``None``, all of
+    ``after``."""
     changed: dict[str, Any] = {}
     for name in _NAMES:
         new = getattr(after, name)
@@ -116,23 +117,23 @@ def changes(before: Snapshot | None, after: Snapshot) -> bytes:
     return _encoder.encode(changed)
 
 
-def changed(before: Snapshot | None, told: bytes, found: int = FORMAT) -> Snapshot:
-    """Return the snapshot that ``changes`` told of.
+def changed(before: Snapshot | None, record: bytes, found: int = FORMAT) -> Snapshot:
+    """Return the snapshot that ``changes`` encoded in ``record``.
 
     Args:
-        before: the snapshot before it; ``None``: ``told`` holds all of it.
-        told: the record.
+        before: the previous snapshot; ``None``: ``record`` holds a whole one.
+        record: the encoded changes.
         found: its format.
 
     Raises:
-        Undecodable: ``told`` is not what ``changes`` returned in that format.
+        Undecodable: ``record`` is not a valid record of that format.
     """
     try:
         if found == FORMAT:
-            delta = _decoder.decode(told)
+            delta = _decoder.decode(record)
         else:
-            record = upgrade(msgspec.msgpack.decode(told), found, FORMAT, whole=before is None)
-            delta = msgspec.convert(record, _Delta)
+            fields = upgrade(msgspec.msgpack.decode(record), found, FORMAT, whole=before is None)
+            delta = msgspec.convert(fields, _Delta)
         return Snapshot(**{name: _value(name, before, getattr(delta, name)) for name in _NAMES})
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Undecodable(str(error)) from error
@@ -151,7 +152,7 @@ def _value(name: str, before: Snapshot | None, new: Any) -> Any:
 
 
 class Packer:
-    """Makes records of snapshots, one after the other. Its memory does not grow."""
+    """Encodes snapshots as records, one after another. Its memory does not grow."""
 
     def __init__(self) -> None:
         self._before: Snapshot | None = None
@@ -164,17 +165,17 @@ class Packer:
         if whole:
             self._before = None
             self._stream = zlib.compressobj(wbits=_RAW_DEFLATE)
-        told = changes(self._before, snapshot)
-        body = self._stream.compress(told) + self._stream.flush(zlib.Z_SYNC_FLUSH)
+        record = changes(self._before, snapshot)
+        body = self._stream.compress(record) + self._stream.flush(zlib.Z_SYNC_FLUSH)
         self._before, self._records = snapshot, self._records + 1
         return Kind.WHOLE if whole else Kind.CHANGE, body
 
 
 class Unpacker:
-    """Makes snapshots of records, one after the other, beginning with a whole one."""
+    """Decodes records into snapshots, one after another, starting with a whole one."""
 
     def __init__(self, found: int = FORMAT) -> None:
-        """Begin; the records are of the format ``found``."""
+        """Prepare to decode records of the format ``found``."""
         self._format = found
         self._before: Snapshot | None = None
         self._stream = zlib.decompressobj(wbits=_RAW_DEFLATE)
@@ -183,16 +184,16 @@ class Unpacker:
         """Return the snapshot of the next record.
 
         Raises:
-            Undecodable: it is no record, or not the next one.
+            Undecodable: it is not a valid record, or not the next one.
         """
         if kind is Kind.WHOLE:
             self._before = None
             self._stream = zlib.decompressobj(wbits=_RAW_DEFLATE)
         try:
-            told = self._stream.decompress(body, _MOST_BYTES)
+            record = self._stream.decompress(body, _MOST_BYTES)
         except zlib.error as error:
             raise Undecodable(str(error)) from error
         if self._stream.unconsumed_tail:
             raise Undecodable(f"a record has more than {_MOST_BYTES:,} bytes")
-        self._before = changed(self._before, told, self._format)
+        self._before = changed(self._before, record, self._format)
         return self._before

@@ -1,16 +1,17 @@
-"""Frames: the outer form of a recording, readable after a crash at any byte.
+"""Frames: the framing of a recording, which stays readable after a crash at any byte.
 
-The file begins with ``MAGIC``. One frame follows the other, and none is changed once it is
-written. Big-endian, a frame is::
+The file starts with ``MAGIC``, followed by frames, which never change after they are written. A
+frame is, big-endian::
 
     kind (1 byte), length (4), seconds (8), CRC-32 of the body (4), CRC-32 of all this (4), body
 
-The head has a checksum of its own: without it one wrong bit in a length would look like a file
-that was cut off there, and all that follows would be left out without a word.
+The head has its own checksum: without it, one flipped bit in a length would look like the end of a
+truncated file, and all later frames would be lost silently.
 
-SQLite was measured instead (one row a frame): a file cut off at a random byte was refused 287 times
-of 300, where this form keeps every frame before the cut; a flipped bit went unnoticed 254 times of
-300 without checksums of our own; a recorder killed in WAL mode leaves its rows in a second file.
+SQLite was measured as an alternative (one row per frame): a file truncated at a random byte was
+refused in 287 of 300 cases, while this format keeps every frame before the cut; without own
+checksums a flipped bit was not detected in 254 of 300 cases; and a recorder that is killed in WAL
+mode leaves its rows in a second file.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from cachedesk.core.errors import CachedeskError
 from cachedesk.recording.upgrades import OLDEST
 
 FORMAT = 3
-"""The format that is written: its number moves whenever what a snapshot holds does."""
+"""The format that is written; the number increases whenever the fields of a snapshot change."""
 MAGIC = b"cachedesk recording %03d\n" % FORMAT
 MOST_BODY_BYTES = 16 * 1024 * 1024
 
@@ -43,11 +44,11 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class RecordingError(CachedeskError):
-    """A recording cannot be made, read or played; the message says which and why."""
+    """A recording cannot be created, read or played; the message names it and the reason."""
 
 
 class Kind(Enum):
-    """What a frame holds: the header, a whole snapshot, or what has changed since the last."""
+    """The kinds of frame: the header, a whole snapshot, or the changes since the last one."""
 
     HEADER = b"H"
     WHOLE = b"K"
@@ -59,8 +60,8 @@ _KINDS = frozenset(kind.value for kind in Kind)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a frame is: ``at_byte`` its head, ``body_at`` its body. ``seconds`` since the
-    recording began."""
+    """The position of a frame: ``at_byte`` of its head, ``body_at`` of its body. ``seconds``: since
+    the recording began."""
 
     kind: Kind
     seconds: float
@@ -69,18 +70,18 @@ class Frame:
 
     @property
     def body_at(self) -> int:
-        """Where the body begins."""
+        """The offset of the body."""
         return self.at_byte + _HEAD_BYTES
 
 
 def frame_bytes(kind: Kind, seconds: float, body: bytes) -> bytes:
-    """Return a frame as it stands in the file."""
+    """Return a frame as bytes of the file."""
     head = _HEAD.pack(kind.value, len(body), seconds, zlib.crc32(body))
     return head + _SUM.pack(zlib.crc32(head)) + body
 
 
 def damaged(path: Path, at_byte: int, why: str) -> RecordingError:
-    """Return what to raise for a file that is wrong at this byte."""
+    """Return the error for a file that is damaged at this byte."""
     return RecordingError(
         f"the recording {path} is damaged at byte {at_byte:,} ({why}); restore it from a copy,"
         " or record again"
@@ -88,13 +89,13 @@ def damaged(path: Path, at_byte: int, why: str) -> RecordingError:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file that may be a recording, to read it.
+    """Open a file that may be a recording for reading.
 
     Raises:
-        RecordingError: it is not there, or not a file, or may not be read.
+        RecordingError: it does not exist, is not a regular file, or cannot be read.
     """
     try:
-        # A pipe would keep us waiting for its other end.
+        # Opening a pipe must not block until its other end is opened.
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise RecordingError(f"{path} cannot be opened: {reason(error)}") from error
@@ -105,11 +106,11 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:
-    """Yield each whole frame of ``file``, checked, from the first. What a crash cut off at the end
-    is left out.
+    """Yield each complete frame of ``file``, checked, from the first. A frame that a crash
+    truncated at the end is left out.
 
     Raises:
-        RecordingError: it is not a recording, or one of another format, or damaged.
+        RecordingError: it is not a recording, or of another format, or damaged.
     """
     size = os.fstat(file.fileno()).st_size
     read_format(path, file)
@@ -118,7 +119,7 @@ def scan(path: Path, file: BinaryIO) -> Iterator[Frame]:
         head = file.read(_HEAD_BYTES)
         if _SUM.pack(zlib.crc32(head[: _HEAD.size])) != head[_HEAD.size :]:
             if _is_zero(file, at_byte):
-                # A power cut may leave room that was never written.
+                # A power cut may leave allocated space that was never written.
                 return
             raise damaged(path, at_byte, "checksum")
         kind, length, seconds, checksum = _HEAD.unpack_from(head)
@@ -137,7 +138,7 @@ def read_format(path: Path, file: BinaryIO) -> int:
     """Return the format of the recording ``file``, read from its first line.
 
     Raises:
-        RecordingError: it is not a recording, or of a format that is not known here.
+        RecordingError: it is not a recording, or of an unknown format.
     """
     file.seek(0)
     begins = file.read(len(MAGIC))

@@ -1,4 +1,4 @@
-"""The player: a source of snapshots that moves along a recording as time goes by."""
+"""The player: a source of snapshots that plays a recording in real time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SLOWEST, FASTEST = SPEEDS[0], SPEEDS[-1]
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """Where a player is: at which of how many records, at which second of how many, whether it
-    moves on, and how many seconds of the recording pass in one of ours."""
+    """The position of a player: its record and second of all, whether it plays, and its speed in
+    seconds of the recording per second."""
 
     record: int
     records: int
@@ -28,12 +28,12 @@ class Playback:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing more to come."""
+        """Whether it has stopped at the end."""
         return self.record == self.records - 1 and not self.playing
 
 
 class Player:
-    """A ``Source`` that plays a recording. Thread-safe: one thread may steer it, another read."""
+    """A ``Source`` that plays a recording. Thread-safe: one thread may control it, another read."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Player:
         playing: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin at the first record.
+        """Start at the first record.
 
         Args:
-            recording: what to play.
+            recording: the recording.
             speed: seconds of the recording per second, 0.25 to 16.
-            playing: whether it moves on by itself from the beginning.
-            clock: seconds of any clock that goes forward.
+            playing: whether it plays from the start.
+            clock: returns seconds of any monotonic clock.
         """
         self._recording = recording
         self._clock = clock
@@ -60,15 +60,15 @@ class Player:
         self._since = clock()
 
     def snapshot(self) -> Snapshot:
-        """Return what was recorded at the place where the player is, exactly.
+        """Return the snapshot at the current position, exactly as recorded.
 
         Raises:
-            RecordingError: the file was changed meanwhile, or holds what it may not.
+            RecordingError: the file was changed meanwhile, or is invalid.
         """
         return self.look()[1]
 
     def look(self) -> tuple[int, Snapshot]:
-        """Return which record the player is at, and its snapshot.
+        """Return the number of the current record, and its snapshot.
 
         Raises:
             RecordingError: as ``snapshot``.
@@ -86,7 +86,7 @@ class Player:
         return tuple(mark.start_at - self._recording.header.started_at for mark in marks)
 
     def where(self) -> Playback:
-        """Return where the player is."""
+        """Return the current position."""
         with self._lock:
             self._move()
             return Playback(
@@ -99,7 +99,7 @@ class Player:
             )
 
     def toggle(self) -> None:
-        """Pause, or play on; at the end, play from the start."""
+        """Pause or resume; at the end, play from the start."""
         with self._lock:
             self._move()
             if not self._playing and self._position >= self._recording.length_seconds:
@@ -107,7 +107,7 @@ class Player:
             self._playing = not self._playing
 
     def step(self, records: int) -> None:
-        """Pause, and go this many records forward, or back when it is below zero."""
+        """Pause, and move forward by this many records, or back if it is negative."""
         with self._lock:
             self._move()
             self._playing = False
@@ -115,13 +115,13 @@ class Player:
             self._position = self._recording.seconds(max(0, min(record, len(self._recording) - 1)))
 
     def seek(self, seconds: float) -> None:
-        """Go to this second of the recording, or as near as there is; play or pause as before."""
+        """Go to this second of the recording, or the nearest; keep playing or paused."""
         with self._lock:
             self._move()
             self._position = max(0.0, min(seconds, self._recording.length_seconds))
 
     def skip(self, seconds: float) -> None:
-        """Go this many seconds forward, or back when it is below zero."""
+        """Move forward by this many seconds, or back if it is negative."""
         with self._lock:
             self._move()
             self._position = max(0.0, min(self._position + seconds, self._recording.length_seconds))
@@ -139,7 +139,7 @@ class Player:
             self._speed = next((each for each in reversed(SPEEDS) if each < self._speed), SLOWEST)
 
     def _move(self) -> None:
-        """Go as far as time has gone since the last look; at the end, stand still."""
+        """Advance by the time since the last call; stop at the end."""
         now = self._clock()
         passed, self._since = max(0.0, now - self._since), now
         if self._playing:

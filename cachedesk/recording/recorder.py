@@ -1,4 +1,4 @@
-"""The recorder: it writes a snapshot twice a second, on a thread of its own."""
+"""The recorder: writes a snapshot twice a second, on a separate thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHORTEST_STEP_SECONDS = 1e-6
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recording says of itself. ``started_at``: wall-clock seconds since 1970."""
+    """The header of a recording. ``started_at``: wall-clock seconds since 1970."""
 
     cachedesk: str
     started_at: float
@@ -35,7 +35,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What has been recorded; ``trouble`` says why it ended before it was told to, if it did."""
+    """The figures of a recording; ``trouble`` says why it ended early, if it did."""
 
     file: str
     records: int
@@ -57,16 +57,16 @@ def shown(path: Path) -> str:
 
 
 def check_free(path: Path) -> None:
-    """See that a recording may be made at ``path``; nothing is changed.
+    """Check that a recording can be created at ``path``; nothing is changed.
 
     Raises:
-        RecordingError: there is something already, or nothing can be made there.
+        RecordingError: a file exists already, or cannot be created there.
     """
     _refuse(why_not_here(path, "record"))
 
 
 def check_apart(path: Path, data: Path) -> None:
-    """See that ``path`` is not in the data directory.
+    """Check that ``path`` is not in the data directory.
 
     Raises:
         RecordingError: it is.
@@ -80,7 +80,7 @@ def _refuse(complaint: str) -> None:
 
 
 def _create(path: Path) -> tuple[int, bool]:
-    """Open ``path`` for one recorder alone; return the file, and whether it is new."""
+    """Open ``path`` exclusively for one recorder; return the file, and whether it is new."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         try:
@@ -91,7 +91,7 @@ def _create(path: Path) -> tuple[int, bool]:
         raise RecordingError(f"cannot create {path}: {reason(error)}") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Only now: another recorder may have begun meanwhile.
+        # Checked under the lock, because another recorder may have started meanwhile.
         _refuse(why_not_into(path, os.fstat(file), "record"))
     except OSError as error:
         os.close(file)
@@ -103,7 +103,7 @@ def _create(path: Path) -> tuple[int, bool]:
 
 
 class Recorder:
-    """One recording. It begins when it is made and ends with ``stop``, or with its trouble."""
+    """One recording. It starts when it is created and ends with ``stop``, or with an error."""
 
     def __init__(
         self,
@@ -113,16 +113,16 @@ class Recorder:
         *,
         every_seconds: float = 1 / RECORDS_PER_SECOND,
     ) -> None:
-        """Make the file and write the first record.
+        """Create the file and write the first record.
 
         Args:
             path: a file that does not exist yet, or is empty.
-            source: asked for each record, on the recorder's thread.
-            on_trouble: called with the reason when the recording ends by itself.
-            every_seconds: how often to ask.
+            source: returns a snapshot for each record; called on the recorder's thread.
+            on_trouble: called with the reason if the recording ends by itself.
+            every_seconds: the interval between records.
 
         Raises:
-            RecordingError: the file exists, or cannot be made or written.
+            RecordingError: the file exists, or cannot be created or written.
         """
         self.path = path
         self._source = source
@@ -154,12 +154,12 @@ class Recorder:
         return self._ended
 
     def stop(self) -> None:
-        """Write a last record and close the file. Stopping twice is harmless."""
+        """Write a last record and close the file. A second call does nothing."""
         self._stopping.set()
         self._thread.join()
 
     def recorded(self) -> Recorded:
-        """Return what has been written so far."""
+        """Return the figures of what was written so far."""
         return Recorded(
             shown(self.path), self._records, max(0.0, self._seconds), self._bytes, self._trouble
         )
@@ -168,7 +168,7 @@ class Recorder:
         try:
             self._follow()
             os.fsync(self._file)
-        except Exception as error:  # noqa: BLE001 - what is recorded goes on all the same
+        except Exception as error:  # noqa: BLE001 - the recorded stack must not be affected
             known = isinstance(error, OSError | CachedeskError)
             self._trouble = reason(error) if known else f"{type(error).__name__}: {error}"
         finally:
@@ -181,7 +181,7 @@ class Recorder:
         due = self._began
         last = False
         while not last:
-            # What a slow source made late is left out, not made up for.
+            # Records that a slow source delayed are skipped, not caught up.
             due = max(due + self._every_seconds, time.monotonic())
             last = self._stopping.wait(max(0.0, due - time.monotonic()))
             self._record(self._source())

@@ -1,4 +1,4 @@
-"""A recording's file, which can be read at any place."""
+"""The file of a recording, with random access."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from cachedesk.recording.recorder import Header
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The snapshot that was read last, from which the next one is made."""
+    """The snapshot that was read last, to which the next changes apply."""
 
     record: int
     snapshot: Snapshot
 
 
 class RecordingFile:
-    """A recording, opened. Thread-safe; its records are counted from 0.
+    """An open recording. Thread-safe; records are counted from 0.
 
-    What is kept in memory is 21 bytes a record: where it is and when it was.
+    It keeps 21 bytes per record in memory: position and time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,27 +76,27 @@ class RecordingFile:
         self.close()
 
     def __len__(self) -> int:
-        """How many records there are, at least one."""
+        """The number of records, at least one."""
         return len(self._seconds)
 
     @property
     def length_seconds(self) -> float:
-        """When the last record was made, in seconds since the recording began."""
+        """The time of the last record, in seconds since the recording began."""
         return self._seconds[-1]
 
     def seconds(self, record: int) -> float:
-        """Return when ``record`` was made, in seconds since the recording began."""
+        """Return the time of ``record``, in seconds since the recording began."""
         return self._seconds[record]
 
     def record_at(self, seconds: float) -> int:
-        """Return the record that shows this second: the last one made until then."""
+        """Return the number of the last record at or before this second."""
         return max(0, bisect_right(self._seconds, seconds) - 1)
 
     def at(self, record: int) -> Snapshot:
-        """Return the snapshot that was recorded as this record.
+        """Return the snapshot of this record.
 
         Raises:
-            RecordingError: the file was changed or closed meanwhile, or holds what it may not.
+            RecordingError: the file was changed or closed meanwhile, or is invalid.
         """
         with self._lock:
             known = self._known
@@ -104,7 +104,7 @@ class RecordingFile:
             if known is not None and first <= known.record <= record:
                 first = known.record + 1
             for number in range(first, record + 1):
-                # Should it fail half way, the next one begins at a whole snapshot again.
+                # If this fails half way, the next read starts at a whole snapshot again.
                 self._known = None
                 self._known = known = _Known(number, self._unpack(number))
             assert known is not None
@@ -119,11 +119,11 @@ class RecordingFile:
         return (self.at(record) for record in range(len(self)))
 
     def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
+        """Close the file. A second call does nothing."""
         self._file.close()
 
     def _index(self) -> Header:
-        """Note where every record is; return the header."""
+        """Index the positions of all records; return the header."""
         header: Header | None = None
         for frame in scan(self.path, self._file):
             if (header is None) is not (frame.kind is Kind.HEADER):
@@ -162,7 +162,7 @@ class RecordingFile:
             raise damaged(self.path, frame.at_byte, str(error)) from error
 
     def _whole_until(self, record: int) -> int:
-        """Return the nearest record that holds a whole snapshot, at or before this one."""
+        """Return the last record with a whole snapshot at or before this one."""
         return self._wholes[bisect_right(self._wholes, record) - 1]
 
     def _body(self, frame: Frame) -> bytes:

@@ -1,7 +1,7 @@
-"""Strict: types that are read to the letter. A frozen dataclass, read by msgspec, takes what is
-missing for its default and passes over what it does not know: right for a tolerant protocol, and
-wrong for a file, where it turns a renamed field into a zero. A strict type has the same fields,
-requires each, and knows no others.
+"""Strict types for decoding. When msgspec decodes a dataclass, missing fields get their defaults
+and unknown fields are ignored: right for a tolerant protocol, but wrong for a file, where a renamed
+field would become a zero. A strict type has the same fields, requires all of them, and allows no
+others.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import msgspec
 
 
 def strict(hint: Any) -> Any:
-    """Return the strict type for a type hint; the value it reads has attributes of the same names,
-    from which ``msgspec.convert`` makes the value itself."""
+    """Return the strict type for a type hint; a decoded value has attributes of the same names,
+    from which ``msgspec.convert`` creates the value itself."""
     if _has_fields(hint):
         return _struct(hint)
     arguments = get_args(hint)
@@ -39,7 +39,7 @@ def _struct(kind: Any) -> Any:
 
 
 def shape(kind: Any) -> str:
-    """Return the names and types of all that ``kind`` holds, one line each, to any depth."""
+    """Return the names and types of all fields of ``kind``, one per line, to any depth."""
     lines: list[str] = []
     _describe(kind, "", lines)
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What a recording holds, in one object, without a screen."""
+"""A summary of a recording as one object."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from cachedesk.recording.recording_file import RecordingFile
 
 
 def summary(recording: RecordingFile) -> dict[str, object]:
-    """Return the object that ``replay --json`` prints. Reads the recording once, from end to end.
+    """Return the JSON object that ``replay --json`` prints. Reads the whole recording once.
 
     Raises:
-        RecordingError: a record holds what it may not.
+        RecordingError: a record is invalid.
     """
     faults: dict[tuple[str, float], Mark] = {}
     events: dict[tuple[float, EventKind, str], Event] = {}
     for snapshot in recording.snapshots():
-        # The rings forget what is old; a mark is seen again when it has ended.
+        # The rings drop old entries; a mark appears again when it has ended.
         faults |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
         events |= {_identity(event): event for event in snapshot.events}
     first, last = recording.at(0), recording.at(len(recording) - 1)
@@ -38,6 +38,6 @@ def summary(recording: RecordingFile) -> dict[str, object]:
 
 
 def _identity(event: Event) -> tuple[float, EventKind, str]:
-    """What repeats itself is one event, seen again with a higher count."""
+    """Return what identifies an event: a repeated one appears again with a higher count."""
     first_at = event.at if event.first_at is None else event.first_at
     return first_at, event.kind, event.topic or event.text

@@ -1,8 +1,8 @@
-"""Upgrades: what a recording of an older format is missing, said outright for each format.
+"""Upgrades: the fields that recordings of older formats lack, explicitly for each format.
 
-A record is brought from its own format to the next, and so on, before it is read. What an old
-recording cannot know gets the value that was true then, never one that merely happens to be the
-default. A change of the shape of ``Snapshot`` needs a new ``FORMAT`` and a step here.
+A record is upgraded from its format to the next, step by step, before it is decoded. A missing
+field gets the value that was true then, never just the current default. A change of the fields of
+``Snapshot`` needs a new ``FORMAT`` and a step here.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ Record = dict[str, Any]
 
 
 def _from_1_to_2(record: Record, whole: bool) -> None:
-    """Format 1 was written while ``Snapshot`` grew, so each of these may be there or not."""
+    """Format 1 was written while ``Snapshot`` grew, so each of these fields may be missing."""
     if whole:
-        # They could not be switched off before they were recorded.
+        # Before they were recorded, they could not be switched off.
         record.setdefault("safeguards", dict.fromkeys(_SAFEGUARDS_OF_2, True))
     for key in _items(record, "hot"):
-        # Without that switch every write was in the log.
+        # Before that switch existed, every write was in the log.
         key.setdefault("unlogged", 0)
     for event in _items(record, "events"):
         event.setdefault("times", 1)
         event.setdefault("first_at", None)
         event.setdefault("topic", "")
     for reads in _parts(record, "reads"):
-        # Reads that missed together were not told apart: each counted as asking by itself.
+        # Reads that missed together were not distinguished: each counted as one load.
         reads.setdefault("loads", reads.get("overlay", 0) + reads.get("database", 0))
     for redis in _parts(record, "redis"):
-        # Not counted then; a bypass is in the event ring all the same.
+        # Not counted then; a bypass was in the event ring.
         redis.setdefault("bypasses", 0)
 
 
 def _from_2_to_3(record: Record, whole: bool) -> None:
     """Format 3 added a code to events, and whether calls are counted."""
     if whole:
-        # What was recorded was always observed.
+        # Recorded stacks were always observed.
         record.setdefault("observed", True)
     for event in _items(record, "events"):
         event.setdefault("code", "")
@@ -51,13 +51,13 @@ OLDEST = min(_STEPS)
 
 
 def upgrade(record: object, found: int, wanted: int, *, whole: bool) -> object:
-    """Bring a decoded record from one format to another, in place, and return it.
+    """Upgrade a decoded record from one format to another, in place, and return it.
 
     Args:
-        record: what is no record stays as it is: it is refused when it is read.
+        record: the record; a value of another type is returned unchanged and refused later.
         found: its format.
-        wanted: the format to bring it to.
-        whole: whether it holds a whole snapshot, not only what has changed.
+        wanted: the format to upgrade to.
+        whole: whether it holds a whole snapshot, not only changes.
     """
     if isinstance(record, dict):
         for step in range(found, wanted):
@@ -72,7 +72,7 @@ def _parts(record: Record, name: str) -> Iterator[Record]:
 
 
 def _items(record: Record, name: str) -> Iterator[Record]:
-    """Yield what a change of the list ``name`` adds to it."""
+    """Yield the items that a change of the list ``name`` adds."""
     change = record.get(name)
     if isinstance(change, list) and change and isinstance(change[-1], list):
         yield from (item for item in change[-1] if isinstance(item, dict))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cachedesk.lab.bench.bench import Bench
+from cachedesk.lab.bench.bench_table import as_json, cells, notes
 from cachedesk.lab.bench.machine import in_a_line, warning
-from cachedesk.lab.bench.table import as_json, cells, notes
 from cachedesk.reports.document import (
     Document,
     Finding,
@@ -44,12 +44,12 @@ def bench_document(found: Bench, machine: Mapping[str, str], origin: Origin) -> 
     finding = Finding(
         Tone.OPEN if missed else Tone.KEPT,
         f"{reached} of {len(found.rows)} aims reached",
-        ("An aim is a speed, as a share of what the bare engines can do.",),
+        ("An aim is a speed, as a share of the speed of the bare engines.",),
     )
     data = {"bench": as_json(found, machine)}
     return Document("bench", "bench", finding, sections, origin, data)
 
 
 def _doubt(machine: Mapping[str, str]) -> tuple[Prose, ...]:
-    said = warning(machine)
-    return (Prose(said),) if said else ()
+    text = warning(machine)
+    return (Prose(text),) if text else ()

@@ -1,4 +1,4 @@
-"""The books of a verdict as blocks: the sum, and by id and key what must not be."""
+"""The event balance of a verdict as blocks: the sum, and violations by id and key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_ROWS = 20
 
 
 def books(verdict: Verdict) -> Iterator[Block]:
-    """Yield the books of ``verdict``, and by id and key what must not be."""
+    """Yield the event balance of ``verdict``, and violations by id and key."""
     yield Balance(
         verdict.accepted,
         verdict.applied,
@@ -26,7 +26,7 @@ def books(verdict: Verdict) -> Iterator[Block]:
         yield Prose(
             f"{count_of(len(verdict.lost), 'acknowledged write')} lost: {ids(verdict.lost)}."
         )
-        # A verdict on a kept recording may not know the keys.
+        # A verdict from a saved recording may lack the keys.
         keys = verdict.lost_keys or (b"",) * len(verdict.lost)
         pairs = list(zip(verdict.lost, keys, strict=False))
         yield _long_table(("id", "key"), [(str(seq), shown(key)) for seq, key in pairs])
@@ -42,14 +42,14 @@ def books(verdict: Verdict) -> Iterator[Block]:
     ):
         if differences:
             yield Prose(f"{count_of(len(differences), 'key')} {what}:")
-            yield _long_table(("key", "should be", "is"), [_told(each) for each in differences])
+            yield _long_table(("key", "should be", "is"), [_values(each) for each in differences])
     if verdict.stale_reads:
         yield Prose(f"{count_of(verdict.stale_reads, 'stale read')}; of the first of them:")
         yield _long_table(
             ("key", "should be", "was read", "versions behind", "for"),
             [
                 (
-                    *_told(read),
+                    *_values(read),
                     NOTHING if read.versions is None else number(read.versions),
                     NOTHING if read.seconds is None else span(read.seconds),
                 )
@@ -67,7 +67,7 @@ def books(verdict: Verdict) -> Iterator[Block]:
         yield _long_table(("key",), [(shown(key),) for key in verdict.uncertain])
 
 
-def _told(difference: Difference) -> tuple[str, str, str]:
+def _values(difference: Difference) -> tuple[str, str, str]:
     return shown(difference.key), _cut(difference.expected), _cut(difference.found)
 
 

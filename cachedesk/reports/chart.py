@@ -1,4 +1,4 @@
-"""Charts as frozen values: lines over an axis with a printed scale, and the faults meanwhile."""
+"""Charts as frozen values: lines over an axis with a scale, and fault marks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AxisTick = tuple[float, str]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A line. A point without a value (nothing could be measured there) is a gap in it."""
+    """A line. A point without a value (nothing was measured there) is a gap in it."""
 
     name: str
     points: tuple[Point, ...]
@@ -22,8 +22,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class FaultMark:
-    """A fault on the axis, known by its number: from ``start`` until ``end``, the same when it
-    struck and was over; ``None``: it lasted to the end."""
+    """A numbered fault on the axis, from ``start`` to ``end``; both are equal for a momentary
+    fault; ``None``: it lasted to the end."""
 
     number: int
     name: str
@@ -31,8 +31,8 @@ class FaultMark:
     end: float | None
 
     @property
-    def said(self) -> str:
-        """What it was and when, in words."""
+    def text(self) -> str:
+        """Its name and time, in words."""
         struck = f"{self.number} {visible(self.name)}"
         if self.end is None:
             return f"{struck} from {span(self.start)} to the end"
@@ -45,9 +45,9 @@ class FaultMark:
 class Chart:
     """One chart.
 
-    ``description`` says in words what can be seen in it. ``x_ticks`` and ``y_ticks`` are the
-    printed scales, from end to end. ``divider``: where something ended, and what begins there.
-    ``dots``: its points are few, and each is drawn. ``filled``: the surface below the line is, too.
+    ``description`` describes it in words. ``x_ticks`` and ``y_ticks`` are the scales, from end to
+    end. ``divider``: a position on the x axis, and the name of what begins there. ``dots``: draw
+    each point. ``filled``: fill the area below the line.
     """
 
     title: str
@@ -65,8 +65,8 @@ class Chart:
 
 
 def nice_step(end: float, most: int) -> float:
-    """Return the least step of 1, 2 or 5 times a power of ten that needs at most ``most`` of them
-    to reach ``end``."""
+    """Return the smallest step of 1, 2 or 5 times a power of ten with which at most ``most`` steps
+    reach ``end``."""
     if end <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(end / most))
@@ -76,15 +76,14 @@ def nice_step(end: float, most: int) -> float:
 def scale(
     end: float, written: Callable[[float], str], most: int = 4, least: float = 0.0
 ) -> tuple[float, tuple[AxisTick, ...]]:
-    """Return a scale from 0 that holds ``end``, and at least ``least``: where it ends, and its
-    ticks."""
+    """Return a scale from 0 to at least ``end`` and ``least``: its end, and its ticks."""
     step = nice_step(max(end, least), most)
     count = max(1, math.ceil(max(end, least) / step - 1e-9))
     return step * count, tuple((step * place, written(step * place)) for place in range(count + 1))
 
 
 def time_ticks(seconds: float, most: int = 8) -> tuple[AxisTick, ...]:
-    """Return the ticks of a time axis of so many seconds, in steps that a clock would take."""
+    """Return the ticks of a time axis of ``seconds``, at round times."""
     step = nice_step(max(seconds, 1e-3), most)
     if seconds > 20:
         steps = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200)
@@ -102,7 +101,7 @@ def _moment(seconds: float, step: float) -> str:
 
 
 def runs(points: Sequence[Point]) -> list[list[tuple[float, float]]]:
-    """Return the stretches of ``points`` without a gap."""
+    """Return the runs of ``points`` without a gap."""
     stretches: list[list[tuple[float, float]]] = [[]]
     for x, y in points:
         if y is None:

@@ -1,4 +1,4 @@
-"""The document of a comparison: one table, and the hit rate over what was varied."""
+"""The document of a comparison: one table, and a chart of the hit rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from cachedesk.lab.compare.comparing import ComparedVariant, Comparison
-from cachedesk.lab.compare.table import (
+from cachedesk.lab.compare.comparison_table import (
     HIT_RATE,
     JUDGED,
     KEYS,
@@ -61,8 +61,8 @@ def comparison_document(comparison: Comparison, origin: Origin) -> Document:
 
 
 def hit_rate_chart(compared: Sequence[ComparedVariant]) -> Chart | None:
-    """Return the hit rate over the one number that is varied, with a line for each combination
-    of everything else; ``None`` when there is none such, or more than one."""
+    """Return the chart of the hit rate over the one number that is varied, with a line for each
+    combination of the other values; ``None`` if no number is varied, or more than one."""
     numeric = [
         place
         for place in range(len(compared[0].variant.amounts))
@@ -94,13 +94,13 @@ def hit_rate_chart(compared: Sequence[ComparedVariant]) -> Chart | None:
     worst, best = (
         choose(rated, key=lambda one: one.figures.hit_rate or 0.0) for choose in (min, max)
     )
-    told = (
+    description = (
         f"From {HIT_RATE.cell(worst.figures)} with {worst.variant.title}"
         f" to {HIT_RATE.cell(best.figures)} with {best.variant.title}."
     )
     return Chart(
         title=f"Hit rate over {name}" + (", on a scale of ratios" if far else ""),
-        description=told,
+        description=description,
         series=tuple(Series(line, tuple(sorted(points))) for line, points in lines.items()),
         x_ticks=tuple(places),
         y_ticks=y_ticks,
@@ -145,19 +145,19 @@ def _table(
 
 def _traffic(comparison: Comparison) -> list[Prose]:
     runs = count_of(len(comparison.runs), "run")
-    said = [
+    blocks = [
         Prose(
-            f"{runs} of the same traffic, {comparison.traffic}, one after the other, each on a"
+            f"{runs} of the same traffic, {comparison.traffic}, one after another, each on a"
             " fresh data directory that was removed afterwards."
         )
     ]
     if comparison.rounds > 1:
-        said.append(
+        blocks.append(
             Prose(f"Figures are medians of {comparison.rounds} rounds; losses are sums of them.")
         )
     if comparison.faults:
         faults = ", ".join(f"{fault.name}@{fault.when}" for fault in comparison.faults)
-        said.append(Prose(f"These faults were planned for each run: {faults}."))
+        blocks.append(Prose(f"These faults were planned for each run: {faults}."))
     if comparison.runs and (trace := comparison.runs[0].report.trace) is not None:
-        said += map(Prose, map(visible, sentences(trace, comparison.runs[0].report.pauses)))
-    return said
+        blocks += map(Prose, map(visible, sentences(trace, comparison.runs[0].report.pauses)))
+    return blocks

@@ -1,7 +1,7 @@
-"""The content of a report, as one frozen value that knows no format.
+"""The content of a report, as one frozen value, independent of the output format.
 
 A document has a finding, which comes first; sections of blocks; and its origin, which says how to
-get it again. Its ``data`` are the same facts for a program; the JSON form is made of them.
+reproduce it. Its ``data`` are the same facts for a program; the JSON output consists of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cachedesk.reports.chart import Chart
 
 
 class Tone(StrEnum):
-    """How a finding is meant; the value is the name its style goes by."""
+    """The tone of a finding; the value is the name of its style."""
 
     KEPT = "kept"
     BROKEN = "broken"
@@ -39,8 +39,8 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The books: accepted = applied + pending + dead; and what must not be, lost and duplicated.
-    ``known`` is False when no ledger judged what became of them."""
+    """The event balance: accepted = applied + pending + dead; and the violations, lost and
+    duplicated. ``known`` is False if no ledger judged the events."""
 
     accepted: int
     applied: int
@@ -53,8 +53,8 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under columns. The first column names the row; those in ``words`` hold text, the others
-    figures. ``alarming``: the rows that tell of something broken."""
+    """Rows under columns. The first column names the row; the columns in ``words`` hold text, the
+    others figures. ``alarming``: the rows that show a violation."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -72,7 +72,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Text for a shell or a file, as it is."""
+    """Verbatim text for a shell or a file."""
 
     text: str
 
@@ -90,8 +90,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a report comes from. ``made_at``: wall-clock seconds since 1970. ``command``: to do it
-    again. ``versions``: of all software involved. ``seed``: the random seed."""
+    """The origin of a report. ``made_at``: wall-clock seconds since 1970. ``command``: the command
+    that reproduces it. ``versions``: of all software involved. ``seed``: the random seed."""
 
     made_at: float
     command: str
@@ -101,7 +101,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Everything that a report says. ``kind``: what it is of: ``run``, ``torture`` …"""
+    """The whole content of a report. ``kind``: ``run``, ``torture`` …"""
 
     kind: str
     title: str

@@ -1,6 +1,6 @@
-"""The report's file: its suffix gives the format, and nothing is overwritten.
+"""The file of a report: its suffix determines the format, and nothing is overwritten.
 
-Whether it can be written is checked before a run begins, which may take an hour.
+Whether it can be written is checked before a run, which may take an hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cachedesk.reports.markdown import as_markdown
 
 
 class ReportError(CachedeskError):
-    """A report cannot be written; the message says where and why."""
+    """A report cannot be written; the message names the file and the reason."""
 
 
 def as_json(document: Document) -> str:
@@ -38,7 +38,7 @@ def as_json(document: Document) -> str:
 
 
 def as_html(document: Document) -> str:
-    """Return ``document`` as a page. Jinja2 is imported only here, where a page is written."""
+    """Return ``document`` as a page. Jinja2 is imported only if a page is written."""
     from cachedesk.reports import html
 
     return html.as_html(document)
@@ -52,11 +52,11 @@ _FORMS: Mapping[str, Callable[[Document], str]] = {
 
 
 def check_report(path: Path) -> None:
-    """See that a report may be written to ``path``; nothing is changed.
+    """Check that a report can be written to ``path``; nothing is changed.
 
     Raises:
-        ReportError: its ending names no form, there is something already, or nothing can be
-            made there.
+        ReportError: its suffix is not a known format, a file exists already, or cannot be created
+            there.
     """
     _form(path)
     if complaint := why_not_here(path, "report"):
@@ -64,7 +64,7 @@ def check_report(path: Path) -> None:
 
 
 def check_outside(path: Path, data: Path) -> None:
-    """See that ``path`` is not in the data directory.
+    """Check that ``path`` is not in the data directory.
 
     Raises:
         ReportError: it is.
@@ -74,10 +74,10 @@ def check_outside(path: Path, data: Path) -> None:
 
 
 def write_report(path: Path, document: Document) -> None:
-    """Write ``document`` to the new file ``path``, in the form that its ending names.
+    """Write ``document`` to the new file ``path``, in the format of its suffix.
 
     Raises:
-        ReportError: as ``check_report``; or it cannot be written, then nothing of it is left.
+        ReportError: as for ``check_report``; or it cannot be written, then it is removed.
     """
     content = _form(path)(document).encode(errors="backslashreplace")
     check_report(path)

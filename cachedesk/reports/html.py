@@ -1,7 +1,7 @@
-"""A report as one HTML page that needs nothing else: no script, no network, no other file.
+"""A report as one self-contained HTML page: no script, no network, no other file.
 
-It is well-formed XML too. Light or dark is the reader's choice; printed it is light. The page
-is the template ``page.html.jinja``, in which every text is escaped.
+It is also well-formed XML. It follows the reader's light or dark mode; in print it is light. The
+template is ``page.html.jinja``, in which every text is escaped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A document as Markdown: the same facts, with a line of blocks for each chart."""
+"""A document as Markdown: the same content, with a line of block characters for each chart."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _block(block: Block) -> Iterator[str]:
             yield from (_row(row) for row in rows)
         case Chart():
             yield f"**{_text(block.title)}.** {_text(block.description)}"
-            # Few points are told by the description.
+            # If there are few points, the description is enough.
             if not block.dots:
                 yield from ("", *_fenced("\n".join(_drawn(block))))
 
@@ -75,7 +75,7 @@ def _balance(books: Balance) -> str:
 
 
 def _drawn(chart: Chart) -> Iterator[str]:
-    """Draw each line of ``chart`` in blocks on its printed scale, and the faults below."""
+    """Draw each line of ``chart`` in block characters, and the faults below."""
     (_, low), (_, high) = chart.y_ticks[0], chart.y_ticks[-1]
     width = min(_WIDTH, max(len(series.points) for series in chart.series))
     for series in chart.series:
@@ -83,7 +83,7 @@ def _drawn(chart: Chart) -> Iterator[str]:
     if chart.marks:
         yield f"|{_axis(chart, width)}|"
     yield f" {chart.x_ticks[0][1]} to {span(chart.x_end)}"
-    yield from (f" {mark.said}" for mark in chart.marks)
+    yield from (f" {mark.text}" for mark in chart.marks)
 
 
 def _bars(chart: Chart, series: Series, width: int) -> str:
@@ -93,7 +93,7 @@ def _bars(chart: Chart, series: Series, width: int) -> str:
             found[_column(chart, x, width)].append(y)
     highest = len(_BARS) - 1
     return "".join(
-        # What is above nothing is drawn, however low it is.
+        # A value above zero is always visible, however low it is.
         _BARS[min(highest, max(1, round(max(values) / chart.y_end * highest)))]
         if values and max(values) > 0
         else "·"

@@ -1,4 +1,4 @@
-"""The origin of a report: the versions involved, and the command that repeats it."""
+"""The origin of a report: the versions involved, and the command that reproduces it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FILES = ("--report", "--record")
 
 
 def origin(arguments: Sequence[str], seed: int | None) -> Origin:
-    """Return the origin of what was done by the command with these ``arguments``."""
+    """Return the origin of a report of the command with these ``arguments``."""
     return Origin(
         made_at=time.time(),
         command=repeated(arguments, seed, os.environ),
@@ -26,8 +26,8 @@ def origin(arguments: Sequence[str], seed: int | None) -> Origin:
 
 
 def repeated(arguments: Sequence[str], seed: int | None, environment: Mapping[str, str]) -> str:
-    """Return the command that does it again: without the files that it made, which it would not
-    overwrite, and with its seed, should a later version begin with another."""
+    """Return the command that reproduces a report: without the files that it created, which it
+    would not overwrite, and with its seed, because a later version may have another default."""
     kept: list[str] = []
     is_file = False
     for argument in arguments:
@@ -42,7 +42,7 @@ def repeated(arguments: Sequence[str], seed: int | None, environment: Mapping[st
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of cachedesk, of what it stands on, and of the machine's system."""
+    """Return the versions of cachedesk, of its engines, and of the platform."""
     return {
         "cachedesk": __version__,
         "Python": platform.python_version(),

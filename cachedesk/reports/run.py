@@ -11,8 +11,8 @@ from cachedesk.core.recorder import CallPath
 from cachedesk.core.snapshot import EventKind, Latencies, Percentiles
 from cachedesk.lab.load.tally import Tally
 from cachedesk.lab.run.evidence import Evidence
-from cachedesk.lab.run.report import Report
-from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.run.run_report import RunReport
+from cachedesk.lab.trace.reading import TraceCounts
 from cachedesk.lab.trace.summary import sentences
 from cachedesk.reports.books import MOST_ROWS, books
 from cachedesk.reports.document import (
@@ -46,7 +46,7 @@ _KINDS = {
 }
 
 
-def run_document(report: Report, origin: Origin) -> Document:
+def run_document(report: RunReport, origin: Origin) -> Document:
     """Return the document of ``report``."""
     evidence = report.evidence
     data: dict[str, object] = {"run": report.as_json()}
@@ -64,8 +64,8 @@ def run_document(report: Report, origin: Origin) -> Document:
         data["was_new"] = evidence.was_new
         data["timeline"] = as_json(evidence.timeline)
         data["events"] = [asdict(event) for event in evidence.events]
-    if told := tuple(_faults(report)):
-        sections.append(Section("Faults and their effects", told))
+    if faults := tuple(_faults(report)):
+        sections.append(Section("Faults and their effects", faults))
     if report.trace is not None:
         sections.append(Section("The trace", tuple(trace_blocks(report.trace, report.pauses))))
     sections.append(Section("Reads and writes", tuple(_operations(report))))
@@ -75,7 +75,7 @@ def run_document(report: Report, origin: Origin) -> Document:
     return Document("run", report.title, finding(report), tuple(sections), origin, data)
 
 
-def finding(report: Report) -> Finding:
+def finding(report: RunReport) -> Finding:
     """Return the verdict on a run in a word, and the sentences that ``run`` prints."""
     verdict = report.verdict
     word, tone = ("Sound", Tone.KEPT) if report.sound else ("Incomplete", Tone.OPEN)
@@ -83,14 +83,14 @@ def finding(report: Report) -> Finding:
         word, tone = "Not judged", Tone.OPEN
     elif not verdict.sound:
         word, tone = "Broken", Tone.BROKEN
-    said = [visible(line).strip() for line in report.judgement()]
-    # What the word says already is not said again; what is broken is said before the rest.
-    said.sort(key=lambda sentence: not sentence.startswith("Broken:"))
-    return Finding(tone, word, tuple(_without(sentence) for sentence in said))
+    sentences = [visible(line).strip() for line in report.judgement()]
+    # Broken promises first; the word of the verdict is not repeated.
+    sentences.sort(key=lambda sentence: not sentence.startswith("Broken:"))
+    return Finding(tone, word, tuple(_without(sentence) for sentence in sentences))
 
 
 def latencies(found: Latencies) -> Table:
-    """Return how long each path took, over all of a run."""
+    """Return the latencies of each path, over the whole run."""
     rows = [
         (
             words,
@@ -108,15 +108,15 @@ def _times(found: Latencies, way: CallPath) -> Percentiles:
     return times
 
 
-def trace_blocks(trace: Count, pauses: int = 0) -> Iterator[Block]:
-    """Yield what was read of a trace."""
+def trace_blocks(trace: TraceCounts, pauses: int = 0) -> Iterator[Block]:
+    """Yield the blocks about a trace."""
     yield Prose(f"{number(trace.lines)} lines of the format {trace.format} were read.")
-    if told := tuple(sentences(trace, pauses)):
-        yield Listing(told)
+    if lines := tuple(sentences(trace, pauses)):
+        yield Listing(lines)
     if trace.bad:
-        lines = (f"line {number}: {visible(what)}" for number, what in trace.examples)
+        examples = (f"line {number}: {visible(what)}" for number, what in trace.examples)
         yield Prose("The first malformed lines:")
-        yield Listing(tuple(lines))
+        yield Listing(tuple(examples))
     if trace.skipped:
         yield Prose("Left out:")
         most = trace.skipped.most_common(MOST_ROWS)
@@ -124,7 +124,7 @@ def trace_blocks(trace: Count, pauses: int = 0) -> Iterator[Block]:
         yield Table(("command", "times"), rows)
 
 
-def _operations(report: Report) -> Iterator[Block]:
+def _operations(report: RunReport) -> Iterator[Block]:
     tally, verdict, evidence = report.tally, report.verdict, report.evidence
     answered = tally.hits + tally.overlay + tally.database
     rate = tally.done / report.seconds if report.seconds else 0.0
@@ -192,7 +192,7 @@ def _kinds(tally: Tally) -> str:
     return f"{tally.sets:,} set, {tally.incrs:,} incr, {tally.deletes:,} delete"
 
 
-def _faults(report: Report) -> Iterator[Block]:
+def _faults(report: RunReport) -> Iterator[Block]:
     if report.faults:
         rows = tuple(
             (
@@ -208,14 +208,14 @@ def _faults(report: Report) -> Iterator[Block]:
         columns = ("fault", "planned", "struck", "what was done")
         yield Table(columns, rows, frozenset(range(len(columns))))
     if report.evidence is not None and (
-        told := happenings(report.evidence, {fault.said for fault in report.faults})
+        events := event_table(report.evidence, {fault.said for fault in report.faults})
     ):
-        yield told
+        yield events
 
 
-def happenings(evidence: Evidence, known: Container[str] = ()) -> Table | None:
-    """Return the rare facts of a run but those that are ``known``, in seconds from its beginning;
-    ``None`` when there are none."""
+def event_table(evidence: Evidence, known: Container[str] = ()) -> Table | None:
+    """Return the events of a run without those whose text is ``known``, with seconds from its
+    beginning; ``None`` if there are none."""
     began_at = evidence.timeline.began_at
     rows = tuple(
         (span(max(0.0, event.at - began_at)), _KINDS[event.kind], visible(event.full_text))
@@ -229,12 +229,12 @@ def _settings(evidence: Evidence) -> Iterator[Block]:
     yield Prose(
         "The data directory was new."
         if evidence.was_new
-        else "The data directory had been used before: what it held was taken as given."
+        else "The data directory had been used before: its contents were taken as given."
     )
     yield settings_table(evidence.settings)
     paths = evidence.settings.policies.items()
-    said = [f"{visible(pattern)} is written by {path}" for pattern, path in paths]
-    yield Listing((*said, "what no pattern names is written by write-through"))
+    lines = [f"{visible(pattern)} is written by {path}" for pattern, path in paths]
+    yield Listing((*lines, "a key that no pattern matches is written by write-through"))
 
 
 def _without(sentence: str) -> str:

@@ -8,7 +8,7 @@ from cachedesk.reports.words import size, visible
 
 
 def settings_table(settings: Settings) -> Table:
-    """Return every setting of a stack, and what it usually is where that differs."""
+    """Return every setting of a stack, with its default if that differs."""
     usual = Settings()
     rows = []
     for section in ("redis", "log", "worker", "database"):

@@ -1,6 +1,6 @@
-"""The document of a failure story, or of several: the claims first, then how each came about.
+"""The document of one or several failure stories: the claims first, then the acts.
 
-A write that is lost in a story may be what it claims, so the verdict is that of its claims.
+A story may claim that a write is lost, so the verdict is that of its claims.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cachedesk.lab.stories.narration import doing
-from cachedesk.lab.stories.scene import Outcome
+from cachedesk.lab.stories.scene import ClaimResult
 from cachedesk.lab.stories.script import Step
 from cachedesk.lab.stories.story_report import StoryReport
 from cachedesk.lab.stories.story_runner import PlayedAct
@@ -61,8 +61,8 @@ def _finding(reports: Sequence[StoryReport]) -> Finding:
     if not all(claim.holds for claim in claims):
         return Finding(Tone.OPEN, "Not decided", ("It was left before its end.",))
     if len(reports) > 1:
-        said = f"All {len(claims)} claims of {len(reports)} stories hold"
-        return Finding(Tone.KEPT, said)
+        word = f"All {len(claims)} claims of {len(reports)} stories hold"
+        return Finding(Tone.KEPT, word)
     held = "The claim holds" if len(claims) == 1 else f"All {len(claims)} claims hold"
     return Finding(Tone.KEPT, held, tuple(visible(claim.says) for claim in claims))
 
@@ -83,18 +83,18 @@ def _story(report: StoryReport, prefix: str = "") -> Iterator[Section]:
 def _act(played: PlayedAct) -> Iterator[Block]:
     if played.act.safeguards.off:
         yield Prose(f"Switched off at the beginning: {', '.join(played.act.safeguards.off)}.")
-    if told := tuple(filter(None, map(_told, played.act.step))):
-        yield Listing(told, numbered=True)
+    if steps := tuple(filter(None, map(_step_text, played.act.step))):
+        yield Listing(steps, numbered=True)
     yield from books(played.verdict)
     yield from timeline_charts(played.timeline.settled())
 
 
-def _told(step: Step) -> str:
+def _step_text(step: Step) -> str:
     done = doing(step)
     return f"{step.say} [{done}]" if step.say and done else step.say or done
 
 
-def _claims(claims: Sequence[Outcome]) -> Table:
+def _claims(claims: Sequence[ClaimResult]) -> Table:
     rows = tuple(
         (claim.says, claim.that, claim.found or NOTHING, _held(claim.holds)) for claim in claims
     )

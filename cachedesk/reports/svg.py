@@ -1,6 +1,6 @@
-"""A chart as an SVG picture that takes its colours from the page around it.
+"""A chart as an SVG picture that takes its colours from the surrounding page.
 
-Nothing is said by colour alone: lines differ in their dashes and carry their names, faults are
+Colour is never the only distinction: lines differ in their dashes and are labelled, faults are
 hatched, numbered and named. Every text is escaped here, and nowhere else.
 """
 
@@ -24,7 +24,7 @@ _DOT_RADIUS = 3.2
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a chart is drawn: it turns its values into the picture's units."""
+    """The area in which a chart is drawn; converts its values into units of the picture."""
 
     chart: Chart
     width: float
@@ -63,12 +63,12 @@ def draw(chart: Chart, name: str, width: int) -> str:
     """Return ``chart`` as one SVG element.
 
     Args:
-        chart: what to draw.
-        name: what its ids begin with; no other picture of the page may have it.
-        width: in units; the letters are 12 of them high.
+        chart: the chart.
+        name: the prefix of its ids, unique in the page.
+        width: in units; letters are 12 units high.
     """
     widest = max((len(text) for _, text in chart.y_ticks), default=0)
-    # Charts below each other have one time axis, so their plots begin at one place.
+    # Stacked charts share a time axis, so their plots start at the same x.
     left = max(_LEFT, 10 + _LETTER_WIDTH * widest)
     bare = _Place(chart, width, left, 14, 0)
     tags = _tags(chart.marks, bare)
@@ -81,7 +81,7 @@ def draw(chart: Chart, name: str, width: int) -> str:
             f'<svg viewBox="0 0 {width} {height:.0f}" role="img" class="chart"'
             f' aria-labelledby="{name}-t {name}-d">',
             f'<title id="{name}-t">{_text(chart.title)}</title>',
-            f'<desc id="{name}-d">{_text(_told(chart))}</desc>',
+            f'<desc id="{name}-d">{_text(_description(chart))}</desc>',
             _hatch(name) if chart.marks else "",
             *(_band(mark, place, name) for mark in chart.marks),
             *_grid(place),
@@ -99,9 +99,9 @@ def draw(chart: Chart, name: str, width: int) -> str:
     )
 
 
-def _told(chart: Chart) -> str:
+def _description(chart: Chart) -> str:
     """Return the chart in words, for screen readers."""
-    marks = "; ".join(mark.said for mark in chart.marks)
+    marks = "; ".join(mark.text for mark in chart.marks)
     return f"{chart.description} Faults: {marks}." if marks else chart.description
 
 
@@ -125,7 +125,7 @@ def _grid(place: _Place) -> list[str]:
         x, half = place.x(value), _LETTER_WIDTH * len(text) / 2
         middle = min(max(x, place.left + half - 8), place.width - half - 1)
         parts.append(_segment(x, place.bottom, x, place.bottom + 4, "base"))
-        # On a narrow picture some scale texts find no room; their strokes stay.
+        # A narrow picture has no room for some labels; their ticks are still drawn.
         if middle - half >= clear:
             parts.append(_words(middle, place.bottom + 17, text, "scale", "middle"))
             clear = middle + half + 8

@@ -36,14 +36,14 @@ def timeline_charts(
     depth_max: int = 0,
     lag_max: float = 0.0,
 ) -> tuple[Chart, ...]:
-    """Return the charts of ``timeline``; none when it is too short for any.
+    """Return the charts of ``timeline``; none if it is too short.
 
     Args:
-        timeline: how it went.
-        load_seconds: when the load ended and the drain began, from the beginning.
-        depth_max: how many events waited at most, as counted at each write; 0: as the timeline saw
-            it, which looks only now and then.
-        lag_max: the longest that an event had waited, in seconds; 0: as the timeline saw it.
+        timeline: the timeline.
+        load_seconds: the time at which the load ended and the drain began, from the beginning.
+        depth_max: the highest queue depth, as counted at each write; 0: that of the timeline, which
+            is only sampled.
+        lag_max: the longest lag of an event in seconds; 0: that of the timeline.
     """
     if len(timeline.ticks) < _FEWEST_TICKS:
         return ()
@@ -55,7 +55,7 @@ def timeline_charts(
             "Hit rate",
             (Series("hits of all reads", hit_points),),
             _HUNDRED,
-            _said_of_hits(timeline, hit_points),
+            _describe_hits(timeline, hit_points),
         ),
         draw.chart(
             "Operations a second",
@@ -64,13 +64,13 @@ def timeline_charts(
                 Series("writes", draw.rates(lambda tick: tick.writes)),
             ),
             None,
-            _said_of_operations(timeline),
+            _describe_operations(timeline),
         ),
         draw.chart(
             "Queue depth",
             (Series("events that wait in the log", draw.points(lambda tick: tick.depth)),),
             scale(max(tick.depth for tick in columns), number, least=4),
-            _said_of_peak(
+            _describe_peak(
                 timeline, lambda tick: tick.depth, "At most {:,} events waited", depth_max
             ),
             filled=True,
@@ -83,15 +83,15 @@ def timeline_charts(
                 ),
             ),
             scale(max(tick.lag_seconds for tick in columns), _brief_span, least=0.01),
-            _said_of_peak(timeline, lambda tick: tick.lag_seconds, "At most {:.3f} s", lag_max),
+            _describe_peak(timeline, lambda tick: tick.lag_seconds, "At most {:.3f} s", lag_max),
             filled=True,
         ),
     )
 
 
 def hit_rates(timeline: Timeline) -> tuple[Point, ...]:
-    """Return the hit rate in percent over the time. A share of a handful of reads jumps between
-    0 and 100, so each point is of at least a second, or of enough reads."""
+    """Return the hit rate in percent over time. The rate of a few reads jumps between 0 and 100, so
+    each point covers at least a second, or enough reads."""
     points: list[Point] = []
     seen: list[Tick] = []
     began = timeline.began_at
@@ -111,18 +111,18 @@ def hit_rates(timeline: Timeline) -> tuple[Point, ...]:
 
 
 def in_columns(timeline: Timeline, most: int = COLUMNS) -> list[Tick]:
-    """Return the ticks of ``timeline`` joined into at most ``most`` columns of equal time."""
+    """Return the ticks of ``timeline`` joined into at most ``most`` columns of equal duration."""
     width = max(timeline.seconds / (most - 1), timeline.step_seconds)
     columns: dict[int, list[Tick]] = {}
     for tick in timeline.ticks[:-1]:
         place = min(most - 2, int((tick.at - timeline.began_at) / width))
         columns.setdefault(place, []).append(tick)
-    # The last stands for itself, or the peak of its column would hide how it ended.
+    # The last tick stays separate, or the peak of its column would hide the final state.
     return [*(joined(ticks) for ticks in columns.values()), *timeline.ticks[-1:]]
 
 
 def as_json(timeline: Timeline) -> dict[str, object]:
-    """Return what the charts show, as columns of figures."""
+    """Return the data of the charts, as columns of figures."""
     columns = in_columns(timeline)
     return {
         "seconds": [round(tick.at - timeline.began_at, 3) for tick in columns],
@@ -145,7 +145,7 @@ def as_json(timeline: Timeline) -> dict[str, object]:
 
 
 class _Drawing:
-    """What the charts of one timeline have in common."""
+    """The common parts of all charts of one timeline."""
 
     def __init__(
         self, timeline: Timeline, columns: Sequence[Tick], load_seconds: float | None
@@ -154,7 +154,7 @@ class _Drawing:
         self._seconds = timeline.seconds
         self._columns = columns
         self._marks = fault_marks(timeline)
-        # A drain that took no time has nothing to be told apart.
+        # A very short drain needs no divider.
         long = load_seconds is not None and self._seconds - load_seconds > 0.03 * self._seconds
         self._divider = (load_seconds, "drain") if load_seconds and long else None
 
@@ -163,7 +163,7 @@ class _Drawing:
         title: str,
         series: tuple[Series, ...],
         y: tuple[float, tuple[tuple[float, str], ...]] | None,
-        said: str,
+        description: str,
         *,
         filled: bool = False,
     ) -> Chart:
@@ -171,7 +171,7 @@ class _Drawing:
         y_end, y_ticks = y or scale(highest, number, least=4)
         return Chart(
             title,
-            said,
+            description,
             series,
             time_ticks(self._seconds),
             y_ticks,
@@ -208,7 +208,7 @@ def _brief_span(seconds: float) -> str:
     return f"{seconds * 1000:.6g} ms" if seconds < 1 else f"{seconds:.6g} s"
 
 
-def _said_of_hits(timeline: Timeline, points: Sequence[Point]) -> str:
+def _describe_hits(timeline: Timeline, points: Sequence[Point]) -> str:
     known = [rate for _, rate in points if rate is not None]
     if not known:
         return "Nothing was read."
@@ -220,18 +220,18 @@ def _said_of_hits(timeline: Timeline, points: Sequence[Point]) -> str:
     )
 
 
-def _said_of_operations(timeline: Timeline) -> str:
+def _describe_operations(timeline: Timeline) -> str:
     reads = sum(tick.hits + tick.misses for tick in timeline.ticks)
     writes = sum(tick.writes for tick in timeline.ticks)
     return f"{number(reads)} reads and {number(writes)} writes in {span(timeline.seconds)}."
 
 
-def _said_of_peak(
-    timeline: Timeline, value: Callable[[Tick], float], said: str, counted: float
+def _describe_peak(
+    timeline: Timeline, value: Callable[[Tick], float], template: str, counted: float
 ) -> str:
     peak = max(timeline.ticks, key=value)
-    # The same figure as everywhere else, though the timeline may have looked a moment later.
+    # The counted figure, if there is one: a sample may miss the peak.
     most = counted or value(peak)
     if not most:
         return "Nothing waited."
-    return f"{said.format(most)}, {span(peak.at - timeline.began_at)} after the beginning."
+    return f"{template.format(most)}, {span(peak.at - timeline.began_at)} after the beginning."

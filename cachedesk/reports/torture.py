@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cachedesk.core.failpoints import POINTS
-from cachedesk.lab.torture.report import TortureReport
+from cachedesk.lab.torture.torture_report import TortureReport
 from cachedesk.reports.document import (
     Code,
     Document,
@@ -59,17 +59,19 @@ def _finding(report: TortureReport) -> Finding:
     stopped = (f"It was {report.stopped} before its end.",) if report.stopped else ()
     if report.mode == "replay":
         tone, word = (Tone.BROKEN, "Broken") if report.broke else (Tone.OPEN, "Not broken again")
-        said = f"Repeated {repeated:,} times, the cycle broke {report.broke:,} times."
-        return Finding(tone, word, (said, *stopped))
+        sentence = f"Repeated {repeated:,} times, the cycle broke {report.broke:,} times."
+        return Finding(tone, word, (sentence, *stopped))
     if report.broken:
-        said = f"{count_of(len(report.broken), 'promise')} broken, after {report.kills:,} kills."
-        return Finding(Tone.BROKEN, "Broken", (said, *map(visible, report.broken), *stopped))
-    said = (
+        sentence = (
+            f"{count_of(len(report.broken), 'promise')} broken, after {report.kills:,} kills."
+        )
+        return Finding(Tone.BROKEN, "Broken", (sentence, *map(visible, report.broken), *stopped))
+    sentence = (
         f"Killed {report.kills:,} times, it lost none of {report.writes:,} acknowledged writes,"
         f" doubled none, and answered none of {report.reads:,} checked reads with an old value."
     )
     tone = Tone.OPEN if report.stopped else Tone.KEPT
-    return Finding(tone, "Sound so far" if report.stopped else "Sound", (said, *stopped))
+    return Finding(tone, "Sound so far" if report.stopped else "Sound", (sentence, *stopped))
 
 
 def _done(report: TortureReport) -> Table:

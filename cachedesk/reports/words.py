@@ -1,4 +1,4 @@
-"""Figures, spans, sizes and raw bytes as the short text that a report shows."""
+"""Formats figures, durations, sizes and raw bytes as short text for reports."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def size(count: float) -> str:
 
 
 def ids(numbers: Iterable[int]) -> str:
-    """Return ids in order, those that follow each other as one: ``id 7``, ``ids 1 to 200, 203``."""
+    """Return ids in order, with consecutive ones as a range: ``id 7``, ``ids 1 to 200, 203``."""
     stretches: list[tuple[int, int]] = []
     for each in sorted(set(numbers)):
         if stretches and stretches[-1][1] == each - 1:
             stretches[-1] = (stretches[-1][0], each)
         else:
             stretches.append((each, each))
-    told = [str(first) if first == last else f"{first} to {last}" for first, last in stretches]
-    more = len(told) - _MOST_STRETCHES
-    rest = f" and {more:,} more stretches" if more > 0 else ""
+    shown = [str(first) if first == last else f"{first} to {last}" for first, last in stretches]
+    more = len(shown) - _MOST_STRETCHES
+    rest = f" and {more:,} more ranges" if more > 0 else ""
     one = len(stretches) == 1 and stretches[0][0] == stretches[0][1]
-    return f"{'id' if one else 'ids'} {', '.join(told[:_MOST_STRETCHES])}{rest}"
+    return f"{'id' if one else 'ids'} {', '.join(shown[:_MOST_STRETCHES])}{rest}"
 
 
 def shown(raw: bytes | None) -> str:
-    r"""Return the bytes of a key or a value as one line of text: printable UTF-8 as it is, what
-    cannot be drawn as ``\x00``, ``None`` as ``absent``."""
+    r"""Return the bytes of a key or a value as one line of text: printable UTF-8 unchanged, other
+    characters escaped as ``\x00``, ``None`` as ``absent``."""
     if raw is None:
         return "absent"
     try:
@@ -47,15 +47,15 @@ def shown(raw: bytes | None) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Return ``text`` with everything that cannot be drawn, or would turn the text around it, as
-    an escape: ``\x00``, ``\u202e``."""
+    r"""Return ``text`` with characters that are not printable, or would change the direction of the
+    text, escaped: ``\x00``, ``\u202e``."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else _escaped(ord(each)) for each in text)
 
 
 def _escaped(code: int) -> str:
-    # What was a byte of an argument that is not UTF-8 is shown as that byte.
+    # A surrogate stands for a byte of an argument that is not UTF-8: show that byte.
     if 0xDC80 <= code <= 0xDCFF:
         code -= 0xDC00
     if code < 0x100:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Books, Health, Snapshot
-from cachedesk.lab.stories.scene import Outcome, Scene
+from cachedesk.lab.stories.scene import ClaimResult, Scene
 
 from . import scenes
 from .piloting import RecordingControl
@@ -35,8 +35,8 @@ BEFORE = replace(
     hot=tuple(replace(key, unlogged=key.pending, pending=0) for key in scenes.HEALTHY.hot),
 )
 CLAIMS = (
-    Outcome("Acknowledged views are lost", "lost > 0", True, "lost = 200"),
-    Outcome("No payment is lost", "lost_critical == 0", False, "lost_critical = 3"),
+    ClaimResult("Acknowledged views are lost", "lost > 0", True, "lost = 200"),
+    ClaimResult("No payment is lost", "lost_critical == 0", False, "lost_critical = 3"),
 )
 END = replace(STEP, act_number=2, step=8, ended=True, claims=CLAIMS)
 FAILED = replace(STEP, ended=True, failed="act gap, step 6: redis_up did not come true within 60 s")

@@ -19,7 +19,7 @@ from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.runs import run_session
 from cachedesk.lab.run.schedule import planned
 from cachedesk.lab.run.session import Session
@@ -177,7 +177,7 @@ def test_a_run_under_a_clock_that_steps_has_its_true_course(
     assert outcome.report.lag.max < passed
 
 
-def _course(report: Report) -> list[float]:
+def _course(report: RunReport) -> list[float]:
     """Return the times of everything that a report puts on an axis, from its beginning."""
     assert report.evidence is not None
     timeline = report.evidence.timeline

@@ -14,13 +14,13 @@ import pytest
 
 from cachedesk.lab.bench import rounds
 from cachedesk.lab.bench.bench import BARE, Bench
+from cachedesk.lab.bench.bench_table import NOTHING, as_json, cells, lines, notes, others
 from cachedesk.lab.bench.fixtures import CALLERS, MANY
 from cachedesk.lab.bench.machine import in_a_line, machine, warning
 from cachedesk.lab.bench.peers import MODULES, missing
 from cachedesk.lab.bench.progress import silent
-from cachedesk.lab.bench.rivals import LIMIT, OURS, Lap, Result, Row, Workload, by_turns
+from cachedesk.lab.bench.rivals import LIMIT, OURS, BenchWorkload, Lap, Result, Row, by_turns
 from cachedesk.lab.bench.rounds import FULL, QUICK, Effort, run_rounds, steps
-from cachedesk.lab.bench.table import NOTHING, as_json, cells, lines, notes, others
 from cachedesk.lab.bench.workloads import BENCH_WORKLOADS, MIXED
 from cachedesk.reports.bench import bench_document
 from cachedesk.reports.document import Origin, Table, Tone
@@ -28,8 +28,8 @@ from cachedesk.reports.file import as_json as paper_as_json
 from cachedesk.reports.html import as_html
 from cachedesk.reports.markdown import as_markdown
 
-RACE = Workload("race", "a race", "as fast as it goes", 0.9, "step")
-HEAVY = Workload("heavy", "a heavy one", "lifting it", 0.5)
+RACE = BenchWorkload("race", "a race", "as fast as it goes", 0.9, "step")
+HEAVY = BenchWorkload("heavy", "a heavy one", "lifting it", 0.5)
 EFFORT = Effort(rounds=4, long_rounds=2, lap_seconds=0.25)
 HERE = {
     "processor": "Some CPU",
@@ -97,7 +97,7 @@ def nobody() -> None:
     """Nobody looks."""
 
 
-def row(work: Workload = RACE, **seconds: float | tuple[float, ...]) -> Row:
+def row(work: BenchWorkload = RACE, **seconds: float | tuple[float, ...]) -> Row:
     """A row of these medians, or of these rounds, by rival."""
     return Row(
         work,
@@ -242,7 +242,7 @@ def test_the_cells_hold_a_dash_for_who_did_not_take_part() -> None:
     found = [
         row(ours=(1e-5, 2e-5, 3e-5), limit=(2e-5,) * 3, bare_socket=1e-5, by_hand=2.5e-4),
         row(HEAVY, ours=1e-3, limit=2.5e-4, huey=0.3),
-        row(Workload("alone", "alone", "none", 1.0), huey=1.0),
+        row(BenchWorkload("alone", "alone", "none", 1.0), huey=1.0),
     ]
     assert others(found) == [BARE, "by hand", "huey"]
     titles, rows = cells(found)
@@ -283,10 +283,10 @@ def test_the_lines_are_a_table_and_then_what_it_means() -> None:
 def test_the_notes_say_how_often_who_was_absent_and_what_was_missed() -> None:
     good, bad = row(ours=1.0, limit=1.0), row(HEAVY, ours=1.0, limit=0.1)
     said = list(notes(Bench((good,), FULL, ())))
-    assert f"medians of {FULL.rounds} rounds ({FULL.long_rounds} of what is long)" in said[0]
+    assert f"medians of {FULL.rounds} rounds ({FULL.long_rounds} for long workloads)" in said[0]
     assert said[-1] == "Every aim was reached."
     assert not any("Not installed" in line for line in said)
-    worse = Workload("worse", "a worse one", "none", 0.5)
+    worse = BenchWorkload("worse", "a worse one", "none", 0.5)
     found = Bench((good, bad, row(worse, ours=1.0, limit=0.1)), QUICK, ("huey", "diskcache"))
     said = list(notes(found))
     assert said[-1] == "Aims missed: a heavy one; a worse one."

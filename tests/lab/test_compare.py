@@ -11,7 +11,7 @@ import pytest
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.settings import Settings
 from cachedesk.lab.compare.comparing import Comparison, compare
-from cachedesk.lab.compare.table import as_json, lines
+from cachedesk.lab.compare.comparison_table import as_json, lines
 from cachedesk.lab.compare.varying import variants
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic

@@ -22,7 +22,7 @@ from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run import watch
-from cachedesk.lab.run.runs import Outcome, run_session
+from cachedesk.lab.run.runs import RunResult, run_session
 from cachedesk.lab.run.schedule import planned
 from cachedesk.lab.run.session import DRAIN_SECONDS, Session
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
 
 
-def _run(data: Path, *faults: str) -> Outcome:
+def _run(data: Path, *faults: str) -> RunResult:
     return run_session(
         data,
         _HASTY,

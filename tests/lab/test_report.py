@@ -12,12 +12,12 @@ from cachedesk.console.output import json_text
 from cachedesk.core.snapshot import Percentiles
 from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
 from cachedesk.lab.load.tally import Tally
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import InjectedFault
-from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.reading import TraceCounts
 
 SOUND = Verdict(6, 6, 0, 0, (), (), (), (), (), 0, (), ())
-REPORT = Report(
+REPORT = RunReport(
     title="workload article, seed 1",
     tally=Tally(gets=10, sets=1, incrs=4, deletes=1, skipped=2, hits=7, overlay=1, database=1,
                 unavailable_reads=1, depth_max=3),
@@ -93,23 +93,23 @@ def test_what_was_not_done_is_said() -> None:
 @pytest.mark.parametrize(
     ("trace", "says"),
     [
-        (Count("jsonl", bad=6), "Left out: 6 malformed lines."),
-        (Count("jsonl", bad=1), "Left out: 1 malformed line."),
-        (Count("jsonl", unfinished=(2, "cut")), "Left out: line 2, the last, is unfinished."),
+        (TraceCounts("jsonl", bad=6), "Left out: 6 malformed lines."),
+        (TraceCounts("jsonl", bad=1), "Left out: 1 malformed line."),
+        (TraceCounts("jsonl", unfinished=(2, "cut")), "Left out: line 2, the last, is unfinished."),
         (
-            Count("redis-monitor", skipped=Counter(SETNX=1), differing=Counter(SETNX=1)),
+            TraceCounts("redis-monitor", skipped=Counter(SETNX=1), differing=Counter(SETNX=1)),
             "Left out, so the end state differs from the source's: SETNX 1.",
         ),
     ],
 )
-def test_what_was_not_replayed_is_no_part_of_the_verdict(trace: Count, says: str) -> None:
+def test_what_was_not_replayed_is_no_part_of_the_verdict(trace: TraceCounts, says: str) -> None:
     partial = replace(REPORT, trace=trace)
     *_, left_out, _, judged = partial.lines()
     assert left_out == says
     assert judged.startswith("Sound, for what was replayed: every one of the 6")
     assert partial.as_json()["left_out"] == [says]
     assert partial.exit_code == 0
-    whole = replace(REPORT, trace=Count("redis-monitor", skipped=Counter(PING=3)))
+    whole = replace(REPORT, trace=TraceCounts("redis-monitor", skipped=Counter(PING=3)))
     assert [*whole.lines()][-1].startswith("Sound: every one of the 6")
 
 

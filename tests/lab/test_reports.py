@@ -25,15 +25,15 @@ from cachedesk.core.snapshot import (
 from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
 from cachedesk.lab.load.tally import Tally
 from cachedesk.lab.run.evidence import Evidence
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import InjectedFault
 from cachedesk.lab.run.timeline import Timeline
 from cachedesk.lab.stories.library import story
-from cachedesk.lab.stories.scene import Outcome
+from cachedesk.lab.stories.scene import ClaimResult
 from cachedesk.lab.stories.script import Act, Claim, Keys, Step, Story
 from cachedesk.lab.stories.story_report import StoryReport, play
 from cachedesk.lab.stories.story_runner import PlayedAct
-from cachedesk.lab.torture.report import TortureReport
+from cachedesk.lab.torture.torture_report import TortureReport
 from cachedesk.reports.document import Document, Origin
 from cachedesk.reports.file import ReportError, as_json, check_report, write_report
 from cachedesk.reports.html import as_html
@@ -77,7 +77,7 @@ BROKEN = replace(
 )
 
 
-def reported(verdict: Verdict = SOUND, title: str = "workload article, seed 7") -> Report:
+def reported(verdict: Verdict = SOUND, title: str = "workload article, seed 7") -> RunReport:
     ticks = tuple(
         Tick(BEGAN + 0.5 * n, hits=90, misses=10, writes=20, depth=n, lag_seconds=n / 100)
         for n in range(1, 41)
@@ -102,7 +102,7 @@ def reported(verdict: Verdict = SOUND, title: str = "workload article, seed 7") 
         timeline=Timeline(BEGAN, 0.5, ticks, marks),
         events=(Event(BEGAN + 3, EventKind.ERROR, "the worker crashed <at> &"),),
     )
-    return Report(
+    return RunReport(
         title,
         Tally(gets=4000, hits=3600, database=400, sets=800, incrs=434, depth_max=40),
         verdict,
@@ -123,7 +123,7 @@ def text_of(page: str) -> str:
     return " ".join("".join(parsed(page).find("body").itertext()).split())  # type: ignore[union-attr]
 
 
-def told(*claims: Outcome) -> StoryReport:
+def told(*claims: ClaimResult) -> StoryReport:
     act = Act(name="one", title="<one>", step=[Step(say="say <this>", incr=Keys(keys="views:a"))])
     story = Story(
         name="the-gap", title="The gap & what it costs", act=[act], claim=[Claim("x", "lost > 0")]
@@ -140,7 +140,7 @@ PAPERS = {
         TortureReport(3, "failpoints", kills=9, broken=["<i>lost</i> 4"], kept="/tmp/<x>"), ORIGIN
     ),
     "story": story_document(
-        [told(Outcome("writes are <lost>", "lost > 0", False, "lost = 0"))], ORIGIN
+        [told(ClaimResult("writes are <lost>", "lost > 0", False, "lost = 0"))], ORIGIN
     ),
 }
 
@@ -282,12 +282,12 @@ def test_a_story_names_the_claim_that_does_not_hold() -> None:
     document: Document = PAPERS["story"]
     assert document.finding.word == "1 of 1 claims do not hold"
     assert "lost = 0" in document.finding.sentences[0]
-    held = told(Outcome("x", "y", True, "y = 1"))
+    held = told(ClaimResult("x", "y", True, "y = 1"))
     assert story_document([held], ORIGIN).finding.word == "The claim holds"
     both = story_document([held, held], ORIGIN)
     assert both.finding.word == "All 2 claims of 2 stories hold"
     assert len(json.loads(as_json(both))["stories"]) == 2
-    left = told(Outcome("x", "y"))
+    left = told(ClaimResult("x", "y"))
     assert story_document([left], ORIGIN).finding.word == "Not decided"
 
 
@@ -306,7 +306,7 @@ def test_a_real_story_is_told_with_its_books(tmp_path: Path) -> None:
 def test_ids_that_follow_each_other_are_told_as_one() -> None:
     assert ids([7]) == "id 7"
     assert ids([203, 3, 1, 2]) == "ids 1 to 3, 203"
-    assert ids(range(0, 1000, 2)).endswith("398 and 300 more stretches")
+    assert ids(range(0, 1000, 2)).endswith("398 and 300 more ranges")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cachedesk.engine.key_versions import KeyVersions
 from cachedesk.lab.load import client
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import TraceTraffic, WorkloadTraffic
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import planned
 from cachedesk.lab.run.session import Session
 from cachedesk.lab.trace import check
@@ -26,7 +26,7 @@ _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_sec
 
 def _run(
     data: Path, *faults: str, ops: int = 3000, settings: Settings | None = None, armed: str = ""
-) -> Report:
+) -> RunReport:
     with Session(
         data,
         unhurried(settings),

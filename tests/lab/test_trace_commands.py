@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.trace import access_log, commands, monitor, twitter
 from cachedesk.lab.trace.monitor import Capture
-from cachedesk.lab.trace.record import UNUSABLE, Malformed, Record, add, delete, get, put
+from cachedesk.lab.trace.record import UNUSABLE, Malformed, TraceRecord, add, delete, get, put
 
 AT = 1_700_000_000.5
 
@@ -24,7 +24,7 @@ def line(*words: str | bytes, db: int = 0) -> bytes:
     return b"%.6f [%d 127.0.0.1:1] %s\n" % (AT, db, quoted)
 
 
-def said(*words: str | bytes, before: Iterable[tuple[str, ...]] = ()) -> Record:
+def said(*words: str | bytes, before: Iterable[tuple[str, ...]] = ()) -> TraceRecord:
     capture = Capture()
     for each in before:
         capture(line(*each))
@@ -59,7 +59,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)
 def test_what_redis_refused_when_it_ran_is_a_skip(words: tuple[str, ...]) -> None:
-    assert said(*words) == Record((), AT, f"{words[0]} that Redis refused")
+    assert said(*words) == TraceRecord((), AT, f"{words[0]} that Redis refused")
 
 
 DONE = [
@@ -145,21 +145,21 @@ def test_all_that_was_written_is_deleted_when_everything_is() -> None:
     )
     capture(line("SET", "f", "1", db=2))
     assert capture(line("flushall")).operations == (delete(b"a"), delete(b"db2:f"))
-    assert capture(line("FLUSHALL")) == Record((), AT, "FLUSHALL")
+    assert capture(line("FLUSHALL")) == TraceRecord((), AT, "FLUSHALL")
 
 
 def test_more_keys_than_are_remembered_are_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor, "MOST_LIVE", 3)
     found = said("FLUSHALL", before=[("SET", f"k{number}", "v") for number in range(5)])
-    assert found == Record((), AT, "FLUSHALL", differs=True)
+    assert found == TraceRecord((), AT, "FLUSHALL", differs=True)
 
 
 def test_a_key_that_is_renamed_or_overwritten_is_not_what_it_was() -> None:
     before = [("SET", "a", "1"), ("SET", "b", "1")]
-    gone = Record((delete(b"a"), delete(b"b")), AT, "RENAME", differs=True)
+    gone = TraceRecord((delete(b"a"), delete(b"b")), AT, "RENAME", differs=True)
     assert said("RENAME", "a", "b", before=before) == gone
-    assert said("RENAME", "x", "y", before=before) == Record((), AT, "RENAME")
-    assert said("RENAME", "a", "a", before=before) == Record((), AT, "RENAME")
+    assert said("RENAME", "x", "y", before=before) == TraceRecord((), AT, "RENAME")
+    assert said("RENAME", "a", "a", before=before) == TraceRecord((), AT, "RENAME")
     assert said("RENAMENX", "a", "c", before=before).differs
     assert said("COPY", "a", "c", before=before).differs
     assert not said("COPY", "x", "y", before=before).differs
@@ -189,13 +189,13 @@ def test_one_key_that_is_too_long_does_not_cost_the_others() -> None:
     ],
 )
 def test_other_heads_of_a_line_are_known(head: bytes) -> None:
-    assert monitor.parse(head + b'"incr" "a"\n') == Record((add(b"a", 1),), 1339518083.107412)
-    assert monitor.says(head + b'"incr" "a"\n')
+    assert monitor.parse(head + b'"incr" "a"\n') == TraceRecord((add(b"a", 1),), 1339518083.107412)
+    assert monitor.matches(head + b'"incr" "a"\n')
 
 
 @given(st.lists(st.text("aAbBnNxX019-+ .", max_size=6), min_size=1, max_size=5), st.randoms())
 def test_whatever_follows_a_name_is_a_record(words: list[str], chance: random.Random) -> None:
-    assert isinstance(said(chance.choice([*commands._COMMANDS, "LPUSH"]), *words), Record)
+    assert isinstance(said(chance.choice([*commands._COMMANDS, "LPUSH"]), *words), TraceRecord)
 
 
 REQUESTS = {

@@ -21,7 +21,7 @@ from cachedesk.lab.load.timetable import Timetable
 from cachedesk.lab.trace import ReadOptions, TraceError, check, read
 from cachedesk.lab.trace.monitor import parse as parse_monitor
 from cachedesk.lab.trace.reading import Reading
-from cachedesk.lab.trace.record import Malformed, Record, add, delete, get, put
+from cachedesk.lab.trace.record import Malformed, TraceRecord, add, delete, get, put
 from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.server_process import RedisServer
 
@@ -226,7 +226,7 @@ def test_draws_are_in_range_and_skewed_as_they_say(kind) -> None:
 
 
 def test_operations_are_due_when_their_trace_says() -> None:
-    records = iter([Record((get(b"a"),), 100.0), Record((get(b"b"), get(b"c")), 101.0)])
+    records = iter([TraceRecord((get(b"a"),), 100.0), TraceRecord((get(b"b"), get(b"c")), 101.0)])
     table = Timetable(records, speed=2.0)
     table.begin(50.0)
     assert table.due(50.0, 10) == 1
@@ -239,7 +239,7 @@ def test_operations_are_due_when_their_trace_says() -> None:
 
 def test_a_pause_of_a_day_is_cut_to_a_minute_and_a_clock_that_was_set_back_is_no_hurry() -> None:
     times = (100.0, 101.0, 86_501.0, 86_502.0, 50.0, 51.0)
-    table = Timetable(iter([Record((get(b"a"),), at) for at in times]), speed=1.0)
+    table = Timetable(iter([TraceRecord((get(b"a"),), at) for at in times]), speed=1.0)
     table.begin(0.0)
     due = []
     for _ in times:
@@ -262,7 +262,7 @@ def _quoted(argument: bytes) -> bytes:
 @given(st.binary(min_size=1, max_size=60), st.binary(max_size=60))
 def test_whatever_bytes_a_client_sent_are_read(key: bytes, value: bytes) -> None:
     line = b'1.5 [0 127.0.0.1:1] "set" %s %s\n' % (_quoted(key), _quoted(value))
-    assert parse_monitor(line) == Record((put(key, value),), 1.5)
+    assert parse_monitor(line) == TraceRecord((put(key, value),), 1.5)
 
 
 @given(st.binary(max_size=80))

@@ -17,8 +17,8 @@ import pytest
 from cachedesk.core.failpoints import POINTS
 from cachedesk.lab.torture.cycles import Torture, load
 from cachedesk.lab.torture.points import ACTIONS, Points
-from cachedesk.lab.torture.report import TortureReport
 from cachedesk.lab.torture.strace import StraceError
+from cachedesk.lab.torture.torture_report import TortureReport
 from tests.engine.until import until
 from tests.torture.planted.worker_bugs import mark_outside_transaction
 

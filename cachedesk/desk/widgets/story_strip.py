@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.lab.stories.scene import Outcome, Scene
+from cachedesk.lab.stories.scene import ClaimResult, Scene
 
 CLOSED = "The stack of this story is closed; its last state is below. ← plays the act again."
 
@@ -83,7 +83,7 @@ def _done(scene: Scene) -> Content:
     return Content.assemble((f"> {scene.doing}", "bold"), (came, "$foreground 75%"))
 
 
-def _claim(claim: Outcome) -> Content:
+def _claim(claim: ClaimResult) -> Content:
     sign, style = ("✓ holds ", "$text-success") if claim.holds else ("✗ BROKEN", "$text-error")
     return Content.assemble(
         (sign, style), f"  {claim.says}", (f"  ({claim.found})", "$foreground 75%")

@@ -1,2 +1,2 @@
-"""The bench: how fast the layer is beside the bare engines under it, and beside what one would put
-together instead, in one run on one machine."""
+"""The bench: the speed of the layer compared with the bare engines under it and with alternatives,
+in one run on one machine."""

@@ -1,4 +1,4 @@
-"""The bench itself: a scratch folder, all rivals in it, and one work after the other."""
+"""Runs the bench: opens all rivals in a scratch folder, and measures one workload after another."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ BARE = "bare socket"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """How far the bench is: what is being done, and ``done`` of ``of`` laps."""
+class BenchProgress:
+    """The progress of the bench: the current step, and ``done`` of ``of`` laps."""
 
     title: str
     done: int
@@ -34,27 +34,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What was measured. ``absent``: peers that are not installed."""
+    """The results of a bench. ``absent``: peers that are not installed."""
 
     rows: tuple[Row, ...]
     effort: Effort
     absent: tuple[str, ...]
 
 
-def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
+def bench(effort: Effort, announce: Callable[[BenchProgress], object]) -> Bench:
     """Measure everything.
 
     Args:
-        effort: how thoroughly.
-        announce: told before each lap.
+        effort: how thoroughly to measure.
+        announce: called before each lap.
     """
     with ExitStack() as leaving:
         scratch = leaving.enter_context(tempfile.TemporaryDirectory(prefix="cachedesk-bench-"))
         folder = Path(scratch)
-        announce(Step("killing a stack with a large backlog", 0, 1))
-        dead = crashed_directory.make(folder, round(PENDING_AT_THE_KILL * effort.share))
-        leaving.callback(crashed_directory.clear_up, dead)
-        announce(Step("opening all engines", 0, 1))
+        announce(BenchProgress("killing a stack with a large backlog", 0, 1))
+        crashed = crashed_directory.make(folder, round(PENDING_AT_THE_KILL * effort.share))
+        leaving.callback(crashed_directory.clear_up, crashed)
+        announce(BenchProgress("opening all engines", 0, 1))
         rivals: list[Rival] = []
 
         def close_all() -> None:
@@ -62,19 +62,19 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
                 rivals.pop().close()
 
         leaving.callback(close_all)
-        ours = Ours(folder, effort, dead)
+        ours = Ours(folder, effort, crashed)
         rivals.append(ours)
         server = RivalsServer(folder / "redis")
-        # They are closed before it: what is left last is entered first.
+        # The rivals must be closed before the server: callbacks run in reverse order.
         leaving.callback(server.close)
         leaving.callback(close_all)
         socket_path = server.socket_path
         for name, calls in ((LIMIT, ByRedisPy), (BARE, ByBareSocket)):
             where = folder / name.replace(" ", "-")
-            rivals.append(Engines(name, where, calls(socket_path), effort, dead))
+            rivals.append(Engines(name, where, calls(socket_path), effort, crashed))
         rivals += open_peers(folder, socket_path, effort.share)
         laps = [rival.laps() for rival in rivals]
-        # What is open stays: it is not searched for garbage again before each lap.
+        # Freeze the open objects, so that the collections before each lap do not scan them.
         gc.collect()
         gc.freeze()
         leaving.callback(gc.unfreeze)
@@ -86,9 +86,9 @@ def bench(effort: Effort, announce: Callable[[Step], object]) -> Bench:
             def stepped(title: str = work.title) -> None:
                 nonlocal done
                 done += 1
-                announce(Step(title, min(done, of), of))
+                announce(BenchProgress(title, min(done, of), of))
 
-            announce(Step(work.title, done, of))
+            announce(BenchProgress(work.title, done, of))
             if work is MIXED:
                 close_all()
                 rows.append(mixed(folder, effort, stepped))

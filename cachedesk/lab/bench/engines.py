@@ -1,8 +1,8 @@
 """The limit: only the necessary engine calls, made as efficiently as possible.
 
-No promise is kept here: it knows no key's other writes, repairs nothing, and what is put into the
-queue is ready-made. One file for the rows, one for the queue, both at ``synchronous=FULL``, as
-ours.
+It keeps no promise: it tracks no pending writes, repairs nothing, and queues ready-made records.
+There is one file for the rows and one for the queue, both at ``synchronous=FULL``, as in
+cachedesk.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Engines(Rival):
     """Redis, a queue file and a database file, called directly."""
 
     def __init__(
-        self, name: str, folder: Path, calls: RedisCalls, effort: Effort, dead: Path
+        self, name: str, folder: Path, calls: RedisCalls, effort: Effort, crashed: Path
     ) -> None:
-        """Prepare in ``folder``; ``dead`` is the data directory of a stack that was killed."""
+        """Prepare in ``folder``; ``crashed`` is the data directory of a killed stack."""
         self.name = name
         self._calls = calls
         self._fixtures = fixtures = Fixtures(name.encode())
-        self._dead_log = dead / "log"
+        self._crashed_log = crashed / "log"
         folder.mkdir()
         self._folder = folder
         self._rows = _rows(folder / "rows.db")
@@ -60,7 +60,7 @@ class Engines(Rival):
         self._coalesced: list[list[tuple[bytes, bytes, int, float]]] = []
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return the calls of each work."""
+        """Return the lap of each workload."""
         calls, fixtures, queue = self._calls, self._fixtures, self._queue
         select = "SELECT value, seq FROM rows WHERE key=?"
         rows = self._rows
@@ -115,7 +115,7 @@ class Engines(Rival):
             ),
             "reopen": Lap(
                 lambda _: self._read_queue_file(),
-                fixed=crashed_directory.pending_in(self._dead_log.parent),
+                fixed=crashed_directory.pending_in(self._crashed_log.parent),
             ),
         }
 
@@ -153,7 +153,7 @@ class Engines(Rival):
         self._queue.task_done()
 
     def _read_queue_file(self) -> None:
-        file = sqlite3.connect(f"file:{self._dead_log / 'log.db'}?mode=ro", uri=True)
+        file = sqlite3.connect(f"file:{self._crashed_log / 'log.db'}?mode=ro", uri=True)
         try:
             for (data,) in file.execute("SELECT data FROM queue_events ORDER BY _id"):
                 record.decode(data)
@@ -162,7 +162,7 @@ class Engines(Rival):
 
 
 def _rows(path: Path) -> sqlite3.Connection:
-    """Return a database with the same schema as ours."""
+    """Return a database with the schema of cachedesk."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

@@ -1,4 +1,4 @@
-"""Keys and values of the workloads: the same for each rival, under a prefix of its own, so that no
+"""Keys and values of the workloads: the same for each rival, each under its own prefix, so that no
 rival warms the cache of another."""
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Fixtures:
         self._numbers = itertools.count()
 
     def fresh(self) -> bytes:
-        """Return a value that was not set before: to set the same one again, SQLite writes
+        """Return a value that was not set before: if the value does not change, SQLite writes
         nothing, and commits without a sync."""
         return b"%0*d" % (VALUE_BYTES, next(self._numbers))
 
 
 def drawn(keys: Sequence[bytes], count: int) -> list[bytes]:
-    """Return ``count`` of ``keys``, a few of them most often, the same ones each time."""
+    """Return ``count`` of ``keys`` by Zipf's law, the same ones each time."""
     rng = random.Random(SEED)
     zipf = Zipfian(len(keys))
     return [keys[zipf.draw(rng, len(keys))] for _ in range(count)]
 
 
 def each(call: Callable[[bytes], object], keys: Sequence[bytes]) -> Callable[[int], None]:
-    """Return a lap: ``call`` with one key after the other, from where the last lap ended."""
+    """Return a lap: ``call`` with one key after another, starting where the last lap ended."""
     going = itertools.cycle(keys)
 
     def run(operations: int) -> None:
@@ -73,7 +73,7 @@ def in_hundreds(
 
 
 def together(call: Callable[[bytes], object], keys: Sequence[bytes]) -> Callable[[int], None]:
-    """Return a lap: sixteen callers at once, each ``call``s with one key after the other."""
+    """Return a lap: sixteen threads at once, each doing ``call`` with one key after another."""
 
     def run(operations: int) -> None:
         failures: list[BaseException] = []
@@ -82,7 +82,7 @@ def together(call: Callable[[bytes], object], keys: Sequence[bytes]) -> Callable
             try:
                 for number in range(max(1, operations // CALLERS)):
                     call(keys[(place * 61 + number) % len(keys)])
-            except BaseException as error:  # noqa: BLE001 - it is raised where the lap is timed
+            except BaseException as error:  # noqa: BLE001 - raised again by the timing thread
                 failures.append(error)
 
         callers = [threading.Thread(target=act, args=(place,)) for place in range(CALLERS)]

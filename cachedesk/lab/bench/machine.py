@@ -1,4 +1,4 @@
-"""The machine, in words: figures without it say nothing."""
+"""A description of the machine, without which figures cannot be compared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MEMORY_ONLY = ("tmpfs", "ramfs")
 
 
 def machine() -> Mapping[str, str]:
-    """Return the processor, how many of them, the memory, and what the scratch files lie on."""
+    """Return the processor, the CPUs, the memory, and the file system of the scratch files."""
     folder = tempfile.gettempdir()
     return {
         "processor": _processor(),
@@ -37,7 +37,7 @@ def in_a_line(found: Mapping[str, str]) -> str:
 
 
 def warning(found: Mapping[str, str]) -> str:
-    """Return what makes the figures say little on this machine; "" when nothing does."""
+    """Return a warning if figures of this machine mean little; "" if there is none."""
     if found["files"] in _MEMORY_ONLY:
         return (
             "The scratch files are in memory, where a commit costs nothing: set TMPDIR to a folder"

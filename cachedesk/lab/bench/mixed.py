@@ -1,6 +1,6 @@
-"""The mixed workload: eight clients with the desk open and closed, each in a process of its own.
+"""The mixed workload: eight clients with the desk open and closed, each in a separate process.
 
-The desk is drawn into a real pseudo-terminal, and read from there, as a terminal would.
+The desk is drawn into a real pseudo-terminal, whose output is read as a terminal would.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def mixed(folder: Path, effort: Effort, stepped: Callable[[], object]) -> Row:
 
 
 def _throughput(data: Path, seconds: float, *, is_open: bool) -> float:
-    """Return how many operations a second eight callers came to."""
+    """Return the operations per second of eight callers."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
-    told, tells = os.pipe()
-    watcher = threading.Thread(target=_look_at, args=(ours,), daemon=True)
+    reading_end, writing_end = os.pipe()
+    watcher = threading.Thread(target=_discard_output, args=(ours,), daemon=True)
     try:
         process = subprocess.Popen(
             [
@@ -55,12 +55,12 @@ def _throughput(data: Path, seconds: float, *, is_open: bool) -> float:
                 str(data),
                 str(seconds),
                 str(int(is_open)),
-                str(tells),
+                str(writing_end),
             ],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            pass_fds=(tells,),
+            pass_fds=(writing_end,),
             start_new_session=True,
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
         )
@@ -73,9 +73,9 @@ def _throughput(data: Path, seconds: float, *, is_open: bool) -> float:
                 process.wait()
     finally:
         os.close(theirs)
-        os.close(tells)
-        with open(told, "rb") as said:
-            answer = said.read()
+        os.close(writing_end)
+        with open(reading_end, "rb") as pipe:
+            answer = pipe.read()
         watcher.join(1)
         os.close(ours)
     if process.returncode or not answer:
@@ -83,11 +83,11 @@ def _throughput(data: Path, seconds: float, *, is_open: bool) -> float:
     return float(json.loads(answer))
 
 
-def _look_at(terminal: int) -> None:
+def _discard_output(terminal: int) -> None:
     """Read and discard what is drawn until the terminal is closed."""
     try:
         while os.read(terminal, 65536):
             pass
     except OSError:
-        # How a pseudo-terminal says that its other side was closed.
+        # A pseudo-terminal raises an error when its other side is closed.
         return

@@ -1,4 +1,4 @@
-"""cachedesk itself, as a library has it: every promise kept, the worker flushing meanwhile."""
+"""cachedesk itself, used as a library: it keeps every promise, and its worker flushes meanwhile."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _DRAIN_SECONDS = 300
 
 
 class Ours(Rival):
-    """The layer over a stack of its own."""
+    """The layer on its own stack."""
 
     name = OURS
 
     def __init__(
-        self, folder: Path, effort: Effort, dead: Path, settings: Settings | None = None
+        self, folder: Path, effort: Effort, crashed: Path, settings: Settings | None = None
     ) -> None:
-        """Open a stack in ``folder``; ``dead`` is the data directory of one that was killed.
-        ``settings``: of the stack; the defaults if not given."""
+        """Open a stack in ``folder``; ``crashed`` is the data directory of a killed stack.
+        ``settings``: of the stack; by default the usual ones."""
         self._folder = folder
-        self._dead = dead
+        self._crashed = crashed
         self._reopened: Stack | None = None
         self._copies = 0
         self.stack = Stack(folder / "ours", settings or Settings(), observe=False)
@@ -44,7 +44,7 @@ class Ours(Rival):
             self._cache.get_many(fixtures.read[start : start + _EVENTS_PER_WRITE])
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return how we do each work."""
+        """Return the lap of each workload."""
         cache, fixtures = self._cache, self._fixtures
 
         def set_one(key: bytes) -> None:
@@ -76,9 +76,9 @@ class Ours(Rival):
             ),
             "reopen": Lap(
                 lambda _: self._reopen(),
-                prepare=lambda _: self._lay_out_the_dead(),
+                prepare=lambda _: self._copy_crashed(),
                 settle=self._close_reopened,
-                fixed=crashed_directory.pending_in(self._dead),
+                fixed=crashed_directory.pending_in(self._crashed),
             ),
         }
 
@@ -99,13 +99,13 @@ class Ours(Rival):
             keys = self._pending[start : start + _EVENTS_PER_WRITE]
             self._cache.write_many([("incr", key, 1) for key in keys])
 
-    def _lay_out_the_dead(self) -> None:
+    def _copy_crashed(self) -> None:
         self._copies += 1
-        shutil.copytree(self._dead, self._copy)
+        shutil.copytree(self._crashed, self._copy)
 
     @property
     def _copy(self) -> Path:
-        return self._folder / f"dead-{self._copies}"
+        return self._folder / f"crashed-{self._copies}"
 
     def _reopen(self) -> None:
         self._reopened = Stack(self._copy, Settings(), observe=False)

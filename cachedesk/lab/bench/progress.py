@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from cachedesk.lab.bench.bench import Step
+from cachedesk.lab.bench.bench import BenchProgress
 
-Announce = Callable[[Step], object]
+Announce = Callable[[BenchProgress], object]
 
 
 @contextmanager
 def bar() -> Iterator[Announce]:
-    """Draw a bar on stderr, which goes away at the end."""
+    """Draw a bar on stderr, and remove it at the end."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -26,7 +26,7 @@ def bar() -> Iterator[Announce]:
     ) as progress:
         task = progress.add_task("")
 
-        def announce(step: Step) -> None:
+        def announce(step: BenchProgress) -> None:
             progress.update(task, description=step.title, completed=step.done, total=step.of)
 
         yield announce
@@ -36,7 +36,7 @@ def bar() -> Iterator[Announce]:
 def silent() -> Iterator[Announce]:
     """Show nothing."""
 
-    def announce(step: Step) -> None:
-        """Say nothing of ``step``."""
+    def announce(step: BenchProgress) -> None:
+        """Do nothing."""
 
     yield announce

@@ -1,4 +1,4 @@
-"""Redis as others talk to it: by redis-py, and over a bare socket, the least that it can cost."""
+"""Redis as the rivals use it: through redis-py, and over a bare socket at the least cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class RedisCalls(Protocol):
-    """The calls that the works need."""
+    """The calls that the workloads need."""
 
     def get(self, key: bytes) -> object:
         """Return the value of ``key``."""
@@ -42,7 +42,7 @@ class RedisCalls(Protocol):
         ...
 
     def drop(self, keys: Sequence[bytes]) -> object:
-        """Make Redis forget ``keys``."""
+        """Delete ``keys``."""
         ...
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class RedisCalls(Protocol):
 
 
 class ByRedisPy:
-    """The usual client; it parses with hiredis here."""
+    """The usual client, which parses with hiredis here."""
 
     def __init__(self, socket_path: str) -> None:
         self.client: Any = redis.Redis(
@@ -79,7 +79,7 @@ class ByRedisPy:
         return pipeline.execute()
 
     def drop(self, keys: Sequence[bytes]) -> object:
-        """Make Redis forget ``keys``."""
+        """Delete ``keys``."""
         return self.client.unlink(*keys)
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class ByRedisPy:
 
 
 class ByBareSocket:
-    """Bytes out, replies in: a plain socket and hiredis, and nothing in between."""
+    """A plain socket and hiredis, with no client library in between."""
 
     def __init__(self, socket_path: str) -> None:
         self._wire = RedisConnection(socket_path, _TIMEOUT_SECONDS)
@@ -118,7 +118,7 @@ class ByBareSocket:
         return self._wire.pipeline([(b"INCRBY", key, b"1") for key in keys])
 
     def drop(self, keys: Sequence[bytes]) -> object:
-        """Make Redis forget ``keys``."""
+        """Delete ``keys``."""
         return self._wire.call(b"UNLINK", *keys)
 
     def close(self) -> None:
@@ -127,6 +127,6 @@ class ByBareSocket:
 
 
 def dropped_in_parts(calls: RedisCalls, keys: Sequence[bytes]) -> None:
-    """Make Redis forget any number of ``keys``."""
+    """Delete any number of ``keys``."""
     for start in range(0, len(keys), 1_000):
         calls.drop(keys[start : start + 1_000])

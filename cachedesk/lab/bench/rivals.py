@@ -1,8 +1,8 @@
-"""Rivals, their workloads, and what was measured: plain values and arithmetic.
+"""Rivals, their workloads, and results: plain values and arithmetic.
 
-All rivals take turns at a workload, round by round, so that a noisy minute hits all of them;
+All rivals take turns at a workload, round by round, so that noise affects all of them alike;
 medians of one run are compared. (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
-2013, say why rounds matter more than long laps.)
+2013, explain why rounds matter more than long laps.)
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def nothing_more() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """One way to do a work. ``run`` does so many operations and is timed; ``prepare``, before it
-    and for as many, and ``settle``, behind it, are not. ``fixed``: it is always this many, because
-    the work is one piece; ``most``: it cannot be more."""
+    """One way to do a workload. ``run`` does a number of operations and is timed; ``prepare``,
+    called before with the same number, and ``settle``, called after, are not. ``fixed``: the number
+    of operations is always this one; ``most``: it cannot be more."""
 
     run: Callable[[int], object]
     prepare: Callable[[int], object] = nothing
@@ -43,7 +43,7 @@ class Rival(Protocol):
     name: str
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return how it does each work that it can do, by the work's name."""
+        """Return a lap for each workload that it can do, by the name of the workload."""
         ...
 
     def close(self) -> None:
@@ -52,11 +52,11 @@ class Rival(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class BenchWorkload:
     """A row of the table.
 
-    ``limit``: in words, the calls that are necessary. ``aim``: the target
-    speed, as a share of the limit's. ``unit``: what an operation is.
+    ``limit``: the necessary calls, in words. ``aim``: the target speed, as a share of the limit's.
+    ``unit``: what an operation is.
     """
 
     name: str
@@ -68,22 +68,22 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one rival took: seconds an operation, one for each round."""
+    """The times of one rival: seconds per operation, one for each round."""
 
     name: str
     seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """Seconds an operation."""
+        """The median of the seconds per operation."""
         return statistics.median(self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What came of one work. The first result is ours, if we took part."""
+    """The results of one workload. The first is that of cachedesk, if it took part."""
 
-    work: Workload
+    work: BenchWorkload
     results: tuple[Result, ...]
 
     def of(self, name: str) -> Result | None:
@@ -91,14 +91,14 @@ class Row:
         return next((result for result in self.results if result.name == name), None)
 
     def times(self, name: str) -> float | None:
-        """Return how many times as fast as ``name`` we are, by medians."""
+        """Return how many times as fast as ``name`` cachedesk is, by medians."""
         ours, theirs = self.of(OURS), self.of(name)
         if ours is None or theirs is None:
             return None
         return theirs.median / ours.median
 
     def spread(self, name: str) -> tuple[float, float] | None:
-        """Return the lowest and the highest of what ``times`` was in a single round."""
+        """Return the lowest and the highest ratio of a single round."""
         ours, theirs = self.of(OURS), self.of(name)
         if ours is None or theirs is None:
             return None
@@ -107,13 +107,13 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Whether our aim was reached; ``None`` when it was not measured."""
+        """Whether the aim was reached; ``None`` if it was not measured."""
         found = self.times(LIMIT)
-        # Rounded as it is shown, or a reader sees "0.90, aim 0.9, missed".
+        # Rounded as it is shown, or the table could say "0.90, aim 0.9, missed".
         return None if found is None else round(found, 2) >= self.work.aim
 
 
 def by_turns(names: Sequence[str], round_number: int) -> list[str]:
-    """Return in which order all take their turns: each goes first now and then."""
+    """Return the order of a round; each name comes first in turn."""
     start = round_number % len(names) if names else 0
     return [*names[start:], *names[:start]]

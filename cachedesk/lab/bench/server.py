@@ -1,7 +1,7 @@
-"""The Redis of the rivals: the same server as ours, with the same settings, for them alone.
+"""The Redis server of the rivals: the same program and settings as cachedesk's, used by them alone.
 
-Ours is killed and started again when it hangs, on a busy machine for one, and is emptied when the
-cache begins anew: it is said to have no other user.
+The server of cachedesk is killed and restarted when it hangs, for example on a busy machine, and is
+emptied when the cache starts anew: it must have no other user.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from cachedesk.stores.redis.connection import RedisConnection
 from cachedesk.stores.redis.server_process import RedisServer
 
 _START_SECONDS = 60.0
-_LOOK_SECONDS = 0.01
+_POLL_SECONDS = 0.01
 
 
 class RivalsServer:
-    """A Redis server that runs from its making to its ``close``."""
+    """A Redis server that runs until ``close``."""
 
     def __init__(self, folder: Path) -> None:
-        """Start it and wait until it answers; ``folder``, which is made, is its own.
+        """Start it in the new folder ``folder``, and wait until it answers.
 
         Raises:
             Unavailable: it does not answer.
@@ -38,18 +38,18 @@ class RivalsServer:
             raise
 
     def close(self) -> None:
-        """Stop it. Closing twice is harmless."""
+        """Stop it. A second call does nothing."""
         self._server.close()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while (why := self._silence()) and self._server.alive and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         if why:
             raise Unavailable(f"the Redis server of the rivals does not answer: {why}")
 
     def _silence(self) -> str:
-        """Return why the server does not answer; empty when it does."""
+        """Return why the server does not answer; empty if it does."""
         try:
             connection = RedisConnection(self.socket_path, _START_SECONDS)
             connection.call(b"PING")

@@ -1,4 +1,4 @@
-"""Comparing: a run for each variant, one after the other, each on a directory of its own."""
+"""Runs each variant of a comparison, one after another, each on a fresh directory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from cachedesk.console.signals import Signals
 from cachedesk.core.errors import ConfigError
-from cachedesk.lab.compare.figures import Figures, figures, median
+from cachedesk.lab.compare.run_figures import RunFigures, figures, median
 from cachedesk.lab.compare.varying import Variant
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.runs import run_session
 from cachedesk.lab.run.schedule import PlannedFault
 from cachedesk.lab.run.session import Traffic
@@ -21,16 +21,16 @@ _PREFIX = "cachedesk-compare-"
 _SIGNALLED = 128
 
 Announce = Callable[[str], Watch]
-"""Told what runs next, as ``2 of 4: maxmemory=8mb``; returns what watches it."""
+"""Called with the title of the next run (``2 of 4: maxmemory=8mb``); returns its ``Watch``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run: with what, in which round (from 1), and its report."""
+    """One run: its variant, its round (from 1), and its report."""
 
     variant: Variant
     round: int
-    report: Report
+    report: RunReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,15 @@ class ComparedVariant:
     """A variant, and the medians of the figures of its runs."""
 
     variant: Variant
-    figures: Figures
+    figures: RunFigures
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of all variants. ``traffic``: its title. ``faults``: as they were planned.
-    ``planned``: how many runs there should have been. ``exit_code``: 0 when every run was sound, 1
-    when one was not, 2 when the trace could not be read to its end, or 128 and the number of the
-    signal that ended it early."""
+    """The results of all variants. ``traffic``: the title of the traffic. ``faults``: as planned.
+    ``planned``: the number of planned runs. ``exit_code``: 0 if every run was sound, 1 if one was
+    not, 2 if the trace could not be read to its end, or 128 plus the number of the signal that
+    ended it early."""
 
     traffic: str
     faults: tuple[PlannedFault, ...]
@@ -57,7 +57,7 @@ class Comparison:
 
     @property
     def compared(self) -> tuple[ComparedVariant, ...]:
-        """Each variant that was run, once, in its order."""
+        """The variants that were run, in order."""
         by_variant: dict[tuple[tuple[str, str], ...], list[ComparedRun]] = {}
         for run in self.runs:
             by_variant.setdefault(run.variant.chosen, []).append(run)
@@ -86,14 +86,14 @@ def compare(
     rounds: int = 1,
     failpoints: str = "",
 ) -> Comparison:
-    """Run ``traffic`` under each variant, and all of them again for each round.
+    """Run ``traffic`` under each variant, in each round.
 
     Args:
         made: the variants.
-        traffic: what drives each run, the same each time.
-        faults: what breaks in each run, at the same times.
-        announce: told of each run.
-        rounds: how often; with more than one the rounds are interleaved.
+        traffic: the traffic of each run.
+        faults: the faults to inject in each run.
+        announce: called before each run.
+        rounds: the number of rounds, which are interleaved.
         failpoints: armed before each stack opens, as ``point=terms;…``.
 
     Raises:
@@ -125,7 +125,7 @@ def compare(
             if outcome.exit_code >= _SIGNALLED:
                 exit_code = outcome.exit_code
                 break
-            # A broken promise weighs more than a bad file.
+            # A broken promise takes precedence over a bad file.
             exit_code = (
                 1 if 1 in (exit_code, outcome.exit_code) else max(exit_code, outcome.exit_code)
             )

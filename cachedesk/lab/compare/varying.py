@@ -1,4 +1,4 @@
-"""Variants: what each run of a comparison is made with, from texts like ``maxmemory=8mb,32mb``.
+"""Variants: the settings and load of each run of a comparison, from ``maxmemory=8mb,32mb``.
 
 Everything is read and checked before anything runs.
 """
@@ -32,8 +32,8 @@ _SHORT = {
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One run's settings and load, and by which names and texts it differs from the others.
-    ``amounts``: what is varied, where it is a number; else ``None``."""
+    """The settings and load of one run. ``chosen``: the names and texts of the values that vary.
+    ``amounts``: those values as numbers, ``None`` for one that is not a number."""
 
     settings: Settings
     load: Load
@@ -42,22 +42,22 @@ class Variant:
 
     @property
     def title(self) -> str:
-        """What is chosen, as it was written."""
+        """The chosen values, as the user wrote them."""
         return ", ".join(f"{name}={text}" for name, text in self.chosen) or "as it is"
 
 
 def variants(texts: Iterable[str], settings: Settings, load: Load) -> list[Variant]:
-    """Return the product of everything that ``texts`` vary, the last one varying fastest.
+    """Return all combinations of the values in ``texts``, the last one varying fastest.
 
     Args:
-        texts: each ``NAME=V1,V2,…``; a name is a short one, or a field of the configuration by
-            its dotted name.
-        settings: what is not varied.
-        load: the same of the load.
+        texts: each ``NAME=V1,V2,…``; a name is a short one, or the dotted name of a field of the
+            configuration.
+        settings: the settings that are not varied.
+        load: the load, as far as it is not varied.
 
     Raises:
-        ConfigError: a name or value is wrong; the nearest right name is named. Or nothing is
-            varied, or too much.
+        ConfigError: a name or value is invalid (the message suggests the nearest name); or nothing
+            is varied, or too much.
     """
     varied: dict[str, list[str]] = {}
     for text in texts:
@@ -131,7 +131,7 @@ def _with(variant: Variant, name: str, text: str) -> Variant:
 
 
 def _with_policy(variant: Variant, text: str) -> tuple[Variant, None]:
-    """Give all keys one path."""
+    """Use one path for all keys."""
     policies = {"*": as_policy(text).value}
     return replace(
         variant, settings=msgspec.structs.replace(variant.settings, policies=policies)
@@ -162,5 +162,5 @@ _OTHERS: dict[str, Callable[[Variant, str], tuple[Variant, float | None]]] = {
 
 
 def varied_names(made: Sequence[Variant]) -> tuple[str, ...]:
-    """Return what is varied, in order."""
+    """Return the names of the varied settings, in order."""
     return tuple(name for name, _ in made[0].chosen)

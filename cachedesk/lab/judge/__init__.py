@@ -1,1 +1,1 @@
-"""The judge of a run: what was accepted, and what each key must be worth."""
+"""The judge of a run: which writes were accepted, and the value that each key must have."""

@@ -1,12 +1,12 @@
-"""The ledger: the judge of a run. It knows every accepted write by its id and what each key must
-be worth, independently of Redis, of SQLite and of the code under test: the folding here is its
-own, and must never be replaced by the engine's.
+"""The ledger: the judge of a run. It records every accepted write by its id and computes the value
+that each key must have, independently of Redis, of SQLite and of the code under test: it has its
+own folding, which must never be replaced by the engine's.
 
-It is told from two sides: by the clients what was acknowledged to them and what they read, and by
-the engine (it is the stack's ``Observer``) which events became part of a row. Each key must have
-one client only: then a read has exactly one right answer.
+It has two inputs: clients report what was acknowledged to them and what they read; the engine (the
+ledger is the stack's ``Observer``) reports which events became part of a row. Each key must have
+only one client: then a read has exactly one right answer.
 
-(The habit is RocksDB's db_stress: the expected state lives outside the thing under test.)
+(The idea is from RocksDB's db_stress: the expected state is kept outside the system under test.)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_EXAMPLES = 100
 
 
 class Ledger:
-    """The books of one run. Thread-safe."""
+    """The ledger of one run. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,19 +44,19 @@ class Ledger:
         self._unfounded: list[Difference] = []
         self._stale: list[StaleRead] = []
         self._stale_reads = 0
-        # Of writes that are in no log: the newest of each key, and the reads that rest on each.
+        # For writes that are in no log: the newest of each key, and the number of reads of it.
         self._unsafe: dict[bytes, int] = {}
         self._resting: Counter[int] = Counter()
 
     def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take what the data directory holds before the run as given."""
+        """Take the contents of the data directory before the run as given."""
         self._expected = dict(items)
 
     def accepted(
         self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
     ) -> None:
-        """Note that ``write`` was acknowledged with the id ``seq``, and that its receipt says the
-        key is worth ``value`` now; ``safe``: and that it is on a disk."""
+        """Note that ``write`` was acknowledged with the id ``seq`` and a receipt with ``value``;
+        ``safe``: whether it is on a disk."""
         op, key, argument = write
         old = self._expected.get(key)
         with self._lock:
@@ -78,7 +78,7 @@ class Ledger:
             self._complain(key, expected, value)
 
     def refused(self, write: Operation) -> None:
-        """Note that ``write`` was refused because the key's value cannot take it."""
+        """Note that ``write`` was refused because it cannot be applied to the key's value."""
         op, key, argument = write
         if key in self._uncertain:
             return
@@ -90,14 +90,14 @@ class Ledger:
         self._complain(key, expected, old)
 
     def unknown(self, key: bytes) -> None:
-        """Note that a write of ``key`` failed and may be applied all the same."""
+        """Note that a write of ``key`` failed with an unknown outcome."""
         with self._lock:
             self._uncertain.add(key)
             self._ever_uncertain.add(key)
         self._put(key, None)
 
     def read(self, key: bytes, value: bytes | None) -> bool:
-        """Note that the key's own client read ``value``; return whether that was fresh."""
+        """Note that the key's client read ``value``; return whether that was fresh."""
         expected = self._expected.get(key)
         if self._unsafe and value == expected and (seq := self._unsafe.get(key)) is not None:
             with self._lock:
@@ -112,7 +112,7 @@ class Ledger:
         return False
 
     def applied(self, events: Iterable[WriteEvent]) -> None:
-        """Note that ``events`` became part of their rows (maybe before their call returned)."""
+        """Note that ``events`` became part of their rows, maybe before their call returned."""
         with self._lock:
             for event in events:
                 seq = event.seq
@@ -127,9 +127,9 @@ class Ledger:
                     self._unclaimed[seq] = event.key
 
     def injected(self, events: Iterable[WriteEvent]) -> None:
-        """Note that ``events`` were accepted from a fault. They are in the books like any other
-        write, and may become dead letters but not be lost; what their keys are worth is not
-        judged, because the fault has done to them what no client does."""
+        """Note that ``events`` were accepted from a fault. They count like any other write, and may
+        become dead letters but not be lost. The values of their keys are not judged, because no
+        client wrote them."""
         with self._lock:
             for event in events:
                 self._accept(event.seq, event.key)
@@ -137,7 +137,7 @@ class Ledger:
 
     @property
     def acknowledged(self) -> int:
-        """How many writes were acknowledged so far."""
+        """The number of writes acknowledged so far."""
         return self._accepted
 
     def verdict(
@@ -147,17 +147,17 @@ class Ledger:
         items: Iterable[tuple[bytes, bytes]],
         row_seq: Callable[[bytes], int] | None = None,
     ) -> Verdict:
-        """Judge, once all clients have ended.
+        """Judge the run, after all clients have ended.
 
         Args:
             pending: the ids that are in the log.
             dead: the ids of the dead letters.
             items: the truth: every key with its value.
-            row_seq: the newest id that is part of a key's row. Asked about a write of which the
-                engine never said that it was applied: a worker that dies between its commit and
-                saying so says nothing. If the row is newer and the key's value is right, the
-                write was applied (so too if the key is rightly absent and has no row, 0: its
-                tombstone was dropped); else, or when this is ``None``, it is lost.
+            row_seq: returns the newest id that is part of a key's row. Used for a write that the
+                engine never reported as applied, because the worker died between its commit and
+                the report. If the row is not older and the key's value is right, the write was
+                applied (also if the key is rightly absent and has no row, 0: its tombstone was
+                dropped); otherwise, or if this is ``None``, it is lost.
         """
         with self._lock:
             buried = {key for seq, key in self._open.items() if seq in dead}
@@ -209,7 +209,7 @@ class Ledger:
             self._open[seq] = key
 
     def _is_safe(self, seq: int, key: bytes) -> None:
-        """Note that what was in no log is in its row now, and so what rested on it."""
+        """Note that a write that was in no log is in its row now."""
         self._resting.pop(seq, None)
         if self._unsafe.get(key) == seq:
             del self._unsafe[key]
@@ -227,7 +227,7 @@ class Ledger:
 
 
 def _expect(value: bytes | None, op: Verb, argument: bytes | int | None) -> bytes | None:
-    """Return what ``value`` must become; ValueError if the write cannot be taken."""
+    """Return ``value`` after the write; raise ValueError if the write cannot be applied."""
     if op is Verb.DELETE:
         return None
     if not isinstance(argument, int):

@@ -24,7 +24,7 @@ class NullLedger(Ledger):
     def accepted(
         self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
     ) -> None:
-        """Count it."""
+        """Count the write."""
         next(self._numbers)
 
     def refused(self, write: Operation) -> None:
@@ -34,7 +34,7 @@ class NullLedger(Ledger):
         """Do nothing."""
 
     def read(self, key: bytes, value: bytes | None) -> bool:
-        """Believe it."""
+        """Return that the read was fresh."""
         return True
 
     def applied(self, events: Iterable[WriteEvent]) -> None:

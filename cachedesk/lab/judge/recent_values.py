@@ -1,4 +1,4 @@
-"""The values that keys were worth lately, to tell how old a stale one is."""
+"""The recent values of keys, to determine how old a stale value is."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class RecentValues:
         self._values: deque[tuple[bytes, bytes | None, float]] = deque(maxlen=most)
 
     def note(self, key: bytes, value: bytes | None) -> None:
-        """Note that ``key`` is worth ``value`` from now on (``None``: it is absent)."""
+        """Note that ``key`` has ``value`` from now on (``None``: it is absent)."""
         self._values.append((key, value, time.monotonic()))
 
     def behind(self, key: bytes, value: bytes | None) -> tuple[int | None, float | None]:
-        """Return how far behind ``value`` is, read of ``key`` just now.
+        """Return how stale ``value`` is, which was read of ``key`` just now.
 
         Returns:
-            How many newer values were acknowledged, and how many seconds ago the first of them
-            was; ``None`` twice when it is longer ago than is remembered, or was never right.
+            The number of newer values that were acknowledged, and the seconds since the first of
+            them; ``None`` twice if ``value`` is older than the recorded ones, or was never right.
         """
         now, known = time.monotonic(), list(self._values)
         newer = 0
@@ -34,6 +34,6 @@ class RecentValues:
                     return newer, now - since if since is not None else None
                 newer, since = newer + 1, at
         if newer and len(known) < (self._values.maxlen or 0):
-            # All of this run is remembered: it is what the key was worth before.
+            # The whole run is recorded, so this is the value from before the run.
             return newer, now - since if since is not None else None
         return None, None

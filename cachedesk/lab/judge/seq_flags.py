@@ -1,8 +1,7 @@
-"""Marks: what is known of each id, in memory that is bounded by what is not settled.
+"""Flags of each id, in memory that is bounded by the number of ids that are not settled.
 
-An id costs a byte while its page is open. Of a page that lies far enough behind, nearly all ids
-are settled (accepted and applied), and only the others are kept: calls that failed, and what
-the log holds still.
+An id takes a byte while its page is open. In an old page nearly all ids are settled (accepted and
+applied), and only the others are kept: failed calls, and events that are still in the log.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ _MOST_UNSETTLED = 4_096
 
 
 class SeqFlags:
-    """Marks of ids that ascend, more or less. Used under its owner's lock."""
+    """Flags of ids that roughly ascend. Used under its owner's lock."""
 
     def __init__(self) -> None:
-        # In pages, because the ids of an old data directory begin high.
+        # In pages, because the ids of an old data directory start high.
         self._pages: dict[int, bytearray] = {}
         self._closed: dict[int, dict[int, int]] = {}
 
     def add(self, number: int, mark: int) -> int:
-        """Add ``mark`` to the marks of the id ``number``; return those it had before."""
+        """Add ``mark`` to the flags of the id ``number``; return the flags before."""
         at, place = number >> _PAGE_BITS, number & (_PAGE_SIZE - 1)
         page = self._pages.get(at)
         if page is None:

@@ -1,4 +1,4 @@
-"""Verdicts: what a judge found, as frozen values."""
+"""Verdicts: the findings of the ledger, as frozen values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key and two values of it that should be one; ``None`` is absent."""
+    """A key with its expected value and the value found; ``None`` is absent."""
 
     key: bytes
     expected: bytes | None
@@ -18,8 +18,8 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class StaleRead(Difference):
     """A read that was older than an acknowledged write: ``versions`` newer values of the key had
-    been acknowledged, the first of them ``seconds`` before the read; ``None`` when that is longer
-    ago than the ledger remembers."""
+    been acknowledged, the first of them ``seconds`` before the read; ``None`` if that is older than
+    the ledger records."""
 
     versions: int | None = None
     seconds: float | None = None
@@ -27,18 +27,17 @@ class StaleRead(Difference):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the ledger found, by id and key.
+    """The findings of the ledger, by id and key.
 
-    ``accepted`` writes were acknowledged; of these, ``applied`` are part of a row, ``pending`` in
-    the log, ``dead`` letters, and ``lost`` nowhere. ``duplicated`` became part of a row twice (or
-    their id was given out twice). ``phantoms`` were applied although their call failed.
+    ``accepted`` writes were acknowledged; of these, ``applied`` are part of a row, ``pending`` are
+    in the log, ``dead`` are dead letters, and ``lost`` are nowhere. ``duplicated`` became part of a
+    row twice (or their id was used twice). ``phantoms`` were applied although their call failed.
     ``wrong``: keys whose truth is not what was acknowledged; ``unfounded``: receipts and refusals
-    that the key's value does not account for. ``stale_reads`` counts reads that were older than
-    an acknowledged write, with some of them in ``stale``. ``uncertain``: keys whose last write
-    has an unknown outcome, so that any value of theirs is right. ``lost_keys``: the keys of the
-    ids in ``lost``, in their order. ``dirty_reads``: reads that were given a value which rested on
-    a write that is lost. ``judged``: whether there was a ledger at all; without one only
-    ``accepted``, ``pending`` and ``dead`` mean something.
+    that do not follow from the key's value. ``stale_reads`` counts reads that were older than an
+    acknowledged write, with some of them in ``stale``. ``uncertain``: keys whose last write has an
+    unknown outcome, so that any value is right. ``lost_keys``: the keys of the ids in ``lost``, in
+    the same order. ``dirty_reads``: reads of a value from a write that was lost later. ``judged``:
+    whether there was a ledger; without one only ``accepted``, ``pending`` and ``dead`` are valid.
     """
 
     accepted: int
@@ -59,7 +58,7 @@ class Verdict:
 
     @property
     def sound(self) -> bool:
-        """True when every promise the ledger can judge was kept."""
+        """Whether every promise that the ledger can judge was kept."""
         return not (
             self.lost
             or self.duplicated
@@ -71,12 +70,12 @@ class Verdict:
 
 
 def unjudged(accepted: int) -> Verdict:
-    """Return the verdict of no judge on ``accepted`` writes."""
+    """Return a verdict without judgement on ``accepted`` writes."""
     return Verdict(accepted, 0, 0, 0, (), (), (), (), (), 0, (), (), judged=False)
 
 
 def kept_words(verdicts: Sequence[Verdict]) -> str:
-    """Return what sound verdicts have in common, without a capital or a full stop."""
+    """Return a summary of sound verdicts, without a capital or a full stop."""
     accepted, applied, pending, dead = (
         sum(getattr(verdict, name) for verdict in verdicts)
         for name in ("accepted", "applied", "pending", "dead")
@@ -95,7 +94,7 @@ def kept_words(verdicts: Sequence[Verdict]) -> str:
 
 
 def refused_words(count: int) -> Iterator[str]:
-    """Yield what there is to say of ``count`` writes that the stack refused."""
+    """Yield a sentence about ``count`` writes that the stack refused; nothing if there are none."""
     if count:
         were = "1 write was" if count == 1 else f"{count:,} writes were"
         yield (

@@ -1,1 +1,1 @@
-"""What drives a stack: workloads, traces, clients, pace."""
+"""Load generation: workloads, traces, clients, pace."""

@@ -1,4 +1,4 @@
-"""A client: it does operations one after the other, and tells the ledger what came of them."""
+"""A client: does operations one after another, and reports their outcomes to the ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.02, 0.25
 
 
 class GaveUp(Unavailable):
-    """A write that had to be made was unavailable for too long."""
+    """A write of a trace was unavailable for too long."""
 
 
 def _nothing(*_: object) -> None:
@@ -31,14 +31,14 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What clients drive: the layer, the ledger that judges it, and callbacks.
+    """The layer that clients drive, the ledger that judges it, and callbacks.
 
-    ``depth`` returns the depth of the log. ``on_stale`` is called for each stale read, and
-    ``on_stuck`` when a write has been unavailable for ``STUCK_SECONDS``, ``on_failure`` with the
-    error that ends the load. ``patience_seconds``:
-    how long a write is tried again while it is unavailable (0: it is counted and left out).
-    ``stopping`` ends all waiting. ``fill_bytes``: a key that a read does not find is then set to a
-    value of this size, as an application would from a source of its own; 0: it stays absent.
+    ``depth`` returns the depth of the log. ``on_stale`` is called for each stale read, ``on_stuck``
+    when a write has been unavailable for ``STUCK_SECONDS``, ``on_failure`` with the error that ends
+    the load. ``patience_seconds``: how long a write is retried while it is unavailable (0: it is
+    counted and left out). ``stopping`` ends all waiting. ``fill_bytes``: after a read that finds
+    nothing, the key is set to a value of this size, as an application would that loads it from
+    elsewhere; 0: it stays absent.
     """
 
     layer: CacheLayer
@@ -102,7 +102,7 @@ class Client:
                 return
             except (OutcomeUnknown, ComponentCrash):
                 ledger.unknown(write.key)
-                # What may be there already can be written again, but not added again.
+                # A set or delete of unknown outcome can be repeated; an increment cannot.
                 if write.op is Verb.INCR or not self._waits_to_retry(write, began):
                     tally.unknown_writes += 1
                     return
@@ -111,7 +111,7 @@ class Client:
                     tally.unavailable_writes += 1
                     return
             except Exception:
-                # Not an error that the layer may raise: the run ends, and nothing is known.
+                # Not an error that the layer may raise: the run ends; the outcome is unknown.
                 ledger.unknown(write.key)
                 tally.unknown_writes += 1
                 raise
@@ -134,7 +134,7 @@ class Client:
     def _waits_to_retry(
         self, write: Operation, began: float, error: Unavailable | None = None
     ) -> bool:
-        """Wait before ``write`` is tried again; return False if it is not to be."""
+        """Wait before a retry of ``write``; return False if it must not be retried."""
         target = self._target
         if not target.patience_seconds:
             return False

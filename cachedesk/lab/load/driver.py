@@ -1,9 +1,9 @@
-"""The driver: it deals operations to clients, each on a thread, at a pace, until told to stop.
+"""The driver: distributes operations to clients, one thread each, at a pace, until it is stopped.
 
 A key belongs to one client, so the order of each key's operations is kept and every read has one
-right answer; with one client the order of the whole stream is kept. What is dealt and not yet
-done is bounded. Nothing here spins: three spinning threads would freeze a screen (one
-interpreter lock).
+right answer; with one client the order of the whole stream is kept. The number of operations that
+are distributed and not yet done is bounded. No thread busy-waits: three that do would freeze a
+screen (there is one interpreter lock).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _SHORTEST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.01, 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much, how fast and by how many: ``rate`` in operations a second; it ends after ``ops``
-    operations or ``seconds``, whichever is first; ``None``: no limit."""
+    """The number of client threads, the rate in operations per second, and the end: after ``ops``
+    operations or ``seconds``, whichever comes first; ``None``: no limit."""
 
     clients: int = 1
     rate: float | None = None
@@ -53,14 +53,14 @@ class Driver:
         on_count: Callable[[int], None] | None = None,
         on_stop: Callable[[], None] | None = None,
     ) -> None:
-        """Prepare.
+        """Prepare the run; ``start`` starts it.
 
         Args:
             target: the stack, its ledger and the callbacks.
-            operations: what to do; may be endless.
-            load: how much of it.
-            on_count: called with 1, 2, 3 … as operations come to an end; must be quick.
-            on_stop: called when it is to end; operations that are waited for are to end too.
+            operations: the operations; may be endless.
+            load: clients, rate and end.
+            on_count: called with 1, 2, 3 … as operations end; must be fast.
+            on_stop: called when the run is to end, to stop a source that waits for input.
         """
         self._target = target
         self._timetable = operations if isinstance(operations, Timetable) else None
@@ -69,10 +69,11 @@ class Driver:
         self._rate = load.rate
         self._on_count = on_count
         self._on_stop = on_stop
-        # Who has which key does not change with the rate: the order of each key would be lost.
+        # The assignment of keys to clients must not change with the rate, or the order of each key
+        # would be lost.
         self._apart = load.clients // 4 if self._may_shed else 0
         # Set to wake the dealing thread.
-        self._bell = Wakeup()
+        self._wakeup = Wakeup()
         self._shed = Tally()
         self._count = itertools.count(1)
         self._clients = [Client(target) for _ in range(load.clients)]
@@ -90,10 +91,10 @@ class Driver:
         self._began = self._ended_at = 0.0
 
     def start(self) -> None:
-        """Begin."""
+        """Start all threads."""
         self._began = time.monotonic()
         if self._on_stop is not None and self._load.seconds is not None:
-            # The dealer may be waiting for operations that do not come.
+            # The dealing thread may be waiting for input that does not come.
             self._timer = threading.Timer(self._load.seconds, self._on_stop)
             self._timer.daemon = True
             self._timer.start()
@@ -103,18 +104,18 @@ class Driver:
 
     @property
     def rate(self) -> float | None:
-        """How many operations a second it means to do; ``None``: as many as it can."""
+        """The target rate in operations per second; ``None``: no limit."""
         return self._rate
 
     def set_rate(self, rate: float | None) -> None:
-        """Go on at this many operations a second, at once; ``None``: as fast as it goes."""
+        """Change the target rate in operations per second at once; ``None``: no limit."""
         self._rate = rate
-        self._bell.set()
+        self._wakeup.set()
 
     def stop(self) -> None:
-        """End soon: operations under way are finished, those that wait are dropped."""
+        """End soon: current operations are finished, queued ones are dropped."""
         self._target.stopping.set()
-        self._bell.set()
+        self._wakeup.set()
         if self._on_stop is not None:
             self._on_stop()
 
@@ -124,7 +125,7 @@ class Driver:
 
     @property
     def ended(self) -> bool:
-        """Whether the load has come to its end."""
+        """Whether the load has ended."""
         return self._ended.is_set()
 
     def join(self) -> None:
@@ -137,9 +138,9 @@ class Driver:
         """Stop, wait for every thread, and return what was done.
 
         Raises:
-            TraceError: the operations could not be read on.
-            GaveUp: a client could not go on.
-            Exception: a client met an error that the layer may not raise.
+            TraceError: an operation could not be read.
+            GaveUp: a write was unavailable for too long.
+            Exception: an error that the layer must not raise.
         """
         self.join()
         if self._failure is not None:
@@ -159,14 +160,14 @@ class Driver:
 
     @property
     def _may_shed(self) -> bool:
-        # Visitors do not wait for each other; a trace has to be exact.
+        # Independent visitors may be dropped under overload; a trace must be exact.
         return self._rate is not None and not self._target.patience_seconds
 
     def _run(self) -> None:
         try:
             self._deal()
         except TraceError as error:
-            # What was read until then is done.
+            # The operations read until then are done.
             self._note(error)
         except Exception as error:  # noqa: BLE001 - raised again by ``finish``
             self._fail(error)
@@ -187,8 +188,8 @@ class Driver:
         most = _BURST * len(self._clients)
         until = self._began + self._load.seconds if self._load.seconds is not None else None
         while True:
-            # Before anything is looked at: what changes after it rings again.
-            self._bell.clear()
+            # Cleared before the checks, so that no later change is missed.
+            self._wakeup.clear()
             if self._target.stopping.is_set():
                 return
             now = time.monotonic()
@@ -201,7 +202,7 @@ class Driver:
             if due <= 0:
                 wake = table.next_at() if until is None else min(until, table.next_at())
                 pause = max(_SHORTEST_WAIT_SECONDS, wake - now)
-                self._bell.wait(min(_LONGEST_WAIT_SECONDS, pause))
+                self._wakeup.wait(min(_LONGEST_WAIT_SECONDS, pause))
             elif self._deal_burst(due) < due:
                 return
 
@@ -221,9 +222,8 @@ class Driver:
         return dealt
 
     def _client_of(self, key: bytes) -> int:
-        """Return which client has ``key``. In traffic that began paced a quarter of the clients has
-        all keys that are written through: when the database keeps those waiting, the others go
-        on."""
+        """Return the client that has ``key``. With a rate, a quarter of the clients has all
+        write-through keys: while those wait for the database, the others continue."""
         clients, apart = len(self._clients), self._apart
         number = zlib.crc32(key)
         if not apart:
@@ -233,7 +233,7 @@ class Driver:
         return apart + number % (clients - apart)
 
     def _serve(self, client: Client, queue: Queue[list[Operation] | None]) -> None:
-        # Until the very end, even when stopping: the dealer may be waiting for room.
+        # Until the end even when stopping: the dealing thread may be waiting for room.
         while (burst := queue.get()) is not None:
             for operation in burst:
                 if self._target.stopping.is_set():

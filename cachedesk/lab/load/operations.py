@@ -1,4 +1,4 @@
-"""Operations: what a client asks of the layer, as values."""
+"""Operations that a client does on the layer, as values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Verb(StrEnum):
-    """What an operation does; the names are those of the trace format and of the library."""
+    """The kinds of operation; the names are those of the trace format and of the library."""
 
     GET = "get"
     SET = "set"

@@ -1,4 +1,4 @@
-"""Skew: which of many keys is asked for, drawn in constant time and memory."""
+"""Key distributions: draw one of many keys, in constant time and memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FNV_OFFSET, _FNV_PRIME = 0xCBF29CE484222325, 1099511628211
 
 
 class Draw(Protocol):
-    """Draws numbers of keys."""
+    """Draws key numbers."""
 
     def draw(self, rng: random.Random, count: int) -> int:
         """Return a number from 0 to ``count`` - 1."""
@@ -20,7 +20,7 @@ class Draw(Protocol):
 
 
 class Uniform(Draw):
-    """Each key as likely as any other."""
+    """All keys are equally likely."""
 
     def __init__(self, count: int) -> None:
         """Prepare for about ``count`` keys."""
@@ -31,9 +31,9 @@ class Uniform(Draw):
 
 
 class Ranks:
-    """Ranks by Zipf's law with an exponent below 1 or above, without a table: rank r comes up
-    about in proportion to (r + 1) ** -theta. (Gray et al., "Quickly generating billion-record
-    synthetic databases", SIGMOD 1994, as YCSB does it.)"""
+    """Ranks by Zipf's law with an exponent other than 1, without a table: the probability of rank r
+    is about proportional to (r + 1) ** -theta. (Gray et al., "Quickly generating billion-record
+    synthetic databases", SIGMOD 1994, as in YCSB.)"""
 
     def __init__(self, count: int, theta: float = YCSB_THETA) -> None:
         """Prepare for ``count`` ranks; ``theta`` is not 1."""
@@ -57,7 +57,7 @@ class Ranks:
 
 
 class Zipfian(Draw):
-    """A few keys are asked for most, and lie scattered among all."""
+    """A few keys, scattered among all, are read most."""
 
     def __init__(self, count: int) -> None:
         """Prepare for about ``count`` keys."""
@@ -69,7 +69,7 @@ class Zipfian(Draw):
 
 
 class Latest(Draw):
-    """The newest keys are asked for most."""
+    """The newest keys are read most."""
 
     def __init__(self, count: int) -> None:
         """Prepare for about ``count`` keys."""

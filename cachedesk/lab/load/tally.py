@@ -1,4 +1,4 @@
-"""Tallies: what one client did and what came of it, counted by the client itself."""
+"""Tallies: counts of a client's operations and their outcomes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields
 class Tally:
     """Counts of one client, which alone changes them; or the sum of several.
 
-    ``gets`` to ``deletes`` were served or acknowledged, apart from reads that were unavailable,
-    which count as gets too. ``skipped`` writes were refused because the key's value could not
-    take them; ``shed`` operations were left out because their client was still
-    waiting for the database. ``unavailable_writes`` changed nothing; ``unknown_writes`` may have.
+    ``gets`` to ``deletes`` were served or acknowledged; unavailable reads count as gets too.
+    ``skipped`` writes were refused because they cannot be applied to the key's value; ``shed``
+    operations were dropped because their client was still waiting for the database.
+    ``unavailable_writes`` changed nothing; ``unknown_writes`` have an unknown outcome.
     """
 
     gets: int = 0
@@ -34,7 +34,7 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """How many operations came to an end, well or badly."""
+        """The number of operations that ended, successful or not."""
         return (
             self.gets
             + self.sets
@@ -47,12 +47,12 @@ class Tally:
 
     @property
     def misses(self) -> int:
-        """How many reads found nothing in the cache."""
+        """The number of reads that found nothing in the cache."""
         return self.overlay + self.database + self.unavailable_reads
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """Return the sum of ``tallies``, and of ``depth_max`` the largest."""
+    """Return the sum of ``tallies``; of ``depth_max`` the largest."""
     tallies = list(tallies)
     sums = {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTS}
     return Tally(**sums, depth_max=max((tally.depth_max for tally in tallies), default=0))

@@ -1,8 +1,8 @@
-"""A timetable: operations that are due when their trace says so, or so many times sooner.
+"""A timetable: operations that are due at the times of their trace, or at a multiple of its speed.
 
-It stands in for a ``Pace``: it says how many operations are due by now, and hands them out. Time
-that the stack could not keep up is not forgiven: what is late comes as soon as it can. A pause of
-the trace that would last for hours (two captures in one file) is cut short.
+It replaces a ``Pace``: it returns how many operations are due by now, and yields them. If the stack
+cannot keep up, late operations are issued as soon as possible; none is skipped. A long pause of the
+trace (hours between two captures in one file) is cut to one minute.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from cachedesk.lab.load.operations import Operation
-from cachedesk.lab.trace.record import Record
+from cachedesk.lab.trace.record import TraceRecord
 
 LONGEST_PAUSE_SECONDS = 60.0
 
@@ -20,33 +20,36 @@ class Timetable(Iterator[Operation]):
     """Operations with their times. Used by one thread."""
 
     def __init__(
-        self, records: Iterator[Record], speed: float, on_back: Callable[[], None] | None = None
+        self,
+        records: Iterator[TraceRecord],
+        speed: float,
+        on_back: Callable[[], None] | None = None,
     ) -> None:
-        """Prepare.
+        """Prepare the timetable.
 
         Args:
-            records: what to hand out, in order; the first is due at once.
-            speed: seconds of the trace in one second.
-            on_back: called for each record whose time is before that of the record above it.
+            records: the records to issue, in order; the first is due at once.
+            speed: seconds of the trace per second.
+            on_back: called for each record whose time is before that of the previous record.
         """
         self._on_back = on_back
         self._records = records
         self._speed = speed
         self._ready: deque[Operation] = deque()
-        self._next: Record | None = None
+        self._next: TraceRecord | None = None
         self._due_at = 0.0
         self._before_at: float | None = None
         self._ended = False
         self.pauses = 0
-        """How many pauses were longer than ``LONGEST_PAUSE_SECONDS``, and were cut to that."""
+        """The number of pauses longer than ``LONGEST_PAUSE_SECONDS``, which were cut to that."""
 
     def begin(self, now: float) -> None:
-        """The first operation is due ``now``, in seconds of any clock."""
+        """Start: the first operation is due ``now``, in seconds of any clock."""
         self._due_at = now
 
     def due(self, now: float, most: int) -> int:
-        """Return how many operations are due at ``now``, at most ``most``; all that is asked for,
-        once there are none."""
+        """Return how many operations are due at ``now``, at most ``most``; ``most`` once the trace
+        has ended."""
         while len(self._ready) < most and not self._ended and self.next_at() <= now:
             if self._next is not None:
                 self._ready.extend(self._next.operations)
@@ -63,8 +66,8 @@ class Timetable(Iterator[Operation]):
         return self._due_at
 
     def _pause(self, at: float) -> float:
-        """Return how long after the record before one of the time ``at`` is due."""
-        # A clock that was set back, or a second capture behind the first, is no reason to hurry.
+        """Return the seconds between the previous record and one of the time ``at``."""
+        # Times may go back: the clock was set, or a second capture follows the first.
         before = self._before_at if self._before_at is not None else at
         self._before_at = at
         if at < before and self._on_back is not None:

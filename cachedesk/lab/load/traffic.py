@@ -1,4 +1,4 @@
-"""Traffic: what a session may be driven by, a workload or a trace."""
+"""Traffic that can drive a session: a workload or a trace."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.load.timetable import Timetable
 from cachedesk.lab.load.workload import workload
 from cachedesk.lab.trace import Reading, Trace, TraceError
-from cachedesk.lab.trace.reading import Count
-from cachedesk.lab.trace.record import Record
+from cachedesk.lab.trace.reading import TraceCounts
+from cachedesk.lab.trace.record import TraceRecord
 from cachedesk.lab.trace.stream import STDIN
 from cachedesk.lab.trace.summary import form_line
 
@@ -21,9 +21,9 @@ _BACK = "times before that of the line above, replayed without a pause"
 
 @dataclass(frozen=True, slots=True)
 class WorkloadTraffic:
-    """An endless workload; a write that is unavailable is left out, as a visitor would.
+    """An endless workload; an unavailable write is not retried, as with a real visitor.
 
-    ``keys``: how many there are; ``None``: as many as is usual for it. ``fill_bytes``: see
+    ``keys``: the number of keys; ``None``: the default of the workload. ``fill_bytes``: see
     ``client.Target``.
     """
 
@@ -37,7 +37,7 @@ class WorkloadTraffic:
     pauses = 0
 
     def __post_init__(self) -> None:
-        # So that a misspelt name is found before anything is opened.
+        # A misspelt name must be found before anything is opened.
         workload(self.name)
 
     @property
@@ -58,9 +58,9 @@ class WorkloadTraffic:
 
 @dataclass(slots=True)
 class TraceTraffic:
-    """A trace; a write that is unavailable is tried again, so that the end is exact.
+    """A trace; an unavailable write is retried, so that the end state is exact.
 
-    ``speed``: seconds of the trace in one second, by its own times; ``None``: as fast as it goes.
+    ``speed``: seconds of the trace per second, by its timestamps; ``None``: as fast as possible.
     ``fill_bytes``: see ``client.Target``.
     """
 
@@ -70,7 +70,7 @@ class TraceTraffic:
     exact: bool = field(default=True, init=False)
     _given_up: threading.Event = field(default_factory=threading.Event, init=False)
     _reading: Reading | None = field(default=None, init=False)
-    _records: Iterator[Record] | None = field(default=None, init=False)
+    _records: Iterator[TraceRecord] | None = field(default=None, init=False)
     _table: Timetable | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -87,37 +87,37 @@ class TraceTraffic:
 
     @property
     def name(self) -> str:
-        """What the trace is called."""
+        """The name of the trace."""
         return "standard input" if self.trace.path == STDIN else self.trace.path.name
 
     @property
     def form_line(self) -> str:
-        """Which format it has, in a sentence; for a pipe known once it is prepared."""
+        """Its format, in a sentence; for a pipe it is known after ``prepare``."""
         known = self.count or self.trace
-        return form_line(self.name, known.format, sure=known.sure, writes=self.trace.ways.writes)
+        return form_line(self.name, known.format, sure=known.sure, writes=self.trace.options.writes)
 
     @property
-    def count(self) -> Count | None:
-        """What was read so far; ``None`` before anything was."""
+    def count(self) -> TraceCounts | None:
+        """The counts of what was read so far; ``None`` before that."""
         return None if self._reading is None else self._reading.count
 
     @property
     def share(self) -> float | None:
-        """How much of it was read, 0 to 1; ``None`` when unknown."""
+        """The share that was read, 0 to 1; ``None`` if unknown."""
         return None if self._reading is None else self._reading.share
 
     @property
     def pauses(self) -> int:
-        """How many pauses of it were so long that they were cut short."""
+        """The number of its pauses that were cut short."""
         return 0 if self._table is None else self._table.pauses
 
     def prepare(self) -> None:
-        """Read up to the first operation, so that what is no trace is refused before anything is
-        opened. A pipe is waited for.
+        """Read up to the first operation, so that a file that is not a trace is refused before
+        anything is opened. Waits for input from a pipe.
 
         Raises:
-            TraceError: it is no trace, a line before the first operation is malformed, or there is
-                no operation in it.
+            TraceError: it is not a trace, a line before the first operation is malformed, or it
+                contains no operations.
         """
         if self.trace.path != STDIN:
             # A file is read again for each run of a comparison.
@@ -133,8 +133,8 @@ class TraceTraffic:
         self._records = itertools.chain([first], records)
 
     def operations(self) -> Iterator[Operation]:
-        """Return the operations, from the first; errors as for ``prepare``, if it was not called
-        before."""
+        """Return the operations from the first; calls ``prepare`` if it was not called, with the
+        same errors."""
         if self._records is None:
             self.prepare()
         assert self._records is not None
@@ -149,5 +149,5 @@ class TraceTraffic:
             self.count.changed[_BACK] += 1
 
     def stop(self) -> None:
-        """Wait for no more of it, from now on."""
+        """Stop waiting for more input."""
         self._given_up.set()

@@ -1,10 +1,10 @@
 """Workloads: endless streams of operations, the same for the same seed.
 
-``article`` is the traffic of a news site: reads of hot articles' counters most of all, likes and
-views beside them, sessions that come and go, and now and then an order that is paid. Keys are
-drawn from Zipf's law (alpha 1, as Twitter's caches show; Yang et al., OSDI 2020), from a key
-space that is bounded, so an endless run needs no endless memory. ``ycsb-a`` to ``ycsb-f`` and
-``twitter-22`` and ``-52`` are what others have published.
+``article`` is the traffic of a news site: mostly reads of hot articles' counters, also likes and
+views, sessions, and sometimes an order that is paid. Keys are drawn by Zipf's law (alpha 1, as
+found in Twitter's caches; Yang et al., OSDI 2020), from a bounded key space, so an endless run
+needs bounded memory. ``ycsb-a`` to ``ycsb-f``, ``twitter-22`` and ``twitter-52`` are published
+workloads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cachedesk.lab.trace.record import made_up
 from cachedesk.lab.trace.ycsb import Core
 
 Workload = Callable[[int], Iterator[Operation]]
-"""Yields operations for ever, the same for the same seed."""
+"""Yields operations without end, the same for the same seed."""
 
 ARTICLES = 10_000
 USERS = 2_000
@@ -36,7 +36,7 @@ TWITTER_KEYS = 100_000
 
 
 class Zipf:
-    """Ranks 0 to ``count`` - 1, where rank r comes up in proportion to (r + 1) ** -alpha."""
+    """Ranks 0 to ``count`` - 1; the probability of rank r is proportional to (r + 1) ** -alpha."""
 
     def __init__(self, count: int, alpha: float) -> None:
         self._upto = _sums(count, alpha)
@@ -47,8 +47,8 @@ class Zipf:
 
 
 def article(seed: int, keys: int = ARTICLES) -> Iterator[Operation]:
-    """Yield the traffic of a news site with ``keys`` articles, for ever; five operations of six are
-    reads."""
+    """Yield the traffic of a news site with ``keys`` articles, without end; five of six operations
+    are reads."""
     return _Article(seed, keys).operations()
 
 
@@ -57,10 +57,10 @@ def workload(name: str, keys: int | None = None) -> Workload:
 
     Args:
         name: one of ``WORKLOADS``.
-        keys: how many keys it is about; ``None``: as many as is usual for it.
+        keys: the number of keys; ``None``: the default of the workload.
 
     Raises:
-        ConfigError: there is none; the nearest is named.
+        ConfigError: there is no such workload; the message suggests the nearest.
     """
     if name not in WORKLOADS:
         near = difflib.get_close_matches(name, WORKLOADS, n=1, cutoff=0.3)
@@ -71,7 +71,8 @@ def workload(name: str, keys: int | None = None) -> Workload:
 
 
 class _Article:
-    """The news site. A method is what one visitor does; its weight is how often, per thousand."""
+    """The news site. A method is an action of a visitor; its weight is its frequency per
+    thousand."""
 
     def __init__(self, seed: int, articles: int) -> None:
         self._rng = random.Random(seed)
@@ -81,7 +82,7 @@ class _Article:
         self._purses: dict[int, int] = {}
 
     def operations(self) -> Iterator[Operation]:
-        """Yield operations for ever."""
+        """Yield operations without end."""
         actions: Sequence[tuple[int, Callable[[], tuple[Operation, ...]]]] = (
             (630, self._look_at_views),
             (90, self._look_at_likes),
@@ -149,7 +150,7 @@ class _Article:
         )
 
     def _top_up(self, user: int, cents: int) -> tuple[Operation, ...]:
-        """Pay in before the balance would fall below zero."""
+        """Return a deposit if the balance would fall below zero."""
         held = self._purses.get(user, 0)
         paid_in = _TOP_UP_CENTS if held < cents else 0
         self._purses[user] = held + paid_in - cents
@@ -164,7 +165,7 @@ class _Article:
         return self._users.draw(self._rng) + 1
 
     def _session(self, user: int) -> bytes:
-        # What a user's browser sends each time: scattered, but the same for the same user.
+        # Session ids look random, but are the same for the same user.
         return b"session:%08x" % (user * 2_654_435_761 % 2**32)
 
     def _measurement(self) -> bytes:
@@ -173,8 +174,8 @@ class _Article:
 
 
 def ycsb_core(core: Core) -> Callable[[int, int], Iterator[Operation]]:
-    """Return a core workload of YCSB: the inserts of so many keys, then operations for ever. Its
-    keys, ``user17``, are of no pattern, so they are written through unless configured otherwise."""
+    """Return a core workload of YCSB: the inserts of all keys, then operations without end. Its
+    keys, ``user17``, match no pattern, so they are written through unless configured otherwise."""
     return lambda seed, keys: ycsb.operations(replace(core, records=keys, operations=None), seed)
 
 
@@ -234,12 +235,12 @@ WORKLOADS: dict[str, tuple[Callable[[int, int], Iterator[Operation]], int]] = {
     "twitter-22": (twitter_22, TWITTER_KEYS),
     "twitter-52": (twitter_52, TWITTER_KEYS),
 }
-"""The workloads by name, each with the number of keys that is usual for it."""
+"""The workloads by name, each with its default number of keys."""
 
 
 def _pick(upto: Sequence[float], rng: random.Random) -> int:
-    """Return a place in the running totals ``upto``, as likely as its share of them."""
-    # Without the upper bound, rounding could once in 2**53 draws lead past the end.
+    """Return a random index into the running totals ``upto``, weighted by its share."""
+    # Without the upper bound, rounding could lead past the end, once in 2**53 draws.
     return bisect(upto, rng.random() * upto[-1], hi=len(upto) - 1)
 
 

@@ -1,1 +1,1 @@
-"""One run: a session with its load and faults, what was seen of it, its report."""
+"""One run: a session with its load and faults, observations of it, and its report."""

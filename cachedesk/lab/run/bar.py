@@ -1,5 +1,5 @@
-"""Watching a session with a progress bar. Apart from ``watch``: without a terminal there is no
-bar, and Rich need not be loaded."""
+"""A progress bar for a session. Separate from ``watch``, because without a terminal there is no
+bar, and Rich need not be imported."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def bar(operations: int | None, seconds: float | None) -> Watch:
     """Return a watch that draws a progress bar on stderr, with the rate and the time left.
 
     Args:
-        operations: how many there will be; ``None`` when that is not known.
-        seconds: how long it will take; used when ``operations`` is not known. When neither is,
-            the share of the trace that was read is shown.
+        operations: the number of operations; ``None`` if it is not known.
+        seconds: the duration, used if ``operations`` is not known. If neither is, the bar shows the
+            share of the trace that was read.
     """
 
     def watch(session: Session) -> None:
@@ -35,7 +35,7 @@ def bar(operations: int | None, seconds: float | None) -> Watch:
         ) as progress:
             total = operations if operations is not None else seconds
             if total is None:
-                # A trace that was not read before: how much of its bytes are through.
+                # A trace that was not read before: show the share of its bytes.
                 total = 1.0 if session.share is not None else None
             task = progress.add_task(session.stack.workload, total=total, rate=0.0)
             ended = False
@@ -55,7 +55,7 @@ def bar(operations: int | None, seconds: float | None) -> Watch:
 
 
 class _Rate(ProgressColumn):
-    """Operations a second, over the whole run."""
+    """Operations per second, over the whole run."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.fields['rate']:,.0f} ops/s")

@@ -1,4 +1,4 @@
-"""Evidence: what was seen of a stack during a run, beyond what the ledger judges."""
+"""Evidence: observations of a stack during a run, beyond what the ledger judges."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cachedesk.stack.stack import Stack
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen.
+    """Observations of a run.
 
-    ``settings``: of the stack. ``was_new``: its data directory held nothing before. ``redis`` and
-    ``database``: as they were when the load ended, before the drain. ``latencies``: of the whole
-    run. ``rows``: row writes of the worker, by ``batches`` batches; ``behind``: writes that went
-    through the log. ``loads``: how often the database was asked for rows. ``timeline``: from the
-    beginning of the load to the end of the drain. ``events``: the rare facts, the newest 200.
+    ``settings``: of the stack. ``was_new``: its data directory was empty before. ``redis`` and
+    ``database``: their states when the load ended, before the drain. ``latencies``: of the whole
+    run. ``rows``: row writes of the worker, in ``batches`` batches; ``through`` and ``behind``: the
+    writes of each path. ``loads``: how often the database was read for a miss. ``timeline``: from
+    the beginning of the load to the end of the drain. ``events``: the newest 200 events.
     """
 
     settings: Settings
@@ -36,7 +36,7 @@ class Evidence:
     events: tuple[Event, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """Return what a run's JSON object says of it."""
+        """Return its part of a run's JSON object."""
         return {
             "latency_seconds": {
                 str(way): {
@@ -66,7 +66,7 @@ def gathered(
     *,
     was_new: bool,
 ) -> Evidence:
-    """Return the evidence; the counters of ``stack`` may be read when it is closed, too."""
+    """Return the evidence; the counters of ``stack`` can be read after it is closed, too."""
     metrics = stack.metrics
     writes = metrics.writes()
     return Evidence(

@@ -15,7 +15,7 @@ from cachedesk.core.settings import Settings
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.run.evidence import gathered
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import PlannedFault
 from cachedesk.lab.run.session import Session, Traffic
 from cachedesk.lab.run.timeline import Sampler
@@ -25,10 +25,10 @@ from cachedesk.recording.recorder import check_apart, check_free
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The report of a run and the exit status that says the same."""
+class RunResult:
+    """The report of a run, and the exit status."""
 
-    report: Report
+    report: RunReport
     exit_code: int
 
 
@@ -45,31 +45,31 @@ def run_session(
     ledger: Ledger | None = None,
     failpoints: str = "",
     announce: Callable[[], None] | None = None,
-) -> Outcome:
+) -> RunResult:
     """Run ``traffic`` through a stack in ``data``.
 
     Args:
         data: the data directory.
         settings: of the stack.
-        traffic: what drives it.
-        load: how much of it, how fast, by how many.
-        faults: what breaks meanwhile.
-        watch: waits for the end of the load and shows something meanwhile.
+        traffic: the traffic.
+        load: clients, rate and end.
+        faults: the faults to inject.
+        watch: waits for the end of the load, and shows the progress.
         record: the file to record every snapshot to, from the open stack to the end of the drain.
         safeguards: which are on.
         ledger: judges the run; by default a full one.
         failpoints: armed before the stack opens, as ``point=terms;…``.
-        announce: called once it is known what the traffic is, before anything is opened.
+        announce: called when the format of the traffic is known, before anything is opened.
 
     Returns:
-        The report, and 0 when every promise was kept and all was done, 1 when a promise was broken
-        or the run could not be completed, 2 when the trace could not be read to its end, or 128 and
+        The report, and 0 if every promise was kept and the run is complete, 1 if a promise was
+        broken or the run is incomplete, 2 if the trace could not be read to its end, or 128 plus
         the number of the signal that ended it early.
 
     Raises:
-        CachedeskError: the stack cannot be opened, or the traffic cannot be read on; or nothing
-            can be recorded to this file, which is known before anything is opened, as it is
-            whether the traffic begins with an operation.
+        CachedeskError: the stack cannot be opened, or the traffic cannot be read, or ``record``
+            cannot be written. The file and the first operation are checked before anything is
+            opened.
     """
     if record is not None:
         check_apart(record, data)
@@ -85,7 +85,7 @@ def run_session(
         except TraceError:
             if signals.exit_code is None:
                 raise
-            # It was waited for, and nothing had begun.
+            # Interrupted while waiting for the first operation: nothing has begun.
             raise SystemExit(signals.exit_code) from None
         signals.on_signal = session.driver.stop
         if record is not None:
@@ -106,5 +106,5 @@ def run_session(
         )
         report = replace(report, evidence=evidence)
     if signals.exit_code is not None:
-        return Outcome(report, signals.exit_code)
-    return Outcome(report, report.exit_code)
+        return RunResult(report, signals.exit_code)
+    return RunResult(report, report.exit_code)

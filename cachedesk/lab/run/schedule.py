@@ -1,4 +1,4 @@
-"""The schedule: faults that are injected at a time or after a number of operations."""
+"""The schedule: injects faults at a time or after a number of operations."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _NEVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
-    """A fault and when: ``at_seconds`` from the start, or ``after_ops`` operations; and for how
-    long, ``None`` for until it is healed at the end, or passes by itself."""
+    """A fault and its time: ``at_seconds`` from the start, or ``after_ops`` operations.
+    ``lasting_seconds``: its duration; ``None``: until the end of the run, or until it ends by
+    itself."""
 
     name: str
     when: str
@@ -31,9 +32,9 @@ class PlannedFault:
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """What came of a planned fault. ``seconds`` and ``ops``: when it came, from the start;
-    ``None``: never. ``said``: what happened, in a sentence. ``lasting_seconds``: how long it was to
-    last; ``lasted_seconds``: how long it did, where it was healed sooner."""
+    """The result of a planned fault. ``seconds`` and ``ops``: when it was injected, from the start;
+    ``None``: never. ``said``: the result in a sentence. ``lasting_seconds``: its planned duration;
+    ``lasted_seconds``: its actual duration, if it was healed sooner."""
 
     name: str
     when: str
@@ -46,12 +47,13 @@ class InjectedFault:
 
 
 def planned(text: str) -> PlannedFault:
-    """Read ``NAME@WHEN``: ``redis.kill@5s``, ``worker.crash@10000ops``, and with an argument
-    ``worker.crash:worker.ack.before@5s``; one that lasts may be healed after a while:
+    """Parse ``NAME@WHEN``: ``redis.kill@5s``, ``worker.crash@10000ops``, with an argument
+    ``worker.crash:worker.ack.before@5s``; a lasting fault may have a duration:
     ``database.lock@4s+2s``.
 
     Raises:
-        ConfigError: there is no such fault (the nearest is named), no such time, or it cannot last.
+        ConfigError: there is no such fault (the message suggests the nearest), the time is invalid,
+            or the fault cannot have a duration.
     """
     name, at, when = text.partition("@")
     match = _WHEN.fullmatch(when)
@@ -79,13 +81,12 @@ def _seconds(text: str) -> float:
 
 
 class Schedule:
-    """Injects planned faults, each on time, from a thread of its own: some take a while."""
+    """Injects planned faults at their times, on a separate thread, because some take a while."""
 
     def __init__(
         self, faults: Iterable[PlannedFault], inject: Callable[[str, float | None], str]
     ) -> None:
-        """Prepare to call ``inject`` with the name of each fault when it is due, and for how many
-        seconds it lasts."""
+        """Prepare to call ``inject`` with the name and the duration of each fault at its time."""
         self._waiting = list(faults)
         self._inject = inject
         self._results: list[InjectedFault] = []
@@ -103,15 +104,15 @@ class Schedule:
             self._thread.start()
 
     def count(self, ops: int) -> None:
-        """Note that ``ops`` operations have come to an end."""
+        """Note that ``ops`` operations have ended."""
         self._ops = ops
         if ops >= self._next_ops:
-            # Kept apart: clients count at the same time, and a late one may set back ``_ops``.
+            # A separate maximum: clients count concurrently, and a late one may lower ``_ops``.
             self._reached = max(self._reached, ops)
             self._due.set()
 
     def finish(self) -> Sequence[InjectedFault]:
-        """Inject no more and return what came of each fault."""
+        """Stop injecting and return the result of each fault."""
         self._closing = True
         self._due.set()
         if self._thread.ident is not None:
@@ -125,7 +126,7 @@ class Schedule:
     def _keep(self) -> None:
         while not self._closing and self._waiting:
             now = time.monotonic() - self._began
-            # Cleared before looking: a count from here on sets it again.
+            # Cleared before the check, so that no later count is missed.
             self._due.clear()
             for fault in [fault for fault in self._waiting if self._is_due(fault, now)]:
                 self._waiting.remove(fault)

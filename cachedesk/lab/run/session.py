@@ -1,10 +1,10 @@
 """A session: a stack, a load that drives it, faults that break it, and the ledger that judges.
 
-The verdict comes from the files, read afresh after everything was closed, so it does not rest on
-anything that the running stack believes.
+The verdict comes from the files, which are read after everything was closed, so it does not rely
+on any state of the running stack.
 
-A session is a ``Source`` and a ``Control``: what the stack says and does, and what it does not
-know of, the load that drives it and the recording that is made of it.
+A session is a ``Source`` and a ``Control``: those of the stack, extended by the load and the
+recording, which the stack does not know.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from cachedesk.lab.judge.verdict import Verdict, unjudged
 from cachedesk.lab.load.client import GaveUp, Target
 from cachedesk.lab.load.driver import Driver, Load
 from cachedesk.lab.load.operations import Operation
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import InjectedFault, PlannedFault, Schedule
-from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.reading import TraceCounts
 from cachedesk.lab.trace.record import TraceError
 from cachedesk.recording.frames import RecordingError
 from cachedesk.recording.recorder import Recorded, Recorder, check_apart, shown
@@ -52,40 +52,40 @@ _NEWEST_SEQ = 2**63 - 1
 
 
 class Traffic(Protocol):
-    """Operations with a title; ``exact``: every write must be made, so it is tried again."""
+    """Operations with a title; ``exact``: every write must be made, so it is retried."""
 
     @property
     def title(self) -> str:
-        """What it is, in a few words."""
+        """A short description."""
         ...
 
     @property
     def exact(self) -> bool:
-        """Whether a write that is unavailable is tried again rather than left out."""
+        """Whether an unavailable write is retried rather than left out."""
         ...
 
     @property
     def fill_bytes(self) -> int:
-        """The size of the value that a key gets which a read does not find; 0: none."""
+        """The size of the value that a key is set to after a read that finds nothing; 0: none."""
         ...
 
     @property
-    def count(self) -> Count | None:
-        """What was read of a trace, if it is one."""
+    def count(self) -> TraceCounts | None:
+        """The counts of what was read, if it is a trace."""
         ...
 
     @property
     def share(self) -> float | None:
-        """How much of it was done, 0 to 1; ``None`` when that is not known."""
+        """The share that was read, 0 to 1; ``None`` if that is not known."""
         ...
 
     @property
     def pauses(self) -> int:
-        """How many pauses of a trace were cut short."""
+        """The number of pauses of a trace that were cut short."""
         ...
 
     def prepare(self) -> None:
-        """See whether there is anything in it, before anything is opened."""
+        """Check that it contains operations, before anything is opened."""
         ...
 
     def operations(self) -> Iterable[Operation]:
@@ -93,7 +93,7 @@ class Traffic(Protocol):
         ...
 
     def stop(self) -> None:
-        """Wait for no more operations."""
+        """Stop waiting for more operations."""
         ...
 
 
@@ -117,9 +117,9 @@ class Session:
         Args:
             data: the data directory.
             settings: of the stack.
-            traffic: what drives it.
-            load: how much of it.
-            faults: what breaks meanwhile.
+            traffic: the traffic.
+            load: clients, rate and end.
+            faults: the faults to inject.
             safeguards: which are on.
             ledger: judges the run; by default a full one.
             failpoints: armed before the stack opens, as ``point=terms;…``.
@@ -132,7 +132,7 @@ class Session:
         self._ledger = ledger or Ledger()
         self._recorder: Recorder | None = None
         self._recording = threading.Lock()
-        # By fault: how many seconds were left of it when it was healed before its time.
+        # By fault: the seconds that were left when it was healed early.
         self._cut: dict[str, float] = {}
         armed = Failpoints(failpoints)
         self.stack = Stack(data, settings, self._ledger, safeguards, armed)
@@ -165,7 +165,7 @@ class Session:
         self.close()
 
     def snapshot(self) -> Snapshot:
-        """Return how everything is, the load and the recording among it, as one frozen value."""
+        """Return the state of the stack, the load and the recording as one frozen value."""
         recorder = self._recorder
         drives = not self.driver.ended
         return replace(
@@ -176,13 +176,13 @@ class Session:
         )
 
     def perform(self, command: Command) -> str:
-        """Carry out a command and return a sentence that says what happened.
+        """Carry out a command and return a sentence that describes the result.
 
         Raises:
-            Unavailable: the load whose rate is to change has ended.
+            Unavailable: the load has ended, so its rate cannot be changed.
             ConfigError: the rate is not above 0 and at most ``HIGHEST_RATE``.
-            RecordingError: the file exists, or cannot be made; or there is already, or no
-                recording to end.
+            RecordingError: the file exists, or cannot be created; or a recording is already
+                running, or there is none to end.
             CachedeskError: it cannot be carried out now.
         """
         match command:
@@ -195,36 +195,36 @@ class Session:
         return self.stack.perform(command)
 
     def inspect(self, key: bytes) -> KeyReport:
-        """Return everything there is to say about ``key``."""
+        """Return the report of ``key``."""
         return self.stack.inspect(key)
 
     @property
     def recorded(self) -> Recorded | None:
-        """What was recorded last, or is being recorded; ``None`` when nothing was."""
+        """The last or current recording; ``None`` if there was none."""
         return None if self._recorder is None else self._recorder.recorded()
 
     @property
     def share(self) -> float | None:
-        """How much of the traffic was dealt, 0 to 1; ``None`` when unknown."""
+        """The share of the traffic that was read, 0 to 1; ``None`` if unknown."""
         return self._traffic.share
 
     def start(self) -> None:
-        """Begin to drive."""
+        """Start the load and the faults."""
         self._schedule.start()
         self.driver.start()
 
     def close(self) -> None:
-        """Stop the load and close the stack, without a verdict. Closing twice is harmless."""
+        """Stop the load and close the stack, without a verdict. A second call does nothing."""
         self._schedule.finish()
         self.driver.join()
         self._stop_recorder()
         self.stack.close()
 
-    def finish(self, stopping: threading.Event | None = None, trouble: str = "") -> Report:
-        """Stop the load, heal what is broken, drain, close, and judge from the files.
+    def finish(self, stopping: threading.Event | None = None, trouble: str = "") -> RunReport:
+        """Stop the load, heal all faults, drain, close, and judge from the files.
 
         Args:
-            stopping: when set, drain no more; what is pending stays in the log.
+            stopping: ends the drain when set; pending events stay in the log.
             trouble: why the load was ended early, for the report.
 
         Raises:
@@ -236,11 +236,11 @@ class Session:
         except GaveUp as error:
             tally, trouble = self.driver.tally(), str(error)
         except TraceError as error:
-            # What was done until then is judged like any other run.
+            # The operations done until then are judged like any other run.
             tally, unread = self.driver.tally(), str(error)
         except CachedeskError:
             raise
-        except Exception as error:  # noqa: BLE001 - a defect too is judged, and said in the report
+        except Exception as error:  # noqa: BLE001 - a bug is part of the report, and judged too
             tally, trouble = self.driver.tally(), _defect(error)
         faults = self._schedule.finish()
         off = self.stack.snapshot().safeguards.off
@@ -252,7 +252,7 @@ class Session:
             lambda: self.stack.files_trouble,
         )
         gone = self.stack.files_trouble
-        # Only the last one of its name can have been cut short.
+        # Only the last fault of a name can have been healed early.
         faults = [self._confirmed(fault) for fault in reversed(faults)][::-1]
         lag = self.stack.metrics.lag(total=True)
         self._stop_recorder()
@@ -263,7 +263,7 @@ class Session:
             if not gone:
                 raise
             verdict = unjudged(self._ledger.acknowledged)
-        return Report(
+        return RunReport(
             title=self._traffic.title,
             tally=tally,
             verdict=verdict,
@@ -281,8 +281,8 @@ class Session:
         )
 
     def _confirmed(self, fault: InjectedFault) -> InjectedFault:
-        """Return what came of ``fault``: one that waits for its moment may never have struck, and
-        one that was to last may have been healed sooner."""
+        """Return the final result of ``fault``: one that waits for a failpoint may have had no
+        effect, and a lasting one may have been healed early."""
         if not fault.injected:
             return fault
         if why := self.stack.faults.missed(fault.name):
@@ -373,12 +373,12 @@ def _defect(error: Exception) -> str:
 
 def judge(ledger: Ledger, data: Path) -> Verdict:
     """Return the verdict of ``ledger`` on the closed data directory ``data``."""
-    with opened(data) as vault:
-        with vault.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
+    with opened(data) as state:
+        with state.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
             dead = transaction.dead_between(0, _NEWEST_SEQ)
         return ledger.verdict(
-            pending={event.seq for key in vault.pending.all().values() for event in key},
+            pending={event.seq for key in state.pending.all().values() for event in key},
             dead=dead,
-            items=truth(vault.pending, vault.database),
-            row_seq=lambda key: vault.database.read(key).seq,
+            items=truth(state.pending, state.database),
+            row_seq=lambda key: state.database.read(key).seq,
         )

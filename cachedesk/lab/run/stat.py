@@ -1,4 +1,4 @@
-"""One line a second about a running session, in the shape of ``redis-cli --stat``."""
+"""One line per second about a running session, in the format of ``redis-cli --stat``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def line(snapshot: Snapshot, now: Tally, before: Tally, seconds: float) -> str:
     """Return one line.
 
     Args:
-        snapshot: how the stack is.
-        now: what the clients have done.
-        before: what they had done at the last line.
-        seconds: how long ago that was.
+        snapshot: of the stack.
+        now: the tally of the clients.
+        before: their tally at the last line.
+        seconds: the time since the last line.
     """
     done = now.done - before.done
     found = now.hits + now.misses - before.hits - before.misses
@@ -44,7 +44,7 @@ def line(snapshot: Snapshot, now: Tally, before: Tally, seconds: float) -> str:
 
 
 def memory(size: int) -> str:
-    """Return a size as ``redis-cli --stat`` writes it: 1015.00K, 1.55M."""
+    """Return a size in the format of ``redis-cli --stat``: 1015.00K, 1.55M."""
     amount = float(size)
     for unit in ("B", "K", "M"):
         if amount < 1024:

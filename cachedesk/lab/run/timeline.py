@@ -1,8 +1,8 @@
-"""The timeline: how a run went from its beginning to its end, in bounded memory however long it is.
+"""The timeline: the history of a whole run, in bounded memory however long the run is.
 
-The stack's own history is a ring of five minutes, for a screen. A report shows all of a run: the
-sampler begins with a fine step, and each time that it holds too many ticks it joins two and two
-and goes on with a step twice as long. So a run of a second has its course, and a run of a day too.
+The stack's own history is a ring of five minutes, for a screen. A report shows the whole run: the
+sampler starts with a short step, and whenever it has too many ticks it joins them in pairs and
+continues with a step twice as long. So a run of a second and a run of a day both have a chart.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MARKS_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """How a run went. ``began_at``: wall-clock seconds since 1970; ``ticks`` are oldest first,
-    each of about ``step_seconds``; ``marks`` are the faults meanwhile."""
+    """The history of a run. ``began_at``: wall-clock seconds since 1970; ``ticks`` are oldest
+    first, each of about ``step_seconds``; ``marks`` are the faults."""
 
     began_at: float
     step_seconds: float
@@ -35,11 +35,11 @@ class Timeline:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Its duration in seconds."""
         return self.ticks[-1].at - self.began_at if self.ticks else 0.0
 
     def settled(self) -> Timeline:
-        """Return the timeline up to the first tick from which on nothing happened any more."""
+        """Return the timeline without the quiet ticks at its end."""
         ticks = list(self.ticks)
         while len(ticks) > 1 and _is_quiet(ticks[-1]) and _is_quiet(ticks[-2]):
             ticks.pop()
@@ -47,8 +47,8 @@ class Timeline:
 
 
 def joined(ticks: Sequence[Tick]) -> Tick:
-    """Return ``ticks``, one after the other, as one: its counts are their sums, and of the queue
-    and the lag it keeps the peak, which is what a reader looks for."""
+    """Return consecutive ``ticks`` as one: counts are summed; of depth and lag the peak is kept,
+    because that is what matters in a chart."""
     return Tick(
         at=ticks[-1].at,
         depth=max(tick.depth for tick in ticks),
@@ -62,13 +62,13 @@ def _is_quiet(tick: Tick) -> bool:
 
 
 def halved(ticks: Sequence[Tick]) -> list[Tick]:
-    """Return ``ticks`` joined two and two; a last odd one stays as it is."""
+    """Return ``ticks`` joined in pairs; an odd last one is unchanged."""
     return [joined(ticks[place : place + 2]) for place in range(0, len(ticks), 2)]
 
 
 class Sampler:
-    """Follows a stack on a thread of its own, from ``start`` to ``stop``. It reads counters only,
-    and asks no store anything: it costs the run nothing that could be measured."""
+    """Samples a stack on a separate thread, from ``start`` to ``stop``. It only reads counters, and
+    accesses no store, so its cost is not measurable."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Sampler:
         first_step_seconds: float = FIRST_STEP_SECONDS,
         most_ticks: int = MOST_TICKS,
     ) -> None:
-        """Prepare; at most ``most_ticks`` (an even number) are held."""
+        """Prepare the sampler; it keeps at most ``most_ticks`` (an even number)."""
         self._stack = stack
         self._step_seconds = first_step_seconds
         self._most_ticks = most_ticks
@@ -89,17 +89,17 @@ class Sampler:
 
     @property
     def step_seconds(self) -> float:
-        """How long a tick is by now."""
+        """The current length of a tick."""
         return self._step_seconds
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._began_at = wall_seconds()
         self._before = self._counts()
         self._thread.start()
 
     def stop(self) -> Timeline:
-        """End, and return what was seen. May be called again."""
+        """End the thread and return the timeline. May be called again."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
@@ -118,7 +118,7 @@ class Sampler:
             ended = self._stopping.wait(max(0.0, due - time.monotonic()))
             self._take()
             if ended or time.monotonic() >= marks_due:
-                # The chronicle forgets old marks; a mark is seen again when it has ended.
+                # The event ring drops old marks; a mark is read again when it has ended.
                 marks_due = time.monotonic() + _MARKS_SECONDS
                 self._note_marks()
 

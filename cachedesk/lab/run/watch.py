@@ -1,4 +1,4 @@
-"""Watching a session while it runs: a line a second, or nothing. A bar is drawn by ``bar``."""
+"""Ways to watch a running session: a line per second, or nothing. ``bar`` draws a progress bar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def wait(session: Session) -> None:
 
 
 def stat(session: Session) -> None:
-    """Wait for the end of the load and print a line a second."""
+    """Wait for the end of the load and print a line per second."""
     before, at, lines = Tally(), time.monotonic(), 0
     due = at
     while True:

@@ -1,4 +1,4 @@
-"""Failure stories: each plays on the real stack, and ends with a claim in numbers that is checked.
+"""Failure stories: each runs on the real stack, and ends with claims in figures that are checked.
 
-read a file → open an act (a stack of its own) → play its steps → judge it → check the claims
+read a file → open an act (with its own stack) → play its steps → judge it → check the claims
 """

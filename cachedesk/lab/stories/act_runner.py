@@ -1,4 +1,4 @@
-"""Runs one act on a real stack of its own, with clients, and a ledger that judges it."""
+"""Runs one act on its own real stack, with clients, and a ledger that judges it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from cachedesk.lab.run.schedule import Schedule, planned
 from cachedesk.lab.run.session import judge
 from cachedesk.lab.run.timeline import Sampler, Timeline
 from cachedesk.lab.stories import expressions
-from cachedesk.lab.stories.figures import Figures, Observation, judged, live, written
 from cachedesk.lab.stories.key_ranges import named
 from cachedesk.lab.stories.reading import faults_of
-from cachedesk.lab.stories.script import Act, Keys, Step, Traffic
+from cachedesk.lab.stories.script import Act, Keys, LoadSpec, Step
+from cachedesk.lab.stories.story_figures import Figures, Observation, judged, live, written
 from cachedesk.stack.stack import Stack
 
-_LOOK_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 _DRAIN_SECONDS = 60.0
 _STEERED: dict[str, Command] = {
     "pause": PauseWorker(),
@@ -60,7 +60,7 @@ class StoryFailed(CachedeskError):
 
 
 class ActRunner:
-    """One act. Its steps are played by one thread; snapshots may be taken by any."""
+    """One act. One thread plays its steps; any thread may take snapshots."""
 
     def __init__(self, act: Act, data: Path, workload_title: str, failpoints: str = "") -> None:
         """Open a stack for ``act`` in the new folder ``data``, with ``failpoints`` armed
@@ -79,36 +79,36 @@ class ActRunner:
         self._sampler.start()
 
     def figures(self) -> Figures:
-        """Return the figures of this moment, and those that were noted."""
+        """Return the current figures, and those that were noted."""
         metrics = self.stack.metrics
-        sight = Observation(
+        observation = Observation(
             self.stack.snapshot(),
             total(self._tallies),
             metrics.latencies(total=True),
             metrics.lag(total=True),
         )
-        return live(sight) | self._noted
+        return live(observation) | self._noted
 
     def play(self, step: Step) -> str:
-        """Do what ``step`` says and return what came of it, in words.
+        """Carry out ``step`` and return its result in words.
 
         Raises:
-            StoryFailed: what it waits for did not come.
+            StoryFailed: a condition that it waits for did not come true.
             CachedeskError: the stack cannot do it now.
         """
-        for deed in step.deeds:
-            play: Callable[[Step], str] = getattr(self, f"_play_{deed}")
+        for action in step.actions:
+            play: Callable[[Step], str] = getattr(self, f"_play_{action}")
             return play(step)
         return ""
 
     def settle(self) -> None:
-        """Heal, and drain as far as it goes."""
+        """Heal all faults, and drain as far as possible."""
         if self.stack.faults.active:
             self.stack.perform(Heal())
         drain(self.stack.layer, _DRAIN_SECONDS, self._stopping)
 
     def finish(self) -> tuple[Verdict, Figures]:
-        """Close, and judge from the files; return the verdict and all figures.
+        """Close the stack, and judge from the files; return the verdict and all figures.
 
         Raises:
             CachedeskError: the files cannot be read.
@@ -120,15 +120,15 @@ class ActRunner:
         return verdict, figures | judged(verdict, policies.of)
 
     def timeline(self) -> Timeline:
-        """Return how the act went, once it was closed."""
+        """Return the timeline of the act, after it was closed."""
         return self._sampler.stop()
 
     def stop(self) -> None:
-        """Have the step that is being played end soon."""
+        """Make the current step end soon."""
         self._stopping.set()
 
     def close(self) -> None:
-        """Close the stack, without a verdict. Closing twice is harmless."""
+        """Close the stack, without a verdict. A second call does nothing."""
         self.stop()
         self._sampler.stop()
         self.stack.close()
@@ -146,7 +146,7 @@ class ActRunner:
         return self._operate(Verb.GET, step.get)
 
     def _play_load(self, step: Step) -> str:
-        load = cast("Traffic", step.load)
+        load = cast("LoadSpec", step.load)
         schedule = Schedule(
             map(planned, load.faults),
             lambda name, seconds: self.stack.perform(Inject(name, seconds)),
@@ -156,7 +156,7 @@ class ActRunner:
         driver = Driver(self._target(), operations, amount, on_count=schedule.count)
         schedule.start()
         driver.start()
-        while not driver.wait(_LOOK_SECONDS):
+        while not driver.wait(_POLL_SECONDS):
             if self._stopping.is_set():
                 driver.stop()
         tally = driver.finish()
@@ -165,7 +165,7 @@ class ActRunner:
         for fault in injected:
             if not fault.injected:
                 raise StoryFailed(f"{fault.name}@{fault.when} did not strike: {fault.said}")
-        return "; ".join([_told(tally), *(fault.said for fault in injected)])
+        return "; ".join([_summary(tally), *(fault.said for fault in injected)])
 
     def _play_inject(self, step: Step) -> str:
         return "; ".join(self.stack.perform(Inject(fault)) for fault in faults_of(step))
@@ -209,7 +209,7 @@ class ActRunner:
                     f"{name} = {written(figures[name])}" for name in expressions.names(that)
                 )
                 raise StoryFailed(f"{that} did not come true within {step.within:g} s: {seen}")
-            if self._stopping.wait(_LOOK_SECONDS):
+            if self._stopping.wait(_POLL_SECONDS):
                 raise StoryFailed("the act was closed")
         return ", ".join(f"{name} = {written(figures[name])}" for name in expressions.names(that))
 
@@ -233,7 +233,7 @@ class ActRunner:
             thread.join()
         tally = total(client.tally for client in clients)
         self._tallies.append(tally)
-        return _told(tally)
+        return _summary(tally)
 
     def _target(self) -> Target:
         return Target(
@@ -256,24 +256,24 @@ def _operations(verb: Verb, keys: Keys) -> Iterator[Operation]:
         yield Operation(verb, key, value)
 
 
-def _told(tally: Tally) -> str:
-    said = []
+def _summary(tally: Tally) -> str:
+    parts = []
     if writes := tally.sets + tally.incrs + tally.deletes:
-        said.append(f"{count_of(writes, 'write')} acknowledged")
+        parts.append(f"{count_of(writes, 'write')} acknowledged")
     if refused := tally.unavailable_writes + tally.unknown_writes + tally.skipped:
-        said.append(f"{count_of(refused, 'write')} refused")
+        parts.append(f"{count_of(refused, 'write')} refused")
     if tally.gets:
-        said.append(f"{count_of(tally.gets, 'read')}, {count_of(tally.hits, 'hit')}")
+        parts.append(f"{count_of(tally.gets, 'read')}, {count_of(tally.hits, 'hit')}")
     if tally.stale:
-        said.append(f"{tally.stale:,} STALE")
+        parts.append(f"{tally.stale:,} STALE")
     if tally.unavailable_reads:
-        said.append(f"{tally.unavailable_reads:,} unavailable")
-    return ", ".join(said)
+        parts.append(f"{tally.unavailable_reads:,} unavailable")
+    return ", ".join(parts)
 
 
 def _patient(settings: Settings) -> Settings:
-    """Return ``settings`` with a second for Redis to answer, unless they say how long it has: a
-    busy machine answers late, and a story is about what it breaks itself."""
+    """Return ``settings`` with a Redis timeout of a second, unless they set one: on a busy machine
+    Redis answers late, and a story must show only the faults that it injects."""
     redis = settings.redis
     if redis.timeout_seconds != RedisSettings().timeout_seconds:
         return settings

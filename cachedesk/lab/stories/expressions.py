@@ -1,7 +1,7 @@
-"""Sums and conditions on figures: ``act.lost > 0 and hits / (hits + misses) >= 0.9``.
+"""Expressions on figures: ``act.lost > 0 and hits / (hits + misses) >= 0.9``.
 
-Numbers, names, ``+ - * /``, comparisons, ``and or not`` and brackets, in Python's own grammar and
-read by its own parser; nothing else is allowed, so a story's file can compute and nothing more.
+Numbers, names, ``+ - * /``, comparisons, ``and or not`` and parentheses, in Python's grammar and
+parsed by its parser. Nothing else is allowed, so the file of a story cannot run code.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Return the names in ``text``, in their order, each once.
+    """Return the names in ``text``, in order, each once.
 
     Raises:
-        ConfigError: it is not a sum or condition.
+        ConfigError: it is not a valid expression.
     """
     found: dict[str, int] = {}
     _walk(_parsed(text), lambda name: found.setdefault(name, 1))
@@ -46,11 +46,11 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def check(text: str, known: Collection[str]) -> None:
-    """See that ``text`` can be evaluated.
+    """Check that ``text`` can be evaluated.
 
     Raises:
-        ConfigError: it is not a sum or condition, or a name in it is not ``known``: the nearest
-            is named.
+        ConfigError: it is not a valid expression, or a name in it is not ``known``: the message
+            suggests the nearest.
     """
     for name in names(text):
         if name not in known:
@@ -60,13 +60,13 @@ def check(text: str, known: Collection[str]) -> None:
 
 
 def value(text: str, figures: Mapping[str, Number]) -> Number:
-    """Return what ``text``, which was checked, comes to."""
+    """Return the value of ``text``, which was checked before."""
     return _walk(_parsed(text), lambda name: figures[name])
 
 
 def _parsed(text: str) -> ast.expr:
     if len(text) > _LONGEST:
-        # Each sign may be a level of nesting.
+        # Each character may be a level of nesting.
         raise ConfigError(f"a condition has at most {_LONGEST} characters, not {len(text):,}")
     try:
         return ast.parse(text.strip(), mode="eval").body
@@ -81,7 +81,7 @@ def _walk(node: ast.expr, look_up: Callable[[str], Number]) -> Number:
         case ast.Constant(value=bool() | int() | float() as number):
             if not -_LARGEST <= number <= _LARGEST:
                 raise ConfigError(f"a number in a condition is at most {_LARGEST:,}")
-            # Products of whole numbers would grow without end; these grow to infinity at most.
+            # As floats: products of integers could grow without limit.
             return number if isinstance(number, bool) else float(number)
         case ast.Name(id=name):
             return look_up(name)
@@ -94,7 +94,7 @@ def _walk(node: ast.expr, look_up: Callable[[str], Number]) -> Number:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             return _BINARY[type(op)](_walk(left, look_up), _walk(right, look_up))
         case ast.BoolOp(op=op, values=values):
-            # All of them, so that every name in them is looked up.
+            # No short circuit, so that every name is looked up.
             truths = [bool(_walk(each, look_up)) for each in values]
             return all(truths) if isinstance(op, ast.And) else any(truths)
         case ast.Compare(left=left, ops=ops, comparators=rights):

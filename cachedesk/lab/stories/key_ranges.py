@@ -1,4 +1,4 @@
-"""Keys with a range: ``views:article:{1..50}`` names fifty."""
+"""Keys with a range: ``views:article:{1..50}`` stands for fifty keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_KEYS = 1_000_000
 
 
 def named(text: str) -> Sequence[bytes]:
-    """Return the keys that ``text`` names, in order.
+    """Return the keys that ``text`` stands for, in order.
 
     Raises:
         ConfigError: it has more than one range, or one that runs backwards or too far.

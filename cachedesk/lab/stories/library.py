@@ -1,4 +1,4 @@
-"""The shelf: the stories that come with cachedesk, in the order in which they are best told."""
+"""The stories that come with cachedesk, in the recommended order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def story(name: str) -> Story:
     ``.toml``.
 
     Raises:
-        ConfigError: there is no such story; the nearest is named.
+        ConfigError: there is no such story; the message suggests the nearest.
         StoryError: the file cannot be read, or something in it is wrong.
     """
     if name.endswith(".toml"):

@@ -1,4 +1,4 @@
-"""What the steps of a story do, in a few words."""
+"""Descriptions of the steps of a story, in a few words."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from cachedesk.lab.stories.script import Keys, Step
 
 
 def doing(step: Step) -> str:
-    """Return what ``step`` does, in a few words; empty for a step that only speaks."""
-    for deed in step.deeds:
-        given = getattr(step, deed)
-        match deed:
+    """Return what ``step`` does, in a few words; empty for a step with narration only."""
+    for action in step.actions:
+        given = getattr(step, action)
+        match action:
             case "set" | "incr" | "delete" | "get":
-                return f"{deed} {_keys(given)}"
+                return f"{action} {_keys(given)}"
             case "load":
                 faults = f" with {', '.join(given.faults)}" if given.faults else ""
                 return f"{given.ops:,} operations of the workload {given.workload}{faults}"
@@ -31,7 +31,7 @@ def doing(step: Step) -> str:
             case "note":
                 return "note " + ", ".join(f"{name} = {text}" for name, text in given.items())
             case _:
-                return f"{deed} {given}"
+                return f"{action} {given}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Reading a story's file: everything that can be wrong is found before anything is played."""
+"""Reads the file of a story, and finds all errors in it before anything is played."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from cachedesk.core.safeguards import known as known_safeguard
 from cachedesk.lab.load.workload import workload
 from cachedesk.lab.run.schedule import planned
 from cachedesk.lab.stories import expressions, source_positions
-from cachedesk.lab.stories.figures import JUDGED, LIVE
 from cachedesk.lab.stories.key_ranges import named
-from cachedesk.lab.stories.script import Act, Claim, Keys, Step, Story, Traffic
+from cachedesk.lab.stories.script import Act, Claim, Keys, LoadSpec, Step, Story
 from cachedesk.lab.stories.source_positions import Place
+from cachedesk.lab.stories.story_figures import JUDGED, LIVE
 from cachedesk.stack.fault_catalog import known as known_fault
 
 _MOST_BYTES = 1024 * 1024
 _MOST_OPERATIONS = 10_000_000
 _TABLES: dict[str, type[msgspec.Struct]] = {
-    "act": Act, "step": Step, "claim": Claim, "load": Traffic,
+    "act": Act, "step": Step, "claim": Claim, "load": LoadSpec,
     "get": Keys, "set": Keys, "incr": Keys, "delete": Keys,
 }  # fmt: skip
 
@@ -38,7 +38,7 @@ class StoryError(ConfigError):
 
 
 class _Mistake(Exception):
-    """What is wrong, and where."""
+    """An error in a file, and its position."""
 
     def __init__(self, place: Place, what: str) -> None:
         super().__init__(what)
@@ -53,7 +53,7 @@ def read(path: Path, name: str = "") -> Story:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            # A pipe without a writer would be waited for for ever, and a device has no end.
+            # Reading a pipe without a writer would block forever, and a device has no end.
             raise StoryError(f"{path}: not a regular file")
         with path.open("rb") as stream:
             raw = stream.read(_MOST_BYTES + 1)
@@ -69,7 +69,7 @@ def read(path: Path, name: str = "") -> Story:
 
 
 def parse(text: str, file: str, name: str) -> Story:
-    """Return the story that ``text`` holds, called ``name``; errors as ``read``, about ``file``."""
+    """Return the story in ``text`` under the name ``name``; errors as ``read``, for ``file``."""
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -80,8 +80,8 @@ def parse(text: str, file: str, name: str) -> Story:
     except _Mistake as error:
         line = source_positions.line_of(text, error.place)
         where = source_positions.name_of(error.place)
-        said = f"{where}: {error}" if where else str(error)
-        raise StoryError(f"{file} line {line}: {said}") from None
+        message = f"{where}: {error}" if where else str(error)
+        raise StoryError(f"{file} line {line}: {message}") from None
     return msgspec.structs.replace(story, name=name)
 
 
@@ -133,9 +133,9 @@ def _check_act(act: Act, place: Place) -> list[str]:
     noted: list[str] = []
     for number, step in enumerate(act.step):
         at = (*place, "step", number)
-        if len(step.deeds) > 1:
-            raise _Mistake(at, f"one step does one thing, not {' and '.join(step.deeds)}")
-        if not step.deeds and not step.say:
+        if len(step.actions) > 1:
+            raise _Mistake(at, f"one step does one thing, not {' and '.join(step.actions)}")
+        if not step.actions and not step.say:
             raise _Mistake(at, "the step is empty")
         _check_step(step, at)
         if step.wait is not None:
@@ -182,7 +182,7 @@ def faults_of(step: Step) -> tuple[str, ...]:
     return (step.inject,) if isinstance(step.inject, str) else tuple(step.inject)
 
 
-def _check_load(load: Traffic | None) -> object:
+def _check_load(load: LoadSpec | None) -> object:
     if load is None:
         return None
     return [workload(load.workload), *(_check_fault(planned(it).name) for it in load.faults)]

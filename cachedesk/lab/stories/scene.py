@@ -1,4 +1,4 @@
-"""The scene: the state of a running story, as one frozen value to display."""
+"""The scene: the state of a running story, as a frozen value to display."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a claim. ``says`` it in words, ``that`` as the condition; ``holds``: ``None``
-    while it cannot be known. ``found``: the figures in it, as they were: ``lost = 0``."""
+class ClaimResult:
+    """The result of a claim. ``says``: the claim in words; ``that``: the condition; ``holds``:
+    ``None`` while it is not known. ``found``: the figures in it, with values: ``lost = 0``."""
 
     says: str
     that: str
@@ -18,11 +18,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a story is.
+    """The position of a story.
 
     ``step`` of ``steps`` of the act have been played; ``say`` is the narration of the last one (of
-    the story, before the first), ``doing`` what it does, ``came`` what came of it. ``busy``: a step
-    is being played. ``failed``: why the story cannot go on, empty while it can.
+    the story, before the first), ``doing`` its description, ``came`` its result. ``busy``: a step
+    is being played. ``failed``: why the story cannot continue, empty while it can.
     """
 
     story: str
@@ -36,6 +36,6 @@ class Scene:
     doing: str = ""
     came: str = ""
     busy: bool = False
-    claims: tuple[Outcome, ...] = ()
+    claims: tuple[ClaimResult, ...] = ()
     ended: bool = False
     failed: str = ""

@@ -1,6 +1,6 @@
-"""What a story is, as frozen values: acts, their steps, and the claims at the end.
+"""The script of a story, as frozen values: acts, their steps, and the claims at the end.
 
-This is the format of a story's file too: each class is a table of it, each field an entry.
+It is also the format of a story's file: each class is a table, each field an entry.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Reads or writes of some keys, one after the other.
+    """Reads or writes of some keys, one after another.
 
     ``keys``: one key, or many with a range in braces: ``views:article:{1..50}``. ``times``: how
-    often each. ``callers``: how many threads do it all at once (reads only). ``by``: what an incr
-    adds. ``value``: what a set writes; ``{n}`` in it is the number of the write; ``bytes``: filled
-    up to this size.
+    often each. ``callers``: the number of threads that do all of it at once (reads only). ``by``:
+    the amount of an incr. ``value``: the value of a set; ``{n}`` in it is the number of the write;
+    ``bytes``: the size to which it is padded.
     """
 
     keys: Text
@@ -37,8 +37,8 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bytes: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
-class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A workload, until it has done ``ops`` operations. ``faults``: as for ``run --fault``."""
+class LoadSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A workload with ``ops`` operations. ``faults``: as for ``run --fault``."""
 
     ops: Count
     workload: str = "article"
@@ -48,14 +48,14 @@ class Traffic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One step: what the narrator says, and at most one deed.
+    """One step: the narration ``say``, and at most one action.
 
     ``set``, ``incr``, ``delete``, ``get``: operations of clients, judged by the ledger. ``load``:
     a workload. ``inject``: a fault, or several at once; ``heal``: one of them, or ``"all"``.
-    ``worker``: steers it. ``evict``: the keys of a pattern, from Redis. ``memory``: ``maxmemory``.
-    ``safeguard``: switches some. ``drain``: flushes until nothing is pending. ``wait``: goes on
-    when this holds; fails after ``within`` seconds. ``note``: keeps figures of this moment under
-    new names, for the claims.
+    ``worker``: controls the worker. ``evict``: evicts the keys of a pattern from Redis.
+    ``memory``: sets ``maxmemory``. ``safeguard``: switches safeguards. ``drain``: flushes until
+    nothing is pending. ``wait``: waits until a condition holds; fails after ``within`` seconds.
+    ``note``: saves current figures under new names, for the claims.
     """
 
     say: str = ""
@@ -63,7 +63,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     incr: Keys | None = None
     delete: Keys | None = None
     get: Keys | None = None
-    load: Traffic | None = None
+    load: LoadSpec | None = None
     inject: Text | list[Text] | None = None
     heal: Text | None = None
     worker: Literal["pause", "resume", "step"] | None = None
@@ -76,8 +76,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     within: Seconds = 60.0
 
     @property
-    def deeds(self) -> tuple[str, ...]:
-        """The names of the deeds that are given; a story has one a step."""
+    def actions(self) -> tuple[str, ...]:
+        """The names of the actions in the step; a valid step has at most one."""
         return tuple(name for name in ACTIONS if getattr(self, name) is not None)
 
 
@@ -85,9 +85,9 @@ ACTIONS = tuple(name for name in Step.__struct_fields__ if name not in ("say", "
 
 
 class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One act: it begins with an empty stack of its own, and is judged at its end.
+    """One act: it starts with its own empty stack, and is judged at its end.
 
-    ``name``: what its figures are called in claims. ``settings``: tables of ``cachedesk.toml``.
+    ``name``: the prefix of its figures in claims. ``settings``: tables of ``cachedesk.toml``.
     """
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
@@ -98,14 +98,14 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the story shows: in words, and as a condition on the figures that must hold."""
+    """A claim of the story: in words, and as a condition on figures that must hold."""
 
     says: Text
     that: Text
 
 
 class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A story. ``rests_on``: the safeguards without which a claim of it fails."""
+    """A story. ``rests_on``: the safeguards without which one of its claims fails."""
 
     title: Text
     act: Annotated[list[Act], Meta(min_length=1)]
@@ -115,7 +115,7 @@ class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
     def flipped(self, safeguard: str) -> Story:
-        """Return the story with this safeguard off where it is on, and on where it is off."""
+        """Return the story with this safeguard switched in every act."""
         acts = [
             msgspec.structs.replace(
                 act,

@@ -1,7 +1,7 @@
-"""Positions in a TOML file: the line of a field, to name it in an error.
+"""Positions in a TOML file: finds the line of a field, for error messages.
 
-Python's reader of TOML keeps no lines. A story's file is written with headers and one entry a line,
-as is usual in TOML, so a scan of the lines finds the nearest.
+Python's TOML parser does not keep line numbers. A story's file has headers and one entry per line,
+as is usual in TOML, so a scan of the lines finds the field or the nearest one above it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
 def line_of(text: str, place: Place) -> int:
-    """Return the number of the line in which ``place`` is, or what is nearest above it."""
+    """Return the line number of ``place``, or of the nearest entry above it."""
     counts: Counter[Place] = Counter()
     here: Place = ()
     best, length = 1, 0
@@ -36,13 +36,13 @@ def line_of(text: str, place: Place) -> int:
 
 
 def place_of(path: str) -> Place:
-    """Return the place that msgspec writes as ``act[0].step[2].wait``."""
+    """Return the place for a path from msgspec, like ``act[0].step[2].wait``."""
     parts = _STEP.finditer(path)
     return tuple(int(part[2]) if part[2] else part[1] for part in parts)
 
 
 def name_of(place: Place) -> str:
-    """Return the place as people write it: ``act[1].step[3].wait``, counted from one."""
+    """Return ``place`` as text, counted from one: ``act[1].step[3].wait``."""
     text = ""
     for part in place:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"

@@ -1,4 +1,4 @@
-"""The report of a story that was played: one frozen value, as JSON and in plain words."""
+"""The report of a story that was played: a frozen value that can be printed as text or JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cachedesk.console.output import json_text
 from cachedesk.core.errors import DataDirectoryError
-from cachedesk.lab.stories.scene import Outcome, Scene
+from cachedesk.lab.stories.scene import ClaimResult, Scene
 from cachedesk.lab.stories.script import Story
 from cachedesk.lab.stories.story_runner import PlayedAct, StoryRunner
 
@@ -23,10 +23,10 @@ _WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class StoryReport:
-    """What was played and what came of it. ``acts`` are those that were played to their end."""
+    """The results of a story. ``acts``: those that were played to their end."""
 
     story: Story
-    claims: tuple[Outcome, ...]
+    claims: tuple[ClaimResult, ...]
     acts: tuple[PlayedAct, ...]
     failed: str
     seconds: float
@@ -37,7 +37,7 @@ class StoryReport:
         return not self.failed and all(claim.holds for claim in self.claims)
 
     def as_json(self) -> dict[str, object]:
-        """Return it as ``story --json`` prints it."""
+        """Return the JSON object that ``story --json`` prints."""
         return {
             "story": self.story.name,
             "title": self.story.title,
@@ -49,7 +49,7 @@ class StoryReport:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield what was lost or doubled, the claims, and the verdict last."""
+        """Yield losses and duplicates, the claims, and the verdict last."""
         for act in self.acts:
             verdict = act.verdict
             if verdict.lost:
@@ -80,8 +80,8 @@ def play(
     """Play ``story`` from its beginning to its end, without a screen.
 
     Args:
-        story: what to play.
-        folder: where each act has its data directory.
+        story: the story.
+        folder: the parent of the data directories of the acts.
         on_scene: called with the scene after each step.
         failpoints: armed before the stack of each act opens, as ``point=terms;…``.
 
@@ -100,7 +100,7 @@ def play(
 
 
 def report_of(runner: StoryRunner) -> StoryReport:
-    """Return the report of a story that has ended or was left."""
+    """Return the report of a story that has ended or was stopped."""
     return StoryReport(
         runner.story,
         runner.claims,
@@ -112,11 +112,11 @@ def report_of(runner: StoryRunner) -> StoryReport:
 
 @contextmanager
 def folder_for(name: str, data: Path | None) -> Iterator[Path]:
-    """Give a story a folder for its acts: a temporary one, or one of its own in ``data``, which
-    stays.
+    """Yield a folder for the acts of a story: a temporary one, or a new one in ``data``, which is
+    kept.
 
     Raises:
-        DataDirectoryError: it cannot be made, or there is one already.
+        DataDirectoryError: it cannot be created, or exists already.
     """
     if data is None:
         folder = Path(tempfile.mkdtemp(prefix="cachedesk-story-"))
@@ -173,7 +173,7 @@ def table(reports: Sequence[StoryReport]) -> Iterator[str]:
         yield f"All {len(claims)} claims of {stories} hold ({seconds:.0f} s)."
 
 
-def _sign(claim: Outcome) -> str:
+def _sign(claim: ClaimResult) -> str:
     if claim.holds is None:
         return "? open  "
     return "✓ holds " if claim.holds else "✗ BROKEN"

@@ -1,8 +1,8 @@
 """Runs a story step by step, forwards and backwards.
 
 It is a ``Source``, a ``Control`` and an ``Inspector`` over the stack of the act that is being
-played, so a desk shows a story as it shows anything else. To go back is to play the act again
-from its beginning: what a real engine has done cannot be taken back.
+played, so a desk shows a story as it shows anything else. Going back replays the act from its
+beginning, because the work of a real engine cannot be undone.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from cachedesk.lab.judge.verdict import Verdict
 from cachedesk.lab.run.timeline import Timeline
 from cachedesk.lab.stories import expressions
 from cachedesk.lab.stories.act_runner import ActRunner
-from cachedesk.lab.stories.figures import Figures, written
 from cachedesk.lab.stories.narration import doing
-from cachedesk.lab.stories.scene import Outcome, Scene
+from cachedesk.lab.stories.scene import ClaimResult, Scene
 from cachedesk.lab.stories.script import Act, Claim, Story
+from cachedesk.lab.stories.story_figures import Figures, written
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedAct:
-    """An act that was played to its end: its figures, its verdict, and how it went."""
+    """An act that was played to its end: its figures, its verdict, and its timeline."""
 
     act: Act
     figures: Mapping[str, float]
@@ -40,15 +40,15 @@ class PlayedAct:
 
 
 class StoryRunner:
-    """One run of a story. ``advance`` and ``back`` are called by one thread at a time; everything
-    else by any."""
+    """One run of a story. One thread at a time may call ``advance`` and ``back``; any thread may
+    call everything else."""
 
     def __init__(self, story: Story, folder: Path, failpoints: str = "") -> None:
         """Open the first act.
 
         Args:
-            story: what to play.
-            folder: where each act has its data directory; it must exist.
+            story: the story.
+            folder: the parent of the data directories of the acts; it must exist.
             failpoints: armed before the stack of each act opens, as ``point=terms;…``.
 
         Raises:
@@ -64,18 +64,18 @@ class StoryRunner:
         self._turn = threading.Lock()
         self._closed = False
         self._step = 0
-        self._runner = self._open_stage(0)
+        self._runner = self._open_act(0)
         self._scene = self._first_scene(story.about or story.title)
         self._live: ActRunner | None = self._runner
         self._seeing = threading.Lock()
         self._last = self._runner.stack.snapshot()
 
     def scene(self) -> Scene:
-        """Return where the story is."""
+        """Return the current scene."""
         return self._scene
 
     def snapshot(self) -> Snapshot:
-        """Return how the stack of the act is; once it is being closed, how it was before."""
+        """Return a snapshot of the act's stack; the last one while the stack is being closed."""
         live = self._live
         if live is not None:
             try:
@@ -86,20 +86,20 @@ class StoryRunner:
         return self._last
 
     def perform(self, command: Command) -> str:
-        """Carry ``command`` out on the stack of the act; errors as ``Control``."""
+        """Carry out ``command`` on the stack of the act; errors as for ``Control``."""
         if self.ended:
             raise Unavailable("the story has ended: nothing runs any more")
         return self._runner.stack.perform(command)
 
     def inspect(self, key: bytes) -> KeyReport:
-        """Return everything there is to say about ``key``, in the act."""
+        """Return the report of ``key`` in the current act."""
         if self.ended:
             raise Unavailable("the story has ended: nothing runs any more")
         return self._runner.stack.inspect(key)
 
     @property
     def ended(self) -> bool:
-        """Whether everything was played and the claims are decided, or it cannot go on."""
+        """Whether everything was played and the claims are decided, or the story failed."""
         return self._scene.ended
 
     @property
@@ -109,12 +109,12 @@ class StoryRunner:
 
     @property
     def seconds(self) -> float:
-        """How long ago it began."""
+        """The seconds since it began."""
         return time.monotonic() - self._began
 
     def advance(self) -> None:
-        """Play the next step; behind the last one of an act, judge it and open the next; behind
-        the last act, decide the claims. What goes wrong ends the story, and the scene says it."""
+        """Play the next step. After the last step of an act, judge the act and open the next one;
+        after the last act, decide the claims. An error ends the story, and is in the scene."""
         with self._turn:
             if self.ended or self._closed:
                 return
@@ -127,8 +127,8 @@ class StoryRunner:
                     self._end()
 
     def back(self) -> None:
-        """Play the act again, up to the step before the last that was played. At the beginning of
-        an act, do nothing."""
+        """Replay the act up to the step before the last one played. At the beginning of an act, do
+        nothing."""
         with self._turn:
             if self._closed or (self._step == 0 and not self.ended):
                 return
@@ -139,7 +139,7 @@ class StoryRunner:
             del self.played[number:]
             self._freeze()
             self._runner.close()
-            self._runner = self._open_stage(number)
+            self._runner = self._open_act(number)
             self._step = 0
             self._scene = replace(self._first_scene(self._opening), busy=steps > 0)
             try:
@@ -150,19 +150,19 @@ class StoryRunner:
                 self._end()
 
     def stop(self) -> None:
-        """Have the step that is being played end soon; nothing more is played."""
+        """Make the current step end soon; nothing more is played."""
         self._closed = True
         self._live = None
         self._runner.stop()
 
     def close(self) -> None:
-        """End it, wherever it is. Closing twice is harmless."""
+        """Stop the story and close the stack. A second call does nothing."""
         self.stop()
         self._runner.close()
 
     @property
     def _number(self) -> int:
-        """Which act is running, from 0."""
+        """The index of the current act, from 0."""
         return min(self._scene.act_number - 1, len(self.story.act) - 1)
 
     @property
@@ -184,7 +184,7 @@ class StoryRunner:
                 self._end()
                 return
             number = len(self.played)
-            self._runner = self._open_stage(number)
+            self._runner = self._open_act(number)
             self._step = 0
             self._scene = replace(self._scene, act_number=number + 1)
             self._scene = replace(self._first_scene(self._opening), busy=True)
@@ -192,8 +192,8 @@ class StoryRunner:
 
     def _play(self) -> None:
         step = self._act.step[self._step]
-        said = step.say or self._scene.say
-        self._scene = replace(self._scene, say=said, doing=doing(step), came="", busy=True)
+        say = step.say or self._scene.say
+        self._scene = replace(self._scene, say=say, doing=doing(step), came="", busy=True)
         came = self._runner.play(step)
         self._step += 1
         self._scene = replace(self._scene, step=self._step, came=came, busy=False)
@@ -215,7 +215,7 @@ class StoryRunner:
         )
 
     def _freeze(self) -> None:
-        """Keep the last sight of the stack: one that is being closed looks like a disaster."""
+        """Keep the last snapshot, because a stack that is being closed looks broken."""
         if self._live is not None:
             with suppress(CachedeskError):
                 self._see(self._live)
@@ -225,7 +225,7 @@ class StoryRunner:
     def _see(self, runner: ActRunner) -> None:
         seen = runner.stack.snapshot()
         with self._seeing:
-            # It may have been frozen, and closed, while it was being looked at.
+            # The runner may have been frozen and closed during the snapshot.
             if self._live is runner:
                 self._last = seen
 
@@ -239,10 +239,10 @@ class StoryRunner:
             figures |= self.played[0].figures
         return figures
 
-    def _open_stage(self, number: int) -> ActRunner:
+    def _open_act(self, number: int) -> ActRunner:
         act = self.story.act[number]
         data = self._folder / act.name
-        # Of an earlier time that this act was played.
+        # Left over from an earlier run of this act.
         shutil.rmtree(data, ignore_errors=True)
         runner = ActRunner(act, data, f"story {self.story.name}", self._failpoints)
         if not self._closed:
@@ -265,12 +265,12 @@ class StoryRunner:
         )
 
 
-def _open_claims(story: Story) -> tuple[Outcome, ...]:
-    return tuple(Outcome(claim.says, claim.that) for claim in story.claim)
+def _open_claims(story: Story) -> tuple[ClaimResult, ...]:
+    return tuple(ClaimResult(claim.says, claim.that) for claim in story.claim)
 
 
-def _decided(claim: Claim, figures: Figures) -> Outcome:
+def _decided(claim: Claim, figures: Figures) -> ClaimResult:
     found = ", ".join(
         f"{name} = {written(figures[name])}" for name in expressions.names(claim.that)
     )
-    return Outcome(claim.says, claim.that, bool(expressions.value(claim.that, figures)), found)
+    return ClaimResult(claim.says, claim.that, bool(expressions.value(claim.that, figures)), found)

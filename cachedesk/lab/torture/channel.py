@@ -28,7 +28,7 @@ class Channel:
         self._say(f"{ACKNOWLEDGED}{began:.6f} {ended:.6f}")
 
     def halt(self, thread: int | None) -> None:
-        """Name a thread of this process to the judge, by its id, and wait until it says go."""
+        """Send the id of a thread of this process to the judge, and wait for its go-ahead."""
         self._say(f"{HALT}{thread}")
         self._line.recv(len(GO))
 

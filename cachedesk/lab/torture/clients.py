@@ -1,8 +1,8 @@
-"""The clients: threads that write the plan, read back, and check every answer at once.
+"""The clients: threads that write according to the plan, read back, and check every answer at once.
 
-Each key is written by one client, which therefore knows exactly what a read must return. Reads of
-others' keys must return a version between the one acknowledged before the read began and the one
-attempted when it ended: that is what a fresh read means while others write.
+Each key is written by one client, which therefore knows exactly what a read must return. A read of
+another client's key must return a version between the one acknowledged before the read began and
+the one attempted when it ended: that is the definition of a fresh read during concurrent writes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Histories:
     """The value of each key at each version since the process began, for checking reads."""
 
     def __init__(self, base: list[tuple[int, bytes | None]]) -> None:
-        """Begin with each key's (version, value)."""
+        """Start with each key's (version, value)."""
         self._first = [version for version, _ in base]
         self._values = [[value] for _, value in base]
 
@@ -37,11 +37,11 @@ class Histories:
         return self._first[index] + len(values) - 1, values[-1]
 
     def append(self, index: int, value: bytes | None) -> None:
-        """The next version of a key has this value."""
+        """Append the value of the next version of a key."""
         self._values[index].append(value)
 
     def withdraw(self, index: int) -> None:
-        """The newest version was certainly not applied."""
+        """Remove the newest version, which was certainly not applied."""
         self._values[index].pop()
 
     def between(self, index: int, first: int, last: int) -> list[bytes | None]:
@@ -51,7 +51,7 @@ class Histories:
 
 
 class TortureClient:
-    """One thread's worth of writes and checked reads."""
+    """A client that makes writes and checked reads on one thread."""
 
     def __init__(  # noqa: PLR0917 - a client is what it is given
         self,
@@ -63,16 +63,16 @@ class TortureClient:
         report_violation: Callable[[str], None],
         keys: Iterable[int] | None = None,
     ) -> None:
-        """Prepare.
+        """Prepare the client.
 
         Args:
-            number: which client this is.
+            number: the number of this client.
             seed: of the plan.
-            layer: what is tested.
-            expected: where attempts and acknowledgements are kept.
+            layer: the layer under test.
+            expected: records attempts and acknowledgements.
             histories: shared by all clients of the process.
-            report_violation: told of a broken promise.
-            keys: the keys that it owns; by default those that come with its number.
+            report_violation: called for each broken promise.
+            keys: the keys that it owns; by default those of its number.
         """
         self._number = number
         self._seed = seed
@@ -84,7 +84,7 @@ class TortureClient:
         self._keys = list(range(number, plan.KEYS, plan.CLIENTS) if keys is None else keys)
 
     def run(self, stop: threading.Event) -> None:
-        """Write and read until ``stop``, or until no key is left whose version is certain."""
+        """Write and read until ``stop``, or until no key of known version is left."""
         while not stop.is_set() and self._keys:
             roll = self._random.random()
             try:
@@ -112,18 +112,18 @@ class TortureClient:
                 return
 
     def _own(self) -> int:
-        """Choose one of the client's own keys: often its hot one, which the others read most."""
+        """Return one of the client's own keys: often its hot one, which other clients read most."""
         return self._keys[0] if self._random.random() < 0.4 else self._random.choice(self._keys)
 
     def write(self, index: int) -> bool:
-        """Do the next planned write of a key of its own, and check the receipt.
+        """Do the next planned write of one of its own keys, and check the receipt.
 
         Returns:
-            Whether it was acknowledged: not, when its outcome is unknown (the key is then not
-            written any more), or the plan has it refused.
+            Whether it was acknowledged. It is not if its outcome is unknown (then the key is not
+            written any more), or if the plan expects a refusal.
 
         Raises:
-            Unavailable: it was not applied, now or later.
+            Unavailable: it was not applied, and will not be.
         """
         if index not in self._keys:
             return False
@@ -161,8 +161,8 @@ class TortureClient:
         return True
 
     def write_many(self, indexes: Sequence[int], policy: str) -> bool:
-        """Do the next planned writes of several of its own keys in one call, by one path; those
-        that the plan has refused are left out. Returns and raises as ``write``."""
+        """Do the next planned writes of several of its own keys in one call, by one path, without
+        those that the plan expects to be refused. Returns and raises as ``write``."""
         wanted: dict[int, tuple[int, bytes | None]] = {}
         operations = []
         for index in indexes:
@@ -193,7 +193,8 @@ class TortureClient:
         return True
 
     def count(self, counter: int, policy: str | None = None) -> bool:
-        """Add one to a shared counter, by a path or by any; returns and raises as ``write``."""
+        """Add one to a shared counter, by ``policy`` or a random path; returns and raises as
+        ``write``."""
         attempted, acknowledged = self._expected.count(self._number, counter)
         if attempted != acknowledged:
             return False

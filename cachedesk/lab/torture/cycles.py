@@ -1,4 +1,4 @@
-"""Cycles: fork, let it work, kill it, judge what it left; again."""
+"""Cycles: fork a process, let it work, kill it, judge the files that it left; repeat."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from cachedesk.lab.torture.expected import IMAGE_BYTES
 from cachedesk.lab.torture.job import Base, Job, State, TorturePaths, copy_files, empty
 from cachedesk.lab.torture.judge import Judge
 from cachedesk.lab.torture.process import End, run
-from cachedesk.lab.torture.report import TortureReport
+from cachedesk.lab.torture.torture_report import TortureReport
 
 _DRAIN_EVERY = 10
 _MOST_SENTENCES = 20
 
 
 class Cycle(msgspec.Struct, frozen=True):
-    """One cycle, as it is kept to be repeated: beside it lie the files from before it, and the
-    expected state's ``image``."""
+    """One cycle, as it is saved to be repeated, beside the files from before it; ``image``: of the
+    expected state."""
 
     mode: str
     seed: int
@@ -39,7 +39,7 @@ class Cycle(msgspec.Struct, frozen=True):
 
 
 class Stopped(Exception):
-    """The torture was told to stop."""
+    """The torture was stopped."""
 
 
 class Torture:
@@ -49,8 +49,8 @@ class Torture:
         """Prepare in an empty ``folder``: the data directory and the judge's files beside it.
 
         Args:
-            folder: where.
-            seed: decides what is written, when it is killed and which faults strike.
+            folder: the folder.
+            seed: determines the writes, the times of the kills and the faults.
             mode: named in the report.
             failpoints: armed in every process under test, as ``point=terms;…``.
         """
@@ -74,12 +74,12 @@ class Torture:
         self.close()
 
     def close(self) -> None:
-        """Remove what the last killed process left outside of the folder: Redis's socket."""
+        """Remove what the last killed process left outside the folder: Redis's socket."""
         leftovers.left_behind(self.place, killed=True)
         shutil.rmtree(self.place.sockets, ignore_errors=True)
 
     def random(self, cycles: int) -> Iterator[TortureReport]:
-        """Kill at random moments, from the first instruction on, while random faults strike."""
+        """Kill at random moments, from the first instruction on, with random faults."""
         for number in range(cycles):
             rng = random.Random(f"{self.report.seed}/{number}")
             early, late = rng.uniform(0.0, 0.15), rng.uniform(0.1, 0.7)
@@ -88,7 +88,7 @@ class Torture:
                 rng.getrandbits(32),
                 "free",
                 seconds=rng.uniform(0.1, 0.6),
-                # One in five may end in order: then it must also be able to drain.
+                # One in five is not killed: then it must also be able to drain.
                 kill_after=rng.choice((early, late, late, late, None)),
             )
             self.cycle(job)
@@ -97,8 +97,8 @@ class Torture:
     def replay(self, cycle: Cycle, before: Path, times: int) -> Iterator[TortureReport]:
         """Repeat a kept cycle, each time from the files in ``before``.
 
-        The files, the writes, the settings, the faults and the moment of the death are the same;
-        which thread gets there first is the machine's to decide.
+        The files, the writes, the settings, the faults and the time of the kill are the same; only
+        the scheduling of threads differs.
         """
         state = State(before, cycle.image, cycle.base)
         for number in range(1, times + 1):
@@ -110,19 +110,19 @@ class Torture:
             yield self.report
 
     def stop(self) -> None:
-        """End the cycle that is under way, now; no other one begins. (For a signal handler.)"""
+        """End the current cycle now; no other one begins. (For a signal handler.)"""
         self.stopped = True
         if self._pid is not None:
             os.kill(self._pid, signal.SIGKILL)
 
     def finish(self) -> TortureReport:
-        """Open, read, drain and check a last time."""
+        """Open, read, drain and check once more."""
         self._report_violations(self.judge.drain(0))
         self.report.seconds = time.monotonic() - self._began
         return self.report
 
     def cycle(self, job: Job) -> End:
-        """Run one process under test, judge what it left, and count it in the report."""
+        """Run one process under test, judge the files that it left, and count it in the report."""
         self._number += 1
         if self._number % _DRAIN_EVERY == 0:
             job = msgspec.structs.replace(job, drain_seed=job.cycle_seed)
@@ -132,7 +132,7 @@ class Torture:
         return self.repeat(job)
 
     def repeat(self, job: Job) -> End:
-        """As ``cycle``, exactly as the job says.
+        """Like ``cycle``, but exactly according to ``job``.
 
         Raises:
             Stopped: ``stop`` was called.
@@ -174,20 +174,20 @@ class Torture:
         return end
 
     def save(self, name: str) -> State:
-        """Keep the files, and what is known of them, under ``name``, to begin from again."""
+        """Save the files and the expected state under ``name``, to start from again."""
         folder = self.place.folder / name
         copy_files(self.place.data, folder)
         return State(folder, self.judge.image, list(self.judge.base))
 
     def restore(self, state: State) -> None:
-        """Begin from ``state`` again."""
+        """Restore a saved ``state``."""
         copy_files(state.data, self.place.data)
         empty(self.place.sockets)
         self.judge.restore(state.image, state.base)
 
     def keep(self) -> Path:
-        """Keep the last cycle for looking at and for ``replay``: ``before`` and ``after`` it, and
-        ``cycle.json``; everything else in the folder is removed."""
+        """Keep the last cycle for inspection and for ``replay``: the files ``before`` and ``after``
+        it, and ``cycle.json``; everything else in the folder is removed."""
         folder = self.place.folder
         if self.place.data.exists():
             self.place.data.rename(folder / "after")
@@ -211,7 +211,7 @@ class Torture:
         self.report.broken += [f"cycle {self._number}: {sentence}" for sentence in sentences]
 
     def _tally(self, before: tuple[int, int, int]) -> None:
-        # By differences: a state that is restored takes its tallies back with it.
+        # As differences, because restoring a state resets the tallies.
         report = self.report
         writes, reads, unavailable = self.judge.tallies()
         report.writes += writes - before[0]
@@ -235,7 +235,7 @@ def load(folder: Path) -> Cycle:
     """Return the cycle that was kept in ``folder``.
 
     Raises:
-        DataDirectoryError: it is no such folder, cannot be read, or is another version's.
+        DataDirectoryError: it is not such a folder, cannot be read, or is of another version.
     """
     try:
         cycle = msgspec.json.decode((folder / "cycle.json").read_bytes(), type=Cycle)

@@ -1,9 +1,9 @@
-"""The expected state: what was attempted and what was acknowledged, in a mapped file.
+"""The expected state: attempted and acknowledged writes, in a mapped file.
 
-A client marks the version it attempts before the call and the version that was acknowledged
-after it. Stores to a mapped file survive a SIGKILL of their process, so when the system under
-test dies, exactly what it had promised is known: a key is at its acknowledged version, or, if one
-was attempted beyond that, perhaps there.
+A client records the version that it attempts before the call, and the acknowledged version after
+it. Stores to a mapped file survive a SIGKILL of the process, so after the death of the process
+under test it is known what must be there: each key is at its acknowledged version, or possibly at a
+later one that was attempted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Expected:
     """The mapped numbers. Each is written by one thread only."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file at ``path``, or make it."""
+        """Open or create the file at ``path``."""
         with path.open("a+b") as file:
             file.truncate(IMAGE_BYTES)
             self._map = mmap.mmap(file.fileno(), IMAGE_BYTES)
@@ -45,11 +45,11 @@ class Expected:
         self._map[:] = image
 
     def attempt(self, index: int, version: int) -> None:
-        """The write ``version`` of a key is about to be called."""
+        """Record that the write ``version`` of a key is about to be called."""
         self._put(index * _KEY_FIELDS, version)
 
     def acknowledge(self, index: int, version: int, seq: int) -> None:
-        """It returned."""
+        """Record that the write ``version`` of a key was acknowledged as ``seq``."""
         self._put(index * _KEY_FIELDS + 2, seq)
         self._put(index * _KEY_FIELDS + 1, version)
 
@@ -59,16 +59,16 @@ class Expected:
         return self._get(at), self._get(at + 1), self._get(at + 2)
 
     def settle(self, index: int, version: int) -> None:
-        """The judge found the key at ``version``."""
+        """Record that the judge found the key at ``version``."""
         self._put(index * _KEY_FIELDS, version)
         self._put(index * _KEY_FIELDS + 1, version)
 
     def attempt_count(self, client: int, counter: int, count: int) -> None:
-        """A client is about to add its ``count``-th one to a shared counter."""
+        """Record that a client is about to make its ``count``-th increment of a shared counter."""
         self._put(self._counter(client, counter), count)
 
     def acknowledge_count(self, client: int, counter: int, count: int) -> None:
-        """It returned."""
+        """Record that a client's ``count``-th increment of a shared counter was acknowledged."""
         self._put(self._counter(client, counter) + 1, count)
 
     def count(self, client: int, counter: int) -> tuple[int, int]:
@@ -77,12 +77,12 @@ class Expected:
         return self._get(at), self._get(at + 1)
 
     def bounds(self, counter: int) -> tuple[int, int]:
-        """Return the least and the greatest value that a shared counter may have."""
+        """Return the lowest and the highest value that a shared counter may have."""
         counts = [self.count(client, counter) for client in range(CLIENTS)]
         return sum(acked for _, acked in counts), sum(attempted for attempted, _ in counts)
 
     def tally(self, client: int, *, writes: int = 0, reads: int = 0, unavailable: int = 0) -> None:
-        """Count what a client did."""
+        """Add to the tally of a client."""
         at = _TALLIES_AT + client * _TALLIES
         for offset, count in enumerate((writes, reads, unavailable)):
             if count:

@@ -1,4 +1,4 @@
-"""Job: everything that decides what one process under test does, and where, as values."""
+"""The job of one process under test: everything that determines what it does, as values."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Base = list[tuple[int, bytes | None]]
 
 
 class Injection(msgspec.Struct, frozen=True):
-    """What is done to the system calls of one thread.
+    """An injection into the system calls of one thread.
 
-    ``thread``: ``main`` (it opens, calls and closes) or ``worker`` (it flushes). ``call``: a
-    system call, by the name of its kind. ``action``: ``kill`` (SIGKILL instead of the call),
-    ``EIO`` or ``ENOSPC`` (the call fails). ``number``: which of the thread's calls, from 1;
-    ``stays``: that one and every later one.
+    ``thread``: ``main`` (opens, calls and closes) or ``worker`` (flushes). ``call``: the kind of
+    system call. ``action``: ``kill`` (SIGKILL instead of the call), ``EIO`` or ``ENOSPC`` (the call
+    fails). ``number``: the number of the thread's call, from 1; ``stays``: that one and every later
+    one.
     """
 
     thread: Literal["main", "worker"]
@@ -30,18 +30,18 @@ class Injection(msgspec.Struct, frozen=True):
 
     @property
     def series(self) -> str:
-        """What all injections have in common that differ only in their number."""
+        """The name of the series of injections that differ only in their number."""
         return f"{self.thread} {self.call} {self.action}{' for good' if self.stays else ''}"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What one process does, and what happens to it.
+    """What one process does, and how it is killed.
 
-    ``work``: ``free`` (clients as fast as they can, random settings and faults, for ``seconds``),
-    ``script`` (always the same calls, one after the other) or ``boot`` (open, and close again).
-    ``failpoints`` are armed before the stack is opened, as ``point=terms;…``; ``kill_after``:
-    after how many seconds the judge kills it; ``injection``: what strace does to it;
-    ``drain_seed``: with which settings the judge drains afterwards, if it does.
+    ``work``: ``free`` (clients at full speed, random settings and faults, for ``seconds``),
+    ``script`` (always the same calls, one after another) or ``boot`` (open, and close again).
+    ``failpoints`` are armed before the stack is opened, as ``point=terms;…``; ``kill_after``: the
+    seconds after which the judge kills it; ``injection``: of strace; ``drain_seed``: of the
+    settings with which the judge drains afterwards, if it does.
     """
 
     plan_seed: int
@@ -60,7 +60,7 @@ class TorturePaths:
 
     folder: Path
     sockets: Path
-    """Where the process under test makes its private folders; short enough for a socket."""
+    """Where the process under test creates its private folders; short enough for a socket."""
 
     @property
     def data(self) -> Path:
@@ -79,7 +79,7 @@ class TorturePaths:
 
     @property
     def trace(self) -> Path:
-        """What strace says."""
+        """The output of strace."""
         return self.folder / "trace"
 
     @property
@@ -89,12 +89,12 @@ class TorturePaths:
 
     @property
     def examined(self) -> Path:
-        """The copy that the judge looks into."""
+        """The copy that the judge examines."""
         return self.folder / "examined"
 
 
 class State(NamedTuple):
-    """Files to begin a cycle from: a copy of the data directory, and what is known of it."""
+    """A saved state to start a cycle from: a copy of the data directory, and its expected state."""
 
     data: Path
     image: bytes
@@ -102,8 +102,8 @@ class State(NamedTuple):
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Make the folder ``target`` hold what ``source`` holds. The folder itself stays the same
-    one, since a data directory is known by its inode."""
+    """Replace the contents of the folder ``target`` with those of ``source``. The folder itself is
+    kept, because a data directory is identified by its inode."""
     target.mkdir(parents=True, exist_ok=True)
     empty(target)
     if source.exists():

@@ -1,4 +1,4 @@
-"""The judge: it compares what the process under test left behind with what was promised."""
+"""The judge: compares the files that the process under test left with what was promised."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DRAIN_SECONDS = 30.0
 
 
 class Judge:
-    """What every key is worth, as far as is certain."""
+    """Judges the files after each cycle. ``base``: each key's version and value, as last found."""
 
     def __init__(self, seed: int, place: TorturePaths) -> None:
         self._seed = seed
@@ -33,7 +33,7 @@ class Judge:
         return self._expected.image
 
     def restore(self, image: bytes, base: Base) -> None:
-        """Go back to an earlier expected state."""
+        """Restore an earlier expected state."""
         self._expected.restore(image)
         self.base = list(base)
 
@@ -42,20 +42,20 @@ class Judge:
         return self._expected.tallies()
 
     def check_directory(self) -> list[str]:
-        """Recover the files, compare the truth with what was promised, and return every broken
-        promise as a sentence. What was uncertain is certain afterwards.
+        """Recover the files, compare the truth with the promises, and return every broken promise
+        as a sentence. Afterwards no outcome is unknown any more.
 
-        It is done to a copy, so that the next process finds the files as the last one left them,
-        and must recover them to the same.
+        This uses a copy, so that the next process finds the files as the last one left them, and
+        must recover them to the same state.
         """
         if not self._place.data.exists():
             return []
         copy_files(self._place.data, self._place.examined)
-        return self._look()
+        return self._check()
 
     def drain(self, cycle_seed: int) -> list[str]:
         """Open a whole stack on a copy of the files, read every key through it, drain, close, and
-        see that nothing is left behind; return every broken promise as a sentence."""
+        check that nothing is left behind; return every broken promise as a sentence."""
         if not self._place.data.exists():
             return []
         copy = self._place.examined
@@ -65,25 +65,25 @@ class Judge:
                 broken = self._read_and_drain(layer)
         except CachedeskError as error:
             return [f"the files cannot be served again: {error}"]
-        return [*broken, *leftovers.files(copy, unfinished=False), *self._look()]
+        return [*broken, *leftovers.files(copy, unfinished=False), *self._check()]
 
-    def _look(self) -> list[str]:
+    def _check(self) -> list[str]:
         copy = self._place.examined
         try:
             directory = EMBEDDED.lock(copy)
         except CachedeskError as error:
             return [f"the data directory cannot be locked: {error}"]
         try:
-            vault = open_state(EMBEDDED, directory)
+            state = open_state(EMBEDDED, directory)
         except CachedeskError as error:
             directory.close()
             return [f"the files cannot be recovered: {error}"]
         try:
-            values = dict(truth(vault.pending, vault.database))
-            rows = dict(vault.database.scan())
-            pending = vault.pending.all()
+            values = dict(truth(state.pending, state.database))
+            rows = dict(state.database.scan())
+            pending = state.pending.all()
         finally:
-            vault.close()
+            state.close()
             directory.close()
         seqs = {
             key: max(rows.get(key, Entry(None, 0)).seq, *(event.seq for event in events), 0)

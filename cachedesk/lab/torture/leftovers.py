@@ -1,4 +1,4 @@
-"""What a process under test may leave behind, and what it may not."""
+"""Finds files and processes that a process under test must not leave behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 from cachedesk.lab.torture.job import TorturePaths
 
 _GONE_SECONDS = 5.0
-_LOOK_SECONDS = 0.002
+_POLL_SECONDS = 0.002
 
 _KNOWN = {"cachedesk.db", "lock", "log/log.db", "log/witness", "redis/snapshot.rdb"}
 _UNDER_WAY = re.compile(
@@ -25,10 +25,10 @@ _UNDER_WAY = re.compile(
 
 
 def left_behind(place: TorturePaths, *, killed: bool, disk_failed: bool = False) -> list[str]:
-    """Return a sentence for everything that a dead process under test should not have left: a
-    process, a file that is not known, a folder of a socket that no process knows; and,
-    unless it was killed, what closing should have removed. (On a disk that fails, closing
-    cannot move a write-ahead log into its file, nor remove the folder.)"""
+    """Return a sentence for everything that a dead process under test must not have left: a
+    process, an unknown file, a socket folder that no process uses; and, unless it was killed,
+    everything that closing should have removed. (On a failing disk, closing can neither checkpoint
+    a write-ahead log nor remove the folder.)"""
     return [
         *_processes(place),
         *files(place.data, unfinished=killed or disk_failed),
@@ -37,8 +37,8 @@ def left_behind(place: TorturePaths, *, killed: bool, disk_failed: bool = False)
 
 
 def files(data: Path, *, unfinished: bool) -> list[str]:
-    """Return a sentence for every file that should not be in a data directory: after a close in
-    order, or ``unfinished``."""
+    """Return a sentence for every file that must not be in a data directory: after a clean close,
+    or ``unfinished``."""
     found = (str(path.relative_to(data)) for path in data.rglob("*") if path.is_file())
     return [
         f"the file {name} was left in the data directory"
@@ -48,7 +48,7 @@ def files(data: Path, *, unfinished: bool) -> list[str]:
 
 
 def descriptors() -> int:
-    """Return how many file descriptors this process has."""
+    """Return the number of open file descriptors of this process."""
     return psutil.Process().num_fds()
 
 
@@ -58,7 +58,7 @@ def _processes(place: TorturePaths) -> list[str]:
     while orphans := _servers(place):
         if time.monotonic() > deadline:
             return [f"process {pid} outlived its parent" for pid in orphans]
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return []
 
 
@@ -69,8 +69,8 @@ def _servers(place: TorturePaths) -> list[int]:
 
 
 def _command_lines() -> Iterator[tuple[int, bytes]]:
-    """Yield the pid and the command line of each process. (psutil would read three files of each,
-    and this is done after every cycle.)"""
+    """Yield the pid and the command line of each process. (psutil would read three files of each
+    process, and this is called after every cycle.)"""
     for pid in psutil.pids():
         try:
             yield pid, Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,5 +1,5 @@
-"""The plan: what the n-th write of each key is. A pure function of the seed, so the process under
-test and the judge agree on it without talking, and a cycle can be repeated."""
+"""The plan: the n-th write of each key, as a pure function of the seed, so the process under test
+and the judge agree on it without communication, and a cycle can be repeated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNTERS = 4
 _MAX, _MIN = 2**63 - 1, -(2**63)
 
 
-class Kind(StrEnum):
+class WriteKind(StrEnum):
     """What a write does."""
 
     SET = "set"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 class Write(NamedTuple):
     """One planned write: ``arg`` is a value, an amount, or ``None``; ``policy`` its path."""
 
-    kind: Kind
+    kind: WriteKind
     key: bytes
     arg: bytes | int | None
     policy: str
@@ -43,7 +43,7 @@ def counter_name(index: int) -> bytes:
 
 
 def write(seed: int, index: int, version: int) -> Write:
-    """Return the write that makes the key number ``index`` of ``version - 1`` one of ``version``.
+    """Return the write that brings the key number ``index`` from ``version - 1`` to ``version``.
 
     Set values carry their key, version and checksum; some are numbers, so that increments meet
     numbers and other things alike.
@@ -54,22 +54,22 @@ def write(seed: int, index: int, version: int) -> Write:
     policy = ("write-through", "write-behind", path, path)[index % 4]
     roll = (rng >> 8) % 100
     if roll < 50:
-        return Write(Kind.INCR, key, (rng >> 16) % 40 - 10, policy)
+        return Write(WriteKind.INCR, key, (rng >> 16) % 40 - 10, policy)
     if roll < 70:
-        return Write(Kind.SET, key, b"%d" % (rng >> 12), policy)
+        return Write(WriteKind.SET, key, b"%d" % (rng >> 12), policy)
     if roll < 88:
         body = b"%s@%d" % (key, version)
         filler = b"x" * ((rng >> 16) % 2000) if roll > 84 else b""
-        return Write(Kind.SET, key, body + b"#%08x" % zlib.crc32(body) + filler, policy)
-    return Write(Kind.DELETE, key, None, policy)
+        return Write(WriteKind.SET, key, body + b"#%08x" % zlib.crc32(body) + filler, policy)
+    return Write(WriteKind.DELETE, key, None, policy)
 
 
 def after(value: bytes | None, planned: Write) -> tuple[bytes | None, bool]:
-    """Return what ``value`` becomes by a planned write, and whether the write is accepted: an
-    increment of something that is no number is refused and changes nothing."""
-    if planned.kind is Kind.DELETE:
+    """Return ``value`` after a planned write, and whether the write is accepted: an increment of a
+    value that is not a number is refused and changes nothing."""
+    if planned.kind is WriteKind.DELETE:
         return None, True
-    if planned.kind is Kind.SET:
+    if planned.kind is WriteKind.SET:
         assert isinstance(planned.arg, bytes)
         return planned.arg, True
     assert isinstance(planned.arg, int)

@@ -1,4 +1,4 @@
-"""Play a torture for a user: a progress bar, a clean end, and the files when a promise broke."""
+"""Runs a torture for a user: with a progress bar, a clean end, and the files of a failure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cachedesk.console.signals import Signals
 from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Stopped, Torture, load
 from cachedesk.lab.torture.points import Points
-from cachedesk.lab.torture.report import TortureReport
+from cachedesk.lab.torture.torture_report import TortureReport
 
 RANDOM_CYCLES = 100
 REPLAYS = 10
 
 _Series = tuple[Iterator[TortureReport], Callable[[], float]]
-"""The reports after each cycle, and what tells which share of 1 is done."""
+"""The reports after each cycle, and a function that returns the share that is done, 0 to 1."""
 
 
 def play(
@@ -31,15 +31,15 @@ def play(
 
     Args:
         mode: ``random``, ``failpoints`` or ``syscalls``.
-        cycles: how many random cycles (default 100), or at how many hits of each failpoint, or
-            at how many calls of each kind (default: all).
-        seed: decides what is written, when it is killed and which faults strike.
+        cycles: the number of random cycles (default 100), or the most hits of each failpoint, or
+            the most calls of each kind (default: all).
+        seed: determines the writes, the times of the kills and the faults.
         boots: in the mode failpoints, kill a second time at each point of the next boot.
         failpoints: armed in every process under test, as ``point=terms;…``.
 
     Returns:
-        The report, and the exit status. When the report names a broken promise, it names the
-        folder too, where the files are kept.
+        The report, and the exit status. If a promise was broken, the report also names the folder
+        in which the files are kept.
 
     Raises:
         StraceError: the mode is ``syscalls``, and strace cannot be used.
@@ -122,7 +122,7 @@ def _shown(
         transient=True,
         # Without a terminal it would leave an empty line.
         disable=not console.is_terminal,
-        # No thread of the bar's own: the processes under test are forked from this one.
+        # No refresh thread, because the processes under test are forked from this one.
         auto_refresh=False,
     ) as progress:
         task = progress.add_task(f"torture, {report.mode}", total=1.0)

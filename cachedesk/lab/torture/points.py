@@ -1,8 +1,8 @@
-"""Points: kill at every hit of every failpoint, and strike every durable system call.
+"""The exhaustive modes: kill at every hit of every failpoint, and at every durable system call.
 
-Each process begins from the same files and plays the same script, so its n-th hit is the same
-place each time, and the counting ends when a hit is no longer reached. There are two sets of
-files: none, and those of a process that was killed with events pending.
+Each process starts from the same files and plays the same script, so its n-th hit is the same
+place each time, and the series ends when a hit is no longer reached. There are two sets of files:
+none, and those of a process that was killed with events pending.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cachedesk.lab.torture import strace
 from cachedesk.lab.torture.cycles import Torture
 from cachedesk.lab.torture.job import Injection, Job, State
 from cachedesk.lab.torture.process import End
-from cachedesk.lab.torture.report import TortureReport
+from cachedesk.lab.torture.torture_report import TortureReport
 
 FRESH_ONLY = ("boot.epoch.before",)
 """The points that only a new data directory reaches."""
@@ -42,13 +42,13 @@ class Points:
     """The two exhaustive modes of a torture."""
 
     def __init__(self, torture: Torture) -> None:
-        """Prepare the files to begin from; ``torture`` has an empty folder."""
+        """Prepare the files to start from; ``torture`` has an empty folder."""
         self._torture = torture
         self._report = torture.report
         self.share = 0.0
-        """How much is done, of 1."""
+        """The share that is done, 0 to 1."""
         self.fresh = torture.save("fresh")
-        # Once to its end, so that Redis has left a snapshot, which is an old one after the kill.
+        # Once to its end, so that Redis leaves a snapshot, which is out of date after the kill.
         torture.cycle(self._job("script"))
         torture.cycle(self._job("script", _PREPARED_AT))
         self.used = torture.save("used")
@@ -63,9 +63,9 @@ class Points:
         """Kill at each failpoint, at its first hit, its second, … until it is no longer reached.
 
         Args:
-            most_hits: go no further than this hit; ``None``: to the last one.
-            boots: after each, kill once more at each point of the boot.
-            points: which failpoints; by default all there are.
+            most_hits: the last hit to kill at; ``None``: all.
+            boots: after each kill, kill once more at each point of the next boot.
+            points: the failpoints; by default all.
         """
         for place, point in enumerate(points):
             self.share = place / len(points)
@@ -79,12 +79,12 @@ class Points:
                         yield from self._kill_boots()
 
     def syscalls(self, most_calls: int | None = None) -> Iterator[TortureReport]:
-        """Strike the durable system calls: kill the process there, or have the call fail.
+        """Inject into the durable system calls: kill the process there, or make the call fail.
 
         Args:
-            most_calls: strike at most so many calls of a kind, of a thread, in one way, spread
-                over all that it makes; ``None``: the first, the second, … until there is none.
-                (A failure for good begins at every fifth only: what follows is the same.)
+            most_calls: the most calls per kind, thread and action, spread over all calls that the
+                thread makes; ``None``: all of them. (A permanent failure starts only at every fifth
+                call, because what follows is the same.)
         """
         kinds = list(itertools.product((self.fresh, self.used), THREADS, strace.CALLS))
         for place, (state, thread, call) in enumerate(kinds):
@@ -109,7 +109,7 @@ class Points:
         return (self.fresh, self.used) if point.startswith("boot.") else (self.used,)
 
     def _kill_at(self, point: str, hit: int, state: State) -> bool:
-        """Run one process that is killed at a hit of a point; return whether it was."""
+        """Run one process with a kill at a hit of a point; return whether it was killed there."""
         self._torture.restore(state)
         self._torture.place.hits.unlink(missing_ok=True)
         terms = f"{hit}*off->1*kill" if hit else "1*kill"
@@ -117,7 +117,7 @@ class Points:
         return end.killed and self._hits(point) == hit + 1
 
     def _kill_boots(self) -> Iterator[TortureReport]:
-        """Kill the next process too, at each point of its boot."""
+        """Kill the next process, too, at each point of its boot."""
         state = self._torture.save("killed")
         for boot in POINTS:
             if boot.startswith("boot.") and boot not in FRESH_ONLY:
@@ -148,10 +148,10 @@ class Points:
 
 
 def _numbers(made: int, most: int | None, stride: int) -> Iterable[int]:
-    """Return which calls to strike, of about ``made``."""
+    """Return the numbers of the calls to inject into, of about ``made``."""
     if most is None:
         return itertools.count(1, stride)
     if most >= made:
         return range(1, made + 1, stride)
-    # Spread, the middle of each of ``most`` equal parts.
+    # Spread out: the middle of each of ``most`` equal parts.
     return [1 + (2 * part + 1) * made // (2 * most) for part in range(most)]

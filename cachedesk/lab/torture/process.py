@@ -1,4 +1,4 @@
-"""One process under test, from its fork to its death: what it said, and how it ended."""
+"""Watches one process under test from its fork to its exit: its messages, and how it ended."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _LONGEST_SECONDS = 60.0
 class End:
     """How a process under test ended.
 
-    ``killed``: by SIGKILL, says the kernel; otherwise by itself. ``struck``: the injection of its
-    job, if there was one, really struck; ``calls``: how many calls
-    of its kind its thread made. ``violations``: the promises it saw broken.
+    ``killed``: by SIGKILL, according to the kernel; otherwise by itself. ``struck``: whether the
+    injection of its job really took effect; ``calls``: the number of calls of its kind that its
+    thread made. ``violations``: the broken promises that it reported.
     """
 
     killed: bool = False
@@ -38,13 +38,13 @@ def run(place: TorturePaths, job: Job, base: Base, lives: Callable[[int | None],
     """Run one process under test and return how it ended.
 
     Args:
-        place: where.
-        job: what it does, and what happens to it.
+        place: the files of the torture.
+        job: what it does, and how it is killed.
         base: each key's (version, value).
-        lives: told its pid, and then ``None``, before the pid can be another's.
+        lives: called with its pid, and then with ``None`` before the pid can be reused.
 
     Raises:
-        StraceError: strace cannot do what the job say.
+        StraceError: strace cannot do what the job requires.
     """
     pid, line = fork(place, job, base)
     watch = _Watch(place, job, pid, line)
@@ -65,7 +65,7 @@ def run(place: TorturePaths, job: Job, base: Base, lives: Callable[[int | None],
 
 
 class _Watch:
-    """What the judge does while a process under test lives."""
+    """The judge's side of a running process under test."""
 
     def __init__(self, place: TorturePaths, job: Job, pid: int, line: socket.socket) -> None:
         self._place = place
@@ -78,10 +78,9 @@ class _Watch:
         self._hung = False
 
     def listen(self) -> None:
-        """Hear what it says until it ends; kill it when its job says so, or when it takes so
-        long that it must hang."""
+        """Receive its messages until it ends; kill it at the time in its job, or if it hangs."""
         began = time.monotonic()
-        heard = b""
+        buffer = b""
         kill_after = self._job.kill_after
         limit = _LONGEST_SECONDS if kill_after is None else kill_after
         while True:
@@ -95,21 +94,21 @@ class _Watch:
             try:
                 chunk = self._line.recv(65536)
             except ConnectionResetError:
-                # It died with a word of ours unread.
+                # It died with data from this side unread.
                 chunk = b""
             if not chunk:
                 return
-            *lines, heard = (heard + chunk).split(b"\n")
+            *lines, buffer = (buffer + chunk).split(b"\n")
             for each in lines:
-                self._hear(each.decode(errors="replace"))
+                self._handle(each.decode(errors="replace"))
 
     def detach(self) -> None:
-        """Let strace end."""
+        """Wait for strace to end."""
         if self._strace is not None:
             self._strace.end()
 
     def end(self, status: int) -> End:
-        """Return how it ended, from the status that the kernel gave."""
+        """Return how it ended, from its exit status."""
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         end = End(killed and not self._hung, violations=self._violations)
         if self._hung:
@@ -121,10 +120,10 @@ class _Watch:
             calls = self._strace.end()
             end.calls = len(calls)
             end.struck = strace.was_hit(self._job.injection, calls)
-            end.violations += self._unheard_of(strace.failed_syncs(calls))
+            end.violations += self._ignored_failures(strace.failed_syncs(calls))
         return end
 
-    def _hear(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
         if line.startswith(HALT):
             if self._job.injection is not None:
                 self._strace = Strace(
@@ -137,11 +136,11 @@ class _Watch:
         else:
             self._violations.append(line)
 
-    def _unheard_of(self, failed: list[strace.FailedSync]) -> list[str]:
+    def _ignored_failures(self, failed: list[strace.FailedSync]) -> list[str]:
         """Return the syncs of a write-ahead log that failed during a write which was acknowledged
-        all the same. Only a power cut would show what that costs, but it is no less broken: the
-        kernel forgets what it could not write, and a sync that is repeated succeeds without it.
-        (A checkpoint may fail to sync the database's own file: the log still has it all.)"""
+        all the same. Only a power cut would reveal the loss, but the promise is broken: the kernel
+        drops the pages that it could not write, and a repeated sync succeeds without them. (A
+        checkpoint may fail to sync the database's own file: the log still has everything.)"""
         if self._job.injection is None or self._job.injection.thread != "main":
             return []
         return [

@@ -1,4 +1,4 @@
-"""Chance: the settings of a free cycle, and the faults that strike in it."""
+"""The random settings and faults of a free cycle."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from cachedesk.stack.stack import Stack
 _MEBIBYTE = 1024 * 1024
 _STRIKES = 0.6
 
-# The catalogue's other faults have the weight 1.
+# All other faults have the weight 1.
 _WEIGHTS = {"redis.hang": 6, "redis.empty": 4, "redis.old_snapshot": 6, "redis.kill": 3}
 
-# The first kills the process, which is the judge's to do; the second is no promise broken, but
-# the judge would find an event that is neither applied nor pending.
+# The first kills the process, which only the judge may do; the second breaks no promise, but the
+# judge would find an event that is neither applied nor pending.
 _NOT_FOR_TORTURE = ("process.", "poison")
 
 
 def random_settings(seed: int) -> Settings:
-    """Return the settings of a cycle: sizes at which every branch is taken."""
+    """Return the settings of a cycle, with limits small enough that every branch is taken."""
     rng = random.Random(seed)
     return Settings(
         redis=RedisSettings(
@@ -64,18 +64,18 @@ def random_settings(seed: int) -> Settings:
 
 
 def usable_faults() -> tuple[str, ...]:
-    """Return the names of the faults in the catalogue that may strike in a torture."""
+    """Return the names of the faults in the catalog that a torture may inject."""
     return tuple(name for name in NAMES if not any(word in name for word in _NOT_FOR_TORTURE))
 
 
 def strike(stack: Stack, rng: random.Random) -> None:
-    """Now and then: inject a fault, heal all of them, or meddle with the worker or the cache."""
+    """Sometimes inject a fault, heal all of them, or control the worker or the cache."""
     if rng.random() >= _STRIKES:
         return
     try:
         stack.perform(_command(rng))
     except CachedeskError:
-        # It cannot strike now: another fault is in its way.
+        # It cannot be injected now, because of another fault.
         return
 
 

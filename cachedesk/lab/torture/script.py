@@ -1,7 +1,7 @@
-"""The script: a few dozen calls, always the same ones, one after the other.
+"""The script: a fixed sequence of a few dozen calls.
 
 It takes every path a few times, so that each failpoint has a few hits and each thread makes a few
-hundred durable calls, and "all of them" comes to an end. What the calls write is the plan's.
+hundred durable calls: few enough to inject into all of them. The plan determines the writes.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _STEP_SECONDS = 0.25
 _REDIS_SECONDS = 2.0
 _DRAIN_SECONDS = 5.0
 _HEALED_SECONDS = 5.0
-_LOOK_SECONDS = 0.002
+_POLL_SECONDS = 0.002
 
 
 def script_settings() -> Settings:
-    """Return the settings of the script. The worker does nothing until it is told to; Redis
-    brings a snapshot with it, which is checked, if an earlier process has left one."""
+    """Return the settings of the script. The worker does nothing until it is stepped; Redis loads
+    and verifies a snapshot if an earlier process has left one."""
     return Settings(
         redis=RedisSettings(restart="warm"),
         worker=WorkerSettings(
@@ -55,15 +55,15 @@ class Script:
     def __init__(
         self, stack: Stack, client: TortureClient, expected: Expected, channel: Channel, disk: Disk
     ) -> None:
-        """Prepare.
+        """Prepare the script.
 
         Args:
-            stack: what is tested, opened with ``script_settings``.
+            stack: the stack under test, opened with ``script_settings``.
             client: owns all of ``KEYS``.
-            expected: where refused calls are counted.
-            channel: told of broken promises, and when writes were acknowledged.
-            disk: what is done to the disk meanwhile: while it fails, calls may be refused; after
-                one failure, everything must work again, without a restart.
+            expected: counts refused calls.
+            channel: receives broken promises, and the times of acknowledged writes.
+            disk: whether the disk fails: while it does, calls may be refused; after one failure,
+                everything must work again without a restart.
         """
         self._stack = stack
         self._client = client
@@ -86,7 +86,7 @@ class Script:
         self._write(_MIXED)
         self._until(lambda: self._stack.snapshot().redis.health is Health.UP, _REDIS_SECONDS)
         self._read(_MIXED)
-        # FLUSHALL makes Redis save a snapshot, an empty one: so after the restart, not before.
+        # FLUSHALL makes Redis save an empty snapshot, so this comes after the restart.
         self._perform(EvictAll())
         self._read(_THROUGH + _MIXED[:2])
         self._call(self._client.read, KEYS)
@@ -133,7 +133,7 @@ class Script:
             return
 
     def _step(self) -> None:
-        """Have one batch flushed."""
+        """Flush one batch."""
         depth = self._stack.pending.depth
         self._stack.perform(StepWorker())
         self._until(lambda: self._stack.pending.depth < depth, _STEP_SECONDS)
@@ -146,7 +146,7 @@ class Script:
                 self._channel.report_violation(f"the drain did not end: {error}")
 
     def _probe(self) -> None:
-        """Check that everything works again without opening the stack anew."""
+        """Check that everything works again without reopening the stack."""
         for policy in ("write-behind", "write-through"):
             if not self._until(lambda path=policy: self._counts(path), _HEALED_SECONDS):  # type: ignore[misc]
                 self._channel.report_violation(
@@ -160,7 +160,7 @@ class Script:
             )
 
     def _counts(self, policy: str) -> bool:
-        # Of a counter whose last outcome is unknown the client keeps away.
+        # The client does not use a counter whose last outcome is unknown.
         return any(self._call(self._client.count, counter, policy) for counter in (2, 3))
 
     def _check_books(self) -> None:
@@ -172,5 +172,5 @@ class Script:
     def _until(condition: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while not (met := condition()) and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         return met

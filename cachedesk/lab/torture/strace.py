@@ -1,9 +1,9 @@
-"""strace: it makes the n-th system call of one thread fail, or kills the process there.
+"""strace: makes the n-th system call of one thread fail, or kills the process there.
 
-strace counts ``when=N`` for each thread by itself. So it is attached to exactly one thread, and
-N is the N-th call of that thread, counted from the attaching: the calling thread's from before the
-stack is opened, the worker's from before its first batch. Redis and the other threads run at
-full speed, and the process under test is forked as in every other mode.
+strace counts ``when=N`` separately for each thread. So it is attached to exactly one thread, and N
+is the number of that thread's call since the attachment: for the calling thread from before the
+stack is opened, for the worker from before its first batch. Redis and the other threads run at full
+speed, and the process under test is forked as in every other mode.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ CALLS = {
 """The calls that change what is on disk, by kind; an architecture may lack some names."""
 
 _ATTACH_SECONDS = 10.0
-_LOOK_SECONDS = 0.0005
+_POLL_SECONDS = 0.0005
 _SET_PTRACER, _ANY = 0x59616D61, -1
 _CALL = re.compile(r"^\d+\.\d+ \w+\(")
 _FAILED_SYNC = re.compile(r"^(\d+\.\d+) f(?:data)?sync\(\d+<([^>]*)>\).*\(INJECTED\)$")
 
 
 class StraceError(CachedeskError):
-    """strace is not there, or may not trace."""
+    """strace is not installed, or is not allowed to trace."""
 
 
 class FailedSync(NamedTuple):
@@ -49,7 +49,7 @@ class FailedSync(NamedTuple):
 
 
 def check() -> None:
-    """See that strace is installed.
+    """Check that strace is installed.
 
     Raises:
         StraceError: it is not.
@@ -62,7 +62,7 @@ def check() -> None:
 
 
 def allow_tracing() -> None:
-    """Allow other processes to trace this one, where the kernel (Yama) asks for that."""
+    """Allow other processes to trace this one, if the kernel (Yama) requires that."""
     ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_long(_ANY), 0, 0, 0)
 
 
@@ -70,13 +70,13 @@ class Strace:
     """strace, attached to one thread."""
 
     def __init__(self, pid: int, thread: int, injection: Injection, out: Path) -> None:
-        """Attach.
+        """Attach strace to a thread.
 
         Args:
             pid: the process.
             thread: the id of its thread.
-            injection: what to do to it.
-            out: where to keep the calls it made.
+            injection: the injection.
+            out: the file for the calls of the thread.
 
         Raises:
             StraceError: the kernel does not allow it.
@@ -94,23 +94,23 @@ class Strace:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            # Ctrl-C in the terminal is for the judge, which then ends what is traced.
+            # A Ctrl-C in the terminal must reach only the judge, which then ends the process.
             start_new_session=True,
         )
         deadline = time.monotonic() + _ATTACH_SECONDS
         while not _is_traced(pid, thread):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self._process.kill()
-                said = self._process.communicate()[1].decode(errors="replace")
+                output = self._process.communicate()[1].decode(errors="replace")
                 raise StraceError(
-                    f"strace cannot trace here ({' '.join(said.split()) or 'no output'});"
+                    f"strace cannot trace here ({' '.join(output.split()) or 'no output'});"
                     " allow ptrace, or use --mode failpoints"
                 )
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def end(self) -> list[str]:
-        """Wait until strace has gone with the process that it traced; return the calls that the
-        thread made, a line each."""
+        """Wait until strace has ended with the traced process; return the calls of the thread, one
+        per line."""
         try:
             self._process.communicate(timeout=_ATTACH_SECONDS)
         except subprocess.TimeoutExpired:
@@ -121,8 +121,8 @@ class Strace:
 
 
 def was_hit(injection: Injection, calls: list[str]) -> bool:
-    """Return whether the injection really struck, by strace's own account. (Who is killed at a
-    call never returns from it.)"""
+    """Return whether the injection took effect, according to strace. (A call at which the process
+    was killed never returns.)"""
     if injection.action == "kill":
         return len(calls) == injection.number and calls[-1].endswith("= ?")
     return any(line.endswith("(INJECTED)") for line in calls)

@@ -1,7 +1,7 @@
-"""The process under test: it opens the data directory, works, breaks itself, and gets killed.
+"""The process under test: opens the data directory, works, injects faults, and is killed.
 
-It is forked from the judge, which has nothing but one thread, and talks back a line per broken
-promise. What it promised to its clients is in the expected state.
+It is forked from the judge, which has only one thread, and reports each broken promise as a line.
+The writes that it acknowledged to its clients are in the expected state.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def fork(place: TorturePaths, job: Job, base: Base) -> tuple[int, socket.socket]
     """Start a process under test.
 
     Args:
-        place: where.
-        job: what to do.
+        place: the files of the torture.
+        job: its job.
         base: each key's (version, value) as the judge last found it.
 
     Returns:
         Its pid, and the judge's end of the channel.
     """
     ours, its = socket.socketpair()
-    # Until it has handlers of its own, a Ctrl-C would make it a second judge.
+    # Until the child has its own handlers, a Ctrl-C would run the judge's handlers in it.
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         pid = os.fork()
@@ -67,15 +67,15 @@ def _live(place: TorturePaths, job: Job, base: Base, channel: Channel) -> NoRetu
         try:
             tempfile.tempdir = str(place.sockets)
             _work(place, job, base, channel)
-        except BaseException:  # noqa: BLE001 - the judge must learn of anything
+        except BaseException:  # noqa: BLE001 - every error is reported to the judge
             channel.report_violation(traceback.format_exc())
             failed.append(3)
 
-    # Calls of the main thread would run on the stack's own thread, which strace is not attached to.
+    # Calls on the main thread would run on the stack's own thread, to which strace is not attached.
     caller = threading.Thread(target=work, name="caller")
     caller.start()
     caller.join()
-    # Not a normal exit, which would run what the judge's process registered.
+    # Not a normal exit, which would run the exit handlers of the judge.
     os._exit(failed[0] if failed else 0)
 
 
@@ -96,7 +96,7 @@ def _work(place: TorturePaths, job: Job, base: Base, channel: Channel) -> None:
         stack = Stack(place.data, settings, failpoints=failpoints)
     except CachedeskError:
         if struck and struck.action != "kill":
-            # On a disk that fails, an error is what opening may come to.
+            # On a failing disk, opening may raise an error.
             return
         raise
     if struck and struck.thread == "worker":
@@ -120,7 +120,7 @@ def _worker_thread() -> int | None:
 
 
 class _Free:
-    """Clients as fast as they can, while faults strike."""
+    """Clients at full speed, with random faults."""
 
     def __init__(
         self, job: Job, base: Base, stack: Stack, expected: Expected, channel: Channel
@@ -139,7 +139,7 @@ class _Free:
         ]
 
     def work(self) -> None:
-        """Work for as long as the job says, heal everything, and drain."""
+        """Work for the duration of the job, heal everything, and drain."""
         threads = [
             threading.Thread(target=self._watched, args=(client,), daemon=True)
             for client in self._clients
@@ -163,7 +163,7 @@ class _Free:
         self._drain()
 
     def _drain(self) -> None:
-        """Drain, so that an event that would never be flushed is noticed."""
+        """Drain, which detects an event that would never be flushed."""
         try:
             self._stack.layer.drain(_DRAIN_SECONDS)
         except Unavailable as error:
@@ -175,5 +175,5 @@ class _Free:
     def _watched(self, client: TortureClient) -> None:
         try:
             client.run(self._stop)
-        except BaseException:  # noqa: BLE001 - a client that dies silently would check nothing
+        except BaseException:  # noqa: BLE001 - a client must not die silently
             self._channel.report_violation(traceback.format_exc())

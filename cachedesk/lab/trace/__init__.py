@@ -1,9 +1,9 @@
 """Traces: real traffic, read from a file as a stream of operations.
 
-One file a format; each turns a line into operations, and knows nothing of the others. A line that
-cannot be read is an error that names the file, the line and what is wrong with it; what another
-program's line means that has no meaning here is counted. Memory stays flat: only one line is held
-at a time, and the keys that a capture has written.
+One module per format; each turns a line into operations, independently of the others. A malformed
+line is an error that names the file, the line and the problem; a valid line of another program that
+has no counterpart here is counted. Memory is bounded: only one line is kept at a time, and the keys
+that a capture has written.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A web server's log, common or combined (Apache, nginx): what an application would count of it.
+"""A web server's log, common or combined (Apache, nginx), as an application would count it.
 
 Each request for a path adds one to ``views:<path>`` and its bytes to ``analytics:bytes:<path>``,
-which are write-behind unless configured otherwise. The query is left out: it would make a key of
-each search. A request that is for no path (``CONNECT``, ``OPTIONS *``, a TLS greeting that was sent
-in the clear) is counted and left out. (https://httpd.apache.org/docs/current/logs.html#accesslog)
+which are write-behind unless configured otherwise. The query is dropped, because each search would
+be a separate key. A request without a path (``CONNECT``, ``OPTIONS *``, a TLS handshake sent to a
+plain port) is counted and left out. (https://httpd.apache.org/docs/current/logs.html#accesslog)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from cachedesk.lab.trace.record import NOTHING, Malformed, Record, add, record
+from cachedesk.lab.trace.record import NOTHING, Malformed, TraceRecord, add, record
 
 LINE = re.compile(
     rb'\S+ \S+ .*?\[(?P<time>[^\]]{20,30})\] "(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)"'
@@ -25,14 +25,14 @@ _TIME = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def says(line: bytes) -> bool:
-    """Whether ``line`` is one of an access log."""
+def matches(line: bytes) -> bool:
+    """Return whether ``line`` is a line of an access log."""
     match = LINE.match(line)
     return match is not None and _TIME.fullmatch(match["time"].decode(errors="replace")) is not None
 
 
-def parse(line: bytes) -> Record:
-    """Return what one line says."""
+def parse(line: bytes) -> TraceRecord:
+    """Return the record of one line."""
     if not line.strip():
         return NOTHING
     match = LINE.match(line)
@@ -41,11 +41,11 @@ def parse(line: bytes) -> Record:
     at = _seconds(match["time"].decode(errors="replace"))
     request = _REQUEST.match(match["request"])
     if request is None:
-        return Record((), at, "(a request without a path)")
+        return TraceRecord((), at, "(a request without a path)")
     method, target = request.groups()
     if not _PATH.match(target):
         name = method.upper().decode()
-        return Record((), at, f"{name} *" if target == b"*" else name)
+        return TraceRecord((), at, f"{name} *" if target == b"*" else name)
     path = target.partition(b"?")[0].partition(b"#")[0]
     hit = add(b"views:" + path, 1)
     if match["size"] in (b"-", b"0"):

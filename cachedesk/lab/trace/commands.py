@@ -1,9 +1,9 @@
-"""What each command of Redis comes to here: operations, or the reason why it comes to none.
+"""Translates commands of Redis into operations, or gives the reason why there are none.
 
-A capture holds what clients sent, not what was valid: a command that Redis refuses when it runs
-(an increment by ``1.5``) is there too, and changed nothing. What cannot be told from a capture is
-left out: whether a conditional write (``SETNX``, ``SET … NX``) was done, and what a command comes
-to that rests on a value (``APPEND``, ``RENAME``). (https://redis.io/docs/latest/commands/.)
+A capture holds what clients sent, valid or not: a command that Redis refuses at run time (an
+increment by ``1.5``) is in it too, and changed nothing. Commands whose outcome a capture does not
+show are left out: conditional writes (``SETNX``, ``SET … NX``), and commands whose result depends
+on a value (``APPEND``, ``RENAME``). (https://redis.io/docs/latest/commands/.)
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.trace.record import add, delete, get, put
 
 
-class Taken(NamedTuple):
-    """What a command comes to. ``differs``: it is left out, or part of it, and the end state
-    differs from the source's for it. ``expires``: it has an expiry, which is dropped. ``refused``:
-    Redis refused it too."""
+class Translation(NamedTuple):
+    """The operations of a command. ``differs``: the command is left out in whole or in part, and
+    the end state differs from the source's because of it. ``expires``: it has an expiry, which is
+    dropped. ``refused``: Redis refused it too."""
 
     operations: Sequence[Operation] = ()
     differs: bool = False
@@ -31,9 +31,9 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A command as it was sent. ``at_ms``: when. ``live``: the keys of its database that were
-    written so far and not deleted; ``None``: there are too many to know. ``everywhere``: those of
-    all databases, with their prefixes."""
+    """A command as it was sent. ``at_ms``: the time in milliseconds. ``live``: the keys of its
+    database that were written so far and not deleted; ``None``: there are too many to track.
+    ``everywhere``: returns those of all databases, with their prefixes."""
 
     name: str
     arguments: Sequence[bytes]
@@ -42,15 +42,15 @@ class Sent:
     everywhere: Callable[[], Sequence[bytes] | None]
 
 
-MEANINGLESS = Taken()
-REFUSED = Taken(refused=True)
-DIFFERS = Taken(differs=True)
+MEANINGLESS = Translation()
+REFUSED = Translation(refused=True)
+DIFFERS = Translation(differs=True)
 
 _INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 
 
-def taken(sent: Sent) -> Taken:
-    """Return what ``sent`` comes to."""
+def translated(sent: Sent) -> Translation:
+    """Return the translation of ``sent``."""
     take = _COMMANDS.get(sent.name)
     if take is not None:
         return take(sent)
@@ -60,46 +60,48 @@ def taken(sent: Sent) -> Taken:
 
 
 def integer(text: bytes) -> int | None:
-    """Return the number that Redis takes ``text`` for: 64 bits, and nothing but digits."""
+    """Return ``text`` as Redis reads an integer: 64 bits, digits only; ``None`` if invalid."""
     if not _INTEGER.fullmatch(text):
         return None
     number = int(text)
     return number if COUNTER_MIN <= number <= COUNTER_MAX else None
 
 
-def _exactly(count: int, make: Callable[..., Sequence[Operation]]) -> Callable[[Sent], Taken]:
-    def take(sent: Sent) -> Taken:
-        return Taken(make(*sent.arguments)) if len(sent.arguments) == count else REFUSED
+def _exactly(count: int, make: Callable[..., Sequence[Operation]]) -> Callable[[Sent], Translation]:
+    def take(sent: Sent) -> Translation:
+        return Translation(make(*sent.arguments)) if len(sent.arguments) == count else REFUSED
 
     return take
 
 
-def _each(make: Callable[[bytes], Operation]) -> Callable[[Sent], Taken]:
-    def take(sent: Sent) -> Taken:
-        return Taken([make(key) for key in sent.arguments]) if sent.arguments else REFUSED
+def _each(make: Callable[[bytes], Operation]) -> Callable[[Sent], Translation]:
+    def take(sent: Sent) -> Translation:
+        return Translation([make(key) for key in sent.arguments]) if sent.arguments else REFUSED
 
     return take
 
 
-def _added(sign: int) -> Callable[[Sent], Taken]:
-    def take(sent: Sent) -> Taken:
+def _added(sign: int) -> Callable[[Sent], Translation]:
+    def take(sent: Sent) -> Translation:
         amount = integer(sent.arguments[1]) if len(sent.arguments) == 2 else None
         if amount is None or not COUNTER_MIN <= sign * amount <= COUNTER_MAX:
             return REFUSED
-        return Taken([add(sent.arguments[0], sign * amount)])
+        return Translation([add(sent.arguments[0], sign * amount)])
 
     return take
 
 
-def _mset(sent: Sent) -> Taken:
+def _mset(sent: Sent) -> Translation:
     words = sent.arguments
     if not words or len(words) % 2:
         return REFUSED
-    return Taken([put(key, value) for key, value in zip(words[::2], words[1::2], strict=True)])
+    return Translation(
+        [put(key, value) for key, value in zip(words[::2], words[1::2], strict=True)]
+    )
 
 
 class _Options(NamedTuple):
-    """The options behind a key: ``flags``, and when it expires, if it does."""
+    """The options after a key: ``flags``, and the deadline of its expiry, if it has one."""
 
     flags: frozenset[bytes]
     deadline_ms: float | None
@@ -112,7 +114,7 @@ _TIMES = {b"EX": (1000, False), b"PX": (1, False), b"EXAT": (1000, True), b"PXAT
 
 
 def _options(sent: Sent, words: Sequence[bytes]) -> _Options | None:
-    """Return what ``words`` ask for; ``None`` if Redis refuses them."""
+    """Return the options in ``words``; ``None`` if Redis refuses them."""
     flags: set[bytes] = set()
     deadline: float | None = None
     rest = iter(words)
@@ -134,7 +136,7 @@ def _options(sent: Sent, words: Sequence[bytes]) -> _Options | None:
     return _Options(frozenset(flags), deadline)
 
 
-def _set(sent: Sent) -> Taken:
+def _set(sent: Sent) -> Translation:
     if len(sent.arguments) < 2 or (options := _options(sent, sent.arguments[2:])) is None:
         return REFUSED
     key, value = sent.arguments[:2]
@@ -144,21 +146,21 @@ def _set(sent: Sent) -> Taken:
     return _until(sent, options.deadline_ms, before, [put(key, value)], [delete(key)])
 
 
-def _getex(sent: Sent) -> Taken:
+def _getex(sent: Sent) -> Translation:
     if not sent.arguments or (options := _options(sent, sent.arguments[1:])) is None:
         return REFUSED
     key = sent.arguments[0]
     return _until(sent, options.deadline_ms, [get(key)], [], [delete(key)])
 
 
-def _setex(sent: Sent) -> Taken:
+def _setex(sent: Sent) -> Translation:
     if len(sent.arguments) != 3:
         return REFUSED
     key, period, value = sent.arguments
     number = integer(period)
     if number is None or number <= 0:
         return REFUSED
-    return Taken([put(key, value)], expires=True)
+    return Translation([put(key, value)], expires=True)
 
 
 def _until(
@@ -167,16 +169,16 @@ def _until(
     before: list[Operation],
     then: list[Operation],
     gone: list[Operation],
-) -> Taken:
+) -> Translation:
     if deadline_ms is None:
-        return Taken([*before, *then])
+        return Translation([*before, *then])
     if deadline_ms <= sent.at_ms:
-        return Taken([*before, *gone])
-    return Taken([*before, *then], expires=True)
+        return Translation([*before, *gone])
+    return Translation([*before, *then], expires=True)
 
 
-def _expire(factor: int, *, absolute: bool) -> Callable[[Sent], Taken]:
-    def take(sent: Sent) -> Taken:
+def _expire(factor: int, *, absolute: bool) -> Callable[[Sent], Translation]:
+    def take(sent: Sent) -> Translation:
         if len(sent.arguments) < 2:
             return REFUSED
         key, period, *conditions = sent.arguments
@@ -185,19 +187,21 @@ def _expire(factor: int, *, absolute: bool) -> Callable[[Sent], Taken]:
             return REFUSED
         deadline = number * factor + (0 if absolute else sent.at_ms)
         if conditions:
-            # It deletes the key only if it has a later deadline, or one at all.
-            return Taken(differs=True) if deadline <= sent.at_ms else Taken(expires=True)
+            # Whether the condition (NX, XX, GT, LT) is met depends on the key's own deadline.
+            return (
+                Translation(differs=True) if deadline <= sent.at_ms else Translation(expires=True)
+            )
         return _until(sent, deadline, [], [], [delete(key)])
 
     return take
 
 
-def _flush(*, all_databases: bool) -> Callable[[Sent], Taken]:
-    def take(sent: Sent) -> Taken:
+def _flush(*, all_databases: bool) -> Callable[[Sent], Translation]:
+    def take(sent: Sent) -> Translation:
         if len(sent.arguments) > 1 or {*map(bytes.upper, sent.arguments)} - {b"ASYNC", b"SYNC"}:
             return REFUSED
         keys = sent.everywhere() if all_databases else sent.live
-        return DIFFERS if keys is None else Taken([delete(key) for key in keys])
+        return DIFFERS if keys is None else Translation([delete(key) for key in keys])
 
     return take
 
@@ -206,7 +210,7 @@ def _is_live(sent: Sent, key: bytes) -> bool:
     return sent.live is None or key in sent.live
 
 
-def _rename(sent: Sent) -> Taken:
+def _rename(sent: Sent) -> Translation:
     if len(sent.arguments) != 2:
         return REFUSED
     old, new = sent.arguments
@@ -214,29 +218,29 @@ def _rename(sent: Sent) -> Taken:
         return MEANINGLESS
     if sent.name == "RENAMENX":
         return DIFFERS
-    # Neither is what it was; what the new one is cannot be told.
-    return Taken([delete(old), delete(new)], differs=True)
+    # Both keys change; the value of the new one is not known.
+    return Translation([delete(old), delete(new)], differs=True)
 
 
-def _copy(sent: Sent) -> Taken:
+def _copy(sent: Sent) -> Translation:
     if len(sent.arguments) < 2:
         return REFUSED
     return DIFFERS if any(_is_live(sent, key) for key in sent.arguments[:2]) else MEANINGLESS
 
 
-def _overwritten(sent: Sent) -> Taken:
-    """A command that puts a list, set or sorted set where its first argument says."""
+def _overwritten(sent: Sent) -> Translation:
+    """Translate a command that stores a list, set or sorted set at its first argument."""
     if not sent.arguments or not _is_live(sent, sent.arguments[0]):
         return MEANINGLESS
-    return Taken([delete(sent.arguments[0])])
+    return Translation([delete(sent.arguments[0])])
 
 
-def _replicate(sent: Sent) -> Taken:
+def _replicate(sent: Sent) -> Translation:
     alone = [word.upper() for word in sent.arguments] == [b"NO", b"ONE"]
     return MEANINGLESS if alone else DIFFERS
 
 
-_COMMANDS: dict[str, Callable[[Sent], Taken]] = {
+_COMMANDS: dict[str, Callable[[Sent], Translation]] = {
     "GET": _exactly(1, lambda key: [get(key)]),
     "STRLEN": _exactly(1, lambda key: [get(key)]),
     "GETRANGE": _exactly(3, lambda key, *_: [get(key)]),
@@ -268,7 +272,7 @@ _COMMANDS: dict[str, Callable[[Sent], Taken]] = {
     "SLAVEOF": _replicate,
     "REPLICAOF": _replicate,
 }
-"""What the commands come to; any other is left out, and counted by its name."""
+"""The translation of each command; any other command is left out, and counted by its name."""
 
 _DIFFERENT = frozenset(
     {
@@ -277,4 +281,4 @@ _DIFFERENT = frozenset(
         "INCREX",
     }
 )  # fmt: skip
-"""Writes of what is here a value, whose outcome a capture does not tell."""
+"""Commands that write values and whose outcome a capture does not show."""

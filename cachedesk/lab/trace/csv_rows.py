@@ -1,8 +1,8 @@
-"""The rows of a CSV file, as RFC 4180 has them: a quoted field may hold line breaks.
+"""The rows of a CSV file by RFC 4180: a quoted field may contain line breaks.
 
-One stray quote must not swallow the lines behind it. The lines of a row that turns out to be none
-are read again, each by itself, so every line is a row, a part of one, or an error of its own, and
-no line is read more than twice.
+One stray quote must not swallow the lines after it. The lines of an invalid row are read again,
+each by itself, so every line is a row, a part of one, or an error, and no line is read more than
+twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENDLESS = "a quoted field begins here and is never closed"
 
 
 class CsvRows:
-    """The rows behind the header. An error in one row does not end them."""
+    """The rows after the header. An error in one row does not end the iteration."""
 
     def __init__(self, lines: Lines) -> None:
         csv.field_size_limit(MAX_VALUE_BYTES)
@@ -31,9 +31,9 @@ class CsvRows:
         self._again: deque[tuple[int, bytes | Malformed]] = deque()
         self._headed = False
         self.line = lines.number
-        """The first line of the row that was read last, or the one that is wrong."""
+        """The first line of the row that was read last, or the malformed line."""
         self.height = 1
-        """How many lines the row that was read last has."""
+        """The number of lines of the row that was read last."""
 
     def __iter__(self) -> CsvRows:
         return self
@@ -75,7 +75,7 @@ class CsvRows:
         return text_of(line)
 
     def _give_up(self, error: csv.Error | Malformed) -> None:
-        """Have the lines of the row in hand read again, each by itself."""
+        """Queue the lines of the current row to be read again, each by itself."""
         self._rows = self._reader()
         if isinstance(error, TooLong):
             self._row.append((self._lines.number, error))
@@ -87,7 +87,9 @@ class CsvRows:
         if "unexpected end of data" in error:
             return _ENDLESS
         last = self._row[-1][0]
-        return f"a quoted field begins here, and line {last} after it is malformed: {_said(error)}"
+        return (
+            f"a quoted field begins here, and line {last} after it is malformed: {_reason(error)}"
+        )
 
 
 def _alone(line: bytes | Malformed) -> list[str]:
@@ -96,14 +98,14 @@ def _alone(line: bytes | Malformed) -> list[str]:
     try:
         return next(csv.reader([text_of(line)], strict=True))
     except csv.Error as error:
-        raise Malformed(_said(str(error))) from None
+        raise Malformed(_reason(str(error))) from None
 
 
-def _said(error: str) -> str:
+def _reason(error: str) -> str:
     known: tuple[tuple[str, Callable[[], str]], ...] = (
         ("unexpected end of data", lambda: _ENDLESS),
         ("field larger than", lambda: f"a field is over {MAX_VALUE_BYTES:,} bytes long"),
         ("new-line character", lambda: "there is a bare carriage return outside of quotes"),
         ("expected after", lambda: "a closing quote is followed by more text"),
     )
-    return next((say() for part, say in known if part in error), error)
+    return next((message() for part, message in known if part in error), error)

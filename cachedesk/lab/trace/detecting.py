@@ -1,8 +1,8 @@
-"""Which format a trace has: its first lines say so, never its file's name.
+"""Detects the format of a trace from its first lines, never from the name of the file.
 
-The first line that is one of a format tells, or, where other lines stand before it, two of them. A
-list of keys has no sign of its own, so it is one only if every line that is looked at can be
-nothing else. Anything else is refused as unknown: a guess would replay something else.
+The first line that matches a format decides, or two of them if other lines come before. A list of
+keys has no distinctive mark, so it is detected only if no sampled line can be anything else.
+Anything else is refused as unknown: a wrong guess would replay something else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cachedesk.lab.trace.record import Malformed, TraceError, shown
 from cachedesk.lab.trace.stream import LINE_BYTES, Lines
 
 MOST_LINES = 20
-"""How many lines are looked at, but for empty ones and comments."""
+"""The number of lines that are sampled, without empty ones and comments."""
 
 _MOST_BYTES = 256 * 1024
 _AGREE = 2
@@ -36,8 +36,8 @@ _AGREE = 2
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The format of a trace. ``before``: how many lines stand before the first that is of it.
-    ``sure``: it has a sign of its own."""
+    """The format of a trace. ``before``: the number of lines before the first one of the format.
+    ``sure``: whether the format is unambiguous."""
 
     name: str
     before: int = 0
@@ -48,35 +48,35 @@ def detected(lines: Lines) -> Found:
     """Return the format of the input.
 
     Raises:
-        TraceError: it is empty, or none of the formats; the message says what to do.
+        TraceError: it is empty, or of no known format; the message says what to do.
     """
-    looked: list[bytes] = []
+    sampled: list[bytes] = []
     votes: Counter[str] = Counter()
     firsts: dict[str, int] = {}
-    mismatched_files = 0
+    strange = 0
     for place, line in enumerate(_sample(lines)):
-        looked.append(line)
+        sampled.append(line)
         name = sign_of(line)
         if name:
             votes[name] += 1
             firsts.setdefault(name, place)
-            if votes[name] >= (_AGREE if mismatched_files else 1):
-                return Found(name, _before(name, looked[: firsts[name]]))
+            if votes[name] >= (_AGREE if strange else 1):
+                return Found(name, _before(name, sampled[: firsts[name]]))
         else:
-            mismatched_files += _is_strange(line)
-    if _is_ycsb(looked):
+            strange += _is_strange(line)
+    if _is_ycsb(sampled):
         return Found(YCSB)
-    if len(votes) == 1 and sum(votes.values()) == 1 and mismatched_files <= _AGREE:
-        # One line of a short file, under a warning or a comment.
+    if len(votes) == 1 and sum(votes.values()) == 1 and strange <= _AGREE:
+        # One line of a short file, after a warning or a comment.
         ((name, place),) = firsts.items()
-        return Found(name, _before(name, looked[:place]))
-    if not votes and _are_keys(looked):
+        return Found(name, _before(name, sampled[:place]))
+    if not votes and _are_keys(sampled):
         return Found(KEYS, sure=False)
-    raise _unknown(lines, looked)
+    raise _unknown(lines, sampled)
 
 
 def forced(lines: Lines, name: str) -> Found:
-    """Return the format ``name`` with what stands before its first line."""
+    """Return the format ``name`` with the number of lines before its first one."""
     form = FORMATS.get(name)
     if form is not None and not form.ours and name != KEYS:
         above: list[bytes] = []
@@ -96,12 +96,12 @@ def _is_strange(line: bytes) -> bool:
 
 
 def _before(name: str, above: list[bytes]) -> int:
-    """Return how many of the lines ``above`` the first one of a format to skip."""
+    """Return how many of the lines ``above`` the first one of a format must be skipped."""
     return len(above) if name == CSV or any(map(_is_strange, above)) else 0
 
 
 def sign_of(line: bytes) -> str:
-    """Return the name of the format that ``line`` alone tells; empty if it tells none."""
+    """Return the name of the format that ``line`` matches; empty if there is none."""
     line = line.lstrip(b"\0")
     return next((name for name, fits in _SIGNS if fits(line)), "")
 
@@ -118,41 +118,41 @@ def _is_header(line: bytes) -> bool:
 _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (CSV, _is_header),
     (JSONL, lambda line: _JSON.match(line) is not None),
-    (MONITOR, monitor.says),
-    (ACCESS_LOG, access_log.says),
+    (MONITOR, monitor.matches),
+    (ACCESS_LOG, access_log.matches),
     (TWITTER, lambda line: twitter.LINE.match(line) is not None),
 )
 
 
 def _sample(lines: Lines) -> Iterator[bytes]:
-    """Yield the first lines, as many as say something."""
-    told = read = 0
+    """Yield the first lines, until enough of them are not blank."""
+    count = read = 0
     for line in lines.ahead():
         yield line
         text, read = line.strip(_BLANK), read + len(line)
-        told += bool(text) and text[:1] not in (b"#", b"!")
-        if told >= MOST_LINES or read > _MOST_BYTES:
+        count += bool(text) and text[:1] not in (b"#", b"!")
+        if count >= MOST_LINES or read > _MOST_BYTES:
             return
 
 
-def _is_ycsb(looked: list[bytes]) -> bool:
-    """Whether it is a file of properties, one of which YCSB has."""
+def _is_ycsb(sampled: list[bytes]) -> bool:
+    """Return whether the lines are a properties file with at least one property of YCSB."""
     try:
-        return any(name in ycsb.TELLING for name, _ in ycsb.named(looked))
+        return any(name in ycsb.RECOGNIZED for name, _ in ycsb.named(sampled))
     except Malformed:
         return False
 
 
 _CUT_TIME = re.compile(rb"[\d.]{1,24}(?: \[[^\"]{0,80})?")
 
-# Printable, and nothing that a table, a log or a program has between its words.
+# Printable, without the separators of tables, logs and programs.
 _KEY = re.compile(rb"[^\0-\x20\x7f,;|\"'`{}\[\]()<>=?&\\#]{1,1024}")
 
 
-def _are_keys(looked: list[bytes]) -> bool:
-    words = [line.strip() for line in looked if line.strip()]
+def _are_keys(sampled: list[bytes]) -> bool:
+    words = [line.strip() for line in sampled if line.strip()]
     if words and monitor.is_reply(words[0]):
-        # So begins a capture, and it may end before its first command.
+        # The beginning of a capture, which may end before its first command.
         return False
     return len(words) >= _AGREE and all(map(_is_key, words))
 
@@ -170,21 +170,21 @@ _ROW = re.compile(_VERBS + rb"([,;\t|])", re.IGNORECASE)
 _MISSING = "the header op,key,value is missing"
 
 
-def _unknown(lines: Lines, looked: list[bytes]) -> TraceError:
+def _unknown(lines: Lines, sampled: list[bytes]) -> TraceError:
     name = lines.name
-    numbers = [number for number, line in enumerate(looked, 1) if line.strip(_BLANK)]
-    if not numbers and sum(map(len, looked)) > _MOST_BYTES:
+    numbers = [number for number, line in enumerate(sampled, 1) if line.strip(_BLANK)]
+    if not numbers and sum(map(len, sampled)) > _MOST_BYTES:
         return TraceError(f"{name}: its first {_MOST_BYTES:,} bytes are blank")
     if not numbers:
         if lines.too_long:
             return TraceError(f"{name}: its first line is over {LINE_BYTES:,} bytes long")
         return TraceError(f"{name}: the file is empty; a trace is one of {', '.join(NAMES)}")
-    if all(monitor.is_reply(line) or _CUT_TIME.fullmatch(line.strip()) for line in looked):
+    if all(monitor.is_reply(line) or _CUT_TIME.fullmatch(line.strip()) for line in sampled):
         return TraceError(
             f"{name}: begins like output of redis-cli MONITOR, but ends before a command"
         )
     number = numbers[0]
-    first = looked[number - 1].strip(b"\xef\xbb\xbf" + _BLANK)
+    first = sampled[number - 1].strip(b"\xef\xbb\xbf" + _BLANK)
     where = f"{name} line {number}"
     unquoted = first.replace(b'"', b"").replace(b"'", b"")
     if header := _HEADER.fullmatch(unquoted):

@@ -1,4 +1,4 @@
-"""Contents that are no trace, known by their first bytes, and what to do about each."""
+"""Files that are not traces, recognized by their first bytes, with advice for each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 
 START_BYTES = 512
-"""How many bytes tell."""
+"""The number of bytes that are examined."""
 
 
 def named(start: bytes) -> str:
-    """Return what ``start`` begins and what to do about it, or nothing if it may be a trace."""
+    """Return the kind of file that starts with ``start`` and advice; empty for a possible trace."""
     start = start[:START_BYTES]
     return next((says for fits, says in _KNOWN if fits(start)), "")
 
@@ -20,7 +20,7 @@ def _begins(*signs: bytes) -> Callable[[bytes], bool]:
 
 
 def _wide(start: bytes) -> bool:
-    """Whether it is UTF-16 without a mark: every second byte of the first line is NUL."""
+    """Return whether it is UTF-16 without a BOM: every second byte of the first line is NUL."""
     text = start[:64]
     halves = (text[::2], text[1::2])
     return len(text) >= 8 and any(

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from cachedesk.lab.trace import access_log, keylist, monitor, native, twitter
 from cachedesk.lab.trace.csv_rows import CsvRows
-from cachedesk.lab.trace.record import Record
+from cachedesk.lab.trace.record import TraceRecord
 from cachedesk.lab.trace.stream import Lines
 
 
 class Units(Protocol):
-    """What a format is read by: lines, or rows. ``line`` is the number of the last, or of its first
-    line; ``height``: how many lines it has."""
+    """The units in which a format is read: lines, or rows of several lines. ``line``: the number of
+    the first line of the last unit; ``height``: its number of lines."""
 
     line: int
     height: int
@@ -25,7 +25,7 @@ class Units(Protocol):
 
 
 class LineUnits:
-    """Lines as they are."""
+    """Units of one line."""
 
     height = 1
 
@@ -46,20 +46,22 @@ class LineUnits:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one format is read. ``timed``: its lines say when they were written. ``parser`` is
-    called with the share of writes and the seed, for those that have none of their own. ``ours``:
-    it is written for cachedesk, so that a wrong line is a mistake; what other programs write has
-    lines that mean something else. ``closed``: a line that was cut short is never a good one."""
+    """How to read one format. ``timed``: its lines have timestamps. ``parser`` is called with the
+    share of writes and the seed, for formats that have no operations of their own. ``ours``: it is
+    made for cachedesk, so a malformed line is an error; files of other programs also have lines of
+    other kinds. ``closed``: a truncated line is never valid."""
 
     name: str
-    parser: Callable[[float, int], Callable[[Any], Record]]
+    parser: Callable[[float, int], Callable[[Any], TraceRecord]]
     timed: bool = False
     ours: bool = False
     closed: bool = False
     units: Callable[[Lines], Any] = LineUnits
 
 
-def _plain(parse: Callable[[Any], Record]) -> Callable[[float, int], Callable[[Any], Record]]:
+def _plain(
+    parse: Callable[[Any], TraceRecord],
+) -> Callable[[float, int], Callable[[Any], TraceRecord]]:
     return lambda share, seed: parse
 
 

@@ -1,23 +1,23 @@
-"""Keys, one a line: each is a read; a share of them is turned into increments, by seed."""
+"""Keys, one per line: each is a read; a random share of them becomes increments."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
-from cachedesk.lab.trace.record import NOTHING, Record, add, get, record
+from cachedesk.lab.trace.record import NOTHING, TraceRecord, add, get, record
 
 
-def parser(share: float, seed: int) -> Callable[[bytes], Record]:
-    """Return what reads a line.
+def parser(share: float, seed: int) -> Callable[[bytes], TraceRecord]:
+    """Return the parser of a line.
 
     Args:
-        share: of the lines that are increments, 0 to 1.
-        seed: what they are drawn from.
+        share: the share of lines that become increments, 0 to 1.
+        seed: the random seed.
     """
     rng = random.Random(seed)
 
-    def parse(line: bytes) -> Record:
+    def parse(line: bytes) -> TraceRecord:
         key = line.rstrip(b"\r\n")
         if not key:
             return NOTHING

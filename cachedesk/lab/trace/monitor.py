@@ -1,11 +1,11 @@
-"""What ``redis-cli MONITOR`` prints: every command of a real Redis, as its clients sent it.
+"""The output of ``redis-cli MONITOR``: every command of a real Redis, as its clients sent it.
 
     1339518083.107412 [0 127.0.0.1:60866] "incr" "views:article:1"
 
 (https://redis.io/docs/latest/commands/monitor/.) Redis 2.4 wrote ``(db 0)`` or nothing for the
-client. A command of a script is there too, with ``lua`` for its client, and is taken; the script
-itself is not. What stands before the time (``ts``, ``docker logs``) is not looked at. Nothing
-expires here: expiries are counted. Keys of a database other than 0 begin with ``db1:`` and so on.
+client. Commands of a script are included, with ``lua`` as the client; the script itself is not.
+A prefix before the time (``ts``, ``docker logs``) is ignored. Nothing expires here: expiries are
+counted. Keys of a database other than 0 are prefixed with ``db1:`` and so on.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from cachedesk.lab.load.operations import Operation, Verb
-from cachedesk.lab.trace.commands import Sent, Taken, taken
-from cachedesk.lab.trace.record import NOTHING, Malformed, Record, record, shown
+from cachedesk.lab.trace.commands import Sent, Translation, translated
+from cachedesk.lab.trace.record import NOTHING, Malformed, TraceRecord, record, shown
 
 MOST_LIVE = 1_000_000
-"""How many written keys are remembered; with more, what FLUSHALL deletes is not known."""
+"""The number of written keys that are tracked; with more, what FLUSHALL deletes is not known."""
 
 _MOST_ARGUMENTS = 1024 * 1024
-"""What Redis takes of one command."""
+"""The most arguments that Redis accepts in one command."""
 
 _HEAD = (
     rb"(?P<at>\d{1,12}\.\d{1,9})"
@@ -42,8 +42,8 @@ _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)")
 _PLAIN = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"a": b"\a", b"b": b"\b"}
 
 
-def says(line: bytes) -> bool:
-    """Whether ``line`` is one of MONITOR; with its client, it may be cut off."""
+def matches(line: bytes) -> bool:
+    """Return whether ``line`` is a line of MONITOR; a line with a client may be truncated."""
     match = PREFIXED.match(line)
     if match is None:
         return False
@@ -51,32 +51,32 @@ def says(line: bytes) -> bool:
 
 
 def is_reply(line: bytes) -> bool:
-    """Whether ``line`` is the reply to MONITOR, or an empty one."""
+    """Return whether ``line`` is the reply to MONITOR, or empty."""
     text = line.strip()
     return not text or _OK.fullmatch(text) is not None
 
 
-def parse(line: bytes) -> Record:
-    """Return what one line says, as the first of a capture."""
+def parse(line: bytes) -> TraceRecord:
+    """Return the record of one line, as the first of a capture."""
     return Capture()(line)
 
 
-def parser(share: float, seed: int) -> Callable[[bytes], Record]:
-    """Return what reads the lines of one capture, in order."""
+def parser(share: float, seed: int) -> Callable[[bytes], TraceRecord]:
+    """Return the parser of the lines of one capture, in order."""
     return Capture()
 
 
 class Capture:
-    """Reads one capture. It remembers the keys that were written, so that ``FLUSHALL`` is what it
-    was: a delete of each."""
+    """Reads one capture. It tracks the keys that were written, so that ``FLUSHALL`` can be
+    translated into a delete of each."""
 
     def __init__(self) -> None:
-        # By database; a dict keeps the order in which they came.
+        # By database; a dict keeps the insertion order.
         self._live: dict[bytes, dict[bytes, None]] | None = {}
         self._count = 0
 
-    def __call__(self, line: bytes) -> Record:
-        """Return what the next line says.
+    def __call__(self, line: bytes) -> TraceRecord:
+        """Return the record of the next line.
 
         Raises:
             Malformed: it is not a line of MONITOR output.
@@ -87,25 +87,27 @@ class Capture:
         match = LINE.fullmatch(line) or PREFIXED.fullmatch(line)
         if match is None or not _ARGUMENTS.fullmatch(match["args"]):
             if _OTHERS.match(line):
-                return Record(skipped="(words of redis-cli)")
+                return TraceRecord(skipped="(words of redis-cli)")
             raise Malformed(
                 'not a line of MONITOR output, like 1339518083.107412 [0 127.0.0.1:60866] "get" "a"'
             )
         at = float(match["at"])
         if match["args"].count(b'" "') >= _MOST_ARGUMENTS:
-            return Record((), at, "(a command with over 1,048,576 arguments)", differs=True)
+            return TraceRecord((), at, "(a command with over 1,048,576 arguments)", differs=True)
         name, *arguments = (_unescaped(found) for found in _ARGUMENT.findall(match["args"]))
-        return self._said(match["db"] or match["old"] or b"0", name, arguments, at)
+        return self._translated(match["db"] or match["old"] or b"0", name, arguments, at)
 
-    def _said(self, db: bytes, name: bytes, arguments: Sequence[bytes], at: float) -> Record:
+    def _translated(
+        self, db: bytes, name: bytes, arguments: Sequence[bytes], at: float
+    ) -> TraceRecord:
         live = None if self._live is None else self._live.get(db, {})
         command = name.upper().decode(errors="replace")
-        # Whole milliseconds are what Redis compares.
+        # Redis compares whole milliseconds.
         sent = Sent(command, arguments, at * 1000 // 1, live, self._everywhere)
-        found = taken(sent)
+        found = translated(sent)
         called = _named(command, found)
         if not found.operations and not found.expires:
-            return Record((), at, called, differs=found.differs)
+            return TraceRecord((), at, called, differs=found.differs)
         operations = found.operations
         if command == "FLUSHALL":
             self._live, self._count = {} if self._live is not None else None, 0
@@ -161,8 +163,8 @@ def _unescaped(text: bytes) -> bytes:
     )
 
 
-def _named(command: str, found: Taken) -> str:
-    """Return what a command is counted as."""
+def _named(command: str, found: Translation) -> str:
+    """Return the name under which a command is counted."""
     name = command if len(command) <= 30 and command.isprintable() else shown(command)
     if found.refused:
         return f"{name} that Redis refused"

@@ -1,6 +1,6 @@
 """cachedesk's own traces: CSV with the header ``op,key,value`` (UTF-8, RFC 4180), and JSON lines
 such as ``["incr","views:article:1",1]`` or ``{"op":"incr","key":"views:article:1","value":1}``. The
-verbs are those of the library. What ``dump`` printed is read back as a set of each key."""
+verbs are those of the library. The output of ``dump`` is read as a set of each key."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import msgspec
 from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN, MAX_KEY_BYTES, MAX_VALUE_BYTES
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace.csv_rows import HEADER
-from cachedesk.lab.trace.record import NOTHING, Malformed, Record, shown
+from cachedesk.lab.trace.record import NOTHING, Malformed, TraceRecord, shown
 from cachedesk.lab.trace.stream import text_of
 
 _MOST_FREE = 64 * 1024
-# Any JSON may take two hundred times its own size in memory: of a long line only what an operation
-# may be is parsed.
+# Arbitrary JSON may take two hundred times its size in memory: a long line is parsed only if it has
+# the shape of an operation.
 _Field = str | int | float | bool | dict[Literal["base64"], str] | None
 _SHAPE = msgspec.json.Decoder(
     list[_Field] | dict[Literal["op", "key", "value"], str | int | float | bool | None]
@@ -32,19 +32,19 @@ _VERBS = {str(verb): verb for verb in Verb}
 _TAKES_VALUE = (Verb.SET, Verb.INCR)
 
 
-def from_csv(fields: Sequence[str]) -> Record:
-    """Return what one row says."""
-    return Record((_from_csv(fields),)) if fields else NOTHING
+def from_csv(fields: Sequence[str]) -> TraceRecord:
+    """Return the record of one row."""
+    return TraceRecord((_from_csv(fields),)) if fields else NOTHING
 
 
-def from_json(line: bytes) -> Record:
-    """Return what one line says."""
+def from_json(line: bytes) -> TraceRecord:
+    """Return the record of one line."""
     text = text_of(line)
-    return Record((_from_json(text),)) if text.strip() else NOTHING
+    return TraceRecord((_from_json(text),)) if text.strip() else NOTHING
 
 
-def from_dump(line: bytes) -> Record:
-    """Return what one line of ``cachedesk dump`` says."""
+def from_dump(line: bytes) -> TraceRecord:
+    """Return the record of one line of ``cachedesk dump``."""
     text = text_of(line)
     if not text.strip():
         return NOTHING
@@ -52,7 +52,7 @@ def from_dump(line: bytes) -> Record:
     if not isinstance(fields, list) or len(fields) != 2:
         raise Malformed('not a line of a dump, like ["order:17","paid"]')
     key, value = _text("the key", fields[0]), _text("the value", fields[1])
-    return Record((Operation(Verb.SET, _key(key), _value(value)),))
+    return TraceRecord((Operation(Verb.SET, _key(key), _value(value)),))
 
 
 def _from_csv(fields: Sequence[str]) -> Operation:
@@ -74,7 +74,7 @@ def _from_csv(fields: Sequence[str]) -> Operation:
 
 
 def _decoded(line: str) -> object:
-    """Return the JSON of ``line``: any if it is short, or what an operation may be."""
+    """Return the JSON value of ``line``; a long line must have the shape of an operation."""
     try:
         if len(line) > _MOST_FREE:
             _SHAPE.decode(line)

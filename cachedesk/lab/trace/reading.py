@@ -1,7 +1,7 @@
-"""Reading a trace: line by line, with what is wrong or meaningless counted or refused.
+"""Reading a trace line by line; lines that are malformed or not applicable are counted or refused.
 
-Every line of a trace is one of these: operations, a counted skip, a malformed line that was to be
-skipped, a line before the first that is of the format, or the unfinished last one.
+Every line of a trace is one of these: operations, a counted skip, a malformed line (with
+``skip_bad``), a line before the first one of the format, or an unfinished last line.
 """
 
 from __future__ import annotations
@@ -16,20 +16,27 @@ from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import ycsb
 from cachedesk.lab.trace.detecting import detected, forced
 from cachedesk.lab.trace.formats import CSV, FORMATS, KEYS, YCSB, Format
-from cachedesk.lab.trace.record import NOTHING, TOO_LONG, Malformed, Record, TooLong, TraceError
+from cachedesk.lab.trace.record import (
+    NOTHING,
+    TOO_LONG,
+    Malformed,
+    TooLong,
+    TraceError,
+    TraceRecord,
+)
 from cachedesk.lab.trace.stream import STDIN, Lines
 
 MOST_CHECKED_BYTES = 256 * 1024 * 1024
-"""What is longer, or compressed, is not read twice."""
+"""A longer file, or a compressed one, is not read twice."""
 
 _MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read a trace. ``format``: forced, empty: by its content. ``skip_bad``: count lines
-    that are malformed instead of refusing the trace. ``writes``: the share of keys that become
-    increments. ``seed``: what is drawn is drawn from it."""
+    """How to read a trace. ``format``: the format; empty: detected from the content. ``skip_bad``:
+    count malformed lines instead of refusing the trace. ``writes``: the share of keys that become
+    increments, 0 to 1. ``seed``: the random seed."""
 
     format: str = ""
     skip_bad: bool = False
@@ -41,18 +48,18 @@ USUAL = ReadOptions()
 
 
 @dataclass(slots=True)
-class Count:
-    """What was read.
+class TraceCounts:
+    """What was read of a trace.
 
-    ``sure``: the format was named, or has a sign of its own. ``bad``: malformed lines, of which
-    some are in ``examples`` with their numbers. ``before``: lines before the first that is of the
-    format. ``blank``: lines that hold nothing, or the reply to MONITOR. ``skipped``: how often each
-    command was left out; ``differing``: those of them for which the end state differs from the
-    source's; ``expiries``: how often a write had an expiry, which was dropped. ``unfinished``: the
-    last line, without a line break, and what is wrong with it. ``cut``: why it could not be read to
-    its end; empty if it was. ``changed``: what is not as in the source, and for how many lines.
-    ``unended``: the number of a last line without a line break that was read as it is, although
-    more may have belonged to it; 0 if there is none.
+    ``sure``: the format was named, or is unambiguous. ``bad``: malformed lines, some of which are
+    in ``examples`` with their numbers. ``before``: lines before the first one of the format.
+    ``blank``: lines that are empty, or the reply to MONITOR. ``skipped``: how often each command
+    was left out; ``differing``: those that make the end state differ from the source's;
+    ``expiries``: how often each command had an expiry, which was dropped. ``unfinished``: a
+    malformed last line without a line break, and the error. ``cut``: why the trace could not be
+    read to its end; empty if it was. ``changed``: what was changed, and for how many lines.
+    ``unended``: the number of a valid last line without a line break, which may be truncated; 0 if
+    there is none.
     """
 
     format: str = ""
@@ -70,8 +77,8 @@ class Count:
     unended: int = 0
     cut: str = ""
 
-    def note(self, record: Record) -> None:
-        """Count what ``record`` does not come to."""
+    def note(self, record: TraceRecord) -> None:
+        """Count what was left out or changed in ``record``."""
         if record is NOTHING:
             self.blank += 1
             return
@@ -85,7 +92,7 @@ class Count:
             self.changed[record.changed] += 1
 
     def as_json(self) -> dict[str, object]:
-        """Return it as an object."""
+        """Return it as a JSON object."""
         return {
             "format": self.format,
             "lines": self.lines,
@@ -104,54 +111,54 @@ class Count:
 
 
 class Reading:
-    """One reading of a trace, from its beginning to its end. Used by one thread; ``share`` and
-    ``count`` may be looked at by others."""
+    """One reading of a trace, from its beginning to its end. Used by one thread; others may read
+    ``share`` and ``count``."""
 
     def __init__(
-        self, path: Path, ways: ReadOptions = USUAL, given_up: threading.Event | None = None
+        self, path: Path, options: ReadOptions = USUAL, given_up: threading.Event | None = None
     ) -> None:
-        """Open the trace at ``path`` and see what it is; once ``given_up`` is set, a pipe is not
-        waited for any more.
+        """Open the trace at ``path`` and detect its format. Once ``given_up`` is set, it does not
+        wait for a pipe any more.
 
         Raises:
-            TraceError: it cannot be opened, or its format cannot be told.
+            TraceError: it cannot be opened, or its format is not known.
         """
-        self._ways = ways
+        self._options = options
         self._lines = Lines(path, given_up)
         try:
-            found = forced(self._lines, ways.format) if ways.format else detected(self._lines)
+            found = forced(self._lines, options.format) if options.format else detected(self._lines)
         except BaseException:
             self._lines.close()
             raise
-        if ways.writes and found.name != KEYS:
+        if options.writes and found.name != KEYS:
             self._lines.close()
             raise TraceError(
                 f"{self._lines.name}: --writes is for a list of keys, but this is read as"
                 f" {found.name}"
             )
-        self.count = Count(found.name, found.sure)
+        self.count = TraceCounts(found.name, found.sure)
         self._before = found.before
         self._format = FORMATS.get(found.name)
 
     @property
     def name(self) -> str:
-        """What it is called in errors."""
+        """Its name in errors."""
         return self._lines.name
 
     @property
     def timed(self) -> bool:
-        """Whether its lines say when they were written."""
+        """Whether its lines have timestamps."""
         return self._format is not None and self._format.timed
 
     @property
     def share(self) -> float | None:
-        """How much of the file was read, 0 to 1; ``None`` when its length is unknown."""
+        """The share of the file that was read, 0 to 1; ``None`` if its length is unknown."""
         size = self._lines.bytes
         return None if size is None else min(1.0, self._lines.done / max(1, size))
 
     @property
     def repeatable(self) -> bool:
-        """Whether it can be read twice, and soon."""
+        """Whether it can be read twice in a short time."""
         size = self._lines.bytes
         return size is not None and size <= MOST_CHECKED_BYTES and not self._lines.compressed
 
@@ -160,11 +167,12 @@ class Reading:
         for record in self.records():
             yield from record.operations
 
-    def records(self) -> Iterator[Record]:
-        """Yield what each line says. What cannot be read on ends it; ``count.cut`` says why.
+    def records(self) -> Iterator[TraceRecord]:
+        """Yield the record of each line. An error of the file ends it; ``count.cut`` gives the
+        reason.
 
         Raises:
-            TraceError: a line is malformed, and was not to be skipped.
+            TraceError: a line is malformed, and ``skip_bad`` is not set.
         """
         try:
             if self._format is None:
@@ -178,17 +186,17 @@ class Reading:
         """Close the file."""
         self._lines.close()
 
-    def _read(self, form: Format) -> Iterator[Record]:
+    def _read(self, form: Format) -> Iterator[TraceRecord]:
         count = self.count
         self._pass(form)
         units = form.units(self._lines)
-        parse = form.parser(self._ways.writes, self._ways.seed)
+        parse = form.parser(self._options.writes, self._options.seed)
         begun = good = False
         while True:
             try:
                 unit = next(units)
                 if isinstance(unit, bytes) and unit[:1] == b"\0" and not form.ours:
-                    # A log that was rotated under its writer begins with a run of these.
+                    # A log that was truncated while its writer had it open begins with NUL bytes.
                     unit = unit.lstrip(b"\0")
                 record = parse(unit)
             except StopIteration:
@@ -201,7 +209,7 @@ class Reading:
                 if form.ours:
                     self._is_bad(units.line, str(error))
                 else:
-                    count.note(Record(skipped=TOO_LONG, differs=True))
+                    count.note(TraceRecord(skipped=TOO_LONG, differs=True))
                 continue
             except Malformed as error:
                 good = False
@@ -219,7 +227,7 @@ class Reading:
                 yield record
 
     def _pass(self, form: Format) -> None:
-        """Pass over what stands before the first line of the format."""
+        """Skip the lines before the first one of the format."""
         if form.ours and form.name != CSV:
             return
         for number in range(1, self._before + 1):
@@ -231,18 +239,18 @@ class Reading:
             else:
                 self.count.before += 1
 
-    def _generated(self) -> Iterator[Record]:
+    def _generated(self) -> Iterator[TraceRecord]:
         try:
             core = ycsb.properties(self._lines)
         except Malformed as error:
             raise TraceError(f"{self._lines.name}: {error}") from None
         self.count.lines, self.count.cut = self._lines.number, self._lines.cut
         self.count.unended = self._lines.number if self._lines.unfinished else 0
-        for operation in ycsb.operations(core, self._ways.seed):
-            yield Record((operation,))
+        for operation in ycsb.operations(core, self._options.seed):
+            yield TraceRecord((operation,))
 
     def _is_bad(self, line: int, what: str, lines: int = 1) -> None:
-        if not self._ways.skip_bad:
+        if not self._options.skip_bad:
             raise TraceError(f"{self._lines.name} line {line}: {what}") from None
         self.count.bad += lines
         if lines > 1:
@@ -255,41 +263,41 @@ class Reading:
 class Trace:
     """A trace that can be replayed.
 
-    ``operations`` and ``verbs``: how many there are of all and of each, when it was read to its
-    end once and found good; ``None`` when it is too long for that, or can be read once only.
-    ``format``: what it is, empty when that is seen only when it is read; ``sure``: as in ``Count``.
+    ``operations`` and ``verbs``: the numbers of all operations and of each kind, if it was read to
+    its end once and is valid; ``None`` if it is too long for that, or can be read only once.
+    ``format``: its format, empty if that is known only when it is read; ``sure``: as in
+    ``TraceCounts``.
     """
 
     path: Path
     operations: int | None
     verbs: dict[Verb, int] | None
-    ways: ReadOptions = USUAL
+    options: ReadOptions = USUAL
     timed: bool = False
     format: str = ""
     sure: bool = True
 
     def __iter__(self) -> Iterator[Operation]:
-        return read(self.path, self.ways)
+        return read(self.path, self.options)
 
     def reading(self, given_up: threading.Event | None = None) -> Reading:
-        """Return a new reading of it; of standard input there is one only."""
-        return Reading(self.path, self.ways, given_up)
+        """Return a new reading of it; standard input can be read only once."""
+        return Reading(self.path, self.options, given_up)
 
 
-def check(path: Path, ways: ReadOptions = USUAL) -> Trace:
-    """Read all of ``path`` once, so that a bad line is found before anything has been changed. What
-    cannot be read twice, or is over 256 MiB or compressed, is only looked at: there a bad line is
-    found when it is met.
+def check(path: Path, options: ReadOptions = USUAL) -> Trace:
+    """Read all of ``path`` once, so that a malformed line is found before anything is changed. Of a
+    file that cannot be read twice, is over 256 MiB or is compressed, only the beginning is checked.
 
     Raises:
-        TraceError: a line is malformed, there is no operation in it, or it cannot be read.
+        TraceError: a line is malformed, it contains no operations, or it cannot be read.
     """
     if path == STDIN:
-        if ways.format and ways.format not in FORMATS and ways.format != YCSB:
-            raise TraceError(f"there is no format {ways.format!r}")
-        return Trace(path, None, None, ways, _may_be_timed(ways.format), ways.format)
-    reading = Reading(path, ways)
-    known = (ways, reading.timed, reading.count.format, reading.count.sure)
+        if options.format and options.format not in FORMATS and options.format != YCSB:
+            raise TraceError(f"there is no format {options.format!r}")
+        return Trace(path, None, None, options, _may_be_timed(options.format), options.format)
+    reading = Reading(path, options)
+    known = (options, reading.timed, reading.count.format, reading.count.sure)
     if not reading.repeatable:
         reading.close()
         return Trace(path, None, None, *known)
@@ -301,14 +309,14 @@ def check(path: Path, ways: ReadOptions = USUAL) -> Trace:
     return Trace(path, verbs.total(), dict(verbs), *known)
 
 
-def read(path: Path, ways: ReadOptions = USUAL) -> Iterator[Operation]:
+def read(path: Path, options: ReadOptions = USUAL) -> Iterator[Operation]:
     """Yield the operations of the trace at ``path``.
 
     Raises:
         TraceError: as for ``check``, or it could not be read to its end; operations before that
             have been yielded.
     """
-    return _all_of(Reading(path, ways))
+    return _all_of(Reading(path, options))
 
 
 def _all_of(reading: Reading) -> Iterator[Operation]:

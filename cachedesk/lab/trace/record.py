@@ -1,4 +1,4 @@
-"""What one line of a trace is: operations, when it was written, or why it has none."""
+"""The record of one line of a trace: its operations and time, or why it has none."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class TraceError(CachedeskError, ValueError):
 
 
 class Malformed(Exception):
-    """What is wrong with one line."""
+    """One line is malformed; the message gives the reason."""
 
 
 class TooLong(Malformed):
-    """A line is longer than any that is read."""
+    """A line is longer than the limit."""
 
 
-class Record(NamedTuple):
-    """One line. ``at``: when, in seconds of any clock (``None``: it does not say).
+class TraceRecord(NamedTuple):
+    """One line. ``at``: its time, in seconds of any clock (``None``: it has none).
 
-    ``skipped``: the name of what was left out (a command, most often), empty if nothing was;
-    ``times``: how often. ``differs``: the end state differs from the source's for it. ``expiry``:
-    the name of a command whose expiry was dropped, empty if it had none. ``changed``: what is not
-    as it was in the source, in words.
+    ``skipped``: the name of what was left out (usually a command), empty if nothing was; ``times``:
+    how often. ``differs``: the end state differs from the source's because of it. ``expiry``: the
+    name of a command whose expiry was dropped, empty if it had none. ``changed``: what was changed,
+    in words.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -40,22 +40,22 @@ class Record(NamedTuple):
     changed: str = ""
 
 
-NOTHING = Record()
+NOTHING = TraceRecord()
 
 UNUSABLE = "(a key that is empty or over 1,024 bytes)"
 TOO_LONG = "(a line that is too long)"
 
 
-def record(at: float | None, *operations: Operation, expiry: str = "") -> Record:
-    """Return a record of another program's keys: those that cannot be used here are left out."""
+def record(at: float | None, *operations: Operation, expiry: str = "") -> TraceRecord:
+    """Return a record of another program's operations, without those whose key is invalid here."""
     good = tuple(each for each in operations if 1 <= len(each.key) <= MAX_KEY_BYTES)
     if len(good) == len(operations):
-        return Record(operations, at, expiry=expiry)
-    return Record(good, at, UNUSABLE, len(operations) - len(good), expiry=expiry)
+        return TraceRecord(operations, at, expiry=expiry)
+    return TraceRecord(good, at, UNUSABLE, len(operations) - len(good), expiry=expiry)
 
 
 def made_up(key: bytes, size: int) -> bytes:
-    """Return a value of ``size`` bytes for ``key``, the same each time: traces keep sizes only."""
+    """Return a value of ``size`` bytes for ``key``, the same each time: traces only have sizes."""
     size = min(size, MAX_VALUE_BYTES)
     pattern = b"%08x" % binascii.crc32(key)
     return (pattern * (size // len(pattern) + 1))[:size]

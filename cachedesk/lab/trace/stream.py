@@ -1,8 +1,8 @@
-"""Where a trace comes from: a file or standard input, plain or packed, read once, forwards.
+"""The input of a trace: a file or standard input, plain or compressed, read once, forwards.
 
-Nothing is held but the lines that are looked at and the one in hand, so a trace may be as long as
-it likes. How far it was read is told in bytes of the file itself, packed or not, so that a progress
-bar is right for both. What cannot be read on ends the trace; ``cut`` says why.
+Only the sampled lines and the current one are kept in memory, so a trace may have any length.
+Progress is counted in bytes of the file itself, compressed or not, so that a progress bar is right
+for both. A read error ends the trace; ``cut`` gives the reason.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from cachedesk.lab.trace.record import Malformed, TooLong, TraceError
 
 STDIN = Path("-")
 LINE_BYTES = 16 * 1024 * 1024
-"""No line is longer: what one line is parsed to must fit into memory."""
+"""The limit of a line: its parsed form must fit into memory."""
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _BOM = b"\xef\xbb\xbf"
 _CUT = "the trace cannot be decompressed to its end"
 _START_BYTES = 64 * 1024
@@ -43,7 +43,7 @@ _PACKED: tuple[tuple[str, tuple[bytes, ...], Any], ...] = (
 
 
 class _Raw(io.RawIOBase):
-    """What is read of a descriptor, counted; a read that waits for a pipe can be given up."""
+    """Reads a descriptor and counts the bytes; a read that waits for a pipe can be interrupted."""
 
     def __init__(
         self, descriptor: int, given_up: threading.Event, *, waits: bool, owned: bool
@@ -58,7 +58,7 @@ class _Raw(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while self._waits and not select.select([self._descriptor], [], [], _LOOK_SECONDS)[0]:
+        while self._waits and not select.select([self._descriptor], [], [], _POLL_SECONDS)[0]:
             if self._given_up.is_set():
                 return 0
         data = os.read(self._descriptor, len(buffer))
@@ -73,8 +73,8 @@ class _Raw(io.RawIOBase):
 
 
 class _Unpacked(io.RawIOBase):
-    """What a packed file holds, as far as it goes: a read that would wait for more gives what there
-    is, so that nothing is lost before the place where the file is cut off."""
+    """Reads a compressed file: a read returns the data that is there instead of waiting for more,
+    so that nothing is lost before the place where the file is truncated."""
 
     def __init__(self, packed: Any) -> None:
         self._packed = packed
@@ -89,24 +89,24 @@ class _Unpacked(io.RawIOBase):
 
 
 class Lines:
-    """The lines of a trace, as bytes, with their breaks. An error in one does not end it."""
+    """The lines of a trace, as bytes with line breaks. An error in a line does not end it."""
 
     def __init__(self, path: Path, given_up: threading.Event | None = None) -> None:
-        """Open it; ``-`` is standard input.
+        """Open the input, and wait for the first bytes of a pipe.
 
         Args:
-            path: which file.
-            given_up: once set, a pipe is not waited for any more; its first bytes are waited for
-                here.
+            path: the file; ``-`` is standard input.
+            given_up: ends the waiting for a pipe when set.
 
         Raises:
-            TraceError: it cannot be opened, is not a file, or is known to be no trace.
+            TraceError: it cannot be opened, is not a file, or is recognized as another kind of
+                file.
         """
         self.path = path
         self.number = 0
         """The number of the line that was read last."""
         self.cut = ""
-        """Why it ended before its end; empty if it did not."""
+        """Why it could not be read to its end; empty if it could."""
         self.unfinished = False
         """Whether the line that was read last has no line break."""
         self.too_long = False
@@ -125,19 +125,19 @@ class Lines:
             raise TraceError(f"{self.name}: cannot decompress: {error}") from error
         except OSError as error:
             self.close()
-            raise TraceError(f"{self.name}: cannot read: {_said(error)}") from error
+            raise TraceError(f"{self.name}: cannot read: {_reason(error)}") from error
         except TraceError:
             self.close()
             raise
 
     @property
     def compressed(self) -> bool:
-        """Whether it is packed."""
+        """Whether it is compressed."""
         return bool(self._packed)
 
     @property
     def done(self) -> int:
-        """How many bytes of the file were read."""
+        """The number of bytes of the file that were read."""
         return self._raw.done
 
     def __iter__(self) -> Lines:
@@ -155,8 +155,8 @@ class Lines:
         return line.removeprefix(_BOM) if self.number == 1 else line
 
     def ahead(self) -> Iterator[bytes]:
-        """Yield the lines that come next without taking them; one that is too long is empty. A
-        line of a pipe is waited for only when it is asked for."""
+        """Yield the next lines without consuming them; one that is too long is yielded as empty.
+        Waits for a line of a pipe only when that line is requested."""
         place = 0
         while True:
             if place == len(self._head):
@@ -189,12 +189,12 @@ class Lines:
         except _BAD_DATA as error:
             why = f"{_CUT}: its {self._packed} data is damaged: {error}"
         except OSError as error:
-            why = f"the trace cannot be read to its end: {_said(error)}"
+            why = f"the trace cannot be read to its end: {_reason(error)}"
         else:
             if self._given_up.is_set() and not line.endswith(b"\n"):
                 return None
             return line or None
-        # A pipe that was given up ends in the middle too, and is not to blame for it.
+        # If the wait for a pipe was interrupted, the end in the middle is not an error.
         if not self._given_up.is_set():
             self.cut = why
         return None
@@ -211,7 +211,7 @@ class Lines:
             self.bytes = status.st_size
             return _Raw(os.open(self.path, os.O_RDONLY), self._given_up, waits=False, owned=True)
         except OSError as error:
-            raise TraceError(f"{self.path}: cannot read: {_said(error)}") from error
+            raise TraceError(f"{self.path}: cannot read: {_reason(error)}") from error
         except ValueError as error:
             if isinstance(error, TraceError):
                 raise
@@ -234,7 +234,7 @@ class Lines:
         raise TraceError(f"{self.name}: compressed more than {_MOST_LAYERS - 1} times")
 
 
-def _said(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
@@ -242,7 +242,7 @@ def text_of(line: bytes) -> str:
     """Return ``line`` as text.
 
     Raises:
-        Malformed: it is not UTF-8, or no text at all.
+        Malformed: it is not UTF-8, or contains a NUL byte.
     """
     if b"\0" in line:
         raise Malformed(f"contains a NUL byte at byte {line.index(0) + 1}; is it a text file?")

@@ -1,4 +1,4 @@
-"""What was read of a trace, in plain words."""
+"""Summaries of what was read of a trace, as text."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 from cachedesk.core.printable import safe
 from cachedesk.lab.trace.formats import KEYS
-from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.reading import TraceCounts
 
 _MOST_SHOWN = 5
 
 
 def form_line(name: str, form: str, *, sure: bool, writes: float = 0.0) -> str:
-    """Return what is printed before a run.
+    """Return the line about the format that is printed before a run.
 
     Args:
         name: of the trace.
         form: its format.
-        sure: whether the format was named, or has a sign of its own.
+        sure: whether the format was named, or is unambiguous.
         writes: the share of keys that become increments.
     """
     seen = f"{safe(name, 200)} is read as {'a list of keys' if form == KEYS else form}"
@@ -29,15 +29,15 @@ def form_line(name: str, form: str, *, sure: bool, writes: float = 0.0) -> str:
     return f"{seen}; {share}" if share else seen
 
 
-def read_lines(trace: Count, pauses: int = 0) -> Iterator[str]:
-    """Yield the lines of a report on what was read; ``pauses``: how many were cut short."""
+def read_lines(trace: TraceCounts, pauses: int = 0) -> Iterator[str]:
+    """Yield the lines of a report on a trace; ``pauses``: the number that were cut short."""
     yield f"  trace   {trace.lines:,} lines of {trace.format}"
     for sentence in sentences(trace, pauses):
         yield f"          {sentence}"
 
 
-def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
-    """Yield what became of the lines that came to nothing, and of what else was not replayed."""
+def sentences(trace: TraceCounts, pauses: int = 0) -> Iterator[str]:
+    """Yield sentences on the lines without operations, and on everything that was not replayed."""
     if trace.before:
         yield f"left out before the first line of the format: {number_of(trace.before, 'line')}"
     if trace.blank:
@@ -53,8 +53,8 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
     if meaningless := trace.skipped - trace.differing:
         yield f"not applicable here, left out: {counted(meaningless, _MOST_SHOWN)}"
     if trace.differing:
-        told = counted(trace.differing, len(trace.differing))
-        yield f"left out, so the end state differs from the source's: {told}"
+        commands = counted(trace.differing, len(trace.differing))
+        yield f"left out, so the end state differs from the source's: {commands}"
     if trace.expiries:
         yield (
             f"expiries that were dropped: {counted(trace.expiries, _MOST_SHOWN)}; hit rate and"
@@ -71,16 +71,16 @@ def sentences(trace: Count, pauses: int = 0) -> Iterator[str]:
         yield f"cut to a minute: {number_of(pauses, 'longer pause')}"
 
 
-def missing(trace: Count | None) -> Iterator[str]:
-    """Yield in sentences which lines were not replayed although they may have been commands. A run
-    that lacks any is sound for what was replayed, and no more."""
+def missing(trace: TraceCounts | None) -> Iterator[str]:
+    """Yield sentences on lines that were not replayed although they may have been commands. A run
+    with such lines is sound only for what was replayed."""
     if trace is None:
         return
     if trace.bad:
         yield f"Left out: {number_of(trace.bad, 'malformed line')}."
     if trace.differing:
-        told = counted(trace.differing, len(trace.differing))
-        yield f"Left out, so the end state differs from the source's: {told}."
+        commands = counted(trace.differing, len(trace.differing))
+        yield f"Left out, so the end state differs from the source's: {commands}."
     if trace.unfinished is not None:
         yield f"Left out: line {trace.unfinished[0]:,}, the last, is unfinished."
 
@@ -91,8 +91,8 @@ def number_of(count: int, noun: str) -> str:
 
 
 def counted(names: Counter[str], most: int) -> str:
-    """Return the names with their counts, most frequent first; what says why a line was left out
-    before the rest."""
+    """Return the names with their counts, most frequent first; reasons in parentheses come before
+    commands."""
     ordered = sorted(names.items(), key=lambda item: (not item[0].startswith("("), -item[1]))
     shown = ", ".join(f"{safe(name)} {count:,}" for name, count in ordered[:most])
     more = len(ordered) - most

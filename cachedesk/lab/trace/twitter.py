@@ -1,6 +1,6 @@
 """Twitter's cache traces: ``timestamp,key,key size,value size,client,operation,TTL``, no header.
 
-The keys are made anonymous, and of values there are the sizes: a value is made up from them.
+The keys are anonymized, and only the sizes of values are recorded: values are generated.
 (Yang, Yue and Rashmi, "A large scale analysis of hundreds of in-memory cache clusters at Twitter",
 OSDI 2020; https://github.com/twitter/cache-trace.) Nothing expires here: writes with a TTL are
 counted.
@@ -15,7 +15,7 @@ from cachedesk.core.events import MAX_VALUE_BYTES
 from cachedesk.lab.trace.record import (
     NOTHING,
     Malformed,
-    Record,
+    TraceRecord,
     add,
     delete,
     get,
@@ -31,18 +31,18 @@ OTHERS = (b"append", b"prepend", b"delete", b"incr", b"decr")
 OPERATIONS = (*READS, *STORES, *OTHERS)
 
 LINE = re.compile(rb"\d+(?:\.\d+)?,.+,\d+,\d+,[^,\n]*,(?:%s),\d+\s*$" % b"|".join(OPERATIONS))
-"""What a good line looks like."""
+"""The pattern of a valid line."""
 
 _FIELDS = 7
 _CUT = f"values over {MAX_VALUE_BYTES:,} bytes, cut to that"
 
 
-def parse(line: bytes) -> Record:
-    """Return what one line says."""
+def parse(line: bytes) -> TraceRecord:
+    """Return the record of one line."""
     line = line.strip()
     if not line:
         return NOTHING
-    # A key may hold a comma; nothing else does.
+    # Only a key may contain a comma.
     time, *rest = line.split(b",", 1)
     fields = [time, *(part for each in rest for part in each.rsplit(b",", _FIELDS - 2))]
     if len(fields) < _FIELDS:
@@ -69,5 +69,5 @@ def parse(line: bytes) -> Record:
     if operation in (b"incr", b"decr"):
         return record(at, add(key, 1 if operation == b"incr" else -1), expiry=expiry)
     if operation in OPERATIONS:
-        return Record((), at, operation.decode(), differs=True)
+        return TraceRecord((), at, operation.decode(), differs=True)
     raise Malformed(f"there is no operation {shown(operation)}")

@@ -1,6 +1,6 @@
-"""A core workload of YCSB, as its properties files describe it.
+"""A core workload of YCSB, as described by its properties files.
 
-First every record is inserted, then come the operations, as YCSB does it in its two phases. (Cooper
+First all records are inserted, then the operations follow, as in the two phases of YCSB. (Cooper
 et al., "Benchmarking Cloud Serving Systems with YCSB", SoCC 2010;
 https://github.com/brianfrankcooper/YCSB, core/…/CoreWorkload.java.) A record is one key here, with
 a value as long as all its fields; a scan is a read of each of the consecutive keys.
@@ -27,10 +27,10 @@ NAMES = frozenset(
         "requestdistribution", "maxscanlength",
     }
 )  # fmt: skip
-"""The properties that count here."""
+"""The properties that are used here."""
 
-TELLING = NAMES | {"workload"}
-"""The properties of which a workload has one at least."""
+RECOGNIZED = NAMES | {"workload"}
+"""A workload has at least one of these properties."""
 
 _PROPERTY = re.compile(r"([A-Za-z][\w.-]{0,60})\s*[=:]\s*(.*)", re.DOTALL)
 
@@ -45,10 +45,10 @@ _DRAWS: dict[str, Callable[[int], Draw]] = {
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The properties of a core workload that count here; the defaults are YCSB's own.
+    """The properties of a core workload that are used here, with YCSB's defaults.
 
     ``read`` to ``modify``: the proportions. ``bytes``: the size of a record's value.
-    ``operations``: how many behind the inserts; ``None``: endless.
+    ``operations``: the number after the inserts; ``None``: endless.
     """
 
     records: int = 1_000
@@ -77,12 +77,12 @@ def properties(lines: Iterable[bytes]) -> Core:
     """Return the workload that the lines of a properties file describe.
 
     Raises:
-        Malformed: a line is no property, none is of a workload, or a value is not what it must be.
+        Malformed: a line is not a property, none is of a workload, or a value is invalid.
     """
     found = dict(named(lines))
-    if not TELLING & found.keys():
+    if not RECOGNIZED & found.keys():
         raise Malformed(
-            f"it has none of the properties of a workload: {', '.join(sorted(TELLING))}"
+            f"it has none of the properties of a workload: {', '.join(sorted(RECOGNIZED))}"
         )
     known = Core()
     fields = _number(found, "fieldcount", 10, int) * _number(found, "fieldlength", 100, int)
@@ -132,7 +132,7 @@ def named(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
 
 
 class _Deal:
-    """Draws one operation after the other."""
+    """Draws one operation after another."""
 
     def __init__(self, core: Core, seed: int) -> None:
         self._core = core
@@ -151,7 +151,7 @@ class _Deal:
         self._weights = list(itertools.accumulate(share for share, _ in actions))
 
     def next(self) -> tuple[Operation, ...]:
-        """Return what one operation of YCSB comes to."""
+        """Return the operations for the next operation of YCSB."""
         (action,) = self._rng.choices(self._actions, cum_weights=self._weights)
         return action()
 

@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(slots=True)
-class Figures:
+class DirectoryFigures:
     """The figures of a data directory; ``None`` where one could not be determined."""
 
     rows: int | None = None
@@ -66,7 +66,7 @@ class Verification:
 
     path: Path
     findings: tuple[Finding, ...]
-    figures: Figures
+    figures: DirectoryFigures
     seconds: float
 
 
@@ -82,7 +82,7 @@ def verify(path: Path) -> Verification:
         InUse: a process has it open.
     """
     began = time.monotonic()
-    files, figures = find_directory(path), Figures()
+    files, figures = find_directory(path), DirectoryFigures()
     findings: list[Finding] = []
     try:
         with locked_for_reading(files), _unchanging(files) as readable:
@@ -127,7 +127,7 @@ def _copy(file: Path, copy: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _check(files: DirectoryFiles, figures: Figures, findings: list[Finding]) -> None:
+def _check(files: DirectoryFiles, figures: DirectoryFigures, findings: list[Finding]) -> None:
     log, marks_file = files.log / "log.db", files.log / "witness"
     known = 0
     with suppress(Damaged, OSError):
@@ -161,7 +161,7 @@ def _check_database(
     connection: sqlite3.Connection,
     path: Path,
     known: int,
-    figures: Figures,
+    figures: DirectoryFigures,
     findings: list[Finding],
 ) -> int:
     """Check the database; return the newest seq in it."""
@@ -202,7 +202,7 @@ def _check_log(
     connection: sqlite3.Connection,
     path: Path,
     known: int,
-    figures: Figures,
+    figures: DirectoryFigures,
     findings: list[Finding],
 ) -> int:
     """Check every record of the log; return the newest seq in it."""

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cachedesk.core.errors import ConfigError
 from cachedesk.lab.stories import expressions
-from cachedesk.lab.stories.figures import written
 from cachedesk.lab.stories.key_ranges import named
 from cachedesk.lab.stories.reading import StoryError, parse, read
+from cachedesk.lab.stories.story_figures import written
 
 GOOD = """title = "A story"
 rests_on = ["log"]

@@ -1,7 +1,7 @@
-"""The peers: what a Python developer would put together, or install, instead.
+"""The peers: what a Python developer would write or install instead.
 
 Each does the same durable work, at ``synchronous=FULL``: an acknowledged write is on the disk.
-None of them promises what cachedesk does; that is said where they are shown.
+None of them makes the promises of cachedesk, which the notes of the table state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from cachedesk.lab.bench.rivals import Rival
 
 MODULES: Mapping[str, str] = {"huey": "huey", "diskcache": "diskcache"}
-"""The package that each peer needs, as in the extra ``bench``."""
+"""The module that each peer needs, as in the extra ``bench``."""
 
 
 def missing() -> list[str]:
@@ -22,7 +22,7 @@ def missing() -> list[str]:
 
 
 def open_peers(folder: Path, socket_path: str, share: float) -> list[Rival]:
-    """Return the peers that are installed, each in a folder of its own below ``folder``."""
+    """Return the peers that are installed, each in its own folder below ``folder``."""
     makers: dict[str, Callable[[Path], Rival]] = {}
     from cachedesk.lab.bench.peers.ack_queue import AckQueue
     from cachedesk.lab.bench.peers.by_hand import ByHand

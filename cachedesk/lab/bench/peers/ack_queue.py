@@ -1,4 +1,4 @@
-"""Redis and a persist-queue ``SQLiteAckQueue``: put and tell Redis; later get, apply, ack."""
+"""Redis and a persist-queue ``SQLiteAckQueue``: put and update Redis; later get, apply, ack."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AckQueue(Rival):
         self._drained = drawn(fixtures.drained, max(100, round(_DRAINED * share)))
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return how it does each work."""
+        """Return the lap of each workload."""
         calls, queue, fixtures = self._calls, self._queue, self._fixtures
 
         def incr(key: bytes) -> None:
@@ -75,7 +75,7 @@ class AckQueue(Rival):
             self._queue.ack(item)
 
     def _forget(self) -> None:
-        """Empty the queue without applying it: what waits is not measured."""
+        """Empty the queue without applying it: applying is not measured here."""
         with self._queue.tran_lock:
             self._queue._putter.execute("DELETE FROM ack_queue_default")
             self._queue._putter.commit()

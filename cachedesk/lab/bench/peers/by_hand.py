@@ -1,4 +1,4 @@
-"""redis-py and SQLite by hand: the row is committed, then Redis is told."""
+"""redis-py and SQLite by hand: commit the row, then update Redis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachedesk.lab.bench.rivals import Lap, Rival
 
 
 class ByHand(Rival):
-    """Look aside for reads, a commit and a Redis command for each write."""
+    """Cache-aside reads; a commit and a Redis command for each write."""
 
     name = "by hand"
 
@@ -24,7 +24,7 @@ class ByHand(Rival):
         self._calls.set_many(fixtures.values)
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return how it does each work."""
+        """Return the lap of each workload."""
         calls, rows, fixtures = self._calls, self._rows, self._fixtures
 
         def get(key: bytes) -> None:

@@ -1,5 +1,5 @@
-"""diskcache: a cache that is a SQLite file, without Redis; made durable, which it is not by
-itself."""
+"""diskcache: a cache in an SQLite file, without Redis; made durable here, which it is not by
+default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DiskCache(Rival):
                 cache.set(key, fixtures.value)
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return how it does each work."""
+        """Return the lap of each workload."""
         cache, fixtures = self._cache, self._fixtures
 
         def get_many(keys: list[bytes]) -> list[object]:

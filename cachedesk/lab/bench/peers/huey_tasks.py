@@ -16,7 +16,7 @@ _DRAINED = 1_000
 
 
 class HueyTasks(Rival):
-    """A task for each write; what its consumer does is done here on the caller's thread."""
+    """A task for each write; the consumer's work is done here on the caller's thread."""
 
     name = "huey"
 
@@ -30,7 +30,7 @@ class HueyTasks(Rival):
         self._set = huey.task(name="set")(rows.set)
 
     def laps(self) -> Mapping[str, Lap]:
-        """Return how it does each work."""
+        """Return the lap of each workload."""
         calls, fixtures = self._calls, self._fixtures
         enqueue_incr, enqueue_set = self._incr, self._set
 

@@ -1,4 +1,4 @@
-"""A table of keys and values in SQLite, as one writes it by hand: a commit for every write."""
+"""A table of keys and values in SQLite, written by hand: a commit for every write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INCR = "INSERT INTO rows (key, value) VALUES (?, 1) ON CONFLICT (key) DO UPDATE
 
 
 class PlainRows:
-    """Thread-safe by one lock around one connection."""
+    """A table behind one connection and one lock. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class PlainRows:
             self._connection.execute(_SET, (key, value))
 
     def set_all(self, keys: Sequence[bytes], value: bytes) -> None:
-        """Set all ``keys`` in one commit: to prepare."""
+        """Set all ``keys`` in one commit, to prepare a lap."""
         with self._lock:
             self._connection.execute("BEGIN")
             self._connection.executemany(_SET, [(key, value) for key in keys])

@@ -1,1 +1,1 @@
-"""Programs that the bench starts as processes of their own."""
+"""Programs that the bench starts as separate processes."""

@@ -1,4 +1,5 @@
-"""A data directory whose stack was killed with a backlog; run as a program, it is that stack."""
+"""Creates a data directory whose stack was killed with a backlog; run as a program, it is that
+stack."""
 
 from __future__ import annotations
 
@@ -35,12 +36,12 @@ def make(folder: Path, events: int) -> Path:
 
 
 def pending_in(data: Path) -> int:
-    """Return how many events were pending when it was killed."""
+    """Return the number of events that were pending when the stack was killed."""
     return int((data.parent / _PENDING).read_text())
 
 
 def clear_up(data: Path) -> None:
-    """Remove what the dead stack left outside of ``data``, by opening and closing a new one."""
+    """Remove what the killed stack left outside ``data``, by opening and closing a new one."""
     Stack(data).layer.close()
 
 

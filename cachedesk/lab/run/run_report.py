@@ -1,4 +1,4 @@
-"""The report of a run: one frozen value, as a JSON object and in plain words."""
+"""The report of a run: a frozen value that can be printed as text or JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict, kept_wor
 from cachedesk.lab.load.tally import Tally
 from cachedesk.lab.run.evidence import Evidence
 from cachedesk.lab.run.schedule import InjectedFault
-from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.reading import TraceCounts
 from cachedesk.lab.trace.summary import missing, read_lines
 from cachedesk.recording.recorder import Recorded
 
@@ -22,18 +22,18 @@ _MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a run did and what came of it.
+class RunReport:
+    """The results of a run.
 
-    It is sound when every promise was kept, and all was done that was asked: the input read to its
-    end, every fault struck, everything flushed.
+    A run is sound if every promise was kept and the run is complete: the input was read to its
+    end, every fault had an effect, and everything was flushed.
 
-    ``seconds``: how long the load took; ``drain_seconds``: and then the drain, ``None`` when it
-    did not end. ``trouble``: why the run ended before its load did, empty when it did not;
-    ``unread``: why the trace could not be read on. ``gone``: which file of the data directory was
-    taken away meanwhile. ``trace``: what was read of a trace; ``pauses``:
-    how many pauses of it were cut short. ``safeguards_off``: those that were off at the end.
-    ``recorded``: what was recorded meanwhile. ``evidence``: what else was seen of the stack.
+    ``seconds``: the duration of the load; ``drain_seconds``: of the drain after it, ``None`` if it
+    did not finish. ``trouble``: why the run ended before its load, empty if it did not;
+    ``unread``: why the trace could not be read to its end. ``gone``: the file of the data directory
+    that was removed meanwhile. ``trace``: what was read of a trace; ``pauses``: the number of its
+    pauses that were cut short. ``safeguards_off``: those that were off at the end. ``recorded``:
+    the recording that was made. ``evidence``: further observations of the stack.
     """
 
     title: str
@@ -48,36 +48,35 @@ class Report:
     gone: str = ""
     pauses: int = 0
     recorded: Recorded | None = None
-    trace: Count | None = None
+    trace: TraceCounts | None = None
     safeguards_off: tuple[str, ...] = ()
     evidence: Evidence | None = None
 
     @property
     def complete(self) -> bool:
-        """True when the load came to its end and everything was flushed."""
+        """Whether the load ran to its end and everything was flushed."""
         return self.drain_seconds is not None and not self.trouble
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What was asked for and was not done, in sentences without a full stop."""
+        """What was requested but not done, in sentences without a full stop."""
         gone = (self.gone,) if self.gone else ()
         return (*gone, *_missing_input(self), *_missing_faults(self.faults))
 
     @property
     def sound(self) -> bool:
-        """True when every promise was kept and all was done that was asked."""
+        """Whether every promise was kept and the run is complete."""
         return self.verdict.sound and self.complete and not self.missing
 
     @property
     def exit_code(self) -> int:
-        """0 when it is sound, 2 when every promise was kept but the input is bad, 1 otherwise."""
+        """0 if it is sound, 2 if every promise was kept but the input is bad, 1 otherwise."""
         if self.sound:
             return 0
         return 2 if self.verdict.sound and tuple(_missing_input(self)) else 1
 
     def as_json(self) -> dict[str, object]:
-        """Return the object that ``run --json`` prints; ``assets/docs/architecture.md`` names
-        the fields that stay."""
+        """Return the JSON object that ``run --json`` prints."""
         tally, verdict = self.tally, self.verdict
         seen = {} if self.evidence is None else self.evidence.as_json()
         return {
@@ -139,7 +138,7 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the report in plain words, the verdict last."""
+        """Yield the report as text, the verdict last."""
         tally, verdict = self.tally, self.verdict
         rate = tally.done / self.seconds if self.seconds else 0
         yield (
@@ -151,11 +150,11 @@ class Report:
             f"  reads   {tally.gets:,}: {hit_percent}, {tally.overlay:,} from the overlay,"
             f" {tally.stale:,} stale, {tally.unavailable_reads:,} unavailable"
         )
-        came_to = (
+        outcomes = (
             f" = {verdict.applied:,} applied + {verdict.pending:,} pending + {verdict.dead:,} dead"
             f" + {len(verdict.lost):,} lost"
         )
-        yield f"  writes  {verdict.accepted:,} accepted{came_to if verdict.judged else ''}"
+        yield f"  writes  {verdict.accepted:,} accepted{outcomes if verdict.judged else ''}"
         if tally.skipped or tally.unavailable_writes or tally.unknown_writes:
             yield (
                 f"          {tally.skipped:,} refused, {tally.unavailable_writes:,} unavailable,"
@@ -180,7 +179,7 @@ class Report:
         yield from self.judgement()
 
     def _kept(self) -> str:
-        """Return what is said when every promise was kept."""
+        """Return the verdict if every promise was kept."""
         kept = f"{kept_words([self.verdict])}, and no read was stale."
         if self.missing:
             return f"The run is incomplete. Of what was done, {kept}"
@@ -225,15 +224,15 @@ class Report:
             (verdict.unfounded, "receipts or refusals do NOT follow from the key's value"),
         ):
             if differences:
-                yield f"Broken: {len(differences):,} {what}: {_told(differences)}."
+                yield f"Broken: {len(differences):,} {what}: {_examples(differences)}."
         if verdict.stale_reads:
-            told = f"{_told(verdict.stale)}{_how_stale(verdict.stale)}"
-            yield f"Broken: {verdict.stale_reads:,} reads were STALE: {told}."
+            examples = f"{_examples(verdict.stale)}{_how_stale(verdict.stale)}"
+            yield f"Broken: {verdict.stale_reads:,} reads were STALE: {examples}."
         if verdict.dirty_reads:
             yield f"Broken: {verdict.dirty_reads:,} reads rested on a write that was LOST later."
 
 
-def _missing_input(report: Report) -> Iterator[str]:
+def _missing_input(report: RunReport) -> Iterator[str]:
     if report.unread:
         yield f"the trace could not be read to its end: {report.unread}"
     trace = report.trace
@@ -259,7 +258,7 @@ def _missing_faults(faults: Iterable[InjectedFault]) -> Iterator[str]:
 
 def _ledger(verdict: Verdict) -> dict[str, int | None]:
     if not verdict.judged:
-        # Zero would say that it was counted.
+        # Zero would mean that it was counted.
         unknown = ("applied", "pending", "dead", "lost", "duplicated", "phantoms", "wrong")
         return {"accepted": verdict.accepted, **dict.fromkeys(unknown)}
     return {
@@ -302,7 +301,7 @@ def _some(things: Sequence[int] | Sequence[bytes]) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _told(differences: Sequence[Difference]) -> str:
+def _examples(differences: Sequence[Difference]) -> str:
     shown = "; ".join(
         f"{safe(each.key)} is {_brief(each.found)}, not {_brief(each.expected)}"
         for each in differences[:_MOST_SHOWN]

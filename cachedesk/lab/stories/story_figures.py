@@ -1,4 +1,4 @@
-"""The figures that conditions and claims are made of, by name."""
+"""The figures that conditions and claims can use, by name."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What figures are read from, while an act is played: the stack's own view, what the clients
-    did, and the latencies and the lag since the act began."""
+    """The source of figures while an act is played: a snapshot of the stack, the tally of the
+    clients, and the latencies and the lag since the act began."""
 
     snapshot: Snapshot
     tally: Tally
@@ -72,13 +72,13 @@ JUDGED = {
 }
 
 
-def live(sight: Observation) -> Figures:
+def live(observation: Observation) -> Figures:
     """Return the figures that are known while an act is played."""
-    return {name: float(read(sight)) for name, (_, read) in LIVE.items()}
+    return {name: float(read(observation)) for name, (_, read) in LIVE.items()}
 
 
 def judged(verdict: Verdict, policy: Callable[[bytes], Policy]) -> Figures:
-    """Return the figures that are known when an act was judged."""
+    """Return the figures that are known after an act was judged."""
     critical = sum(policy(key) is Policy.WRITE_THROUGH for key in verdict.lost_keys)
     return {
         "lost": len(verdict.lost),

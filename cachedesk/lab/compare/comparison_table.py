@@ -1,4 +1,4 @@
-"""The table of a comparison: its columns, once, for a terminal, a report and JSON."""
+"""The table of a comparison, for a terminal, a report and JSON."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from cachedesk.core.eviction_policies import NOEVICTION_WARNING
 from cachedesk.core.snapshot import Percentiles
 from cachedesk.lab.compare.comparing import ComparedRun, ComparedVariant, Comparison
-from cachedesk.lab.compare.figures import Figures
+from cachedesk.lab.compare.run_figures import RunFigures
 from cachedesk.lab.compare.varying import varied_names
 from cachedesk.lab.judge.verdict import kept_words, refused_words
-from cachedesk.lab.trace.reading import Count
+from cachedesk.lab.trace.reading import TraceCounts
 from cachedesk.lab.trace.summary import missing, read_lines
 
 NOTHING = "\N{EN DASH}"
@@ -19,15 +19,15 @@ NOTHING = "\N{EN DASH}"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, how a figure is written in it, and whether it has anything to say."""
+    """A column: its title, the text of its cells, and whether it has a value to show."""
 
     title: str
-    cell: Callable[[Figures], str]
-    says: Callable[[Figures], bool] = lambda _: True
+    cell: Callable[[RunFigures], str]
+    has_value: Callable[[RunFigures], bool] = lambda _: True
 
 
-def _times(title: str, of: Callable[[Figures], Percentiles]) -> Column:
-    def cell(figures: Figures) -> str:
+def _times(title: str, of: Callable[[RunFigures], Percentiles]) -> Column:
+    def cell(figures: RunFigures) -> str:
         times = of(figures)
         if not times.count:
             return NOTHING
@@ -62,23 +62,23 @@ COLUMNS = (HIT_RATE, KEYS, *TIMES, ROWS, *JUDGED, SPEED)
 def cells(
     compared: Sequence[ComparedVariant], columns: Sequence[Column] = COLUMNS
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Return the titles and the rows of a table; what says nothing in any row is left out."""
+    """Return the titles and the rows of a table, without columns that have no value at all."""
     if not compared:
         return (), ()
-    telling = [column for column in columns if any(column.says(one.figures) for one in compared)]
+    used = [column for column in columns if any(column.has_value(one.figures) for one in compared)]
     names = varied_names([one.variant for one in compared])
     rows = tuple(
         (
             *(text for _, text in one.variant.chosen),
-            *(column.cell(one.figures) for column in telling),
+            *(column.cell(one.figures) for column in used),
         )
         for one in compared
     )
-    return (*names, *(column.title for column in telling)), rows
+    return (*names, *(column.title for column in used)), rows
 
 
 def lines(comparison: Comparison) -> Iterator[str]:
-    """Yield the comparison in plain words and one table, the verdict last."""
+    """Yield the comparison as text: a title, one table, and the verdict last."""
     compared = comparison.compared
     faults = ", ".join(f"{fault.name}@{fault.when}" for fault in comparison.faults)
     rounds = f", medians of {comparison.rounds} rounds" if comparison.rounds > 1 else ""
@@ -101,7 +101,7 @@ def lines(comparison: Comparison) -> Iterator[str]:
 
 
 def verdict(comparison: Comparison) -> Iterator[str]:
-    """Yield what came of all runs together, in sentences."""
+    """Yield the verdict on all runs together, in sentences."""
     for run in comparison.broken:
         where = f" (round {run.round})" if comparison.rounds > 1 else ""
         for sentence in run.report.judgement():
@@ -126,32 +126,32 @@ def verdict(comparison: Comparison) -> Iterator[str]:
 
 
 def _incomplete(comparison: Comparison) -> dict[str, list[ComparedRun]]:
-    """Return what was asked for and not done, each with the runs that lack it."""
+    """Return what was requested but not done, each with the runs concerned."""
     found: dict[str, list[ComparedRun]] = {}
     for run in comparison.runs:
         report = run.report
-        told = [*report.missing]
+        reasons = [*report.missing]
         if not report.complete:
-            told.append(report.trouble or "not everything was flushed")
+            reasons.append(report.trouble or "not everything was flushed")
         if report.verdict.sound:
-            for what in told:
+            for what in reasons:
                 found.setdefault(what, []).append(run)
     return found
 
 
-def _trace(comparison: Comparison) -> Count | None:
+def _trace(comparison: Comparison) -> TraceCounts | None:
     """Return what was read of the trace; it is the same for all runs."""
     return comparison.runs[0].report.trace if comparison.runs else None
 
 
 def warnings(comparison: Comparison) -> tuple[str, ...]:
-    """Return what a reader of the figures must know of the settings."""
+    """Return warnings about the settings for readers of the figures."""
     policies = {run.variant.settings.redis.eviction_policy for run in comparison.runs}
     return (f"Note: {NOEVICTION_WARNING}.",) if "noeviction" in policies else ()
 
 
 def as_json(comparison: Comparison) -> dict[str, object]:
-    """Return the object that ``compare --json`` prints."""
+    """Return the JSON object that ``compare --json`` prints."""
     return {
         "traffic": comparison.traffic,
         "faults": [f"{fault.name}@{fault.when}" for fault in comparison.faults],
@@ -171,7 +171,7 @@ def as_json(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def _figures(figures: Figures) -> dict[str, object]:
+def _figures(figures: RunFigures) -> dict[str, object]:
     found = asdict(figures)
     found["latency_seconds"] = found.pop("latencies")
     found["lag_seconds"] = found.pop("lag")

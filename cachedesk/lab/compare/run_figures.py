@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cachedesk.core.snapshot import Latencies, Percentiles
-from cachedesk.lab.run.report import Report
+from cachedesk.lab.run.run_report import RunReport
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class RunFigures:
     """The figures of a run, or the medians of several; times are in seconds.
 
-    ``hit_rate``: of all reads that were answered, from 0 to 1; ``None`` when there were none.
-    ``keys``: in Redis when the load ended. ``rows``: row writes, those of write-through and those
-    of the worker; ``accepted``: writes that were acknowledged. ``lost``, ``duplicated``, ``stale``
-    and ``broken`` (runs that broke a promise, of ``runs``) are sums, for a loss is never averaged
-    away; ``incomplete`` are runs that did not come to their end.
+    ``hit_rate``: of all reads that were answered, from 0 to 1; ``None`` if there were none.
+    ``keys``: the keys in Redis when the load ended. ``rows``: row writes of write-through and of
+    the worker; ``accepted``: acknowledged writes. ``lost``, ``duplicated``, ``stale`` and
+    ``broken`` (runs that broke a promise, of ``runs``) are sums, because a loss must not be
+    averaged away; ``incomplete``: runs that did not complete.
     """
 
     hit_rate: float | None
@@ -37,12 +37,12 @@ class Figures:
     runs: int = 1
 
 
-def figures(report: Report) -> Figures:
-    """Return the figures of one run; its report has evidence."""
+def figures(report: RunReport) -> RunFigures:
+    """Return the figures of one run; its report must have evidence."""
     tally, verdict, evidence = report.tally, report.verdict, report.evidence
     assert evidence is not None
     answered = tally.hits + tally.overlay + tally.database
-    return Figures(
+    return RunFigures(
         hit_rate=tally.hits / answered if answered else None,
         latencies=evidence.latencies,
         lag=report.lag,
@@ -59,16 +59,16 @@ def figures(report: Report) -> Figures:
     )
 
 
-def median(found: Sequence[Figures]) -> Figures:
-    """Return the medians of ``found``, and the sums of what must never happen."""
+def median(found: Sequence[RunFigures]) -> RunFigures:
+    """Return the medians of ``found``; losses, duplicates and the like are summed."""
     if len(found) == 1:
         return found[0]
 
-    def middle(value: Callable[[Figures], float]) -> float:
+    def middle(value: Callable[[RunFigures], float]) -> float:
         return statistics.median(map(value, found))
 
     rates = [each.hit_rate for each in found if each.hit_rate is not None]
-    return Figures(
+    return RunFigures(
         hit_rate=statistics.median(rates) if rates else None,
         latencies=Latencies(
             **{

@@ -1,4 +1,4 @@
-"""The table of the bench: for a terminal, a report, the README and JSON; all of the same cells."""
+"""The table of the bench, for a terminal, a report, the README and JSON."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cells(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def lines(found: Bench) -> Iterator[str]:
-    """Yield the table as text, and what it means."""
+    """Yield the table as text, and the notes."""
     titles, rows = cells(found.rows)
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
@@ -49,12 +49,12 @@ def lines(found: Bench) -> Iterator[str]:
 
 
 def notes(found: Bench) -> Iterator[str]:
-    """Yield what the figures mean, which peers were not installed, and which aims were missed."""
+    """Yield notes: the meaning of the figures, missing peers, and the aims that were missed."""
     effort = found.effort
     yield (
-        f"Ratios of medians of {effort.rounds} rounds ({effort.long_rounds} of what is long), all"
-        " in turns: 2.00 is twice as fast. Every write is durable (fsync) before it is"
-        " acknowledged, by everybody."
+        f"Ratios of medians of {effort.rounds} rounds ({effort.long_rounds} for long workloads),"
+        " interleaved: 2.00 is twice as fast. Every rival makes every write durable (fsync) before"
+        " it acknowledges it."
     )
     yield (
         f"The limit is redis-py, one queue file and one database file called directly; {BARE!r} the"
@@ -71,7 +71,7 @@ def notes(found: Bench) -> Iterator[str]:
 
 
 def as_json(found: Bench, machine: Mapping[str, str]) -> dict[str, object]:
-    """Return the object that ``bench --json`` prints."""
+    """Return the JSON object that ``bench --json`` prints."""
     return {
         "machine": machine,
         "rounds": found.effort.rounds,

@@ -1,4 +1,4 @@
-"""The report of a torture, and its verdict in plain words."""
+"""The report of a torture, and its verdict as text."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from cachedesk.core.wording import count_of
 
 @dataclass(slots=True)
 class TortureReport:
-    """What a torture came to.
+    """The results of a torture.
 
-    ``cycles``: processes that were run and judged. ``kills``: those of them that died by SIGKILL,
-    by the status that the kernel gave the judge; ``ends``: those that ended in order. ``staked``:
-    kills with something new at stake: at least one write was acknowledged since the last kill that
-    was counted. (A process that is killed while it boots acknowledges nothing; what is at stake
-    then was counted with the kill before it.) ``writes``: acknowledged writes, ``reads``: values
-    that were checked for freshness, ``unavailable``: calls that were refused.
+    ``cycles``: processes that were run and judged. ``kills``: those that died by SIGKILL, according
+    to the kernel; ``ends``: those that ended by themselves. ``staked``: kills after which a new
+    loss was possible: at least one write was acknowledged since the last such kill. (A process that
+    is killed during boot acknowledges nothing; its data was counted with the kill before.)
+    ``writes``: acknowledged writes, ``reads``: values that were checked for freshness,
+    ``unavailable``: calls that were refused.
 
-    ``points``: for each failpoint, at how many of its hits a process was killed; in the mode
-    syscalls, for each thread, call and action, how many of the thread's calls were struck, each
-    proven by strace. ``boots``: second kills, during the boot after a kill. ``broken``: the broken
-    promises, each with its cycle and the keys, seqs or pids; ``kept``: the folder that was kept.
-    ``broke``: how many repetitions of a kept cycle broke a promise; ``stopped``: by what signal.
+    ``points``: for each failpoint, the number of hits at which a process was killed; in the mode
+    syscalls, for each thread, call and action, the number of calls injected into, as confirmed by
+    strace. ``boots``: second kills, during the boot after a kill. ``broken``: the broken promises,
+    each with its cycle and the keys, seqs or pids; ``kept``: the folder that was kept. ``broke``:
+    how many repetitions of a kept cycle broke a promise; ``stopped``: the signal that ended it.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class TortureReport:
 
 
 def verdict(report: TortureReport) -> str:
-    """Return what a torture came to, in words."""
+    """Return the results of a torture as text."""
     lines = [
         f"{count_of(report.cycles, 'cycle')}: {count_of(report.kills, 'kill')}"
         f" ({report.staked:,} with new writes at stake) and {report.ends:,} ended in order, in"
