@@ -15,6 +15,7 @@ from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis.connection import RedisConnection, RedisReplyError
 from cachedesk.stores.redis.encoding import CACHEABLE_BYTES
+from cachedesk.stores.redis.late_writes import LateWrites
 from cachedesk.stores.redis.redis_cache import RedisCache
 
 from . import scenarios
@@ -144,6 +145,27 @@ def test_a_write_that_was_given_up_cannot_come_late(
     assert cache.get(b"a") is None
     writing.close()
     reading.close()
+
+
+def test_a_command_to_the_server_cannot_come_late_in_another_generation_either(
+    cache: RedisCache, redis: BareRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, late = cache.trusted_server, cache.trusted_server.late
+    given_up = server.checkout()
+
+    def expect(_: RedisConnection, generation: bytes) -> None:
+        LateWrites.expect(late, given_up, generation)
+        # Another thread begins to trust Redis anew just now.
+        server.namespace.renew()
+
+    monkeypatch.setattr(late, "expect", expect)
+    cache.ask(b"CONFIG", b"SET", b"maxmemory", b"100mb")
+    cache.distrust((), "its reply did not come")
+    cache.trust()
+    with pytest.raises(CacheError):
+        given_up.call(b"CONFIG", b"SET", b"maxmemory", b"200mb")
+    assert redis.call(b"CONFIG", b"GET", b"maxmemory")[1] == b"104857600"
+    given_up.close()
 
 
 def test_where_no_connection_may_be_ended_a_new_generation_begins(

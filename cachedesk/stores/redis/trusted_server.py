@@ -52,7 +52,7 @@ from cachedesk.stores.redis.admission import (
 from cachedesk.stores.redis.connection import Connect, RedisConnection, RedisReplyError, Reply
 from cachedesk.stores.redis.encoding import Commands
 from cachedesk.stores.redis.idle_connections import IdleConnections
-from cachedesk.stores.redis.late_writes import LateWrites
+from cachedesk.stores.redis.late_writes import NO_GENERATION, LateWrites
 from cachedesk.stores.redis.namespace import Namespace
 from cachedesk.stores.redis.sweep import sweep_leftovers
 from cachedesk.stores.redis.verification import Progress, Truths
@@ -190,12 +190,12 @@ class TrustedServer:
         """Return the server's reply to ``command``, also while it is not in use.
 
         Raises:
-            CacheError: there is none; the command is not carried out after the cache was trusted
-                again.
+            CacheError: there is none; unless the server refuses to end a connection of ours, the
+                command is not carried out after the cache was trusted again.
         """
         with self.connected() as connection:
             connection.writer = identity_of(connection)
-            self.late.expect(connection, self.namespace.current)
+            self.late.expect(connection, NO_GENERATION)
             try:
                 reply = connection.call(*command)
             except RedisReplyError:
