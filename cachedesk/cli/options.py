@@ -61,6 +61,26 @@ class ReportFile(NonEmptyPath):
         return path
 
 
+class NewFile(NonEmptyPath):
+    """A new file that the command writes; checked before anything runs.
+
+    Args:
+        verb: what the user asks for, for the message, like "write the film".
+    """
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(path_type=Path)
+        self._verb = verb
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from cachedesk.console.new_file import why_not_here
+
+        path = Path(super().convert(value, param, ctx))
+        if complaint := why_not_here(path, self._verb):
+            self.fail(f"{complaint}.", param, ctx)
+        return path
+
+
 def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     """Use the option before the command's name if there is none after it."""
     if value is None and ctx.parent is not None:

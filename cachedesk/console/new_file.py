@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 PICTURES, RECORDINGS = "pictures", "recordings"
 """Folders in a data directory for the files that a user of the desk saves."""
@@ -60,6 +62,32 @@ def why_not_beside(path: Path, data: Path, verb: str) -> str:
             f"{path} is inside the data directory, which is for the stack's own files; {verb}"
             " to a file outside it"
         )
+    return ""
+
+
+def write_new(path: Path, content: bytes, verb: str) -> str:
+    """Write a new file, whole or not at all; return why it could not be written.
+
+    Args:
+        path: the file, for which ``why_not_here`` found no reason.
+        content: what it holds.
+        verb: as for ``why_not_here``, which is asked again before the file gets its name.
+    """
+    draft = path.with_name(f".cachedesk-{os.getpid()}-{token_hex(4)}.tmp")
+    try:
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(file)
+        if complaint := why_not_here(path, verb):
+            return complaint
+        draft.replace(path)
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be written: {reason(error)}"
+    finally:
+        with suppress(OSError):
+            draft.unlink()
     return ""
 
 

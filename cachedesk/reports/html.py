@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from cachedesk.reports.chart import Chart
 from cachedesk.reports.document import Document, Table, Tone
+from cachedesk.reports.style import report_style
 from cachedesk.reports.svg import draw
 from cachedesk.reports.words import number, visible
 
@@ -49,7 +50,7 @@ def as_html(document: Document) -> str:
         "look": _look,
         "number": number,
     }
-    style = Markup((_FOLDER / "report.css").read_text())
+    style = Markup(report_style())
     template = page.get_template("page.html.jinja")
     return template.render(
         document=document, made=made, style=style, sign=_SIGNS[document.finding.tone]

@@ -117,6 +117,34 @@ def test_a_replay_without_a_terminal_or_a_recording_is_bad_usage(
         assert says in done.stderr.decode()
 
 
+def test_a_film_is_one_new_file(cachedesk: Command, tmp_path: Path) -> None:
+    path, film = record(tmp_path / "r", history(30)), tmp_path / "film.html"
+    done = cachedesk("replay", path, "--html", film)
+    assert (done.returncode, done.stderr) == (0, b"")
+    told = f"{film}: 14.5 s in 30 frames, {film.stat().st_size:,} bytes\n"
+    assert done.stdout.decode() == told
+    kept = film.read_bytes()
+    assert kept.startswith(b"<!DOCTYPE html>")
+    broken = tmp_path / "broken"
+    broken.write_bytes(path.read_bytes()[:-9] + b"x" + path.read_bytes()[-8:])
+    for arguments, says in (
+        ((path, "--html", film), "already exists; write the film to a new file"),
+        ((path, "--html", tmp_path), "is not a regular file"),
+        ((path, "--html", tmp_path / "no" / "f.html"), "does not exist"),
+        ((path, "--html", ""), "must not be empty"),
+        ((path, "--html", tmp_path / "new", "--json"), "exclude each other"),
+        ((broken, "--html", tmp_path / "new"), "is damaged at byte"),
+        ((tmp_path / "absent", "--html", tmp_path / "new"), "No such file"),
+        ((film, "--html", tmp_path / "new"), "is not a recording"),
+    ):
+        done = cachedesk("replay", *arguments)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.count(b"\n") == 1
+        assert says in done.stderr.decode()
+    assert {each.name for each in tmp_path.iterdir()} == {"r", "broken", "film.html"}
+    assert film.read_bytes() == kept
+
+
 def test_a_replay_opens_the_desk_and_leaves_nothing_behind(tmp_path: Path) -> None:
     desk = Terminal("replay", str(record(tmp_path / "r", history(200))), "--speed", "4")
     desk.wait_for(b"REPLAY")
