@@ -71,12 +71,12 @@ class CacheLayer:
         self._close = close
         self._calls = calls
         self._name = name
-        self._door = CallGate()
+        self._gate = CallGate()
         forking.refuses(self)
         self._closing = threading.Lock()
 
     def __repr__(self) -> str:
-        state = "closed" if self._door.shut else "open"
+        state = "closed" if self._gate.closed else "open"
         return f"<CacheLayer {self._name!r}, {state}>"
 
     def __enter__(self) -> CacheLayer:
@@ -104,7 +104,7 @@ class CacheLayer:
         key, reader = as_key(key), self._reader()
         began = time.perf_counter()
         try:
-            aside = self._door.shut or self._calls.overtakes
+            aside = self._gate.closed or self._calls.overtakes
             found = None if aside else reader.hit(key, began)
         except CacheError:
             return self._call(reader.read, key)
@@ -119,7 +119,7 @@ class CacheLayer:
         """
         wanted, reader = as_keys(keys), self._reader()
         at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
-        if not at_once or self._door.shut or self._calls.overtakes:
+        if not at_once or self._gate.closed or self._calls.overtakes:
             return self._call(reader.read_many, wanted)
         began = time.perf_counter()
         try:
@@ -319,7 +319,7 @@ class CacheLayer:
         if self._calls.refusing:
             return
         # At once, so that a drain or a full log that is waited for gives way.
-        self._door.shut_at_once()
+        self._gate.close_without_waiting()
         try:
             self._calls.run(self._close_all)
         except BaseException:
@@ -330,22 +330,22 @@ class CacheLayer:
     @property
     def closing(self) -> bool:
         """Whether the stack is being closed, or is."""
-        return self._door.shut
+        return self._gate.closed
 
     def refuse(self, parent: int) -> None:
         """Let no call in any more, in a forked child; see ``forking``."""
-        self._door.shut_at_once()
+        self._gate.close_without_waiting()
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
         return cast("T", self._calls.run(self._go_in, function, *arguments))
 
     def _go_in(self, function: Callable[..., T], *arguments: Any) -> T:
-        with self._door:
+        with self._gate:
             return function(*arguments)
 
     def _close_all(self) -> None:
         with self._closing:
-            self._door.close()
+            self._gate.close()
             # Again, if it was interrupted: it goes on with what is not closed yet.
             self._close()
 
@@ -360,7 +360,7 @@ class CacheLayer:
             after = page.last
 
     def _must_be_open(self) -> None:
-        if self._door.shut:
+        if self._gate.closed:
             # It goes in nowhere, and says why: closed, or forked.
             self._call(lambda: None)
 
@@ -370,7 +370,7 @@ class CacheLayer:
         until = time.monotonic() + seconds
         with self._drain.expedite():
             while not self._drain.wait_until_flushed(_LOOK_SECONDS):
-                if self._door.shut:
+                if self._gate.closed:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= until:
                     return False

@@ -1,4 +1,4 @@
-"""The door: calls go in while it is open; who shuts it waits until the others are out."""
+"""The call gate: it admits calls while it is open. ``close`` waits until the admitted calls end."""
 
 from __future__ import annotations
 
@@ -7,37 +7,38 @@ import time
 
 from cachedesk.core.errors import Closed, Unavailable
 
-_LOOK_SECONDS = 0.002
+_POLL_SECONDS = 0.002
 _LONGEST_SECONDS = 30.0
 
 
 class CallGate:
-    """Entered with ``with``. Thread-safe. So that closing never pulls a file from under a call.
+    """Admits calls, each as a ``with`` block, so that no file is closed during a call.
+    Thread-safe.
 
-    It keeps which threads are inside, not how many calls: an interrupt (Ctrl-C) between two
-    steps can then leave no count behind that nobody would ever take back.
+    It records the threads inside, not the number of calls: an interrupt (Ctrl-C) between two steps
+    can then not leave a count that is never decremented.
     """
 
     def __init__(self) -> None:
         self._inside: set[int] = set()
-        self._shut = False
+        self._closed = False
 
     def __enter__(self) -> None:
-        """Go in.
+        """Enter.
 
         Raises:
-            Closed: the door was shut.
-            Unavailable: this thread is inside already: a finalizer, called by the garbage
-                collector in the middle of a call, would wait for what that call holds.
+            Closed: the gate is closed.
+            Unavailable: this thread is inside already: a finalizer, called by the garbage collector
+                in the middle of a call, would wait for a lock that the call holds.
         """
         if threading.get_ident() in self._inside:
             raise Unavailable(
-                "a call in the middle of another one of the same thread, as from a finalizer, is"
-                " not possible; nothing was done"
+                "this thread is in the middle of another call (a finalizer?), and calls cannot be"
+                " nested; nothing was done"
             )
-        # In first, then look: whoever shuts it meanwhile sees this thread and waits.
+        # Register first, then check: a thread that closes the gate meanwhile waits for this one.
         self._inside.add(threading.get_ident())
-        if self._shut:
+        if self._closed:
             self._inside.discard(threading.get_ident())
             raise Closed("the cache layer was closed")
 
@@ -45,22 +46,22 @@ class CallGate:
         self._inside.discard(threading.get_ident())
 
     @property
-    def shut(self) -> bool:
-        """Whether nobody may go in any more."""
-        return self._shut
+    def closed(self) -> bool:
+        """Whether no further call is admitted."""
+        return self._closed
 
-    def shut_at_once(self) -> None:
-        """Let no call in from now on; wait for none."""
-        self._shut = True
+    def close_without_waiting(self) -> None:
+        """Admit no further call; do not wait for the calls inside."""
+        self._closed = True
 
     def close(self) -> bool:
-        """Let nobody in any more and wait until all other threads are out. (The thread that
-        closes may be inside itself: in a signal handler.) Returns whether it was open."""
-        was_open, self._shut = not self._shut, True
-        # Every call has a deadline; only a trace that an interrupt left is there for longer.
+        """Admit no further call, and wait until all other threads have left. (This thread may be
+        inside itself, in a signal handler.) Return whether the gate was open."""
+        was_open, self._closed = not self._closed, True
+        # Every call has a deadline. Only an entry that an interrupt left behind stays longer.
         deadline = time.monotonic() + _LONGEST_SECONDS
         while self._others() and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         return was_open
 
     def _others(self) -> set[int]:

@@ -85,7 +85,7 @@ class DeadLetterAdmin:
         failed in the commit and still does."""
         letter = self._letter(seq)
         self._wait_until_acked(seq, deadline)
-        with self._locks.alone({letter.key}, deadline):
+        with self._locks.exclusive({letter.key}, deadline):
             try:
                 with self._database.transaction(deadline) as transaction:
                     found = transaction.remove_letter(seq)

@@ -1,13 +1,14 @@
 """Group commit: callers that arrive while a commit is under way share the next one.
 
-The first caller to find nobody committing leads: it commits every request in the queue, its own
-among them, with one durable step. There is no thread in between, so a lone caller pays nothing.
-(The idea is the group commit of databases; DeWitt et al., 1984.)
+A caller that arrives while no commit is under way becomes the leader: it commits every request in
+the queue, its own included, in one durable step. No other thread is involved, so a lone caller pays
+nothing. (The idea is the group commit of databases; DeWitt et al., 1984.)
 
-Who does not lead waits for a bell of its own, which its leader rings when its request is decided.
-Were all of them to wait for the leader's lock, they would get it one after the other, each of them
-only to see that it is done; and whoever is not done would lead a commit of its own before the
-others are back. A bell is only a hint: whoever hears it looks for itself.
+The other callers are followers. Each waits on a lock of its own, and the leader notifies it when
+its request is decided. If all followers waited on the leader's lock, they would acquire it one
+after the other, most of them only to find their request decided; and a follower whose request is
+not decided would lead a small commit before the others have submitted their next requests. A
+notification is only a hint: the follower then checks its request itself.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ R = TypeVar("R", bound=Request)
 
 
 class GroupCommit(Generic[R]):
-    """A queue of requests and one commit at a time."""
+    """A queue of requests that are committed in groups, one commit at a time."""
 
     def __init__(self, commit: Callable[[list[R]], None], most: int) -> None:
-        """Prepare to call ``commit`` with up to ``most`` requests, oldest first.
+        """Prepare.
 
-        ``commit`` decides each request; one that it leaves undecided goes back to the front of
-        the queue. If it raises, every undecided request fails with that error.
+        Args:
+            commit: called with a group of requests, oldest first. It decides each of them; a
+                request that it leaves undecided goes back to the front of the queue. If it raises,
+                every undecided request fails with that error.
+            most: the maximum number of requests in a group.
         """
         self._commit = commit
         self._most = most
@@ -39,7 +43,7 @@ class GroupCommit(Generic[R]):
         self._leading = threading.Lock()
 
     def submit(self, request: R) -> None:
-        """Return when ``request`` was carried out; raise what it failed with."""
+        """Return when ``request`` has been committed; raise the error it failed with."""
         self._queue.append(request)
         try:
             while not request.decided:
@@ -55,13 +59,14 @@ class GroupCommit(Generic[R]):
             try:
                 raise error
             finally:
-                # It knows this frame: what its own frames hold open must not wait for the
-                # garbage collector (a cursor keeps the file of a closed connection).
+                # The error refers to this frame, and this frame to the error: a cycle. Resources
+                # that its frames hold must not wait for the garbage collector (a cursor keeps the
+                # file of a closed connection open).
                 del error
 
     def _follow(self, request: R) -> None:
         request.prepare_to_wait()
-        # Checked again after that: the leader of now, or the one that has just ended, notifies.
+        # Checked again after that: the current leader, or the one that has just ended, notifies.
         if self._leading.locked() and not request.decided:
             request.wait()
 
@@ -69,26 +74,26 @@ class GroupCommit(Generic[R]):
         with self._leading:
             while not request.decided:
                 self._commit_next()
-        self._call_next()
+        self._notify_next()
 
-    def _call_next(self) -> None:
+    def _notify_next(self) -> None:
         with suppress(IndexError):
             self._queue[0].notify()
 
     def _withdraw(self, request: R) -> None:
-        """Make sure an interrupted caller's request is not committed after its caller has gone,
-        and with it the fence that protects it."""
+        """Make sure that the request of an interrupted caller is not committed after its caller
+        has released the key locks that protect it."""
         try:
             self._queue.remove(request)
         except ValueError:
-            # However often it is interrupted: the leader has a deadline.
+            # Repeated however often it is interrupted; it ends, because the leader has a deadline.
             while True:
                 with suppress(KeyboardInterrupt), self._leading:
-                    # It may have been left undecided.
+                    # The leader may have left it undecided, and put it back into the queue.
                     with suppress(ValueError):
                         self._queue.remove(request)
                     break
-        self._call_next()
+        self._notify_next()
 
     def _commit_next(self) -> None:
         group = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
@@ -104,7 +109,8 @@ class GroupCommit(Generic[R]):
 
 
 def _for_others(error: BaseException) -> BaseException:
-    """A leader that was interrupted must not interrupt those who only waited for it."""
+    """Return the error for the followers of a leader that failed with ``error``: an interrupt of
+    the leader must not interrupt them."""
     if isinstance(error, Exception):
         return error
     return OutcomeUnknown("the write was interrupted while it was being made durable")

@@ -1,8 +1,8 @@
-"""The key fence: it keeps the two write paths in order on each key.
+"""Key locks: they keep the two write paths in order on each key.
 
-Write-behind writers of one key may overlap (the log orders them), so they *share* the key. A
-write-through folds the key's pending events into its own transaction, so no event may enter the
-log for that key meanwhile: it takes the key *alone*. Without the fence an event could be given a
+Write-behind writers of one key may overlap (the log orders them), so they lock the key *shared*. A
+write-through folds the key's pending events into its own transaction, so no event of that key may
+enter the log meanwhile: it locks the key *exclusively*. Without these locks an event could get a
 lower seq than the row it is later applied to, and be skipped as already applied: lost.
 """
 
@@ -18,36 +18,37 @@ from contextlib import contextmanager
 from cachedesk.core.errors import Unavailable
 
 
-class _Wish:
-    """A hold that is waited for."""
+class _Waiter:
+    """A caller that waits for a hold on some keys."""
 
-    __slots__ = ("alone", "keys")
+    __slots__ = ("exclusive", "keys")
 
-    def __init__(self, keys: Collection[bytes], alone: bool) -> None:
+    def __init__(self, keys: Collection[bytes], exclusive: bool) -> None:
         self.keys = frozenset(keys)
-        self.alone = alone
+        self.exclusive = exclusive
 
-    def conflicts(self, other: _Wish) -> bool:
-        """Whether the two cannot be held at the same time."""
-        return (self.alone or other.alone) and not self.keys.isdisjoint(other.keys)
+    def conflicts(self, other: _Waiter) -> bool:
+        """Return whether the two holds exclude each other."""
+        return (self.exclusive or other.exclusive) and not self.keys.isdisjoint(other.keys)
 
 
 class KeyLocks:
-    """Shared and exclusive holds on keys. All keys of a hold are taken at once, so holds cannot
-    deadlock; holds that conflict are given in the order in which they were asked for, so none
-    can starve."""
+    """Shared and exclusive holds on keys. All keys of a hold are acquired at once, so holds cannot
+    deadlock; conflicting holds are granted in the order in which they were requested, so none can
+    starve."""
 
     def __init__(self) -> None:
-        # Entered as a plain lock: an interrupt cannot come between its taking and its release.
+        # Entered as a plain lock: no interrupt can come between its acquisition and the block that
+        # releases it.
         self._lock = threading.Lock()
         self._freed = threading.Condition(self._lock)
         self._shared: Counter[bytes] = Counter()
-        self._alone: set[bytes] = set()
-        self._queue: list[_Wish] = []
+        self._exclusive: set[bytes] = set()
+        self._queue: list[_Waiter] = []
 
     @contextmanager
     def shared(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
-        """Hold ``keys`` together with other shared holders.
+        """Hold ``keys`` together with other shared holders, until the block ends.
 
         Args:
             keys: distinct keys.
@@ -59,73 +60,72 @@ class KeyLocks:
         taken = False
         try:
             with self._lock:
-                if self._queue or not self._alone.isdisjoint(keys):
-                    self._wait(_Wish(keys, alone=False), deadline)
+                if self._queue or not self._exclusive.isdisjoint(keys):
+                    self._wait(_Waiter(keys, exclusive=False), deadline)
                 self._shared.update(keys)
                 taken = True
             yield
         finally:
             if taken:
-                self._release(lambda: self._give_back(keys))
+                self._release(lambda: self._remove_shared(keys))
 
     @contextmanager
-    def alone(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
-        """Hold ``keys`` with nobody else; arguments and errors as for ``shared``."""
+    def exclusive(self, keys: Collection[bytes], deadline: float) -> Iterator[None]:
+        """Hold ``keys`` and exclude all other holders, until the block ends; arguments and errors
+        as for ``shared``."""
         taken = False
         try:
             with self._lock:
-                wish = _Wish(keys, alone=True)
-                if self._queue or self._taken(wish):
-                    self._wait(wish, deadline)
-                self._alone.update(keys)
+                waiter = _Waiter(keys, exclusive=True)
+                if self._queue or self._is_held(waiter):
+                    self._wait(waiter, deadline)
+                self._exclusive.update(keys)
                 taken = True
             yield
         finally:
             if taken:
-                self._release(lambda: self._alone.difference_update(keys))
+                self._release(lambda: self._exclusive.difference_update(keys))
 
-    def _release(self, give_back: Callable[[], None]) -> None:
+    def _release(self, remove: Callable[[], None]) -> None:
         begun = False
         try:
             with self._lock:
                 begun = True
-                give_back()
+                remove()
                 self._wake()
         finally:
             if not begun:
-                # An interrupt came while this waited for the lock: the hold would stay for ever.
-                self._release(give_back)
+                # An interrupt came during the wait for the lock: the hold would stay forever.
+                self._release(remove)
 
-    def _give_back(self, keys: Collection[bytes]) -> None:
+    def _remove_shared(self, keys: Collection[bytes]) -> None:
         for key in keys:
             if self._shared[key] == 1:
                 del self._shared[key]
             else:
                 self._shared[key] -= 1
 
-    def _wait(self, wish: _Wish, deadline: float) -> None:
-        self._queue.append(wish)
+    def _wait(self, waiter: _Waiter, deadline: float) -> None:
+        self._queue.append(waiter)
         try:
-            while self._taken(wish) or self._is_behind(wish):
+            while self._is_held(waiter) or self._is_queued_earlier(waiter):
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._freed.wait(left):
-                    raise Unavailable(
-                        "another write to the same key did not end in time; try again"
-                    )
+                    raise Unavailable("timed out waiting for another write to this key; try again")
         finally:
-            self._queue.remove(wish)
+            self._queue.remove(waiter)
             self._wake()
 
-    def _taken(self, wish: _Wish) -> bool:
-        """Whether somebody holds what ``wish`` wants."""
-        if not self._alone.isdisjoint(wish.keys):
+    def _is_held(self, waiter: _Waiter) -> bool:
+        """Return whether a current hold conflicts with ``waiter``."""
+        if not self._exclusive.isdisjoint(waiter.keys):
             return True
-        return wish.alone and any(key in self._shared for key in wish.keys)
+        return waiter.exclusive and any(key in self._shared for key in waiter.keys)
 
-    def _is_behind(self, wish: _Wish) -> bool:
-        """Whether somebody who came earlier waits for what ``wish`` wants."""
-        earlier = itertools.takewhile(lambda other: other is not wish, self._queue)
-        return any(wish.conflicts(other) for other in earlier)
+    def _is_queued_earlier(self, waiter: _Waiter) -> bool:
+        """Return whether an earlier waiter conflicts with ``waiter``."""
+        earlier = itertools.takewhile(lambda other: other is not waiter, self._queue)
+        return any(waiter.conflicts(other) for other in earlier)
 
     def _wake(self) -> None:
         if self._queue:

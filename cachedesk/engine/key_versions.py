@@ -1,10 +1,10 @@
-"""Freshness: versions that tell a reader whether its value is still the newest.
+"""Key versions: a reader compares them to check that its value is still the newest.
 
-Each write bumps its key's version after it is part of the truth and before it is acknowledged.
-A reader notes the version, reads the truth, and may put what it found into the cache only if no
-bump came between. Versions are kept per stripe of keys, so memory is constant; two keys of one
-stripe only cost each other a retry. (The idea is the lease of Facebook's memcache, NSDI '13,
-without the round trip.)
+Each write bumps the version of its key after it is part of the truth and before it is
+acknowledged. A reader notes the version, reads the truth, and may put the value into the cache
+only if the version was not bumped in between. Versions are kept per stripe of keys, so memory is
+constant; two keys of one stripe only cost each other a retry. (The idea is the lease of Facebook's
+memcache, NSDI '13, without the round trip.)
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _KEYS_AT_ONCE = 64
 
 
 class KeyVersions:
-    """Striped version counters, each with the lock that keeps fills and bumps apart."""
+    """Striped version counters, each with a lock that fills and bumps hold. Thread-safe."""
 
     def __init__(self) -> None:
         self._versions = [0] * STRIPES
         self._locks = [threading.Lock() for _ in range(STRIPES)]
 
     def of(self, key: bytes) -> int:
-        """Return the version of ``key`` now."""
+        """Return the current version of ``key``."""
         return self._versions[hash(key) % STRIPES]
 
     def bump(self, keys: Iterable[bytes]) -> None:
-        """Say that ``keys`` were written. On return every fill with an older value has either
-        reached the cache (the caller now overwrites it) or will not be done."""
+        """Raise the versions of ``keys``, which were written. On return every fill with an older
+        value has either reached the cache (the caller now overwrites it) or will be refused."""
         for key in keys:
             stripe = hash(key) % STRIPES
             with self._locks[stripe]:
@@ -38,11 +38,15 @@ class KeyVersions:
     def fill(
         self, versions: Mapping[bytes, int], put: Callable[[list[bytes]], object]
     ) -> list[bytes]:
-        """Call ``put`` with those keys that are still at the version noted in ``versions``, if
-        there are any; no bump can come while it runs.
+        """Call ``put`` with the keys that are still at their version in ``versions``, if there are
+        any; they cannot be bumped while it runs.
+
+        Args:
+            versions: the version of each key, noted before its value was read.
+            put: puts the values of these keys into the cache; called once per 64 keys.
 
         Returns:
-            The keys it was called with.
+            The keys that ``put`` was called with.
         """
         filled: list[bytes] = []
         keys = list(versions)
@@ -58,7 +62,7 @@ class KeyVersions:
         put: Callable[[list[bytes]], object],
         stripes: Sequence[int],
     ) -> list[bytes]:
-        # One plain ``with`` inside the other: an interrupt cannot leave one of them taken.
+        # One plain ``with`` inside the other: an interrupt cannot leave a lock acquired.
         if stripes:
             with self._locks[stripes[0]]:
                 return self._fill(versions, put, stripes[1:])

@@ -121,7 +121,7 @@ class WriteThrough:
 
     def _submit(self, request: WriteRequest) -> list[Receipt]:
         self._reach("through.fence.before")
-        with self._locks.alone({change.key for change in request.changes}, request.deadline):
+        with self._locks.exclusive({change.key for change in request.changes}, request.deadline):
             try:
                 self._group.submit(request)
             except BaseException:

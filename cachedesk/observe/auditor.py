@@ -194,7 +194,7 @@ class Auditor:
         """Compare ``key`` again while nothing can write it; evict it and return True if it
         diverges."""
         try:
-            with self._locks.alone({key}, time.monotonic() + _LOCK_SECONDS):
+            with self._locks.exclusive({key}, time.monotonic() + _LOCK_SECONDS):
                 if self._compare([key]).get(key) != before:
                     return False
                 if self._mends():

@@ -44,8 +44,8 @@ def test_shared_holds_overlap() -> None:
         pass
 
 
-@pytest.mark.parametrize("first", ["shared", "alone"])
-@pytest.mark.parametrize("second", ["shared", "alone"])
+@pytest.mark.parametrize("first", ["shared", "exclusive"])
+@pytest.mark.parametrize("second", ["shared", "exclusive"])
 def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
     fence, end = KeyLocks(), threading.Event()
     with ExitStack() as held:
@@ -59,54 +59,58 @@ def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
 
 def test_other_keys_are_free() -> None:
     fence = KeyLocks()
-    with fence.alone([b"a"], soon()), fence.alone([b"b"], soon()), fence.shared([b"c"], soon()):
+    with (
+        fence.exclusive([b"a"], soon()),
+        fence.exclusive([b"b"], soon()),
+        fence.shared([b"c"], soon()),
+    ):
         pass
 
 
-@pytest.mark.parametrize("how", ["shared", "alone"])
+@pytest.mark.parametrize("how", ["shared", "exclusive"])
 def test_a_hold_that_does_not_come_in_time_is_unavailable(how: str) -> None:
     fence = KeyLocks()
-    with fence.alone([b"a"], soon()):
+    with fence.exclusive([b"a"], soon()):
         for deadline in (time.monotonic() + 0.01, time.monotonic() - 1):
             with (
-                pytest.raises(Unavailable, match="did not end in time"),
+                pytest.raises(Unavailable, match="timed out waiting for another write"),
                 getattr(fence, how)([b"b", b"a"], deadline),
             ):
                 pass
-    with fence.alone([b"a", b"b"], soon()):
+    with fence.exclusive([b"a", b"b"], soon()):
         pass
 
 
 def test_who_gave_up_waiting_stands_in_nobodys_way() -> None:
     fence = KeyLocks()
     with fence.shared([b"a"], soon()):
-        with pytest.raises(Unavailable), fence.alone([b"a"], time.monotonic() + 0.01):
+        with pytest.raises(Unavailable), fence.exclusive([b"a"], time.monotonic() + 0.01):
             pass
         with fence.shared([b"a"], soon()):
             pass
 
 
-def test_a_waiting_hold_alone_is_not_starved_by_shared_ones() -> None:
+def test_a_waiting_exclusive_hold_is_not_starved_by_shared_ones() -> None:
     fence, end = KeyLocks(), threading.Event()
     with fence.shared([b"a"], soon()):
-        alone = hold(fence, "alone", [b"a"], end)
+        exclusive = hold(fence, "exclusive", [b"a"], end)
         later = hold(fence, "shared", [b"a"], end)
-        assert not entered(alone)
+        assert not entered(exclusive)
         assert not entered(later), "it came after the one that waits"
-    until(lambda: entered(alone))
+    until(lambda: entered(exclusive))
     end.set()
-    alone.result()
+    exclusive.result()
     later.result()
 
 
-@pytest.mark.parametrize("late", ["shared", "alone"])
+@pytest.mark.parametrize("late", ["shared", "exclusive"])
 def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
     """Two threads hand the key to each other without a gap; a third one gets it in between."""
     fence, stop = KeyLocks(), threading.Event()
 
     def stream() -> None:
         while not stop.is_set():
-            with fence.alone([b"a"], soon()):
+            with fence.exclusive([b"a"], soon()):
                 until(lambda: stop.is_set() or fence._freed._waiters)  # type: ignore[attr-defined]
 
     tasks = [Task(stream) for _ in range(2)]
@@ -123,17 +127,17 @@ def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
 
 def test_an_error_inside_lets_go() -> None:
     fence = KeyLocks()
-    for how in ("shared", "alone"):
+    for how in ("shared", "exclusive"):
         with pytest.raises(ZeroDivisionError), getattr(fence, how)([b"a"], soon()):
             _ = 1 / 0
-    with fence.alone([b"a"], soon()):
+    with fence.exclusive([b"a"], soon()):
         pass
 
 
 plans = st.lists(
     st.lists(
         st.tuples(
-            st.sampled_from(["shared", "alone"]),
+            st.sampled_from(["shared", "exclusive"]),
             st.sets(st.sampled_from([b"a", b"b", b"c"]), min_size=1),
         ),
         min_size=1,
@@ -149,21 +153,21 @@ plans = st.lists(
 def test_nobody_is_ever_alone_with_anyone(plan: list[list[tuple[str, set[bytes]]]]) -> None:
     fence, lock = KeyLocks(), threading.Lock()
     shared: Counter[bytes] = Counter()
-    alone: Counter[bytes] = Counter()
+    exclusive: Counter[bytes] = Counter()
 
     def act(steps: list[tuple[str, set[bytes]]]) -> None:
         for how, keys in steps:
             with getattr(fence, how)(keys, soon()):
-                mine, its = (shared, alone) if how == "shared" else (alone, shared)
+                mine, its = (shared, exclusive) if how == "shared" else (exclusive, shared)
                 with lock:
                     mine.update(keys)
                     assert all(its[key] == 0 for key in keys)
-                    assert how == "shared" or all(alone[key] == 1 for key in keys)
+                    assert how == "shared" or all(exclusive[key] == 1 for key in keys)
                 with lock:
                     mine.subtract(keys)
 
     together([lambda steps=steps: act(steps) for steps in plan])
-    with fence.alone([b"a", b"b", b"c"], time.monotonic()):
+    with fence.exclusive([b"a", b"b", b"c"], time.monotonic()):
         pass
 
 
@@ -172,7 +176,7 @@ def test_nothing_is_kept_of_keys_that_are_free() -> None:
     for number in range(1_000):
         with fence.shared([b"%d" % number], soon()):
             pass
-        with fence.alone([b"%d" % number], soon()):
+        with fence.exclusive([b"%d" % number], soon()):
             pass
     kept = [it for it in vars(fence).values() if isinstance(it, (dict, set, list))]
     assert kept

@@ -104,7 +104,7 @@ def test_a_write_under_way_when_the_stack_is_closed(
         cache.set("key", 5, policy=policy)
         with held_at(stack.failpoints, point, cache.incr, "key", policy=policy) as task:
             closing = Task(cache.close)
-            until(lambda: cache._door.shut)
+            until(lambda: cache._gate.closed)
         closing.result()
         try:
             possible = {b"%d" % task.result()}
@@ -125,7 +125,7 @@ def test_a_read_under_way_when_the_stack_is_closed(tmp_path: Path, point: str) -
         cache.evict("*")
         with held_at(stack.failpoints, point, cache.get, "key") as task:
             closing = Task(cache.close)
-            until(lambda: cache._door.shut)
+            until(lambda: cache._gate.closed)
         closing.result()
         with suppress(Closed, Unavailable):
             assert task.result() == b"x"

@@ -126,7 +126,7 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
     def pass_by(self: KeyLocks, keys: object, deadline: float) -> Iterator[None]:
         yield
 
-    patch.setattr(KeyLocks, "alone", pass_by)
+    patch.setattr(KeyLocks, "exclusive", pass_by)
     patch.setattr(KeyLocks, "shared", pass_by)
 
 

@@ -115,7 +115,7 @@ class DirtyKeys:
             NotACounter, CounterOverflow: an increment met a value it cannot change.
         """
         keys = list(dict.fromkeys(change.key for change in changes))
-        with self._locks.alone(keys, deadline):
+        with self._locks.exclusive(keys, deadline):
             if self._over:
                 raise Switched
             before = self._values(keys)
@@ -174,7 +174,7 @@ class DirtyKeys:
             keys = list(self._dirty)
         began = time.monotonic()
         try:
-            with self._locks.alone(keys, began + _LOCK_SECONDS):
+            with self._locks.exclusive(keys, began + _LOCK_SECONDS):
                 values = dict(zip(keys, self._cache.get_many(keys), strict=True))
                 with self._lock:
                     taken = {key: self._dirty.pop(key) for key in keys if key in self._dirty}

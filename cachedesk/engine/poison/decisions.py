@@ -97,7 +97,7 @@ class Decisions:
         with ExitStack() as held:
             try:
                 patience = time.monotonic() + _FENCE_SECONDS
-                held.enter_context(self._locks.alone(set(queues), patience))
+                held.enter_context(self._locks.exclusive(set(queues), patience))
             except Unavailable as error:
                 raise Held from error
             with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:

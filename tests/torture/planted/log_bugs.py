@@ -23,7 +23,7 @@ def pending_not_absorbed(plant: Plant) -> None:
 def no_fence(plant: Plant) -> None:
     """Both paths may write one key at the same time."""
     plant.setattr(KeyLocks, "shared", lambda self, keys, deadline: nullcontext())
-    plant.setattr(KeyLocks, "alone", lambda self, keys, deadline: nullcontext())
+    plant.setattr(KeyLocks, "exclusive", lambda self, keys, deadline: nullcontext())
 
 
 def pending_not_rebuilt(plant: Plant) -> None:
