@@ -97,7 +97,7 @@ class DeadLetterAdmin:
                 raise Unavailable(f"dead letter {seq} was not dropped: {error}") from error
             if not found:
                 raise NoDeadLetter(f"there is no dead letter {seq}")
-            self._pending.drop()
+            self._pending.count_dropped()
         self._announce(
             EventCode.DEAD_LETTER_DROPPED,
             seq=seq,

@@ -1,8 +1,8 @@
 """The flush worker: one thread that decides when to flush, and what follows a failure.
 
-While the database is locked, full or gone it retries for ever, with back-off, and discards nothing.
-What is read and what is blocked take turns. What a flush does is the flusher's part (see
-``local_flusher``).
+While the database is locked, full or gone it retries forever, with back-off, and discards nothing.
+It alternates between reading new events and deciding blocked ones. The flusher does the flushing
+(see ``local_flusher``).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from cachedesk.engine.worker_controls import WorkerControls
 
 _IDLE_SECONDS = 60.0
 _PAUSED_SECONDS = 3600.0
-# While there is more to read, what is read and what is blocked take turns.
+# While there is more to read, the worker alternates between reading and deciding blocked events.
 _READING_SECONDS = 0.4
 _DECIDING_SECONDS = 0.1
 
 
 class FlushWorker:
-    """One thread that drives a flusher; it goes on after a crash, with back-off."""
+    """One thread that drives a flusher; it restarts after a crash, with back-off."""
 
     def __init__(
         self,
@@ -45,12 +45,12 @@ class FlushWorker:
         """Prepare; ``start`` begins.
 
         Args:
-            flusher: brings a batch to the database.
-            controls: what other threads ask of the worker.
-            backlog: says when a batch is due.
-            settlement: counts what was flushed.
+            flusher: flushes a batch to the database.
+            controls: the requests of other threads: pause, step, expedite, batch size.
+            backlog: the age of the oldest event, and the wakeup for new ones.
+            settlement: the counts of flushed events.
             settings: the back-off after failures.
-            announce: takes an event when something rare happens.
+            announce: called when a rare event happens.
         """
         self.flusher = flusher
         self.controls = controls
@@ -59,7 +59,7 @@ class FlushWorker:
         self._settlement = settlement
         self._settings = settings
         self._announce = announce
-        self._thread = threading.Thread(target=self._live, name="flush-worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="flush-worker", daemon=True)
         self._word = "idle"
         self._health = Health.UP
         self._restarts = 0
@@ -69,18 +69,18 @@ class FlushWorker:
         self._stepping = False
 
     def start(self) -> None:
-        """Begin to flush."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Finish the batch in hand and end."""
+        """Finish the current batch and end the thread."""
         self.controls.end()
         if self._thread.is_alive():
             self._thread.join()
 
     def state(self) -> WorkerState:
-        """Return how the worker is."""
-        # A paused worker does not try, so an earlier error says nothing about now.
+        """Return the state of the worker, for a snapshot."""
+        # A paused worker does not try to flush, so an earlier error is not its present state.
         paused = self.controls.paused
         return WorkerState(
             health=Health.UP if paused else self._health,
@@ -96,7 +96,7 @@ class FlushWorker:
             last_error="" if paused else self._last_error,
         )
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         while not self.controls.closing:
             try:
                 self._work()
@@ -108,12 +108,12 @@ class FlushWorker:
                 self._announce(EventCode.WORKER_CRASHED, point=str(crash), in_flight=in_flight)
                 self._back_off()
                 self._announce(EventCode.WORKER_RESTARTED)
-            except Exception as error:  # noqa: BLE001 - it outlives whatever a flush raises
+            except Exception as error:  # noqa: BLE001 - no error of a flush may end the worker
                 if self._last_error != str(error):
                     self._announce(EventCode.WORKER_CANNOT_FLUSH, error=str(error))
                 self._failed(str(error), "retrying", Health.DEGRADED)
                 self._back_off()
-            # A worker that restarts has nothing in memory: it begins with the files.
+            # As after a restart, the worker relies on the files alone.
             self.flusher.start_over()
 
     def _work(self) -> None:
@@ -130,13 +130,13 @@ class FlushWorker:
                     self._succeeded()
                 else:
                     self._word = "idle"
-            # Not before: after a flush that failed it is urgent still.
-            self._pending.urgent = False
+            # Only here: after a failed flush the decision is still to be made.
+            self._pending.decision_requested = False
 
     def _wait_for_batch(self) -> bool:
-        """Wait until a batch is due; return False when the worker is to end."""
+        """Wait until a batch is due; return False if the worker must end."""
         while True:
-            # Cleared before looking: whatever changes from here on sets it again.
+            # Cleared before the check: any later change sets it again.
             self._backlog.grown.clear()
             if self.controls.closing:
                 return False
@@ -147,7 +147,7 @@ class FlushWorker:
                 return True
 
     def _due_in(self) -> float:
-        """Return in how many seconds something is due, if nothing changes meanwhile."""
+        """Return in how many seconds a flush is due if nothing changes meanwhile."""
         controls, flusher = self.controls, self.flusher
         self._stepping = controls.take_step()
         if self._stepping:
@@ -155,7 +155,7 @@ class FlushWorker:
             return 0.0
         if controls.paused:
             return _PAUSED_SECONDS
-        if self._pending.urgent:
+        if self._pending.decision_requested:
             return 0.0
         due_in = flusher.due_in()
         idle_seconds = _IDLE_SECONDS if due_in is None else due_in
@@ -171,7 +171,7 @@ class FlushWorker:
         return min(idle_seconds, controls.batch_age_seconds - age)
 
     def _decide(self) -> None:
-        """Try again what is blocked and due, unless it is the turn of what is to be read."""
+        """Decide the blocked events that are due, unless new events must be read first."""
         now = time.monotonic()
         much_to_read = self.flusher.unread >= self.controls.batch_events
         if much_to_read and now < self._decided_at + _READING_SECONDS and not self._stepping:
@@ -179,9 +179,9 @@ class FlushWorker:
         trouble = self.flusher.decide(math.inf if self._stepping else now + _DECIDING_SECONDS)
         self._decided_at = time.monotonic()
         if trouble is not None:
-            self._complain(trouble)
+            self._refused(trouble)
 
-    def _complain(self, trouble: Trouble) -> None:
+    def _refused(self, trouble: Trouble) -> None:
         if self._last_error != trouble.reason:
             self._announce(
                 EventCode.DATABASE_REFUSED,
@@ -202,5 +202,6 @@ class FlushWorker:
         self._last_error, self._word, self._health = error, word, health
 
     def _back_off(self) -> None:
-        """Wait: doubled with each failure in a row, with jitter so as not to beat in step."""
+        """Wait before a retry: twice as long after each failure in a row, with jitter so that
+        retries do not synchronize."""
         self.controls.wait_for_end(retry_seconds(self._settings, self._failures) * jitter())

@@ -18,20 +18,20 @@ _KEYS_PER_PAGE = 2_000
 class Listing:
     """The truth of a stack in use, page by page.
 
-    A page is of about one moment; between two pages the stack goes on. One read transaction for
-    all of it would keep SQLite from ever starting its write-ahead log again, so that the log
-    would grow for as long as a reader takes its time.
+    A page shows about one moment; between two pages the stack keeps changing. A single read
+    transaction for all pages would keep SQLite from resetting its write-ahead log, which would
+    grow for as long as the reader takes.
     """
 
     def __init__(self, pending: PendingEvents, database: SystemOfRecord, truths: Truths) -> None:
         """Begin a listing.
 
         Args:
-            pending: what is in the log; a key that only becomes pending later may be left out.
-            database: the rows.
-            truths: returns the values of keys, ``None`` for one that is absent.
+            pending: the pending events; a key that becomes pending only later may be left out.
+            database: the system of record.
+            truths: returns the values of keys, ``None`` for an absent key.
         """
-        # First the pending keys, then the rows: what is flushed in between is a row by then.
+        # First the pending keys, then the rows: a key that is flushed in between has a row by then.
         self._waiting = sorted(pending.keys())
         self._database = database
         self._truths = truths
@@ -55,7 +55,7 @@ class Listing:
 
 
 def truth(pending: PendingEvents, database: SystemOfRecord) -> Iterator[Item]:
-    """Yield every key with its value, sorted by bytes, of files that no stack has in use.
+    """Yield every key with its value, sorted by the keys' bytes. No stack may use the files.
 
     Raises:
         Unavailable: the database cannot be read.
@@ -64,7 +64,7 @@ def truth(pending: PendingEvents, database: SystemOfRecord) -> Iterator[Item]:
     try:
         rows = ((key, fold(row, pending.events(key))) for key, row in database.scan())
         last: bytes | None = None
-        # heapq.merge is stable: of a key in both places, the row comes first and is taken.
+        # heapq.merge is stable: if a key is in both inputs, the row comes first and is used.
         for key, row in heapq.merge(rows, sorted(waiting.items(), key=_key), key=_key):
             if key != last and row.value is not None:
                 yield key, row.value

@@ -9,7 +9,7 @@ from cachedesk.engine.worker_controls import WorkerControls
 
 
 class LocalDrain:
-    """A ``Drain`` of the log that the worker of this process flushes. Thread-safe."""
+    """A ``Drain`` for the log and the worker of this process. Thread-safe."""
 
     def __init__(self, controls: WorkerControls, backlog: Backlog) -> None:
         self._controls = controls

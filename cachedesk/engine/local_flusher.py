@@ -1,13 +1,14 @@
-"""The flusher of one process: it brings events of the log to the database, a batch a call.
+"""The flusher of one process: it flushes events of the log to the database, one batch per call.
 
-    read a batch → coalesce per key → one transaction (rows, dead letters, what was applied) → ack
+    read a batch → coalesce per key → one transaction (rows, dead letters, newest seq) → ack
 
 It may be interrupted anywhere without harm: before the commit nothing has changed; after it the
 rows hold the events' seqs, so the next delivery of the batch changes nothing (promise 2).
 
-Of a batch that the database refuses, what is healthy is applied and the rest is blocked (see
-``isolation``). Reading goes on past all that is blocked, and the log is acked as far as all is
-decided. When to flush, and what to do after a failure, is the worker's part (see ``flush_worker``).
+If the database refuses a batch, the healthy events are applied and the keys of the others are
+blocked (see ``isolation``). Later events are read past the blocked ones, and the log is acked up to
+the first undecided event. The worker decides when to flush, and what follows a failure (see
+``flush_worker``).
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ _BATCHES_PER_TRIM = 50
 
 
 class _Refused(Exception):
-    """Some events of a batch can be applied to no value, or are dead already. Internal."""
+    """Some events of a batch cannot be applied to their values, or are dead letters already."""
 
 
 class LocalFlusher:
-    """A ``Flusher`` from a log to a database that this process alone uses. The worker's thread
-    alone calls its methods; any thread may read its properties."""
+    """A ``Flusher`` from a log to a database that no other process uses. Only the worker's thread
+    calls its methods; any thread may read its properties."""
 
     def __init__(
         self,
@@ -56,19 +57,19 @@ class LocalFlusher:
         announce: Announce,
         reach: Reach,
     ) -> None:
-        """Begin with the oldest event of the log.
+        """Prepare to begin with the oldest event of the log.
 
         Args:
-            log: what is flushed.
-            backlog: what the log holds.
-            database: where to.
-            decisions: decide the events of keys that are blocked.
-            settlement: what follows a commit.
-            settings: how often and when what is refused is tried again.
-            fold: returns what folds a batch into the rows it meets, looked up once a batch.
-            closing: whether to leave undecided what is not decided yet.
-            announce: takes an event when something rare happens.
-            reach: of the failpoints.
+            log: the log to flush.
+            backlog: the index of its events.
+            database: the system of record.
+            decisions: decides the events of blocked keys.
+            settlement: called after each commit.
+            settings: the retries of refused events.
+            fold: returns the function that folds a batch into its rows; called once per batch.
+            closing: returns whether the stack is closing; then nothing more is decided.
+            announce: called when a rare event happens.
+            reach: reports that a failpoint is reached.
         """
         self._log = log
         self._backlog = backlog
@@ -105,7 +106,7 @@ class LocalFlusher:
 
     @property
     def in_flight_through(self) -> int:
-        """The seq of the last event that the log has delivered; 0 when none is in flight."""
+        """The seq of the newest event that was read; 0 if none is in flight."""
         return self._isolation.delivered_through if self.in_flight else 0
 
     @property
@@ -114,14 +115,15 @@ class LocalFlusher:
         return not self._isolation.idle
 
     def read(self, most: int) -> tuple[WriteEvent, ...]:
-        """Return the next events of the log, at most ``most``; nothing that is not pending yet."""
+        """Return the next events of the log in whole records, up to the record that reaches
+        ``most``. All of them are pending already."""
         events = self._log.read(self._delivered_seq, self._backlog.published_seq, most)
         if events:
             self._delivered_seq = events[-1].seq
         return events
 
     def flush(self, events: Sequence[WriteEvent]) -> None:
-        """Bring ``events``, which ``read`` has returned, to the database, and ack them.
+        """Commit ``events``, which ``read`` has returned, to the database, and ack them.
 
         Raises:
             DatabaseError, Unavailable: not now; ``start_over``, and read again.
@@ -132,17 +134,18 @@ class LocalFlusher:
             self._flush(events)
             self._report_redelivery(events)
         elif self._log.failed and self._backlog.waiting:
-            # The commit of an ack failed, and what it acked may be gone.
-            raise Unavailable("the write-behind log is to be mended")
+            # The commit of an ack failed: the events may have left the log although they are still
+            # counted as waiting.
+            raise Unavailable("the write-behind log needs recovery after a failed commit")
 
     def decide(self, until: float) -> Trouble | None:
-        """Try again what is blocked and due.
+        """Try the events of blocked keys that are due.
 
         Args:
             until: ``time.monotonic()`` seconds after which to begin nothing more.
 
         Returns:
-            What keeps the oldest event that is not decided; ``None`` when all are.
+            Why the oldest undecided event is blocked; ``None`` if all events are decided.
 
         Raises:
             DatabaseError, Unavailable: not now; ``start_over``, and read again.
@@ -152,28 +155,28 @@ class LocalFlusher:
         return self._isolation.trouble()
 
     def decide_all_now(self) -> None:
-        """Let every blocked key be due."""
-        self._isolation.hasten()
+        """Make every blocked key due now."""
+        self._isolation.decide_all_now()
 
     def due_in(self) -> float | None:
-        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        """Return in how many seconds a blocked key is due; ``None`` if none is blocked."""
         return self._isolation.due_in()
 
     def wake_at(self, unread: int) -> None:
-        """Have the next write that makes ``unread`` events unread wake the worker."""
+        """Make the write that makes ``unread`` events unread wake the worker."""
         self._backlog.wake_at(unread, self._delivered_seq)
 
     def crashed(self, point: str) -> None:
-        """Note that a flush was cut off at ``point``, to report what is delivered again."""
+        """Record that a flush was cut off at ``point``, so that its redelivery is reported."""
         through_seq = self._isolation.delivered_through
         again = self._backlog.acked_through < through_seq
         self._redelivery.crashed(point, through_seq if again else 0)
 
     def start_over(self) -> None:
-        """Forget what is known of the batch in hand, and begin with the oldest event that was not
-        acked: at-least-once delivery."""
+        """Discard all state about the current batch and continue with the oldest event that was
+        not acked: at-least-once delivery."""
         self._in_flight = 0
-        self._isolation.forget()
+        self._isolation.reset()
         self._read_again()
 
     def _read_again(self) -> None:
@@ -199,14 +202,14 @@ class LocalFlusher:
         self._in_flight = 0
 
     def _apply(self, events: Sequence[WriteEvent], through_seq: int) -> None:
-        """Bring ``events`` to their rows in one transaction, and settle them.
+        """Apply ``events`` to their rows in one transaction, and settle them.
 
         Args:
             events: in seq order.
-            through_seq: what to note as the newest seq of the log that is applied.
+            through_seq: stored as the newest applied seq of the log.
 
         Raises:
-            _Refused: some can be applied to no value, or are dead letters.
+            _Refused: some of them cannot be applied to their values, or are dead letters.
         """
         began = time.monotonic()
         keys = list({event.key for event in events})
@@ -235,7 +238,7 @@ class LocalFlusher:
         self._reach("worker.ack.after")
 
     def _ack_decided(self) -> None:
-        """Ack the log as far as all of it is decided, and note in the database that it is."""
+        """Ack the log up to the first undecided event, and store that seq in the database."""
         trouble = self._isolation.trouble()
         through_seq = self._isolation.delivered_through if trouble is None else trouble.seq - 1
         through_seq = self._log.ackable(through_seq)

@@ -21,7 +21,7 @@ from cachedesk.engine.routes import Routes
 from cachedesk.engine.write_behind import WriteBehind
 from cachedesk.engine.write_through import WriteThrough
 
-_SWITCH_LOOK_SECONDS = 0.001
+_SWITCH_POLL_SECONDS = 0.001
 
 
 class LocalTruth:
@@ -38,16 +38,16 @@ class LocalTruth:
         database: SystemOfRecord,
         overflows: bool,
     ) -> None:
-        """Put it together.
+        """Prepare.
 
         Args:
-            routes: returns the composition that calls take now.
-            logged: the path into the log.
+            routes: returns the composition in force.
+            logged: the write-behind path.
             through: the write-through path.
-            letters: the dead letters.
-            backlog: what the log holds.
-            database: the rows.
-            overflows: whether what a full log refuses is written through.
+            letters: lists, replays and drops dead letters.
+            backlog: the index of the events in the log.
+            database: the system of record.
+            overflows: whether a write that a full log refuses is written through.
         """
         self._routes = routes
         self.logged = logged
@@ -61,7 +61,7 @@ class LocalTruth:
 
     @property
     def routes(self) -> Routes:
-        """The composition that calls take now."""
+        """The composition in force."""
         return self._routes()
 
     def write(self, changes: Sequence[Change], path: Policy, deadline: float) -> list[Receipt]:
@@ -106,8 +106,8 @@ class LocalTruth:
             try:
                 receipts += fast.write(part, deadline)
             except Switched:
-                # It is put in as soon as what was dirty has been copied.
-                time.sleep(_SWITCH_LOOK_SECONDS)
+                # The other path is in force as soon as the dirty keys have been copied.
+                time.sleep(_SWITCH_POLL_SECONDS)
                 receipts += self._write_behind(part, deadline)
             except LogFull:
                 if not self._overflows:

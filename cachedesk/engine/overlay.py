@@ -1,8 +1,9 @@
-"""The overlay: a row with the pending events of its key, the one way in which the truth is read.
+"""The overlay: a row with the pending events of its key. All code reads the truth through it.
 
 The pending events are read first and the row second: the other way round, a flush between the two
-would hide an event from both. Events of a row that was deleted and trimmed in between would seem
-to come after it, because nothing is left that holds their seq; then the key is read again.
+would hide an event from both. If the row was deleted and its tombstone trimmed in between, the
+events would seem to come after it, because nothing holds their seq any more; then the key is read
+again.
 """
 
 from __future__ import annotations
@@ -19,35 +20,35 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import SystemOfRecord
 
 ReadRows = Callable[[Sequence[bytes]], dict[bytes, Entry]]
-"""Returns the rows of keys, without those that have none; raises ``DatabaseError``."""
+"""Returns the rows of keys; keys without a row are left out. Raises ``DatabaseError``."""
 
 
 class PendingView(Protocol):
-    """What an overlay asks of the pending events; as ``PendingEvents``."""
+    """The methods of ``PendingEvents`` that an overlay needs."""
 
     def events(self, key: bytes) -> tuple[WriteEvent, ...]:
         """Return the pending events of ``key``, oldest first."""
         ...
 
     def first_seq(self, key: bytes) -> int | None:
-        """Return the seq of the oldest of them, ``None`` when there is none."""
+        """Return the seq of the oldest pending event of ``key``, ``None`` if there is none."""
         ...
 
     def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
-        """Return whether ``events`` say what ``key`` is worth whatever its row is."""
+        """Return whether ``events`` determine the value of ``key`` without its row."""
         ...
 
     def count(self, key: bytes) -> int:
-        """Return how many there are of ``key``."""
+        """Return how many events of ``key`` are pending."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Overlaid:
-    """One key: its row and its pending events, read in this order.
+    """One key: its pending events and its row, read in this order.
 
-    ``row``: ``None`` when it could not be read, because of ``error``. ``decided``: the events
-    alone say what the key is worth, whatever its row is.
+    ``row``: ``None`` if it could not be read, because of ``error``. ``decided``: the events alone
+    determine the value of the key.
     """
 
     events: tuple[WriteEvent, ...]
@@ -57,12 +58,12 @@ class Overlaid:
 
     @property
     def known(self) -> bool:
-        """Whether it can be said what the key is worth."""
+        """Whether the value of the key is known."""
         return self.row is not None or self.decided
 
     @property
     def entry(self) -> Entry:
-        """What the key is worth in truth; meaningless unless it is ``known``."""
+        """The true entry of the key; meaningless unless it is ``known``."""
         return fold(self.row or ABSENT, self.events)
 
     @property
@@ -83,14 +84,14 @@ class OverlayReader:
         Args:
             pending: the events that are not part of a row.
             read_rows: reads rows.
-            reach: of the failpoints; by default none is there.
+            reach: reports that a failpoint is reached; by default there are none.
         """
         self._pending = pending
         self._read_rows = read_rows
         self._reach = reach
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, Overlaid]:
-        """Return each of ``keys`` with its row and its pending events; never raises."""
+        """Return the pending events and the row of each of ``keys``; never raises."""
         found: dict[bytes, Overlaid] = {}
         left = list(keys)
         while left:
@@ -121,7 +122,7 @@ class OverlayReader:
 
 
 def rows_of(database: SystemOfRecord) -> ReadRows:
-    """Return what reads rows for callers: one key by the shortest way."""
+    """Return a function that reads rows of ``database``, a single one by the faster ``read``."""
 
     def read_rows(keys: Sequence[bytes]) -> dict[bytes, Entry]:
         if len(keys) == 1:

@@ -1,4 +1,4 @@
-"""What became of the batch that a worker was flushing when it crashed."""
+"""The redelivery of the batch that a worker was flushing when it crashed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cachedesk.core.events import WriteEvent
 
 
 class Redelivered(NamedTuple):
-    """After a crash at ``point``, ``events`` were delivered again, ``already_applied`` of them part
-    of their rows already."""
+    """The result of a redelivery: after a crash at ``point``, ``events`` events were delivered
+    again, and ``already_applied`` of them were part of their rows already."""
 
     point: str
     events: int
@@ -18,8 +18,8 @@ class Redelivered(NamedTuple):
 
 
 class Redelivery:
-    """Follows the events of a crashed worker until its successor has them behind it. Used by the
-    worker's thread alone."""
+    """Tracks the events of a crashed worker until its successor has flushed them. Used only by the
+    worker's thread."""
 
     def __init__(self) -> None:
         self._where = ""
@@ -27,18 +27,19 @@ class Redelivery:
         self._again = self._already = 0
 
     def crashed(self, where: str, through_seq: int) -> None:
-        """The worker crashed at ``where`` with events up to ``through_seq`` in hand."""
+        """Record that the worker crashed at ``where`` while events up to ``through_seq`` were in
+        flight."""
         self._where, self._through_seq = where, through_seq
         self._seen_seq = self._again = self._already = 0
 
     def repeated(self, events: Iterable[WriteEvent]) -> None:
-        """The successor found ``events`` to be part of their rows already."""
+        """Record that ``events`` were part of their rows already when they were delivered again."""
         if self._where:
             self._already += sum(event.seq <= self._through_seq for event in events)
 
     def flushed(self, events: Sequence[WriteEvent]) -> Redelivered | None:
-        """The successor has flushed ``events``. Return what the crash came to, once, when all of
-        its events are behind it."""
+        """Record that the successor has flushed ``events``. Return the result once all events of
+        the crash are flushed, otherwise ``None``."""
         if not self._where:
             return None
         self._again += sum(self._seen_seq < it.seq <= self._through_seq for it in events)

@@ -1,7 +1,8 @@
-"""Routes: how calls and batches go through an engine, as one frozen composition.
+"""Routes: the parts that calls and batches pass through, as one frozen composition.
 
-Each safeguard is one part in one place of it. Without that safeguard another part stands there, in
-another composition: production objects have no switch, and no part is ever altered.
+Each safeguard is one part of the composition. To switch it off is to use another composition, in
+which a part without the safeguard takes its place: production objects have no switch, and no part
+is ever modified.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ Fold = Callable[[Mapping[bytes, Entry], Sequence[WriteEvent]], Coalesced]
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """One composition. A call takes the routes that it finds when it begins, and keeps them.
+    """One composition. A call uses the composition that is in force when the call begins.
 
-    ``safeguards``: which are on in it. ``reader``: the path of reads. ``fast``: the path of
-    write-behind. ``fold``: folds a batch into the rows that it meets.
+    ``safeguards``: which are on. ``reader``: the read path. ``fast``: the write-behind path.
+    ``fold``: folds a batch of events into their rows.
     """
 
     safeguards: Safeguards

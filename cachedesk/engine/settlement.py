@@ -1,4 +1,4 @@
-"""Settlement: what follows a commit of the worker, in the books and for those who observe it."""
+"""Settlement: after a commit of the worker, its events leave the backlog and are reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_LETTERS_ANNOUNCED = 5
 
 
 class Settlement:
-    """Takes committed events out of the backlog and counts them. Used by the worker's thread."""
+    """Removes committed events from the backlog and counts them. Used by the worker's thread."""
 
     def __init__(
         self, *, pending: PendingEvents, observer: Observer, recorder: Recorder, announce: Announce
@@ -28,24 +28,24 @@ class Settlement:
         self._opened_at = wall_seconds()
         self.redelivery = Redelivery()
         self.batches = 0
-        """How many commits there were."""
+        """The number of commits."""
         self.events = 0
-        """How many events they applied."""
+        """The number of events that they applied."""
         self.rows = 0
-        """How many rows they wrote."""
+        """The number of rows that they wrote."""
         self.redelivered = 0
-        """How many events were part of their rows already."""
+        """The number of delivered events that were part of their rows already."""
 
     def settle(
         self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float
     ) -> None:
-        """Say that a transaction is committed.
+        """Settle the events of a committed transaction.
 
         Args:
-            events: what it decided.
-            coalesced: what it applied, found applied, and buried.
+            events: the events that it decided.
+            coalesced: which of them it applied, found applied, and buried.
             dead: the seqs of those that are dead letters.
-            seconds: how long it took.
+            seconds: the duration of the transaction.
         """
         self._observer.applied(coalesced.applied)
         self._recorder.applied(coalesced.applied + coalesced.repeated)
@@ -55,7 +55,7 @@ class Settlement:
         self.rows += len(coalesced.rows)
         self.redelivered += len(coalesced.repeated)
         self.redelivery.repeated(coalesced.repeated)
-        # The time that passed while the stack was closed is not the pipeline's.
+        # The lag must not include the time while the stack was closed.
         self._recorder.flushed(
             seconds, coalesced.applied, len(coalesced.rows), since_at=self._opened_at
         )

@@ -1,4 +1,5 @@
-"""Trimming: tombstones of deleted keys go once no event of the key can be delivered again."""
+"""Trimming: a tombstone of a deleted key is removed once no event of the key can be delivered
+again."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from cachedesk.engine.poison.decisions import LOCK_SECONDS
 
 
 class Trimmer:
-    """Drops tombstones. Used by the worker's thread alone."""
+    """Removes tombstones. Used only by the worker's thread."""
 
     def __init__(
         self, backlog: Backlog, database: SystemOfRecord, announce: Announce, reach: Reach
@@ -28,20 +29,20 @@ class Trimmer:
         self._cannot_trim = ""
 
     def trim(self, events: Sequence[WriteEvent]) -> None:
-        """Drop tombstones that nothing can need any more.
+        """Remove tombstones that are no longer needed.
 
         Args:
-            events: what was just read from the log and is not applied yet.
+            events: the batch that was just read from the log and is not applied yet.
         """
         through_seq = self._backlog.acked_through
         if events:
-            # The log may have let go of it meanwhile: an ack that had failed may have happened.
+            # The batch may be acked already: an ack that failed may have taken effect.
             through_seq = min(through_seq, events[0].seq - 1)
         self._reach("worker.trim.before")
         try:
             self._database.trim(through_seq, time.monotonic() + LOCK_SECONDS)
         except DatabaseRefused as error:
-            # A trigger that forbids deleting costs room; it must not stop the flushing.
+            # A trigger that forbids DELETE costs space; it must not stop the flushing.
             if self._cannot_trim != str(error):
                 self._announce(EventCode.DATABASE_CANNOT_TRIM, error=str(error))
             self._cannot_trim = str(error)

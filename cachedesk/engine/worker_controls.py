@@ -1,4 +1,4 @@
-"""The controls of a worker: paused, one step, flush now, the size and age of a batch."""
+"""The controls of a worker: pause, single step, expedite, and the size and age of a batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _MOST_WHEN_EXPEDITED = 8_000
 
 
 class WorkerControls:
-    """What other threads ask of a worker. Thread-safe; the worker looks at it between batches."""
+    """The requests of other threads to a worker. Thread-safe; the worker checks them between
+    batches."""
 
     def __init__(self, settings: WorkerSettings, wakeup: Wakeup) -> None:
-        """Begin as the settings say; ``wakeup`` is set at each change."""
+        """Begin with the values of ``settings``; ``wakeup`` is set at each change."""
         self.batch_events = settings.batch_events
         self.batch_age_seconds = settings.batch_age_seconds
         self._wakeup = wakeup
@@ -30,12 +31,12 @@ class WorkerControls:
 
     @property
     def closing(self) -> bool:
-        """Whether the worker is to end."""
+        """Whether the worker must end."""
         return self._closing
 
     @property
     def paused(self) -> bool:
-        """Whether nothing is to be flushed now: it is paused, and no caller waits for a flush."""
+        """Whether the worker must not flush: it is paused, and no caller waits for a flush."""
         return self._paused and not self._expediting
 
     @property
@@ -45,21 +46,21 @@ class WorkerControls:
 
     @property
     def steps(self) -> int:
-        """How many single batches were asked for and not begun."""
+        """How many single steps were requested and have not begun."""
         return self._steps
 
     @property
     def batch_limit(self) -> int:
-        """How many events to flush together: a batch; more while expedited, because few large
-        commits end sooner and write a key once. (Not too many: a write-through waits for the
-        commit in hand.)"""
+        """How many events to flush together: a batch, or more while expedited, because a few large
+        commits finish sooner and write each key once. (The number is limited, because a
+        write-through waits for the commit under way.)"""
         if not self._expediting:
             return self.batch_events
         larger = min(self.batch_events * _BATCHES_WHEN_EXPEDITED, _MOST_WHEN_EXPEDITED)
         return max(self.batch_events, larger)
 
     def pause(self) -> None:
-        """Finish the batch in hand and flush no more until ``resume`` or ``step``."""
+        """Finish the current batch and flush no more until ``resume`` or ``step``."""
         self._change(paused=True)
 
     def resume(self) -> None:
@@ -71,7 +72,7 @@ class WorkerControls:
         self._change(steps=1)
 
     def take_step(self) -> bool:
-        """Return whether a step was asked for, and count it as begun."""
+        """Return whether a step was requested, and count it as begun."""
         with self._changed:
             taken = self._steps > 0
             self._steps -= taken
@@ -103,12 +104,12 @@ class WorkerControls:
             self._change(expediting=-1)
 
     def end(self) -> None:
-        """Ask the worker to end after the batch in hand."""
+        """Make the worker end after the current batch."""
         self._closing = True
         self._change()
 
     def wait_for_end(self, seconds: float) -> None:
-        """Wait for ``seconds``, or until the worker is to end."""
+        """Wait for ``seconds``, or until ``end`` is called."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing, seconds)
 

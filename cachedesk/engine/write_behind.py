@@ -1,14 +1,14 @@
-"""The write-behind path: the log first, then Redis; the worker brings it to the database.
+"""The write-behind path: log first, then Redis; the worker flushes the events to the database.
 
-An event is durable in the log before Redis changes, so a reader never sees a value that could
-vanish. Callers that arrive together share one append and one round trip to Redis. What Redis is
-given is the value that the key's truth comes to, never "add one to what you have": a key that was
-evicted, or whose last command has an unknown outcome, is then right all the same.
+An event is durable in the log before Redis changes, so a reader never sees a value that could be
+lost. Callers that arrive together share one append and one round trip to Redis. Redis is given the
+new value of the key, never an increment, so it is right even if the key was evicted or the outcome
+of the last command is unknown.
 
-The log is bounded (promise 6): what waits in it, in events and in bytes of memory, is looked at
-by the one caller who commits, before it stages anything, so no number of callers passes the limit
-together; a request beyond it waits, is refused, or goes the other path, as configured. What is
-counted is what was not acked, not only what is pending, because that is what is on the disk.
+The log is bounded (promise 6). The one caller that commits checks how much waits in it, in events
+and in bytes of memory, before it stages a request, so concurrent callers cannot exceed the limit
+together. A request beyond the limit waits, is refused, or is written through, as configured. All
+events that were not acked count, not only the pending ones, because all of them are on the disk.
 """
 
 from __future__ import annotations
@@ -32,17 +32,22 @@ from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.read_path import ReadPath
 
 _MOST_CALLERS = 512
-# A call that waits looks so often whether its caller is gone.
-_CALLER_LOOK_SECONDS = 0.05
+# How often a waiting call checks whether its caller was interrupted.
+_ABANDONED_POLL_SECONDS = 0.05
 _AFTER_WAIT_SECONDS = 0.5
 
-# One append is one record; a larger request is split, so that a batch stays near its size.
+# One append is one record, and records are read whole. A larger request is split, so that a batch
+# does not exceed its size by much.
 _MOST_EVENTS_PER_RECORD = 1_000
 _MOST_BYTES_PER_RECORD = 8 * 1024 * 1024
 
 
 class _BehindRequest(WriteRequest):
-    """A request with what its caller read ahead: values, and the versions they are good for."""
+    """A request with the base values of its increments.
+
+    ``bases``: the value of each key that the caller has read, with the version of the key before
+    the read. ``size``: the bytes of all keys and values.
+    """
 
     __slots__ = ("bases", "size")
 
@@ -58,7 +63,7 @@ class _BehindRequest(WriteRequest):
 
 
 class WriteBehind:
-    """The path of fast data. Thread-safe."""
+    """The write path for fast data. Thread-safe."""
 
     def __init__(
         self,
@@ -77,16 +82,17 @@ class WriteBehind:
         """Prepare.
 
         Args:
-            reader: reads what an increment is added to.
+            reader: reads the base values of increments.
             log: makes the events durable.
-            backlog: what the log holds, and how full it is.
-            cache: shows the writes.
-            locks: keep the write-through path from the keys meanwhile.
-            seqs: number the writes.
-            settings: the limits of the log, and what happens at them.
-            recorder: takes note of what was written.
-            reach: of the failpoints.
-            is_abandoned: says whether a call that waits for room has lost its caller.
+            backlog: the index of the events in the log, and its limits.
+            cache: updated with each write.
+            locks: the key locks; the keys of a call are held shared, which excludes the
+                write-through path.
+            seqs: the numbers of the writes.
+            settings: the limits of the log, and the behavior at the limits.
+            recorder: records the writes.
+            reach: reports that a failpoint is reached.
+            is_abandoned: returns whether the caller of the current call was interrupted.
         """
         self._reader = reader
         self._is_abandoned = is_abandoned
@@ -102,8 +108,8 @@ class WriteBehind:
         self._group: GroupCommit[_BehindRequest] = GroupCommit(self._commit, _MOST_CALLERS)
 
     def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
-        """Split ``changes`` into parts that ``write`` takes: each fits into one record, and into
-        an empty log."""
+        """Split ``changes`` into parts for ``write``: each fits into one record and into an empty
+        log."""
         most = min(_MOST_EVENTS_PER_RECORD, self._settings.limit_events)
         part: list[Change] = []
         size = 0
@@ -117,17 +123,21 @@ class WriteBehind:
             yield part
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
-        """Make ``changes``, one part, durable in the log, and then visible in the cache.
+        """Make ``changes`` durable in the log, all or none, and then update the cache.
 
         Args:
-            changes: the writes, in order.
-            deadline: ``time.monotonic()`` seconds after which to give up waiting for the keys.
+            changes: one of the ``parts``, in order.
+            deadline: ``time.monotonic()`` seconds after which to give up; a wait for room may
+                extend it.
+
+        Returns:
+            One receipt per change, in order.
 
         Raises:
-            LogFull: there was no room, for ``block_seconds`` if blocking is what is configured.
-            Unavailable: the log could not be written; nothing changed.
-            OutcomeUnknown: the log failed in its commit.
-            NotACounter, CounterOverflow: an increment met a value it cannot change; nothing
+            LogFull: there is no room; with ``when_full="block"``, not within ``block_seconds``.
+            Unavailable: the log could not be written; nothing was changed.
+            OutcomeUnknown: the commit failed; it is unknown whether it took effect.
+            NotACounter, CounterOverflow: an increment cannot be applied to the value; nothing was
                 changed.
         """
         settings = self._settings
@@ -148,23 +158,24 @@ class WriteBehind:
                 return request.receipts
 
     def mend(self, deadline: float) -> None:
-        """Have the log take events again after a commit of it failed, an ack's among them, without
-        waiting for the next write. Returns when whatever was being appended is.
+        """Recover the log after a failed commit (of an append or an ack) without waiting for the
+        next write. On return, every append that was under way has ended.
 
         Raises:
             Unavailable: the disk still fails.
         """
-        # In the queue, because whoever mends must be alone with the log.
+        # By an empty request, because no append may be under way while the log is mended.
         self._group.submit(_BehindRequest((), deadline, {}))
 
     def _wait_for_room(self, events: int, give_up: float) -> None:
         while (seconds := give_up - time.monotonic()) > 0 and not self._is_abandoned():
-            if self._backlog.wait_for_room(events, min(seconds, _CALLER_LOOK_SECONDS)):
+            if self._backlog.wait_for_room(events, min(seconds, _ABANDONED_POLL_SECONDS)):
                 return
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, Entry]]:
-        """Read what the increments among ``changes`` will be added to, where it is not known:
-        here, on the caller's own time, rather than while all writers wait."""
+        """Return the base values of the increments in ``changes`` that no pending event
+        determines, each with the version of its key. They are read here, on the caller's thread,
+        because all writers wait during a commit."""
         bases: dict[bytes, tuple[int, Entry]] = {}
         for op, key, _ in changes:
             if op is Op.INCR and key not in bases and self._pending.head(key) is None:
@@ -183,18 +194,18 @@ class WriteBehind:
         staged: list[_BehindRequest] = []
         room = _MOST_BYTES_PER_RECORD
         now = time.monotonic()
-        # First: what it adopts is part of what the requests are reckoned with.
+        # First, because the values of the requests depend on the events that it adopts.
         self._mend()
         for request in group:
             if request.deadline <= now:
-                request.fail(Unavailable("the write-behind log did not take the write in time"))
+                request.fail(Unavailable("timed out waiting to append to the write-behind log"))
                 continue
             if not self._backlog.has_room(len(events) + len(request.changes)):
                 request.fail(self._backlog.refusal())
                 continue
             room -= request.size
             if room < 0 and staged:
-                # It stays undecided, and goes back to the queue for the next record.
+                # It stays undecided and returns to the queue, for the next record.
                 break
             try:
                 written = self._stage(request, heads)
@@ -220,9 +231,9 @@ class WriteBehind:
             raise
         except BaseException:
             with suppress(Unavailable):
-                # If it cannot be read now, the log takes nothing more before it was mended.
+                # If the log cannot be read now, it takes no events until it is mended.
                 self._adopt()
-            # Whether it is in the log was not known, so nothing older may be read or filled.
+            # Whether the events are in the log was unknown, so nothing older may be read or filled.
             self._cache.distrust(heads.keys(), "a write-behind was interrupted")
             raise
         self._reach("behind.receipt.before")
@@ -236,14 +247,15 @@ class WriteBehind:
                 self._adopt()
 
     def _adopt(self) -> None:
-        """Make what an interrupted append left in the log pending, before anything follows it."""
+        """Make the events that an interrupted append left in the log pending, before any append
+        follows."""
         for events in self._log.stray_records(self._backlog.published_seq):
             self._backlog.adopt(events)
             keys = {event.key for event in events}
             self._cache.distrust(keys, "a write of unknown outcome has become known")
 
     def _stage(self, request: _BehindRequest, heads: dict[bytes, Entry]) -> list[WriteEvent]:
-        """Fold the changes of ``request`` into ``heads``, all or none; return them as events."""
+        """Fold the changes of ``request`` into ``heads``, all or none; return their events."""
         values: dict[bytes, Entry] = {}
         events: list[WriteEvent] = []
         receipts: list[Receipt] = []
@@ -252,7 +264,7 @@ class WriteBehind:
             old = ABSENT
             if op is Op.INCR:
                 old = values[key] if key in values else self._head(key, heads, request)
-            # First: a change that is refused takes no number.
+            # Before the seq is taken: a refused change must not use up a number.
             value = change(old.value, op, arg)
             event = WriteEvent(next(self._seqs), op, key, arg, at)
             values[key] = Entry(value, event.seq)
@@ -263,7 +275,7 @@ class WriteBehind:
         return events
 
     def _head(self, key: bytes, heads: dict[bytes, Entry], request: _BehindRequest) -> Entry:
-        """Return what ``key`` is worth just before the next event."""
+        """Return the entry of ``key`` before the next event."""
         head = heads.get(key) or self._pending.head(key)
         if head is not None:
             return head

@@ -1,20 +1,21 @@
 """The write-through path: database first, then Redis.
 
-One transaction takes the key's pending events and the new write, in that order, so an older
-event can never overwrite a newer write (promise 3): once it is committed, the row's seq is above
-theirs, and the worker finds them applied. The caller holds the key alone in the fence meanwhile.
-Callers that arrive together share one commit.
+One transaction applies the key's pending events and then the new write, so an older event can
+never overwrite a newer write (promise 3): after the commit the row's seq is above theirs, and the
+worker finds them applied. The caller holds the key exclusively meanwhile. Callers that arrive
+together share one commit.
 
-When the database refuses a commit for good (a constraint, a trigger), its callers are tried one
-by one, so that only the culprit's call fails. If it is the call's own write, it fails with
-``WriteRefused`` and the reason. If what is pending is refused even without it, the call waits
-behind it (promise 7): to bury it here would skip its attempts, and to leave it out would apply
-it after a newer write. So the call fails with ``Unavailable``, and the worker is told to decide
-now; a second or two later the same call succeeds. A ``set`` or ``delete`` supersedes what is
-pending: only what all of it comes to is written, and if that is taken, nothing is refused.
+If the database permanently refuses a commit (a constraint, a trigger), the calls in it are
+committed one by one, so that only the call that causes the refusal fails. If its own write is
+refused, the call fails with ``WriteRefused`` and the reason. If the pending events are refused
+even without it, the write must wait for their decision (promise 7): to bury them here would skip
+their attempts, and to leave them out would apply them after a newer write. So the call fails with
+``Unavailable``, and the worker is asked to decide now; a second or two later the same call
+succeeds. A ``set`` or ``delete`` supersedes pending events: only the final value is written, and
+if the database accepts it, nothing is refused.
 
-A dead letter is replayed by the same way, as a new write: its row in the table of the dead goes
-in the transaction in which its event is applied.
+A dead letter is replayed on the same path, as a new write: the transaction that applies its event
+also deletes it from the table of dead letters.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ _MOST_CALLERS = 256
 
 
 class WriteThrough:
-    """The path of critical data. Thread-safe."""
+    """The write path for critical data. Thread-safe."""
 
     def __init__(
         self,
@@ -72,15 +73,15 @@ class WriteThrough:
 
         Args:
             database: makes the writes durable.
-            pending: the events that a write of their key takes with it.
-            cache: shows the writes.
-            locks: hold the keys alone meanwhile.
-            seqs: number the writes.
-            watermarks: remember, outside the database, which write is in it.
-            wake_worker: has the flush worker look for what is urgent.
-            observer: told which events became part of their rows.
-            recorder: takes note of what was written.
-            reach: of the failpoints.
+            pending: the pending events; a write absorbs those of its key.
+            cache: updated with each write.
+            locks: the key locks; the keys of a call are held exclusively.
+            seqs: the numbers of the writes.
+            watermarks: keeps the seq of the newest write outside the database.
+            wake_worker: wakes the flush worker, so that it decides blocked events at once.
+            observer: called with the events that became part of their rows.
+            recorder: records the writes.
+            reach: reports that a failpoint is reached.
         """
         self._locks = locks
         self._pending = pending
@@ -101,20 +102,33 @@ class WriteThrough:
             changes: the writes, in order.
             deadline: ``time.monotonic()`` seconds after which to give up.
 
+        Returns:
+            One receipt per change, in order.
+
         Raises:
-            Unavailable: the database could not be written by the deadline; nothing changed.
-            NotACounter, CounterOverflow: an increment met a value it cannot change; nothing
+            Unavailable: the database could not be written by the deadline, or it refuses a pending
+                event of a key; nothing was changed.
+            OutcomeUnknown: the commit failed; it is unknown whether it took effect.
+            NotACounter, CounterOverflow: an increment cannot be applied to the value; nothing was
                 changed.
-            WriteRefused: the database refuses it, and would again; nothing changed.
+            WriteRefused: the database refuses the write, and would again; nothing was changed.
         """
         return self._submit(WriteRequest(changes, deadline))
 
     def replay(self, letter_seq: int, change: Change, deadline: float) -> Receipt:
-        """Apply a dead letter as a new write, and take the letter away; both or neither.
+        """Apply a dead letter as a new write and remove the letter, both or neither.
+
+        Args:
+            letter_seq: the seq of the letter.
+            change: the write of the letter.
+            deadline: ``time.monotonic()`` seconds after which to give up.
+
+        Returns:
+            The receipt of the new write.
 
         Raises:
-            NoDeadLetter: it is gone already.
-            Everything that ``write`` raises; the letter then stays.
+            NoDeadLetter: there is no such letter any more.
+            All errors of ``write``; the letter then stays.
         """
         (receipt,) = self._submit(WriteRequest([change], deadline, letter_seq))
         return receipt
@@ -130,21 +144,21 @@ class WriteThrough:
         return request.receipts
 
     def _recount(self, request: WriteRequest) -> None:
-        """Make the books true again after a replay that was interrupted behind its commit."""
+        """Correct the event balance after a replay that was interrupted after its commit."""
         seq = request.letter_seq
         if seq is not None and request.letter_taken:
             with suppress(DatabaseError):
-                # In a transaction, because only that settles a commit that failed.
+                # In a transaction, because only a transaction settles a failed commit.
                 with self._database.transaction(request.deadline) as transaction:
                     taken = not transaction.dead_between(seq, seq)
                 if taken:
-                    self._pending.revive()
+                    self._pending.count_replayed()
 
     def _commit(self, group: list[WriteRequest]) -> None:
         now = time.monotonic()
         for request in group:
             if request.deadline <= now:
-                request.fail(Unavailable("the database did not take the write in time"))
+                request.fail(Unavailable("timed out waiting to write to the database"))
         group = [request for request in group if not request.decided]
         if not group:
             return
@@ -154,7 +168,7 @@ class WriteThrough:
         except DatabaseBusy as error:
             now = time.monotonic()
             for request in group:
-                # The others have time left: they stay undecided and go back to the queue.
+                # The other requests have time left: they stay undecided and return to the queue.
                 if request.deadline <= now:
                     request.fail(Unavailable(f"write-through: {error}; nothing was changed"))
         except DatabaseRefused as error:
@@ -170,9 +184,10 @@ class WriteThrough:
             raise
 
     def _one_by_one(self, group: list[WriteRequest], error: DatabaseRefused) -> None:
-        """Nothing of ``group`` was committed; find out whose fault it is."""
+        """Commit the requests of ``group`` one by one. Nothing of it was committed, because the
+        database refused at least one of them."""
         if len(group) == 1:
-            group[0].fail(self._blamed(group[0], error))
+            group[0].fail(self._error_of(group[0], error))
             return
         for request in group:
             try:
@@ -180,29 +195,29 @@ class WriteThrough:
             except (Unavailable, OutcomeUnknown) as its_own:
                 request.fail(its_own)
 
-    def _blamed(self, request: WriteRequest, refused: DatabaseRefused) -> Exception:
-        """Return what a call that is refused by itself fails with."""
+    def _error_of(self, request: WriteRequest, refused: DatabaseRefused) -> Exception:
+        """Return the error of a request that is refused in a commit of its own."""
         keys = list({change.key for change in request.changes})
         pending = self._pending.events_of(keys)
         try:
             rows = coalesce(self._database.read_many(keys), pending).rows
             self._database.rehearse(rows, request.deadline)
         except DatabaseRefused as error:
-            self._pending.hasten()
+            self._pending.request_decision()
             self._wake_worker()
             return Unavailable(
                 f"write-through: the database refuses an earlier write of the same key ({error});"
-                " nothing was changed: try again in a second, when the worker has put it aside"
+                " nothing was changed: try again in a second, when the worker has decided it"
             )
         except DatabaseError as error:
             return Unavailable(f"write-through: {error}; nothing was changed")
         return WriteRefused(
             f"the database refuses the write ({refused}); nothing was changed: write another"
-            " value, or change the constraint or trigger that says no"
+            " value, or change the constraint or trigger"
         )
 
     def _distrust(self, keys: list[bytes]) -> None:
-        """Whether it was committed is not known, so nothing older may be read or filled."""
+        """Make sure that no value from before a commit of unknown outcome is read or filled."""
         self._pending.forget_heads(keys)
         self._cache.distrust(keys, "a write-through was interrupted")
 
@@ -211,11 +226,12 @@ class WriteThrough:
         events: list[WriteEvent] = []
         replayed: list[WriteRequest] = []
         for request in group:
-            # An earlier attempt may have come as far as here, and was taken back.
+            # An earlier attempt may have added receipts before it was rolled back.
             request.receipts.clear()
         self._reach("through.begin.before")
         with self._database.transaction(min(request.deadline for request in group)) as transaction:
-            # Not before: the worker might apply them and trim what says so.
+            # Not before the transaction: the worker might apply these events and then trim the
+            # tombstone that shows that they are applied.
             pending = self._pending.events_of(keys)
             rows = transaction.rows(keys)
             dead = _dead_among(pending, transaction)
@@ -226,7 +242,7 @@ class WriteThrough:
                 try:
                     staged = self._stage(request, rows)
                     if request.letter_seq is not None:
-                        _take_letter(request.letter_seq, transaction)
+                        _remove_letter(request.letter_seq, transaction)
                         request.letter_taken = True
                         replayed.append(request)
                 except (NotACounter, CounterOverflow, NoDeadLetter) as error:
@@ -253,7 +269,7 @@ class WriteThrough:
         self._pending.settle(pending, dead, len(events) - len(replayed))
         for request in replayed:
             request.letter_taken = False
-            self._pending.revive()
+            self._pending.count_replayed()
         self._reach("through.cache.before")
         missed = self._cache.update(changed)
         self._recorder.written_through(events, durable_at, missed)
@@ -268,13 +284,13 @@ class WriteThrough:
     def _stage(
         self, request: WriteRequest, rows: Mapping[bytes, Entry]
     ) -> list[tuple[WriteEvent, Entry]]:
-        """Return the changes of ``request`` as events, each with what it leads to."""
+        """Return the changes of ``request`` as events, each with the row after it."""
         entries: dict[bytes, Entry] = {}
         staged: list[tuple[WriteEvent, Entry]] = []
         at = wall_seconds()
         for op, key, arg in request.changes:
             old = entries[key] if key in entries else rows.get(key, ABSENT)
-            # First: a change that is refused takes no number.
+            # Before the seq is taken: a refused change must not use up a number.
             value = change(old.value, op, arg)
             event = WriteEvent(next(self._seqs), op, key, arg, at)
             entries[key] = Entry(value, event.seq)
@@ -283,20 +299,21 @@ class WriteThrough:
 
 
 def _check_time(group: list[WriteRequest]) -> None:
-    """Commit nothing for a caller whose deadline has passed: the database is too slow."""
+    """Raise ``DatabaseBusy`` if the deadline of a caller has passed: the database is too slow, and
+    nothing may be committed for that caller."""
     if any(request.deadline <= time.monotonic() for request in group):
         raise DatabaseBusy("the database is too slow")
 
 
 def _dead_among(events: Sequence[WriteEvent], transaction: RecordTransaction) -> set[int]:
-    """Return the seqs of those that are dead letters: whoever buried them died before he said
-    so, and they are not to be applied."""
+    """Return the seqs of the events that are dead letters and must not be applied. They are still
+    pending because the worker crashed after it committed the letters, before it settled them."""
     if not events:
         return set()
     seqs = [event.seq for event in events]
     return transaction.dead_between(min(seqs), max(seqs))
 
 
-def _take_letter(seq: int, transaction: RecordTransaction) -> None:
+def _remove_letter(seq: int, transaction: RecordTransaction) -> None:
     if not transaction.remove_letter(seq):
         raise NoDeadLetter(f"there is no dead letter {seq}")

@@ -1,4 +1,4 @@
-"""The writer: it takes each change of a call to its path, and counts what came of it."""
+"""The writer: it sends each change of a call down its path, and records the result."""
 
 from __future__ import annotations
 
@@ -22,27 +22,37 @@ from cachedesk.core.writes import Change, Receipt
 
 
 class Writer:
-    """The changes of a call, path by path. Thread-safe."""
+    """Writes the changes of a call, path by path. Thread-safe."""
 
     def __init__(self, truth: Truth, recorder: Recorder, write_seconds: float) -> None:
         """Prepare.
 
         Args:
             truth: makes the changes durable.
-            recorder: takes note of them.
-            write_seconds: how long a write may take.
+            recorder: records calls and refusals.
+            write_seconds: the longest time that a write may take.
         """
         self._truth = truth
         self._recorder = recorder
         self._write_seconds = write_seconds
 
     def deadline(self) -> float:
-        """Return when a write that begins now gives up, in ``time.monotonic()`` seconds."""
+        """Return the deadline of a write that begins now, in ``time.monotonic()`` seconds."""
         return time.monotonic() + self._write_seconds
 
     def write(self, changes: list[Change], paths: list[Policy]) -> list[Receipt]:
-        """Do ``changes``, each on the path of its place in ``paths``, what is written through
-        first; return their receipts in order. Errors: see ``CacheLayer.write_many``."""
+        """Write ``changes``, first those that are written through.
+
+        Args:
+            changes: in the order of the call.
+            paths: the path of each change.
+
+        Returns:
+            One receipt per change, in order.
+
+        Raises:
+            See ``CacheLayer.write_many``.
+        """
         receipts: dict[int, Receipt] = {}
         for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
             places = [place for place, its in enumerate(paths) if its is path]
@@ -75,10 +85,10 @@ class Writer:
 
 
 def as_change(operation: Sequence[object]) -> Change:
-    """Return an operation, as a caller writes it, as a change.
+    """Return the change that an operation (see ``CacheLayer.write_many``) stands for.
 
     Raises:
-        InvalidKey, InvalidValue: it is none.
+        InvalidKey, InvalidValue: it is not a valid operation.
     """
     match operation:
         case ("set", key, value):

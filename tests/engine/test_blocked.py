@@ -11,7 +11,7 @@ from cachedesk.engine.poison.blocked_keys import BlockedKeys
 KEYS = [b"a", b"b", b"c", b"d"]
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["block", "block", "free", "decide", "take", "hasten", "deliver"]),
+        st.sampled_from(["block", "block", "unblock", "decide", "take", "make_all_due", "deliver"]),
         st.sampled_from(KEYS),
         st.integers(0, 20),
     ),
@@ -36,13 +36,13 @@ def test_what_is_due_and_what_comes_first_are_as_in_a_list(
         if step == "block":
             blocked.block(key, Trouble(pending[key][0], 1, "no"), float(number))
             due[key] = float(number)
-        elif step == "free":
-            blocked.free(key)
+        elif step == "unblock":
+            blocked.unblock(key)
             due.pop(key, None)
         elif step == "decide":
             del pending[key][: number % 3]
-        elif step == "hasten":
-            blocked.hasten()
+        elif step == "make_all_due":
+            blocked.make_all_due()
             due = dict.fromkeys(due, 0.0)
         elif step == "deliver":
             through += number

@@ -768,11 +768,11 @@ def test_the_scenarios_hold(tmp_path: Path) -> None:
     scenarios.poison_becomes_a_dead_letter(tmp_path)
 
 
-def test_a_worker_that_was_hastened_for_nothing_goes_back_to_sleep(open_stack: OpenStack) -> None:
+def test_a_worker_asked_to_decide_nothing_goes_back_to_sleep(open_stack: OpenStack) -> None:
     stack = open_stack(PATIENT)
-    stack.layer._truth.pending.hasten()
+    stack.layer._truth.pending.request_decision()
     stack.backlog.grown.set()
-    until(lambda: not stack.layer._truth.pending.urgent)
+    until(lambda: not stack.layer._truth.pending.decision_requested)
 
 
 @pytest.mark.parametrize("attempts", [1, 5])

@@ -1,1 +1,1 @@
-"""The backlog: what the log holds and the rows do not yet, indexed, counted and limited."""
+"""The backlog: an index of the events in the log that are not applied or not acked yet."""

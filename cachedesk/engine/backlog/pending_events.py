@@ -1,8 +1,8 @@
-"""Pending: the events that are in the log but not yet part of a row, by key, and the books.
+"""Pending events: those in the log that are not part of a row yet, by key, and the event balance.
 
-The index lives in memory and is rebuilt from the log at open. Every change of the books happens
-under the same lock as the change of the index it stands for, so accepted = applied + pending +
-dead holds at every instant (promise 8).
+The index is in memory and is rebuilt from the log at open. Each change of the balance is made under
+the same lock as the change of the index that it counts, so accepted = applied + pending + dead
+holds at every instant (promise 8).
 """
 
 from __future__ import annotations
@@ -18,24 +18,27 @@ from cachedesk.core.events import Entry, WriteEvent, is_absolute
 from cachedesk.core.snapshot import Books
 from cachedesk.core.wording import count_of
 
-# What one pending event costs beside its key and value (the event, its seq and time, its slot),
-# and what the first event of a key costs beside that (the key's queue), as measured.
+# The measured memory of one pending event beside its key and value (the event, its seq and time,
+# its slot), and what the first event of a key takes beside that (the key's queue).
 EVENT_OVERHEAD_BYTES = 300
 KEY_OVERHEAD_BYTES = 350
 
 MOST_LOST = 20
 
-# So many events of one key are copied for one more.
+# Up to this many events of one key are kept as a tuple, which is copied to add one.
 _FEW = 8
 
 
 class _Queue(msgspec.Struct, gc=False):
-    """The pending events of one key, the memory they take, the value they come to when it is
-    known, and whether the row may hold newer writes than these.
+    """The pending events of one key.
 
-    There may be a million of them, and whatever the garbage collector knows of it goes through
-    again and again while a caller waits (measured: 200 ms). So it does not know these, and it
-    forgets a tuple of events when it first sees it; only many events of one key are a list.
+    ``size``: the memory they take, in bytes. ``head``: the entry of the key after them, ``None`` if
+    it is unknown. ``overtaken``: the row may hold newer writes than these events.
+
+    There may be a million queues, and the garbage collector traverses all objects that it tracks
+    again and again while a caller waits (measured: 200 ms). So it does not track the queues
+    (``gc=False``), and it untracks a tuple of events at its first pass; only a key with many events
+    has a list.
     """
 
     events: tuple[WriteEvent, ...] | list[WriteEvent] = ()
@@ -44,7 +47,7 @@ class _Queue(msgspec.Struct, gc=False):
     overtaken: bool = False
 
     def append(self, event: WriteEvent) -> None:
-        """Put ``event`` behind the others."""
+        """Append ``event``."""
         if type(self.events) is list:
             self.events.append(event)
         elif len(self.events) < _FEW:
@@ -54,18 +57,19 @@ class _Queue(msgspec.Struct, gc=False):
 
 
 class PendingEvents:
-    """The pending events per key. Thread-safe."""
+    """The pending events by key, and the event balance. Thread-safe."""
 
     def __init__(self, dead: int = 0, lock: threading.Lock | None = None) -> None:
-        """Begin with nothing pending.
+        """Create an empty index.
 
         Args:
-            dead: how many dead letters there are from before.
-            lock: held for each change; one that its owner shares with what changes with it.
+            dead: the number of existing dead letters.
+            lock: held during each change; given by an owner that changes its own state under the
+                same lock.
         """
         self._lock = lock or threading.Lock()
         self.shrunk = threading.Condition(self._lock)
-        """Notified when events are pending no more; its lock is ``lock``."""
+        """Notified when events are no longer pending; its lock is ``lock``."""
         self._queues: dict[bytes, _Queue] = {}
         self._accepted = self._dead = dead
         self._applied = self._pending = 0
@@ -73,7 +77,7 @@ class PendingEvents:
         self._unlogged: Counter[bytes] = Counter()
         self._unlogged_events = self._lost_events = 0
         self._lost: list[int] = []
-        self.urgent = False
+        self.decision_requested = False
 
     def add(
         self,
@@ -82,11 +86,11 @@ class PendingEvents:
         *,
         overtaken: bool = False,
     ) -> None:
-        """Accept ``events`` that have just become durable in the log, in seq order.
+        """Accept ``events``, which have just become durable in the log.
 
         Args:
-            events: the new events; those that are in the index already are passed over.
-            heads: the value of each of their keys after them; ``None`` when not known (recovery).
+            events: the new events, in seq order; those that are in the index already are skipped.
+            heads: the entry of each of their keys after them; ``None``: unknown (recovery).
             overtaken: whether their rows may hold newer writes already.
         """
         with self._lock:
@@ -99,7 +103,7 @@ class PendingEvents:
         *,
         overtaken: bool = False,
     ) -> None:
-        """As ``add``, for the owner of the lock, who holds it."""
+        """Like ``add``, for the owner of the lock, which holds it."""
         added = grown = 0
         queues = self._queues
         for event in events:
@@ -137,7 +141,7 @@ class PendingEvents:
             return tuple(queue.events[:most]) if queue is not None else ()
 
     def first_seq(self, key: bytes) -> int | None:
-        """Return the seq of the oldest pending event of ``key``, ``None`` when there is none."""
+        """Return the seq of the oldest pending event of ``key``, ``None`` if there is none."""
         with self._lock:
             queue = self._queues.get(key)
             return queue.events[0].seq if queue is not None else None
@@ -150,7 +154,7 @@ class PendingEvents:
             ]
 
     def all(self) -> dict[bytes, tuple[WriteEvent, ...]]:
-        """Return a copy of everything that is pending, by key."""
+        """Return a copy of all pending events, by key."""
         with self._lock:
             return {key: tuple(queue.events) for key, queue in self._queues.items()}
 
@@ -160,8 +164,13 @@ class PendingEvents:
             return list(self._queues)
 
     def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
-        """Return whether ``events``, the pending ones of ``key`` as read before, say what it is
-        worth whatever its row is: one of them sets or deletes, and no newer write may be in it."""
+        """Return whether ``events`` determine the value of ``key`` without its row: one of them
+        sets or deletes, and the row cannot hold a newer write.
+
+        Args:
+            key: the key.
+            events: its pending events, as read before.
+        """
         with self._lock:
             queue = self._queues.get(key)
             return (
@@ -172,33 +181,33 @@ class PendingEvents:
             )
 
     def head(self, key: bytes) -> Entry | None:
-        """Return what ``key`` is worth after its pending events, ``None`` when it is not known, or
+        """Return the entry of ``key`` after its pending events, ``None`` if it is unknown or
         nothing is pending."""
         with self._lock:
             queue = self._queues.get(key)
             return queue.head if queue is not None else None
 
     def count(self, key: bytes) -> int:
-        """Return how many events of ``key`` are pending. Takes no lock: a signal handler may ask in
-        the middle of another call of its thread."""
+        """Return how many events of ``key`` are pending. Takes no lock: a signal handler may call
+        it in the middle of another call of its thread."""
         queue = self._queues.get(key)
         return len(queue.events) if queue is not None else 0
 
     def settle(
         self, events: Sequence[WriteEvent], dead: Collection[int] = (), through: int = 0
     ) -> int:
-        """Take ``events``, now part of their rows or buried, out of the index.
+        """Remove ``events``, which are now part of their rows or buried, from the index.
 
         Args:
-            events: what a committed transaction holds; those no longer pending count for nothing.
-            dead: the seqs of those among them that are dead letters.
+            events: the events of a committed transaction; those no longer pending are not counted.
+            dead: the seqs of those that are dead letters.
             through: how many writes that never were pending the same transaction applied.
 
         Returns:
-            How many were pending.
+            How many of ``events`` were pending.
         """
         newest = {event.key: event.seq for event in events}
-        # Most often the oldest of each key, and no others: then nothing is to be searched.
+        # Most often they are exactly the oldest events of each key: then no search is needed.
         counts = Counter([event.key for event in events])
         settled = buried = freed = 0
         with self._lock:
@@ -212,7 +221,7 @@ class PendingEvents:
                 settled += done
                 if dead and (its := sum(event.seq in dead for event in waiting[:done])):
                     buried += its
-                    # What the later ones come to was reckoned with it.
+                    # The head was computed with the buried event.
                     queue.head = None
                 if done == len(waiting):
                     freed += queue.size
@@ -222,7 +231,7 @@ class PendingEvents:
                 freed += size
                 queue.size -= size
                 if type(waiting) is list:
-                    # To copy what stays would take longer the more it is.
+                    # In place: the cost of a copy would grow with the number of remaining events.
                     del waiting[:done]
                 else:
                     queue.events = waiting[done:]
@@ -235,42 +244,42 @@ class PendingEvents:
         return settled
 
     def forget_heads(self, keys: Iterable[bytes]) -> None:
-        """Say that the rows of ``keys`` may be newer than what was reckoned with."""
+        """Discard the heads of ``keys``, whose rows may hold newer writes than was assumed."""
         with self._lock:
             for key in keys:
                 if (queue := self._queues.get(key)) is not None:
                     queue.head, queue.overtaken = None, True
 
-    def hasten(self) -> None:
-        """Say that somebody waits for what is pending to be decided: ``urgent`` until the worker
-        takes a batch."""
-        self.urgent = True
+    def request_decision(self) -> None:
+        """Ask the worker to decide the pending events soon, because a call depends on it:
+        ``decision_requested`` stays set until the worker has flushed."""
+        self.decision_requested = True
 
-    def revive(self) -> None:
-        """A dead letter was applied, as a new write."""
+    def count_replayed(self) -> None:
+        """Count a dead letter as applied: it was replayed as a new write."""
         with self._lock:
             self._dead -= 1
             self._applied += 1
 
-    def drop(self) -> None:
-        """A dead letter was dropped: it is in no book any more."""
+    def count_dropped(self) -> None:
+        """Stop counting a dead letter, which was dropped."""
         with self._lock:
             self._dead -= 1
             self._accepted -= 1
 
     def recount_accepted(self) -> None:
-        """Make the books true again after an ``add`` that was interrupted between two steps."""
+        """Correct the event balance after an ``add`` that was interrupted between two steps."""
         with self._lock:
             self._recount()
-            self._accepted = self._applied + self._dead + self._elsewhere()
+            self._accepted = self._applied + self._dead + self._unapplied()
 
     def recount_applied(self) -> None:
-        """Make the books true again after a ``settle`` that was interrupted between two steps."""
+        """Correct the event balance after a ``settle`` that was interrupted between two steps."""
         with self._lock:
             self._recount()
-            self._applied = self._accepted - self._dead - self._elsewhere()
+            self._applied = self._accepted - self._dead - self._unapplied()
 
-    def _elsewhere(self) -> int:
+    def _unapplied(self) -> int:
         return self.depth + self._lost_events
 
     def _recount(self) -> None:
@@ -283,35 +292,35 @@ class PendingEvents:
         self._bytes = sum(queue.size for queue in queues)
 
     def books(self) -> Books:
-        """Return the books of this instant."""
+        """Return the event balance of this instant."""
         with self._lock:
             return self.books_locked()
 
     def books_locked(self) -> Books:
-        """As ``books``, for the owner of the lock, who holds it."""
+        """Like ``books``, for the owner of the lock, which holds it."""
         return Books(self._accepted, self._applied, self.depth, self._dead)
 
     @property
     def depth(self) -> int:
-        """How many events are pending, those among them that are in no log."""
+        """How many events are pending, including those that are in no log."""
         return self._pending + self._unlogged_events
 
     def accept_unlogged(self, events: Collection[WriteEvent]) -> None:
-        """Accept events that are in Redis and in no log: nothing could be rebuilt of them."""
+        """Accept events that are in Redis and in no log, so that they cannot be recovered."""
         with self._lock:
             self._accepted += len(events)
             self._unlogged_events += len(events)
             self._unlogged.update(event.key for event in events)
 
     def settle_unlogged(self, events: Collection[WriteEvent]) -> None:
-        """Say that ``events``, which were in no log, are part of their rows now."""
+        """Count ``events``, which were in no log, as applied: they are part of their rows now."""
         with self._lock:
             self._applied += len(events)
             self._forget_unlogged(events)
 
     def lose_unlogged(self, events: Collection[WriteEvent]) -> None:
-        """Say that ``events``, which were in no log, are nowhere. The books never balance again:
-        what was accepted is gone."""
+        """Count ``events``, which were in no log, as lost. The event balance can never be right
+        again: accepted events are gone."""
         with self._lock:
             self._lost_events += len(events)
             self._lost += [event.seq for event in events][: MOST_LOST - len(self._lost)]
@@ -319,7 +328,7 @@ class PendingEvents:
 
     @property
     def kept(self) -> str:
-        """What becomes of keys that Redis loses, in words."""
+        """A phrase that says what the truth still holds of keys that Redis loses."""
         if not self._unlogged_events:
             return "the truth is complete"
         unlogged = self._unlogged_events
@@ -331,7 +340,7 @@ class PendingEvents:
 
     @property
     def lost(self) -> tuple[int, ...]:
-        """The ids of the first events that were lost, at most ``MOST_LOST``."""
+        """The ids of the first lost events, at most ``MOST_LOST``."""
         return tuple(self._lost)
 
     def _forget_unlogged(self, events: Collection[WriteEvent]) -> None:
@@ -344,11 +353,12 @@ class PendingEvents:
 
     @property
     def bytes(self) -> int:
-        """About how much memory the pending events take."""
+        """The approximate memory of the pending events, in bytes."""
         return self._bytes
 
     def wait_until_empty(self, seconds: float | None) -> bool:
-        """Wait until nothing is pending; return whether that came to be."""
+        """Wait for at most ``seconds`` (``None``: without limit) until nothing is pending; return
+        whether that is so."""
         with self._lock:
             return self.shrunk.wait_for(lambda: self.depth == 0, seconds)
 

@@ -1,5 +1,5 @@
-"""Unacked events: what is in the log and was not acked, append by append, so that how much waits
-and how old it is are known without the log."""
+"""Unacked events: the appends in the log that were not acked, so that their number and age are
+known without reading the log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from cachedesk.core.events import WriteEvent
 
 
 class _Segment(msgspec.Struct, frozen=True, gc=False):
-    """The events of one append: its first and last seq, how many there are, how many up to its
-    end since the last time that there were none, and when they were accepted. (The garbage
-    collector has nothing to go through here: there may be a million.)"""
+    """The events of one append.
+
+    ``first_seq``, ``last_seq``: of its events. ``events``: how many there are. ``through``: the
+    running total of events up to its end; it starts again at 0 when no segment is left. ``at``:
+    when they were accepted, in monotonic seconds. (``gc=False``: there may be a million segments,
+    and the garbage collector need not traverse them.)
+    """
 
     first_seq: int
     last_seq: int
@@ -26,8 +30,8 @@ class _Segment(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unacked:
-    """The appends that were not acked. Its owner holds a lock for each change, and for each
-    question but ``events`` and ``oldest_seconds``."""
+    """The appends that were not acked. Its owner holds a lock during each call, except for
+    ``events`` and ``oldest_seconds``."""
 
     def __init__(self) -> None:
         self._segments: deque[_Segment] = deque()
@@ -36,7 +40,7 @@ class Unacked:
 
     @property
     def events(self) -> int:
-        """How many events there are."""
+        """How many events were not acked."""
         try:
             first, last = self._segments[0], self._segments[-1]
         except IndexError:
@@ -45,7 +49,7 @@ class Unacked:
 
     @property
     def oldest_seconds(self) -> float:
-        """The age of the oldest event; 0 when there is none."""
+        """The age of the oldest event; 0 if there is none."""
         try:
             return max(0.0, time.monotonic() - self._segments[0].at)
         except IndexError:
@@ -53,11 +57,11 @@ class Unacked:
 
     @property
     def first_seq(self) -> int | None:
-        """The seq of the oldest event, ``None`` when there is none."""
+        """The seq of the oldest event, ``None`` if there is none."""
         return self._segments[0].first_seq if self._segments else None
 
-    def behind(self, seq: int) -> int:
-        """Return how many events are in the appends that begin behind ``seq``."""
+    def after(self, seq: int) -> int:
+        """Return how many events are in the appends that end after ``seq``."""
         segments = self._segments
         place = bisect_right(segments, seq, key=lambda segment: segment.last_seq)
         if place == len(segments):
@@ -66,7 +70,8 @@ class Unacked:
         return segments[-1].through - first.through + first.events
 
     def add(self, events: Sequence[WriteEvent], at: float) -> None:
-        """Add one append, made at ``at`` (monotonic seconds); events known already count once."""
+        """Add one append, made at ``at`` (monotonic seconds), and publish its events. Events that
+        were added before are not counted again."""
         last = self._segments[-1] if self._segments else None
         known = last.last_seq if last else self.published_seq
         new = [event for event in events if event.seq > known]
@@ -76,6 +81,6 @@ class Unacked:
         self.published_seq = events[-1].seq
 
     def forget(self, through_seq: int) -> None:
-        """Forget the appends that end at ``through_seq`` or before."""
+        """Remove the appends that end at or below ``through_seq``."""
         while self._segments and self._segments[0].last_seq <= through_seq:
             self._segments.popleft()

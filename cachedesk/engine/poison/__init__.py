@@ -1,1 +1,1 @@
-"""Events that the database refuses: isolated, tried, and decided (promise 7)."""
+"""Events that the database refuses are isolated, retried, and applied or buried (promise 7)."""

@@ -1,9 +1,9 @@
-"""Blocked keys: those of which an event was refused and waits for its next attempt.
+"""Blocked keys: an event of each was refused and waits for its next attempt.
 
-Later events of such a key wait behind it, in what is pending; all other keys go on. What is kept
-here is one entry a key, and two heaps over them: which key is due next, and which holds the oldest
-undecided event, up to which the log can be acked. A key's entry in a heap may be outdated, and is
-put right when it comes to the top.
+Later events of such a key wait in the pending index; all other keys are flushed normally. There is
+one entry per key, and there are two heaps of the entries: by the time when the key is due, and by
+the seq of its oldest undecided event, up to which the log can be acked. An entry in a heap may be
+outdated; it is corrected when it reaches the top.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Entry(NamedTuple):
 
 
 class BlockedKeys:
-    """The keys that wait. Used by the worker's thread alone."""
+    """The blocked keys. Used only by the worker's thread."""
 
     def __init__(self) -> None:
         self._entries: dict[bytes, _Entry] = {}
@@ -35,30 +35,37 @@ class BlockedKeys:
         return key in self._entries
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all keys."""
         self._entries.clear()
         self._by_time.clear()
         self._by_seq.clear()
 
     def block(self, key: bytes, trouble: Trouble, due_at: float) -> None:
-        """Keep ``key`` until it is due again, in ``time.monotonic()`` seconds."""
+        """Block ``key``, or block it again after an attempt.
+
+        Args:
+            key: the key.
+            trouble: why it is blocked.
+            due_at: when its next attempt is due, in ``time.monotonic()`` seconds.
+        """
         if key not in self._entries:
             heapq.heappush(self._by_seq, (trouble.seq, key))
         self._entries[key] = _Entry(trouble, due_at)
         heapq.heappush(self._by_time, (due_at, trouble.seq, key))
 
-    def free(self, key: bytes) -> None:
-        """Let ``key`` go on: nothing of it waits any more."""
+    def unblock(self, key: bytes) -> None:
+        """Unblock ``key``: none of its delivered events waits any more."""
         self._entries.pop(key, None)
 
-    def hasten(self) -> None:
-        """Let all of them be due now."""
+    def make_all_due(self) -> None:
+        """Make all keys due now."""
         self._entries = {key: _Entry(it.trouble, 0.0) for key, it in self._entries.items()}
         self._by_time = [(0.0, it.trouble.seq, key) for key, it in self._entries.items()]
         heapq.heapify(self._by_time)
 
     def next_due_at(self) -> float | None:
-        """Return when the next key is due, ``None`` when none waits."""
+        """Return when the next key is due, in ``time.monotonic()`` seconds; ``None`` if no key is
+        blocked."""
         while self._by_time:
             due_at, _, key = self._by_time[0]
             entry = self._entries.get(key)
@@ -68,26 +75,28 @@ class BlockedKeys:
         return None
 
     def take_due(self, now: float) -> bytes | None:
-        """Return a key that is due and is to be blocked again or freed, ``None`` when none is."""
+        """Return a key that is due at ``now``, ``None`` if there is none. The caller must block it
+        again or unblock it."""
         due_at = self.next_due_at()
         if due_at is None or due_at > now:
             return None
         return heapq.heappop(self._by_time)[2]
 
     def oldest(self, first_seq: Callable[[bytes], int | None], through_seq: int) -> Trouble | None:
-        """Return what keeps the oldest undecided event, ``None`` when nothing does.
+        """Return why the oldest undecided event is blocked, ``None`` if no event is undecided.
 
         Args:
-            first_seq: the seq of the first pending event of a key, ``None`` when there is none.
-            through_seq: the seq up to which events were delivered. A key of which all of these
-                are decided (a write-through took them along) goes on.
+            first_seq: returns the seq of the oldest pending event of a key, ``None`` if there is
+                none.
+            through_seq: the seq up to which events were delivered. A key whose delivered events
+                are all decided (because a write-through absorbed them) is unblocked.
         """
         while self._by_seq:
             seq, key = self._by_seq[0]
             entry = self._entries.get(key)
             first = None if entry is None else first_seq(key)
             if entry is None or first is None or first > through_seq:
-                self.free(key)
+                self.unblock(key)
                 heapq.heappop(self._by_seq)
             elif first > seq:
                 heapq.heapreplace(self._by_seq, (first, key))

@@ -1,19 +1,20 @@
-"""Decisions: the events of blocked keys are tried, and what comes of it is committed.
+"""Decisions: the events of blocked keys are tried, and the results are committed.
 
-They are tried one by one, many keys in one commit: those before the first refused one are applied,
-those behind it wait, and each refusal is counted in the database, so that neither a restart nor a
-SIGKILL begins the count again, and neither adds to it. After ``max_attempts`` refusals an event is
-buried.
+Events are tried one by one; one commit decides many keys. The events before the first refused one
+are applied, those after it wait, and each refusal is counted in the database, so that a restart or
+a SIGKILL neither resets the count nor adds to it. After ``max_attempts`` refusals an event is
+buried: it becomes a dead letter.
 
-A refused event is one whose row the database would not take in the place of the row that is there.
-So a whole run of them is decided together; but one that was refused behind an event that would be
-taken says nothing, because the database was asked for a leap over both: what is taken is committed
-first, and then it is asked again. An event that no value can take (an increment of a text) is
-buried at once.
+An event is refused if the database would not accept the row after it in place of the stored row.
+Consecutive refused events are all tried in place of the same stored row, so a whole run of them is
+decided together. But the refusal of an event that follows an accepted one proves nothing, because
+the database was asked to accept both changes in one step: the accepted event is committed first,
+and then the other is tried again. An event that cannot be applied to the value before it (an
+increment of a text) is buried at once.
 
-What is buried was already part of what readers saw. It is taken away while the key is held
-alone, so that no writer reckons with it meanwhile: first from what is pending, then the version
-of the key is raised, so that no older fill comes, then the key is dropped from Redis.
+Readers have already seen a buried event. Its removal happens while the key is held exclusively, so
+that no writer computes a value from it meanwhile: first it leaves the pending index, then the
+version of the key is raised, so that no older fill succeeds, then the key is dropped from Redis.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import SystemOfRecord
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.leased_cache import LeasedCache
-from cachedesk.engine.poison.trials import Fate, KeyTrials, Ruling, rule
+from cachedesk.engine.poison.trials import Decision, KeyTrials, Outcome, decide
 
 LOCK_SECONDS = 1.0
-_FENCE_SECONDS = 0.25
-# So many trials hold the database's write lock for about 20 ms.
+_KEY_LOCK_SECONDS = 0.25
+# This number of trials holds the database's write lock for about 20 ms.
 MOST_REHEARSED = 500
 
 Queues = dict[bytes, Sequence[WriteEvent]]
 Settle = Callable[[Sequence[WriteEvent], Coalesced, set[int], float], None]
 
 
-class Held(Exception):
-    """One of the keys is held by a write that does not end; nothing was changed."""
+class KeysHeld(Exception):
+    """Another write held one of the keys for too long; nothing was changed."""
 
 
 class Decisions:
-    """Decides the events of blocked keys. Used by the worker's thread alone."""
+    """Decides the events of blocked keys. Used only by the worker's thread."""
 
     def __init__(
         self,
@@ -59,12 +60,12 @@ class Decisions:
         """Prepare.
 
         Args:
-            database: where the events are tried.
-            cache: drops what was buried.
-            locks: hold the keys alone meanwhile.
-            max_attempts: after how many refusals an event is buried.
-            settle: says that events are committed.
-            reach: of the failpoints.
+            database: the system of record, where the events are tried.
+            cache: the cache; keys of buried events are dropped from it.
+            locks: the key locks; the keys are held exclusively.
+            max_attempts: the number of refusals after which an event is buried.
+            settle: called with the events of each commit.
+            reach: reports that a failpoint is reached.
         """
         self._database = database
         self._reach = reach
@@ -73,19 +74,19 @@ class Decisions:
         self._most_attempts = max_attempts
         self._settle = settle
 
-    def take(self, queues: Queues) -> list[Ruling]:
-        """Decide what can be decided of some keys in one commit.
+    def decide(self, queues: Queues) -> list[Decision]:
+        """Decide as many events of some keys as possible in one commit.
 
         Args:
-            queues: of each key its oldest pending events, in order.
+            queues: the oldest pending events of each key, in seq order.
 
         Returns:
-            What was decided of each, without those whose row was changed meanwhile.
+            One decision per key; keys whose row was changed meanwhile are left out.
 
         Raises:
-            Held: a key is held by a write that does not end.
-            DatabaseRefused: the database refuses in a commit what it took when it was tried.
-            DatabaseError, Unavailable: not now; nothing was changed.
+            KeysHeld: another write held one of the keys for too long.
+            DatabaseRefused: the database refuses in the commit a row that it accepted in a trial.
+            DatabaseError, Unavailable: not possible now; nothing was changed.
         """
         began = time.monotonic()
         dead = self._database.dead_among([it.seq for queue in queues.values() for it in queue])
@@ -96,33 +97,40 @@ class Decisions:
         self._try(tried)
         with ExitStack() as held:
             try:
-                patience = time.monotonic() + _FENCE_SECONDS
-                held.enter_context(self._locks.exclusive(set(queues), patience))
+                deadline = time.monotonic() + _KEY_LOCK_SECONDS
+                held.enter_context(self._locks.exclusive(set(queues), deadline))
             except Unavailable as error:
-                raise Held from error
+                raise KeysHeld from error
             with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:
                 self._reach("worker.apply.begin")
                 rows = transaction.rows(list(queues))
                 same = [it for it in tried if rows.get(it.key, ABSENT) == it.before]
-                refused = [t.event.seq for it in same for t in it.trials if t.fate is Fate.REFUSED]
+                refused = [
+                    trial.event.seq
+                    for it in same
+                    for trial in it.trials
+                    if trial.outcome is Outcome.REFUSED
+                ]
                 attempts = transaction.attempts(refused)
-                rulings = [rule(it, attempts, self._most_attempts) for it in same]
+                decisions = [decide(it, attempts, self._most_attempts) for it in same]
                 self._reach("worker.coalesce.after")
-                for ruling in rulings:
-                    transaction.count_attempts(ruling.counted)
-                changed = {it.key: it.row for it in rulings if it.row != before.get(it.key, ABSENT)}
+                for decision in decisions:
+                    transaction.count_attempts(decision.counted)
+                changed = {
+                    it.key: it.row for it in decisions if it.row != before.get(it.key, ABSENT)
+                }
                 transaction.write(changed)
                 self._reach("worker.apply.mid_batch")
-                for ruling in rulings:
-                    transaction.bury(ruling.buried)
+                for decision in decisions:
+                    transaction.bury(decision.buried)
                 self._reach("worker.apply.before_commit")
             self._reach("worker.apply.after_commit")
-            self._settle_group(rulings, changed, dead, time.monotonic() - began)
+            self._settle_group(decisions, changed, dead, time.monotonic() - began)
         self._reach("worker.settle.after")
-        return rulings
+        return decisions
 
     def _try(self, tried: Sequence[KeyTrials]) -> None:
-        """Try all, without holding the database's lock for long at a time."""
+        """Try all events, in rehearsals that each hold the database's write lock only briefly."""
         left = list(reversed(tried))
         while left:
             with self._database.rehearsal(time.monotonic() + LOCK_SECONDS) as transaction:
@@ -134,17 +142,21 @@ class Decisions:
                         left.pop()
 
     def _settle_group(
-        self, rulings: Iterable[Ruling], rows: dict[bytes, Entry], dead: set[int], seconds: float
+        self,
+        decisions: Iterable[Decision],
+        rows: dict[bytes, Entry],
+        dead: set[int],
+        seconds: float,
     ) -> None:
-        rulings = [ruling for ruling in rulings if ruling.decided]
-        if not rulings:
+        decisions = [decision for decision in decisions if decision.decided]
+        if not decisions:
             return
-        buried = [refusal for ruling in rulings for refusal in ruling.buried]
+        buried = [refusal for it in decisions for refusal in it.buried]
         dead = dead | {event.seq for event, _ in buried}
-        applied = [event for ruling in rulings for event in ruling.with_fate(Fate.TAKEN)]
-        settled = [event for ruling in rulings for event in ruling.with_fate(Fate.SETTLED)]
+        applied = [event for it in decisions for event in it.with_outcome(Outcome.ACCEPTED)]
+        settled = [event for it in decisions for event in it.with_outcome(Outcome.SETTLED)]
         repeated = [event for event in settled if event.seq not in dead]
-        decided = [trial.event for ruling in rulings for trial in ruling.decided]
+        decided = [trial.event for it in decisions for trial in it.decided]
         self._settle(decided, Coalesced(rows, applied, repeated, buried), dead, seconds)
-        if gone := {event.key for event in decided if event.seq in dead}:
-            self._cache.drop(gone)
+        if outdated := {event.key for event in decided if event.seq in dead}:
+            self._cache.drop(outdated)

@@ -1,12 +1,12 @@
-"""Isolation: of a batch that is refused as a whole, all that is healthy is applied at once and
-only the culprits stay behind, until each is decided (promise 7).
+"""Isolation: of a batch that the database refuses as a whole, the healthy events are applied at
+once; only the keys of the refused events are held back until they are decided (promise 7).
 
-The rows of such a batch are written one by one in one transaction, and a key whose row is refused
-is *blocked*: its events, these and later ones, wait in what is pending, while everything else that
-the log delivers goes on past them, however many they are. What was applied ahead of them holds its
-seq in its row, so that a log which delivers it again changes nothing.
+The rows of such a batch are written one by one in one transaction. A key whose row is refused is
+*blocked*: its events, in this batch and later, stay pending, while all other events that the log
+delivers are applied past them, however many they are. An event that was applied past a blocked one
+holds its seq in its row, so that its redelivery changes nothing.
 
-What is blocked is tried again and again, until it is applied or buried (see ``decisions``).
+Blocked events are retried until they are applied or buried (see ``decisions``).
 """
 
 from __future__ import annotations
@@ -29,29 +29,30 @@ from cachedesk.engine.poison.decisions import (
     LOCK_SECONDS,
     MOST_REHEARSED,
     Decisions,
-    Held,
+    KeysHeld,
     Queues,
     Settle,
 )
 
 _MOST_KEYS = 500
 _MOST_EVENTS = 5_000
+_NOT_TRIED = "it was not tried yet"
 
 
 def retry_seconds(settings: WorkerSettings, failures: int) -> float:
-    """Return how long to wait after so many failures in a row: doubled with each."""
+    """Return how many seconds to wait after ``failures`` failures in a row: doubled with each."""
     seconds = settings.retry_seconds * 2.0 ** min(failures - 1, 20) if failures else 0.0
     return min(seconds, settings.retry_max_seconds)
 
 
 def jitter() -> float:
-    """Return a factor for a time to wait, so as not to beat in step."""
+    """Return a random factor for a waiting time, so that retries do not synchronize."""
     return random.uniform(0.75, 1.25)
 
 
 class Isolation:
-    """Applies batches that cannot be applied as a whole, and decides what keeps them from it.
-    Used by the worker's thread alone."""
+    """Applies batches that the database refuses as a whole, and decides the refused events. Used
+    only by the worker's thread."""
 
     def __init__(
         self,
@@ -68,14 +69,14 @@ class Isolation:
         """Prepare.
 
         Args:
-            database: where the events are applied.
-            pending: the index of what the log holds.
-            decisions: decide the events of blocked keys.
-            settings: how often and when what is refused is tried again.
-            coalesce: folds events into the rows they meet.
-            settle: says that events are committed.
-            closing: whether to leave the rest undecided.
-            reach: of the failpoints.
+            database: the system of record.
+            pending: the index of pending events.
+            decisions: decides the events of blocked keys.
+            settings: the retries of refused events.
+            coalesce: folds events into their rows.
+            settle: called with the events of each commit.
+            closing: returns whether the stack is closing; then nothing more is decided.
+            reach: reports that a failpoint is reached.
         """
         self._database = database
         self._reach = reach
@@ -89,37 +90,40 @@ class Isolation:
         self.delivered_through = 0
         """The seq of the newest event that the log has delivered."""
         self.deciding = 0
-        """How many events are being decided just now."""
+        """How many events are being decided now."""
 
     @property
     def idle(self) -> bool:
         """Whether no key is blocked."""
         return not self._blocked
 
-    def forget(self) -> None:
-        """Know nothing, as after a crash; the files know what was decided."""
+    def reset(self) -> None:
+        """Discard all state in memory, as after a crash; the files record what was decided."""
         self._blocked.clear()
         self.deciding = 0
 
-    def hasten(self) -> None:
-        """Let every blocked key be tried now."""
-        self._blocked.hasten()
+    def decide_all_now(self) -> None:
+        """Make every blocked key due now."""
+        self._blocked.make_all_due()
 
     def due_in(self) -> float | None:
-        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        """Return in how many seconds a blocked key is due; ``None`` if none is blocked."""
         due_at = self._blocked.next_due_at()
         return None if due_at is None else due_at - time.monotonic()
 
     def trouble(self) -> Trouble | None:
-        """Return what keeps the oldest delivered event that is not decided, ``None`` when all
-        are: up to it the log can be acked."""
+        """Return why the oldest delivered event that is undecided is blocked, ``None`` if all are
+        decided. The log can be acked up to that event."""
         return self._blocked.oldest(self._pending.first_seq, self.delivered_through)
 
     def apply(self, events: Sequence[WriteEvent]) -> None:
-        """Apply what can be applied of a batch that was just delivered, and block the rest.
+        """Apply the events of a batch that the database accepts, and block the keys of the others.
+
+        Args:
+            events: the batch, in seq order.
 
         Raises:
-            DatabaseError, Unavailable: not now; what was applied so far is committed.
+            DatabaseError, Unavailable: not possible now; the events applied so far are committed.
         """
         suspects: set[bytes] = set()
         groups = [[event for event in events if event.key not in self._blocked]]
@@ -133,26 +137,26 @@ class Isolation:
                 keys = list(dict.fromkeys(event.key for event in group))
                 if len(keys) == 1:
                     suspects.add(keys[0])
-                elif isinstance(error, DatabaseUndone) and (refused := self._refused_alone(group)):
+                elif isinstance(error, DatabaseUndone) and (refused := self._refused_keys(group)):
                     suspects |= refused
                     groups.append(_split(group, refused)[1])
                 else:
-                    # It cannot be told whose fault it is: by halves, until a key stands alone.
+                    # It is unknown which key is refused: split in halves, down to single keys.
                     groups += _split(group, frozenset(keys[: len(keys) // 2]))
         now = time.monotonic()
         for event in events:
             if event.key in suspects and event.key not in self._blocked:
-                self._blocked.block(event.key, Trouble(event.seq, 0, "it is to be tried"), now)
+                self._blocked.block(event.key, Trouble(event.seq, 0, _NOT_TRIED), now)
 
     def decide(self, until: float) -> None:
-        """Try what is due: apply what can be, bury what has no attempts left, and let the rest
-        wait for its next attempt.
+        """Try the events that are due: apply those that the database accepts, bury those without
+        attempts left, and schedule the next attempt of the others.
 
         Args:
             until: ``time.monotonic()`` seconds after which to begin nothing more.
 
         Raises:
-            DatabaseError, Unavailable: not now; what was decided so far is committed.
+            DatabaseError, Unavailable: not possible now; the decisions so far are committed.
         """
         while not self._closing() and (queues := self._due()):
             groups = [queues]
@@ -166,8 +170,8 @@ class Isolation:
                 return
 
     def _apply_all_but_refused(self, events: Sequence[WriteEvent]) -> set[bytes]:
-        """Apply ``events`` in one transaction, without the keys that it returns: of these some are
-        refused, or dead already."""
+        """Apply ``events`` in one transaction, except those of the keys that it returns: some of
+        their events are refused, or are dead letters already."""
         began = time.monotonic()
         with self._database.transaction(began + LOCK_SECONDS) as transaction:
             self._reach("worker.apply.begin")
@@ -195,8 +199,8 @@ class Isolation:
         self._reach("worker.settle.after")
         return left_out
 
-    def _refused_alone(self, events: Sequence[WriteEvent]) -> set[bytes]:
-        """Return the keys of ``events`` whose row is refused when nothing else is written."""
+    def _refused_keys(self, events: Sequence[WriteEvent]) -> set[bytes]:
+        """Return the keys of ``events`` whose row is refused if it is the only one written."""
         refused: set[bytes] = set()
         rows = self._database.read_many(list({event.key for event in events}))
         wanted = list(self._coalesce(rows, events).rows.items())
@@ -212,7 +216,7 @@ class Isolation:
         return refused
 
     def _due(self) -> Queues:
-        """Take keys that are due, each with the oldest of its events that were delivered."""
+        """Take keys that are due, each with its oldest delivered events."""
         queues: Queues = {}
         now, room = time.monotonic(), _MOST_EVENTS
         while room > 0 and len(queues) < _MOST_KEYS:
@@ -225,55 +229,56 @@ class Isolation:
                 queues[key] = queue
                 room -= len(queue)
             else:
-                self._blocked.free(key)
+                self._blocked.unblock(key)
         self.deciding = _MOST_EVENTS - room
         return queues
 
     def _decide_group(self, queues: Queues) -> bool:
-        """Decide the events of some keys; return False when only fewer of them can be."""
-        alone = len(queues) == 1
+        """Decide the events of some keys; return False if a smaller group must be tried."""
+        single = len(queues) == 1
         try:
-            rulings = self._decisions.take(queues)
-        except Held:
-            if alone:
-                self._wait(queues, "another write to the key is under way")
-            return alone
+            decisions = self._decisions.decide(queues)
+        except KeysHeld:
+            if single:
+                self._postpone(queues, "another write to the key is under way")
+            return single
         except Exception as error:
             if not is_refusal(error):
                 raise
-            if alone:
-                self._wait(queues, reason_of(error))
-            return alone
+            if single:
+                self._postpone(queues, reason_of(error))
+            return single
         now = time.monotonic()
         factor = jitter()
-        ruled = {ruling.key: ruling for ruling in rulings}
+        decided = {decision.key: decision for decision in decisions}
         for key, queue in queues.items():
-            ruling = ruled.get(key)
-            if ruling is None:
+            decision = decided.get(key)
+            if decision is None:
                 self._blocked.block(key, Trouble(queue[0].seq, 0, "its row was changed"), now)
-            elif (trouble := ruling.trouble) is not None:
+            elif (trouble := decision.trouble) is not None:
                 seconds = retry_seconds(self._settings, trouble.attempts) * factor
                 self._blocked.block(key, trouble, now + seconds)
             else:
-                self._look_for_more(key, now)
+                self._continue(key, now)
         return True
 
-    def _look_for_more(self, key: bytes, now: float) -> None:
-        """All that was tried of ``key`` is decided: go on with the next events, if there are."""
+    def _continue(self, key: bytes, now: float) -> None:
+        """Continue with the next delivered events of ``key``, of which all tried ones are decided;
+        unblock it if there are none."""
         first = self._pending.first_seq(key)
         if first is None or first > self.delivered_through:
-            self._blocked.free(key)
+            self._blocked.unblock(key)
         else:
-            self._blocked.block(key, Trouble(first, 0, "it is to be tried"), now)
+            self._blocked.block(key, Trouble(first, 0, _NOT_TRIED), now)
 
-    def _wait(self, queues: Queues, reason: str) -> None:
+    def _postpone(self, queues: Queues, reason: str) -> None:
         due_at = time.monotonic() + retry_seconds(self._settings, 1)
         for key, queue in queues.items():
             self._blocked.block(key, Trouble(queue[0].seq, 0, reason), due_at)
 
 
 def _write_each(transaction: RecordTransaction, rows: Mapping[bytes, Entry]) -> set[bytes]:
-    """Write what can be written of ``rows``; return the keys that are refused."""
+    """Write those of ``rows`` that the database accepts; return the keys of the others."""
     refused: set[bytes] = set()
     for key, row in rows.items():
         try:
@@ -288,7 +293,7 @@ def _write_each(transaction: RecordTransaction, rows: Mapping[bytes, Entry]) -> 
 
 
 def _split(events: Sequence[WriteEvent], keys: Collection[bytes]) -> list[list[WriteEvent]]:
-    """Return the events of ``keys``, and then the others."""
+    """Return the events of ``keys``, and the others, in two lists."""
     return [
         [event for event in events if event.key in keys],
         [event for event in events if event.key not in keys],

@@ -1,5 +1,6 @@
-"""Trials: the events of one key, tried one by one on the row that those before come to, and what is
-decided by that. No effects: the caller writes, and takes it back.
+"""Trials: the events of one key are tried one by one, each on the row after the events before it;
+the results decide which are applied, buried or retried. No effects: the caller writes each row and
+rolls it back.
 """
 
 from __future__ import annotations
@@ -16,29 +17,35 @@ from cachedesk.core.truth import Trouble
 Rehearse = Callable[[bytes, Entry], None]
 
 
-class Fate(Enum):
-    """What came of trying an event: it was part of its row or dead already; the database would
-    take it; no value can take it; the database refuses it."""
+class Outcome(Enum):
+    """The outcome of a trial.
+
+    ``SETTLED``: the event is part of its row already, or a dead letter. ``ACCEPTED``: the database
+    would accept the row after it. ``INAPPLICABLE``: it cannot be applied to the value before it.
+    ``REFUSED``: the database refuses the row after it.
+    """
 
     SETTLED = auto()
-    TAKEN = auto()
-    HOPELESS = auto()
+    ACCEPTED = auto()
+    INAPPLICABLE = auto()
     REFUSED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One event that was tried: the row after it, or why not."""
+    """One event that was tried. ``row``: the row after it, if it was accepted; ``reason``: why it
+    was not."""
 
     event: WriteEvent
-    fate: Fate
+    outcome: Outcome
     row: Entry | None = None
     reason: str = ""
 
 
 class KeyTrials:
-    """Tries the events of one key, up to the first that is refused as a leap: behind one that
-    would be taken, because that one is to be committed first."""
+    """Tries the events of one key. It stops at an event that is refused after an accepted one,
+    because the accepted one must be committed first: the stored row would otherwise be replaced by
+    a row that is several events ahead, and its refusal proves nothing about this event."""
 
     def __init__(
         self, key: bytes, before: Entry, events: Sequence[WriteEvent], dead: Collection[int]
@@ -46,10 +53,10 @@ class KeyTrials:
         """Prepare.
 
         Args:
-            key: whose events they are.
-            before: the row they meet.
-            events: in seq order.
-            dead: which of them are dead letters already.
+            key: the key.
+            before: its row.
+            events: its oldest pending events, in seq order.
+            dead: the seqs of those that are dead letters already.
         """
         self.key = key
         self.before = before
@@ -58,53 +65,66 @@ class KeyTrials:
         self._dead = dead
         self._events = events
         self._next = 0
-        self._taken = False
-        # The database was asked in this very pass: of a thousand increments by one, once.
+        self._accepted = False
+        # The refused values of this pass: a thousand equal increments are tried only once.
         self._refused: dict[bytes | None, str] = {}
 
     def go_on(self, rehearse: Rehearse, most: int) -> int:
-        """Try up to ``most`` more events; return how many were tried, 0 when there are no more.
+        """Try up to ``most`` more events.
+
+        Args:
+            rehearse: writes a row and rolls it back; raises if the database refuses it.
+            most: the maximum number of events to try.
+
+        Returns:
+            How many events were tried; 0 if there are no more.
 
         Raises:
-            DatabaseError, Unavailable: from ``rehearse``, when it says nothing about the event.
+            DatabaseError, Unavailable: an error of ``rehearse`` other than a refusal of the row.
         """
         began = self._next
         while self._next < len(self._events) and self._next - began < most:
             trial = self._tried(self._events[self._next], rehearse)
-            if trial.fate is Fate.REFUSED and self._taken:
+            if trial.outcome is Outcome.REFUSED and self._accepted:
                 self._events = ()
                 break
             self._next += 1
             self.trials.append(trial)
             if trial.row is not None:
-                self._row, self._taken = trial.row, True
+                self._row, self._accepted = trial.row, True
         return self._next - began
 
     def _tried(self, event: WriteEvent, rehearse: Rehearse) -> Trial:
         if event.seq in self._dead or event.seq <= self._row.seq:
-            return Trial(event, Fate.SETTLED)
+            return Trial(event, Outcome.SETTLED)
         after: Entry | None = None
         try:
             after = applied(self._row, event)
             if after.value in self._refused:
-                return Trial(event, Fate.REFUSED, reason=self._refused[after.value])
+                return Trial(event, Outcome.REFUSED, reason=self._refused[after.value])
             rehearse(self.key, after)
         except (NotACounter, CounterOverflow) as error:
-            return Trial(event, Fate.HOPELESS, reason=str(error))
+            return Trial(event, Outcome.INAPPLICABLE, reason=str(error))
         except Exception as error:
             if not is_refusal(error):
                 raise
             reason = reason_of(error)
             if after is not None:
                 self._refused[after.value] = reason
-            return Trial(event, Fate.REFUSED, reason=reason)
+            return Trial(event, Outcome.REFUSED, reason=reason)
         self._refused.clear()
-        return Trial(event, Fate.TAKEN, after)
+        return Trial(event, Outcome.ACCEPTED, after)
 
 
 @dataclass(slots=True)
-class Ruling:
-    """What is decided of the events of one key, and what is not yet."""
+class Decision:
+    """The decision on the events of one key.
+
+    ``row``: the row after the decided events. ``decided``: their trials, in order. ``buried``:
+    those that become dead letters. ``counted``: the number of refusals of each refused event, by
+    seq. ``trouble``: why the first undecided event is blocked; ``None`` if all tried events are
+    decided.
+    """
 
     key: bytes
     row: Entry
@@ -113,31 +133,31 @@ class Ruling:
     counted: dict[int, int] = field(default_factory=dict)
     trouble: Trouble | None = None
 
-    def with_fate(self, fate: Fate) -> list[WriteEvent]:
-        """Return the decided events with this fate."""
-        return [trial.event for trial in self.decided if trial.fate is fate]
+    def with_outcome(self, outcome: Outcome) -> list[WriteEvent]:
+        """Return the decided events with this outcome."""
+        return [trial.event for trial in self.decided if trial.outcome is outcome]
 
 
-def rule(tried: KeyTrials, attempts: Mapping[int, int], most_attempts: int) -> Ruling:
-    """Decide in order, up to the first refused event that has attempts left.
+def decide(tried: KeyTrials, attempts: Mapping[int, int], most_attempts: int) -> Decision:
+    """Decide events in order, up to the first refused event that has attempts left.
 
     Args:
         tried: the trials of one key.
-        attempts: how often its events were refused before.
-        most_attempts: after how many an event is a dead letter.
+        attempts: how often its events were refused before, by seq.
+        most_attempts: the number of refusals after which an event is buried.
     """
-    ruling = Ruling(tried.key, tried.before)
+    decision = Decision(tried.key, tried.before)
     for trial in tried.trials:
         seq = trial.event.seq
-        if trial.fate is Fate.REFUSED:
-            count = ruling.counted[seq] = attempts.get(seq, 0) + 1
-            if ruling.trouble is None and count < most_attempts:
-                ruling.trouble = Trouble(seq, count, trial.reason)
-        if ruling.trouble is not None:
+        if trial.outcome is Outcome.REFUSED:
+            count = decision.counted[seq] = attempts.get(seq, 0) + 1
+            if decision.trouble is None and count < most_attempts:
+                decision.trouble = Trouble(seq, count, trial.reason)
+        if decision.trouble is not None:
             continue
-        ruling.decided.append(trial)
+        decision.decided.append(trial)
         if trial.row is not None:
-            ruling.row = trial.row
-        elif trial.fate is not Fate.SETTLED:
-            ruling.buried.append(Refusal(trial.event, trial.reason))
-    return ruling
+            decision.row = trial.row
+        elif trial.outcome is not Outcome.SETTLED:
+            decision.buried.append(Refusal(trial.event, trial.reason))
+    return decision
