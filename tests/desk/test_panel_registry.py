@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from textual.content import Content
@@ -18,6 +19,8 @@ from cachedesk.desk.screens import desk as desk_module
 
 from .piloting import RecordingControl, desk, drive, screen_text
 from .scenes import HEALTHY
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 class Count(PanelWidget[int], can_focus=True):
@@ -60,6 +63,10 @@ def test_a_panel_has_a_digit_and_a_title_of_its_own():
     assert [panel.number for panel in PANELS] == list(range(1, len(PANELS) + 1))
     assert len(PANELS) <= 9, "a number is one key"
     assert len({panel.title.text for panel in PANELS}) == len(PANELS)
+
+
+def test_the_readme_names_the_key_of_every_panel():
+    assert f"| `1` … `{PANELS[-1].number}` `z` |" in README.read_text()
 
 
 def test_the_help_of_a_chart_says_what_it_measures_and_its_keys():
