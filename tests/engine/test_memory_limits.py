@@ -116,7 +116,7 @@ def test_a_redis_that_hangs_is_told_when_it_goes_on(stack: Stack) -> None:
         assert "from when it" in said
     stack.perform(Heal())
     wait_until_trusted(stack)
-    until(lambda: not stack.cache.limits.unsure)
+    until(lambda: not stack.cache.limits.uncertain)
     assert told(stack)[0] == b"%d" % (40 * MEBIBYTE)
 
 

@@ -1,4 +1,4 @@
-"""Admission: what is done to a Redis that is not the one we knew, before it is trusted."""
+"""Admission: what is done with the contents of an unknown server before it is trusted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from cachedesk.stores.redis.verification import Progress, Truths, verify
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What ``RedisCache.trust`` did: whether the cache starts empty, how many keys it dropped, and
-    how many it kept of a snapshot after comparing each with the truth (``None``: there was none).
-    ``trusted``: what an unknown server holds was believed as it is."""
+    """What ``RedisCache.trust`` did.
+
+    ``emptied``: the cache starts empty. ``dropped``: how many keys were dropped. ``verified``: how
+    many keys of a snapshot were kept after comparing each with the truth; ``None``: there was no
+    comparison. ``trusted``: the contents of an unknown server were trusted unchecked.
+    """
 
     emptied: bool = False
     dropped: int = 0
@@ -25,24 +28,24 @@ class Admission:
 
 
 StartOver = Callable[[RedisConnection, Namespace, Truths | None, Progress], Admission]
-"""Makes sure that nothing is read of what a server holds, but what is true."""
+"""Ensures that only true values can be read from a server."""
 
 
 def ignore(share: float) -> None:
-    """Show no progress."""
+    """Ignore the progress."""
 
 
 def start_over(
     connection: RedisConnection, namespace: Namespace, truths: Truths | None, progress: Progress
 ) -> Admission:
-    """Begin a new generation, which nothing that was ever sent to a server can reach.
+    """Begin a new generation, whose keys no command sent earlier can change.
 
     Args:
         connection: to the server.
         namespace: of the cache.
-        truths: compare what the server holds with these, and take over what agrees; ``None``:
-            begin empty.
-        progress: of that, 0 to 1.
+        truths: compare the server's contents with these, and keep what agrees; ``None``: begin
+            empty.
+        progress: called with the share that is compared, 0 to 1.
 
     Raises:
         CacheError: the server does not answer.
@@ -52,7 +55,7 @@ def start_over(
         try:
             kept, dropped = verify(connection, namespace, truths, progress)
         except DatabaseError:
-            # What cannot be compared is not trusted, nor is what was taken over already.
+            # Keys that cannot be compared are not trusted, nor are those moved already.
             namespace.renew()
         else:
             return Admission(dropped=dropped, verified=kept)
@@ -62,25 +65,25 @@ def start_over(
 def believe(
     connection: RedisConnection, namespace: Namespace, truths: Truths | None, progress: Progress
 ) -> Admission:
-    """As ``start_over``, and go on with what was stored before: what another server brings with it
-    is believed as it is."""
+    """As ``start_over``, but keep the generation: the contents of an unknown server are trusted
+    unchecked."""
     return Admission(trusted=True)
 
 
 def is_loading(connection: RedisConnection) -> bool:
-    """Return whether the server still reads its snapshot."""
+    """Return whether the server is still loading its snapshot."""
     return fields(connection.call(b"INFO", b"persistence")).get(b"loading") == b"1"
 
 
 def fields(reply: object) -> dict[bytes, bytes]:
-    """Return the fields of what ``INFO`` replies."""
+    """Return the fields of a reply to ``INFO``."""
     lines = cast("bytes", reply).split(b"\r\n")
     return dict(line.split(b":", 1) for line in lines if b":" in line)
 
 
 def identity_of(connection: RedisConnection) -> Writer:
-    """Return what tells the server at ``connection`` from any other, and the connection from any
-    other there; errors as for a command."""
+    """Return the run id of the server at ``connection``, and the client id of the connection
+    there; errors as for a command."""
     info, number = connection.pipeline([(b"INFO", b"server"), (b"CLIENT", b"ID")])
     if isinstance(info, RedisReplyError):
         raise info

@@ -1,16 +1,16 @@
 """One connection to Redis: bytes out, replies in, no retries.
 
-The outcome of a command that failed is unknown, and only the caller knows what to do about that:
-a connection never sends a command twice and never connects again. The protocol is hiredis's work.
+The outcome of a failed command is unknown, and only the caller can handle that: a connection never
+sends a command twice and never reconnects. hiredis parses the protocol.
 
 Why not redis-py's ``Connection``, with retries and health checks off? Measured with redis-py 8.1
 as ratios to this class, interleaved, medians of 7 to 9 rounds on 2 cores: GET 1.02 (CPU 1.05),
 MGET of 100 1.01 (1.05), 100 SETs at once 1.18 (1.37; through its private parser 1.08 and 1.15),
 connecting 10 (56 us more), a hit of ``CacheLayer.get`` 1.03 to 1.04 (1.07 to 1.10, where this
 class against itself gave 0.97 to 1.01), and 45 ms more to import when a cache is opened. It also
-connects again by itself when a closed connection is used, and the server's pid can only be asked
-of its private socket. What it has and this class has not (TCP, TLS, passwords) an own server on a
-unix socket does not need.
+reconnects by itself when a closed connection is used, and the server's pid can only be read from
+its private socket. Its other features (TCP, TLS, passwords) are not needed for a server of our own
+on a unix socket.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from cachedesk.stores.redis.encoding import Commands
 Reply = bytes | int | list[object] | None
 Command = Sequence[bytes | int]
 Writer = tuple[bytes, int | None]
-"""A connection as the server knows it: the server's run id and the client's id there, if the server
-tells it."""
+"""The identity of a connection: the server's run id, and the client id there; ``None``: the server
+refuses to tell it."""
 
 _CHUNK_BYTES = 65536
 _CREDENTIALS = struct.Struct("3i")
@@ -47,7 +47,7 @@ class RedisConnection:
     __slots__ = ("_reader", "_socket", "_timeout_seconds", "commands", "generation", "writer")
 
     commands: Commands
-    """For the owner: the commands on the keys that may be read and written over it."""
+    """The commands on the keys that may be read and written over it; set by its owner."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class RedisConnection:
         Args:
             path: the unix socket.
             timeout_seconds: how long each wait for the server may take.
-            generation: a number of the owner's, to tell old connections from new ones.
+            generation: a number by which the owner tells old connections from new ones.
             server_pid: the process that must listen there; ``None``: any of this user.
 
         Raises:
@@ -69,11 +69,11 @@ class RedisConnection:
         """
         self.generation = generation
         self.writer: Writer = (b"", None)
-        """How the server knows it; for the owner, who asks."""
+        """Its identity at the server; set by its owner."""
         self._timeout_seconds = timeout_seconds
         self._reader = hiredis.Reader()
         try:
-            # Without a free descriptor there is not even a socket.
+            # Without a free file descriptor even this fails.
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
             raise CacheError(f"cannot connect to Redis: {error}") from error
@@ -98,7 +98,7 @@ class RedisConnection:
         return self.call_packed(hiredis.pack_command(command))
 
     def call_packed(self, command: bytes) -> Reply:
-        """As ``call``, for a command that is packed already."""
+        """As ``call``, for a packed command."""
         self._send(command)
         return self._checked(self._receive())
 
@@ -111,7 +111,7 @@ class RedisConnection:
         return self.pipeline_packed([hiredis.pack_command(tuple(it)) for it in commands])
 
     def pipeline_packed(self, packed: Sequence[bytes]) -> list[Reply | RedisReplyError]:
-        """As ``pipeline``, for commands that are packed already."""
+        """As ``pipeline``, for packed commands."""
         self._send(b"".join(packed))
         replies: list[Reply | RedisReplyError] = []
         for _ in packed:
@@ -127,7 +127,7 @@ class RedisConnection:
         self._socket.close()
 
     def close_descriptor(self) -> None:
-        """Close the descriptor and nothing else: the connection is another process's."""
+        """Close the descriptor only: the connection belongs to another process."""
         os.close(self._socket.detach())
 
     def _send(self, data: bytes) -> None:
@@ -156,7 +156,7 @@ class RedisConnection:
         try:
             return self._reader.gets()
         except hiredis.ProtocolError as error:
-            raise CacheError(f"Redis answered what is no reply: {error}") from error
+            raise CacheError(f"Redis sent an invalid reply: {error}") from error
 
     @staticmethod
     def _checked(reply: object) -> Reply:
@@ -166,8 +166,8 @@ class RedisConnection:
 
 
 def _check_server(connected: socket.socket, server_pid: int | None) -> None:
-    """See that our server listens, where the kernel can tell: whoever may make files in the folder
-    of temporary files may listen at a path that was ours."""
+    """Check, where the kernel can tell, that our server listens: any process that may create files
+    in the folder of temporary files could listen at a path that was ours."""
     if not hasattr(socket, "SO_PEERCRED"):
         return
     said = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

@@ -1,4 +1,4 @@
-"""The embedded Redis: a server of our own, its supervisor, and the cache in it, as one store."""
+"""The embedded Redis: a child process, its supervisor, and the cache in it, as one store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cachedesk.stores.redis.supervisor import RedisSupervisor
 
 
 class EmbeddedRedis:
-    """A ``CacheStore`` in a child process of this one. Thread-safe."""
+    """A ``CacheStore`` in a child process. Thread-safe."""
 
     name = "Redis"
 
@@ -40,16 +40,16 @@ class EmbeddedRedis:
         connect: Connect = RedisConnection,
         sole_tenant: bool = True,
     ) -> None:
-        """Prepare; ``start`` begins.
+        """Prepare; ``start`` starts the server.
 
         Args:
             server: the child process, not started yet.
             settings: memory limit, eviction policy, timeout.
-            announce: told when something rare happens.
-            kept: says in words what becomes of the keys that the server loses.
+            announce: called with each engine event.
+            kept: says where the values of keys that the server loses are still held.
             failpoints: of the stack.
             run: calls a function where no signal handler can interrupt it; see ``CallThread``.
-            connect: opens a connection to it.
+            connect: opens a connection to the server.
             sole_tenant: see ``RedisCache``.
         """
         if settings.eviction_policy == "noeviction":
@@ -71,7 +71,7 @@ class EmbeddedRedis:
             self.server, self.cache, announce, self.limits, kept, failpoints=failpoints
         )
         self._evicted = 0
-        # Bound once: these are called with every read and write.
+        # Bound once, because these are called with every read and write.
         cache = self.cache
         self.get, self.get_at_once, self.get_many = cache.get, cache.get_at_once, cache.get_many
         self.put, self.distrust, self.sample = cache.put, cache.distrust, cache.sample
@@ -81,30 +81,30 @@ class EmbeddedRedis:
 
     @property
     def address(self) -> str:
-        """Where the server listens: a socket."""
+        """The unix socket of the server."""
         return self.server.socket_path
 
     @property
     def pid(self) -> int | None:
-        """The server's process, ``None`` while it does not run."""
+        """The server's pid, ``None`` while it does not run."""
         return self.supervisor.pid
 
     @property
     def restarts(self) -> int:
-        """How often the server was started again."""
+        """How often the server was restarted."""
         return self.supervisor.restarts
 
     def faults(self) -> Sequence[Fault]:
-        """Return one of each kind of its faults."""
+        """Return one fault of each of its kinds."""
         return faults_of(self.supervisor, self.cache, self._kept)
 
     def check_restarts(self, on: bool) -> None:
-        """Compare, or not, what a restarted server brings with it with the truth."""
+        """Check the contents of a restarted server against the truth, or trust them unchecked."""
         self.cache.trusted_server.start_over = start_over if on else believe
 
     @property
     def trusted(self) -> bool:
-        """Whether Redis is trusted and used just now."""
+        """Whether Redis is trusted, and so used, at the moment."""
         return self.cache.trusted
 
     @property
@@ -116,7 +116,7 @@ class EmbeddedRedis:
         """Drop the keys that match a pattern that a user wrote; return how many.
 
         Raises:
-            ConfigError: it is no pattern.
+            ConfigError: the pattern is invalid.
             Unavailable: Redis does not answer.
         """
         return self.cache.evict_chosen(matching_command(pattern))[0]
@@ -140,22 +140,22 @@ class EmbeddedRedis:
         return reply / 1000 if isinstance(reply, int) and reply >= 0 else None
 
     def start(self, truths: Truths) -> None:
-        """Start the server in the background, and wait until it is admitted, or cannot be started,
-        or takes long: the stack works without it.
+        """Start the server in the background; wait until it is trusted or fails to start, but not
+        long, because the stack works without it.
 
         Args:
-            truths: what the snapshot of a warm restart is compared with.
+            truths: returns the true values of keys, to compare a snapshot with.
         """
         self.supervisor.start(truths)
         self.supervisor.wait_until_tried()
 
     def state(self) -> RedisState:
-        """Return how it is, for a snapshot."""
+        """Return the current state, for a snapshot of the stack."""
         try:
             stats = self.cache.stats()
             health, self._evicted = Health.UP, stats.evicted
         except CacheError:
-            # What it held is not used now; its limits are those it will have.
+            # The server is not used now; these limits apply when it is back.
             memory, policy = self.limits.maxmemory_bytes, self.limits.eviction_policy
             stats = CacheStats(0, memory, policy, 0, self._evicted)
             health = Health.DOWN

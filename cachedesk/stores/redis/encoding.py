@@ -1,7 +1,7 @@
 """The commands of every read and write, packed for Redis under the names of one generation.
 
-Packed here and not by hiredis, because the name of a key need then not be made first: a GET in
-0.46 of the time, an MGET of 100 in 0.45, which is less than hiredis takes without a namespace.
+Packed here and not by hiredis, because the stored name of a key need not be built first. Measured:
+a GET takes 0.46 of the time, an MGET of 100 keys 0.6, no longer than hiredis takes without names.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from cachedesk.core.ports import CACHEABLE_BYTES
 
 
 class Commands:
-    """Packed commands on the keys of one generation. Immutable, but for what it remembers."""
+    """Packed commands on the keys of one generation. Immutable, except for a cache of prefixes."""
 
     __slots__ = ("_heads", "generation")
 
     def __init__(self, generation: bytes) -> None:
-        """``generation``: what stands before each key."""
+        """``generation``: the prefix of each key, with both colons."""
         self.generation = generation
         self._heads = _Heads(generation)
 
@@ -33,8 +33,7 @@ class Commands:
         return b"*%d\r\n$4\r\nMGET%b\r\n" % (len(keys) + 1, names)
 
     def put(self, key: bytes, entry: Entry) -> bytes:
-        """Return what makes Redis hold ``entry``: a SET; for an absent value, or one that is too
-        long to be kept, an UNLINK."""
+        """Return a SET of ``entry``, or an UNLINK if its value is absent or too long to cache."""
         name = self._heads[len(key)] + key
         value, _, expires_at = entry
         if value is None or len(value) > CACHEABLE_BYTES:
@@ -47,7 +46,7 @@ class Commands:
 
 
 class _Heads(dict[int, bytes]):
-    """By the length of a key: what stands before it in a command."""
+    """The bytes before a key in a command, by the length of the key."""
 
     def __init__(self, generation: bytes) -> None:
         self._generation = generation

@@ -1,4 +1,4 @@
-"""The connections to Redis that no call uses just now."""
+"""The connections to Redis that are not in use."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from cachedesk.stores.redis.connection import RedisConnection
 
 
 class IdleConnections:
-    """Open connections, the last used first. Thread-safe, without a lock."""
+    """Open connections, most recently used first. Thread-safe, without a lock."""
 
     def __init__(self) -> None:
         self._connections: deque[RedisConnection] = deque()
 
     def take(self, generation: int) -> RedisConnection | None:
-        """Return one of this generation, or ``None``; older ones are closed."""
+        """Return a connection of ``generation``, or ``None``; close older ones."""
         while True:
             try:
                 connection = self._connections.pop()
@@ -31,12 +31,12 @@ class IdleConnections:
 
     def close(self) -> None:
         """Close all of them."""
-        # Not "while there is one": two threads may close at once.
+        # Not "while there is one": two threads may close at the same time.
         with suppress(IndexError):
             while True:
                 self._connections.pop().close()
 
     def forked(self) -> None:
-        """Let go of all of them, in a child of the process that opened them."""
+        """Close the descriptors, in a child of the process that opened the connections."""
         while self._connections:
             self._connections.pop().close_descriptor()

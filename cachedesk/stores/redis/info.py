@@ -1,4 +1,4 @@
-"""What Redis says of itself, and how many keys of a cache it holds."""
+"""The figures of a Redis server, and the number of keys of a cache in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAMPLE = 1_000
 
 
 def read_stats(connection: RedisConnection, namespace: Namespace) -> CacheStats:
-    """Ask a server for its figures.
+    """Read the figures of a server.
 
     Args:
         connection: to the server.
@@ -34,9 +34,9 @@ def read_stats(connection: RedisConnection, namespace: Namespace) -> CacheStats:
 
 
 def count_keys(connection: RedisConnection, namespace: Namespace) -> int:
-    """Return how many keys of the cache a server holds. Beside other tenants that is exact up to
-    about 1,000 keys in all, and above them an estimate from as many: to count costs the same
-    however many there are. Arguments and errors as for ``read_stats``."""
+    """Return how many keys of the cache a server holds. On a server with other users, the number is
+    exact up to about 1,000 keys in all; above that it is an estimate from a sample of as many, so
+    that the cost does not grow. Arguments and errors as for ``read_stats``."""
     total = cast("int", connection.call(b"DBSIZE"))
     if namespace.sole_tenant:
         return total

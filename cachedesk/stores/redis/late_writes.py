@@ -1,10 +1,10 @@
 """Late writes: a command that was sent, never confirmed, and may still be carried out.
 
-When a call gives up, its command may sit unread in its socket, and a server that hung carries it
-out when it goes on, also after the socket was closed on our side. So a key that such a SET names
-can be dropped for good only when its connection is certainly dead at the server. That is what
-``CLIENT KILL ID`` makes sure of, and it touches no connection but our own: a client's id is never
-given twice by one server. A SET of an earlier generation needs nothing: it is never read.
+When a call times out, its command may be unread in the socket, and a server that hung carries it
+out when it resumes, even after the socket was closed on our side. So the key of such a SET can be
+dropped for good only after the server has closed the connection. ``CLIENT KILL ID`` ensures that,
+and ends no connection but our own: a server never assigns a client id twice. A SET of an earlier
+generation is harmless: its key is never read.
 """
 
 from __future__ import annotations
@@ -12,28 +12,27 @@ from __future__ import annotations
 from cachedesk.stores.redis.connection import RedisConnection
 
 NO_GENERATION = b""
-"""Of a command that changes the server itself, so that no generation makes it harmless."""
+"""For a command that changes the server itself, which is harmless in no generation."""
 
 
 class LateWrites:
-    """The connections of one cache that may have a write on its way. Thread-safe, without a
-    lock."""
+    """The connections of one cache with an unanswered write. Thread-safe, without a lock."""
 
     def __init__(self) -> None:
-        # By the object, not by its writer: a server that refuses CLIENT ID gives none of them one.
+        # Keyed by the object, not by its client id: a server may refuse CLIENT ID.
         self._generations: dict[RedisConnection, bytes] = {}
 
     def expect(self, connection: RedisConnection, generation: bytes) -> None:
-        """Note, before a command of ``generation`` is sent, that it goes over ``connection``, whose
-        ``writer`` is known."""
+        """Record, before a command of ``generation`` is sent, that it goes over ``connection``; its
+        ``writer`` must be set."""
         self._generations[connection] = generation
 
     def confirm(self, connection: RedisConnection) -> None:
-        """Note that the server has answered everything that was sent."""
+        """Record that the server has answered everything sent over ``connection``."""
         self._generations.pop(connection, None)
 
     def cut(self, connection: RedisConnection, run_id: bytes, generation: bytes) -> bool:
-        """Have a server end our connections with a write on its way.
+        """Make a server close our connections with an unanswered write.
 
         Args:
             connection: to the server.
@@ -41,11 +40,11 @@ class LateWrites:
             generation: the current one.
 
         Returns:
-            Whether nothing that was sent before can still be carried out there and be seen in
-            ``generation``; if not, the server will not let us end these connections.
+            Whether no command sent before can still be carried out there with an effect on
+            ``generation``; false if the server refuses to close the connections.
 
         Raises:
-            CacheError: it does not answer.
+            CacheError: the server does not answer.
         """
         here: list[RedisConnection] = []
         for used, sent in tuple(self._generations.items()):
@@ -58,8 +57,8 @@ class LateWrites:
         replies = connection.pipeline(commands) if commands else []
         ended = len(known) == len(here) and all(isinstance(reply, int) for reply in replies)
         for used in here:
-            # What cannot be ended is no longer of account once another generation has begun; of a
-            # command of none there is no more to be done.
+            # A connection that cannot be closed stays recorded until a new generation makes its
+            # write harmless; for a command of no generation there is no remedy.
             if ended or self._generations.get(used) == NO_GENERATION:
                 self.confirm(used)
         return ended

@@ -1,11 +1,11 @@
-"""Limits: how much memory Redis may use and how it chooses what to evict, changed while it runs.
+"""Memory limits: how much Redis may use and how it chooses what to evict, changed while it runs.
 
-What was asked for holds for the server that runs and for every one that is started after it. A
-squeeze is a lower limit of one server, for as long as that server lives or until it is released.
+A change applies to the running server and to every one started later. A squeeze is a lower limit
+of one server, until that server ends or the squeeze is released.
 
-A command that Redis did not answer in time may be carried out later, after a newer one. So then
-the cache is doubted: to be admitted again, Redis lets go of every connection, and is told once
-more what holds.
+A command that Redis did not answer in time may be carried out later, after a newer one. So the
+cache is then distrusted: the connection of the command is closed at the server before the cache is
+trusted again, and the limits are applied once more.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ def changed(
 
 
 class MemoryLimits:
-    """The limits of one stack's Redis. Thread-safe."""
+    """The memory limits of one stack's Redis. Thread-safe."""
 
     def __init__(self, settings: RedisSettings, server: RedisServer, cache: RedisCache) -> None:
-        """Begin with what ``server`` is started with."""
+        """Begin with the limits with which ``server`` is started."""
         self._settings = settings
         self._server = server
         self._cache = cache
         self._lock = threading.Lock()
         self._squeezed_bytes: int | None = None
         self._squeezed_pid: int | None = None
-        self.unsure = False
+        self.uncertain = False
 
     @property
     def maxmemory_bytes(self) -> int:
-        """Where the server that runs now, or will run next, begins to evict."""
+        """The memory limit of the server that runs now, or will run next, in bytes."""
         usual, squeezed = self._settings.maxmemory_bytes, self._squeezed_bytes
         if squeezed is None or self._server.pid != self._squeezed_pid:
             return usual
@@ -72,20 +72,20 @@ class MemoryLimits:
 
     @property
     def usual_bytes(self) -> int:
-        """The same, without a squeeze."""
+        """The memory limit without a squeeze, in bytes."""
         return self._settings.maxmemory_bytes
 
     @property
     def eviction_policy(self) -> str:
-        """How it chooses."""
+        """How the server chooses what to evict."""
         return self._settings.eviction_policy
 
     def set(self, maxmemory_bytes: int | None, eviction_policy: str | None) -> str:
-        """Change the limits, from now on and for servers that are started later; ``None`` leaves
-        one as it is. Return a sentence that says what holds.
+        """Change the limits of the running server and of later ones; ``None`` leaves one as it is.
+        Return a sentence that states the limits.
 
         Raises:
-            ConfigError: as ``changed``; nothing is changed.
+            ConfigError: as for ``changed``; nothing is changed.
         """
         with self._lock:
             self._settings = changed(self._settings, maxmemory_bytes, eviction_policy)
@@ -93,12 +93,13 @@ class MemoryLimits:
             said = f"Redis may use {_size(self.usual_bytes)} and evicts by {self.eviction_policy}"
             if eviction_policy == "noeviction":
                 said = f"{said}; {NOEVICTION_WARNING}"
-            # First: whoever admits the cache meanwhile sees this, or is seen here.
-            self.unsure = True
+            # Before the check: if the cache becomes trusted meanwhile, either ``reapply`` sees this
+            # or the check sees the trust.
+            self.uncertain = True
             if not self._cache.trusted:
                 return f"{said}, from when it is back"
             try:
-                self._tell()
+                self._send()
             except CacheError:
                 return f"{said}, from when it answers again"
             if self.maxmemory_bytes < self.usual_bytes:
@@ -106,51 +107,52 @@ class MemoryLimits:
             return said
 
     def squeeze(self, limit_bytes: int, pid: int | None) -> None:
-        """Give the server ``pid`` no more than ``limit_bytes``, as long as it lives.
+        """Limit the server ``pid`` to ``limit_bytes`` for the rest of its life.
 
         Raises:
-            Unavailable: Redis does not answer; it keeps the limit that it has.
+            Unavailable: Redis does not answer; its limit is unchanged.
         """
         self._change_squeeze(limit_bytes, pid)
 
     def release(self) -> None:
-        """End ``squeeze``; errors as for it."""
+        """End a squeeze; errors as for ``squeeze``."""
         self._change_squeeze(None, None)
 
     def reapply(self) -> None:
-        """Tell Redis what holds, if it may hold something else; called when nothing that was sent
-        to it before can still arrive."""
+        """Send the limits to Redis if it may have others. Call it when no command sent before can
+        still be carried out."""
         with self._lock:
-            if self.unsure:
-                self._tell()
+            if self.uncertain:
+                self._send()
 
     def _change_squeeze(self, limit_bytes: int | None, pid: int | None) -> None:
         with self._lock:
             before = self._squeezed_bytes, self._squeezed_pid
             self._squeezed_bytes, self._squeezed_pid = limit_bytes, pid
             try:
-                self._tell()
+                self._send()
             except CacheError as error:
                 self._squeezed_bytes, self._squeezed_pid = before
                 raise Unavailable(f"Redis does not answer: {error}") from error
 
-    def _tell(self) -> None:
-        self.unsure = True
+    def _send(self) -> None:
+        self.uncertain = True
         try:
             ask(self._cache, b"CONFIG", b"SET", b"maxmemory", self.maxmemory_bytes)
             policy = self.eviction_policy.encode()
             ask(self._cache, b"CONFIG", b"SET", b"maxmemory-policy", policy)
         except CacheError as error:
-            self._cache.distrust((), f"its memory limit is not sure: {error}")
+            self._cache.distrust((), f"its memory limit is uncertain: {error}")
             raise
-        self.unsure = False
+        self.uncertain = False
 
 
 def ask(cache: RedisCache, *command: bytes | int) -> Reply:
-    """Return Redis's reply, though an admission of the cache may cut the connection meanwhile.
+    """Return Redis's reply, trying several times, because restoring the trust may close the
+    connection meanwhile.
 
     Raises:
-        CacheError: there is none.
+        CacheError: there is no reply.
     """
     for _ in range(_TRIES - 1):
         with suppress(CacheError):

@@ -1,11 +1,11 @@
-"""The namespace: which keys of a server belong to one cache, and which of them are readable.
+"""The namespace: which keys of a server belong to one cache, and which of them may be read.
 
-A key is stored as ``{prefix}:{generation}:{key}``. The prefix tells one cache from every other
-user of the server; the generation is drawn anew each time that nothing in the cache can be trusted
-any more. What was stored under an earlier one cannot be read from that moment, and what is still
-on its way to the server under an earlier one is never read: no command has to be undone.
+A key is stored as ``{prefix}:{generation}:{key}``. The prefix distinguishes the cache from every
+other user of the server. A new generation begins whenever nothing in the cache can be trusted any
+more: from then on, values stored under an earlier one are never read, including those of commands
+that the server has yet to carry out, so no command has to be undone.
 
-A generation is random, not counted: a snapshot may bring back what an earlier process has stored.
+A generation is random, not counted, because a snapshot may restore keys of an earlier process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SPECIAL = frozenset(b":*?[]\\^")
 
 
 def new_generation() -> bytes:
-    """Return a generation that was never used before: 48 random bits in 8 plain characters."""
+    """Return a new generation: 48 random bits in 8 characters, none special in a pattern."""
     return urlsafe_b64encode(secrets.token_bytes(_RANDOM_BYTES))
 
 
@@ -35,27 +35,27 @@ class Namespace:
         """Begin with a new generation.
 
         Args:
-            prefix: the cache's own; without ``:`` and what is special in a pattern of Redis.
-            sole_tenant: whether every key of the server is the cache's, whatever its name.
+            prefix: unique to the cache; without ``:`` and characters special in a Redis pattern.
+            sole_tenant: whether every key of the server belongs to the cache, whatever its name.
 
         Raises:
-            ValueError: the prefix is none.
+            ValueError: the prefix is empty or has such a character.
         """
         if not prefix or not _SPECIAL.isdisjoint(prefix):
             raise ValueError(f"{prefix!r} cannot be the prefix of keys")
         self._prefix = prefix + b":"
         self.sole_tenant = sole_tenant
         self.commands = Commands(b"")
-        """Commands on keys of the current generation."""
+        """The commands on the keys of the current generation."""
         self.renew()
 
     @property
     def current(self) -> bytes:
-        """What stands before each key."""
+        """The prefix of each stored key in the current generation."""
         return self.commands.generation
 
     def renew(self) -> None:
-        """Begin a new generation: of what was stored before nothing is read any more."""
+        """Begin a new generation; nothing stored before is read any more."""
         self.commands = Commands(self._prefix + new_generation() + b":")
 
     @property
@@ -69,21 +69,20 @@ class Namespace:
         return b"*" if self.sole_tenant else self._prefix + b"*"
 
     def is_leftover(self, stored: bytes) -> bool:
-        """Return whether ``stored`` is a key of the cache's that cannot be read any more: one of an
-        earlier generation, or, where all keys are the cache's, one of a cachedesk that did not
-        have generations yet."""
+        """Return whether ``stored`` is a key of the cache that is not read any more: of an earlier
+        generation or, if all keys belong to the cache, of a version without generations."""
         if stored.startswith(self.current):
             return False
         return self.sole_tenant or self.key_of(stored) is not None
 
     def stored(self, keys: Iterable[bytes]) -> list[bytes]:
-        """Return the names under which ``keys`` are stored."""
+        """Return the names under which ``keys`` are stored in the current generation."""
         current = self.current
         return [current + key for key in keys]
 
     def key_of(self, stored: bytes) -> bytes | None:
-        """Return the key that is stored as ``stored``, in whatever generation; ``None``: it is
-        none of ours."""
+        """Return the key that is stored as ``stored``, in any generation; ``None`` if the name is
+        not of this cache."""
         parts = stored.split(b":", 2)
         ours = len(parts) == 3 and parts[0] + b":" == self._prefix
         return parts[2] if ours else None

@@ -1,8 +1,8 @@
-"""A command that the kernel ends when its parent dies, whatever kills the parent (Linux).
+"""A command that the kernel kills when its parent dies, whatever kills the parent (Linux).
 
-Who asks for that must be the child itself, before it becomes the program. ``setpriv`` does it in a
-tenth of the time that a Python takes to start; where it is missing or too old, a Python does it.
-Both look at their parent afterwards: it may have died before the kernel was asked.
+The child itself must request that, before it executes the program. ``setpriv`` does so in a tenth
+of the time that Python takes to start; where it is missing or too old, Python does it. Both check
+their parent afterwards, because it may have died before the request.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def ending_with_parent(command: Sequence[str]) -> list[str]:
-    """Return ``command`` in a form that ends with this process, where that can be had.
+    """Return ``command`` in a form that ends with this process, where that is possible.
 
     Args:
-        command: the absolute path of a program, and its arguments.
+        command: the absolute path of a program and its arguments.
     """
     parent = str(os.getpid())
     if sys.platform != "linux":
@@ -43,8 +43,8 @@ def ending_with_parent(command: Sequence[str]) -> list[str]:
 
 @functools.cache
 def _setpriv() -> tuple[str, ...]:
-    """Return the words before a command with which ``setpriv`` has it end with its parent; none,
-    if it is not there or does not know how (before util-linux 2.33; busybox)."""
+    """Return the ``setpriv`` prefix that makes a command end with its parent; empty if ``setpriv``
+    is missing or lacks the option (before util-linux 2.33; busybox)."""
     path = shutil.which("setpriv")
     if path is None or not os.access(_SHELL, os.X_OK):
         return ()

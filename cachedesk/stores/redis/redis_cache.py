@@ -1,9 +1,9 @@
-"""The cache: values in Redis, under the names of the cache's own namespace.
+"""The cache: values in Redis, under names in the cache's own namespace.
 
-When they may be read is the business of ``TrustedServer``. No command here depends on what Redis
-held before: values are set whole or dropped, so a command whose outcome is unknown is repaired by
-dropping its key. And none touches a key or a connection of another user of the server, unless the
-server is said to have none (``sole_tenant``).
+``TrustedServer`` decides when they may be read. No command depends on what Redis held before:
+values are set whole or dropped, so a command of unknown outcome is repaired by dropping its key. No
+command affects a key or a connection of another user of the server, unless the cache is declared
+to be its only user (``sole_tenant``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cachedesk.stores.redis.admission import Admission, ignore
 from cachedesk.stores.redis.connection import Connect, RedisConnection, RedisReplyError, Reply
 from cachedesk.stores.redis.info import read_stats
 from cachedesk.stores.redis.namespace import DEFAULT_PREFIX, Namespace
-from cachedesk.stores.redis.sweep import all_of_them, scan, sweep
+from cachedesk.stores.redis.sweep import every_key, scan, sweep
 from cachedesk.stores.redis.trusted_server import TrustedServer
 from cachedesk.stores.redis.verification import Progress, Truths
 
@@ -44,19 +44,17 @@ class RedisCache:
         prefix: bytes = DEFAULT_PREFIX,
         sole_tenant: bool = False,
     ) -> None:
-        """Prepare to use the server that listens, or will, at ``socket_path``; not used before the
-        first ``trust``.
+        """Prepare; the server need not run yet, and is not used before the first ``trust``.
 
         Args:
-            socket_path: where the server listens.
+            socket_path: the unix socket of the server.
             timeout_seconds: how long a call may wait for it.
-            failpoints: of the stack; by default nothing can be armed.
+            failpoints: of the stack; by default none can be armed.
             run: see ``CallThread.run``.
             connect: opens a connection.
-            prefix: begins the name of each key; on a server with other users, it is this cache's
-                alone.
-            sole_tenant: nothing else is kept on the server, so that it may be emptied as a whole,
-                which takes no time, and all its keys count as ours.
+            prefix: the first part of the name of each key; no other user of the server may use it.
+            sole_tenant: the server has no other user, so that it may be emptied with one quick
+                command, and all its keys belong to the cache.
         """
         self._run = run
         self._reach = (failpoints or Failpoints()).reach
@@ -64,11 +62,11 @@ class RedisCache:
         self.trusted_server = TrustedServer(socket_path, timeout_seconds, self._namespace, connect)
         self._sample_from = b"0"
         self.keys_seen = 0, time.monotonic()
-        """How many keys Redis held when it was last asked, and when, in monotonic seconds."""
+        """The number of keys in Redis when last counted, and that time in monotonic seconds."""
 
     @property
     def trusted(self) -> bool:
-        """Whether Redis is trusted and used just now."""
+        """Whether Redis is trusted, and so used, at the moment."""
         return self.trusted_server.trusted
 
     @property
@@ -86,7 +84,7 @@ class RedisCache:
         try:
             reply = connection.call_packed(connection.commands.get(key))
         except RedisReplyError:
-            # A certain answer: Redis has no value of ours there. A fill will replace it.
+            # A certain miss: the key holds no string. A fill will replace it.
             reply = None
         except CacheError as error:
             self.trusted_server.broken(connection, (), str(error))
@@ -95,10 +93,13 @@ class RedisCache:
         return cast("bytes | None", reply)
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
-        """Return the cached values of ``keys``, over a connection that is open already.
+        """Return the cached values of ``keys``, over a connection that is already open.
 
-        Safe where a signal handler may raise: no lock is taken, and a connection that is torn out
-        of a call is never used again. ``CacheError``: no certain answer, or no idle connection.
+        Safe where a signal handler may raise: no lock is taken, and the connection of an
+        interrupted call is never used again.
+
+        Raises:
+            CacheError: there is no certain answer, or no idle connection.
         """
         connection = self.trusted_server.checkout_idle()
         try:
@@ -136,9 +137,9 @@ class RedisCache:
         return cast("list[bytes | None]", reply)
 
     def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
-        """Make the cache hold ``entries`` (an absent value: drop the key), and return the keys that
-        it did not take. Never raises: a key whose outcome is uncertain is not read again before
-        it was dropped."""
+        """Store ``entries`` (an absent value: drop the key), and return the keys that were not
+        stored. Never raises: a key of uncertain outcome is not read again before it was dropped.
+        """
         try:
             connection = self.trusted_server.checkout()
         except CacheError:
@@ -164,13 +165,13 @@ class RedisCache:
         """Drop the cached keys that match a shell-style ``pattern`` and return how many.
 
         Raises:
-            Unavailable: Redis does not answer; whatever it holds is not used either.
+            Unavailable: Redis does not answer; then it is not used for reads either.
         """
         return self.evict_chosen(matching(pattern))[0]
 
     def evict_chosen(self, choose: Choice) -> tuple[int, int]:
-        """Drop the cached keys that ``choose`` chooses, handful by handful; return how many, and
-        of how many. Errors as for ``evict``."""
+        """Drop the keys that ``choose`` returns when called with some keys at a time; return how
+        many were dropped, and of how many. Errors as for ``evict``."""
         try:
             with self.trusted_server.borrowed(
                 self.trusted_server.checkout_or_unavailable()
@@ -180,14 +181,14 @@ class RedisCache:
             raise Unavailable(f"Redis went away while keys were evicted: {error}") from error
 
     def sample(self, most: int) -> list[bytes]:
-        """Return up to ``most`` different keys, by chance; errors as for ``get``."""
+        """Return up to ``most`` different keys, chosen at random; errors as for ``get``."""
         generation = self._namespace.current
         with self.trusted_server.borrowed(self.trusted_server.checkout()) as connection:
             if self._namespace.sole_tenant:
                 count, *found = connection.pipeline([(b"DBSIZE",), *[(b"RANDOMKEY",)] * most])
                 self._count_keys(count)
             else:
-                # Where most keys are another's, few drawn at random would be ours.
+                # On a server with many other keys, RANDOMKEY would rarely return one of ours.
                 pattern = self._namespace.readable
                 self._sample_from, page = scan(connection, self._sample_from, pattern)
                 found = [*random.sample(page, min(most, len(page)))]
@@ -204,15 +205,15 @@ class RedisCache:
             keys = self._count(b"DBSIZE")
             self._count(b"FLUSHALL", b"ASYNC")
         else:
-            keys, _ = self.evict_chosen(all_of_them)
+            keys, _ = self.evict_chosen(every_key)
         self._count_keys(0)
         return keys
 
     def stats(self) -> CacheStats:
-        """Return what Redis says of itself, and how many keys of the cache it holds.
+        """Return the figures of the server, and the number of cached keys.
 
         Raises:
-            CacheError: there is no answer.
+            CacheError: Redis does not answer.
         """
         with self.trusted_server.borrowed(self.trusted_server.checkout()) as connection:
             stats = read_stats(connection, self._namespace)
@@ -235,15 +236,15 @@ class RedisCache:
         return self.trusted_server.ask(*command)
 
     def close(self) -> None:
-        """Use Redis no more, and close all idle connections."""
+        """Stop using Redis, and close all idle connections."""
         self.trusted_server.close()
 
     def stored_as(self, key: bytes) -> bytes:
-        """Return under which name ``key`` is stored now."""
+        """Return the name under which ``key`` is stored in the current generation."""
         return self._namespace.current + key
 
     def save(self) -> None:
-        """Have Redis write a snapshot of itself, now; errors as for ``evict``."""
+        """Make Redis write a snapshot now; errors as for ``evict``."""
         self._count(b"SAVE")
 
     def _count_keys(self, reply: object) -> None:

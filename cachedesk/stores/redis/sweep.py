@@ -1,8 +1,8 @@
-"""Sweeps: passes through the keys of a cache in Redis that drop some, without holding Redis up.
+"""Sweeps: passes over the keys of a cache in Redis that drop some of them without blocking Redis.
 
-Redis is asked for its keys some at a time, and frees what is dropped in a thread of its own, so
-callers get in between. To drop a key is always safe: the database and the log hold its value, and
-a read repairs it.
+Keys are listed in small steps, and Redis frees the memory of dropped keys in another thread, so
+other commands run in between. Dropping a key is always safe: the database and the log hold its
+value, and a read restores it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _SCAN_COUNT = 1_000
 _EVICTIONS_AT_ONCE = 1_000
 
 
-def all_of_them(keys: Sequence[bytes]) -> Sequence[bytes]:
+def every_key(keys: Sequence[bytes]) -> Sequence[bytes]:
     """Choose every key."""
     return keys
 
 
 def sweep(connection: RedisConnection, namespace: Namespace, choose: Choice) -> tuple[int, int]:
-    """Evict what ``choose`` says of the keys of a cache; return how many keys were evicted, and of
-    how many.
+    """Evict the keys of a cache that ``choose`` returns; return how many were evicted, and of how
+    many.
 
     Raises:
         CacheError: Redis does not answer.
@@ -42,15 +42,15 @@ def sweep(connection: RedisConnection, namespace: Namespace, choose: Choice) -> 
 
 
 def sweep_leftovers(connection: RedisConnection, namespace: Namespace, cursor: bytes) -> bytes:
-    """Drop some of what a cache has stored in earlier generations, which nothing reads any more.
+    """Drop some of the keys of earlier generations, which are not read any more.
 
     Args:
         connection: to the server.
         namespace: of the cache.
-        cursor: where an earlier call ended; ``b"0"``: begin.
+        cursor: what the last call returned; ``b"0"``: begin.
 
     Returns:
-        Where to go on; ``b"0"``: all was seen.
+        Where to continue; ``b"0"`` at the end.
 
     Raises:
         CacheError: Redis does not answer.
@@ -61,8 +61,7 @@ def sweep_leftovers(connection: RedisConnection, namespace: Namespace, cursor: b
 
 
 def scan(connection: RedisConnection, cursor: bytes, pattern: bytes) -> tuple[bytes, list[bytes]]:
-    """Return where to go on after some keys that match ``pattern``, and these keys; errors as for
-    ``sweep``."""
+    """Return where to continue, and some keys that match ``pattern``; errors as for ``sweep``."""
     reply = connection.call(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", _SCAN_COUNT)
     after, found = cast("tuple[bytes, list[bytes]]", reply)
     return after, list(dict.fromkeys(found))

@@ -1,33 +1,28 @@
-"""The server: when what a Redis holds may be trusted, and how trust begins anew.
+"""The trusted server: when the contents of Redis may be read, and how trust is restored.
 
-Redis is used only while it is *trusted*. Whatever speaks against it (a timeout, a broken
-connection, another server behind the socket) ends the trust: calls go round Redis at once, and
-every key written meanwhile is remembered as distrusted. ``trust`` begins it anew, when nothing old
-can be read any more:
+Redis is used only while it is *trusted*. Any reason for doubt (a timeout, a broken connection,
+another server behind the socket) ends the trust: calls bypass Redis at once, and every key written
+meanwhile is recorded as distrusted. ``trust`` restores it once no old value can be read:
 
-* From a server that is not the one we knew, or when too many keys are distrusted, nothing is kept:
-  a new generation of the namespace begins. Keys of an earlier one have other names, so whatever
-  was sent earlier, over whatever connection, is never read, whenever it is carried out. (A warm
-  restart takes over what ``verify`` finds to be true, into the new generation.)
-* From the server we knew, the distrusted keys are dropped. A SET of such a key may still be on its
-  way, in the same generation. It was sent over a connection that is known to ``LateWrites`` from
-  before it was sent until it was answered, so that connection is ended first, at the server; then
-  the key is dropped. If the server does not let us end it, a new generation begins.
-* Late commands of other kinds do no harm: a GET changes nothing, and a late UNLINK of one of our
-  keys costs a miss.
-* A call that is under way when the trust begins anew may still send its SET. Its caller has not
-  been answered, so no newer write of that key was acknowledged; if the SET fails, the key is
-  distrusted again, and the connection is ended then.
+* For a server other than the last one, or with too many distrusted keys, a new generation of the
+  namespace begins, and nothing is kept. Keys of an earlier generation have other names, so a
+  command sent earlier, over any connection, has no effect on what is read, whenever it is carried
+  out. (In a warm restart, ``verify`` moves the keys that hold the truth into the new generation.)
+* For the same server, the distrusted keys are dropped. A SET of such a key may still be unread in
+  its socket. ``LateWrites`` knows the connection of each SET from before it is sent until it is
+  answered, so the server is made to close that connection before the key is dropped. If the
+  server refuses, a new generation begins.
+* Other late commands are harmless: a GET changes nothing, and a late UNLINK costs a miss.
+* A call that began under an earlier trust keeps the generation of that trust (see ``Trust``), so it
+  sees no key that was moved and not compared yet. It may still send its SET. That write is not
+  acknowledged yet, so no newer write of the key is; if the SET fails, the key is distrusted again
+  and its connection closed then.
 
 Thus
 
 * an old value is never read after a newer write was acknowledged, whether Redis was warm, empty,
   dead, hung, or restarted with an old snapshot (promise 4);
-* an error is not a miss, and costs one short timeout, once, not one per call (promise 5).
-
-No command here depends on what Redis held before: values are set whole or dropped, so a command
-whose outcome is unknown is repaired by dropping its key. And none touches a key or a connection of
-another user of the server, unless the server is said to have none (``sole_tenant``).
+* an error is not a miss, and costs one short timeout in all, not one per call (promise 5).
 """
 
 from __future__ import annotations
@@ -66,9 +61,10 @@ _LOOK_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a call relies on that found Redis trusted, also if the trust ends meanwhile: the
-    ``number`` of the trust, of which server it is (``run_id``), and the ``commands`` on what may be
-    read there. A generation that begins later holds keys that were not compared yet."""
+    """One period of trust: its ``number``, the ``run_id`` of the trusted server, and the
+    ``commands`` on the generation that may be read there. A call uses those of the trust under
+    which it began, even if that ends meanwhile: a later generation may hold keys that were not
+    compared yet."""
 
     number: int
     run_id: bytes | None
@@ -76,7 +72,7 @@ class Trust:
 
 
 class TrustedServer:
-    """Connections to a Redis, for as long as what it holds is trusted. Thread-safe."""
+    """Connections to a Redis, for as long as its contents are trusted. Thread-safe."""
 
     def __init__(
         self,
@@ -85,20 +81,19 @@ class TrustedServer:
         namespace: Namespace,
         connect: Connect,
     ) -> None:
-        """Prepare to use the server that listens, or will, at ``socket_path``; not before the
-        first ``trust``. Arguments as for ``RedisCache``."""
+        """Prepare; arguments as for ``RedisCache``."""
         forking.owns(self)
         self._open = connect
         self.namespace = namespace
         self.attention = Wakeup()
-        """Set when the trust ends: the supervisor is to begin it anew."""
+        """Set when the trust ends, so that the supervisor restores it."""
         self.late = LateWrites()
         self.start_over: StartOver = start_over
-        """What is done to a server that is not the one we knew."""
+        """What is done with the contents of an unknown server."""
         self.reason = "starting"
-        """Why Redis is bypassed, or was last."""
+        """Why Redis is bypassed, or was the last time."""
         self.distrusted_at = time.monotonic()
-        """Since when, in monotonic seconds."""
+        """When the trust last ended, in monotonic seconds."""
         self._path = socket_path
         self._server_pid: int | None = None
         self._timeout_seconds = timeout_seconds
@@ -112,24 +107,24 @@ class TrustedServer:
         self._idle = IdleConnections()
 
     def use_server(self, socket_path: str, server_pid: int | None) -> None:
-        """Say where a new server listens and which process it is: no other is talked to."""
+        """Use the server at ``socket_path`` from now on; no process but ``server_pid`` is accepted
+        there."""
         self._path, self._server_pid = socket_path, server_pid
 
     @property
     def trusted(self) -> bool:
-        """Whether Redis is trusted and used just now."""
+        """Whether Redis is trusted, and so used, at the moment."""
         return self._trust is not None
 
     @property
     def generation(self) -> int | None:
-        """How often the trust began: while it stays the same, Redis was trusted all the time.
-        ``None`` while it is not."""
+        """The number of the current trust: while it is the same, Redis was trusted without a break.
+        ``None`` while it is not trusted."""
         trust = self._trust
         return None if trust is None else trust.number
 
     def distrust(self, keys: Iterable[bytes], reason: str) -> None:
-        """Do not use what Redis holds of ``keys`` before it was dropped, nor anything before the
-        cache is trusted again."""
+        """End the trust, and have ``keys`` dropped before it is restored."""
         with self._lock:
             self._distrusted_keys.update(keys)
             if len(self._distrusted_keys) > _MOST_DISTRUSTED_KEYS:
@@ -143,15 +138,15 @@ class TrustedServer:
         self._idle.close()
 
     def trust(self, truths: Truths | None = None, progress: Progress = ignore) -> Admission:
-        """Let callers back to Redis after making sure that nothing old can be read from it.
+        """Restore the trust, after ensuring that no old value can be read.
 
         Args:
-            truths: compare what another server brings with these, and keep what is right, rather
-                than begin empty.
-            progress: of that, 0 to 1.
+            truths: compare the contents of an unknown server with these and keep what agrees;
+                ``None``: begin empty.
+            progress: called with the share that is compared, 0 to 1.
 
         Raises:
-            CacheLoading: the server still reads its snapshot.
+            CacheLoading: the server is still loading its snapshot.
             CacheError: the server does not answer; the cache stays distrusted.
         """
         with self.connected() as connection:
@@ -170,28 +165,28 @@ class TrustedServer:
                         self._trust = Trust(self._trusts, run_id, self.namespace.commands)
                         return done
                 try:
-                    # Anew, because these keys may have become distrusted since.
+                    # Again, because more keys may have become distrusted since.
                     certain = self.late.cut(connection, run_id, self.namespace.current)
                     if everything or not certain:
                         everything = certain = True
-                        done = self._begin_anew(connection, truths, progress)
+                        done = self._begin_generation(connection, truths, progress)
                         self._run_id = run_id
                     if keys and (done.trusted or not everything):
                         connection.call(b"UNLINK", *self.namespace.stored(keys))
                         done = replace(done, dropped=done.dropped + len(keys))
                 except BaseException:
-                    # Whatever it was (a crash of the comparison too), the distrust is not over.
+                    # Whatever failed, a crash of the comparison included, the distrust remains.
                     with self._lock:
                         self._distrusted_keys |= keys
                         self._distrust_all |= everything
                     raise
 
     def ask(self, *command: bytes | int) -> Reply:
-        """Return the server's reply to ``command``, also while it is not in use.
+        """Return the server's reply to ``command``, even while Redis is not trusted.
 
         Raises:
-            CacheError: there is none; unless the server refuses to end a connection of ours, the
-                command is not carried out after the cache was trusted again.
+            CacheError: there is no reply; unless the server refuses to close our connections, the
+                command is not carried out after the trust is restored.
         """
         with self.connected() as connection:
             connection.writer = identity_of(connection)
@@ -205,10 +200,10 @@ class TrustedServer:
             return reply
 
     def sweep_leftovers(self) -> bool:
-        """Drop some of what earlier generations left behind; return whether there may be more.
+        """Drop some keys of earlier generations; return whether there may be more.
 
         Raises:
-            CacheError: Redis does not answer; there is more.
+            CacheError: Redis does not answer; call again.
         """
         if self._leftovers is not None:
             with self.connected() as connection:
@@ -217,11 +212,11 @@ class TrustedServer:
         return self._leftovers is not None
 
     def close(self) -> None:
-        """Use Redis no more, and close all idle connections."""
+        """Stop using Redis, and close all idle connections."""
         self.distrust((), "closed")
 
     def forked(self) -> None:
-        """Close the descriptors of connections, which belong to the parent process."""
+        """Close the descriptors of the connections, which belong to the parent process."""
         self._trust = None
         self._idle.forked()
 
@@ -229,7 +224,7 @@ class TrustedServer:
         """Return a connection, for one call at a time.
 
         Raises:
-            CacheError: Redis is not in use, or does not answer.
+            CacheError: Redis is not trusted, or does not answer.
         """
         trust = self._trust
         if trust is None:
@@ -237,12 +232,12 @@ class TrustedServer:
         return self._idle.take(trust.number) or self._connect(trust)
 
     def checkout_or_unavailable(self) -> RedisConnection:
-        """As ``checkout``, after waiting for a moment for Redis to be in use.
+        """As ``checkout``, but wait up to 0.25 s for Redis to be trusted.
 
         Raises:
             Unavailable: it is not.
         """
-        # Unlike a read, an eviction has no other way, and distrust is most often over in a moment.
+        # Unlike a read, an eviction cannot bypass Redis, and distrust is usually brief.
         deadline = time.monotonic() + _DISTRUST_SECONDS
         while True:
             try:
@@ -253,7 +248,7 @@ class TrustedServer:
                 time.sleep(_LOOK_SECONDS)
 
     def checkout_idle(self) -> RedisConnection:
-        """As ``checkout``, of one that is open already; takes no lock."""
+        """As ``checkout``, but never open a connection or take a lock."""
         trust = self._trust
         connection = None if trust is None else self._idle.take(trust.number)
         if connection is None:
@@ -261,7 +256,7 @@ class TrustedServer:
         return connection
 
     def checkin(self, connection: RedisConnection) -> None:
-        """Give a connection back that has answered everything."""
+        """Return a connection with nothing unanswered."""
         if connection.generation == self.generation:
             self._idle.give(connection)
         else:
@@ -269,7 +264,8 @@ class TrustedServer:
 
     @contextmanager
     def borrowed(self, connection: RedisConnection) -> Iterator[RedisConnection]:
-        """Put ``connection`` back after the block, unless it fails there."""
+        """Check ``connection`` in after the block; after a ``CacheError``, close it and end the
+        trust."""
         try:
             yield connection
         except CacheError as error:
@@ -279,7 +275,7 @@ class TrustedServer:
 
     @contextmanager
     def connected(self) -> Iterator[RedisConnection]:
-        """Open a connection for the block, whether or not Redis is in use."""
+        """Open a connection for the block, whether or not Redis is trusted."""
         connection = self._open(self._path, _TRUST_TIMEOUT_SECONDS, 0, self._server_pid)
         try:
             yield connection
@@ -287,7 +283,7 @@ class TrustedServer:
             connection.close()
 
     def broken(self, connection: RedisConnection, keys: Iterable[bytes], reason: str) -> None:
-        """Close a connection that failed and end the trust; ``keys`` were to change over it."""
+        """Close a failed connection and end the trust; ``keys`` were being changed over it."""
         connection.close()
         keys = tuple(keys)
         if keys:
@@ -295,12 +291,12 @@ class TrustedServer:
         else:
             self._suspend(connection.generation, reason)
 
-    def _begin_anew(
+    def _begin_generation(
         self, connection: RedisConnection, truths: Truths | None, progress: Progress
     ) -> Admission:
         done = self.start_over(connection, self.namespace, truths, progress)
         if done.emptied and self.namespace.sole_tenant:
-            # Nothing of it can be read: it only takes memory, and is swept if this is refused.
+            # Only to free memory: none of these keys can be read. If refused, they are swept.
             with suppress(RedisReplyError):
                 connection.call(b"FLUSHALL", b"ASYNC")
         self._leftovers = b"0"
@@ -327,6 +323,6 @@ class TrustedServer:
         return connection
 
     def _suspend(self, generation: int, reason: str) -> None:
-        """Suspend after a failed read, unless the connection was already one of the past."""
+        """End the trust after a failed read, unless the connection is of an earlier trust."""
         if generation == self.generation:
             self.distrust((), reason)

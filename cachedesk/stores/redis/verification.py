@@ -1,10 +1,10 @@
-"""Verification: what may stay in Redis after it came back with a snapshot.
+"""Verification: which keys of a snapshot may stay in Redis after a warm restart.
 
-A snapshot is old by nature. Each key that it brought is taken over into the new generation, where
-no command that was sent earlier can change it any more, and is then compared with the truth; what
-differs is dropped. Nothing is read before all of it was compared. A key that is written meanwhile
-is remembered as distrusted by the cache and dropped before the cache is trusted, so the comparison
-need not be of one instant (promise 4).
+A snapshot is older than the truth. Each of its keys is moved into the new generation, where no
+command sent earlier can change it, and then compared with the truth; keys that differ are dropped.
+Nothing is read before all keys were compared. A key that is written meanwhile is recorded as
+distrusted and dropped before the cache is trusted, so the comparison need not be of one instant
+(promise 4).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Truths = Callable[[Sequence[bytes]], Mapping[bytes, bytes | None]]
 Progress = Callable[[float], None]
 
 _SCAN_COUNT = 1_000
-# Values are up to 1 MiB: so many of them are in memory at once.
+# Values are up to 1 MiB, and those of one step are in memory together.
 _KEYS_PER_READ = 100
 
 
 def verify(
     connection: RedisConnection, namespace: Namespace, truths: Truths, progress: Progress
 ) -> tuple[int, int]:
-    """Take over every key of an earlier generation whose value in Redis is its truth, and drop the
-    other keys of the cache.
+    """Keep every key of an earlier generation whose value in Redis is the truth, and drop the other
+    keys of the cache.
 
     Args:
         connection: to the server.
         namespace: of the cache, in a generation that has no keys yet.
-        truths: gives the value of each key (``None``: absent).
-        progress: told from time to time what share is done, 0 to 1.
+        truths: returns the true value of each key (``None``: absent).
+        progress: called now and then with the share that is done, 0 to 1.
 
     Returns:
         How many keys were kept, and how many dropped.
@@ -51,10 +51,10 @@ def verify(
             "tuple[bytes, list[bytes]]",
             connection.call(b"SCAN", cursor, b"MATCH", namespace.owned, b"COUNT", _SCAN_COUNT),
         )
-        # A key may be found twice, and again after it was taken over.
+        # SCAN may return a key twice, and again after it was moved.
         earlier = [it for it in dict.fromkeys(found) if namespace.is_leftover(it)]
         for start in range(0, len(earlier), _KEYS_PER_READ):
-            agreed, differed = _take_over(
+            agreed, differed = _move_and_compare(
                 connection, namespace, earlier[start : start + _KEYS_PER_READ], truths
             )
             kept, dropped = kept + agreed, dropped + differed
@@ -63,12 +63,12 @@ def verify(
             return kept, dropped
 
 
-def _take_over(
+def _move_and_compare(
     connection: RedisConnection, namespace: Namespace, earlier: Sequence[bytes], truths: Truths
 ) -> tuple[int, int]:
-    """Move some keys into the current generation, and drop there what differs from the truth.
+    """Move some keys into the current generation, and drop those that differ from the truth.
 
-    In this order: a write of an earlier generation may be on its way until the key has moved.
+    In this order, because a late write of an earlier generation may change a key until it is moved.
     """
     names = {it: key for it in earlier if (key := namespace.key_of(it)) is not None}
     moves = [(b"RENAME", it, namespace.current + key) for it, key in names.items()]
@@ -76,7 +76,7 @@ def _take_over(
     stored = namespace.stored(keys)
     replies = connection.pipeline([*moves, *((b"GET", it) for it in stored)])
     true = truths(keys)
-    # What is no string of ours comes back as an error, which is never equal to a value.
+    # For a key that is not a string, GET returns an error, which equals no value.
     values = zip(keys, stored, replies[len(moves) :], strict=True)
     wrong = [it for key, it, value in values if value is None or value != true[key]]
     kept = len(keys) - len(wrong)

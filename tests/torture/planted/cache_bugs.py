@@ -165,16 +165,16 @@ def cache_before_log(plant: Plant) -> None:
 
 def snapshot_trusted(plant: Plant) -> None:
     """What a warm Redis brings with it is kept without a look."""
-    take_over = verification_module._take_over
+    move_and_compare = verification_module._move_and_compare
 
     def bad(connection, namespace, earlier, truths):
         class Agreeing(dict):
             def __missing__(self, key):
                 return connection.call(b"GET", namespace.current + key)
 
-        return take_over(connection, namespace, earlier, lambda keys: Agreeing())
+        return move_and_compare(connection, namespace, earlier, lambda keys: Agreeing())
 
-    plant.setattr(verification_module, "_take_over", bad)
+    plant.setattr(verification_module, "_move_and_compare", bad)
 
 
 def snapshot_not_emptied(plant: Plant) -> None:
