@@ -63,9 +63,9 @@ class CacheStore(Store, Protocol):
         ...
 
     @property
-    def generation(self) -> int | None:
-        """A number that stays the same while the cache is trusted without interruption; ``None``
-        while it is not trusted."""
+    def trust_number(self) -> int | None:
+        """The number of the present trust: it stays the same while the cache is trusted without
+        interruption, and is another one afterwards; ``None`` while it is not trusted."""
         ...
 
     def get(self, key: bytes) -> bytes | None:
@@ -93,8 +93,8 @@ class CacheStore(Store, Protocol):
         ...
 
     def distrust(self, keys: Iterable[bytes], reason: str) -> None:
-        """Do not read ``keys`` again until they were dropped; ``()``: do not read any key until the
-        whole cache was emptied or verified."""
+        """Do not read ``keys`` again until they were dropped; ``()``: do not read until the store
+        has made sure again that what it holds is current; it may keep its values."""
         ...
 
     def evict(self, pattern: bytes | str) -> int:

@@ -228,7 +228,7 @@ class Trust(Protocol):
     """Whether the cache can be trusted now: the state that every reader checks first."""
 
     @property
-    def generation(self) -> int | None:
-        """A number that stays the same while the cache is trusted without interruption; ``None``
-        while it is not trusted."""
+    def trust_number(self) -> int | None:
+        """The number of the present trust: it stays the same while the cache is trusted without
+        interruption, and is another one afterwards; ``None`` while it is not trusted."""
         ...

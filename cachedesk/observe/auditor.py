@@ -6,7 +6,7 @@ divergent only if it differs twice, and no write can have been in progress:
 * between the two comparisons every append to the log that was in progress has ended (``settle``);
 * at the second one the key is locked exclusively, so it is neither written nor made a dead letter;
 * at both, the same copy differs from the same truth, the version of the key is the same, and so is
-  the generation of the cache: there was no write, and Redis was trusted throughout.
+  the trust number of the cache: there was no write, and Redis was trusted throughout.
 
 A divergent copy is evicted, and the next read repairs it from the truth. The auditor also checks
 the event balance, and finds the events if it is wrong (see ``accounting``).
@@ -48,12 +48,12 @@ _REST = 100
 
 class _Comparison(NamedTuple):
     """One comparison of one key: the copy and the truth, and the version of the key and the
-    generation of the cache, which show that neither changed."""
+    trust number of the cache, which show that neither changed."""
 
     cached: bytes
     truth: Entry
     version: int
-    generation: int
+    trust_number: int
 
     @property
     def differs(self) -> bool:
@@ -153,8 +153,8 @@ class Auditor:
             # With the log off, a copy may rightly be ahead of the database.
             if self._pending.count(key) <= _MOST_EVENTS and not self._pending.unlogged(key)
         ]
-        generation = self._cache.generation
-        if generation is None:
+        trust_number = self._cache.trust_number
+        if trust_number is None:
             return {}
         versions = {key: self._versions.of(key) for key in keys}
         cached = self._cache.get_many(keys)
@@ -165,8 +165,8 @@ class Auditor:
             if truth.error is not None:
                 raise truth.error
             if copy is not None and self._versions.of(key) == versions[key]:
-                compared[key] = _Comparison(copy, truth.entry, versions[key], generation)
-        return compared if self._cache.generation == generation else {}
+                compared[key] = _Comparison(copy, truth.entry, versions[key], trust_number)
+        return compared if self._cache.trust_number == trust_number else {}
 
     def _confirm(self, suspects: dict[bytes, _Comparison]) -> None:
         with suppress(LogFull):

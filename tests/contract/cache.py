@@ -18,7 +18,7 @@ from .cases import CacheCase
 def nothing_is_trusted_before_it_is_started(case: CacheCase) -> None:
     cache = case.cache
     assert not cache.trusted
-    assert cache.generation is None
+    assert cache.trust_number is None
     with pytest.raises(CacheError):
         cache.get(b"a")
     assert set(cache.put(entries_of({b"a": b"1"}))) == {b"a"}
@@ -72,31 +72,31 @@ def what_is_distrusted_is_not_read_again(case: CacheCase) -> None:
 def to_distrust_nothing_named_is_to_look_at_it_anew(case: CacheCase) -> None:
     cache = case.start()
     cache.put(entries_of({b"a": b"1"}))
-    before = cache.generation
+    before = cache.trust_number
     cache.distrust((), "a test")
-    assert cache.generation != before
+    assert cache.trust_number != before
     case.wait()
-    assert cache.generation not in (None, before)
+    assert cache.trust_number not in (None, before)
     # Either it knows that it is right, or it was dropped.
     assert cache.get(b"a") in (b"1", None)
 
 
-def the_generation_lasts_as_long_as_the_trust(case: CacheCase) -> None:
+def the_trust_number_lasts_as_long_as_the_trust(case: CacheCase) -> None:
     cache = case.start()
-    generation = cache.generation
-    assert generation is not None
+    trust_number = cache.trust_number
+    assert trust_number is not None
     cache.put(entries_of({b"a": b"1", b"b": b"2"}))
     cache.get_many([b"a", b"b"])
     cache.evict_key(b"a")
     cache.evict(b"*")
-    assert cache.generation == generation
+    assert cache.trust_number == trust_number
     with case.down():
-        assert cache.generation is None
-    assert cache.generation not in (None, generation)
-    after = cache.generation
+        assert cache.trust_number is None
+    assert cache.trust_number not in (None, trust_number)
+    after = cache.trust_number
     cache.distrust([b"a"], "a test")
     case.wait()
-    assert cache.generation != after
+    assert cache.trust_number != after
 
 
 def an_error_is_not_a_miss(case: CacheCase) -> None:
@@ -307,7 +307,7 @@ CHECKS = (
     a_value_that_is_too_long_replaces_the_old_one_by_nothing,
     what_is_distrusted_is_not_read_again,
     to_distrust_nothing_named_is_to_look_at_it_anew,
-    the_generation_lasts_as_long_as_the_trust,
+    the_trust_number_lasts_as_long_as_the_trust,
     an_error_is_not_a_miss,
     evicting_says_when_it_cannot,
     what_was_written_while_it_was_away_is_not_read_old,

@@ -197,9 +197,13 @@ class ModelConnection:
     commands: Commands
 
     def __init__(
-        self, path: str, timeout_seconds: float, generation: int = 0, server_pid: int | None = None
+        self,
+        path: str,
+        timeout_seconds: float,
+        trust_number: int = 0,
+        server_pid: int | None = None,
     ) -> None:
-        self.generation = generation
+        self.trust_number = trust_number
         self._timeout_seconds = timeout_seconds
         primitives.turn("redis.connect")
         self._connection = _server.connect()

@@ -38,8 +38,8 @@ class InMemoryCache:
         """Create an empty cache; it is not trusted until ``start``."""
         self._lock = threading.Lock()
         self._entries: dict[bytes, Entry] = {}
-        self._generations = 0
-        self._generation: int | None = None
+        self._trusts = 0
+        self._trust_number: int | None = None
         self._reason = "the cache is not started"
         self._is_open = self._down = False
 
@@ -65,12 +65,12 @@ class InMemoryCache:
     @property
     def trusted(self) -> bool:
         """Whether it answers."""
-        return self._generation is not None
+        return self._trust_number is not None
 
     @property
-    def generation(self) -> int | None:
+    def trust_number(self) -> int | None:
         """A number that changes with each ``distrust`` and each restart."""
-        return self._generation
+        return self._trust_number
 
     def get(self, key: bytes) -> bytes | None:
         """Return the cached value, or ``None``; raises ``CacheError`` while it is down."""
@@ -86,10 +86,10 @@ class InMemoryCache:
 
     def get_at_once(self, *keys: bytes) -> list[bytes | None]:
         """Like ``get_many``, without a lock: one lookup for each key."""
-        # In this order: if the dictionary is replaced in between, the generation is the old one.
-        generation, entries = self._generation, self._entries
+        # In this order: if the dictionary is replaced in between, the trust number is the old one.
+        trust_number, entries = self._trust_number, self._entries
         found = [_value(entries.get(key)) for key in keys]
-        if generation is None or generation != self._generation:
+        if trust_number is None or trust_number != self._trust_number:
             raise CacheError(self._reason)
         return found
 
@@ -97,7 +97,7 @@ class InMemoryCache:
         """Store ``entries`` (an absent value, or one that is too long: drop the key); return the
         keys that were not stored: all of them while it is down."""
         with self._lock:
-            if self._generation is None:
+            if self._trust_number is None:
                 return list(entries)
             for key, entry in entries.items():
                 if entry.value is None or len(entry.value) > CACHEABLE_BYTES:
@@ -185,7 +185,7 @@ class InMemoryCache:
 
     def _evict(self, choose: Choice) -> tuple[int, int]:
         with self._lock:
-            if self._generation is None:
+            if self._trust_number is None:
                 raise Unavailable(self._reason)
             self._drop_expired()
             keys = list(self._entries)
@@ -196,22 +196,22 @@ class InMemoryCache:
 
     def _reset(self, reason: str) -> None:
         """Empty the cache; it is trusted if it is open and not down."""
-        self._entries, self._generation, self._reason = {}, None, reason
+        self._entries, self._trust_number, self._reason = {}, None, reason
         if self._is_open and not self._down:
-            self._generations += 1
-            self._generation = self._generations
+            self._trusts += 1
+            self._trust_number = self._trusts
 
     def _drop_expired(self) -> None:
         for key in [key for key, entry in self._entries.items() if _value(entry) is None]:
             del self._entries[key]
 
     def _renew(self) -> None:
-        if self._generation is not None:
-            self._generations += 1
-            self._generation = self._generations
+        if self._trust_number is not None:
+            self._trusts += 1
+            self._trust_number = self._trusts
 
     def _check(self) -> None:
-        if self._generation is None:
+        if self._trust_number is None:
             raise CacheError(self._reason)
 
 

@@ -44,7 +44,7 @@ class RedisConnection:
     """A connected unix socket. Not thread-safe; after an exception other than
     ``RedisReplyError`` the outcome of what was sent is unknown, and it must be closed."""
 
-    __slots__ = ("_reader", "_socket", "_timeout_seconds", "commands", "generation", "writer")
+    __slots__ = ("_reader", "_socket", "_timeout_seconds", "commands", "trust_number", "writer")
 
     commands: Commands
     """The commands on the keys that may be read and written over it; set by its owner."""
@@ -53,7 +53,7 @@ class RedisConnection:
         self,
         path: str,
         timeout_seconds: float,
-        generation: int = 0,
+        trust_number: int = 0,
         server_pid: int | None = None,
     ) -> None:
         """Connect to the server at ``path``.
@@ -61,13 +61,13 @@ class RedisConnection:
         Args:
             path: the unix socket.
             timeout_seconds: how long each wait for the server may take.
-            generation: a number by which the owner tells old connections from new ones.
+            trust_number: of the trust that it is opened under; 0: of none.
             server_pid: the process that must listen there; ``None``: any of this user.
 
         Raises:
             CacheError: nothing listens there, or another program does.
         """
-        self.generation = generation
+        self.trust_number = trust_number
         self.writer: Writer = (b"", None)
         """Its identity at the server; set by its owner."""
         self._timeout_seconds = timeout_seconds

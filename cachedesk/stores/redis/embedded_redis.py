@@ -108,9 +108,9 @@ class EmbeddedRedis:
         return self.cache.trusted
 
     @property
-    def generation(self) -> int | None:
-        """See ``RedisCache.generation``."""
-        return self.cache.generation
+    def trust_number(self) -> int | None:
+        """See ``RedisCache.trust_number``."""
+        return self.cache.trust_number
 
     def evict_matching(self, pattern: str) -> int:
         """Drop the keys that match a pattern that a user wrote; return how many.

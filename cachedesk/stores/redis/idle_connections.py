@@ -14,14 +14,14 @@ class IdleConnections:
     def __init__(self) -> None:
         self._connections: deque[RedisConnection] = deque()
 
-    def take(self, generation: int) -> RedisConnection | None:
-        """Return a connection of ``generation``, or ``None``; close older ones."""
+    def take(self, trust_number: int) -> RedisConnection | None:
+        """Return a connection of the trust ``trust_number``, or ``None``; close older ones."""
         while True:
             try:
                 connection = self._connections.pop()
             except IndexError:
                 return None
-            if connection.generation == generation:
+            if connection.trust_number == trust_number:
                 return connection
             connection.close()
 

@@ -70,9 +70,9 @@ class RedisCache:
         return self.trusted_server.trusted
 
     @property
-    def generation(self) -> int | None:
-        """See ``TrustedServer.generation``."""
-        return self.trusted_server.generation
+    def trust_number(self) -> int | None:
+        """See ``TrustedServer.trust_number``."""
+        return self.trusted_server.trust_number
 
     def get(self, key: bytes) -> bytes | None:
         """Return the cached value, or ``None`` on a certain miss.

@@ -117,7 +117,7 @@ class TrustedServer:
         return self._trust is not None
 
     @property
-    def generation(self) -> int | None:
+    def trust_number(self) -> int | None:
         """The number of the current trust: while it is the same, Redis was trusted without a break.
         ``None`` while it is not trusted."""
         trust = self._trust
@@ -257,7 +257,7 @@ class TrustedServer:
 
     def checkin(self, connection: RedisConnection) -> None:
         """Return a connection with nothing unanswered."""
-        if connection.generation == self.generation:
+        if connection.trust_number == self.trust_number:
             self._idle.give(connection)
         else:
             connection.close()
@@ -289,7 +289,7 @@ class TrustedServer:
         if keys:
             self.distrust(keys, reason)
         else:
-            self._suspend(connection.generation, reason)
+            self._suspend(connection.trust_number, reason)
 
     def _begin_generation(
         self, connection: RedisConnection, truths: Truths | None, progress: Progress
@@ -322,7 +322,7 @@ class TrustedServer:
             raise CacheError(reason)
         return connection
 
-    def _suspend(self, generation: int, reason: str) -> None:
+    def _suspend(self, trust_number: int, reason: str) -> None:
         """End the trust after a failed read, unless the connection is of an earlier trust."""
-        if generation == self.generation:
+        if trust_number == self.trust_number:
             self.distrust((), reason)
