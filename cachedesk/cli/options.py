@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -79,6 +80,23 @@ class NewFile(NonEmptyPath):
         if complaint := why_not_here(path, self._verb):
             self.fail(f"{complaint}.", param, ctx)
         return path
+
+
+class TerminalSize(click.ParamType[tuple[int, int]]):
+    """Columns and rows of a terminal: ``120x40``."""
+
+    name = "size"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        match = re.fullmatch(r"(\d{1,3})x(\d{1,3})", str(value), re.ASCII)
+        if match is None:
+            self.fail(f"{value!r} is not a size; write columns x rows: 120x40.", param, ctx)
+        size = int(match[1]), int(match[2])
+        if not (40 <= size[0] <= 400 and 10 <= size[1] <= 200):
+            self.fail(f"{value} is not 40x10 to 400x200.", param, ctx)
+        return size
 
 
 def _inherit(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:

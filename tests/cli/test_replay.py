@@ -145,6 +145,42 @@ def test_a_film_is_one_new_file(cachedesk: Command, tmp_path: Path) -> None:
     assert film.read_bytes() == kept
 
 
+def test_a_cast_is_what_asciinema_plays(
+    cachedesk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cast = record(tmp_path / "r", history(12)), tmp_path / "desk.cast"
+    # It is the same without colours, and on no terminal at all.
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "20")
+    done = cachedesk("replay", path, "--cast", cast, "--size", "60x20", "--speed", 2)
+    assert (done.returncode, done.stderr) == (0, b"")
+    told = f"{cast}: 2.8 s in 12 pictures of 60x20, {cast.stat().st_size:,} bytes\n"
+    assert done.stdout.decode() == told
+    header, *events = map(json.loads, cast.read_text().splitlines())
+    assert (header["version"], header["width"], header["height"]) == (2, 60, 20)
+    assert [at for at, _, _ in events] == sorted(at for at, _, _ in events)
+    assert [data for _, kind, data in events if kind == "m"] == ["redis.down"]
+    assert "48;2;" in events[0][2]
+    kept = cast.read_bytes()
+    for arguments, says in (
+        (("--cast", cast), "already exists; write the cast to a new file"),
+        (("--cast", tmp_path / "no" / "c"), "does not exist"),
+        (("--cast", tmp_path / "c", "--html", tmp_path / "h"), "exclude each other"),
+        (("--cast", tmp_path / "c", "--size", "120"), "is not a size; write columns x rows"),
+        (("--cast", tmp_path / "c", "--size", "20x5"), "is not 40x10 to 400x200"),
+        (("--cast", tmp_path / "c", "--idle-limit", "0"), "not a finite number above 0"),
+        (("--cast", tmp_path / "c", "--speed", "32"), "0.25 to 16"),
+        (("--size", "120x40", "--json"), "need --cast"),
+        (("--html", tmp_path / "h", "--speed", "2"), "a film has keys for it"),
+    ):
+        done = cachedesk("replay", path, *arguments)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.count(b"\n") == 1
+        assert says in done.stderr.decode()
+    assert {each.name for each in tmp_path.iterdir()} == {"r", "desk.cast"}
+    assert cast.read_bytes() == kept
+
+
 def test_a_replay_opens_the_desk_and_leaves_nothing_behind(tmp_path: Path) -> None:
     desk = Terminal("replay", str(record(tmp_path / "r", history(200))), "--speed", "4")
     desk.wait_for(b"REPLAY")
