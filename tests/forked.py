@@ -22,7 +22,7 @@ multiprocessing.util.get_temp_dir()
 
 
 class Forked:
-    """A running process; ``said`` is a file for what it prints, tracebacks too."""
+    """A running process; ``said`` is the file that holds its output, tracebacks included."""
 
     def __init__(self, said: Path, call: Callable[..., Any], *arguments: Any) -> None:
         """Have ``call(*arguments)`` done in a new process."""

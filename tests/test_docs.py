@@ -1,4 +1,4 @@
-"""The documents tell of what there is: links lead somewhere, names exist, promises are told."""
+"""The documents match the code: links resolve, names exist, every promise is documented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``cachedesk.testing``: a stack in memory keeps the promises, and fails as it is told."""
+"""``cachedesk.testing``: a stack in memory keeps the promises, and fails when asked to."""
 
 from __future__ import annotations
 

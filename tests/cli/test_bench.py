@@ -1,4 +1,4 @@
-"""``cachedesk bench``, the real command: everybody does every work on the real engines."""
+"""``cachedesk bench``: every contender runs every workload on the real engines."""
 
 from __future__ import annotations
 

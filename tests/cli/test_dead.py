@@ -1,4 +1,4 @@
-"""``dead list``, ``show``, ``replay`` and ``drop`` on a data directory that nobody uses."""
+"""``dead list``, ``show``, ``replay`` and ``drop`` on a data directory that is not in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``get``, ``dump`` and ``drain``: looking into a data directory that nobody uses."""
+"""``get``, ``dump`` and ``drain``: inspecting a data directory that is not in use."""
 
 from __future__ import annotations
 

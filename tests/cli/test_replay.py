@@ -71,7 +71,7 @@ def test_a_run_that_is_killed_leaves_a_readable_recording(
     assert killed_at - 1.5 < last.at <= time.time()
     assert last.recording == str(path)
     assert last.books.accepted > 0
-    # Whoever opens the data next clears away what the killed one left behind.
+    # The next process that opens the data removes what the killed one left behind.
     assert cachedesk("drain", "--data", data).returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""``cachedesk serve``: one server, one stack, one viewer; whoever comes second is told so."""
+"""``cachedesk serve``: one server, one stack, one viewer; a second viewer is refused."""
 
 from __future__ import annotations
 

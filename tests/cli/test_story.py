@@ -1,4 +1,4 @@
-"""The command ``story``: plays, checks, tells, and refuses what it cannot read."""
+"""``cachedesk story``: runs and checks a story, prints it, and rejects an invalid file."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class TrustsTheDistrusted(InMemoryCache):
 
 
 class SaysThatItTookAll(InMemoryCache):
-    """A put that nothing came of is said to be taken."""
+    """A put that had no effect is reported as accepted."""
 
     def put(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
         super().put(entries)
@@ -130,7 +130,7 @@ class CommitsWhatFailed(InMemoryDatabase):
 
 
 class RefusesForGood(InMemoryDatabase):
-    """What is only for now (a database that is away) is said to be the fault of the data."""
+    """A transient error (an unavailable database) is reported as an error of the data."""
 
     def _check(self) -> None:
         try:
@@ -149,7 +149,7 @@ class KeepsARehearsal(InMemoryDatabase):
 
 
 class GuessesTheOutcome(InMemoryDatabase):
-    """A commit of unknown outcome is said to have changed nothing."""
+    """A commit of unknown outcome is reported as having changed nothing."""
 
     def _commit(self, transaction: Transaction) -> None:
         try:

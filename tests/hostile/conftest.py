@@ -49,7 +49,7 @@ def _time_limit() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
-    """The directories that cases start from; nobody may change them."""
+    """The directories that cases start from; they must not be changed."""
     home = tmp_path_factory.mktemp("good")
     rows = {b"order:%03d" % number: b"paid %03d " % number * 9 for number in range(300)}
     logged = {b"session:%03d" % number: b"since %03d " % number * 20 for number in range(60)}

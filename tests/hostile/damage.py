@@ -56,7 +56,7 @@ def a_folder_instead(name: str) -> Prepare:
 
 
 def a_pipe_instead(name: str) -> Prepare:
-    """Put a pipe where a file is: whoever opens it to read waits for ever."""
+    """Replace a file with a named pipe: opening it for reading blocks for ever."""
 
     def prepare(data: Path) -> None:
         (data / name).unlink(missing_ok=True)

@@ -186,7 +186,7 @@ def _course(report: RunReport) -> list[float]:
     marks = [at for mark in timeline.marks for at in (mark.start_at, mark.end_at) if at is not None]
     assert len({mark.name for mark in timeline.marks}) == 2
     events = [event.at for event in report.evidence.events if "opened" not in event.text]
-    # What was said while it opened comes before the beginning.
+    # Events logged while the stack opened come before the start.
     said = [at for at in events if at >= timeline.began_at - SOON]
     assert len(said) == len(events)
     return [max(0.0, at - timeline.began_at) for at in (*ticks, *marks, *events)]

@@ -110,7 +110,7 @@ def test_a_good_file_is_taken(text: str | bytes, tmp_path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """Arguments of ``cachedesk.open`` that must be refused, and what must be said."""
+    """Arguments of ``cachedesk.open`` that must be rejected, and the expected message."""
 
     name: str
     arguments: dict[str, Any]

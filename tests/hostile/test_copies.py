@@ -30,7 +30,7 @@ def take(source: Path, copy: Path, *names: str) -> None:
 
 
 def flush(stack: Stack) -> None:
-    """Write both ways and flush, so that every file changes and the log lets go of events."""
+    """Write both ways and flush, so that every file changes and the log drops events."""
     stack.layer.write_many([("set", b"session:%d" % it, b"x" * 500) for it in range(100)])
     stack.layer.incr("order:count")
     stack.layer.drain(60)
@@ -85,7 +85,7 @@ def open_it(data: Path) -> None:
 
 
 def test_a_log_that_let_go_of_what_the_database_lacks_is_refused(tmp_path: Path) -> None:
-    """The witness came with the database, so only the log itself can tell."""
+    """The watermarks file was copied with the database, so only the log itself shows it."""
     copy = tmp_path / "copy"
     with running(tmp_path / "data", PATIENT) as stack:
         flush(stack)

@@ -1,4 +1,4 @@
-"""The database file, damaged, altered, or held by somebody else."""
+"""The database file, damaged, altered, or locked by another process."""
 
 from __future__ import annotations
 

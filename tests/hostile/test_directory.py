@@ -23,7 +23,7 @@ from .damage import a_folder_instead, a_link_to_nowhere, a_pipe_instead, write
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place that cannot be a data directory, and what must be said of it."""
+    """A place that cannot be a data directory, and the expected message."""
 
     name: str
     make: Callable[[Path], Path | str]

@@ -73,7 +73,7 @@ TAKEN = [
 
 
 def write_until_refused(stack: Stack, path: str) -> list[str]:
-    """Write, and return what was acknowledged and what was said; the first may be unknown."""
+    """Write, and return what was acknowledged and what was logged; the first may be unknown."""
     said = []
     for number in range(20):
         try:

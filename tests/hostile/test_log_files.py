@@ -295,7 +295,7 @@ def test_a_database_of_an_old_backup_is_not_mixed_with_a_new_wal(
 
 
 def test_an_older_database_is_noticed_though_the_log_goes_on(good: Good, tmp_path: Path) -> None:
-    """Everything went write-behind, and the log has new events: only what it let go of tells."""
+    """Every write was write-behind and the log has new events: only the dropped events show it."""
     data = tmp_path / "data"
     with cachedesk.open(data) as cache:
         cache.set("session:1", b"old")

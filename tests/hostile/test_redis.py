@@ -1,4 +1,4 @@
-"""Redis that is missing, dies, hangs, refuses, or was spoiled by somebody else."""
+"""Redis is missing, dies, hangs, refuses commands, or was altered by another client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arena: all rivals of the bench, and the files where what they did is found."""
+"""All contenders of the bench, and the files that hold their results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LATER = {LIMIT, BARE, "ack queue", "huey"}
 
 @dataclass
 class Place:
-    """A rival, and the files where what it did is found, whoever looks."""
+    """A contender, and the files that hold its results."""
 
     rival: Any
     fixtures: Fixtures

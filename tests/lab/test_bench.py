@@ -1,4 +1,4 @@
-"""The bench without engines: who takes turns, how often, what is timed, and what is said of it."""
+"""The bench without engines: order of turns, repetitions, timing, and the printed table."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ HERE = {
 
 
 class Clock:
-    """A clock that only goes when it is told to."""
+    """A clock that advances only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -94,7 +94,7 @@ class Racer:
 
 
 def nobody() -> None:
-    """Nobody looks."""
+    """Do nothing."""
 
 
 def row(work: BenchWorkload = RACE, **seconds: float | tuple[float, ...]) -> Row:

@@ -1,4 +1,4 @@
-"""The works of the bench on the real engines: each lap does what its row of the table says."""
+"""The workloads of the bench on the real engines: each lap does what its row of the table says."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def hits_and_misses(redis: ByRedisPy) -> tuple[int, int]:
 
 
 def fresh(it: Place, keys: Sequence[bytes], found: dict[bytes, Any]) -> bool:
-    """Whether all of ``keys`` are in ``found``, each with a value that nobody had before."""
+    """Whether all of ``keys`` are in ``found``, each with a value that no key had before."""
     values = set(found.values())
     return (
         found.keys() == set(keys)

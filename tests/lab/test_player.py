@@ -1,4 +1,4 @@
-"""The player: a clock that is passed in moves it, and whoever sits before it."""
+"""The player: driven by an injected clock and by user input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LENGTH = (_RECORDS - 1) / 2
 
 
 class Clock:
-    """A clock that stands still until somebody moves it."""
+    """A clock that advances only when a test moves it."""
 
     now = 100.0
 

@@ -1,4 +1,4 @@
-"""Recordings: what is played is what was recorded, and what was damaged is said in one line."""
+"""Recordings: replay shows what was recorded, and damage is reported in one line."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_there_is_a_recording_of_every_format_before_this_one() -> None:
 
 
 def test_a_format_of_the_past_is_read_by_its_own_rules(tmp_path: Path) -> None:
-    """The same bytes, said to be of the format of today, are an error and no snapshot of zeros."""
+    """The same bytes labelled with the current format are an error, not a snapshot of zeros."""
     old = (FOLDER / "format-1-6d1a669.rec").read_bytes()
     path = tmp_path / "today.rec"
     path.write_bytes(old.replace(b"recording 001", b"recording %03d" % FORMAT, 1))
@@ -158,7 +158,7 @@ def test_a_strict_type_takes_nothing_for_granted(told: object, fits: bool) -> No
 
 
 def test_a_change_keeps_what_it_does_not_tell() -> None:
-    """A change of format 1 must not bring a default over what an earlier record said."""
+    """A change of format 1 must not overwrite an earlier value with a default."""
     before = Snapshot(1.0, safeguards=ALL_ON.switched("log", on=False))
     told = changes(before, Snapshot(2.0, safeguards=before.safeguards))
     assert changed(before, told, OLDEST).safeguards == before.safeguards

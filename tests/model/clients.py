@@ -1,4 +1,4 @@
-"""Clients: each makes its calls and tells the judge what it asked for and what came back."""
+"""Clients: each makes its calls and reports requests and results to the judge."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is on the model's disk: the database's rows, the log's records, the witness, and the ways
-in which writing any of them can fail.
+"""The model's disk: the rows of the database, the records of the log, the watermarks file, and
+the ways in which writing each of them can fail.
 
-Everything here survives the death of the process; what was only in its memory does not. The judge
-is told of every change, before anybody can act on it.
+Everything here survives the end of the process; what was only in its memory does not. The judge
+sees every change before any other actor runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REFUSED = frozenset(b"%d" % number for number in range(9001, 9013))
 
 
 class Watcher(Protocol):
-    """Who is told what changes on the disk."""
+    """Receives every change of the disk."""
 
     def appended(self, events: list[WriteEvent], late: bool) -> None:
         """``events`` are in the log; ``late``: their commit failed."""
@@ -132,13 +132,13 @@ class Disk:
         return outcome
 
     def note_in_witness(self, data: bytes) -> None:
-        """Write the witness: to memory, and some time later by itself to the disk."""
+        """Write the watermarks file: to memory, and to the disk at some later time."""
         self.witness[:] = data
         if not self._old_witness or self._random.random() < 0.1:
             self.sync_witness()
 
     def sync_witness(self) -> None:
-        """Have the witness on the disk as it is now."""
+        """Sync the watermarks file to the disk."""
         self._old_witness = bytes(self.witness)
 
     def lose_power(self) -> None:

@@ -73,7 +73,7 @@ class Judge:
         self._told: set[int] = set()
         self._limbo: set[int] = set()
 
-    # What the disk tells.
+    # Reports from the disk.
 
     def appended(self, events: list[WriteEvent], late: bool) -> None:
         """Events have become durable in the log. The calls of those whose commit failed do not
@@ -123,7 +123,7 @@ class Judge:
         for intents in self._intents.values():
             self.unknown([intent for intent in intents if intent.fate == "open"])
 
-    # What the clients tell.
+    # Reports from the clients.
 
     def asks(self, who: str, changes: Iterable[tuple[Op, bytes, Argument]]) -> list[Intent]:
         """A call begins that wants ``changes``; return its intents."""
@@ -153,7 +153,7 @@ class Judge:
             intent.fate = "failed"
 
     def unknown(self, intents: list[Intent]) -> None:
-        """The call does not know, or nobody is left who would."""
+        """The result of the call is unknown, or its client is gone."""
         for intent in intents:
             intent.fate = "unknown"
 
@@ -178,7 +178,7 @@ class Judge:
         return sorted(self._intents)
 
     def ever_text(self, key: bytes) -> bool:
-        """Whether somebody wanted ``key`` to be what no increment takes."""
+        """Whether a client set ``key`` to a value that cannot be incremented."""
         return any(
             op is Op.SET and isinstance(arg, bytes) and not arg.lstrip(b"-").isdigit()
             for intent in self._intents[key]
@@ -207,7 +207,7 @@ class Judge:
             self._accuse(f"{intent} came to {version}, and its receipt says {receipt}")
 
     def _take_back(self, intent: Intent, seq: int, own: Sequence[int]) -> None:
-        """Two deletes cannot be told apart before their calls return: see whether another call
+        """Two deletes cannot be distinguished before their calls return: see whether another call
         was thought to have done what ``intent`` did as ``seq``, and exchange them."""
         for other in self._others(intent):
             if seq in other.seqs and self._is_delete(intent.key, seq):

@@ -130,8 +130,8 @@ class _Calls:
         return ("write_many", policy, self._change())
 
     def _changes(self, count: int) -> list[Call]:
-        """Return changes of one call. It deletes no key at last: what it did could not be told
-        from what another call's delete did."""
+        """Return changes of one call. The last change of a key is never a delete: it could not
+        be distinguished from the delete of another call."""
         changes: list[Call] = []
         last: set[object] = set()
         for _ in range(count):

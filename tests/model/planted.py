@@ -160,7 +160,7 @@ def acknowledged_without_the_log(plant: Planter) -> None:
 
 
 def uncertain_taken_as_failed(plant: Planter) -> None:
-    """A commit that met an I/O error is said to have changed nothing."""
+    """A commit that met an I/O error is reported as having changed nothing."""
     plant.setattr(write_through, "DatabaseUncertain", type("Never", (Exception,), {}))
 
 
@@ -186,7 +186,7 @@ def interrupted_call_stays_queued(plant: Planter) -> None:
 
 
 def fence_wakes_nobody(plant: Planter) -> None:
-    """Who waits for a key is not told that it is free."""
+    """A thread that waits for a key is not notified when it is free."""
     plant.setattr(KeyLocks, "_wake", lambda self: None)
 
 

@@ -39,7 +39,7 @@ def set_fine_rate(rate: float) -> None:
 
 
 def turn(where: str) -> None:
-    """Let anybody run."""
+    """Let any actor run."""
     _scheduler.turn(where)
 
 

@@ -25,7 +25,7 @@ from tests.model.scheduler import Scheduler
 Command = tuple[Any, ...]
 
 _LATE_SHARE = 0.9
-"""How often what nobody waits for any more comes after everything else."""
+"""The share of commands without a waiting client that run after all others."""
 
 THEIRS = {b"a": b"another's", b"views:1": b"another's"}
 """What another user keeps on the server, under names that our keys have, too."""

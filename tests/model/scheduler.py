@@ -90,7 +90,7 @@ class Scheduler:
         self._change_rate = draw.choice((0.003, 0.01, 0.04))
 
     def slow_down(self) -> None:
-        """Have steps take so little time that no deadline passes while somebody can run."""
+        """Make steps so short that no deadline passes while any actor can run."""
         self._tick_seconds = 1e-7
 
     def spawn(self, name: str, call: Callable[[], Any]) -> Actor:
@@ -117,7 +117,7 @@ class Scheduler:
         return self.stopped
 
     def turn(self, where: str, interruptible: bool = True) -> None:
-        """Let anybody run, the caller among them.
+        """Let any actor run, including the caller.
 
         Raises:
             KeyboardInterrupt: the caller was interrupted, and it is ``interruptible`` here.
@@ -161,7 +161,7 @@ class Scheduler:
             self.picking = False
 
     def stop(self, reason: object) -> NoReturn:
-        """End the run here, whoever calls; ``run`` returns ``reason``."""
+        """End the run here, from any actor; ``run`` returns ``reason``."""
         if self.stopped is None:
             self.stopped = reason
         if self.current is not None and getcurrent() is self.current.greenlet:
@@ -189,7 +189,7 @@ class Scheduler:
         ]
 
     def fingerprint(self) -> int:
-        """Return a number that tells this trace from others."""
+        """Return a hash of this trace."""
         text = "\n".join(f"{name} {where}" for name, where in self.trace).encode()
         return crc32(text) << 32 | crc32(text, 0x5BD1E995)
 
@@ -264,7 +264,7 @@ class Scheduler:
 
     def _priority(self, runnable: list[Actor]) -> Actor:
         if self.random.random() < self._change_rate:
-            # Somebody loses his rank, or everybody would only ever run to his end.
+            # One actor loses its priority; otherwise each would always run to its end.
             loser = runnable[int(self.random.random() * len(runnable))]
             loser.weight = self.random.random()
         return max(runnable, key=lambda actor: actor.weight)

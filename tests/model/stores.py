@@ -319,7 +319,7 @@ class ModelFiles:
 
 
 class ModelWitness(Watermarks):
-    """The engine's own witness on the model's disk."""
+    """The engine's own watermarks file on the model's disk."""
 
     _PLACES = struct.Struct("<8sQQQQQQ")
 

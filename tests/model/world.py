@@ -70,7 +70,7 @@ class World:
         stores.use(self.disk)
 
     def accuse(self, what: str) -> None:
-        """Say that a promise was broken; nobody goes on after it."""
+        """Report a broken promise; no actor runs after it."""
         if self.scheduler.current is None:
             raise BrokenPromise(what)
         self.scheduler.stop(what)
@@ -176,7 +176,7 @@ class World:
             self.accuse(f"the stack was closed, and still there is {', '.join(rest)}")
 
     def _look_at(self, stack: Stack) -> None:
-        """Nobody calls any more: see that all promises were kept."""
+        """Check that all promises were kept, once no client makes calls any more."""
         self.chaos.heal()
         self.scheduler.slow_down()
         scheduler, judge, layer = self.scheduler, self.judge, stack.layer

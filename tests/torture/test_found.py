@@ -27,9 +27,9 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Points]:
 @pytest.mark.parametrize(
     "injection",
     [
-        # The first journal of a new database was left behind, and nobody could open it again.
+        # The first journal of a new database was left behind, and it could not be opened again.
         Injection("main", "unlink", "kill", 1),
-        # Redis's folder was made before anything named it, and nobody found it again.
+        # Redis's folder was made before anything named it, and it was never found again.
         Injection("main", "write", "kill", 2),
         Injection("main", "rename", "kill", 1),
         # The lock file could not be written: a bare OSError.

@@ -110,7 +110,7 @@ def everything(link: redis.Redis, path: str) -> None:
 
 
 def exact(link: redis.Redis, path: str) -> None:
-    """Send only what a capture tells all about."""
+    """Send only commands that a capture shows in full."""
     for number in range(20):
         link.incrby(f"views:{number % 7}", number - 3)
         link.set(f"session:{number % 5}", bytes(range(number * 12, number * 12 + 12)))
@@ -126,7 +126,7 @@ def keep(info: dict[str, object], captured: bytes, state: dict[str, bytes]) -> N
     """Write the capture, and the values of the first database."""
     kind = "valkey" if "valkey_version" in info else "redis"
     name = f"{kind}-{info.get('valkey_version', info['redis_version'])}"
-    # Where it was recorded is nobody's business.
+    # Remove the local socket path.
     captured = re.sub(rb"unix:\S+?\]", b"unix:/run/redis.sock]", captured)
     (HERE / f"{name}.txt").write_bytes(captured)
     values = {key: value.decode("latin-1") for key, value in state.items()}

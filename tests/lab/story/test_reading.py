@@ -1,4 +1,4 @@
-"""A story's file: what can be wrong in it is said with its line and its field."""
+"""Story files: every error is reported with its line and its field."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def error_taken_as_miss_of_everything(plant: Plant) -> None:
 
 
 def cache_before_log(plant: Plant) -> None:
-    """Redis is changed first and the log second: a failed append leaves what nobody wrote."""
+    """Redis is changed first and the log second: a failed append leaves an unlogged value."""
     append = QueueLog.append
 
     def bad(self, events):
