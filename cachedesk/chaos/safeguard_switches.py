@@ -1,8 +1,9 @@
 """Safeguards switched while a stack runs: another composition takes the place of the one in use.
 
-There is no "if" along the paths: each safeguard is one part of a composition (``engine.routes``),
-and a composition without it has a careless part (``ablations``) in its place. For the lab and the
-desk; ``cachedesk.open`` offers no switch.
+There is no "if" along the paths: a safeguard is one part of a composition (``engine.routes``),
+and a composition without it has a careless part (``ablations``) in its place. ``cold_restart`` is
+the exception: it is set on the cache store, which applies it when it meets an unknown server. For
+the lab and the desk; ``cachedesk.open`` offers no switch.
 """
 
 from __future__ import annotations

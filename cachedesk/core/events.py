@@ -54,7 +54,7 @@ class Entry(NamedTuple):
 
     ``value``: ``None`` when the key is absent or deleted. ``seq``: of the last event in the
     value; 0 when the key was never written. ``expires_at``: when the key expires, in seconds since
-    1970; ``None``: never.
+    1970; ``None``: never. So far only the cache uses it; no write sets it.
     """
 
     value: bytes | None

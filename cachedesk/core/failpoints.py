@@ -1,8 +1,10 @@
 """Failpoints: named places where a test, a story or a user can make a component fail.
 
 Each stack has its own registry, so a point armed in one stack never affects another one in the
-same process. A point sits before or after each durable step. While nothing is armed it costs one
-falsy check. Terms follow the grammar of fail-rs (https://docs.rs/fail):
+same process. Points sit around the durable steps of writes, flushes, opening and closing, and
+between steps where a race is possible; ``POINTS`` lists them. (In a name, ``witness`` is the
+watermarks file and ``fence`` the wait for the lock of a key.) While nothing is armed, a point costs
+one falsy check. Terms follow the grammar of fail-rs (https://docs.rs/fail):
 ``[p%][n*]action[(arg)]`` joined by ``->``, where a term is used ``n`` times before the next one
 takes over. Actions: ``off``,
 ``raise(Name)``, ``sleep(milliseconds)``, ``pause``, ``crash``, ``kill``.

@@ -1,8 +1,8 @@
 """Routes: the parts that calls and batches pass through, as one frozen composition.
 
-Each safeguard is one part of the composition. To switch it off is to use another composition, in
-which a part without the safeguard takes its place: production objects have no switch, and no part
-is ever modified.
+Three safeguards are parts of the composition: ``log``, ``read_repair`` and ``effectively_once``. To
+switch one off is to use another composition, in which a part without the safeguard takes its
+place; no part is modified. The fourth, ``cold_restart``, is set on the cache store.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ HOT = (
 )  # fmt: skip
 
 CATALOGUE = (
-    FaultState("redis.kill", "kill Redis (SIGKILL); it comes back empty"),
+    FaultState("redis.kill", "kill Redis (SIGKILL); it is restarted"),
     FaultState("redis.down", "kill Redis and hold it down", lasting=True),
     FaultState("redis.hang", "stop Redis (SIGSTOP): it hangs", lasting=True),
     FaultState("redis.empty", "evict every key from Redis"),

@@ -1,7 +1,7 @@
 """Impairment: the faults that affect the process's own connections to SQLite.
 
-Nothing is simulated and nothing changes on the disk, so a process that is killed meanwhile leaves
-nothing to repair. Each impairment makes SQLite itself return the real error:
+Nothing changes on the disk, so a process that is killed meanwhile leaves nothing to repair. The
+first three make SQLite itself return the real error; only the delay of the last is simulated:
 
 * full: a page limit, and a trigger (of this connection only) that makes each write ask for more
   pages than are free. The limit alone would allow writes that fit into free pages, but on a full

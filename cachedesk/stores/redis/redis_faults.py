@@ -15,9 +15,9 @@ _OLD_SECONDS = 0.5
 
 
 class RedisKill(Fault):
-    """SIGKILL; the server is restarted, empty."""
+    """SIGKILL; the server is restarted: empty, or in a warm restart with its last snapshot."""
 
-    name, title = "redis.kill", "kill Redis (SIGKILL); it comes back empty"
+    name, title = "redis.kill", "kill Redis (SIGKILL); it is restarted"
 
     def __init__(self, supervisor: RedisSupervisor) -> None:
         self._supervisor = supervisor
