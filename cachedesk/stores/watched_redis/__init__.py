@@ -1,0 +1,1 @@
+"""A Redis or Valkey of another application, read only."""

@@ -1,0 +1,108 @@
+"""``cachedesk watch`` without a screen, as a process."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.watch.servers import REDIS, Server
+
+from .conftest import Command
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server(REDIS)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def busy(server: Server) -> Iterator[Server]:
+    """A server whose keys are read and filled."""
+    over = threading.Event()
+
+    def use() -> None:
+        number = 0
+        with server.client() as client:
+            while not over.wait(0.001):
+                number += 1
+                if client.get(f"page:{number % 50}") is None:
+                    client.set(f"page:{number % 50}", "x" * 100, px=200)
+
+    user = threading.Thread(target=use)
+    user.start()
+    yield server
+    over.set()
+    user.join()
+
+
+def test_it_prints_one_json_object(cachedesk: Command, busy: Server) -> None:
+    done = cachedesk("watch", busy.url, "--json", "--seconds", 3, "--budget", 20)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.decode().splitlines()
+    told = json.loads(line)
+    assert told["server"]["product"] == "Redis"
+    assert 0 < told["hit_rate"] <= 1
+    assert told["load"]["budget"] == 0.2
+    (page,) = [it for it in told["prefixes"] if it["prefix"] == "page:*"]
+    assert page["reads_seen"] > 0
+    assert page["hit_rate_95"][0] <= page["hit_rate"] <= page["hit_rate_95"][1]
+    assert told["monitor"]["windows"] > 0
+
+
+def test_it_records_a_trace_that_run_takes(
+    cachedesk: Command, busy: Server, tmp_path: Path
+) -> None:
+    path = tmp_path / "sampled.txt"
+    done = cachedesk("watch", busy.url, "--record", path, "--seconds", 3, "--budget", 50)
+    assert done.returncode == 0, done.stderr
+    assert f"commands in {path}" in done.stdout.decode()
+    ran = cachedesk("run", "--trace", path, "--data", tmp_path / "data", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["ops"]["get"] > 0
+
+
+def test_without_monitor_it_says_what_is_unknown(cachedesk: Command, busy: Server) -> None:
+    done = cachedesk("watch", busy.url, "--no-monitor", "--json", "--seconds", 1)
+    told = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert told["monitor"] is None
+    assert told["restart"] is None
+    assert all(it["hit_rate"] is None for it in told["prefixes"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["localhost"], "begins with redis://"),
+        (["redis://:s3cret@127.0.0.1:1"], "cannot connect to redis://127.0.0.1:1: connection"),
+        (["redis://h", "--budget", "0"], "'0' is not above 0 and at most 100 percent"),
+        (["redis://h", "--no-monitor", "--record", "x"], "--record needs MONITOR"),
+        (["redis://h", "--record", "/nowhere/x"], "directory /nowhere does not exist"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(
+    cachedesk: Command, arguments: list[str], said: str
+) -> None:
+    done = cachedesk("watch", *arguments, "--json")
+    (line,) = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert said in line
+    assert "s3cret" not in line
+    assert done.stdout == b""
+
+
+def test_a_right_that_is_missing_is_named(cachedesk: Command, server: Server) -> None:
+    rights = "on >s3cret ~* -@all +info +scan +memory|usage"
+    server.client().execute_command("ACL", "SETUSER", "watcher", *rights.split())
+    url = server.url.replace("unix://", "unix://watcher:s3cret@")
+    done = cachedesk("watch", url, "--json", "--seconds", 1)
+    (line,) = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert line.endswith("allow: ACL SETUSER watcher +monitor, or use --no-monitor")
+    assert cachedesk("watch", url, "--json", "--seconds", 1, "--no-monitor").returncode == 0

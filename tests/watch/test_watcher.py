@@ -1,0 +1,226 @@
+"""A watcher beside an application that keeps a log of its own hits and misses."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cachedesk.core.watched_server import ServerUnreachable
+from cachedesk.lab.trace import check
+from cachedesk.stores.watched_redis.address import parsed
+from cachedesk.stores.watched_redis.redis_server import connect
+from cachedesk.watch.sentences import lines
+from cachedesk.watch.snapshot import PatternRow, WatchSnapshot
+from cachedesk.watch.trace_file import TraceFileError
+from cachedesk.watch.watcher import Watcher
+from tests.engine.until import until
+
+from .servers import Server
+
+
+class Application:
+    """A client on a thread: cache-aside, sessions that are read and written back, flags that are
+    never filled; ``log`` has its hits and misses by prefix."""
+
+    def __init__(self, server: Server) -> None:
+        self._client = server.client()
+        self._chance = random.Random(1)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.log: dict[str, Counter[bool]] = {}
+        with server.client() as client:
+            client.mset({f"flag:{it}": "on" for it in range(30)})
+
+    def __enter__(self) -> Application:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._client.close()
+
+    def _run(self) -> None:
+        chance = self._chance
+        while not self._over.is_set():
+            kind = chance.random()
+            if kind < 0.6:
+                key = f"page:{int(chance.paretovariate(0.9)) % 5000}"
+                if not self._get("page:*", key):
+                    self._client.set(key, "x" * 100, px=300)
+            elif kind < 0.8:
+                key = f"session:{chance.randrange(60)}"
+                self._get("session:*", key)
+                self._client.set(key, "x" * 50, px=100)
+            else:
+                self._get("flag:*", f"flag:{chance.randrange(100)}")
+
+    def _get(self, pattern: str, key: str) -> bool:
+        found = self._client.get(key) is not None
+        self.log.setdefault(pattern, Counter())[found] += 1
+        return found
+
+
+@pytest.fixture
+def application(server: Server) -> Iterator[Application]:
+    with Application(server) as application:
+        yield application
+
+
+def watching(server: Server, budget: float = 0.5, *, monitor: bool = True) -> Watcher:
+    return Watcher(lambda: connect(parsed(server.url)), budget, monitor=monitor)
+
+
+def row(snapshot: WatchSnapshot, pattern: bytes) -> PatternRow | None:
+    return next((it for it in snapshot.patterns if it.pattern == pattern), None)
+
+
+@pytest.fixture
+def watcher(server: Server) -> Iterator[Watcher]:
+    watcher = watching(server)
+    watcher.start()
+    yield watcher
+    watcher.close()
+
+
+def test_the_hit_rate_by_prefix_is_that_of_the_applications_own_log(
+    server: Server, application: Application
+) -> None:
+    until(lambda: sum(it.total() for it in application.log.values()) > 500)
+    application.log.clear()
+    watcher = watching(server)
+    watcher.start()
+    try:
+        until(lambda: watcher.snapshot().reads_seen > 4_000)
+        found = watcher.snapshot()
+    finally:
+        watcher.close()
+    for pattern, log in dict(application.log).items():
+        told = row(found, pattern.encode())
+        assert told is not None
+        assert told.rate is not None
+        true = log[True] / log.total()
+        # The log is of all the time, and the windows of some of it.
+        assert told.rate.low - 0.06 <= true <= told.rate.high + 0.06, (pattern, true, told.rate)
+    text = "\n".join(lines(found))
+    assert "page:*" in text
+    assert "the server counted" in text
+
+
+def test_memory_hot_and_big_keys_and_the_cost_of_a_restart_are_told(
+    server: Server, application: Application, watcher: Watcher
+) -> None:
+    server.client().set("big:1", "x" * 100_000)
+    until(lambda: (at := watcher.snapshot()).memory.complete and at.restart is not None)
+    until(lambda: watcher.snapshot().memory.biggest[:1] != ())
+    until(lambda: watcher.snapshot().memory.biggest[0].key == b"big:1")
+    found = watcher.snapshot()
+    flags = row(found, b"flag:*")
+    assert flags is not None
+    assert flags.memory is not None
+    assert flags.memory.keys == pytest.approx(30, abs=1)
+    assert found.hot
+    assert found.hot[0].key.startswith((b"page:", b"session:", b"flag:"))
+    assert found.restart is not None
+    assert 0 < found.restart.first_minute_most <= 5_300
+
+
+def test_without_monitor_the_server_is_never_asked_for_it(
+    server: Server, application: Application
+) -> None:
+    watcher = watching(server, monitor=False)
+    watcher.start()
+    try:
+        until(lambda: (at := watcher.snapshot()).hit_rate is not None and at.memory.sampled > 0)
+        found = watcher.snapshot()
+    finally:
+        watcher.close()
+    assert all(it.rate is None for it in found.patterns)
+    assert found.restart is None
+    assert "cmdstat_monitor" not in server.client().info("commandstats")
+    assert any("not known" in line for line in lines(found))
+
+
+def test_watching_stays_within_its_budget(server: Server, application: Application) -> None:
+    watcher = watching(server, 0.05)
+    watcher.start()
+    try:
+        until(lambda: watcher.snapshot().load.windows >= 4)
+        load = watcher.snapshot().load
+    finally:
+        watcher.close()
+    # The last window may have been dearer than the ones before it.
+    assert load.share <= 0.05 + load.window_seconds / load.windows / load.seconds
+    assert dict(load.spent).keys() == {"INFO", "SCAN", "MEMORY USAGE", "MONITOR"}
+
+
+def test_a_server_that_went_away_is_told_and_found_again(server: Server, watcher: Watcher) -> None:
+    until(lambda: watcher.snapshot().figures is not None)
+    server.kill()
+    until(lambda: watcher.snapshot().lost != "")
+    assert server.path in watcher.snapshot().lost
+    until(lambda: watcher.snapshot().lost_seconds > 0.3)
+    server.again()
+    until(lambda: watcher.snapshot().lost == "")
+    looks = len(watcher.snapshot().history)
+    until(lambda: len(watcher.snapshot().history) > looks)
+
+
+def test_a_pause_asks_nothing(server: Server, watcher: Watcher) -> None:
+    until(lambda: watcher.snapshot().figures is not None)
+    watcher.toggle_pause()
+    assert watcher.snapshot().paused
+    client = server.client()
+
+    def asked() -> int:
+        return int(client.info("commandstats").get("cmdstat_scan", {"calls": 0})["calls"])
+
+    # One step may have begun before the pause.
+    until(lambda: (before := asked()) == asked() == asked() == before)
+    seconds = watcher.snapshot().seconds
+    watcher.toggle_pause()
+    until(lambda: watcher.snapshot().seconds > seconds)
+
+
+def test_what_is_recorded_is_a_trace_without_our_own_commands(
+    server: Server, application: Application, watcher: Watcher, tmp_path: Path
+) -> None:
+    path = tmp_path / "sampled.txt"
+    watcher.record(path)
+    until(lambda: (state := watcher.snapshot().recording) is not None and state.lines > 200)
+    watcher.stop_recording()
+    assert watcher.snapshot().recording is None
+    assert path.stat().st_mode & 0o777 == 0o600
+    text = path.read_bytes().lower()
+    assert b'"get"' in text
+    assert b'"memory"' not in text
+    assert b'"info"' not in text
+    trace = check(path)
+    assert trace.format == "redis-monitor"
+    assert trace.operations is not None
+    assert trace.operations > 200
+
+
+def test_a_file_that_is_there_is_not_written_to(watcher: Watcher, tmp_path: Path) -> None:
+    path = tmp_path / "there.txt"
+    path.write_text("mine")
+    with pytest.raises(TraceFileError, match="already exists"):
+        watcher.record(path)
+    assert path.read_text() == "mine"
+
+
+def test_a_recording_of_nothing_leaves_no_file(server: Server, tmp_path: Path) -> None:
+    watcher = watching(server)
+    watcher.record(tmp_path / "none.txt")
+    watcher.close()
+    assert not (tmp_path / "none.txt").exists()
+
+
+def test_a_server_that_is_not_there_is_told_at_once() -> None:
+    with pytest.raises(ServerUnreachable):
+        Watcher(lambda: connect(parsed("unix:///nowhere/at.all")), 0.01)
