@@ -1,1 +1,2 @@
-"""The cache layer: its paths, its order of writes, its worker. It knows ports, not engines."""
+"""The engine: the cache layer, its read and write paths, and its worker. It uses the stores only
+through their ports."""

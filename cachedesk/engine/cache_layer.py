@@ -1,4 +1,4 @@
-"""CacheLayer: the library's face. Each call checks its arguments and takes a path."""
+"""CacheLayer: the interface of the library. Each call checks its arguments and takes a path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.writer import Writer, as_change
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _SLICE_SECONDS = 0.25
 _KEYS_AT_ONCE = 1_000
 
@@ -33,16 +33,16 @@ T = TypeVar("T")
 
 
 class CacheLayer:
-    """A cache stack in use. Thread-safe. Made by ``cachedesk.open``; close it, or use ``with``.
+    """A running cache stack. Thread-safe. Created by ``cachedesk.open``; close it, or use ``with``.
 
-    Keys are 1 to 1,024 bytes; a str is taken as UTF-8. Values are bytes; a str is taken as
+    Keys are 1 to 1,024 bytes; a str is encoded as UTF-8. Values are bytes; a str is encoded as
     UTF-8, an int as its decimal text. Counters are signed 64-bit integers, as in Redis.
 
     An exception that a signal handler raises in the middle of a call (Ctrl-C, a time limit) ends
     the call at once; a write under way is then completed or refused, in the background, before the
-    next call of the same thread begins. One that comes as ``open`` returns can leave a stack open
-    that nothing names; it ends with the process. In a forked child every call but ``policy`` and
-    ``close`` raises ``Forked``, and ``close`` does nothing.
+    next call of the same thread begins. An exception that arrives as ``open`` returns can leave a
+    stack open without a reference to it; it ends with the process. In a forked child process every
+    call except ``policy`` and ``close`` raises ``Forked``, and ``close`` does nothing.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class CacheLayer:
         return f"<CacheLayer {self._name!r}, {state}>"
 
     def __enter__(self) -> CacheLayer:
-        """Return this layer, to be closed when the block ends; ``Closed`` if it already is."""
-        if not self._calls.refusing:  # a forked child may enter and leave; its calls say why not
+        """Return this layer; the end of the block closes it. Raises ``Closed`` if it is closed."""
+        if not self._calls.refusing:  # a forked child may enter the block; its calls raise Forked
             self._must_be_open()
         return self
 
@@ -94,18 +94,19 @@ class CacheLayer:
         The value is at least as new as the last write acknowledged before the call.
 
         Raises:
-            InvalidKey: the key is not usable.
+            InvalidKey: the key is not valid.
             Unavailable: Redis has no copy and the database cannot be read.
         """
         return self.read(key).value
 
     def read(self, key: Key) -> Read:
-        """As ``get``, and say where the value came from and what is pending; see ``Read``."""
+        """Like ``get``, but also return where the value came from and how many events are pending;
+        see ``Read``."""
         key, reader = as_key(key), self._reader()
         began = time.perf_counter()
         try:
-            aside = self._gate.closed or self._calls.overtakes
-            found = None if aside else reader.hit(key, began)
+            must_queue = self._gate.closed or self._calls.overtakes
+            found = None if must_queue else reader.hit(key, began)
         except CacheError:
             return self._call(reader.read, key)
         return found or self._call(reader.repair, key, began)
@@ -139,13 +140,13 @@ class CacheLayer:
             policy: ``"write-through"`` or ``"write-behind"`` for this write only.
 
         Returns:
-            A receipt: ``seq``, the write's place in the order of all writes, and ``level``:
+            A receipt: ``seq``, the number of the write in the order of all writes, and ``level``:
             ``"applied"`` to its row (write-through) or ``"durable"`` in the log (write-behind).
 
         Raises:
-            InvalidKey, InvalidValue: the key or the value is not usable.
+            InvalidKey, InvalidValue: the key or the value is not valid.
             Unavailable: the write could not be made safe in time; nothing was changed.
-            WriteRefused: a constraint or trigger of the database says no; nothing was changed.
+            WriteRefused: a constraint or trigger of the database refuses it; nothing was changed.
 
         >>> cache.set("order:17", "paid").level
         'applied'
@@ -155,7 +156,7 @@ class CacheLayer:
         return self.write(("set", key, value), policy=policy)
 
     def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
-        """Add ``amount`` to the counter ``key`` (absent: 0) and return what it comes to.
+        """Add ``amount`` to the counter ``key`` (an absent one counts as 0) and return the sum.
 
         Raises:
             NotACounter: the value is not a 64-bit integer; nothing was changed.
@@ -168,30 +169,32 @@ class CacheLayer:
         return int(self.write(("incr", key, amount), policy=policy).value or 0)
 
     def delete(self, key: Key, *, policy: str | Policy | None = None) -> Receipt:
-        """Delete ``key``; deleting an absent key is a write too. As for ``set``."""
+        """Delete ``key``; deleting an absent key is a write too. Arguments, result and errors as
+        for ``set``."""
         return self.write(("delete", key), policy=policy)
 
     def write(self, operation: Sequence[object], *, policy: str | Policy | None = None) -> Receipt:
-        """Do one write given as a tuple, as for ``write_many``, and return its receipt."""
+        """Carry out one operation, a tuple as for ``write_many``, and return its receipt."""
         return self.write_many([operation], policy=policy)[0]
 
     def write_many(
         self, operations: Iterable[Sequence[object]], *, policy: str | Policy | None = None
     ) -> list[Receipt]:
-        """Do many writes for the price of few.
+        """Carry out many writes, which share commits and so cost less than single ones.
 
         Args:
             operations: tuples ``("set", key, value)``, ``("incr", key, amount)`` and
-                ``("delete", key)``; the order of each key's writes is kept.
-            policy: one path for all of them, rather than each key's own.
+                ``("delete", key)``; the writes of a key keep their order.
+            policy: one path for all of them, instead of the path of each key.
 
         Returns:
-            Their receipts, in order.
+            One receipt per operation, in order.
 
         Raises:
-            InvalidKey, InvalidValue: nothing was changed.
-            NotACounter, CounterOverflow, WriteRefused, Unavailable: what takes the same path is
-                all or none (write-behind: per 1,000 writes); the write-through part is done first.
+            InvalidKey, InvalidValue: an operation is not valid; nothing was changed.
+            NotACounter, CounterOverflow, WriteRefused, Unavailable: the writes that take the same
+                path are made all or none (write-behind: per 1,000 writes); those that are written
+                through are made first.
 
         >>> receipts = cache.write_many([("set", "order:4", "new"), ("incr", "views:4", 1)])
         >>> [(receipt.level, receipt.value) for receipt in receipts]
@@ -211,21 +214,22 @@ class CacheLayer:
         return self._policies.of(as_key(key))
 
     def evict(self, pattern: Key) -> int:
-        """Evict the keys that match a shell-style pattern from the cache; the truth keeps them.
+        """Evict the keys that match a shell-style pattern from the cache; the database and the log
+        still hold them.
 
         Returns:
-            How many were in the cache.
+            How many of them were in the cache.
 
         Raises:
-            Unavailable: Redis does not answer (and is not read from, either).
+            Unavailable: Redis does not answer (and is not used for reads either).
         """
         return self._call(self._cache.evict, pattern)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the truth: every key with its value, sorted by the keys' bytes.
+        """Yield every key with its true value, sorted by the keys' bytes.
 
-        It is read 2,000 keys at a time. Of what is written meanwhile, changes to keys further on
-        are seen; a new key is seen once it is in the database.
+        They are read 2,000 keys at a time. Writes made meanwhile to later keys are included; a new
+        key is included if it is in the database by then.
 
         Raises:
             Unavailable: the database cannot be read.
@@ -241,7 +245,7 @@ class CacheLayer:
         """Flush until nothing is pending, even if the worker was paused.
 
         Args:
-            timeout: seconds to wait; ``None``: as long as it takes.
+            timeout: seconds to wait; ``None``: without limit.
 
         Raises:
             Unavailable: events were still pending after ``timeout``.
@@ -253,10 +257,10 @@ class CacheLayer:
         0
         """
         if timeout is not None and math.isnan(timeout):
-            # It would never pass.
+            # No time compares as later than NaN, so the wait would never end.
             raise InvalidValue("a timeout is a number of seconds or None, not NaN")
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        # In slices: a signal handler that calls in the middle of a drain need not wait for its end.
+        # In slices, so that a call of a signal handler during a drain need not wait for its end.
         while not self._call(self._drain_for, _SLICE_SECONDS):
             if time.monotonic() >= deadline and (left := self._drain.remainder(timeout)):
                 raise Unavailable(left)
@@ -265,8 +269,9 @@ class CacheLayer:
         """Return the accepted writes that could not be applied, oldest first.
 
         Args:
-            limit: at most how many.
-            after_seq: only those whose seq is above it: the last one's, for the next page.
+            limit: the maximum number of letters.
+            after_seq: return only letters with a higher seq; for the next page, the seq of the last
+                letter.
 
         Raises:
             Unavailable: the database cannot be read.
@@ -274,79 +279,86 @@ class CacheLayer:
         return self._call(self._truth.dead_letters, limit, after_seq)
 
     def replay_dead(self, seq: int) -> Receipt:
-        """Apply a dead letter after all, as a new write with a seq of its own.
+        """Apply a dead letter as a new write with a new seq.
 
-        It meets the value that the key has now. In one transaction the letter goes and the write
-        is applied: both or neither, whatever dies.
+        It is applied to the current value of the key. One transaction removes the letter and
+        applies the write: both or neither, even if the process dies.
+
+        Args:
+            seq: the seq of the letter.
+
+        Returns:
+            The receipt of the new write.
 
         Raises:
             NoDeadLetter: there is no letter ``seq``.
             NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
-            Unavailable: it could not be done in time; nothing was changed.
+            Unavailable: it was not possible in time; nothing was changed.
         """
         return self._call(self._truth.replay, seq, self._writer.deadline())
 
     def drop_dead(self, seq: int) -> None:
-        """Remove a dead letter for good: the write it was is lost, because you say so.
+        """Remove a dead letter permanently: its write is lost.
 
         Raises:
             NoDeadLetter: there is no letter ``seq``.
-            Unavailable: it could not be done in time; nothing was changed.
+            Unavailable: it was not possible in time; nothing was changed.
         """
         self._call(self._truth.drop, seq, self._writer.deadline())
 
     def snapshot(self) -> Snapshot:
-        """Return how everything is, as one frozen value."""
+        """Return the state of the whole stack as one frozen value."""
         return self._call(self._snapshot)
 
     def explain(self, key: Key) -> KeyReport:
-        """Return what each place holds of ``key``, and where a read would get its answer and why.
+        """Return what each store holds of ``key``, and where a read would find its value and why.
 
-        Nothing is filled or counted; a place that does not answer says so; ``str`` of it is a text.
+        Nothing is filled or counted. A store that does not answer is reported as such. ``str`` of
+        the report is a text for people.
 
         >>> _ = cache.set("order:17", "paid")
         >>> cache.explain("order:17").truth.value
         b'paid'
 
         Raises:
-            InvalidKey: the key is not usable.
+            InvalidKey: the key is not valid.
         """
         return self._call(self._explain, as_key(key))
 
     def close(self) -> None:
-        """Close the stack, once the calls under way have ended. What is pending stays in the log
-        and is flushed after the next open. Closing twice is harmless."""
+        """Close the stack once the calls under way have ended. Pending events stay in the log and
+        are flushed after the next open. A second call does nothing."""
         if self._calls.refusing:
             return
-        # At once, so that a drain or a full log that is waited for gives way.
+        # At once, so that calls that wait for a drain or for room in the log give up.
         self._gate.close_without_waiting()
         try:
             self._calls.run(self._close_all)
         except BaseException:
-            # An exception of a signal handler may have come before the call was handed over.
-            self._calls.leave(self._close_all)
+            # An exception of a signal handler may have come before the call was submitted.
+            self._calls.end_with(self._close_all)
             raise
 
     @property
     def closing(self) -> bool:
-        """Whether the stack is being closed, or is."""
+        """Whether the stack is closing or closed."""
         return self._gate.closed
 
     def refuse(self, parent: int) -> None:
-        """Let no call in any more, in a forked child; see ``forking``."""
+        """Refuse every call, in a forked child of the process ``parent``; see ``forking``."""
         self._gate.close_without_waiting()
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return cast("T", self._calls.run(self._go_in, function, *arguments))
+        return cast("T", self._calls.run(self._enter, function, *arguments))
 
-    def _go_in(self, function: Callable[..., T], *arguments: Any) -> T:
+    def _enter(self, function: Callable[..., T], *arguments: Any) -> T:
         with self._gate:
             return function(*arguments)
 
     def _close_all(self) -> None:
         with self._closing:
             self._gate.close()
-            # Again, if it was interrupted: it goes on with what is not closed yet.
+            # After an interrupted close, this closes the parts that are still open.
             self._close()
 
     def _pages(self, listing: Pages) -> Iterator[tuple[bytes, bytes]]:
@@ -354,22 +366,22 @@ class CacheLayer:
         while after is not None:
             page: Page = self._call(listing.page, after)
             for item in page.items:
-                # Also in the middle of a page: it is of a stack that is gone.
+                # Also in the middle of a page, which is outdated once the stack is closed.
                 self._must_be_open()
                 yield item
             after = page.last
 
     def _must_be_open(self) -> None:
         if self._gate.closed:
-            # It goes in nowhere, and says why: closed, or forked.
+            # The call is refused; it raises the right error, ``Closed`` or ``Forked``.
             self._call(lambda: None)
 
     def _drain_for(self, seconds: float) -> bool:
-        """Flush for at most ``seconds``; return whether nothing is left: nothing pending, and what
-        a write-through absorbed acked as well."""
+        """Flush for at most ``seconds``; return whether the log is empty: no event is pending, and
+        those that a write-through absorbed are acked."""
         until = time.monotonic() + seconds
         with self._drain.expedite():
-            while not self._drain.wait_until_flushed(_LOOK_SECONDS):
+            while not self._drain.wait_until_flushed(_POLL_SECONDS):
                 if self._gate.closed:
                     raise Closed("the cache layer was closed while it drained")
                 if time.monotonic() >= until:

@@ -1,14 +1,14 @@
 """The call thread: calls of the main thread run where no signal handler can interrupt them.
 
 Python runs signal handlers in the main thread, between any two instructions. An exception that a
-handler raises (Ctrl-C at a prompt, a soft time limit, an alarm) can arrive after a lock was taken
-and before the block that releases it, or after BEGIN and before the block that rolls back. No
-amount of try and finally closes that gap. So the main thread hands each call over to a thread of
-its own and waits; only the wait can be interrupted. The hand-over costs about 7 microseconds.
+handler raises (Ctrl-C at a prompt, a soft time limit, an alarm) can arrive after a lock was
+acquired and before the block that releases it, or after BEGIN and before the block that rolls back.
+No combination of try and finally closes that gap. So the main thread submits each call to the call
+thread and waits; only the wait can be interrupted. The hand-over costs about 7 microseconds.
 
-An interrupted call is not taken back: it goes on to its end, which a deadline bounds, and the next
-call of the main thread starts after it. Order is kept, and every place agrees on the outcome. What
-may wait for long (a full log) looks at ``abandoned`` and gives up.
+An interrupted call is not cancelled: it runs to its end, which a deadline bounds, and the next call
+of the main thread starts after it. So calls stay in order, and all stores agree on the outcome. A
+call that may wait for long (for a full log) checks ``abandoned`` and gives up.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from cachedesk.core import forking
 
 T = TypeVar("T")
 
-# Only a thread that has ended, or is frozen by the interpreter's exit, is noticed by looking.
-_LOOK_SECONDS = 1.0
-# A caller that has not looked for so long was interrupted twice, the second time before it said so.
+# How often a waiting caller checks that the call thread still runs: it may have ended, or be frozen
+# by the interpreter's exit.
+_POLL_SECONDS = 1.0
+# A caller that has not polled for this long was interrupted twice, the second time before it could
+# mark its call as abandoned.
 _GONE_SECONDS = 20.0
 
 
 class _Call(Generic[T]):
-    """One function call, and what became of it."""
+    """One function call and its outcome."""
 
     __slots__ = (
         "_arguments",
@@ -40,7 +42,7 @@ class _Call(Generic[T]):
         "done",
         "ended",
         "error",
-        "looked_at",
+        "polled_at",
         "result",
     )
 
@@ -51,8 +53,8 @@ class _Call(Generic[T]):
         self.error: BaseException | None = None
         self.abandoned = False
         self.ended = False
-        self.looked_at = time.monotonic()
-        # A plain lock: an Event is Python, and can itself be interrupted half-way.
+        self.polled_at = time.monotonic()
+        # A plain lock: an Event is written in Python, and an interrupt can leave it inconsistent.
         self.done = threading.Lock()
         self.done.acquire()
 
@@ -60,7 +62,7 @@ class _Call(Generic[T]):
         """Call the function and release ``done``; never raises."""
         try:
             self.result = self._function(*self._arguments)
-        except BaseException as error:  # noqa: BLE001 - it is the caller's
+        except BaseException as error:  # noqa: BLE001 - it is raised in the caller
             if not self.abandoned:
                 self.error = error
         finally:
@@ -75,12 +77,13 @@ class _Call(Generic[T]):
         try:
             raise error
         finally:
-            # The error knows this frame: a cycle would keep alive what its frames hold open.
+            # The error refers to this frame: a cycle would keep open the resources of its frames.
             del error
 
 
 class CallThread:
-    """Runs calls of the main thread, one after the other; those of other threads directly."""
+    """Runs the calls of the main thread on a separate thread, one after the other. Calls of other
+    threads run directly."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
@@ -90,35 +93,38 @@ class CallThread:
         self._parent: int | None = None
         self._suspected_at: float | None = None
         forking.refuses(self)
-        # Now, whichever thread this is: were it started by the first call, and that interrupted,
-        # there could be two, and two calls at once.
+        # Started here, not by the first call: an interrupt of the first call could lead to two
+        # threads, and to two calls at once.
         self._thread = threading.Thread(target=self._serve, name="call-thread", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
-            # The interpreter exits, and starts no thread any more.
+            # The interpreter exits and starts no more threads.
             self._ended = True
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call ``function`` with ``arguments`` and return or raise what it does.
+        """Call ``function`` with ``arguments``; return its result or raise its error.
 
-        Called by the main thread, it runs on the call thread. An exception of a signal handler
-        ends the wait at once and leaves the call to itself.
+        A call of the main thread runs on the call thread. An exception of a signal handler ends
+        the wait at once; the call continues in the background.
+
+        Raises:
+            Forked: this is a forked child process.
         """
         self._check_process()
         if not _in_interruptible_thread() or not self._is_serving():
             return function(*arguments)
         call = _Call(function, arguments)
         try:
-            # First: what is put there and interrupted before it is noted would be overlooked.
+            # Before ``put``: a call that is interrupted between the two must not be overlooked.
             self._newest = call
             self._calls.put(call)
-            while not call.done.acquire(timeout=_LOOK_SECONDS):
-                call.looked_at = time.monotonic()
-                # A signal handler may have forked in the middle of this.
+            while not call.done.acquire(timeout=_POLL_SECONDS):
+                call.polled_at = time.monotonic()
+                # A signal handler may have forked during the wait.
                 self._check_process()
                 if not self._is_serving() and call.done.locked():
-                    # It ended before it came to this call.
+                    # The call thread ended before it reached this call.
                     return function(*arguments)
         except BaseException:
             call.abandoned = True
@@ -128,26 +134,26 @@ class CallThread:
 
     @property
     def overtakes(self) -> bool:
-        """Whether a call made here and now, on this thread, would go past one that its caller was
-        torn out of and that has not ended."""
+        """Whether a call that runs directly on this thread now would overtake an interrupted one
+        that has not ended."""
         newest = self._newest
         return newest is not None and not newest.ended and _in_interruptible_thread()
 
     @property
     def abandoned(self) -> bool:
-        """Whether the call that runs on this thread has lost its caller to an interrupt."""
+        """Whether the caller of the call that runs on this thread was interrupted."""
         call, now = self._current, time.monotonic()
         if call is None or self._thread is not threading.current_thread():
             return False
-        if call.abandoned or now - call.looked_at <= _GONE_SECONDS:
+        if call.abandoned or now - call.polled_at <= _GONE_SECONDS:
             self._suspected_at = None
             return call.abandoned
-        # If the whole process was stopped for a while, its caller will look again.
+        # If the whole process was stopped for a while, the caller will poll again.
         self._suspected_at = self._suspected_at or now
         return now - self._suspected_at > _GONE_SECONDS
 
-    def leave(self, function: Callable[[], object]) -> None:
-        """Have ``function`` called after the calls under way, and end; wait for nothing."""
+    def end_with(self, function: Callable[[], object]) -> None:
+        """Call ``function`` after the calls under way, then end. Do not wait for it."""
         if not _in_interruptible_thread() or not self._is_serving():
             function()
         else:
@@ -155,7 +161,7 @@ class CallThread:
         self.end()
 
     def end(self) -> None:
-        """End after the calls that wait; later ones run on the thread of their caller."""
+        """End after the calls in the queue; later calls run on the thread of their caller."""
         self._calls.put(None)
 
     def refuse(self, parent: int) -> None:
@@ -180,12 +186,12 @@ class CallThread:
         while not self._ended or not self._calls.empty():
             call = self._calls.get()
             if call is None:
-                # What was handed over before this was seen is carried out all the same.
+                # Calls that were submitted before this is set are still carried out.
                 self._ended = True
                 continue
             self._current = call
             call.carry_out()
-            # What it returned is its caller's alone.
+            # Keep no reference to its result, so that it lives only as long as the caller needs it.
             self._current = call = None
 
 

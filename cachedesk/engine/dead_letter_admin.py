@@ -1,8 +1,8 @@
-"""Dead letters of a stack in use: list, replay, drop.
+"""Dead letters of a running stack: list, replay, drop.
 
-A letter keeps its event from being applied when the log delivers it again. So before a letter is
-removed, the worker is expedited until the log has acked the event: from then on it is not delivered
-again. Each operation holds the key alone, as a write-through does.
+A dead letter prevents its event from being applied when the log delivers it again. So before a
+letter is removed, the worker is expedited until the log has acked the event: from then on it is not
+delivered again. Replay and drop hold the key exclusively, as a write-through does.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cachedesk.engine.write_through import WriteThrough
 
 
 class DeadLetterAdmin:
-    """The dead letters. Thread-safe."""
+    """Lists, replays and drops dead letters. Thread-safe."""
 
     def __init__(
         self,
@@ -54,23 +54,32 @@ class DeadLetterAdmin:
         """Return up to ``limit`` letters above ``after_seq``, oldest first.
 
         Raises:
-            InvalidValue: a number is no int, or below 0.
+            InvalidValue: a number is not an int, or below 0.
             Unavailable: the database cannot be read.
         """
         for number in (limit, after_seq):
             if not isinstance(number, int) or not 0 <= number <= COUNTER_MAX:
-                raise InvalidValue(f"a limit and a seq are ints from 0 on, not {number!r}")
+                raise InvalidValue(f"a limit and a seq must be ints of at least 0, not {number!r}")
         try:
             return self._database.letters(limit, after_seq)
         except DatabaseError as error:
             raise Unavailable(f"the dead letters cannot be listed: {error}") from error
 
     def replay(self, seq: int, deadline: float) -> Receipt:
-        """Apply a letter as a new write and take it away, in one transaction.
+        """Apply a letter as a new write and remove it, in one transaction.
+
+        Args:
+            seq: the seq of the letter.
+            deadline: ``time.monotonic()`` seconds after which to give up.
+
+        Returns:
+            The receipt of the new write.
 
         Raises:
-            NoDeadLetter: there is none.
-            Unavailable: not by ``deadline``; nothing was changed.
+            NoDeadLetter: there is no letter ``seq``.
+            InvalidValue: the letter does not hold a valid write.
+            Unavailable: not possible by ``deadline``; nothing was changed.
+            OutcomeUnknown: the commit failed; it is unknown whether it took effect.
             NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
         """
         letter = self._letter(seq)
@@ -81,8 +90,13 @@ class DeadLetterAdmin:
         return receipt
 
     def drop(self, seq: int, deadline: float) -> None:
-        """Remove a letter for good; errors as for ``replay``, and ``OutcomeUnknown`` when the disk
-        failed in the commit and still does."""
+        """Remove a letter permanently; arguments as for ``replay``.
+
+        Raises:
+            NoDeadLetter: there is no letter ``seq``.
+            Unavailable: not possible by ``deadline``; nothing was changed.
+            OutcomeUnknown: the disk failed during the commit, and still fails.
+        """
         letter = self._letter(seq)
         self._wait_until_acked(seq, deadline)
         with self._locks.exclusive({letter.key}, deadline):
@@ -106,7 +120,8 @@ class DeadLetterAdmin:
         )
 
     def _is_there(self, seq: int, deadline: float, uncertain: DatabaseUncertain) -> bool:
-        """Find out what became of a commit that failed: the next transaction settles it."""
+        """Return whether the letter ``seq`` exists after a failed commit, which the next
+        transaction settles."""
         try:
             with self._database.transaction(deadline) as transaction:
                 return bool(transaction.dead_between(seq, seq))
@@ -124,8 +139,8 @@ class DeadLetterAdmin:
         with self._controls.expedite():
             if not self._backlog.wait_until_acked(seq, deadline - time.monotonic()):
                 raise Unavailable(
-                    f"dead letter {seq} cannot be taken away before the worker has flushed"
-                    " what came with it; nothing was changed: try again"
+                    f"dead letter {seq} cannot be removed before the worker has flushed the events"
+                    " that were logged with it; nothing was changed: try again"
                 )
 
 
@@ -139,6 +154,6 @@ def _change(letter: DeadLetter) -> Change:
             arg = as_amount(arg)  # type: ignore[arg-type]
     except (KeyError, ValueError, OverflowError) as error:
         raise InvalidValue(
-            f"dead letter {letter.seq} is no write that can be applied ({error}); drop it"
+            f"dead letter {letter.seq} does not hold a valid write ({error}): drop it"
         ) from error
     return Change(op, letter.key, arg)

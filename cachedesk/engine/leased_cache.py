@@ -1,12 +1,12 @@
-"""The cache as the paths see it: hits, leases for what is missing, and writes that it is told.
+"""The cache as the paths use it: hits, leases for misses, and updates by writes.
 
-A reader that misses gets a lease on the key, reads the truth, and fills the cache with what it
-found, which counts only if the key was not written since. Of many readers that miss one key at the
-same time, one gets the lease and the others wait for what it finds: single flight. They take it
-only if the lease is newer than the last write that was acknowledged before they began.
+A reader that misses a key gets a lease on it, reads the truth, and fills the cache, which succeeds
+only if the key was not written since. If several readers miss one key at the same time, one gets
+the lease and the others wait for its result: single flight. A reader uses that result only if the
+lease is newer than the last write that was acknowledged before its read began.
 
-(The idea is the lease of Facebook's memcache, NSDI '13. In one process a version of the key takes
-the place of the token, and a lock that of polling.)
+(The idea is the lease of Facebook's memcache, NSDI '13. In one process the version of the key
+replaces the token, and a lock replaces polling.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST_WAIT_SECONDS = 1.0
 
 
 class Lease:
-    """The right to fill one key, and the place where other readers of it wait."""
+    """The right to fill one key, and the result that other readers of the key wait for."""
 
     __slots__ = ("_done", "error", "key", "read", "version", "waiters")
 
@@ -35,26 +35,26 @@ class Lease:
         self.waiters = 0
         self.read: Read | None = None
         self.error: Unavailable | None = None
-        # Held until it is returned. (A plain lock: an Event is Python, and slower.)
+        # Held until the lease ends. (A plain lock: an Event is written in Python, and slower.)
         self._done = threading.Lock()
         self._done.acquire()
 
-    def returned(self) -> None:
-        """Let those who wait go on."""
+    def end(self) -> None:
+        """Wake the readers that wait for the result."""
         self._done.release()
 
     def wait(self) -> bool:
-        """Wait until it is returned; return False when that takes too long."""
+        """Wait until the lease ends; return False if that takes too long."""
         if not self._done.acquire(timeout=_LONGEST_WAIT_SECONDS):
             return False
         self._done.release()
         return True
 
     def result(self) -> Read:
-        """Return what its holder found.
+        """Return the result of its holder.
 
         Raises:
-            Unavailable: the holder found nothing.
+            Unavailable: the holder failed or was interrupted.
         """
         if self.read is None:
             raise self.error or Unavailable("the read that this one waited for was interrupted")
@@ -62,7 +62,7 @@ class Lease:
 
 
 class LeasedCache:
-    """One cache store with the leases of its readers. Thread-safe."""
+    """A cache store and the leases of its readers. Thread-safe."""
 
     def __init__(
         self, store: CacheStore, versions: KeyVersions, reach: Reach = lambda point: None
@@ -70,16 +70,16 @@ class LeasedCache:
         """Prepare.
 
         Args:
-            store: keeps the values.
-            versions: of the keys; each write raises that of its key.
-            reach: of the failpoints; by default none is there.
+            store: the cache store.
+            versions: the versions of the keys; each write raises the version of its key.
+            reach: reports that a failpoint is reached; by default there are none.
         """
         self._store = store
         self._versions = versions
         self._reach = reach
         self._leases: dict[bytes, Lease] = {}
         self._leasing = threading.Lock()
-        # Bound once: they are called with every read.
+        # Bound once, because every read calls them.
         self.get, self.get_at_once, self.get_many = store.get, store.get_at_once, store.get_many
         self.evict = store.evict
 
@@ -88,8 +88,8 @@ class LeasedCache:
         return self._versions.of(key)
 
     def lease(self, key: bytes) -> tuple[Lease, bool]:
-        """Return a lease on ``key``, and whether it is the caller's, who must ``give_back`` it.
-        Otherwise another reader holds it, and the caller may ``wait`` for its result."""
+        """Return a lease on ``key`` and whether the caller holds it. A holder must ``release`` it;
+        another caller may ``wait`` for its result."""
         with self._leasing:
             lease = self._leases.get(key)
             if lease is not None:
@@ -99,24 +99,29 @@ class LeasedCache:
             return lease, True
 
     def unshared_leases(self, keys: Iterable[bytes]) -> list[Lease]:
-        """Return a lease on each of ``keys`` that no other reader waits for."""
+        """Return one lease on each of ``keys``, which no other reader can wait for."""
         return [Lease(key, self._versions.of(key)) for key in keys]
 
-    def give_back(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> None:
         """End a lease: it has a result, or will never have one."""
         with self._leasing:
             if self._leases.get(lease.key) is lease:
                 del self._leases[lease.key]
-        lease.returned()
+        lease.end()
 
-    def forget(self, lease: Lease) -> None:
-        """Let the next reader of the key have a lease of its own: the holder takes too long."""
+    def revoke(self, lease: Lease) -> None:
+        """Give the next reader of the key a new lease, because the holder takes too long."""
         with self._leasing:
             if self._leases.get(lease.key) is lease:
                 del self._leases[lease.key]
 
     def fill(self, leases: Sequence[Lease], entries: Mapping[bytes, Entry]) -> None:
-        """Put what was found of the leased keys into the cache, unless it was written since."""
+        """Put the entries of the leased keys into the cache, except keys written since.
+
+        Args:
+            leases: the leases of the caller.
+            entries: the entry of each leased key; absent ones are not put.
+        """
         found = {it.key: it.version for it in leases if entries[it.key].value is not None}
         if found and self._store.trusted:
             self._reach("repair.fill.before")
@@ -126,20 +131,24 @@ class LeasedCache:
             self._reach("repair.fill.after")
 
     def update(self, entries: Mapping[bytes, Entry]) -> Collection[bytes]:
-        """Show a write that is durable; when this returns, no later read can miss it.
+        """Publish a durable write; after this returns, no read can miss it.
+
+        Args:
+            entries: the new entry of each key.
 
         Returns:
-            The keys that the cache did not take; they are read from the truth.
+            The keys that the cache did not store; they are read from the truth.
         """
         self._versions.bump(entries)
         return self._store.put(entries)
 
     def drop(self, keys: Collection[bytes]) -> None:
-        """Drop ``keys``, whose values are not true any more."""
+        """Drop ``keys``, whose values are out of date."""
         self._versions.bump(keys)
         self._store.put(dict.fromkeys(keys, ABSENT))
 
     def distrust(self, keys: Collection[bytes], reason: str) -> None:
-        """Read ``keys`` from the truth: what the cache holds of them may be old."""
+        """Read ``keys`` from the truth until they were dropped, because their cached values may be
+        old."""
         self._versions.bump(keys)
         self._store.distrust(keys, reason)

@@ -1,7 +1,7 @@
-"""The engine of one process: the paths, the worker and what they share, put together.
+"""The engine of one process: it composes the paths, the worker and their shared state.
 
-Numbering, the backlog's index, the locks and versions of the keys are true only while one process
-has the stores; the data directory's lock sees to that.
+Numbering, the index of the backlog, and the locks and versions of keys are correct only while a
+single process uses the stores; the lock of the data directory ensures that.
 """
 
 from __future__ import annotations
@@ -55,21 +55,21 @@ class LocalEngine:
         reach: Reach,
         is_abandoned: Callable[[], bool],
     ) -> None:
-        """Put the engine together; ``worker.start`` begins to flush.
+        """Compose the engine; ``worker.start`` begins to flush.
 
         Args:
-            cache: shows the writes, and answers most reads.
-            log: makes fast writes durable.
-            database: makes critical writes durable; the worker brings the others there.
-            watermarks: remember, outside the database, which write is in it.
-            backlog: what the log holds, recovered.
-            seqs: number the writes.
+            cache: updated with each write, and answers most reads.
+            log: makes write-behind writes durable.
+            database: makes write-through writes durable; the worker flushes the others to it.
+            watermarks: keeps the seq of the newest write outside the database.
+            backlog: the recovered index of the events in the log.
+            seqs: the numbers of the writes.
             settings: of the whole stack.
-            observer: takes the events that became part of their rows.
-            recorder: takes note of calls, writes and flushes.
-            announce: takes an event when something rare happens.
-            reach: of the failpoints.
-            is_abandoned: says whether a call that waits for room has lost its caller.
+            observer: called with the events that became part of their rows.
+            recorder: records calls, writes and flushes.
+            announce: called when a rare event happens.
+            reach: reports that a failpoint is reached.
+            is_abandoned: returns whether the caller of the current call was interrupted.
         """
         self._database = database
         self._recorder, self._reach = recorder, reach
@@ -155,11 +155,11 @@ class LocalEngine:
 
     @property
     def routes(self) -> Routes:
-        """The composition in use."""
+        """The composition in force."""
         return self._routes
 
     def compose(self, routes: Routes) -> None:
-        """Have the calls and batches that begin from now on take ``routes``."""
+        """Make calls and batches that begin from now on use ``routes``."""
         self._routes = routes
 
     def read_path(self, pending: PendingView) -> ReadPath:

@@ -1,7 +1,7 @@
-"""Reads: Redis first; a miss is repaired from the truth, once per key at a time.
+"""The read path: Redis first; a miss is repaired from the truth, once per key at a time.
 
-The truth of a key is its row with its pending events folded in (see ``overlay``). What was found
-goes into Redis by a lease (see ``leased_cache``).
+The truth of a key is its row with its pending events folded in (see ``overlay``). A lease permits
+the reader to put it into Redis (see ``leased_cache``).
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ class ReadPath:
         self._reach = reach
 
     def hit(self, key: bytes, began: float) -> Read | None:
-        """Return the value of ``key`` from Redis at once, or ``None`` on a certain miss, of which
-        the rest is ``repair``'s. Safe where a signal handler may raise.
+        """Return the value of ``key`` from Redis without waiting, or ``None`` on a miss, which the
+        caller passes to ``repair``. Safe where a signal handler may raise.
 
         Args:
             key: the key.
-            began: when its caller began, in ``time.perf_counter()`` seconds.
+            began: when the call began, in ``time.perf_counter()`` seconds.
 
         Raises:
-            CacheError: there is no certain answer at once; ``read`` may have one.
+            CacheError: there is no reliable answer without waiting; call ``read``.
         """
         (value,) = self._cache.get_at_once(key)
         return None if value is None else self._hit(key, value, began)
 
     def hits(self, keys: Sequence[bytes], began: float) -> list[bytes | None]:
-        """Return the values of ``keys`` that are in Redis, ``None`` for a certain miss; arguments
-        and errors as for ``hit``. With a miss among them, the rest is ``repair_many``'s."""
+        """Return the values of ``keys`` from Redis, ``None`` for each miss; arguments and errors as
+        for ``hit``. If there is a miss, the caller passes the result to ``repair_many``."""
         values = self._cache.get_at_once(*keys)
         if None not in values:
             self._recorder.hit(time.perf_counter() - began, keys)
@@ -73,8 +73,8 @@ class ReadPath:
         return self.repair(key, began) if value is None else self._hit(key, value, began)
 
     def repair(self, key: bytes, began: float) -> Read:
-        """Return the truth of ``key``, which Redis does not have, and put it there; arguments as
-        for ``hit``, errors as for ``read``."""
+        """Return the truth of ``key``, which Redis does not have, and put it into Redis; arguments
+        as for ``hit``, errors as for ``read``."""
         try:
             found = self._repair(key)
         except Unavailable:
@@ -98,8 +98,8 @@ class ReadPath:
     def repair_many(
         self, keys: Sequence[bytes], values: Sequence[bytes | None], began: float
     ) -> list[bytes | None]:
-        """Return ``values`` with the truth in the place of each miss (``None``), and put that
-        into Redis; ``began`` and errors as for ``repair``."""
+        """Return ``values`` with each miss (``None``) replaced by the truth, and put that into
+        Redis; ``began`` and errors as for ``repair``."""
         hit = [key for key, value in zip(keys, values, strict=True) if value is not None]
         missed = [key for key, value in zip(keys, values, strict=True) if value is None]
         missing = list(set(missed))
@@ -124,7 +124,7 @@ class ReadPath:
         return found
 
     def truth(self, key: bytes) -> Entry:
-        """Return what ``key`` is worth in truth, past the cache.
+        """Return the true entry of ``key``, without the cache.
 
         Raises:
             DatabaseError: the row cannot be read and the pending events do not determine it.
@@ -132,7 +132,7 @@ class ReadPath:
         return self._truth(self._overlay.read((key,))[key])
 
     def truths(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
-        """Return the true value of each of ``keys``, past the cache; errors as for ``truth``."""
+        """Return the true value of each of ``keys``, without the cache; errors as for ``truth``."""
         return {key: self._truth(it).value for key, it in self._overlay.read(keys).items()}
 
     def _truth(self, overlaid: Overlaid) -> Entry:
@@ -152,16 +152,16 @@ class ReadPath:
                     lease.error = error
                     raise
                 finally:
-                    cache.give_back(lease)
+                    cache.release(lease)
                 return lease.read
             if not lease.wait():
-                cache.forget(lease)
+                cache.revoke(lease)
                 return self._load(cache.unshared_leases((key,)))[key]
             if lease.version >= version:
                 return lease.result()
 
     def _load(self, leases: Sequence[Lease]) -> dict[bytes, Read]:
-        """Read the truth of the leased keys, and fill the cache with it."""
+        """Read the truth of the leased keys and fill the cache with it."""
         self._reach("repair.miss.after")
         self._recorder.count("loads")
         reads: dict[bytes, Read] = {}
@@ -175,7 +175,7 @@ class ReadPath:
 
 
 def as_read(overlaid: Overlaid) -> Read:
-    """Return what a reader gets of a key that is known."""
+    """Return the result of a read of a key whose value is known."""
     entry = overlaid.entry
     source = ReadSource.OVERLAY if entry.seq > (overlaid.row or ABSENT).seq else ReadSource.DATABASE
     return Read(entry.value, source, len(overlaid.ahead), entry.seq)

@@ -89,7 +89,7 @@ class Stack:
             self._calls.run(self._open, path, settings or Settings(), observer, safeguards, observe)
         except BaseException:
             # An interrupted opening goes on: what it opens is closed behind it.
-            self._calls.leave(self._close)
+            self._calls.end_with(self._close)
             raise
 
     def _open(

@@ -358,7 +358,7 @@ class DirectCalls:
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
-    def leave(self, function: Callable[[], object]) -> None:
+    def end_with(self, function: Callable[[], object]) -> None:
         function()
 
     def end(self) -> None:

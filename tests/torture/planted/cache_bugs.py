@@ -58,7 +58,7 @@ def flight_joined_late(plant: Plant) -> None:
             lease.read = self._load((lease,))[key]
             let_others_run()
         finally:
-            self._cache.give_back(lease)
+            self._cache.release(lease)
         return lease.read
 
     plant.setattr(ReadPath, "_repair", joined)
