@@ -1,8 +1,7 @@
-"""Faults: real ways to break the stack, as a list of values with the same few verbs.
+"""Faults: real ways to break the stack, all with the same interface.
 
-Nothing here is simulated: the server gets its signal, a second connection holds SQLite's lock,
-SQLite says that the disk is full, the worker dies at a failpoint. (The form is that of etcd's
-failpoint tests.)
+Nothing is simulated: the server gets a signal, a second connection holds SQLite's lock, SQLite
+reports a full disk, the worker dies at a failpoint. (The design follows etcd's failpoint tests.)
 """
 
 from __future__ import annotations

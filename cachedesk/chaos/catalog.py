@@ -1,4 +1,4 @@
-"""The catalog: the kinds of fault that there are, in the order in which they are healed."""
+"""The catalog: all kinds of fault, in the order in which they are healed."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def in_order(
 ) -> tuple[T, ...]:
     """Return faults, or kinds of fault, in the order in which they are healed.
 
-    A cache that is held goes on before it is asked for anything, so those of the cache come first.
+    The faults of the cache come first: a stopped server must run again before the cache is called.
 
     Args:
-        cache: those that the cache offers.
+        cache: the faults of the cache.
         worker: the crash of the flush worker.
-        database: those that the database offers.
-        log: those that the log offers.
-        rest: those of the whole stack.
+        database: the faults of the database.
+        log: the faults of the log.
+        rest: the faults of the whole stack.
     """
     return (*cache, worker, *database, *log, *rest)
 
 
 class Catalog:
-    """Some kinds of fault, by name."""
+    """Kinds of fault, by name."""
 
     def __init__(self, kinds: Iterable[type[Fault]]) -> None:
         """List ``kinds``, in this order."""
@@ -44,11 +44,11 @@ class Catalog:
         self.names = tuple(self.kinds)
 
     def parsed(self, text: str) -> tuple[str, str]:
-        """Return name and argument of a fault written as ``name`` or ``name:argument``.
+        """Return the name and the argument of a fault written as ``name`` or ``name:argument``.
 
         Raises:
-            ConfigError: there is no such fault (the nearest is named), or it takes no such
-                argument.
+            ConfigError: there is no such fault (the message suggests a similar name), or it does
+                not accept the argument.
         """
         name, colon, argument = text.partition(":")
         if name not in self.kinds:
@@ -61,10 +61,10 @@ class Catalog:
         return name, argument
 
     def check_duration(self, text: str, seconds: float) -> None:
-        """See that a fault may be held for so many seconds.
+        """Check that the fault ``text`` can last for ``seconds``.
 
         Raises:
-            ConfigError: it passes by itself, or that is no time that could be chosen.
+            ConfigError: the fault ends by itself, or ``seconds`` is out of range.
         """
         name = self.parsed(text)[0]
         if not self.kinds[name].lasting:
@@ -76,7 +76,7 @@ class Catalog:
             )
 
     def known(self, text: str) -> str:
-        """Return ``text`` if it is a fault; errors as for ``parsed``."""
+        """Return ``text`` if it names a fault; errors as for ``parsed``."""
         self.parsed(text)
         return text
 

@@ -1,4 +1,4 @@
-"""What a fault has caused, from figures noted when it began and when it was over."""
+"""The impact of a fault, computed from figures taken when it began and when it ended."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from cachedesk.observe.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a fault may change: how many calls were ``unavailable`` or ``refused`` so far, how many
-    events wait in the log, and how many keys a Redis (``redis_pid``) has evicted by itself."""
+    """The figures that a fault may change.
+
+    ``at``: when they were taken, in ``time.monotonic()`` seconds. ``unavailable``, ``refused``: how
+    many calls failed that way so far. ``depth``: how many events wait in the log. ``evicted``: how
+    many keys the Redis process ``redis_pid`` has evicted by itself.
+    """
 
     at: float
     unavailable: int
@@ -25,8 +29,8 @@ class Figures:
 
 
 def figures(cache: CacheStore, metrics: Metrics, backlog: Backlog) -> Figures:
-    """Return the figures of this instant; Redis is asked how many keys it holds, too, so that
-    what it loses is known."""
+    """Return the current figures. ``cache.state`` also counts the keys in Redis, so that a later
+    loss can be counted."""
     state = cache.state()
     counted = metrics.counted
     return Figures(
@@ -40,7 +44,7 @@ def figures(cache: CacheStore, metrics: Metrics, backlog: Backlog) -> Figures:
 
 
 def impact(before: Figures, after: Figures) -> dict[str, Plain]:
-    """Return what a fault came to between two instants, as the fields of ``fault.impact``."""
+    """Return the impact between two instants as the fields of the event ``fault.impact``."""
     same_redis = before.redis_pid == after.redis_pid
     return {
         "seconds": after.at - before.at,

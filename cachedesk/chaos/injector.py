@@ -1,4 +1,4 @@
-"""The fault desk: it injects and heals, and knows which faults are active."""
+"""The fault injector: it injects and heals faults, and tracks which are active."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ from cachedesk.observe.event_ring import EventRing
 
 
 class FaultInjector:
-    """The faults of one stack. Thread-safe; one deed at a time, which may take seconds, while
-    ``active`` and ``states`` never wait."""
+    """The faults of one stack. Thread-safe. One fault at a time is injected or healed, which may
+    take seconds; ``active`` and ``states`` never wait for it."""
 
     def __init__(
         self, faults: Iterable[Fault], ring: EventRing, figures: Callable[[], Figures]
     ) -> None:
-        """Offer ``faults``, healed in this order; ``ring`` is told what they do, and what
-        they have caused, by the ``figures`` before and after."""
+        """Prepare.
+
+        Args:
+            faults: the faults that can be injected, in the order in which they are healed.
+            ring: takes an event for each injection, healing and impact.
+            figures: returns the current figures, from which an impact is computed.
+        """
         self._faults = {fault.name: fault for fault in faults}
         self._catalog = Catalog(type(fault) for fault in self._faults.values())
         self._ring = ring
         self._figures = figures
         self._before: dict[str, Figures] = {}
-        self._deed = threading.Lock()
-        # Replaced as a whole, never changed, so that it can be read without a lock.
+        self._acting = threading.Lock()
+        # Replaced as a whole, never modified, so that it can be read without a lock.
         self._since: dict[str, float] = {}
         self._deadlines: dict[str, float] = {}
 
@@ -42,12 +47,12 @@ class FaultInjector:
     @property
     def active(self) -> tuple[str, ...]:
         """The names of the lasting faults that were injected and have not ended."""
-        self._look()
+        self._update()
         return tuple(self._since)
 
     def states(self) -> tuple[FaultState, ...]:
-        """Return how each fault is."""
-        self._look()
+        """Return the state of each fault."""
+        self._update()
         since, deadlines = self._since, self._deadlines
         now, clock = wall_seconds(), time.monotonic()
         return tuple(
@@ -65,23 +70,23 @@ class FaultInjector:
         )
 
     def inject(self, text: str, seconds: float | None = None) -> str:
-        """Inject a fault, ``name`` or ``name:argument``; return a sentence that says what happened.
+        """Inject a fault and return a sentence that describes the result.
 
         Args:
-            text: which fault.
-            seconds: heal it after this long; ``None`` leaves it until somebody does.
+            text: the fault, ``name`` or ``name:argument``.
+            seconds: heal it after this time; ``None``: it stays until ``heal`` is called.
 
         Raises:
-            ConfigError: there is no such fault (the nearest is named), or it lasts for no time that
-                could be chosen.
-            CachedeskError: it cannot be injected now; the message says why, nothing is broken.
+            ConfigError: there is no such fault (the message suggests a similar name), or it cannot
+                last for ``seconds``.
+            CachedeskError: it cannot be injected now; nothing is broken.
         """
         name, argument = self._catalog.parsed(text)
         fault = self._faults[name]
         if seconds is not None:
             self._catalog.check_duration(name, seconds)
-        with self._deed:
-            self._end_what_is_over()
+        with self._acting:
+            self._record_ended()
             obstacle = _ACTIVE if name in self._since else fault.obstacle(argument)
             if obstacle:
                 raise Unavailable(f"{name} cannot be injected now: {obstacle}")
@@ -103,15 +108,18 @@ class FaultInjector:
             )
 
     def heal(self, text: str | None = None) -> str:
-        """End one fault, or every one that can be ended; return a sentence that says which.
+        """Heal one fault, or all that can be healed; return a sentence that names them.
+
+        Args:
+            text: the fault; ``None``: all faults.
 
         Raises:
-            ConfigError: there is no such fault; the nearest is named.
-            Unavailable: the one that was asked for cannot be ended now.
+            ConfigError: there is no such fault; the message suggests a similar name.
+            Unavailable: the given fault cannot be healed now.
         """
         only = None if text is None else self._catalog.parsed(text)[0]
-        with self._deed:
-            self._end_what_is_over()
+        with self._acting:
+            self._record_ended()
             healed: list[str] = []
             failed: list[str] = []
             for fault in self._faults.values() if only is None else (self._faults[only],):
@@ -124,24 +132,25 @@ class FaultInjector:
                     healed.append(fault.name)
             if healed:
                 self._ring.add(EventCode.FAULT_HEALED, faults=tuple(healed))
-                self._tell_aftermath(healed)
+                self._report_impact(healed)
         if only is not None:
             if failed:
                 raise Unavailable(failed[0])
             return f"healed: {only}" if healed else f"{only} is not active"
-        said = [f"healed: {', '.join(healed)}"] if healed else []
-        return "; ".join(said + failed) or "nothing is broken"
+        results = [f"healed: {', '.join(healed)}"] if healed else []
+        return "; ".join(results + failed) or "nothing is broken"
 
     def missed(self, text: str) -> str:
-        """Return why the fault ``text``, which was injected, has not struck; empty when it has."""
+        """Return why the injected fault ``text`` has had no effect yet; empty once it has."""
         name, argument = self._catalog.parsed(text)
         return self._faults[name].missed(argument)
 
-    def tend(self) -> None:
-        """Heal the faults whose time is up. What cannot be healed yet is tried at the next call."""
-        if not self._deadlines or self._deed.locked():
+    def heal_expired(self) -> None:
+        """Heal the faults whose time is up. A fault that cannot be healed yet is retried at the
+        next call."""
+        if not self._deadlines or self._acting.locked():
             return
-        with self._deed:
+        with self._acting:
             now = time.monotonic()
             for name in [name for name, at in self._deadlines.items() if at <= now]:
                 try:
@@ -150,23 +159,24 @@ class FaultInjector:
                     continue
                 if self._forget(name):
                     self._ring.add(EventCode.FAULT_EXPIRED, fault=name)
-                    self._tell_aftermath((name,))
+                    self._report_impact((name,))
 
-    def _look(self) -> None:
-        """Notice what has ended by itself, unless somebody is at work, who will."""
-        if self._since and not self._deed.locked():
-            with self._deed:
-                self._end_what_is_over()
+    def _update(self) -> None:
+        """Record the faults that ended by themselves, unless a call that will do so is under
+        way."""
+        if self._since and not self._acting.locked():
+            with self._acting:
+                self._record_ended()
 
-    def _end_what_is_over(self) -> None:
+    def _record_ended(self) -> None:
         for name in tuple(self._since):
             if why := self._faults[name].over():
                 self._faults[name].heal()
                 self._forget(name)
                 self._ring.add(EventCode.FAULT_ENDED, fault=name, reason=why)
-                self._tell_aftermath((name,))
+                self._report_impact((name,))
 
-    def _tell_aftermath(self, names: Iterable[str]) -> None:
+    def _report_impact(self, names: Iterable[str]) -> None:
         after = self._figures()
         for name in names:
             self._ring.add(
@@ -174,7 +184,7 @@ class FaultInjector:
             )
 
     def _forget(self, name: str) -> bool:
-        """Note that ``name`` is not active any more; return whether it was."""
+        """Record that ``name`` is no longer active; return whether it was."""
         if name not in self._since:
             return False
         self._since = {each: at for each, at in self._since.items() if each != name}

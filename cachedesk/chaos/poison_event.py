@@ -1,4 +1,4 @@
-"""The fault of a poison event: one in the log that no value can take."""
+"""The poison event: a fault that puts an event into the log that cannot be applied."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ POISON_KEY = b"cachedesk:poison"
 _SPOILT = b"changed by another program"
 
 ForeignWrite = Callable[[], AbstractContextManager[Callable[[bytes, bytes], None]]]
-"""Holds the database's write lock as another program would, and gives a function that changes a
-row; committed when the block ends. ``Unavailable``: the database does not take it."""
+"""Holds the database's write lock as another program would. The block gets a function that changes
+a row; the end of the block commits. Raises ``Unavailable`` if the lock cannot be taken."""
 
 
 class LogPoison(Fault):
-    """An increment is in the log whose row is then changed to a text by another connection, as
-    another program might: no value can take it, and it becomes a dead letter. It has a key of
-    its own, so it harms nobody's data."""
+    """Logs an increment, and changes the row of its key to a text on another connection, as another
+    program might. The increment cannot be applied and becomes a dead letter. The fault has a key of
+    its own, so it harms no data."""
 
     name, title = "log.poison", "put an event into the log that no value can take"
 
@@ -44,13 +44,13 @@ class LogPoison(Fault):
 
     def inject(self, argument: str = "") -> str:
         self._write(Op.SET, b"0", Policy.WRITE_THROUGH)
-        # While it is locked, the worker cannot apply the increment before the row is changed.
+        # While the lock is held, the worker cannot apply the increment before the row is changed.
         with self._foreign_write() as write:
             seq = self._write(Op.INCR, 1, Policy.WRITE_BEHIND)
             write(POISON_KEY, _SPOILT)
-        # Its copy is as old as any that another program goes round.
+        # The cached copy is outdated, as after any write of another program.
         self._cache.drop([POISON_KEY])
-        return f"event {seq} is poison: its key {POISON_KEY.decode()} is no counter any more"
+        return f"event {seq} is poison: its key {POISON_KEY.decode()} is no longer a counter"
 
     def _write(self, op: Op, arg: bytes | int, policy: Policy) -> int:
         receipt = self._layer.write((op.name.lower(), POISON_KEY, arg), policy=policy)

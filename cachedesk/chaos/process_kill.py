@@ -9,7 +9,8 @@ from cachedesk.core.fault import Fault
 
 
 class ProcessKill(Fault):
-    """SIGKILL to ourselves. What was acknowledged is on the disk: ``cachedesk dump`` shows it."""
+    """SIGKILL to this process. Acknowledged writes are on the disk: ``cachedesk dump`` shows
+    them."""
 
     name, title = "process.kill", "kill this whole process (SIGKILL); open it again to recover"
 

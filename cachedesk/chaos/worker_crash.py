@@ -1,4 +1,4 @@
-"""Faults of the flush worker."""
+"""The fault of the flush worker: a crash at a failpoint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORKER_POINTS = tuple(point for point in POINTS if point.startswith("worker."))
 
 
 class WorkerCrash(Fault):
-    """The worker dies at a failpoint: nothing is flushed, rolled back or acknowledged by it."""
+    """The worker dies at a failpoint. It does not flush, roll back or acknowledge anything."""
 
     name, title = "worker.crash", "crash the worker in the middle of a flush"
     argument, choices = "a failpoint of the worker", WORKER_POINTS
@@ -49,10 +49,10 @@ class WorkerCrash(Fault):
             point, terms = self._armed.popitem()
             if point in waiting:
                 self._missed.add(point)
-            # What was armed there by others since stays armed.
+            # Terms that another caller has armed at this point since then stay armed.
             self._failpoints.disarm(point, terms)
 
     def missed(self, argument: str = "") -> str:
         point = argument or self.usual
         waits = point in self._armed and point in self._failpoints.waiting()
-        return f"the worker never came to {point}" if waits or point in self._missed else ""
+        return f"the worker never reached {point}" if waits or point in self._missed else ""

@@ -1,1 +1,1 @@
-"""One running stack: the composition of stores, engine, observation and faults."""
+"""A running stack: the composition of stores, engine, observation and faults."""

@@ -1,4 +1,4 @@
-"""Commands carried out: each by the part of the stack that it is for."""
+"""The command runner: it passes each command to the part of the stack that carries it out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EMPTY = "redis.empty"
 
 
 class CommandRunner:
-    """The commands of one running stack. Thread-safe."""
+    """Carries out commands on a running stack. Thread-safe."""
 
     def __init__(
         self,

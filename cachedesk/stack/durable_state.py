@@ -1,4 +1,5 @@
-"""What of a stack survives its process: the log and the database, opened, checked, recovered."""
+"""The durable state of a stack, which survives its process: log and database are opened, checked
+and recovered."""
 
 from __future__ import annotations
 
@@ -19,16 +20,16 @@ _COUNT_SECONDS = 0.2
 
 
 def open_state(stores: Stores[P], place: P, context: StoreContext | None = None) -> DurableState:
-    """Open the database and the log in ``place``, and see that they belong together.
+    """Open the database and the log in ``place``, and check that they belong together.
 
     Args:
-        stores: what opens them.
-        place: where they are; the caller holds it.
-        context: of the stack; by default that of none.
+        stores: the factories of the stores.
+        place: their location, which the caller has locked.
+        context: of the stack; by default one without a stack.
 
     Raises:
-        Damaged: something is damaged, has lost events, or is from another backup than the rest.
-        DataDirectoryError: it is locked by another program, or cannot be opened.
+        Damaged: a file is damaged, lacks events, or is from another backup than the others.
+        DataDirectoryError: a file is locked by another program, or cannot be opened.
     """
     context = context or StoreContext()
     reach = context.failpoints.reach
@@ -48,8 +49,13 @@ def open_state(stores: Stores[P], place: P, context: StoreContext | None = None)
 
 
 class DurableState:
-    """The database, the log and the pending events rebuilt from it. Enough to tell the truth;
-    ``Stack`` adds the cache and the worker."""
+    """The database, the log, and the backlog rebuilt from it. That is enough to read the truth;
+    ``Stack`` adds the cache and the worker.
+
+    ``recovered``: how many pending events were recovered. ``was_open``: whether the last process
+    did not close the log. ``seqs``: the numbers of new writes. ``recovery_seconds``: how long the
+    opening took.
+    """
 
     def __init__(
         self,
@@ -59,14 +65,14 @@ class DurableState:
         reach: Reach,
         began: float,
     ) -> None:
-        """Recover what is in two open stores; if that fails, close both.
+        """Recover the state from two open stores; if that fails, close both.
 
         Args:
             database: the system of record.
             log: the write-behind log.
             settings: its limits.
-            reach: of the failpoints.
-            began: ``time.monotonic()`` seconds at which they were beginning to be opened.
+            reach: reports that a failpoint is reached.
+            began: when their opening began, in ``time.monotonic()`` seconds.
         """
         self.database, self.log, self.watermarks = database, log, log.watermarks
         self._reach = reach
@@ -80,10 +86,10 @@ class DurableState:
 
     def _recover(self, settings: LogSettings) -> None:
         numbers = self.database.numbers()
-        self._introduce(numbers["log_epoch"])
+        self._store_epoch(numbers["log_epoch"])
         records = self.log.recover(numbers["log_seq"])
         undecided = self._undecided([event for events, _ in records for event in events])
-        self._catch_up(numbers["newest_seq"])
+        self._update_watermark(numbers["newest_seq"])
         self.backlog = Backlog(self.log, settings, self.database.count()[1])
         self.pending = self.backlog.pending
         pending = {event.seq for event in undecided}
@@ -98,8 +104,9 @@ class DurableState:
         self.seqs = itertools.count(newest + 1)
 
     def _undecided(self, events: list[WriteEvent]) -> list[WriteEvent]:
-        """Leave out what was not acked any more and is a dead letter or part of its row: to fold
-        it into a newer value would be wrong, should the row be unreadable then."""
+        """Return ``events`` without those that were decided but not acked: they are dead letters or
+        part of their rows. If they were pending, they would stand for the value of a key while its
+        row cannot be read, although the row is newer."""
         if not events:
             return events
         dead = self.database.dead_between(events[0].seq, events[-1].seq)
@@ -112,25 +119,26 @@ class DurableState:
             if event.seq not in dead and event.seq > rows.get(event.key, ABSENT).seq
         ]
 
-    def _introduce(self, known: int) -> None:
-        """Tell a new database which log is its own."""
+    def _store_epoch(self, known: int) -> None:
+        """Store the epoch of the log in a new database, which identifies its log from now on."""
         if known != self.log.epoch:
             with self.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
                 self._reach("boot.epoch.before")
                 transaction.note("log_epoch", self.log.epoch)
 
-    def _catch_up(self, newest_seq: int) -> None:
-        """Note what the process died of noting: it died between the commit and the note."""
+    def _update_watermark(self, newest_seq: int) -> None:
+        """Raise the watermark of the rows if the process died between a commit and its update."""
         if newest_seq > self.watermarks.row_seq:
             self.watermarks.note_row(newest_seq)
 
     def _count_opening(self, number: int) -> None:
-        """Count the opening in both places, so that neither can be put back without the other."""
+        """Count the opening in both stores, so that a restored backup of only one of them is
+        detected."""
         if not self.database.opening_counts:
             return
         with suppress(OSError):
             self.watermarks.note_opening(number)
-        # A database that cannot be written now is served from all the same; it counts next time.
+        # A database that cannot be written now can still be read; the next opening counts.
         with (
             suppress(DatabaseError),
             self.database.transaction(time.monotonic() + _COUNT_SECONDS) as transaction,

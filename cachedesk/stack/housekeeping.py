@@ -1,4 +1,4 @@
-"""The ticker: what a stack does every half second."""
+"""Housekeeping: the periodic work of a stack, every half second."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from cachedesk.observe.metrics import TICK_SECONDS, Metrics
 
 
 class Ticker:
-    """Ends an interval of the history every half second, has what failed tried again and the files
-    looked at, and has faults healed whose time is up."""
+    """Every half second it ends an interval of the metrics history, mends a failed log, checks the
+    files, and heals expired faults."""
 
     def __init__(
         self,
@@ -28,22 +28,22 @@ class Ticker:
         backlog: Backlog,
         metrics: Metrics | None,
         mend: Callable[[], None],
-        look_at_files: Callable[[], None],
-        tend_faults: Callable[[], None],
+        check_files: Callable[[], None],
+        heal_expired: Callable[[], None],
     ) -> None:
         """Prepare; ``start`` begins.
 
         Args:
-            log: mended when a commit of it failed.
-            backlog: how much lags.
+            log: mended after a failed commit.
+            backlog: its depth and lag are recorded.
             metrics: the history; ``None``: none is kept.
-            mend: tries again what a failed disk has stopped.
-            look_at_files: sees whether the files are still in place.
-            tend_faults: heals faults whose time is up.
+            mend: retries what a failed disk has stopped.
+            check_files: checks whether the files are in place.
+            heal_expired: heals faults whose time is up.
         """
         self._mend = mend
-        self._tend_faults = tend_faults
-        self._look_at_files = look_at_files
+        self._heal_expired = heal_expired
+        self._check_files = check_files
         self._log = log
         self._backlog = backlog
         self._metrics = metrics
@@ -51,46 +51,51 @@ class Ticker:
         self._thread = threading.Thread(target=self._tick, name="ticker", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End."""
+        """End the thread."""
         self._closing.set()
         self._thread.join()
 
     def _tick(self) -> None:
         due = time.monotonic() + TICK_SECONDS
         while not self._closing.wait(max(0.0, due - time.monotonic())):
-            # By the clock: intervals that each begin when the work of the one before is done are
-            # longer than they say. What was missed altogether is not made up for.
+            # Due by the clock: if each interval began when the work of the previous one is done,
+            # intervals would be too long. Missed intervals are skipped.
             due = max(due, time.monotonic() - TICK_SECONDS) + TICK_SECONDS
-            # What a write-through absorbed waits for its ack, and lags behind nothing.
+            # Events that a write-through absorbed wait for their ack, but are applied: no lag.
             lag_seconds = self._backlog.oldest_seconds if self._backlog.pending.depth else 0.0
             if self._metrics is not None:
                 self._metrics.tick(wall_seconds(), self._backlog.depth, lag_seconds)
             if self._log.failed:
                 with suppress(CachedeskError):
                     self._mend()
-            self._look_at_files()
-            self._tend_faults()
+            self._check_files()
+            self._heal_expired()
 
 
-class FilesAlarm:
-    """Tells of trouble with the files, once, and of its end."""
+class FilesMonitor:
+    """Announces when files of a store are moved, replaced or deleted, and when they are back."""
 
     def __init__(self, stores: Sequence[Files], announce: Announce) -> None:
-        """Look at the files of these ``stores``."""
+        """Prepare.
+
+        Args:
+            stores: the files of each store.
+            announce: called when trouble begins, and when it ends.
+        """
         self._stores = stores
         self._announce = announce
-        self._told: dict[Files, str] = {}
+        self._announced: dict[Files, str] = {}
 
-    def look(self) -> None:
-        """Look at the files of all stores."""
+    def check(self) -> None:
+        """Check the files of all stores."""
         for store in self._stores:
-            trouble, told = store.look(), self._told.get(store, "")
-            if trouble and not told:
+            trouble, announced = store.look(), self._announced.get(store, "")
+            if trouble and not announced:
                 self._announce(EventCode.FILES_CHANGED, trouble=trouble)
-            if told and not trouble:
+            if announced and not trouble:
                 self._announce(EventCode.FILES_BACK)
-            self._told[store] = trouble
+            self._announced[store] = trouble

@@ -1,4 +1,4 @@
-"""The stack: it opens the parts, recovers what a crash left, and closes them in order."""
+"""The stack: it opens and composes the parts, recovers after a crash, and closes them in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from cachedesk.chaos.ablations.no_log import DirtyKeys
-from cachedesk.chaos.ablations.no_read_repair import Unseen
+from cachedesk.chaos.ablations.no_read_repair import NoPending
 from cachedesk.chaos.catalog import in_order
 from cachedesk.chaos.impact import figures
 from cachedesk.chaos.injector import FaultInjector
@@ -46,13 +46,13 @@ from cachedesk.observe.snapshotter import Snapshotter
 from cachedesk.observe.stack_recorder import StackRecorder
 from cachedesk.stack.command_runner import CommandRunner
 from cachedesk.stack.durable_state import open_state
-from cachedesk.stack.housekeeping import FilesAlarm, Ticker
+from cachedesk.stack.housekeeping import FilesMonitor, Ticker
 
 _MEND_SECONDS = 1.0
 
 
 class Stack:
-    """One running cache stack. A ``Source`` of snapshots and a ``Control`` for commands."""
+    """A running cache stack. Implements ``Source`` (snapshots) and ``Control`` (commands)."""
 
     def __init__(
         self,
@@ -68,27 +68,27 @@ class Stack:
         """Open the data directory at ``path``, recover, and start everything.
 
         Args:
-            path: the data directory; made if it does not exist.
-            settings: how; the defaults are documented in ``Settings``.
-            observer: told what becomes part of a row, for a judge.
-            safeguards: which are on; to switch one off is for the lab and the desk.
-            failpoints: those of this stack, some armed before it opens; by default none is.
+            path: the data directory; created if it does not exist.
+            settings: of all parts; the defaults are documented in ``Settings``.
+            observer: called with the events that become part of a row, for the ledger.
+            safeguards: the safeguards that are on; the lab and the desk can switch some off.
+            failpoints: of this stack; points may be armed before it opens. By default none is.
             observe: count and time calls and keep the newest writes, for snapshots and reports.
-            stores: where its stores come from; by default the embedded ones.
+            stores: the factories of the stores; by default the embedded ones.
 
         Raises:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
-            ConfigError: a setting is wrong.
+            ConfigError: a setting is invalid.
         """
         self.failpoints = failpoints or Failpoints()
         self._reach = self.failpoints.reach
-        self._undo: list[Callable[[], None]] = []
+        self._closers: list[Callable[[], None]] = []
         self._calls = CallThread()
         try:
             self._stores = stores or embedded_stores()
             self._calls.run(self._open, path, settings or Settings(), observer, safeguards, observe)
         except BaseException:
-            # An interrupted opening goes on: what it opens is closed behind it.
+            # An interrupted opening continues in the background; then all that it opened is closed.
             self._calls.end_with(self._close)
             raise
 
@@ -101,10 +101,10 @@ class Stack:
         observe: bool,
     ) -> None:
         policies = PolicyTable(settings.policies)
-        # Before anything is made on the disk.
+        # Before anything is created on the disk.
         self._stores.require()
         self.place = self._stores.lock(path)
-        self._undo.append(self.place.close)
+        self._closers.append(self.place.close)
         self._reach("boot.lock.after")
         self.workload = ""
         try:
@@ -118,19 +118,19 @@ class Stack:
         self, settings: Settings, policies: PolicyTable, observer: Observer, *, observe: bool
     ) -> None:
         event_logger = EventLogger(self.place.name)
-        self._undo.append(event_logger.close)
-        self.chronicle = EventRing(event_logger.forward)
-        announce = self.chronicle.add
+        self._closers.append(event_logger.close)
+        self.event_ring = EventRing(event_logger.forward)
+        announce = self.event_ring.add
         if armed := self.failpoints.armed():
             announce(EventCode.FAILPOINTS_ARMED, points=tuple(armed))
         context = StoreContext(
             settings, self.failpoints, announce, lambda: self.pending.kept, self._calls.run
         )
         cache = self.cache = self._stores.cache(self.place, context)
-        self._undo.append(cache.close)
+        self._closers.append(cache.close)
         self._reach("boot.orphan.after")
         state = open_state(self._stores, self.place, context)
-        self._undo.append(state.close)
+        self._closers.append(state.close)
         if state.recovered or state.was_open:
             announce(
                 EventCode.LOG_RECOVERED,
@@ -167,7 +167,7 @@ class Stack:
             cache=engine.cache,
             drain=engine.drain,
             policies=policies,
-            snapshot=self._seen,
+            snapshot=self._snapshot,
             explain=self._explain,
             close=self._close,
             calls=self._calls,
@@ -182,27 +182,27 @@ class Stack:
             pending=self.pending,
             faults=self.faults,
             switches=self._switches,
-            events=self.chronicle,
+            events=self.event_ring,
         )
-        self._undo.append(cache.close)
+        self._closers.append(cache.close)
         cache.start(engine.reader.truths)
         self._reach("boot.serve.before")
         self.worker.start()
-        self._undo.append(self._close_worker)
-        self._undo.append(self._switches.close)
-        self._undo.append(self._heal_quietly)
+        self._closers.append(self._close_worker)
+        self._closers.append(self._switches.close)
+        self._closers.append(self._heal_quietly)
         ticker = Ticker(
             log=self.log,
             backlog=self.backlog,
             metrics=self.metrics if observe else None,
             mend=self._mend,
-            look_at_files=FilesAlarm(self._files, announce).look,
-            tend_faults=self.faults.tend,
+            check_files=FilesMonitor(self._files, announce).check,
+            heal_expired=self.faults.heal_expired,
         )
         ticker.start()
-        self._undo.append(ticker.close)
+        self._closers.append(ticker.close)
         self.auditor.start()
-        self._undo.append(self.auditor.close)
+        self._closers.append(self.auditor.close)
 
     def _add_faults(self, engine: LocalEngine, observer: Observer) -> None:
         database = self._state.database
@@ -223,7 +223,7 @@ class Stack:
             rest=rest,
         )
         self.faults = FaultInjector(
-            faults, self.chronicle, lambda: figures(self.cache, self.metrics, self.backlog)
+            faults, self.event_ring, lambda: figures(self.cache, self.metrics, self.backlog)
         )
 
     def _add_observation(
@@ -241,7 +241,7 @@ class Stack:
             database=database,
             locks=engine.locks,
             versions=engine.versions,
-            announce=self.chronicle.add,
+            announce=self.event_ring.add,
             settle=self._mend,
             mends=lambda: engine.routes.safeguards.copies_are_true,
         )
@@ -254,7 +254,7 @@ class Stack:
             auditor=self.auditor,
             faults=self.faults,
             metrics=self.metrics,
-            events=self.chronicle,
+            events=self.event_ring,
             hot=HotView(
                 cache=cache,
                 pending=pending,
@@ -281,7 +281,7 @@ class Stack:
             pending=self.pending,
             controls=engine.controls,
             cache=self.cache,
-            row_reader=engine.read_path(Unseen(self.pending)),
+            row_reader=engine.read_path(NoPending(self.pending)),
             dirty=DirtyKeys(
                 reader=engine.reader,
                 pending=self.pending,
@@ -294,35 +294,37 @@ class Stack:
                 watermarks=self._state.watermarks,
                 observer=observer,
                 recorder=recorder,
-                announce=self.chronicle.add,
+                announce=self.event_ring.add,
             ),
         )
 
     @property
     def redis_socket(self) -> str:
-        """Where Redis listens; empty if the cache is not a server of this process."""
+        """The address where Redis listens; empty if this process does not manage the cache."""
         return self.cache.address if isinstance(self.cache, ManagedServer) else ""
 
     def snapshot(self) -> Snapshot:
-        """Return how everything is, as one frozen value."""
-        return self._calls.run(self._seen)
+        """Return the state of the whole stack as one frozen value."""
+        return self._calls.run(self._snapshot)
 
-    def _seen(self) -> Snapshot:
-        seen = self._snapshotter.snapshot(self.workload)
+    def _snapshot(self) -> Snapshot:
+        snapshot = self._snapshotter.snapshot(self.workload)
         safeguards = self._switches.safeguards
         if not safeguards.log:
-            seen = replace(seen, log=replace(seen.log, health=Health.DEGRADED, word="off"))
-        return replace(seen, safeguards=safeguards)
+            off = replace(snapshot.log, health=Health.DEGRADED, word="off")
+            snapshot = replace(snapshot, log=off)
+        return replace(snapshot, safeguards=safeguards)
 
     def _explain(self, key: bytes) -> KeyReport:
         return self._inspector.inspect(key)
 
     def inspect(self, key: bytes) -> KeyReport:
-        """Return everything that is known of one key now; a place that does not answer says so."""
+        """Return what each store holds of one key now; a store that does not answer is reported as
+        such."""
         return self._calls.run(self._explain, key)
 
     def perform(self, command: Command) -> str:
-        """Carry out a command and return a sentence that says what happened.
+        """Carry out a command and return a sentence that describes the result.
 
         Raises:
             Closed: the stack was closed.
@@ -336,17 +338,17 @@ class Stack:
         return self._commands.perform(command)
 
     def close(self) -> None:
-        """Close everything; what is pending stays in the log. Closing twice is harmless."""
+        """Close the stack; pending events stay in the log. A second call does nothing."""
         self.layer.close()
 
     @property
     def files_trouble(self) -> str:
-        """What is wrong with the files of the data directory; empty while they are in place."""
+        """The trouble with the files of the data directory; empty while they are in place."""
         return next((files.trouble for files in self._files if files.trouble), "")
 
     def _mend(self) -> None:
-        """Have the log take events again after a commit of it failed; return when every append
-        that was under way has ended. ``Unavailable``: the disk still fails."""
+        """Recover the log after a failed commit, and return when every append that was under way
+        has ended. Raises ``Unavailable`` if the disk still fails."""
         self._truth.mend(time.monotonic() + _MEND_SECONDS)
 
     def _heal_quietly(self) -> None:
@@ -354,13 +356,13 @@ class Stack:
 
     def _close(self) -> None:
         first: Exception | None = None
-        while self._undo:
+        while self._closers:
             try:
-                self._undo[-1]()
-            except Exception as error:  # noqa: BLE001 - the others are closed all the same
+                self._closers[-1]()
+            except Exception as error:  # noqa: BLE001 - the other parts must be closed too
                 first = first or error
-            # Only now: what an interrupt cuts short is closed by the next call.
-            self._undo.pop()
+            # Only now: after an interrupt, the next call closes this part again.
+            self._closers.pop()
         self._calls.end()
         if first is not None:
             raise first
@@ -372,7 +374,8 @@ class Stack:
 
 
 def embedded_stores() -> Stores[Any]:
-    """Return the default stores. (Imported here: a stack on other stores does not need them.)"""
+    """Return the default stores. They are imported here because a stack on other stores does not
+    need them."""
     from cachedesk.stores.embedded.stores import EMBEDDED
 
     return EMBEDDED

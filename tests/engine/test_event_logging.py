@@ -120,7 +120,7 @@ from cachedesk.stack.stack import Stack
 stack = Stack({str(tmp_path / "data")!r})
 stack.perform(Inject("redis.kill"))
 stack.close()
-print(*(event.code for event in stack.chronicle.events()))
+print(*(event.code for event in stack.event_ring.events()))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -275,7 +275,7 @@ from cachedesk.core.commands import Inject
 from cachedesk.stack.stack import Stack
 stack = Stack("data")
 stack.perform(Inject("redis.kill"))
-while not any(event.code == "redis.died" for event in stack.chronicle.events()):
+while not any(event.code == "redis.died" for event in stack.event_ring.events()):
     time.sleep(0.01)
 stack.close()
 """

@@ -159,13 +159,13 @@ def test_closing_heals(tmp_path: Path) -> None:
         assert list(stack.layer.items()) == [(b"session:1", b"x")]
 
 
-def test_a_snapshot_does_not_wait_for_a_deed(stack: Stack, tmp_path: Path) -> None:
+def test_a_snapshot_does_not_wait_for_an_injection(stack: Stack, tmp_path: Path) -> None:
     """To inject a lock that somebody else holds takes seconds; the desk goes on meanwhile."""
     other = sqlite3.connect(tmp_path / "data" / "cachedesk.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     stack.perform(Inject("database.slow"))
     injecting = Task(stack.perform, Inject("database.lock"))
-    until(stack.faults._deed.locked)
+    until(stack.faults._acting.locked)
     assert stack.snapshot().faults == ("database.slow",)
     assert injecting.is_alive()
     other.close()

@@ -181,10 +181,10 @@ def test_a_close_that_is_cut_short_leaves_nothing_open(
         if len(times) == 1:
             raise error
 
-    stack._undo.append(step)
+    stack._closers.append(step)
     with pytest.raises(error):
         stack.close()
     stack.close()
     assert len(times) == (2 if error is KeyboardInterrupt else 1)
-    assert not stack._undo
+    assert not stack._closers
     open_stack().close()

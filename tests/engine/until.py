@@ -60,7 +60,7 @@ def diagnosis() -> Iterator[str]:
             continue
         server, cache = stack.cache.server, stack.cache.cache
         yield f"  Redis {server.pid}: {stack.cache.supervisor.word}, {cache.trusted_server.reason}"
-        yield from (f"    {event.text}" for event in stack.chronicle.events()[-20:])
+        yield from (f"    {event.text}" for event in stack.event_ring.events()[-20:])
 
 
 class Task(threading.Thread):

@@ -158,5 +158,5 @@ def test_a_crash_that_the_worker_never_came_to_did_not_strike(tmp_path: Path) ->
     report = outcome.report
     assert (outcome.exit_code, report.verdict.sound, report.sound) == (1, True, False)
     assert report.missing == (
-        "worker.crash@50ops did not strike: the worker never came to worker.apply.mid_batch",
+        "worker.crash@50ops did not strike: the worker never reached worker.apply.mid_batch",
     )

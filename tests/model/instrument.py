@@ -56,7 +56,7 @@ MODULES = frozenset(
         "stores.redis.verification",
     }
 )
-"""Where threads meet. (Not where a real lock is held: the chronicle, the metrics.)"""
+"""Where threads meet. (Not where a real lock is held: the event ring, the metrics.)"""
 
 LEFT_OUT = frozenset(
     {

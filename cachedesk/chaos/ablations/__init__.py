@@ -1,3 +1,3 @@
-"""What takes a safeguard's place while it is off, one part a file. Each does what many a system
-does in production, and loses what such a system loses. The stack makes them,
-and ``safeguard_switches`` puts them in."""
+"""Ablations: the parts that replace a safeguard while it is off, one per file. Each works as many
+systems in production do, and loses the data that they lose. The stack creates them, and only
+``safeguard_switches`` puts them into a composition."""

@@ -1,4 +1,4 @@
-"""Without effectively-once: whoever applies a batch does not look what the rows hold of it."""
+"""Without effectively-once: a batch is applied without a check of which events the rows hold."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from cachedesk.core.events import ABSENT, Coalesced, Entry, WriteEvent, coalesce
 
 
 def coalesce_again(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
-    """As ``events.coalesce``, and an event that is part of its row already is folded in again."""
+    """Like ``events.coalesce``, but fold events that are part of their row already in again."""
     forgotten = {key: Entry(row.value, 0) for key, row in rows.items()}
     done = coalesce(forgotten, events)
-    # The seq of a row never goes back, or what tells the newest write would be lost with it.
+    # The seq of a row must not decrease, because it identifies the newest write in the row.
     changed = {
         key: Entry(row.value, max(row.seq, rows.get(key, ABSENT).seq))
         for key, row in done.rows.items()

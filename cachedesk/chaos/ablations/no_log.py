@@ -1,11 +1,11 @@
-"""Without the log: a fast write goes to Redis, and that its key is dirty is all that is remembered.
+"""Without the log: a write-behind write goes to Redis only, and its key is recorded as dirty.
 
-Now and then what Redis holds of the dirty keys is copied to the database. A key that Redis has
-lost meanwhile (evicted, killed) cannot be copied: what was written to it since the last copy is
-lost, though it was acknowledged. Truth is derived from the cache, which is the mistake.
+From time to time the values of the dirty keys are copied from Redis to the database. A key that
+Redis has lost meanwhile (evicted, killed) cannot be copied: all writes to it since the last copy
+are lost, although they were acknowledged. The mistake is to derive the truth from the cache.
 
-Beside the keys it keeps the ids of the writes that hang on the next copy. Nothing is saved by
-them; they are for the books, so that what is lost can be told by its id.
+The events of the writes that depend on the next copy are kept too. They do not save any data; they
+are for the event balance, so that lost writes can be named by their ids.
 """
 
 from __future__ import annotations
@@ -31,22 +31,23 @@ from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.worker_controls import WorkerControls
 
 _MOST_CHANGES = 1_000
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _IDLE_SECONDS = 60.0
 _LOCK_SECONDS = 1.0
-_MOST_TOLD = 5
+_MOST_ANNOUNCED = 5
 
 
 @dataclass(slots=True)
 class _Dirty:
-    """A dirty key: what Redis was given last, and the writes that the next copy would save."""
+    """A dirty key. ``value``: the last value that was put into Redis; ``events``: the writes that
+    the next copy makes durable."""
 
     value: bytes | None = None
     events: list[WriteEvent] = field(default_factory=list)
 
 
 class DirtyKeys:
-    """The path of fast data without a log; takes the place of ``WriteBehind``. Thread-safe."""
+    """The write path for fast data without a log; replaces ``WriteBehind``. Thread-safe."""
 
     def __init__(
         self,
@@ -67,19 +68,19 @@ class DirtyKeys:
         """Prepare; ``start`` begins to copy.
 
         Args:
-            reader: reads what an increment is added to: the truth, because what was logged before
-                is not to be lost with the log.
-            pending: the books.
-            database: where dirty keys are copied to.
-            cache: takes the writes.
-            locks: hold the keys alone meanwhile.
-            versions: tell readers that a key was written.
-            controls: pauses and batches of the worker hold for the copying too.
-            seqs: number the writes.
-            watermarks: remember, outside the database, which write is in it.
-            observer: told which events became part of their rows.
-            recorder: takes note of each copy.
-            announce: told in one sentence what was lost.
+            reader: reads the base values of increments from the truth, which includes writes that
+                were logged before the log was switched off.
+            pending: the event balance, and the count of writes that are in no log.
+            database: the dirty keys are copied to it.
+            cache: the writes are put into it.
+            locks: the key locks; the keys of a call are held exclusively.
+            versions: the versions of the keys; each write raises the version of its key.
+            controls: pause, expedite and batch size of the worker; they apply to the copying too.
+            seqs: the numbers of the writes.
+            watermarks: keeps the seq of the newest write outside the database.
+            observer: called with the events that became part of their rows.
+            recorder: records each copy.
+            announce: called when writes are lost, or cannot be copied.
         """
         self._reader = reader
         self._locks = locks
@@ -96,27 +97,34 @@ class DirtyKeys:
         self._dirty: dict[bytes, _Dirty] = {}
         self._since = 0.0
         self._lock = threading.Lock()
-        self._over = False
+        self._ended = False
         self._closing = False
-        self._bell = Wakeup()
+        self._grown = Wakeup()
         self._thread: threading.Thread | None = None
 
     def parts(self, changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
-        """Split ``changes`` into parts that ``write`` takes."""
+        """Split ``changes`` into parts for ``write``."""
         for start in range(0, len(changes), _MOST_CHANGES):
             yield changes[start : start + _MOST_CHANGES]
 
     def write(self, changes: Sequence[Change], deadline: float) -> list[Receipt]:
-        """Have Redis take ``changes``, and remember that their keys are dirty.
+        """Put ``changes`` into Redis, and record that their keys are dirty.
+
+        Args:
+            changes: one of the ``parts``, in order.
+            deadline: ``time.monotonic()`` seconds after which to give up waiting for the keys.
+
+        Returns:
+            One receipt per change, in order.
 
         Raises:
-            Switched: the log is on again; nothing changed.
-            Unavailable: Redis did not take them, or a counter could not be loaded.
-            NotACounter, CounterOverflow: an increment met a value it cannot change.
+            Switched: the log is on again; nothing was changed.
+            Unavailable: Redis did not store them, or a counter could not be loaded.
+            NotACounter, CounterOverflow: an increment cannot be applied to the value.
         """
         keys = list(dict.fromkeys(change.key for change in changes))
         with self._locks.exclusive(keys, deadline):
-            if self._over:
+            if self._ended:
                 raise Switched
             before = self._values(keys)
             after = dict(before)
@@ -131,45 +139,48 @@ class DirtyKeys:
                 receipts.append(Receipt(events[-1].seq, Level.CACHED, value))
             self._versions.bump(keys)
             if self._cache.put(entries_of(after)):
-                raise Unavailable("Redis did not take the write, and the log is off")
+                raise Unavailable("Redis did not store the write, and the log is off")
             self._versions.bump(keys)
-            self._remember(events, before, after)
-        self._bell.set()
+            self._record(events, before, after)
+        self._grown.set()
         return receipts
 
     def start(self) -> None:
-        """Take writes, and copy now and then, until ``close``."""
-        self._over = False
+        """Accept writes, and copy from time to time until ``close``."""
+        self._ended = False
         if self._thread is None:
-            self._thread = threading.Thread(target=self._live, name="copier", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="copier", daemon=True)
             self._thread.start()
 
     def end(self, deadline: float) -> None:
-        """Take no more writes, and copy what is dirty.
+        """Accept no more writes, and copy all dirty keys.
+
+        Args:
+            deadline: ``time.monotonic()`` seconds after which to give up.
 
         Raises:
-            Unavailable: it could not be copied by ``deadline``; writes are taken as before.
+            Unavailable: not all could be copied by ``deadline``; writes are accepted as before.
         """
-        self._over = True
+        self._ended = True
         try:
             while self._dirty and time.monotonic() < deadline:
                 self.copy()
-                time.sleep(_LOOK_SECONDS if self._dirty else 0.0)
+                time.sleep(_POLL_SECONDS if self._dirty else 0.0)
         finally:
-            self._over = not self._dirty
+            self._ended = not self._dirty
         if self._dirty:
             raise Unavailable(f"{len(self._dirty):,} dirty keys could not be copied yet")
 
     def close(self) -> None:
-        """Copy what can be copied, and end."""
+        """End the thread, and copy the dirty keys once more, if it was started."""
         self._closing = True
-        self._bell.set()
+        self._grown.set()
         if self._thread is not None:
             self._thread.join()
             self.copy()
 
     def copy(self) -> None:
-        """Copy what Redis holds of the dirty keys to the database, if both answer."""
+        """Copy the values of the dirty keys from Redis to the database, if both answer."""
         with self._lock:
             keys = list(self._dirty)
         began = time.monotonic()
@@ -184,7 +195,7 @@ class DirtyKeys:
         try:
             self._save(saved)
         except DatabaseError:
-            self._take_back(taken)
+            self._restore(taken)
             return
         applied = [event for dirty in saved.values() for event in dirty.events]
         self._recorder.flushed(time.monotonic() - began, applied, len(saved))
@@ -193,7 +204,7 @@ class DirtyKeys:
         self._lose([it for key in taken if key not in saved for it in taken[key].events])
 
     def _values(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
-        """Return what ``keys`` are worth: in Redis, or where it has no copy in truth."""
+        """Return the values of ``keys`` in Redis, or their true values if Redis has no copy."""
         try:
             values = dict(zip(keys, self._cache.get_many(keys), strict=True))
             missing = [key for key, value in values.items() if value is None]
@@ -203,7 +214,7 @@ class DirtyKeys:
         except DatabaseError as error:
             raise Unavailable(f"the key cannot be loaded: {error}") from error
 
-    def _remember(
+    def _record(
         self,
         events: Collection[WriteEvent],
         before: dict[bytes, bytes | None],
@@ -219,7 +230,7 @@ class DirtyKeys:
                 if dirty is None:
                     dirty = self._dirty[event.key] = _Dirty(before[event.key])
                 elif event.op is Op.INCR and dirty.value != before[event.key]:
-                    # Redis had lost what the key was worth: this adds to something older.
+                    # Redis had lost the last value: this increment was added to an older one.
                     lost += dirty.events
                     dirty.events = []
                 dirty.events.append(event)
@@ -242,8 +253,9 @@ class DirtyKeys:
         self._watermarks.note_row(newest)
         self._versions.bump(dirty)
 
-    def _take_back(self, taken: dict[bytes, _Dirty]) -> None:
-        """Remember again what could not be saved, before what was written meanwhile."""
+    def _restore(self, taken: dict[bytes, _Dirty]) -> None:
+        """Make the keys that could not be saved dirty again; their events come before those that
+        were written meanwhile."""
         with self._lock:
             for key, old in taken.items():
                 new = self._dirty.setdefault(key, old)
@@ -257,13 +269,13 @@ class DirtyKeys:
         self._announce(
             EventCode.UNLOGGED_WRITES_LOST,
             count=len(events),
-            seqs=tuple(event.seq for event in events[:_MOST_TOLD]),
+            seqs=tuple(event.seq for event in events[:_MOST_ANNOUNCED]),
         )
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         while not self._closing:
-            self._bell.wait(_LOOK_SECONDS if self._dirty else _IDLE_SECONDS)
-            self._bell.clear()
+            self._grown.wait(_POLL_SECONDS if self._dirty else _IDLE_SECONDS)
+            self._grown.clear()
             if self._dirty and self._is_due():
                 try:
                     self.copy()

@@ -1,6 +1,6 @@
-"""Without read repair: a miss is answered with the row as it is, and Redis is filled with it.
+"""Without read repair: a miss returns the row without its pending events, and fills Redis with it.
 
-A ``ReadPath`` over ``Unseen`` does that: nothing is pending, as far as it knows.
+A ``ReadPath`` over ``NoPending`` does that, because it finds no pending events.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from cachedesk.core.events import WriteEvent
 from cachedesk.engine.backlog.pending_events import PendingEvents
 
 
-class Unseen:
-    """What is pending, to somebody who does not look. How many there are is still told."""
+class NoPending:
+    """A ``PendingView`` without events. Only ``count`` returns the real number, for display."""
 
     def __init__(self, pending: PendingEvents) -> None:
-        self._seen = pending
+        self._pending = pending
 
     def events(self, key: bytes) -> tuple[WriteEvent, ...]:
-        """Return nothing."""
+        """Return no events."""
         return ()
 
     def first_seq(self, key: bytes) -> int | None:
@@ -26,9 +26,9 @@ class Unseen:
         return None
 
     def decides(self, key: bytes, events: Sequence[WriteEvent]) -> bool:
-        """Return False: nothing but the row says what a key is worth."""
+        """Return False: only the row determines the value of a key."""
         return False
 
     def count(self, key: bytes) -> int:
         """Return how many events of ``key`` are pending."""
-        return self._seen.count(key)
+        return self._pending.count(key)

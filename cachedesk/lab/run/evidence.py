@@ -81,5 +81,5 @@ def gathered(
         behind=writes.behind,
         loads=metrics.reads().loads,
         timeline=timeline,
-        events=stack.chronicle.events(),
+        events=stack.event_ring.events(),
     )

@@ -339,7 +339,7 @@ class Session:
         self._announce(EventCode.RECORDING_FAILED, reason=why)
 
     def _announce(self, code: EventCode, **fields: Plain) -> str:
-        return self.stack.chronicle.add(code, **fields)
+        return self.stack.event_ring.add(code, **fields)
 
     def _target(self) -> Target:
         return Target(

@@ -133,7 +133,7 @@ class Sampler:
             self._step_seconds *= 2
 
     def _note_marks(self) -> None:
-        for mark in self._stack.chronicle.marks():
+        for mark in self._stack.event_ring.marks():
             known = (mark.name, mark.start_at)
             if known in self._marks or len(self._marks) < _MOST_MARKS:
                 self._marks[known] = mark
