@@ -1,7 +1,8 @@
 """Faults: real ways to break the stack, all with the same interface.
 
-Nothing is simulated: the server gets a signal, a second connection holds SQLite's lock, SQLite
-reports a full disk, the worker dies at a failpoint. (The design follows etcd's failpoint tests.)
+They are real: the server gets a signal, a second connection holds SQLite's lock, SQLite reports a
+full disk, the worker dies at a failpoint. Only the delay of ``database.slow`` is simulated. (The
+design follows etcd's failpoint tests.)
 """
 
 from __future__ import annotations

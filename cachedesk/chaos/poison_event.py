@@ -25,7 +25,7 @@ a row; the end of the block commits. Raises ``Unavailable`` if the lock cannot b
 class LogPoison(Fault):
     """Logs an increment, and changes the row of its key to a text on another connection, as another
     program might. The increment cannot be applied and becomes a dead letter. The fault has a key of
-    its own, so it harms no data."""
+    its own, so it harms no other data; it leaves a row and a dead letter."""
 
     name, title = "log.poison", "put an event into the log that no value can take"
 
