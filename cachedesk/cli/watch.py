@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cachedesk.cli.options import NonEmptyPath, PositiveFloat, json_option
-from cachedesk.console.output import has_bar, print_json, print_text
+from cachedesk.cli.options import NonEmptyPath, PositiveFloat, json_option, theme_option
+from cachedesk.console.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
     from cachedesk.core.watched_server import WatchedServer
@@ -57,20 +57,22 @@ class Percent(click.ParamType[float]):
     help="Do without MONITOR; then hit rates by prefix, hot keys and the cost of a restart are"
     " unknown.",
 )
+@click.option("--once", is_flag=True, help="Without a screen: watch, then print what was seen.")
 @click.option(
     "--seconds",
     type=PositiveFloat(),
     metavar="S",
-    help=f"How long to watch.  [default: {USUAL_SECONDS:g}]",
+    help=f"How long to watch without a screen.  [default: {USUAL_SECONDS:g}]",
 )
 @click.option(
     "--record",
     type=NonEmptyPath(path_type=Path),
     metavar="FILE",
-    help="Write the sampled commands to a new file, a trace for"
+    help="Without a screen: write the sampled commands to a new file, a trace for"
     ' "cachedesk run --trace". It holds values too.',
 )
 @json_option
+@theme_option
 @click.pass_context
 def watch(
     ctx: click.Context,
@@ -78,9 +80,11 @@ def watch(
     url: str,
     budget: float,
     monitor: bool,
+    once: bool,
     seconds: float | None,
     record: Path | None,
     as_json: bool,
+    theme: str,
 ) -> None:
     """Watch a Redis or Valkey of your own: hit rate and memory by prefix, hot and big keys, what a
     restart would cost.
@@ -93,11 +97,21 @@ def watch(
     """
     if record is not None and not monitor:
         raise click.UsageError("--record needs MONITOR; leave out --no-monitor.")
+    screen = not (once or as_json or record is not None)
+    if screen and seconds is not None:
+        raise click.UsageError("--seconds needs --once, --json or --record.")
+    if screen and not (is_terminal() or is_served()):
+        raise click.UsageError("The screen needs a terminal; without one, use --once or --json.")
     if record is not None:
         from cachedesk.watch.trace_file import check_trace_file
 
         check_trace_file(record)
     connect = _connector(url)
+    if screen:
+        from cachedesk.cli.options import user_folder
+        from cachedesk.desk.modes.watching import open_watch
+
+        ctx.exit(open_watch(connect, budget, monitor=monitor, theme=theme, folder=user_folder()))
     from cachedesk.watch.watcher import Watcher
 
     if monitor and has_bar():

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from cachedesk.console.new_file import PICTURES, RECORDINGS
 
-_FOLDERS = {"svg": PICTURES, "rec": RECORDINGS}
+_FOLDERS = {"svg": PICTURES, "rec": RECORDINGS, "txt": RECORDINGS}
 
 
-def next_free(data: Path, suffix: str) -> Path:
-    """Return the path of a new picture (``svg``) or recording (``rec``), with the next number.
+def next_free(data: Path, suffix: str, name: str = "desk") -> Path:
+    """Return the path of a new picture (``svg``), recording (``rec``) or trace (``txt``): the name
+    with the next number.
 
     The folder is created if it does not exist.
 
@@ -19,6 +20,6 @@ def next_free(data: Path, suffix: str) -> Path:
     """
     folder = data / _FOLDERS[suffix]
     folder.mkdir(parents=True, exist_ok=True)
-    taken = [path.stem.removeprefix("desk-") for path in folder.glob(f"desk-*.{suffix}")]
+    taken = [path.stem.removeprefix(f"{name}-") for path in folder.glob(f"{name}-*.{suffix}")]
     newest = max((int(number) for number in taken if number.isdecimal()), default=0)
-    return folder / f"desk-{newest + 1:03}.{suffix}"
+    return folder / f"{name}-{newest + 1:03}.{suffix}"

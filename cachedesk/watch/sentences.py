@@ -49,11 +49,11 @@ def load_sentence(snapshot: WatchSnapshot) -> str:
     """Return what watching costs the server."""
     load = snapshot.load
     parts = [
-        f"{name} {share(spent / load.seconds)}" for name, spent in load.spent if load.seconds > 0
+        f"{name} {100 * spent / load.seconds:.2f}" for name, spent in load.spent if load.seconds > 0
     ]
     return (
-        f"watching takes {share(load.share)} of the server's time, budget {share(load.budget)}"
-        f" ({', '.join(parts)})"
+        f"watching takes {share(load.share)} of the server's time (budget {100 * load.budget:g} %):"
+        f" {', '.join(parts)}"
     )
 
 
@@ -78,14 +78,14 @@ def restart_sentence(snapshot: WatchSnapshot) -> str:
         return "not known without MONITOR"
     if cost is None:
         return "not known yet: no read was seen that hit"
-    now = f"{number(cost.hits_per_second)} hits/s become misses at once"
+    now = f"{number(cost.hits_per_second)} hits/s miss at once"
     minute = between(cost.first_minute, cost.first_minute_most)
     if cost.warm_seconds is None:
-        return f"{now}; {minute} more misses in the first minute; not warm within a day"
+        return f"{now}; {minute} more misses in a minute; not warm within a day"
     until = between(cost.until_warm, cost.until_warm_most)
     return (
-        f"{now}; {minute} more misses in the first minute;"
-        f" nine of ten hits are back after {span(cost.warm_seconds)} and {until} misses"
+        f"{now}; {minute} more misses in a minute;"
+        f" nine of ten hits are back after {span(cost.warm_seconds)} ({until} misses)"
     )
 
 

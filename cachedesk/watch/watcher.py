@@ -22,11 +22,18 @@ LOOK_SECONDS = 1.0
 """How often the server's own figures are asked for."""
 
 SCAN_KEYS = 50
+
+PASS_PAUSE_SECONDS = 5.0
+"""So long nothing is asked after all keys were looked at."""
+
 _FIRST_RETRY, _LAST_RETRY = 0.5, 10.0
 _MONITOR_SHARE = 0.6
 """MONITOR's part of the budget; the rest is for keys and their sizes."""
 
 _PROBES_PER_SECOND = 1_000
+
+_FIRST_STEPS = 3
+"""So many steps: the server's figures, the first window, some keys."""
 
 
 class Watcher:
@@ -57,7 +64,7 @@ class Watcher:
         share = budget * (_MONITOR_SHARE if monitor else 0.0)
         self._for_monitor = Account(max(share, 1e-9), now)
         self._for_keys = Account(budget - share, now)
-        self._look_at = self._window_at = now
+        self._look_at = self._window_at = self._pass_at = now
         self._paid_calls = 0.0
         self._cursor = 0
         self._keys_next = False
@@ -75,7 +82,13 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch, on a thread."""
+        """Look once at all there is, then watch on a thread.
+
+        Raises:
+            ServerRefused: the server refuses a command that is needed.
+        """
+        for _ in range(_FIRST_STEPS):
+            self.step()
         self._thread.start()
 
     def close(self) -> None:
@@ -158,7 +171,7 @@ class Watcher:
             self._look_at = now + LOOK_SECONDS
             self._pay(server)
             return 0.0
-        keys_wait = self._for_keys.wait(0.0, now)
+        keys_wait = max(self._pass_at - now, self._for_keys.wait(0.0, now))
         # Where there is money for both all the time, they take turns.
         if self._monitor and not (self._keys_next and keys_wait <= 0):
             wait = max(self._window_at - now, self._for_monitor.wait(self._window_price(), now))
@@ -170,8 +183,7 @@ class Watcher:
         self._keys_next = False
         if keys_wait <= 0:
             self._look_at_keys(server)
-            # A pass through few keys is over at once; there is no hurry to begin again.
-            return min(0.01, *waits) if self._cursor else min(LOOK_SECONDS / 4, *waits)
+            return 0.0
         return max(0.0, min(keys_wait, *waits))
 
     def _window_price(self) -> float:
@@ -203,6 +215,8 @@ class Watcher:
         page = server.scan(self._cursor, SCAN_KEYS)
         self._observed.take_page(page, server.sizes(page.keys))
         self._cursor = page.cursor
+        if not page.cursor:
+            self._pass_at = time.monotonic() + PASS_PAUSE_SECONDS
         self._pay(server)
 
     def _pay(self, server: WatchedServer, account: Account | None = None) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.until import until
 from tests.watch.servers import REDIS, Server
 
 from .conftest import Command
+from .terminal import Terminal
 
 
 @pytest.fixture
@@ -106,3 +108,33 @@ def test_a_right_that_is_missing_is_named(cachedesk: Command, server: Server) ->
     assert done.returncode == 2
     assert line.endswith("allow: ACL SETUSER watcher +monitor, or use --no-monitor")
     assert cachedesk("watch", url, "--json", "--seconds", 1, "--no-monitor").returncode == 0
+
+
+def test_the_screen_shows_prefixes_records_and_says_where(busy: Server, tmp_path: Path) -> None:
+    environment = {"XDG_DATA_HOME": str(tmp_path / "share")}
+    terminal = Terminal(
+        "watch", busy.url, "--budget", "50", environment=environment, size=(120, 40)
+    )
+    terminal.wait_for(b"page:*")
+    before = terminal.wait_for(b"big keys")
+    terminal.type(b"R")
+    terminal.wait_for(b"recording", before)
+    (folder,) = (tmp_path / "share").rglob("recordings")
+    until(lambda: any(path.stat().st_size for path in folder.iterdir()))
+    terminal.type(b"q")
+    assert terminal.end() == 0
+    assert b"watch-001.txt" in terminal.shown.rpartition(b"saved ")[2]
+
+
+def test_the_screen_of_a_server_that_refuses_is_one_line(server: Server) -> None:
+    server.client().config_set("requirepass", "s3cret")
+    terminal = Terminal("watch", server.url)
+    assert terminal.end() == 2
+    assert b"needs a password" in terminal.shown
+    assert b"Traceback" not in terminal.shown
+
+
+def test_without_a_terminal_there_is_no_screen(cachedesk: Command) -> None:
+    done = cachedesk("watch", "redis://h")
+    assert done.returncode == 2
+    assert b"use --once or --json" in done.stderr
