@@ -54,7 +54,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
-DESK_RATE = 300.0
+DESK_RATE = 1000.0
+DESK_ARTICLES = 1_000
+"""Few enough to have Redis warm again within seconds of a kill."""
 
 
 class _ReaderGone(Exception):
@@ -123,7 +125,7 @@ def cli(
         return open_desk(
             data,
             stack.settings(),
-            WorkloadTraffic(workload, seed),
+            WorkloadTraffic(workload, seed, DESK_ARTICLES if workload == "article" else None),
             Load(clients or WORKLOAD_CLIENTS, rate),
             desk.appearance(stack),
             safeguards=safeguards_without(without),

@@ -104,6 +104,15 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._new_hits: deque[tuple[float, Collection[bytes]]] = deque()
+        self._clear()
+
+    def begin_again(self) -> None:
+        """Forget everything that was counted; for a stack that was warmed up before its run."""
+        with self._lock:
+            self._add_hits()
+            self._clear()
+
+    def _clear(self) -> None:
         self._counts: Counter[str] = Counter()
         self._times = {path: Distribution() for path in CallPath}
         self._lag = Distribution()

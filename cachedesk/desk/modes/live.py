@@ -21,13 +21,14 @@ from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
 from cachedesk.desk.terminal.running import run_app
 from cachedesk.desk.views.closing_message import closing_message, lost_writes, print_closing_message
 from cachedesk.lab.load.driver import Load
-from cachedesk.lab.run.session import Session, Traffic
+from cachedesk.lab.load.traffic import WorkloadTraffic
+from cachedesk.lab.run.session import Session
 
 
 def open_desk(
     data: Path,
     settings: Settings,
-    traffic: Traffic,
+    traffic: WorkloadTraffic,
     load: Load,
     appearance: Appearance,
     *,
@@ -40,7 +41,7 @@ def open_desk(
     Args:
         data: the data directory.
         settings: the settings of the stack.
-        traffic: the traffic that drives the stack.
+        traffic: the traffic that drives the stack, which is filled with its contents first.
         load: how many clients issue it, and how fast.
         appearance: how the desk looks and behaves.
         safeguards: the safeguards that are on at the start.
@@ -56,7 +57,7 @@ def open_desk(
     """
     _end_with_the_server()
     opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
-    session = StartingSession(partial(opened, data, settings, traffic, load))
+    session = StartingSession(partial(opened, data, settings, traffic, load), traffic.contents())
     try:
         with Signals() as signals:
             app = DeskApp(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.commands import Command
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.key_report import KeyReport
-from cachedesk.core.snapshot import Books, Snapshot
+from cachedesk.core.snapshot import Books, Reads, Snapshot
+from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.run.session import Session
+from cachedesk.lab.run.warm_start import warm_up
 
 _STILL_STARTING = "the stack is still starting; try again in a moment"
 
@@ -23,10 +26,15 @@ class StartingSession:
 
     Args:
         open_session: opens the session; may take several seconds, may raise.
+        contents: what the stack is filled and warmed with before the load starts.
     """
 
-    def __init__(self, open_session: Callable[[], Session]) -> None:
+    def __init__(
+        self, open_session: Callable[[], Session], contents: Iterable[Operation] = ()
+    ) -> None:
         self._open_session = open_session
+        self._contents = contents
+        self._warming = ""
         self._session: Session | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -52,8 +60,18 @@ class StartingSession:
             raise self.error
 
     def snapshot(self) -> Snapshot:
-        """Return the session's snapshot; while it opens, one in which everything is starting."""
-        return self._session.snapshot() if self._session else Snapshot(at=wall_seconds())
+        """Return the session's snapshot; while it opens, one in which everything is starting.
+
+        While the stack is being warmed up, the workload says so and there is no history yet.
+        """
+        warming = self._warming
+        if self._session is None:
+            return Snapshot(at=wall_seconds())
+        if warming:
+            return replace(
+                self._session.snapshot(), workload=warming, rate=None, ticks=(), reads=Reads()
+            )
+        return self._session.snapshot()
 
     def perform(self, command: Command) -> str:
         """Carry out ``command``, as ``Session.perform`` does.
@@ -80,11 +98,17 @@ class StartingSession:
             raise Unavailable(_STILL_STARTING)
         return self._session
 
+    def _show_progress(self, done: int, total: int) -> None:
+        self._warming = f"warming up: {done:,} of {total:,} keys"
+
     def _live(self, on_error: Callable[[], None]) -> None:
         try:
             with self._open_session() as session:
-                session.start()
+                self._warming = "warming up"
                 self._session = session
+                warm_up(session, self._contents, self._closing, self._show_progress)
+                session.start()
+                self._warming = ""
                 self._closing.wait()
         except Exception as error:  # noqa: BLE001 - raised again by close, on the caller's thread
             self.error = error

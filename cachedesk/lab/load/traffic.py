@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.load.timetable import Timetable
-from cachedesk.lab.load.workload import workload
+from cachedesk.lab.load.workload import ARTICLES, article_contents, workload
 from cachedesk.lab.trace import Reading, Trace, TraceError
 from cachedesk.lab.trace.reading import TraceCounts
 from cachedesk.lab.trace.record import TraceRecord
@@ -51,6 +51,11 @@ class WorkloadTraffic:
     def operations(self) -> Iterator[Operation]:
         """Return the operations, from the first."""
         return workload(self.name, self.keys)(self.seed)
+
+    def contents(self) -> Iterator[Operation]:
+        """Return what a warm start stores, one set per key; nothing for a workload that has no
+        known contents."""
+        return article_contents(self.keys or ARTICLES) if self.name == "article" else iter(())
 
     def stop(self) -> None:
         """Do nothing: it never waits."""

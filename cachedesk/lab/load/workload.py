@@ -30,6 +30,8 @@ ARTICLES = 10_000
 USERS = 2_000
 ORDERS = 50_000
 _TOP_UP_CENTS = 50_000
+_VIEWS, _LIKES, _READING_SECONDS = 60_000, 4_000, 2_000_000
+"""Those of the first article in ``article_contents``."""
 ALPHA = 1.0
 YCSB_KEYS = 10_000
 TWITTER_KEYS = 100_000
@@ -50,6 +52,20 @@ def article(seed: int, keys: int = ARTICLES) -> Iterator[Operation]:
     """Yield the traffic of a news site with ``keys`` articles, without end; five of six operations
     are reads."""
     return _Article(seed, keys).operations()
+
+
+def article_contents(articles: int) -> Iterator[Operation]:
+    """Yield a write for each key that ``article`` reads, with the values of a busy day.
+
+    The counts follow Zipf's law as the reads do; the hottest keys come first.
+    """
+    for rank in range(1, articles + 1):
+        yield Operation(Verb.SET, b"views:article:%d" % rank, b"%d" % (_VIEWS // rank + 1))
+        yield Operation(Verb.SET, b"likes:article:%d" % rank, b"%d" % (_LIKES // rank))
+        yield Operation(Verb.SET, _measured(rank), b"%d" % (_READING_SECONDS // rank))
+    for user in range(1, USERS + 1):
+        yield Operation(Verb.SET, _session_of(user), b"user:%d token:%016x" % (user, user))
+        yield Operation(Verb.SET, b"balance:user:%d" % user, b"%d" % _TOP_UP_CENTS)
 
 
 def workload(name: str, keys: int | None = None) -> Workload:
@@ -165,12 +181,19 @@ class _Article:
         return self._users.draw(self._rng) + 1
 
     def _session(self, user: int) -> bytes:
-        # Session ids look random, but are the same for the same user.
-        return b"session:%08x" % (user * 2_654_435_761 % 2**32)
+        return _session_of(user)
 
     def _measurement(self) -> bytes:
-        article = self._articles.draw(self._rng) + 1
-        return b"analytics:seconds:article:%d" % article
+        return _measured(self._articles.draw(self._rng) + 1)
+
+
+def _session_of(user: int) -> bytes:
+    # Session ids look random, but are the same for the same user.
+    return b"session:%08x" % (user * 2_654_435_761 % 2**32)
+
+
+def _measured(article: int) -> bytes:
+    return b"analytics:seconds:article:%d" % article
 
 
 def ycsb_core(core: Core) -> Callable[[int, int], Iterator[Operation]]:

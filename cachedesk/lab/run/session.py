@@ -199,6 +199,11 @@ class Session:
         return self.stack.inspect(key)
 
     @property
+    def ledger(self) -> Ledger:
+        """The judge of the run."""
+        return self._ledger
+
+    @property
     def recorded(self) -> Recorded | None:
         """The last or current recording; ``None`` if there was none."""
         return None if self._recorder is None else self._recorder.recorded()
