@@ -151,8 +151,7 @@ class LocalFlusher:
             DatabaseError, Unavailable: not now; ``start_over``, and read again.
         """
         self._isolation.decide(until)
-        self._ack_decided()
-        return self._isolation.trouble()
+        return self._ack_decided()
 
     def decide_all_now(self) -> None:
         """Make every blocked key due now."""
@@ -237,17 +236,22 @@ class LocalFlusher:
         self._backlog.acked(self._log.ack(through_seq))
         self._reach("worker.ack.after")
 
-    def _ack_decided(self) -> None:
-        """Ack the log up to the first undecided event, and store that seq in the database."""
+    def _ack_decided(self) -> Trouble | None:
+        """Ack the log up to the first undecided event, and store that seq in the database.
+
+        Returns:
+            Why that event is blocked. It is not asked for again: if a write-through has taken the
+            event along meanwhile, the key would be freed and nothing would ack the rest.
+        """
         trouble = self._isolation.trouble()
         through_seq = self._isolation.delivered_through if trouble is None else trouble.seq - 1
         through_seq = self._log.ackable(through_seq)
-        if not through_seq:
-            return
-        with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:
-            transaction.note("log_seq", through_seq)
-            transaction.forget_attempts(through_seq)
-        self._ack(through_seq)
+        if through_seq:
+            with self._database.transaction(time.monotonic() + LOCK_SECONDS) as transaction:
+                transaction.note("log_seq", through_seq)
+                transaction.forget_attempts(through_seq)
+            self._ack(through_seq)
+        return trouble
 
     def _report_redelivery(self, events: Sequence[WriteEvent]) -> None:
         if (again := self._redelivery.flushed(events)) is not None:

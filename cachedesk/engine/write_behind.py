@@ -188,7 +188,7 @@ class WriteBehind:
         except DatabaseError as error:
             raise Unavailable(f"the counter cannot be loaded: {error}") from error
 
-    def _commit(self, group: list[_BehindRequest]) -> None:
+    def _commit(self, group: list[_BehindRequest], again: bool = False) -> None:
         heads: dict[bytes, Entry] = {}
         events: list[WriteEvent] = []
         staged: list[_BehindRequest] = []
@@ -228,7 +228,12 @@ class WriteBehind:
             self._recorder.written_behind(events, durable_at, self._cache.update(heads))
             self._reach("behind.cache.after")
         except Unavailable:
-            raise
+            if again or not self._log.failed:
+                raise
+            # The commit of an ack has failed since the log was mended above, and the log took
+            # nothing. What is adopted now can change the values, so the requests are staged anew.
+            self._commit(staged, again=True)
+            return
         except BaseException:
             with suppress(Unavailable):
                 # If the log cannot be read now, it takes no events until it is mended.

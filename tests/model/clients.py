@@ -51,7 +51,7 @@ class Client:
 
     def die(self) -> None:
         """What it had asked for may have been done, or may not."""
-        self._judge.unknown(self._asked)
+        self._judge.interrupted(self._asked)
         self._asked = []
 
     def _make(self, layer: CacheLayer, call: Call) -> None:

@@ -157,6 +157,13 @@ class Judge:
         for intent in intents:
             intent.fate = "unknown"
 
+    def interrupted(self, intents: list[Intent]) -> None:
+        """As ``unknown``. What the call had put into the log counts from when the engine finds it
+        there, which it cannot while the log cannot be read; a newer write may come first."""
+        self.unknown(intents)
+        for intent in intents:
+            self._limbo.update(intent.seqs)
+
     def begins(self, key: bytes) -> int:
         """A read of ``key`` begins; return from which version on it may return."""
         return self._acked[key]
