@@ -33,6 +33,8 @@ from cachedesk.engine.worker_controls import WorkerControls
 _MOST_CHANGES = 1_000
 _POLL_SECONDS = 0.02
 _IDLE_SECONDS = 60.0
+# Such copiers run every few seconds in production; a shorter gap hides what it can lose.
+_LEAST_SECONDS = 2.0
 _LOCK_SECONDS = 1.0
 _MOST_ANNOUNCED = 5
 
@@ -97,6 +99,7 @@ class DirtyKeys:
         self._dirty: dict[bytes, _Dirty] = {}
         self._since = 0.0
         self._lock = threading.Lock()
+        self._checked_trust = cache.trust_number
         self._ended = False
         self._closing = False
         self._grown = Wakeup()
@@ -203,6 +206,28 @@ class DirtyKeys:
         self._pending.settle_unlogged(applied)
         self._lose([it for key in taken if key not in saved for it in taken[key].events])
 
+    def _find_losses(self) -> None:
+        """Count what an interruption of Redis has lost as soon as Redis answers again: the books
+        must not call it pending until the next copy."""
+        trust_number = self._cache.trust_number
+        if trust_number is None or trust_number == self._checked_trust:
+            return
+        with self._lock:
+            keys = list(self._dirty)
+        try:
+            with self._locks.exclusive(keys, time.monotonic() + _LOCK_SECONDS):
+                values = dict(zip(keys, self._cache.get_many(keys), strict=True))
+                with self._lock:
+                    lost = [key for key in keys if self._differs(key, values[key])]
+                    events = [event for key in lost for event in self._dirty.pop(key).events]
+        except (CacheError, Unavailable):
+            return
+        self._checked_trust = trust_number
+        self._lose(events)
+
+    def _differs(self, key: bytes, value: bytes | None) -> bool:
+        return key in self._dirty and self._dirty[key].value != value
+
     def _values(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
         """Return the values of ``keys`` in Redis, or their true values if Redis has no copy."""
         try:
@@ -276,7 +301,10 @@ class DirtyKeys:
         while not self._closing:
             self._grown.wait(_POLL_SECONDS if self._dirty else _IDLE_SECONDS)
             self._grown.clear()
-            if self._dirty and self._is_due():
+            if not self._dirty:
+                continue
+            self._find_losses()
+            if self._is_due():
                 try:
                     self.copy()
                 except CachedeskError as error:
@@ -288,5 +316,6 @@ class DirtyKeys:
             return True
         age = time.monotonic() - self._since
         return not controls.paused and (
-            len(self._dirty) >= controls.batch_events or age >= controls.batch_age_seconds
+            len(self._dirty) >= controls.batch_events
+            or age >= max(controls.batch_age_seconds, _LEAST_SECONDS)
         )

@@ -28,6 +28,7 @@ from cachedesk.desk.views.headline import STARTING, Headline, Tone, headline
 from cachedesk.desk.views.timespan import NOW, Timespan
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
+from cachedesk.desk.widgets.exposure_bar import ExposureBar
 from cachedesk.desk.widgets.fault_strip import FaultStrip
 from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.key_table import KeyTable
@@ -90,6 +91,7 @@ class DeskScreen(SizedScreen[None]):
 
     top_line = getters.query_one(TopLine)
     books = getters.query_one(BooksLine)
+    exposure = getters.query_one(ExposureBar)
     banner = getters.query_one("#lost", Static)
     key_table = getters.query_one(KeyTable)
     key_filter = getters.query_one(KeyFilter)
@@ -124,6 +126,7 @@ class DeskScreen(SizedScreen[None]):
         yield TopLine()
         yield Static(id="lost", markup=False)
         yield BooksLine()
+        yield ExposureBar()
         yield Static(GREETING, id="greeting", markup=False)
         yield from self._in_area(Area.TOP)
         with Container(id="charts"):
@@ -255,6 +258,7 @@ class DeskScreen(SizedScreen[None]):
         self.shown = snapshot
         with self.app.batch_update():
             self.books.show(snapshot)
+            self.exposure.show(snapshot)
             self._show_panels(snapshot, PANELS)
             self.fault_strip.show(snapshot)
             self._show_top_line()
