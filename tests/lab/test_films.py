@@ -122,6 +122,13 @@ def test_a_film_shows_what_was_recorded_at_each_frame(path: Path) -> None:
         assert column == [getattr(each.books, name) for each in snapshots]
     said = [each[0] for each in spread(data["sentence"], frames)]
     assert said == [headline(each).sentence for each in snapshots]
+    names = [place["name"] for place in data["places"]]
+    assert names == ["database", "log", "Redis only", "gone"]
+    logged = summed(data["places"][1]["count"])
+    assert logged == [each.books.pending for each in snapshots]
+    assert not any(summed(data["places"][3]["count"]))
+    for each, stake in zip(snapshots, spread(data["at_stake"], frames), strict=True):
+        assert (f"({each.books.pending:,} in the log)" in stake) is (each.books.pending > 0)
     assert all(balanced for _, balanced in spread(data["verdict"], frames))
     states = [word for _, _, word in spread(data["parts"]["Redis"]["state"], frames)]
     assert states == [each.redis.word for each in snapshots]

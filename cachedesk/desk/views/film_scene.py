@@ -5,12 +5,13 @@ from __future__ import annotations
 from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.views.components import ComponentView, Fact, state_mark
+from cachedesk.desk.views.exposure import GLYPHS, at_stake, exposure, gone_words
 from cachedesk.desk.views.flow_model import ARROWS, FlowModel, flow_model
 from cachedesk.desk.views.headline import headline, verdict
 from cachedesk.desk.views.key_rows import KeyRow, rows_of
 from cachedesk.desk.views.key_state import KeyState
 from cachedesk.reports.film.collecting import MOST_KEYS
-from cachedesk.reports.film.scene import Arrow, KeyLine, Part, Scene
+from cachedesk.reports.film.scene import Arrow, KeyLine, Part, Place, Scene
 
 _MOST_LETTERS, _MOST_LETTERS_OF_A_WORD = 48, 18
 _BAD = {KeyState.STALE, KeyState.LOST, KeyState.DEAD_LETTER}
@@ -34,7 +35,7 @@ def film_scene(snapshot: Snapshot, before: Snapshot | None) -> Scene:
     snapshot = printable(snapshot)
     flow = flow_model(snapshot)
     said = headline(snapshot)
-    books = snapshot.books
+    books, seen = snapshot.books, exposure(snapshot)
     ids = " ".join(f"#{each}" for each in snapshot.unaccounted)
     rows = rows_of(snapshot.hot[:MOST_KEYS], None, before.hot if before else ())
     return Scene(
@@ -43,6 +44,8 @@ def film_scene(snapshot: Snapshot, before: Snapshot | None) -> Scene:
         books=(books.accepted, books.applied, books.pending, books.dead),
         verdict=f"{verdict(books)}: {ids}" if ids else verdict(books),
         balanced=books.balanced,
+        places=tuple(Place(it.value, GLYPHS[it], count) for it, count in seen.counts.items()),
+        at_stake=" · ".join(filter(None, (gone_words(seen), at_stake(seen)))),
         reads=flow.reads,
         writes=flow.writes,
         parts=tuple(map(_part, (flow.redis, flow.log, flow.worker, flow.database))),

@@ -79,6 +79,15 @@ def _scene_columns(scenes: Sequence[Scene]) -> dict[str, Any]:
         "sentence": words((scene.sentence, scene.tone) for scene in scenes),
         "books": [counts([scene.books[place] for scene in scenes]) for place in range(4)],
         "verdict": words((scene.verdict, scene.balanced) for scene in scenes),
+        "places": [
+            {
+                "name": place.name,
+                "glyph": place.glyph,
+                "count": counts([scene.places[number].count for scene in scenes]),
+            }
+            for number, place in enumerate(scenes[0].places)
+        ],
+        "at_stake": words(scene.at_stake for scene in scenes),
         "reads": words(scene.reads for scene in scenes),
         "writes": words(scene.writes for scene in scenes),
         "parts": {

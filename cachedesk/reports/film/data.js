@@ -31,6 +31,8 @@ const scenes = {
   sentence: spread(film.sentence),
   verdict: spread(film.verdict),
   books: film.books.map(summed),
+  places: film.places.map((place) => summed(place.count)),
+  atStake: spread(film.at_stake),
   reads: spread(film.reads),
   writes: spread(film.writes),
   parts: mapped(film.parts, (part) => mapped(part, spread)),

@@ -1,6 +1,31 @@
 // The hot keys as a table, and the events as a list of buttons that go where they happened.
 const SIGNS = { info: "·", fault: "▼", healed: "▲", recovery: "↻", error: "✗" };
 
+/** Where the newest writes are: a bar with one part per place that has any. */
+class Places {
+  constructor(bar, sentence) {
+    this.bar = bar;
+    this.sentence = sentence;
+    this.parts = film.places.map(() => make("span"));
+    bar.append(...this.parts);
+  }
+
+  show(frame) {
+    const told = film.places.map(({ name, glyph }, place) => {
+      const count = scenes.places[place][frame], part = this.parts[place], label = `${name} ${grouped(count)}`;
+      part.hidden = !count;
+      part.className = `place${place}`;
+      part.style.flexGrow = count;
+      part.title = label;
+      say(part, `${glyph} ${label}`);
+      return count ? label : "";
+    });
+    this.bar.setAttribute("aria-label", `Newest writes: ${told.filter(Boolean).join(", ") || "none"}`);
+    say(this.sentence, scenes.atStake[frame]);
+    this.sentence.className = scenes.places[3][frame] ? "broken" : scenes.places[2][frame] ? "warning" : "";
+  }
+}
+
 class Keys {
   constructor(body) {
     this.rows = scenes.keys.map(() => {

@@ -8,6 +8,7 @@ let position = 0, speed = 1, playing = false, before = 0, frame = -1;
 const charts = CHARTS.map((spec, number) => new Chart(spec, number, (moment) => seek(moment)));
 const keys = new Keys(document.querySelector("#keys tbody"));
 const list = new Events(document.querySelector("#events ol"), (moment) => goTo(frameFrom(moment)));
+const places = new Places(byId("places"), byId("stake"));
 let flow = null;
 
 function show() {
@@ -28,6 +29,7 @@ function show() {
     make("span", { class: balanced ? "well" : "broken" }, `${balanced ? "✓" : "✗"} ${verdict}`));
   byId("books").className = balanced ? "" : "alarm";
   flow.show(frame);
+  places.show(frame);
   keys.show(frame);
   list.show(frameTimes[frame]);
   ends.slider.value = frame;

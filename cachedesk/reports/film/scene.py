@@ -38,6 +38,15 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place of writes: its name, the glyph that stands for it, and how many are there."""
+
+    name: str
+    glyph: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyLine:
     """One of the most used keys: its values in each place, and its state in words."""
 
@@ -55,7 +64,9 @@ class Scene:
     """Everything that a film shows of one snapshot, apart from charts and events.
 
     ``books`` are accepted, applied, pending and dead; ``verdict`` says whether they balance.
-    ``parts`` and ``arrows`` are in the same order in every scene of a film.
+    ``places`` counts the newest writes by where they are now, and ``at_stake`` says what a crash at
+    this moment would lose.
+    ``parts``, ``arrows`` and ``places`` are in the same order in every scene of a film.
     """
 
     sentence: str
@@ -63,6 +74,8 @@ class Scene:
     books: tuple[int, int, int, int]
     verdict: str
     balanced: bool
+    places: tuple[Place, ...]
+    at_stake: str
     reads: str
     writes: str
     parts: tuple[Part, ...]
