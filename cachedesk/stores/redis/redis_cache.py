@@ -157,6 +157,10 @@ class RedisCache:
         except CacheError as error:
             self.trusted_server.broken(connection, keys, str(error))
             return entries.keys()
+        except BaseException:
+            # Redis may still carry it out, after a newer write.
+            self.trusted_server.broken(connection, keys, "a call was interrupted")
+            raise
         self.trusted_server.late.confirm(connection)
         self.trusted_server.checkin(connection)
         return refused
