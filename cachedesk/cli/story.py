@@ -19,6 +19,7 @@ from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.console.output import has_bar, is_served, is_terminal, print_json, print_text
 
 if TYPE_CHECKING:
+    from cachedesk.desk.story_choice import StoryChoice
     from cachedesk.lab.stories.script import Story
     from cachedesk.lab.stories.story_report import StoryReport
 
@@ -91,7 +92,7 @@ def story(
         stories = [each.flipped(known(flip)) for each in stories]
     plain = as_json or headless or play_all or times > 1 or report is not None
     if not plain and (is_terminal() or is_served()):
-        ctx.exit(_on_the_desk(stories[0], data, theme))
+        ctx.exit(_on_the_desk(stories[0], name or "", flip or "", data, theme))
     ctx.exit(
         _headless(
             stories,
@@ -112,24 +113,25 @@ def _list(stories: list[Story], as_json: bool) -> None:
     print_text("\n".join(f"{it.name:<{width}}  {it.title}" for it in stories))
 
 
-def _on_the_desk(story: Story, data: Path | None, theme: str) -> int:
+def _on_the_desk(story: Story, name: str, flip: str, data: Path | None, theme: str) -> int:
+    from cachedesk.desk.story_choice import StoryChoice
     from cachedesk.desk.terminal.parent import run_under_parent
     from cachedesk.lab.stories.story_report import folder_for
 
     with folder_for(story.name, data) as folder:
 
         def show(notice: str) -> int:
-            return _shown(story, folder, theme)
+            return _shown(story, StoryChoice(name, flip), folder, theme)
 
         # A story is not resumed after a kill: its folder is removed here.
         return show("") if is_served() else run_under_parent(show, again=False)
 
 
-def _shown(story: Story, folder: Path, theme: str) -> int:
+def _shown(story: Story, choice: StoryChoice, folder: Path, theme: str) -> int:
     from cachedesk.config import DeskSettings, load_desk
     from cachedesk.desk.appearance import checked_appearance
-    from cachedesk.desk.modes.live_story import play
-    from cachedesk.lab.stories.story_runner import StoryRunner
+    from cachedesk.desk.modes.story_session import StorySession, play_stories
+    from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
 
     own = user_folder()
     chosen = load_desk(own) if own else DeskSettings()
@@ -140,11 +142,10 @@ def _shown(story: Story, folder: Path, theme: str) -> int:
         hint=False,
         read_only=False,
     )
-    runner = StoryRunner(story, folder, environment_failpoints())
-    try:
-        return play(runner, shown, runner.close, own)
-    finally:
-        runner.close()
+    session = StorySession(shown, own, environment_failpoints())
+    status = play_stories(session, choice, story, folder)
+    print_closing_message(saved_file_lines(session.saved))
+    return status
 
 
 def _headless(

@@ -224,6 +224,8 @@ ACTIONS: tuple[Action, ...] = (
           "Expand the focused panel to the whole screen, or shrink it."),
     _look("save-picture", "S", "save_picture", "picture",
           "Save the screen as an SVG picture in the data folder."),
+    _look("stories", "t", "stories", "stories",
+          "List the failure stories and play one; the workload rests meanwhile."),
     _look("menu", "m", "command_palette", "menu", "Search all actions and run one.",
           has_button=True),
     _look("help", "question_mark", "help", "help", "Explain the focused widget and every key.",

@@ -16,6 +16,7 @@ from textual.events import DeliveryComplete, DeliveryFailed, Event, Key
 from textual.screen import Screen
 from textual.widgets import Input
 
+from cachedesk.console.output import is_served
 from cachedesk.core.commands import (
     Command,
     Control,
@@ -34,6 +35,7 @@ from cachedesk.core.printable import printable
 from cachedesk.core.safeguards import LABELS, NAMES
 from cachedesk.core.snapshot import EventKind, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action, actions_for
+from cachedesk.desk.onboarding import passed
 from cachedesk.desk.panels.spec import PanelWidget
 from cachedesk.desk.pulling import Puller
 from cachedesk.desk.saved_files import next_free
@@ -43,6 +45,8 @@ from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.screens.stories import StoriesScreen, listed_stories
+from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.terminal.message_screen import MessageScreen
 from cachedesk.desk.terminal.terminal_app import TerminalApp
 from cachedesk.desk.themes import PAPER, chosen
@@ -100,6 +104,8 @@ class DeskApp(TerminalApp):
         """Why there is nothing to show; the next pull after it is set displays it."""
         self.saved: list[Path] = []
         """The pictures that were saved and the recordings that were started."""
+        self.wanted: StoryChoice | None = None
+        """The story to play after this app; ``None``: the user leaves."""
         self._folder = folder
         self.register_theme(PAPER)
         self.theme = chosen(theme, os.environ)
@@ -163,6 +169,22 @@ class DeskApp(TerminalApp):
             return self.screen is self.desk and not isinstance(self.focused, Input)
         commands = {action.app_action.partition("(")[0] for action in ACTIONS if action.commands}
         return not (self._control is None and action in commands)
+
+    def action_stories(self) -> None:
+        """List the stories; leave the desk for the one that is chosen."""
+        if is_served():
+            self._warn("Stories play in a terminal only: cachedesk story NAME.")
+            return
+        self.push_screen(StoriesScreen(listed_stories(), passed()), self._leave_for)
+
+    def _leave_for(self, choice: StoryChoice | None) -> None:
+        if choice is not None:
+            self.leave_for(choice)
+
+    def leave_for(self, choice: StoryChoice) -> None:
+        """End this app, so that ``choice`` is played."""
+        self.wanted = choice
+        self.exit()
 
     def action_inject(self, fault: str) -> None:
         """Inject the fault of this name."""

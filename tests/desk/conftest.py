@@ -14,7 +14,15 @@ from textual import constants  # noqa: E402
 # The snapshot plugin has imported Textual before this file could speak.
 constants.TEXTUAL_ANIMATIONS = "none"  # type: ignore[misc]
 
+import pytest  # noqa: E402
+
 from . import parsing, settling  # noqa: E402
 
 settling.install()
 parsing.install()
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the desk remembers of its user apart from that of the user who runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))

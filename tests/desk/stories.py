@@ -7,11 +7,17 @@ from dataclasses import replace
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Books, Health, Snapshot
 from cachedesk.lab.stories.scene import ClaimResult, Scene
+from cachedesk.lab.stories.story_keys import KeyLine
 
 from . import scenes
 from .piloting import RecordingControl
 
 LOST = replace(scenes.UNBALANCED, unaccounted=(1, 2, 3), workload="story the-gap")
+KEYS = (
+    KeyLine(b"views:article:1", expected=b"4"),
+    KeyLine(b"views:article:50", cached=b"4", pending=4, expected=b"4"),
+    KeyLine(b"payment:1", cached_known=False, row=b"paid 1", expected=b"paid 1"),
+)
 STEP = Scene(
     story="the-gap",
     title="The gap",
@@ -24,6 +30,7 @@ STEP = Scene(
     " yet that what was acknowledged a moment ago was nowhere else.",
     doing="inject redis.kill",
     came="Redis was killed (SIGKILL to pid 4242)",
+    keys=KEYS,
 )
 BEFORE = replace(
     scenes.HEALTHY,
@@ -35,10 +42,18 @@ BEFORE = replace(
     hot=tuple(replace(key, unlogged=key.pending, pending=0) for key in scenes.HEALTHY.hot),
 )
 CLAIMS = (
-    ClaimResult("Acknowledged views are lost", "lost > 0", True, "lost = 200"),
+    ClaimResult("Acknowledged views are lost", "lost > 0", True, "lost = 200", "200 views lost"),
     ClaimResult("No payment is lost", "lost_critical == 0", False, "lost_critical = 3"),
 )
 END = replace(STEP, act_number=2, step=8, ended=True, claims=CLAIMS)
+FLIPPED = replace(
+    END,
+    acts=1,
+    act_number=1,
+    claims=tuple(replace(claim, holds=not claim.holds) for claim in CLAIMS),
+    flipped="log on",
+    finding="with log on, nothing is lost: 1 of 2 claims no longer holds",
+)
 FAILED = replace(STEP, ended=True, failed="act gap, step 6: redis_up did not come true within 60 s")
 
 

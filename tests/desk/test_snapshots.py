@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 
 SIZES = ((60, 20), (80, 24), (120, 40))
 USUAL = (80, 24)
-AT_EVERY_SIZE = {"healthy", "redis-down", "log-off", "help", "faults", "steering", "PENDING"}
+AT_EVERY_SIZE = {"healthy", "redis-down", "log-off", "help", "faults", "steering", "PENDING"} | {
+    "stories"
+}
 """What is drawn at every size; the rest adds nothing there that these do not show."""
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
@@ -58,6 +60,7 @@ MODALS = {
     "steering": (scenes.HEALTHY, ["s", "down"]),
     "steering-all-down": (scenes.ALL_DOWN, ["s"]),
     "evict": (scenes.HEALTHY, ["E"]),
+    "stories": (scenes.HEALTHY, ["t", "down"]),
     "evict-typing": (scenes.ALL_DOWN, ["E", *["down"] * 4, "enter"]),
 }
 

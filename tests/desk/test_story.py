@@ -9,18 +9,24 @@ import pytest
 from textual.pilot import Pilot
 
 from cachedesk.desk.modes.live_story import StoryApp
+from cachedesk.desk.story_choice import StoryChoice, offers_after
+from cachedesk.desk.views.formats import ABSENT
 from cachedesk.lab.stories.library import story
 from cachedesk.lab.stories.reading import parse
 from cachedesk.lab.stories.story_runner import StoryRunner
 
 from .piloting import drive, screen_text, until
-from .stories import END, FAILED, LOST, STEP, Fixed
+from .stories import END, FAILED, FLIPPED, LOST, STEP, Fixed
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids="{0[0]}x{0[1]}".format)
-@pytest.mark.parametrize("scene", [STEP, END, FAILED], ids=["step", "end", "failed"])
+@pytest.mark.parametrize(
+    "scene", [STEP, END, FAILED, FLIPPED], ids=["step", "end", "failed", "flipped"]
+)
 def test_story(snap_compare, scene, size):
-    app = StoryApp(Fixed(scene, LOST), refresh_hz=None, follows=False)
+    choice = StoryChoice("the-gap", "log" if scene is FLIPPED else "")
+    offers = offers_after(choice, choice.story())
+    app = StoryApp(Fixed(scene, LOST), refresh_hz=None, follows=False, offers=offers)
     assert snap_compare(app, terminal_size=size)
 
 
@@ -101,3 +107,104 @@ def test_who_leaves_in_the_middle_of_a_step_does_not_wait_for_it(tmp_path):
     performance.close()
     assert time.monotonic() - began < 300, "the step would wait for 600"
     assert app.return_code == 0
+
+
+def test_the_end_of_a_story_offers_the_next_one_and_the_flip(tmp_path):
+    choice = StoryChoice("the-gap")
+    told = choice.story()
+    offers = offers_after(choice, told)
+    assert [(offer.key, offer.choice) for offer in offers] == [
+        ("N", StoryChoice("so-we-add-a-queue")),
+        ("F", StoryChoice("the-gap", "log")),
+    ]
+    performance = StoryRunner(told, tmp_path)
+    app = StoryApp(performance, offers=offers)
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, app, "F")
+        assert app.return_code is None, "only at the end"
+        for step in range(9):
+            await press(pilot, app, "right")
+            done = lambda s=step: not app._in_step and performance.scene().step >= min(s, 7)  # noqa: E731
+            await until(pilot, done, f"step {step}")
+        await until(pilot, lambda: "flip: the same with log on" in screen_text(app), "it is said")
+        assert "200 views lost" in screen_text(app)
+        await press(pilot, app, "F")
+        await until(pilot, lambda: app.return_code is not None, "it leaves for the flip")
+
+    drive(app, script, size=(120, 40))
+    performance.close()
+    assert app.wanted == StoryChoice("the-gap", "log")
+
+
+def test_a_flipped_story_is_told_as_it_is_and_ends_in_a_finding(tmp_path):
+    choice = StoryChoice("the-gap", "log")
+    performance = StoryRunner(choice.story(), tmp_path)
+    app = StoryApp(performance, offers=offers_after(choice, choice.story()))
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "FLIPPED: log on" in screen_text(app), "the badge")
+        for step in range(1, 9):
+            await press(pilot, app, "right")
+            done = lambda s=step: performance.scene().step == s and not app._in_step  # noqa: E731
+            await until(pilot, done, f"step {step}")
+            assert "nowhere else" not in screen_text(app)
+        await press(pilot, app, "right")
+        await until(pilot, lambda: "nothing is lost: 3 of 4 claims" in screen_text(app), "said")
+        assert "BROKEN" not in screen_text(app)
+
+    drive(app, script, size=(120, 40))
+    lines = {line.key: line for line in performance.scene().keys}
+    performance.close()
+    assert lines[b"views:article:50"].row == lines[b"views:article:50"].expected == b"4"
+
+
+def test_the_keys_of_a_story_are_shown_with_what_should_be(performance):
+    app = StoryApp(performance)
+
+    async def script(pilot: Pilot[None]) -> None:
+        for step in (1, 2, 3, 4, 5):
+            await press(pilot, app, "right")
+            done = lambda s=step: performance.scene().step == s and not app._in_step  # noqa: E731
+            await until(pilot, done, f"step {step}")
+        lost = lambda: performance.snapshot().redis.restarts == 1  # noqa: E731
+        await until(pilot, lost, "Redis is back, empty")
+        await until(pilot, lambda: _row(app, "views:article:50") == [*3 * [ABSENT], "4"], "gone")
+        assert _row(app, "payment:20")[-4:] == ["paid", "20", "paid", "20"], (
+            "in SQLite, as it should be"
+        )
+        assert "Hit rate" not in screen_text(app), "the charts give way"
+
+    drive(app, script, size=(120, 40))
+
+
+def _row(app: StoryApp, key: str) -> list[str]:
+    lines = str(app.key_lines.render()).splitlines()
+    return next(line.split()[1:] for line in lines if line.split()[0] == key)
+
+
+def test_going_back_says_what_is_replayed(performance, monkeypatch):
+    for _ in range(4):
+        performance.advance()
+    seen = []
+    play = performance._play
+
+    def watched(*given) -> None:
+        seen.append(performance.scene())
+        play(*given)
+
+    monkeypatch.setattr(performance, "_play", watched)
+    performance.back()
+    assert [(scene.step, scene.replaying, scene.came) for scene in seen] == [
+        (0, 3, ""),
+        (1, 3, ""),
+        (2, 3, ""),
+    ]
+    scene = performance.scene()
+    assert (scene.step, scene.replaying, scene.busy) == (3, 0, False)
+    assert scene.came == "20 writes acknowledged"
+
+
+async def press(pilot: Pilot[None], app: StoryApp, key: str) -> None:
+    app.simulate_key(key)
+    await pilot.pause()

@@ -15,6 +15,7 @@ from cachedesk.core.settings import Settings
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.appearance import Appearance
 from cachedesk.desk.modes.starting import StartingSession
+from cachedesk.desk.modes.story_session import StorySession
 from cachedesk.desk.onboarding import is_first_time
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
@@ -58,26 +59,45 @@ def open_desk(
     _end_with_the_server()
     opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
     session = StartingSession(partial(opened, data, settings, traffic, load), traffic.contents())
+    saved: list[Path] = []
     try:
         with Signals() as signals:
-            app = DeskApp(
-                session,
-                None if appearance.read_only else session,
-                inspector=session,
-                refresh_hz=appearance.refresh_hz,
-                data_label=short_path(data),
-                actions=appearance.actions,
-                theme=appearance.theme,
-                greeting=appearance.hint and is_first_time(),
-                restart_notice=restart_notice,
-                folder=data,
-            )
+            greeting = appearance.hint and is_first_time()
+            stories = StorySession(appearance, data)
             began = time.monotonic()
-            with Deadline(session.close, lambda: signals.exit_code or 1) as deadline:
+
+            def close() -> None:
+                stories.close()
+                session.close()
+
+            def desk(*, first: bool) -> DeskApp:
+                return DeskApp(
+                    session,
+                    None if appearance.read_only else session,
+                    inspector=session,
+                    refresh_hz=appearance.refresh_hz,
+                    data_label=short_path(data),
+                    actions=appearance.actions,
+                    theme=appearance.theme,
+                    greeting=greeting and first,
+                    restart_notice=restart_notice if first else "",
+                    folder=data,
+                )
+
+            with Deadline(close, lambda: signals.exit_code or 1) as deadline:
                 try:
+                    app = desk(first=True)
                     served = is_served()
                     session.start(on_error=partial(_tell, app, session) if served else app.exit)
                     status = run_app(app, signals, deadline, data)
+                    saved += app.saved
+                    while app.wanted is not None and not signals.received.is_set():
+                        session.rest(rests=True)
+                        stories.play(app.wanted, signals, deadline)
+                        session.rest(rests=False)
+                        app = desk(first=False)
+                        status = run_app(app, signals, deadline, data)
+                        saved += app.saved
                 finally:
                     session.close()
     except CachedeskError:
@@ -87,7 +107,9 @@ def open_desk(
     books = session.books()
     if books is None or signals.received.is_set():
         return status
-    print_closing_message(closing_message(time.monotonic() - began, books, data, app.saved))
+    print_closing_message(
+        closing_message(time.monotonic() - began, books, data, [*saved, *stories.saved])
+    )
     return status or (1 if lost_writes(books) else 0)
 
 

@@ -12,18 +12,16 @@ from textual import on, work
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from cachedesk.console.signals import Signals
 from cachedesk.core.commands import Control
 from cachedesk.core.key_report import Inspector
 from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Source
 from cachedesk.desk.actions import ACTIONS, Action, Group
 from cachedesk.desk.app import DeskApp
-from cachedesk.desk.appearance import Appearance
+from cachedesk.desk.panels.spec import Area
 from cachedesk.desk.screens.desk import DeskScreen
-from cachedesk.desk.terminal.leaving import Deadline
-from cachedesk.desk.terminal.running import run_app
-from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
+from cachedesk.desk.story_choice import FLIP_KEY, NEXT_KEY, Offer, StoryChoice
+from cachedesk.desk.widgets.story_keys import StoryKeys
 from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
 from cachedesk.desk.widgets.top_line import TopLine
 from cachedesk.lab.stories.scene import Scene
@@ -31,6 +29,9 @@ from cachedesk.lab.stories.scene import Scene
 _POLLS_PER_SECOND = 5.0
 _PAUSE_SECONDS = 2.0
 _LETTERS_PER_SECOND = 40.0
+_CHARTS_FROM_ROWS = 48
+"""The height from which there is room for the charts beside the keys of a story."""
+_LIST = ("t", "all stories")
 
 
 class StoryPlayer(Source, Control, Inspector, Protocol):
@@ -57,12 +58,19 @@ def _story_action(name: str, key: str, act: str, label: str, meaning: str) -> Ac
     return Action(f"story-{name}", key, act, label, label, Group.STEER, meaning, has_button=True)
 
 
+def _offer_action(name: str, key: str, label: str, meaning: str) -> Action:
+    act = f"story_offer('{key}')"
+    return Action(f"story-{name}", key, act, label, label, Group.STEER, meaning)
+
+
 _OWN_ACTIONS: tuple[Action, ...] = (
     _story_action("next", "right", "story_next", "next", "Play the next step of the story."),
     _story_action("back", "left", "story_back", "back",
           "Replay the act up to the previous step."),
     _story_action("run", "r", "story_run", "let it run",
           "Play the story at reading pace; press again to stop."),
+    _offer_action("onward", NEXT_KEY, "next story", "At the end: play the next story."),
+    _offer_action("flip", FLIP_KEY, "flip", "At the end: play it with its safeguard flipped."),
 )  # fmt: skip
 
 _EXCLUDED = {"look-back", "look-on", "record"}
@@ -82,6 +90,7 @@ class StoryApp(DeskApp):
         player: plays the story.
         refresh_hz: pulls per second; ``None`` pulls only after a step, for tests.
         theme: the name of the theme; empty: the default.
+        offers: what can be played at the end.
         follows: whether to poll the player; otherwise it is read only after a step.
         folder: the folder in which pictures are saved; ``None`` disables saving.
     """
@@ -97,6 +106,7 @@ class StoryApp(DeskApp):
         *,
         refresh_hz: float | None = 2.0,
         theme: str = "",
+        offers: tuple[Offer, ...] = (),
         follows: bool = True,
         folder: Path | None = None,
     ) -> None:
@@ -105,22 +115,28 @@ class StoryApp(DeskApp):
             player,
             inspector=player,
             refresh_hz=refresh_hz,
-            data_label=player.scene().story,
             actions=STORY_ACTIONS,
             theme=theme,
             folder=folder,
         )
         self._player = player
+        self._offers = offers
+        self._read = ""
         self._follows = follows
         self._goes_on = False
         self._in_step = False
         self._quiet_since = time.monotonic()
         self.strip = StoryStrip(id="story")
+        self.key_lines = StoryKeys(id="story-keys")
 
     @on(DeskScreen.Ready)
     async def begin_story(self) -> None:
-        """Mount the strip under the top line and start to poll the player."""
+        """Mount the strip under the top line and the keys in the place of the charts, and start to
+        poll the player."""
         await self.desk.mount(self.strip, after=self.desk.query_one(TopLine))
+        await self.desk.mount(self.key_lines, before=self.desk.query_one("#charts"))
+        if self.size.height < _CHARTS_FROM_ROWS:
+            self.desk.hide(Area.CHART)
         if self._follows:
             self.set_interval(1 / _POLLS_PER_SECOND, self._show_scene)
         self._show_scene()
@@ -128,7 +144,8 @@ class StoryApp(DeskApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for the keys of the story while another screen or an input needs them."""
         if action.startswith("story_"):
-            return self.screen is self.desk and not isinstance(self.focused, Input)
+            free = self.screen is self.desk and not isinstance(self.focused, Input)
+            return free and (action != "story_offer" or self._player.scene().ended)
         return super().check_action(action, parameters)
 
     def action_story_next(self) -> None:
@@ -147,6 +164,17 @@ class StoryApp(DeskApp):
             self.action_story_next()
         self._show_scene()
 
+    def action_story_offer(self, key: str) -> None:
+        """Play what is offered with this key at the end of the story."""
+        for offer in self._offers:
+            if offer.key == key:
+                self.leave_for(offer.choice)
+
+    def leave_for(self, choice: StoryChoice) -> None:
+        """End this story, and play ``choice`` next."""
+        self._player.stop()
+        super().leave_for(choice)
+
     async def action_quit(self) -> None:
         """Quit; the exit status is 1 if the story has ended and a claim is broken, else 0."""
         scene = self._player.scene()
@@ -157,11 +185,17 @@ class StoryApp(DeskApp):
 
     def _show_scene(self) -> None:
         scene = printable(self._player.scene())
-        self.strip.view = StoryView(scene, self._goes_on)
+        offers = tuple((offer.key, offer.words) for offer in self._offers)
+        self.strip.view = StoryView(scene, self._goes_on, (*offers, _LIST) if offers else ())
+        self.key_lines.lines = scene.keys
+        self.key_lines.display = bool(scene.keys)
         if scene.ended:
             self._goes_on = False
-        read_seconds = _PAUSE_SECONDS + len(scene.say + scene.came) / _LETTERS_PER_SECOND
+        # A sentence that stands over several steps is read once.
+        say = "" if scene.say == self._read else scene.say
+        read_seconds = _PAUSE_SECONDS + len(say + scene.came) / _LETTERS_PER_SECOND
         if self._goes_on and time.monotonic() - self._quiet_since > read_seconds:
+            self._read = scene.say
             self.action_story_next()
 
     def _move(self, step: Callable[[], None]) -> None:
@@ -180,34 +214,3 @@ class StoryApp(DeskApp):
         if self.return_code is None:
             self.call_from_thread(self._show_scene)
             self.call_from_thread(self._puller.soon)
-
-
-def play(
-    player: StoryPlayer, appearance: Appearance, close: Callable[[], None], folder: Path | None
-) -> int:
-    """Show a story on the desk until the user quits.
-
-    Args:
-        player: plays the story.
-        appearance: how the desk looks and behaves.
-        close: closes the player if the desk does not exit in time after a signal.
-        folder: the folder for pictures and for the traceback of an internal error; ``None``
-            disables saving.
-
-    Returns:
-        The exit status: 0; 1 if a claim is broken; 128 plus the number of the signal that ended
-        the desk; 70 after an internal error.
-    """
-    with Signals() as signals, Deadline(close, lambda: signals.exit_code or 1) as deadline:
-        app = StoryApp(
-            player, refresh_hz=appearance.refresh_hz, theme=appearance.theme, folder=folder
-        )
-
-        def leave() -> None:
-            player.stop()
-            app.exit()
-
-        status = run_app(app, signals, deadline, folder, leave)
-    if not signals.received.is_set():
-        print_closing_message(saved_file_lines(app.saved))
-    return status

@@ -96,7 +96,7 @@ _OWN_ACTIONS: tuple[Action, ...] = (
     ),
 )
 
-_EXCLUDED = {"freeze", "look-back", "look-on", "inspect"}
+_EXCLUDED = {"stories", "freeze", "look-back", "look-on", "inspect"}
 """Actions that a replay has its own keys for, or that need a stack."""
 
 REPLAY_ACTIONS: tuple[Action, ...] = (

@@ -15,6 +15,8 @@ from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.run.session import Session
 from cachedesk.lab.run.warm_start import warm_up
 
+_RESTING_RATE = 1.0
+"""Operations per second while the desk shows something else."""
 _STILL_STARTING = "the stack is still starting; try again in a moment"
 
 
@@ -35,6 +37,7 @@ class StartingSession:
         self._open_session = open_session
         self._contents = contents
         self._warming = ""
+        self._rate: float | None = None
         self._session: Session | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -88,6 +91,15 @@ class StartingSession:
             Unavailable: the session is still opening.
         """
         return self._ready().inspect(key)
+
+    def rest(self, *, rests: bool) -> None:
+        """Slow the workload down to nearly nothing, or back to its rate, without an event."""
+        if self._session is None or self._session.driver.ended:
+            return
+        driver = self._session.driver
+        if rests:
+            self._rate = driver.rate
+        driver.set_rate(_RESTING_RATE if rests else self._rate)
 
     def books(self) -> Books | None:
         """Return the books, even after the session was closed; ``None`` if it never opened."""

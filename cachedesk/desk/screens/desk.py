@@ -185,6 +185,13 @@ class DeskScreen(SizedScreen[None]):
         self._wishes[number] = number not in self._arranged
         self._arrange()
 
+    def hide(self, area: Area) -> None:
+        """Hide the panels of ``area``; their number keys show them again."""
+        for panel in self._in_area(area):
+            number = next(number for number, widget in self.panels.items() if widget is panel)
+            self._wishes[number] = False
+        self._arrange()
+
     def toggle_expanded(self) -> None:
         """Expand the focused panel to the whole screen, or shrink the expanded one."""
         if self.expanded is not None:

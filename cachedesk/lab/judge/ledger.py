@@ -135,6 +135,10 @@ class Ledger:
                 self._accept(event.seq, event.key)
                 self._injected_keys.add(event.key)
 
+    def expected(self, key: bytes) -> bytes | None:
+        """Return the value of ``key`` by what was acknowledged; ``None``: it is absent."""
+        return self._expected.get(key)
+
     @property
     def acknowledged(self) -> int:
         """The number of writes acknowledged so far."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cachedesk.core.errors import CounterOverflow, NotACounter, OutcomeUnknown, Unavailable
@@ -69,6 +69,24 @@ class Client:
             self._read(operation.key)
         else:
             self._write(operation)
+
+    def write_many(self, writes: Sequence[Operation]) -> None:
+        """Do ``writes``, several of them in one call; those of a call that fails have an unknown
+        outcome, unless it is a single one, which is done as by ``do``."""
+        if len(writes) == 1:
+            self.do(writes[0])
+            return
+        try:
+            receipts = self._target.layer.write_many(writes)
+        except (Unavailable, ComponentCrash):
+            for write in writes:
+                self._target.ledger.unknown(write.key)
+            self.tally.unknown_writes += len(writes)
+            return
+        for write, receipt in zip(writes, receipts, strict=True):
+            safe = receipt.level is not Level.CACHED
+            self._target.ledger.accepted(receipt.seq, write, receipt.value, safe=safe)
+            self._count(write.op)
 
     def _read(self, key: bytes) -> None:
         tally = self.tally

@@ -44,10 +44,12 @@ from cachedesk.lab.stories.key_ranges import named
 from cachedesk.lab.stories.reading import faults_of
 from cachedesk.lab.stories.script import Act, Keys, LoadSpec, Step
 from cachedesk.lab.stories.story_figures import Figures, Observation, judged, live, written
+from cachedesk.lab.stories.story_keys import KeyLine, keys_of, lines
 from cachedesk.stack.stack import Stack
 
 _POLL_SECONDS = 0.005
 _DRAIN_SECONDS = 60.0
+_MANY_WRITES, _WRITES_AT_ONCE = 1_000, 250
 _STEERED: dict[str, Command] = {
     "pause": PauseWorker(),
     "resume": ResumeWorker(),
@@ -66,6 +68,7 @@ class ActRunner:
         """Open a stack for ``act`` in the new folder ``data``, with ``failpoints`` armed
         (``point=terms;…``); errors as ``Stack``."""
         self._act = act
+        self._keys = keys_of(act)
         self._data = data
         self._settings = _patient(from_tables(act.settings))
         self._ledger = Ledger()
@@ -88,6 +91,10 @@ class ActRunner:
             metrics.lag(total=True),
         )
         return live(observation) | self._noted
+
+    def key_lines(self) -> tuple[KeyLine, ...]:
+        """Return what each place holds of the keys that the act names."""
+        return lines(self._keys, self.stack.inspect, self._ledger.expected)
 
     def play(self, step: Step) -> str:
         """Carry out ``step`` and return its result in words.
@@ -215,6 +222,8 @@ class ActRunner:
 
     def _operate(self, verb: Verb, keys: Keys | None) -> str:
         assert keys is not None
+        if keys.callers == 1 and verb is not Verb.GET:
+            return self._write(list(_operations(verb, keys)))
         clients = [Client(self._target()) for _ in range(keys.callers)]
         gate = threading.Barrier(len(clients))
 
@@ -234,6 +243,17 @@ class ActRunner:
         tally = total(client.tally for client in clients)
         self._tallies.append(tally)
         return _summary(tally)
+
+    def _write(self, writes: list[Operation]) -> str:
+        client = Client(self._target())
+        # Many writes share one commit; few are made one by one, as each may be refused alone.
+        size = _WRITES_AT_ONCE if len(writes) >= _MANY_WRITES else 1
+        for first in range(0, len(writes), size):
+            if self._stopping.is_set():
+                break
+            client.write_many(writes[first : first + size])
+        self._tallies.append(client.tally)
+        return _summary(client.tally)
 
     def _target(self) -> Target:
         return Target(

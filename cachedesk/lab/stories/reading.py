@@ -23,6 +23,7 @@ from cachedesk.lab.stories.key_ranges import named
 from cachedesk.lab.stories.script import Act, Claim, Keys, LoadSpec, Step, Story
 from cachedesk.lab.stories.source_positions import Place
 from cachedesk.lab.stories.story_figures import JUDGED, LIVE
+from cachedesk.lab.stories.templates import check_text
 from cachedesk.stack.fault_catalog import known as known_fault
 
 _MOST_BYTES = 1024 * 1024
@@ -123,6 +124,8 @@ def _check(story: Story) -> None:
     for number, claim in enumerate(story.claim):
         with _at("claim", number, "that"):
             expressions.check(claim.that, names)
+        with _at("claim", number, "shows"):
+            check_text(claim.shows, names)
 
 
 def _check_act(act: Act, place: Place) -> list[str]:

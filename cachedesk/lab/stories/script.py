@@ -50,6 +50,9 @@ class LoadSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One step: the narration ``say``, and at most one action.
 
+    ``say_flipped``: the narration while a safeguard that the story rests on is flipped; ``""``:
+    there is none then; without it, ``say`` is true either way.
+
     ``set``, ``incr``, ``delete``, ``get``: operations of clients, judged by the ledger. ``load``:
     a workload. ``inject``: a fault, or several at once; ``heal``: one of them, or ``"all"``.
     ``worker``: controls the worker. ``evict``: evicts the keys of a pattern from Redis.
@@ -59,6 +62,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     say: str = ""
+    say_flipped: str | None = None
     set: Keys | None = None
     incr: Keys | None = None
     delete: Keys | None = None
@@ -81,27 +85,33 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(name for name in ACTIONS if getattr(self, name) is not None)
 
 
-ACTIONS = tuple(name for name in Step.__struct_fields__ if name not in ("say", "within"))
+ACTIONS = tuple(
+    name for name in Step.__struct_fields__ if name not in ("say", "say_flipped", "within")
+)
 
 
 class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One act: it starts with its own empty stack, and is judged at its end.
 
     ``name``: the prefix of its figures in claims. ``settings``: tables of ``cachedesk.toml``.
+    ``title_flipped``: the title while a safeguard that the story rests on is flipped.
     """
 
     name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
     step: Annotated[list[Step], Meta(min_length=1)]
     title: str = ""
+    title_flipped: str = ""
     safeguards: Safeguards = ALL_ON
     settings: dict[str, dict[str, object]] = {}
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A claim of the story: in words, and as a condition on figures that must hold."""
+    """A claim of the story: in words, and as a condition on figures that must hold. ``shows``: the
+    evidence, a text with figures in braces: ``{100 * hits / gets} % of the reads``."""
 
     says: Text
     that: Text
+    shows: str = ""
 
 
 class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,15 +124,41 @@ class Story(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rests_on: list[str] = []
     name: str = ""
 
-    def flipped(self, safeguard: str) -> Story:
-        """Return the story with this safeguard switched in every act."""
-        acts = [
-            msgspec.structs.replace(
-                act,
-                safeguards=act.safeguards.switched(
-                    safeguard, not getattr(act.safeguards, safeguard)
-                ),
-            )
-            for act in self.act
+    @property
+    def flip(self) -> str:
+        """The safeguard that is flipped; empty if none is."""
+        return ""
+
+    def flipped(self, safeguard: str) -> FlippedStory:
+        """Return the story with this safeguard switched in every act, and told accordingly."""
+        told = safeguard in self.rests_on
+        acts = [_flipped(act, safeguard, told=told) for act in self.act]
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return FlippedStory(**values | {"act": acts, "flipped_safeguard": safeguard})
+
+
+class FlippedStory(Story, frozen=True):
+    """A story with one safeguard switched in every act."""
+
+    flipped_safeguard: str = ""
+
+    @property
+    def flip(self) -> str:
+        """The safeguard that is flipped."""
+        return self.flipped_safeguard
+
+
+def _flipped(act: Act, safeguard: str, *, told: bool) -> Act:
+    on = not getattr(act.safeguards, safeguard)
+    title, steps = act.title, act.step
+    if told:
+        title = act.title_flipped or act.title
+        steps = [
+            step
+            if step.say_flipped is None
+            else msgspec.structs.replace(step, say=step.say_flipped)
+            for step in act.step
         ]
-        return msgspec.structs.replace(self, act=acts)
+    return msgspec.structs.replace(
+        act, title=title, step=steps, safeguards=act.safeguards.switched(safeguard, on)
+    )

@@ -30,6 +30,8 @@ class StoryReport:
     acts: tuple[PlayedAct, ...]
     failed: str
     seconds: float
+    finding: str = ""
+    """What a story with a flipped safeguard has shown; empty for any other."""
 
     @property
     def holds(self) -> bool:
@@ -60,10 +62,13 @@ class StoryReport:
                 rest = f" and {more:,} more" if more > 0 else ""
                 yield f"  {act.act.name}: {len(verdict.duplicated):,} applied twice: {shown}{rest}"
         for claim in self.claims:
-            yield f"  {_sign(claim)} {claim.says}"
-            yield f"      {claim.that}" + (f"   ({claim.found})" if claim.found else "")
+            shown = claim.evidence or claim.found
+            yield f"  {_sign(claim, flipped=bool(self.finding))} {claim.says}"
+            yield f"      {claim.that}" + (f"   ({shown})" if shown else "")
         if self.failed:
             yield f"Failed: {self.failed}"
+        elif self.finding:
+            yield f"{self.story.name} {self.finding}."
         elif self.holds:
             yield f"Every claim of {self.story.name} holds ({self.seconds:.1f} s)."
         else:
@@ -107,6 +112,7 @@ def report_of(runner: StoryRunner) -> StoryReport:
         tuple(runner.played),
         runner.failed,
         runner.seconds,
+        runner.scene().finding,
     )
 
 
@@ -173,9 +179,11 @@ def table(reports: Sequence[StoryReport]) -> Iterator[str]:
         yield f"All {len(claims)} claims of {stories} hold ({seconds:.0f} s)."
 
 
-def _sign(claim: ClaimResult) -> str:
+def _sign(claim: ClaimResult, *, flipped: bool = False) -> str:
     if claim.holds is None:
         return "? open  "
+    if flipped and not claim.holds:
+        return "≠ not so"
     return "✓ holds " if claim.holds else "✗ BROKEN"
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from cachedesk.core.commands import Command
 from cachedesk.core.errors import CachedeskError, Unavailable
 from cachedesk.core.key_report import KeyReport
+from cachedesk.core.safeguards import LABELS
 from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.wording import count_of
 from cachedesk.lab.judge.verdict import Verdict
 from cachedesk.lab.run.timeline import Timeline
 from cachedesk.lab.stories import expressions
@@ -27,6 +29,7 @@ from cachedesk.lab.stories.narration import doing
 from cachedesk.lab.stories.scene import ClaimResult, Scene
 from cachedesk.lab.stories.script import Act, Claim, Story
 from cachedesk.lab.stories.story_figures import Figures, written
+from cachedesk.lab.stories.templates import filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,16 @@ class StoryRunner:
         self._closed = False
         self._step = 0
         self._runner = self._open_act(0)
-        self._scene = self._first_scene(story.about or story.title)
+        self._scene = self._first_scene("")
+        self._scene = self._first_scene(self._opening)
         self._live: ActRunner | None = self._runner
         self._seeing = threading.Lock()
         self._last = self._runner.stack.snapshot()
+        self._key_lines = self._runner.key_lines()
 
     def scene(self) -> Scene:
         """Return the current scene."""
-        return self._scene
+        return replace(self._scene, keys=self._key_lines)
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot of the act's stack; the last one while the stack is being closed."""
@@ -141,10 +146,11 @@ class StoryRunner:
             self._runner.close()
             self._runner = self._open_act(number)
             self._step = 0
-            self._scene = replace(self._first_scene(self._opening), busy=steps > 0)
+            replaying = replace(self._first_scene(self._opening), replaying=steps)
+            self._scene = replaying if steps else self._first_scene(self._opening)
             try:
                 while self._step < steps:
-                    self._play()
+                    self._play(replaying)
             except CachedeskError as error:
                 self.failed = f"{self._where}: {error}"
                 self._end()
@@ -171,7 +177,12 @@ class StoryRunner:
 
     @property
     def _opening(self) -> str:
-        return self._act.title if self._number else self.story.about or self.story.title
+        if self._number:
+            return self._act.title
+        opening = self.story.about or self.story.title
+        if not self.story.flip:
+            return opening
+        return f"Played with {_flip_words(self._act, self.story.flip)} instead. {opening}"
 
     @property
     def _where(self) -> str:
@@ -190,13 +201,26 @@ class StoryRunner:
             self._scene = replace(self._first_scene(self._opening), busy=True)
         self._play()
 
-    def _play(self) -> None:
+    def _play(self, replaying: Scene | None = None) -> None:
+        """Play the next step; show ``replaying`` meanwhile, because its result is known already
+        and would stand over a stack that is not yet as it says."""
         step = self._act.step[self._step]
-        say = step.say or self._scene.say
-        self._scene = replace(self._scene, say=say, doing=doing(step), came="", busy=True)
+        before = self._scene
+        say = before.say if not step.say and step.say_flipped is None else step.say
+        if replaying is not None and self._step + 1 < replaying.replaying:
+            self._scene = replace(replaying, say=say, step=self._step + 1, busy=True)
+        else:
+            self._scene = replace(before, say=say, doing=doing(step), came="", busy=True)
         came = self._runner.play(step)
         self._step += 1
-        self._scene = replace(self._scene, step=self._step, came=came, busy=False)
+        last = replaying is None or self._step == replaying.replaying
+        self._scene = replace(
+            self._scene,
+            step=self._step,
+            came=came if last else "",
+            busy=not last,
+            replaying=0 if last or replaying is None else replaying.replaying,
+        )
 
     def _judge(self) -> None:
         self._runner.settle()
@@ -205,14 +229,36 @@ class StoryRunner:
         self.played.append(PlayedAct(self._act, figures, verdict, self._runner.timeline()))
 
     def _end(self) -> None:
+        finding = ""
         if not self.failed:
             figures = self._all_figures()
             self.claims = tuple(_decided(claim, figures) for claim in self.story.claim)
+            finding = self._finding()
         self._freeze()
         self._runner.close()
         self._scene = replace(
-            self._scene, busy=False, ended=True, claims=self.claims, failed=self.failed
+            self._scene,
+            busy=False,
+            ended=True,
+            claims=self.claims,
+            failed=self.failed,
+            replaying=0,
+            finding=finding,
         )
+
+    def _finding(self) -> str:
+        """What the flipped story has shown; empty for any other."""
+        if not self.story.flip:
+            return ""
+        lost = sum(len(played.verdict.lost) for played in self.played)
+        gone = f"{count_of(lost, 'acknowledged write')} lost" if lost else "nothing is lost"
+        broken = sum(claim.holds is False for claim in self.claims)
+        verb = "holds" if broken == 1 else "hold"
+        held = f"{broken} of {count_of(len(self.claims), 'claim')} no longer {verb}"
+        switched = _flip_words(self._act, self.story.flip)
+        if len(self.story.act) > 1:
+            switched = f"{LABELS[self.story.flip]} flipped"
+        return f"with {switched}, {gone}: {held if broken else 'every claim still holds'}"
 
     def _freeze(self) -> None:
         """Keep the last snapshot, because a stack that is being closed looks broken."""
@@ -224,10 +270,11 @@ class StoryRunner:
 
     def _see(self, runner: ActRunner) -> None:
         seen = runner.stack.snapshot()
+        key_lines = runner.key_lines()
         with self._seeing:
             # The runner may have been frozen and closed during the snapshot.
             if self._live is runner:
-                self._last = seen
+                self._last, self._key_lines = seen, key_lines
 
     def _all_figures(self) -> Figures:
         figures = {
@@ -262,7 +309,13 @@ class StoryRunner:
             steps=len(act.step),
             say=say,
             claims=self.claims,
+            flipped=_flip_words(act, self.story.flip),
         )
+
+
+def _flip_words(act: Act, flip: str) -> str:
+    """Return the safeguard that is flipped and its state in ``act``: ``log on``."""
+    return f"{LABELS[flip]} {'on' if getattr(act.safeguards, flip) else 'off'}" if flip else ""
 
 
 def _open_claims(story: Story) -> tuple[ClaimResult, ...]:
@@ -273,4 +326,5 @@ def _decided(claim: Claim, figures: Figures) -> ClaimResult:
     found = ", ".join(
         f"{name} = {written(figures[name])}" for name in expressions.names(claim.that)
     )
-    return ClaimResult(claim.says, claim.that, bool(expressions.value(claim.that, figures)), found)
+    holds = bool(expressions.value(claim.that, figures))
+    return ClaimResult(claim.says, claim.that, holds, found, filled(claim.shows, figures))
