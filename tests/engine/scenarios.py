@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -20,7 +21,7 @@ import msgspec
 import pytest
 
 from cachedesk.core.commands import EvictKey, Heal, Inject
-from cachedesk.core.errors import CachedeskError, CacheError, Damaged, InUse
+from cachedesk.core.errors import CachedeskError, CacheError, Damaged, InUse, Unavailable
 from cachedesk.core.events import entries_of
 from cachedesk.core.failpoints import ComponentCrash, Failpoints
 from cachedesk.core.settings import Settings, WorkerSettings
@@ -92,8 +93,8 @@ class BareRedis:
     """A redis-server at a socket, asked by a new connection for each command: an admission of
     the cache cuts all others."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = str(socket)
+    def __init__(self, socket: Path, pid: int | None = None) -> None:
+        self._socket, self._pid = str(socket), pid
 
     def call(self, *command: bytes | int) -> object:
         """Return the reply to one command."""
@@ -102,6 +103,16 @@ class BareRedis:
             return connection.call(*command)
         finally:
             connection.close()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Stop the server for the block, so that it accepts commands and never answers."""
+        assert self._pid is not None
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
 
     def answers(self) -> bool:
         """Whether anybody listens."""
@@ -120,7 +131,7 @@ def redis_at(socket: Path) -> Iterator[BareRedis]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        redis = BareRedis(socket)
+        redis = BareRedis(socket, server.pid)
         until(redis.answers)
         yield redis
     finally:
@@ -246,8 +257,8 @@ def the_paths_do_not_overtake_each_other(directory: Path) -> None:
             stack.failpoints, "log.append.before", cache.incr, "mixed", 1, policy=BEHIND
         ) as behind:
             through = Task(cache.incr, "mixed", 10, policy=THROUGH)
-            fence = cache._truth.through._locks
-            until(lambda: not through.is_alive() or fence._queue)
+            locks = cache._truth.through._locks
+            until(lambda: not through.is_alive() or locks._queue)
         behind.result()
         through.result()
         cache.drain(waiting.PATIENCE_SECONDS)
@@ -343,6 +354,41 @@ def lost_reply_leaves_the_key_in_doubt(directory: Path) -> None:
         wait_until_trusted(stack)
         assert cache.get("order:1") == b"new"
         assert cache.read("order:1").source == "redis"
+
+
+def a_timeout_is_met_once(directory: Path) -> None:
+    """Redis hangs: one call waits for it; the next ones fail at once and open no connection."""
+    socket, opened = directory / "r.sock", []
+
+    def connect(*arguments: Any) -> RedisConnection:
+        opened.append(arguments)
+        return RedisConnection(*arguments)
+
+    cache = RedisCache(str(socket), 0.5, connect=connect)
+    with redis_at(socket) as redis:
+        cache.trust()
+        assert cache.get(b"key") is None
+        with redis.hanging():
+            with pytest.raises(CacheError):
+                cache.get(b"key")
+            before = len(opened)
+            for _ in range(3):
+                with pytest.raises(CacheError):
+                    cache.get(b"key")
+            assert len(opened) == before
+    cache.close()
+
+
+def what_cannot_be_read_is_not_absent(directory: Path) -> None:
+    """Redis has no copy and the database cannot be opened: there is no answer."""
+    with running(directory) as stack:
+        stack.layer.set("order:1", b"there", policy=THROUGH)
+        stack.layer.evict("*")
+        stack.perform(Inject("database.gone"))
+        with pytest.raises(Unavailable):
+            stack.layer.get("order:1")
+        stack.perform(Heal())
+        assert stack.layer.get("order:1") == b"there"
 
 
 def another_server_is_not_believed(directory: Path) -> None:

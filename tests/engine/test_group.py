@@ -223,7 +223,7 @@ def test_a_caller_interrupted_while_it_waits_is_not_committed_afterwards() -> No
 
 @pytest.mark.usefixtures("interruptible")
 def test_a_caller_interrupted_while_another_commits_it_leaves_after_that_commit() -> None:
-    """Its fence must hold until its write is through, or a later one could overtake it."""
+    """Its keys must stay locked until its write is through, or a later one could overtake it."""
     commit = Committer()
     done = commit.decide
     commit.decide = lambda group: None

@@ -1,73 +1,35 @@
 """Planted bugs: each breaks one idea of the engine, and each is caught by a scenario.
 
-A suite that finds nothing proves nothing until it has found something that is there.
+A suite that finds nothing proves nothing until it has found something that is there. Some of the
+bugs are those of ``tests.torture.planted`` and ``tests.model.planted``.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from persistqueue import SQLiteQueue
 
-from cachedesk.core.events import ABSENT, Coalesced, Entry, Refusal, WriteEvent, coalesce
-from cachedesk.engine import key_versions, local_engine, local_flusher
-from cachedesk.engine.backlog.backlog import Backlog
-from cachedesk.engine.backlog.pending_events import PendingEvents
-from cachedesk.engine.key_locks import KeyLocks
-from cachedesk.engine.overlay import Overlaid, OverlayReader
+from cachedesk.core.errors import CacheError, DatabaseError
+from cachedesk.core.events import ABSENT, Entry, Refusal, WriteEvent
 from cachedesk.observe.auditor import Auditor
 from cachedesk.stores.files.data_directory import DataDirectory
 from cachedesk.stores.files.watermarks import Watermarks
 from cachedesk.stores.queue_log import queue_log
-from cachedesk.stores.redis import namespace, trusted_server
+from cachedesk.stores.redis import namespace, redis_cache, trusted_server
 from cachedesk.stores.sqlite import sqlite_database, transaction
+from tests.model import planted as model_bugs
+from tests.torture.planted import cache_bugs, log_bugs, settings_bugs, worker_bugs
 
 from . import scenarios, until
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Scenario = Callable[[Path], None]
-
-
-def coalesce_ignores_seq(patch: pytest.MonkeyPatch) -> None:
-    def apply_again(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
-        return coalesce({key: Entry(row.value, 0) for key, row in rows.items()}, events)
-
-    patch.setattr(local_engine, "coalesce", apply_again)
-
-
-def ack_before_the_commit(patch: pytest.MonkeyPatch) -> None:
-    read = queue_log.QueueLog.read
-
-    def read_and_ack(self: queue_log.QueueLog, *limits: int) -> tuple[WriteEvent, ...]:
-        events = read(self, *limits)
-        if events:
-            self.ack(events[-1].seq)
-        return events
-
-    patch.setattr(queue_log.QueueLog, "read", read_and_ack)
-    patch.setattr(local_flusher.LocalFlusher, "_read_again", lambda self: None)
-
-
-def pending_not_rebuilt_at_open(patch: pytest.MonkeyPatch) -> None:
-    recover = Backlog.recover
-
-    def recover_without(
-        self: Backlog,
-        events: Sequence[WriteEvent],
-        age_seconds: float,
-        *,
-        pending: Sequence[WriteEvent],
-    ) -> None:
-        recover(self, events, age_seconds, pending=())
-
-    patch.setattr(Backlog, "recover", recover_without)
 
 
 def row_id_as_event_id(patch: pytest.MonkeyPatch) -> None:
@@ -109,65 +71,8 @@ def database_at_normal(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sqlite_database.SqliteDatabase, "_open_writer", open_hasty_writer)
 
 
-def no_lock_on_the_directory(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fcntl, "flock", lambda lock, how: None)
-
-
-def no_witness_of_the_log(patch: pytest.MonkeyPatch) -> None:
+def log_watermark_not_noted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Watermarks, "note_log", lambda self, seq: None)
-
-
-def write_through_ignores_what_is_pending(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(PendingEvents, "events_of", lambda self, keys: [])
-
-
-def no_fence(patch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def pass_by(self: KeyLocks, keys: object, deadline: float) -> Iterator[None]:
-        yield
-
-    patch.setattr(KeyLocks, "exclusive", pass_by)
-    patch.setattr(KeyLocks, "shared", pass_by)
-
-
-def row_read_before_the_overlay(patch: pytest.MonkeyPatch) -> None:
-    def read(self: OverlayReader, keys: Sequence[bytes]) -> dict[bytes, Overlaid]:
-        rows = self._read_rows(keys)
-        self._reach("repair.overlay.after")
-        return {key: Overlaid(self._pending.events(key), rows.get(key, ABSENT)) for key in keys}
-
-    patch.setattr(OverlayReader, "_read", read)
-
-
-def fill_without_a_look_at_the_version(patch: pytest.MonkeyPatch) -> None:
-    def fill(
-        self: key_versions.KeyVersions, versions: Mapping[bytes, int], put: Any
-    ) -> list[bytes]:
-        put(list(versions))
-        return list(versions)
-
-    patch.setattr(key_versions.KeyVersions, "fill", fill)
-
-
-def write_without_a_new_version(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(key_versions.KeyVersions, "bump", lambda self, keys: None)
-
-
-def distrusted_keys_are_not_dropped(patch: pytest.MonkeyPatch) -> None:
-    distrust = trusted_server.TrustedServer.distrust
-    patch.setattr(
-        trusted_server.TrustedServer,
-        "distrust",
-        lambda self, keys, reason: distrust(self, (), reason),
-    )
-
-
-def any_server_is_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(trusted_server, "identity_of", lambda connection: (b"the one and only", None))
-
-
-def one_generation_for_ever(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(namespace, "new_generation", lambda: b"only")
 
 
 def names_of_now(patch: pytest.MonkeyPatch) -> None:
@@ -191,6 +96,37 @@ def names_of_now(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(trusted_server.TrustedServer, "_connect", bad)
 
 
+def timeout_does_not_end_the_trust(patch: pytest.MonkeyPatch) -> None:
+    """A call that Redis did not answer in time leaves the next one to wait as long."""
+    patch.setattr(trusted_server.TrustedServer, "_suspend", lambda self, number, reason: None)
+
+
+def error_answered_as_a_miss(patch: pytest.MonkeyPatch) -> None:
+    """A Redis that gives no answer is taken as one that does not have the key."""
+    get = redis_cache.RedisCache.get
+
+    def get_or_miss(self: redis_cache.RedisCache, key: bytes) -> bytes | None:
+        try:
+            return get(self, key)
+        except CacheError:
+            return None
+
+    patch.setattr(redis_cache.RedisCache, "get", get_or_miss)
+
+
+def unreadable_row_taken_as_absent(patch: pytest.MonkeyPatch) -> None:
+    """A database that cannot be read is taken as one without the row."""
+    read = sqlite_database.SqliteDatabase.read
+
+    def read_or_absent(self: sqlite_database.SqliteDatabase, key: bytes) -> Entry:
+        try:
+            return read(self, key)
+        except DatabaseError:
+            return ABSENT
+
+    patch.setattr(sqlite_database.SqliteDatabase, "read", read_or_absent)
+
+
 def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     def forget(self: transaction.Transaction, refusals: Iterable[Refusal]) -> None:
         pass
@@ -199,25 +135,30 @@ def a_refused_event_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 BUGS: list[tuple[Plant, Scenario]] = [
-    (coalesce_ignores_seq, scenarios.replayed_batch_changes_nothing),
-    (ack_before_the_commit, scenarios.crash_before_the_commit_loses_nothing),
-    (pending_not_rebuilt_at_open, scenarios.pending_events_survive_a_restart),
+    (worker_bugs.applied_twice, scenarios.replayed_batch_changes_nothing),
+    (worker_bugs.ack_before_commit, scenarios.crash_before_the_commit_loses_nothing),
+    (log_bugs.pending_not_rebuilt, scenarios.pending_events_survive_a_restart),
     (row_id_as_event_id, scenarios.log_events_are_known_by_their_seq),
     (log_as_persist_queue_opens_it, scenarios.log_is_safe_against_power_cuts),
+    (settings_bugs.normal_instead_of_full, scenarios.log_is_safe_against_power_cuts),
+    (settings_bugs.normal_instead_of_full, scenarios.database_is_safe_against_power_cuts),
     (database_at_normal, scenarios.database_is_safe_against_power_cuts),
-    (no_lock_on_the_directory, scenarios.one_process_per_directory),
-    (no_witness_of_the_log, scenarios.lost_wal_is_noticed),
-    (write_through_ignores_what_is_pending, scenarios.write_through_absorbs_what_is_pending),
-    (no_fence, scenarios.the_paths_do_not_overtake_each_other),
-    (row_read_before_the_overlay, scenarios.flush_between_the_two_reads),
-    (fill_without_a_look_at_the_version, scenarios.write_between_row_and_fill),
-    (write_without_a_new_version, scenarios.write_between_row_and_fill),
-    (write_without_a_new_version, scenarios.joined_flight_is_new_enough),
-    (distrusted_keys_are_not_dropped, scenarios.writes_past_redis_are_remembered),
-    (distrusted_keys_are_not_dropped, scenarios.late_command_is_not_believed),
-    (any_server_is_believed, scenarios.another_server_is_not_believed),
-    (one_generation_for_ever, scenarios.another_server_is_not_believed),
+    (settings_bugs.no_lock_on_the_directory, scenarios.one_process_per_directory),
+    (log_watermark_not_noted, scenarios.lost_wal_is_noticed),
+    (log_bugs.pending_not_absorbed, scenarios.write_through_absorbs_what_is_pending),
+    (log_bugs.no_key_locks, scenarios.the_paths_do_not_overtake_each_other),
+    (cache_bugs.row_before_overlay, scenarios.flush_between_the_two_reads),
+    (cache_bugs.fill_at_any_version, scenarios.write_between_row_and_fill),
+    (model_bugs.write_without_a_new_version, scenarios.write_between_row_and_fill),
+    (model_bugs.write_without_a_new_version, scenarios.joined_flight_is_new_enough),
+    (cache_bugs.distrust_forgotten, scenarios.writes_past_redis_are_remembered),
+    (cache_bugs.distrust_forgotten, scenarios.late_command_is_not_believed),
+    (model_bugs.any_server_is_believed, scenarios.another_server_is_not_believed),
+    (model_bugs.one_generation_for_ever, scenarios.another_server_is_not_believed),
     (names_of_now, scenarios.what_is_not_compared_yet_is_not_read),
+    (timeout_does_not_end_the_trust, scenarios.a_timeout_is_met_once),
+    (error_answered_as_a_miss, scenarios.a_timeout_is_met_once),
+    (unreadable_row_taken_as_absent, scenarios.what_cannot_be_read_is_not_absent),
     (a_refused_event_is_forgotten, scenarios.poison_becomes_a_dead_letter),
 ]
 

@@ -2,7 +2,7 @@
 
     python -m tests.model.explore --schedules 50000 --seed 1
     python -m tests.model.explore --replay 4711          # one history again, step by step
-    python -m tests.model.explore --bug no_fence         # with a planted bug
+    python -m tests.model.explore --bug no_key_locks     # with a planted bug
     python -m tests.model.explore --bugs                 # each planted bug: it must be found
     python -m tests.model.explore --bugs --blind         # … without the seeds known to find it
 

@@ -91,12 +91,12 @@ def write_without_a_new_version(plant: Planter) -> None:
 
 
 def trusted_without_dropping(plant: Planter) -> None:
-    """Redis is admitted again with the doubtful keys still in it."""
-    admit = RedisCache.trust
+    """Redis is trusted again with the distrusted keys still in it."""
+    trust = RedisCache.trust
 
     def bad(self, *arguments):
         self.trusted_server._distrusted_keys.clear()
-        return admit(self, *arguments)
+        return trust(self, *arguments)
 
     plant.setattr(RedisCache, "trust", bad)
 
@@ -185,7 +185,7 @@ def interrupted_call_stays_queued(plant: Planter) -> None:
     plant.setattr(GroupCommit, "_withdraw", lambda self, request: None)
 
 
-def fence_wakes_nobody(plant: Planter) -> None:
+def freed_key_wakes_no_waiter(plant: Planter) -> None:
     """A thread that waits for a key is not notified when it is free."""
     plant.setattr(KeyLocks, "_wake", lambda self: None)
 
@@ -197,7 +197,7 @@ _OF_THE_TORTURE = (
     "cursor_kept_after_crash",
     "distrust_forgotten",
     "flight_joined_late",
-    "no_fence",
+    "no_key_locks",
     "pending_not_absorbed",
     "pending_not_rebuilt",
     "row_before_overlay",
@@ -212,7 +212,7 @@ BUGS: tuple[Callable[[Planter], None], ...] = (
     acknowledged_without_the_log,
     trusted_without_dropping,
     any_server_is_believed,
-    fence_wakes_nobody,
+    freed_key_wakes_no_waiter,
     fill_outside_the_lock,
     heads_kept_after_uncertain,
     interrupted_call_stays_queued,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachedesk.core.errors import CacheError
+from cachedesk.core.errors import CacheError, DatabaseError
 from cachedesk.core.events import ABSENT, change, entries_of
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
@@ -24,10 +24,15 @@ def row_before_overlay(plant: Plant) -> None:
     """A miss reads the row first and the pending events second."""
 
     def bad(self, keys):
-        rows = self._read_rows(keys)
+        try:
+            rows = self._read_rows(keys)
+        except DatabaseError:
+            return read(self, keys)
+        self._reach("repair.overlay.after")
         let_others_run()
         return {key: Overlaid(self._pending.events(key), rows.get(key, ABSENT)) for key in keys}
 
+    read = OverlayReader._read
     plant.setattr(OverlayReader, "_read", bad)
 
 
@@ -36,7 +41,7 @@ def overlay_forgotten(plant: Plant) -> None:
     plant.setattr(PendingEvents, "events", lambda self, key: ())
 
 
-def fill_without_fence(plant: Plant) -> None:
+def fill_at_any_version(plant: Plant) -> None:
     """What a miss found is put into Redis even if a write came meanwhile."""
 
     def bad(self, versions, put):
@@ -94,23 +99,6 @@ def timeout_ignored(plant: Plant) -> None:
     plant.setattr(RedisCache, "put", bad)
 
 
-def old_connections_kept(plant: Plant) -> None:
-    """Redis is trusted anew with earlier connections alive and the distrusted keys in it."""
-
-    def bad(self, truths=None, progress=None):
-        with self.connected() as connection:
-            self._run_id, _ = server_module.identity_of(connection)
-            with self._lock:
-                self._distrusted_keys, self._distrust_all = set(), False
-                self._trusts += 1
-                self._trust = server_module.Trust(
-                    self._trusts, self._run_id, self.namespace.commands
-                )
-        return Admission()
-
-    plant.setattr(TrustedServer, "trust", bad)
-
-
 def cache_forgotten_after_through(plant: Plant) -> None:
     """A write-through leaves the old value in Redis."""
     apply = through_module.WriteThrough._apply
@@ -125,8 +113,8 @@ def cache_forgotten_after_through(plant: Plant) -> None:
     plant.setattr(through_module.WriteThrough, "_apply", bad)
 
 
-def error_taken_as_miss_of_everything(plant: Plant) -> None:
-    """A database that cannot be read is taken as one without the row."""
+def some_rows_not_found(plant: Plant) -> None:
+    """Reading a row sometimes finds none although there is one."""
 
     def bad(self, key):
         row = read(self, key)
@@ -189,13 +177,12 @@ def snapshot_not_emptied(plant: Plant) -> None:
 CACHE = (
     row_before_overlay,
     overlay_forgotten,
-    fill_without_fence,
+    fill_at_any_version,
     flight_joined_late,
     distrust_forgotten,
     timeout_ignored,
-    old_connections_kept,
     cache_forgotten_after_through,
-    error_taken_as_miss_of_everything,
+    some_rows_not_found,
     cache_before_log,
     snapshot_trusted,
     snapshot_not_emptied,

@@ -20,7 +20,7 @@ def pending_not_absorbed(plant: Plant) -> None:
     plant.setattr(PendingEvents, "events_of", lambda self, keys: [])
 
 
-def no_fence(plant: Plant) -> None:
+def no_key_locks(plant: Plant) -> None:
     """Both paths may write one key at the same time."""
     plant.setattr(KeyLocks, "shared", lambda self, keys, deadline: nullcontext())
     plant.setattr(KeyLocks, "exclusive", lambda self, keys, deadline: nullcontext())
@@ -96,7 +96,7 @@ def commit_forgotten(plant: Plant) -> None:
 
 LOG = (
     pending_not_absorbed,
-    no_fence,
+    no_key_locks,
     pending_not_rebuilt,
     seq_starts_again,
     seq_of_the_log_only,

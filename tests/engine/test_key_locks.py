@@ -1,4 +1,4 @@
-"""The key fence: shared holds overlap, a hold alone excludes, and nobody waits for ever."""
+"""The key locks: shared holds overlap, a hold alone excludes, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .scenarios import soon
 from .until import Task, together, until
 
 
-def hold(fence: KeyLocks, how: str, keys: list[bytes], until_set: threading.Event) -> Task:
+def hold(locks: KeyLocks, how: str, keys: list[bytes], until_set: threading.Event) -> Task:
     """Hold ``keys`` on a thread of its own until the event is set; return once it waits or
     holds."""
     entered = threading.Event()
 
     def run() -> None:
-        with getattr(fence, how)(keys, soon()):
+        with getattr(locks, how)(keys, soon()):
             entered.set()
             until_set.wait(60)
 
     task = Task(run)
     task.entered = entered  # type: ignore[attr-defined]
-    until(lambda: entered.is_set() or fence._freed._waiters)  # type: ignore[attr-defined]
+    until(lambda: entered.is_set() or locks._freed._waiters)  # type: ignore[attr-defined]
     return task
 
 
@@ -39,18 +39,18 @@ def entered(task: Task) -> bool:
 
 
 def test_shared_holds_overlap() -> None:
-    fence = KeyLocks()
-    with fence.shared([b"a", b"b"], soon()), fence.shared([b"b", b"a"], soon()):
+    locks = KeyLocks()
+    with locks.shared([b"a", b"b"], soon()), locks.shared([b"b", b"a"], soon()):
         pass
 
 
 @pytest.mark.parametrize("first", ["shared", "exclusive"])
 @pytest.mark.parametrize("second", ["shared", "exclusive"])
 def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
-    fence, end = KeyLocks(), threading.Event()
+    locks, end = KeyLocks(), threading.Event()
     with ExitStack() as held:
-        held.enter_context(getattr(fence, first)([b"a"], soon()))
-        task = hold(fence, second, [b"a", b"b"], end)
+        held.enter_context(getattr(locks, first)([b"a"], soon()))
+        task = hold(locks, second, [b"a", b"b"], end)
         assert entered(task) == (first == second == "shared")
     until(lambda: entered(task))
     end.set()
@@ -58,43 +58,43 @@ def test_a_hold_alone_excludes_every_other(first: str, second: str) -> None:
 
 
 def test_other_keys_are_free() -> None:
-    fence = KeyLocks()
+    locks = KeyLocks()
     with (
-        fence.exclusive([b"a"], soon()),
-        fence.exclusive([b"b"], soon()),
-        fence.shared([b"c"], soon()),
+        locks.exclusive([b"a"], soon()),
+        locks.exclusive([b"b"], soon()),
+        locks.shared([b"c"], soon()),
     ):
         pass
 
 
 @pytest.mark.parametrize("how", ["shared", "exclusive"])
 def test_a_hold_that_does_not_come_in_time_is_unavailable(how: str) -> None:
-    fence = KeyLocks()
-    with fence.exclusive([b"a"], soon()):
+    locks = KeyLocks()
+    with locks.exclusive([b"a"], soon()):
         for deadline in (time.monotonic() + 0.01, time.monotonic() - 1):
             with (
                 pytest.raises(Unavailable, match="timed out waiting for another write"),
-                getattr(fence, how)([b"b", b"a"], deadline),
+                getattr(locks, how)([b"b", b"a"], deadline),
             ):
                 pass
-    with fence.exclusive([b"a", b"b"], soon()):
+    with locks.exclusive([b"a", b"b"], soon()):
         pass
 
 
 def test_who_gave_up_waiting_stands_in_nobodys_way() -> None:
-    fence = KeyLocks()
-    with fence.shared([b"a"], soon()):
-        with pytest.raises(Unavailable), fence.exclusive([b"a"], time.monotonic() + 0.01):
+    locks = KeyLocks()
+    with locks.shared([b"a"], soon()):
+        with pytest.raises(Unavailable), locks.exclusive([b"a"], time.monotonic() + 0.01):
             pass
-        with fence.shared([b"a"], soon()):
+        with locks.shared([b"a"], soon()):
             pass
 
 
 def test_a_waiting_exclusive_hold_is_not_starved_by_shared_ones() -> None:
-    fence, end = KeyLocks(), threading.Event()
-    with fence.shared([b"a"], soon()):
-        exclusive = hold(fence, "exclusive", [b"a"], end)
-        later = hold(fence, "shared", [b"a"], end)
+    locks, end = KeyLocks(), threading.Event()
+    with locks.shared([b"a"], soon()):
+        exclusive = hold(locks, "exclusive", [b"a"], end)
+        later = hold(locks, "shared", [b"a"], end)
         assert not entered(exclusive)
         assert not entered(later), "it came after the one that waits"
     until(lambda: entered(exclusive))
@@ -106,18 +106,18 @@ def test_a_waiting_exclusive_hold_is_not_starved_by_shared_ones() -> None:
 @pytest.mark.parametrize("late", ["shared", "exclusive"])
 def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
     """Two threads hand the key to each other without a gap; a third one gets it in between."""
-    fence, stop = KeyLocks(), threading.Event()
+    locks, stop = KeyLocks(), threading.Event()
 
     def stream() -> None:
         while not stop.is_set():
-            with fence.exclusive([b"a"], soon()):
-                until(lambda: stop.is_set() or fence._freed._waiters)  # type: ignore[attr-defined]
+            with locks.exclusive([b"a"], soon()):
+                until(lambda: stop.is_set() or locks._freed._waiters)  # type: ignore[attr-defined]
 
     tasks = [Task(stream) for _ in range(2)]
     try:
-        until(lambda: fence._freed._waiters)  # type: ignore[attr-defined]
+        until(lambda: locks._freed._waiters)  # type: ignore[attr-defined]
         for _ in range(20):
-            with getattr(fence, late)([b"a"], soon()):
+            with getattr(locks, late)([b"a"], soon()):
                 pass
     finally:
         stop.set()
@@ -126,11 +126,11 @@ def test_a_stream_of_holds_alone_starves_nobody(late: str) -> None:
 
 
 def test_an_error_inside_lets_go() -> None:
-    fence = KeyLocks()
+    locks = KeyLocks()
     for how in ("shared", "exclusive"):
-        with pytest.raises(ZeroDivisionError), getattr(fence, how)([b"a"], soon()):
+        with pytest.raises(ZeroDivisionError), getattr(locks, how)([b"a"], soon()):
             _ = 1 / 0
-    with fence.exclusive([b"a"], soon()):
+    with locks.exclusive([b"a"], soon()):
         pass
 
 
@@ -151,13 +151,13 @@ plans = st.lists(
 @settings(max_examples=60)
 @given(plans)
 def test_nobody_is_ever_alone_with_anyone(plan: list[list[tuple[str, set[bytes]]]]) -> None:
-    fence, lock = KeyLocks(), threading.Lock()
+    locks, lock = KeyLocks(), threading.Lock()
     shared: Counter[bytes] = Counter()
     exclusive: Counter[bytes] = Counter()
 
     def act(steps: list[tuple[str, set[bytes]]]) -> None:
         for how, keys in steps:
-            with getattr(fence, how)(keys, soon()):
+            with getattr(locks, how)(keys, soon()):
                 mine, its = (shared, exclusive) if how == "shared" else (exclusive, shared)
                 with lock:
                     mine.update(keys)
@@ -167,17 +167,17 @@ def test_nobody_is_ever_alone_with_anyone(plan: list[list[tuple[str, set[bytes]]
                     mine.subtract(keys)
 
     together([lambda steps=steps: act(steps) for steps in plan])
-    with fence.exclusive([b"a", b"b", b"c"], time.monotonic()):
+    with locks.exclusive([b"a", b"b", b"c"], time.monotonic()):
         pass
 
 
 def test_nothing_is_kept_of_keys_that_are_free() -> None:
-    fence = KeyLocks()
+    locks = KeyLocks()
     for number in range(1_000):
-        with fence.shared([b"%d" % number], soon()):
+        with locks.shared([b"%d" % number], soon()):
             pass
-        with fence.exclusive([b"%d" % number], soon()):
+        with locks.exclusive([b"%d" % number], soon()):
             pass
-    kept = [it for it in vars(fence).values() if isinstance(it, (dict, set, list))]
+    kept = [it for it in vars(locks).values() if isinstance(it, (dict, set, list))]
     assert kept
     assert not any(kept)
