@@ -103,6 +103,10 @@ class MemorySample:
         for key, size in keys:
             self._now.add(self._pattern_of(key), key, size)
 
+    def begin_pass(self) -> None:
+        """Forget what was seen in the pass that is under way, and begin it again."""
+        self._now = _Pass()
+
     def end_pass(self) -> None:
         """Note that all keys were seen; what comes now is another pass."""
         self._now.complete = True

@@ -22,7 +22,7 @@ from cachedesk.watch.snapshot import HotKey, WatchSnapshot, rows
 
 HISTORY = 600
 _HOTTEST = 50
-_LABELS = {"info": "INFO", "scan": "SCAN", "memory|usage": "MEMORY USAGE"}
+_LABELS = {"connect": "connections", "info": "INFO", "scan": "SCAN", "memory|usage": "MEMORY USAGE"}
 
 
 class Observation:
@@ -64,10 +64,12 @@ class Observation:
 
     def take_figures(self, figures: ServerFigures) -> None:
         """Note what the server says of itself."""
+        self.monitor_cost.look(figures)
         if self._figures is not None:
             passed = rates(self._figures, figures)
             if passed is None:
                 self.monitor_cost.forget()
+                self.monitor_cost.look(figures)
             else:
                 self._history.append(passed)
                 self._hits += figures.hits - self._figures.hits
@@ -100,6 +102,7 @@ class Observation:
         for name, seconds in self._spent.items():
             self._earlier[name] = self._earlier.get(name, 0.0) + seconds
         self._spent = {}
+        self._memory.begin_pass()
         self.monitor_cost.forget()
 
     @property

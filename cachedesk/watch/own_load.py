@@ -14,16 +14,19 @@ from dataclasses import dataclass
 
 from cachedesk.core.watched_server import CommandCost, MonitorWindow, OwnCalls, ServerFigures
 
-ROUND_TRIP_SECONDS = 25e-6
+ROUND_TRIP_SECONDS = 30e-6
 """Server time of a round trip beside its commands: waking up, one read, one write."""
 
-CALL_SECONDS = 1.5e-6
+CALL_SECONDS = 2.5e-6
 """Server time of a call in a round trip beside its execution: parsing it, its reply."""
 
 FIRST_GUESS = 1.0
 """The share of a window that MONITOR is supposed to take from the server before it was measured."""
 
 _LEAST_SHARE = 0.005
+_FEW_COMMANDS, _ENOUGH_COMMANDS = 20, 100_000
+"""From how many commands on it is known what one takes, and how many are averaged over."""
+
 _LINE_SECONDS = 1e-6
 """A line of MONITOR costs the server at least that: below it the measurement is noise."""
 
@@ -79,17 +82,45 @@ def average_costs(said: Iterable[CommandCost]) -> dict[str, float]:
     return averages
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """What the server spent while MONITOR was on, and on how many commands.
+
+    Attributes:
+        cpu: CPU seconds between the markers; ``commands`` in the same time.
+        least: what it must have cost, in seconds; ``most``: how long the markers were apart.
+        scale: how much longer MONITOR was on than the markers were apart.
+    """
+
+    cpu: float
+    commands: int
+    least: float
+    most: float
+    scale: float
+
+    def extra(self, usual: float) -> float:
+        """Return what MONITOR has cost, where a command usually takes so many CPU seconds."""
+        extra = max(self.cpu - usual * self.commands, self.least)
+        return min(extra, self.most) * self.scale
+
+
 class MonitorCost:
     """Measures what MONITOR takes from the server while it is on."""
 
     def __init__(self) -> None:
         self._last: ServerFigures | None = None
         self._outside_cpu = 0.0
-        self._outside_commands = 0
-        self.spent = 0.0
-        """Seconds of the server's time, in all windows."""
+        self._outside_commands = 0.0
+        self._settled = 0.0
+        # Windows before it was known what a command usually takes.
+        self._unsettled: list[_Window] = []
         self.windows = 0
         self.window_seconds = 0.0
+
+    @property
+    def spent(self) -> float:
+        """Seconds of the server's time, in all windows."""
+        return self._settled + sum(window.extra(0.0) for window in self._unsettled)
 
     @property
     def share(self) -> float:
@@ -102,20 +133,41 @@ class MonitorCost:
         """Forget the last figures: the server was restarted, or not watched for a while."""
         self._last = None
 
+    def look(self, figures: ServerFigures) -> None:
+        """Note figures from outside of a window: what a command takes without MONITOR."""
+        last, self._last = self._last, figures
+        if last is None or figures.commands <= last.commands:
+            return
+        if self._outside_commands > _ENOUGH_COMMANDS:
+            # The newer a measurement is, the more it counts.
+            self._outside_cpu /= 2
+            self._outside_commands /= 2
+        self._outside_cpu += max(0.0, figures.cpu_seconds - last.cpu_seconds)
+        self._outside_commands += figures.commands - last.commands
+        self._settle()
+
     def add(self, window: MonitorWindow) -> None:
         """Note a window."""
         before, after = window.before, window.after
-        if self._last is not None and before.commands >= self._last.commands:
-            # The newer a measurement is, the more it counts.
-            self._outside_cpu = self._outside_cpu / 2 + before.cpu_seconds - self._last.cpu_seconds
-            outside = before.commands - self._last.commands
-            self._outside_commands = self._outside_commands // 2 + outside
+        self.look(before)
         self._last = after
-        cpu = max(0.0, after.cpu_seconds - before.cpu_seconds)
-        commands = max(0, after.commands - before.commands)
-        usual = self._outside_cpu / self._outside_commands if self._outside_commands else 0.0
-        counted = max(1e-6, after.at - before.at)
-        extra = max(cpu - usual * commands, len(window.lines) * _LINE_SECONDS)
-        self.spent += min(extra, counted) * window.seconds / counted
+        apart = max(1e-6, after.at - before.at)
+        self._unsettled.append(
+            _Window(
+                max(0.0, after.cpu_seconds - before.cpu_seconds),
+                max(0, after.commands - before.commands),
+                len(window.lines) * _LINE_SECONDS,
+                apart,
+                window.seconds / apart,
+            )
+        )
         self.windows += 1
         self.window_seconds += window.seconds
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._outside_commands < _FEW_COMMANDS:
+            return
+        usual = self._outside_cpu / self._outside_commands
+        self._settled += sum(window.extra(usual) for window in self._unsettled)
+        self._unsettled.clear()

@@ -51,10 +51,10 @@ def load_sentence(snapshot: WatchSnapshot) -> str:
     parts = [
         f"{name} {100 * spent / load.seconds:.2f}" for name, spent in load.spent if load.seconds > 0
     ]
-    return (
-        f"watching takes {share(load.share)} of the server's time (budget {100 * load.budget:g} %):"
-        f" {', '.join(parts)}"
+    text = (
+        f"watching takes {share(load.share)} of the server's time (budget {100 * load.budget:g} %)"
     )
+    return f"{text}: {', '.join(parts)}" if parts else text
 
 
 def monitor_sentence(snapshot: WatchSnapshot) -> str:

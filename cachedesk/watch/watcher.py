@@ -43,6 +43,7 @@ class Watcher:
         connect: opens a connection; called again, with growing pauses, when the server went away.
         budget: the share of the server's time that may be spent, above 0 and at most 1.
         monitor: whether MONITOR may be used.
+        clock: the time, in monotonic seconds.
 
     Raises:
         ServerUnreachable: nothing answers.
@@ -50,13 +51,19 @@ class Watcher:
     """
 
     def __init__(
-        self, connect: Callable[[], WatchedServer], budget: float, *, monitor: bool = True
+        self,
+        connect: Callable[[], WatchedServer],
+        budget: float,
+        *,
+        monitor: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._connect = connect
         self._budget = budget
         self._monitor = monitor
         self._server: WatchedServer | None = connect()
-        now = time.monotonic()
+        now = clock()
         self.address = self._server.address
         self._observed = Observation(
             self.address, self._server.database, budget, monitor=monitor, now=now
@@ -65,7 +72,7 @@ class Watcher:
         self._for_monitor = Account(max(share, 1e-9), now)
         self._for_keys = Account(budget - share, now)
         self._look_at = self._window_at = self._pass_at = now
-        self._paid_calls = 0.0
+        self._paid_calls = self._paid_monitor = 0.0
         self._cursor = 0
         self._keys_next = False
         self._retry_at, self._retry_pause = now, _FIRST_RETRY
@@ -102,7 +109,7 @@ class Watcher:
 
     def snapshot(self) -> WatchSnapshot:
         """Return what is known."""
-        kept, now = self._kept, time.monotonic()
+        kept, now = self._kept, self._clock()
         trace = self._trace
         return replace(
             kept,
@@ -149,7 +156,7 @@ class Watcher:
             except ServerUnreachable as error:
                 self._lose(str(error))
                 return _FIRST_RETRY
-            self._answered_at = time.monotonic()
+            self._answered_at = self._clock()
             self._kept = self._observed.snapshot(self._answered_at)
             return wait
 
@@ -164,7 +171,7 @@ class Watcher:
             self._over.wait(wait)
 
     def _ask(self, server: WatchedServer) -> float:
-        now = time.monotonic()
+        now = self._clock()
         waits = [self._look_at - now]
         if waits[0] <= 0:
             self._observed.take_figures(server.figures())
@@ -195,15 +202,12 @@ class Watcher:
         return (plan.seconds + plan.tail_seconds) * cost.share
 
     def _open_window(self, server: WatchedServer) -> None:
-        cost = self._observed.monitor_cost
-        before = cost.spent
-        plan = next_window(cost.windows)
+        plan = next_window(self._observed.monitor_cost.windows)
         most = max(10, round(plan.seconds * _PROBES_PER_SECOND))
         window = server.monitor(plan, ProbeChooser(server.database, most, self._chance))
         self._observed.take_window(window)
-        self._for_monitor.pay(cost.spent - before)
         self._pay(server, self._for_monitor)
-        self._window_at = time.monotonic() + least_pause(window.seconds, self._budget)
+        self._window_at = self._clock() + least_pause(window.seconds, self._budget)
         if self._trace is not None:
             try:
                 self._trace.add(lines_of_others(window))
@@ -216,7 +220,7 @@ class Watcher:
         self._observed.take_page(page, server.sizes(page.keys))
         self._cursor = page.cursor
         if not page.cursor:
-            self._pass_at = time.monotonic() + PASS_PAUSE_SECONDS
+            self._pass_at = self._clock() + PASS_PAUSE_SECONDS
         self._pay(server)
 
     def _pay(self, server: WatchedServer, account: Account | None = None) -> None:
@@ -224,9 +228,13 @@ class Watcher:
         spent = self._observed.calls_seconds
         (account or self._for_keys).pay(max(0.0, spent - self._paid_calls))
         self._paid_calls = spent
+        # What the first windows cost is known better afterwards: then some of it is paid back.
+        monitor = self._observed.monitor_cost.spent
+        self._for_monitor.pay(monitor - self._paid_monitor)
+        self._paid_monitor = monitor
 
     def _reconnect(self) -> float:
-        now = time.monotonic()
+        now = self._clock()
         if now < self._retry_at:
             return self._retry_at - now
         try:
@@ -234,11 +242,11 @@ class Watcher:
         except (ServerUnreachable, ServerRefused) as error:
             self._lost = str(error)
             self._retry_pause = min(_LAST_RETRY, 2 * self._retry_pause)
-            self._retry_at = time.monotonic() + self._retry_pause
+            self._retry_at = self._clock() + self._retry_pause
             return self._retry_pause
         self._lost, self._retry_pause, self._cursor = "", _FIRST_RETRY, 0
         self._observed.begin_connection()
-        now = time.monotonic()
+        now = self._clock()
         self._answered_at = self._look_at = now
         self._for_monitor.restart(now)
         self._for_keys.restart(now)
@@ -247,7 +255,7 @@ class Watcher:
     def _lose(self, why: str) -> None:
         self._lost = why
         self._disconnect()
-        self._retry_at = time.monotonic() + self._retry_pause
+        self._retry_at = self._clock() + self._retry_pause
 
     def _disconnect(self) -> None:
         if self._server is not None:

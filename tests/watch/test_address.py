@@ -28,6 +28,7 @@ def test_a_url_is_shown_without_its_password(
     found = parsed(url)
     assert (found.shown, found.user, found.database) == (shown, user, database)
     assert found.arguments["socket_timeout"] == 2.0
+    assert found.encrypted == url.startswith(("rediss", "valkeys"))
 
 
 @pytest.mark.parametrize(

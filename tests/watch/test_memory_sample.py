@@ -60,6 +60,15 @@ def test_the_last_pass_is_shown_until_the_next_has_seen_enough() -> None:
     assert sample.result(7000).patterns[0].size == 7000
 
 
+def test_a_pass_that_is_begun_again_forgets_what_it_saw() -> None:
+    sample = MemorySample(Patterns().of)
+    sample.add([(b"old:1", 10)])
+    sample.begin_pass()
+    sample.add([(b"new:1", 10)])
+    sample.end_pass()
+    assert [it.pattern for it in sample.result(1).patterns] == [b"new:*"]
+
+
 def test_nothing_sampled_is_nothing_known() -> None:
     assert MemorySample(Patterns().of).result(5).patterns == ()
 

@@ -34,28 +34,43 @@ def test_calls_cost_no_more_than_they_took() -> None:
     assert calls_seconds([OwnCalls("info", 1, 1, 1e-6)], {"info": 5.0}) == {"info": 1e-6}
 
 
+def figures(at: float, commands: int, cpu: float) -> ServerFigures:
+    return ServerFigures(at=at, commands=commands, cpu_seconds=cpu)
+
+
 def test_monitor_costs_what_commands_take_longer_meanwhile() -> None:
+    """Outside of windows a command takes 10 µs, within one 30 µs."""
     cost = MonitorCost()
     assert cost.share == FIRST_GUESS
-    quiet = window([], seconds=1.0)
-    start = ServerFigures(at=0.0)
-    cost.add(replace(quiet, before=start, after=start))
-    # Outside of windows a command takes 10 µs, within one 30 µs.
-    before = ServerFigures(at=10.0, commands=10_000, cpu_seconds=0.1)
-    after = ServerFigures(at=11.0, commands=20_000, cpu_seconds=0.4)
-    spent = cost.spent
-    cost.add(replace(quiet, before=before, after=after, seconds=1.0))
-    assert cost.spent - spent == pytest.approx(0.2)
+    cost.look(figures(0.0, 0, 0.0))
+    shown = replace(
+        window([], seconds=1.0), before=figures(10.0, 10_000, 0.1), after=figures(11.0, 20_000, 0.4)
+    )
+    cost.add(shown)
+    assert cost.spent == pytest.approx(0.2)
+    cost.add(replace(shown, before=figures(20.0, 30_000, 0.5), after=figures(21.0, 40_000, 0.8)))
+    assert cost.spent == pytest.approx(0.4)
+    assert cost.share == pytest.approx(0.2)
+
+
+def test_a_window_before_anything_is_known_is_dear_until_it_is_known_better() -> None:
+    cost = MonitorCost()
+    cost.add(replace(window([], seconds=1.0), after=figures(1.0, 10_000, 0.3)))
+    assert cost.spent == pytest.approx(0.3)
+    cost.look(figures(2.0, 20_000, 0.4))
+    assert cost.spent == pytest.approx(0.2)
 
 
 def test_a_restarted_server_is_no_measure() -> None:
     cost = MonitorCost()
-    cost.add(replace(window([]), after=ServerFigures(at=0.2, commands=1000, cpu_seconds=50.0)))
+    cost.look(figures(0.0, 0, 0.0))
+    cost.look(figures(1.0, 1000, 0.01))
+    cost.look(figures(2.0, 5, 0.0))
     cost.forget()
-    spent = cost.spent
-    before = ServerFigures(at=10.0, commands=5, cpu_seconds=0.0)
-    cost.add(replace(window([]), before=before, after=replace(before, at=10.2)))
-    assert cost.spent - spent < 0.01
+    cost.look(figures(3.0, 2_000_000, 50.0))
+    before = figures(10.0, 2_001_000, 50.01)
+    cost.add(replace(window([], seconds=0.2), before=before, after=replace(before, at=10.2)))
+    assert cost.spent < 0.001
 
 
 def test_an_account_pays_afterwards_and_waits() -> None:

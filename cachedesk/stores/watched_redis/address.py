@@ -38,12 +38,14 @@ class Address:
         shown: the URL without user and password, for messages and screens.
         user: the ACL user, "default" if none is named.
         database: the number of the database.
+        encrypted: TLS is used.
         arguments: of redis-py's connection, its class among them.
     """
 
     shown: str
     user: str
     database: int
+    encrypted: bool
     arguments: dict[str, Any]
 
 
@@ -83,7 +85,8 @@ def parsed(url: str) -> Address:
         place = f"{f'[{host}]' if ':' in host else host}:{port or 6379}"
     database = int(arguments.get("db") or 0)
     shown = f"{scheme}://{place}" + (f"/{database}" if database else "")
-    return Address(shown, str(arguments.get("username") or "default"), database, arguments)
+    user = str(arguments.get("username") or "default")
+    return Address(shown, user, database, parts.scheme == "rediss", arguments)
 
 
 def _reason(error: ValueError) -> str:

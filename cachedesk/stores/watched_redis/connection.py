@@ -155,7 +155,8 @@ def _gone(where: str, text: str, error: Exception) -> str:
     reason = text.rpartition("Error ")[2] if "connecting to" in text else text
     known = (
         ("refused", "connection refused"),
-        ("No such file", "there is no such socket"),
+        ("No such file", "there is no such socket, or no such certificate file"),
+        ("reset by peer", "connection reset; if it wants TLS, use rediss://"),
         ("Permission denied", "permission denied"),
         ("name or service not known", "host name not known"),
         ("name resolution", "host name not known"),

@@ -30,6 +30,10 @@ from cachedesk.stores.watched_redis.connection import Command, Link
 from cachedesk.stores.watched_redis.info import SECTIONS, fields, figures
 from cachedesk.stores.watched_redis.own_words import OwnWords
 
+_OPENING = {False: 4, True: 60}
+"""As how many round trips it counts to open a connection, without and with TLS: its handshake takes
+the server a millisecond or more."""
+
 _CHUNK_LINES = 400
 _WAIT_SECONDS = 0.005
 _DRAIN_SECONDS = 1.0
@@ -93,10 +97,12 @@ class RedisServer:
 
     def monitor(self, plan: WindowPlan, choose: ChooseKeys) -> MonitorWindow:
         """Look at all commands for a short time; see ``WatchedServer``."""
+        opening = time.monotonic()
         link = Link(self._address)
         try:
             link.call("MONITOR")
             began = time.monotonic()
+            self._note("connect", 1, _OPENING[self._address.encrypted], began - opening)
             return self._watch(link, plan, choose, began)
         finally:
             # The server drops what it has not sent yet.
@@ -159,15 +165,14 @@ class RedisServer:
         try:
             replies = self._link.call_all(commands)
         finally:
-            spent = time.monotonic() - began
-            before = self._calls.get(name, OwnCalls(name, 0, 0, 0.0))
-            self._calls[name] = OwnCalls(
-                name,
-                before.calls + len(commands),
-                before.round_trips + 1,
-                before.seconds + spent,
-            )
+            self._note(name, len(commands), 1, time.monotonic() - began)
         return replies
+
+    def _note(self, name: str, calls: int, round_trips: int, seconds: float) -> None:
+        before = self._calls.get(name, OwnCalls(name, 0, 0, 0.0))
+        self._calls[name] = OwnCalls(
+            name, before.calls + calls, before.round_trips + round_trips, before.seconds + seconds
+        )
 
 
 def connect(address: Address) -> RedisServer:
