@@ -19,6 +19,7 @@ from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.errors import CacheError, Unavailable
 from cachedesk.core.settings import DatabaseSettings, LogSettings, Settings, WorkerSettings
 from cachedesk.core.snapshot import Health
+from cachedesk.stack.fault_catalog import CATALOG
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis.connection import RedisConnection
 
@@ -164,6 +165,11 @@ def warm_known_counter(model: Model) -> None:
     """Let the value of a write-behind counter be known without the database: it is pending."""
     model.stack.worker.controls.pause()
     model.write("incr", "b:known", 1, BEHIND)
+
+
+def test_the_table_has_every_lasting_fault() -> None:
+    lasting = {name for name, kind in CATALOG.kinds.items() if kind.lasting}
+    assert {CATALOG.parsed(fault)[0] for fault in TABLE} == lasting
 
 
 @pytest.mark.parametrize("fault", TABLE)

@@ -25,10 +25,30 @@ from cachedesk.lab.run import watch
 from cachedesk.lab.run.runs import RunResult, run_session
 from cachedesk.lab.run.schedule import planned
 from cachedesk.lab.run.session import DRAIN_SECONDS, Session
+from cachedesk.stack.fault_catalog import NAMES, parsed
 
 pytestmark = pytest.mark.slow
 
 _HASTY = msgspec.structs.replace(Settings(), database=DatabaseSettings(write_seconds=0.05))
+
+
+_SOUND = (
+    "redis.kill",
+    "redis.down",
+    "redis.hang",
+    "redis.empty",
+    "redis.old_snapshot:50ms",
+    "redis.squeeze",
+    "database.lock",
+    "database.full",
+    "database.readonly@1000ops+50ms",
+    "database.slow:5ms",
+    "database.gone",
+    "log.full",
+    "worker.crash:worker.apply.after_commit",
+    "worker.crash:worker.ack.before",
+)
+_WITH_A_TEST_OF_THEIR_OWN = {"log.poison", "process.kill"}
 
 
 def _run(data: Path, *faults: str) -> RunResult:
@@ -42,19 +62,12 @@ def _run(data: Path, *faults: str) -> RunResult:
     )
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "redis.squeeze",
-        "database.full",
-        "database.readonly@1000ops+50ms",
-        "database.slow:5ms",
-        "database.gone",
-        "log.full",
-        "worker.crash:worker.apply.after_commit",
-        "worker.crash:worker.ack.before",
-    ],
-)
+def test_every_fault_of_the_catalogue_is_tried() -> None:
+    tried = {parsed(fault.partition("@")[0])[0] for fault in _SOUND}
+    assert tried | _WITH_A_TEST_OF_THEIR_OWN == set(NAMES)
+
+
+@pytest.mark.parametrize("fault", _SOUND)
 def test_a_run_is_sound_under_each_fault(tmp_path: Path, fault: str) -> None:
     outcome = _run(tmp_path, fault if "@" in fault else f"{fault}@1000ops")
     assert outcome.report.faults[0].injected
