@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from cachedesk.core.engine_event import SPECS, EventCode, Plain
 from cachedesk.core.snapshot import (
     Audit,
     Books,
@@ -26,6 +27,13 @@ from cachedesk.core.snapshot import (
     WorkerState,
     Writes,
 )
+from cachedesk.observe.event_text import text_of
+
+ADMITTED = {
+    "emptied": True, "dropped": 0, "verified": None, "trusted": False, "lost_is_estimate": False,
+    "kept_by": "the truth is complete",
+}  # fmt: skip
+"""The fields of a Redis that came back empty."""
 
 NOW = 1_754_049_600.0 + 3.5 * 3600  # 2025-08-01 15:30:00 UTC
 TICK = 0.5
@@ -65,6 +73,12 @@ def tick(age: float, **changes: float) -> Tick:
 def ticks(seconds: float = 90.0) -> list[Tick]:
     """Return a calm history of this length."""
     return [tick(TICK * index) for index in reversed(range(int(seconds / TICK)))]
+
+
+def told(age: float, code: EventCode, **fields: Plain) -> Event:
+    """Return the event that the engine announces with these fields ``age`` seconds before now."""
+    spec = SPECS[code]
+    return Event(NOW - age, spec.kind, text_of(code, fields), topic=spec.topic, code=code.value)
 
 
 HOT = (
@@ -148,18 +162,57 @@ REDIS_DOWN = replace(
     HEALTHY,
     redis=replace(HEALTHY.redis, health=Health.DOWN, word="held down", keys=0, restarts=1),
     ticks=_redis_went_down(),
-    marks=(Mark("redis.kill", NOW - 47, NOW - 44), Mark("redis.down", NOW - 18)),
+    marks=(Mark("redis.kill", NOW - 47, NOW - 47), Mark("redis.down", NOW - 18)),
     faults=("redis.down",),
     reads=Reads(hits=188_204, misses=40_310, overlay=9_204, database=31_106),
     hot=tuple(replace(hot, cached=None, cached_known=False) for hot in HOT),
     events=(
         *HEALTHY.events,
-        Event(NOW - 47, EventKind.FAULT, "redis.kill: redis-server 4711 got SIGKILL."),
-        Event(NOW - 44, EventKind.RECOVERY, "Redis is back, empty, as 4790 after 2.9 s."),
-        Event(NOW - 44, EventKind.HEALED, "redis.kill is over."),
-        Event(NOW - 18, EventKind.FAULT, "redis.down: Redis is held down until you heal."),
+        told(
+            47,
+            EventCode.FAULT_INJECTED,
+            fault="redis.kill",
+            argument="",
+            seconds=None,
+            result="Redis was killed (SIGKILL to pid 4711)",
+        ),
+        told(47, EventCode.REDIS_DIED, successor="empty"),
+        told(44.1, EventCode.REDIS_BACK, seconds=2.9, lost=2_650, **ADMITTED),
+        told(
+            18,
+            EventCode.FAULT_INJECTED,
+            fault="redis.down",
+            argument="",
+            seconds=None,
+            result="Redis was killed and is held down",
+        ),
     ),
 )
+
+
+JUST_KILLED = replace(
+    HEALTHY,
+    redis=replace(HEALTHY.redis, memory_bytes=int(1.9 * MIB), keys=318, restarts=1),
+    ticks=tuple(
+        replace(one, hits=240 + int(90 * (4 - (NOW - one.at))), misses=720) if NOW - one.at < 4
+        else one
+        for one in ticks()
+    ),
+    marks=(Mark("redis.kill", NOW - 4, NOW - 4), Mark("worker.crash", NOW - 31, NOW - 31)),
+    events=(
+        *HEALTHY.events,
+        told(31, EventCode.FAULT_INJECTED, fault="worker.crash", argument="", seconds=None,
+             result="the worker will crash in the middle of its next batch"),
+        told(30.9, EventCode.WORKER_CRASHED, point="worker.apply.mid_batch", in_flight=11),
+        told(30.7, EventCode.WORKER_REDELIVERED, point="worker.apply.mid_batch", events=11,
+             already_applied=0),
+        told(30.7, EventCode.WORKER_FLUSHES_AGAIN),
+        told(4, EventCode.FAULT_INJECTED, fault="redis.kill", argument="", seconds=None,
+             result="Redis was killed (SIGKILL to pid 4711)"),
+        told(4, EventCode.REDIS_DIED, successor="empty"),
+        told(3.76, EventCode.REDIS_BACK, seconds=0.24, lost=2_650, **ADMITTED),
+    ),
+)  # fmt: skip
 
 
 def _everything_went_down() -> tuple[Tick, ...]:
@@ -208,10 +261,14 @@ ALL_DOWN = replace(
     ),
     events=(
         *HEALTHY.events,
-        Event(NOW - 30, EventKind.FAULT, "database.lock: a second connection holds the lock."),
-        Event(NOW - 30, EventKind.FAULT, "redis.down: Redis is held down until you heal."),
-        Event(NOW - 21, EventKind.ERROR, "The worker crashed: database is locked."),
-        Event(NOW - 12, EventKind.FAULT, "disk.full: the log cannot grow."),
+        told(30, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
+             result="the database is locked by a second connection"),
+        told(30, EventCode.FAULT_INJECTED, fault="redis.down", argument="", seconds=None,
+             result="Redis was killed and is held down"),
+        told(21, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
+        told(14, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
+        told(12, EventCode.FAULT_INJECTED, fault="disk.full", argument="", seconds=None,
+             result="SQLite refuses appends to the log: the disk is full"),
     ),
 )  # fmt: skip
 

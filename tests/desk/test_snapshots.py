@@ -18,8 +18,16 @@ pytestmark = pytest.mark.slow
 
 SIZES = ((60, 20), (80, 24), (120, 40))
 USUAL = (80, 24)
-AT_EVERY_SIZE = {"healthy", "redis-down", "log-off", "help", "faults", "steering", "PENDING"} | {
-    "stories"
+AT_EVERY_SIZE = {
+    "healthy",
+    "redis-down",
+    "just-killed",
+    "log-off",
+    "help",
+    "faults",
+    "steering",
+    "stories",
+    "PENDING",
 }
 """What is drawn at every size; the rest adds nothing there that these do not show."""
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
@@ -38,6 +46,7 @@ LOG_OFF = replace(
 DESKS = {
     "healthy": (scenes.HEALTHY, []),
     "redis-down": (BROKEN, []),
+    "just-killed": (scenes.JUST_KILLED, []),
     "all-down": (scenes.ALL_DOWN, []),
     "frozen": (scenes.REDIS_DOWN, ["left", "left"]),
     "empty": (scenes.EMPTY, []),

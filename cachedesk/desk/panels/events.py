@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from cachedesk.desk.panels.spec import Area, PanelSpec, PanelTitle
+from cachedesk.desk.views.incidents import incidents
 from cachedesk.desk.widgets.event_list import EventList
 
 EVENTS = PanelSpec(
     title=PanelTitle(8, "Events"),
-    meaning="What happened, newest first.",
+    meaning=(
+        "What happened, newest first. All that one fault causes is one entry, from its cause to "
+        "the recovery; with room, its events stand under it."
+    ),
     area=Area.LIST,
     create=EventList,
-    share=lambda snapshot, timespan: snapshot.events,
+    share=lambda snapshot, timespan: incidents(snapshot.events, snapshot.marks),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.core.wording import TIMES, percent
+from cachedesk.desk.views.afterglow import state_of
 from cachedesk.desk.views.formats import ABSENT, compact, size, size_of, span
 from cachedesk.desk.views.headline import Tone
 
@@ -48,6 +49,7 @@ class ComponentView:
         fill: the leading figure as a fraction of its limit, 0 to 1; ``None``: there is no limit.
         facts: further figures, the most important first; a narrow screen shows the first ones.
         note: an error text, which takes the place of the last facts; empty: no error.
+        glow: what happened to it a moment ago; empty: nothing.
     """
 
     name: str
@@ -57,6 +59,18 @@ class ComponentView:
     fill: float | None = None
     facts: tuple[Fact, ...] = ()
     note: str = ""
+    glow: str = ""
+
+    @property
+    def tone(self) -> Tone:
+        """The tone of its frame: that of its state, but never well while it glows."""
+        tone = state_mark(self.health, self.word)[1]
+        return Tone.WARNING if self.glow and tone is Tone.WELL else tone
+
+    @property
+    def state(self) -> str:
+        """The state in words, with what happened a moment ago."""
+        return f"{self.word} · {self.glow}" if self.glow else self.word
 
 
 def redis_view(snapshot: Snapshot) -> ComponentView:
@@ -77,6 +91,7 @@ def redis_view(snapshot: Snapshot) -> ComponentView:
             Fact("restarts", compact(redis.restarts)),
             *((Fact("bypassed", f"{compact(redis.bypasses)}{TIMES}"),) if redis.bypasses else ()),
         ),
+        glow=state_of(snapshot, "redis"),
     )
 
 
@@ -100,6 +115,7 @@ def log_view(snapshot: Snapshot) -> ComponentView:
             Fact("in flight", compact(log.in_flight)),
             Fact("file", size(log.bytes)),
         ),
+        glow=state_of(snapshot, "log"),
     )
 
 
@@ -125,6 +141,7 @@ def worker_view(snapshot: Snapshot) -> ComponentView:
             Fact("events", compact(worker.events)),
         ),
         worker.last_error if worker.health is not Health.UP else "",
+        state_of(snapshot, "worker"),
     )
 
 
@@ -146,6 +163,7 @@ def database_view(snapshot: Snapshot) -> ComponentView:
             Fact("flush", span(snapshot.latencies.flush.p50)),
             Fact("read", span(snapshot.latencies.database.p50)),
         ),
+        glow=state_of(snapshot, "database"),
     )
 
 

@@ -42,6 +42,8 @@ _FRAMES = {
     Tone.WARNING: ("╭─╮│╰─╯", "lit"),
     Tone.BROKEN: ("┏╍┓╏┗╍┛", "blocked"),
 }
+_GLOWING = "┏━┓┃┗━┛", "lit"
+"""The frame of a component that works again since a moment."""
 
 
 class Grid:
@@ -234,15 +236,15 @@ def _label_style(arrow: Arrow) -> str:
 
 def _draw_component(grid: Grid, box: _Box, part: ComponentView) -> None:
     glyph, tone = state_mark(part.health, part.word)
-    frame, frame_style = _FRAMES[tone]
+    frame, frame_style = _GLOWING if part.tone is not tone else _FRAMES[tone]
     _frame(grid, box, frame, frame_style)
-    state = cut(f"{glyph} {part.word}", box.width - len(part.name) - 8)
+    state = cut(f"{glyph} {part.state}", box.width - len(part.name) - 8)
     grid.write(box.left + 2, box.top, f" {part.name}  ", "name")
     grid.write(
         box.left + 5 + len(part.name),
         box.top,
         f"{state} ",
-        "up" if tone is Tone.WELL else frame_style,
+        "up" if part.tone is Tone.WELL else frame_style,
     )
     ink = "label" if part.health is Health.DOWN else "figure"
     lines = _content(part, box.width - 4, box.height - 2)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from cachedesk.core.safeguards import LABELS
 from cachedesk.core.snapshot import SLOW, Books, Health, Snapshot
 from cachedesk.core.wording import count_of
+from cachedesk.desk.views.afterglow import afterglows
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
@@ -140,6 +141,16 @@ def _log_nearly_full(snapshot: Snapshot) -> Headline | None:
     return Headline(f"log {100 * log.depth // log.limit_events} % full", Tone.WARNING)
 
 
+def _just_lost(snapshot: Snapshot) -> Headline | None:
+    glow = next((glow for glow in afterglows(snapshot) if glow.harmful), None)
+    return Headline(glow.sentence, Tone.BROKEN) if glow else None
+
+
+def _afterglow(snapshot: Snapshot) -> Headline | None:
+    glow = next(iter(afterglows(snapshot)), None)
+    return Headline(glow.sentence, Tone.WARNING) if glow else None
+
+
 def _degraded(snapshot: Snapshot) -> Headline | None:
     parts = (
         ("Redis", snapshot.redis.health, snapshot.redis.word),
@@ -160,10 +171,12 @@ _RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (
     _books,
     _starting,
     _stores_down,
-    _safeguards,
+    _just_lost,
     _log_nearly_full,
     _database_degraded,
     _worker,
+    _afterglow,
+    _safeguards,
     _degraded,
     _dead_letters,
 )

@@ -93,7 +93,7 @@ class Rows:
     @staticmethod
     def most_names(height: int, *, framed: bool) -> int:
         """Return the maximum number of lines of names."""
-        return max(0, 1 + (height - (9 if framed else 10)) // 10)
+        return max(0, 1 + (height - (8 if framed else 9)) // 10)
 
 
 def joined(pieces: Sequence[str], width: int) -> str:

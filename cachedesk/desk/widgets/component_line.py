@@ -45,21 +45,22 @@ class ComponentLine(Widget):
         """Return the line."""
         width = self.size.width
         view = self.view
-        glyph, tone = state_mark(view.health, view.word)
+        glyph, tone = state_mark(view.health, view.word)[0], view.tone
+        state = view.state
         name = left(view.name, _NAME_CELLS)
         pieces: list[str | Content | tuple[str, str]] = [
             (f"{glyph} ", _STYLES[tone]),
             (name, "bold" if tone is Tone.WELL else _STYLES[tone]),
         ]
-        if len(view.word) < _WORD_CELLS:
+        if len(state) < _WORD_CELLS:
             pieces += [
-                (left(view.word, _WORD_CELLS), _STYLES[tone]),
+                (left(state, _WORD_CELLS), _STYLES[tone]),
                 (bar(view.fill, 1) if view.fill is not None else " ", self._gauge_style()),
                 (" " + left(view.lead.brief or view.lead.value, _LEAD_CELLS - 2), self._ink),
             ]
         else:
             # A state that needs more words is no ordinary one: it is worth the leading figure.
-            pieces.append((left(view.word, _WORD_CELLS + _LEAD_CELLS), _STYLES[tone]))
+            pieces.append((left(state, _WORD_CELLS + _LEAD_CELLS), _STYLES[tone]))
         room = width - 2 - _NAME_CELLS - _WORD_CELLS - _LEAD_CELLS
         if view.note:
             pieces.append((" " + cut(view.note, room - 1), "$text-error"))

@@ -1,4 +1,4 @@
-"""The event list: events newest first, each kind with its glyph and word."""
+"""The event list: incidents newest first, each kind with its glyph and word."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from textual.strip import Strip
 from cachedesk.core.snapshot import Event, EventKind
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
 from cachedesk.desk.views.formats import clock, cut
+from cachedesk.desk.views.incident_words import details_of, kind_of, line_of
+from cachedesk.desk.views.incidents import Incident
+
+_DETAILED_ROWS = 13
+"""The number of rows from which the events of an incident are listed under it."""
+
+_TEXT_COLUMN = 21
+"""The width of the time and the kind, in cells."""
 
 GLYPHS = {
     EventKind.INFO: "·",
@@ -29,10 +37,13 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in joined)
 
 
-class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
-    """Draws the visible lines of the event ring."""
+class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
+    """Draws the visible lines: a line for each incident, with room also one for each event."""
 
-    HELP = "↑ and ↓ scroll to older events; Enter gives them the whole screen."
+    HELP = (
+        "An entry holds what one fault caused. ↑ and ↓ scroll to older ones; Enter gives them the "
+        "whole screen, with every event."
+    )
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "event-list--clock",
         "event-list--info",
@@ -61,43 +72,64 @@ class EventList(ScrollView, PanelWidget[tuple[Event, ...]], can_focus=True):
     }
     """
 
-    happened: reactive[tuple[Event, ...]] = reactive(tuple)
+    happened: reactive[tuple[Incident, ...]] = reactive(tuple)
 
     def __init__(self, title: PanelTitle) -> None:
         super().__init__(id="events")
         self.border_title = title.framed()
+        self._rows: list[Incident | Event] = []
 
-    def show(self, share: tuple[Event, ...]) -> None:
-        """Show these events."""
+    def show(self, share: tuple[Incident, ...]) -> None:
+        """Show these incidents."""
         self.happened = share
 
-    def watch_happened(self, happened: tuple[Event, ...]) -> None:
-        """Adapt the height to the new list; a scrolled list keeps showing the same events."""
+    def watch_happened(self) -> None:
+        """Adapt the height to the new list; a scrolled list keeps showing the same entries."""
         before = self.virtual_size.height
-        self.virtual_size = Size(self.size.width, len(happened))
-        if self.scroll_offset.y and len(happened) > before:
-            down = self.scroll_offset.y + len(happened) - before
+        self._lay_out()
+        if self.scroll_offset.y and len(self._rows) > before:
+            down = self.scroll_offset.y + len(self._rows) - before
             self.scroll_to(y=down, animate=False, immediate=True)
 
     def on_resize(self) -> None:
-        """Set the virtual width to that of the widget, so that nothing scrolls horizontally."""
-        self.virtual_size = Size(self.size.width, len(self.happened))
+        """Show the events of each incident if there is room for them."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        # The virtual width is that of the widget, so that nothing scrolls horizontally.
+        detailed = self.size.height >= _DETAILED_ROWS
+        self._rows = []
+        for incident in reversed(self.happened):
+            self._rows.append(incident)
+            if detailed:
+                self._rows += details_of(incident)
+        self.virtual_size = Size(self.size.width, len(self._rows))
 
     def render_line(self, y: int) -> Strip:
-        """Return the event on this line; the newest is at the top."""
+        """Return the entry on this line; the newest is at the top."""
         # Without the scroll bar, which would hide the ellipsis of a truncated text.
         width = self.scrollable_content_region.width
-        index = len(self.happened) - 1 - self.scroll_offset.y - y
-        if index < 0:
+        row = self.scroll_offset.y + y
+        if row >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        event = self.happened[index]
-        kind = f"{GLYPHS[event.kind]} {event.kind.value:<9}"
+        shown = self._rows[row]
+        if isinstance(shown, Event):
+            return self._line(shown.at, shown.kind, one_line(shown.full_text), width, indent=2)
+        # Stages are left out for a shorter line, but only the text itself is ever cut.
+        text = one_line(line_of(shown, width - _TEXT_COLUMN))
+        return self._line(shown.changed_at, kind_of(shown), text, width)
+
+    def _line(self, at: float, kind: EventKind, text: str, width: int, indent: int = 0) -> Strip:
+        dim = self.get_component_rich_style("event-list--clock")
         segments = [
-            Segment(f"{clock(event.at)}  ", self.get_component_rich_style("event-list--clock")),
-            Segment(kind, self.get_component_rich_style(f"event-list--{event.kind.value}")),
+            Segment(f"{' ' * indent}{clock(at)}  ", dim),
             Segment(
-                cut(one_line(event.full_text), width - 10 - len(kind)),
-                self.get_component_rich_style("event-list--text"),
+                f"{GLYPHS[kind]} {kind.value:<9}",
+                self.get_component_rich_style(f"event-list--{kind.value}"),
+            ),
+            Segment(
+                cut(text, width - _TEXT_COLUMN - indent),
+                dim if indent else self.get_component_rich_style("event-list--text"),
             ),
         ]
         return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -1,0 +1,134 @@
+"""The afterglow of a fault: for some seconds after the recovery the desk still shows what it was.
+
+Without it, a Redis that is back after a quarter of a second would be broken for no frame at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cachedesk.core.engine_event import EventCode
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.wording import count_of
+from cachedesk.desk.views.formats import span
+from cachedesk.desk.views.incident_words import found_number, leading_number, lost_writes
+from cachedesk.desk.views.incidents import Incident, incidents
+
+AFTERGLOW_SECONDS = 10.0
+"""How long a recovery stays visible."""
+
+_ONCE = {
+    "redis.kill": ("Redis", "was killed"),
+    "redis.old_snapshot": ("Redis", "was started with an old snapshot"),
+    "redis.empty": ("Redis", "was emptied"),
+    "worker.crash": ("the worker", "crashed"),
+    "log.poison": ("a poison event", "was sent"),
+}
+"""What a fault that lasts for no time did, by its name: subject and verb."""
+
+_LASTING = {
+    "redis.down": ("Redis", "was held down"),
+    "redis.hang": ("Redis", "hung"),
+    "redis.squeeze": ("Redis", "had too little memory"),
+    "database.lock": ("the database", "was locked"),
+    "database.full": ("the database", "had no room on its disk"),
+    "database.readonly": ("the database", "was read-only"),
+    "database.slow": ("the database", "was slow"),
+    "database.gone": ("the database", "was gone"),
+    "log.full": ("the log", "had no room on its disk"),
+}
+"""What a lasting fault was, by its name: subject and verb."""
+
+_BY_THEMSELVES = {"redis": ("Redis", "died"), "worker": ("the worker", "crashed")}
+
+
+@dataclass(frozen=True, slots=True)
+class Afterglow:
+    """What a component shows of an incident that has just ended.
+
+    Args:
+        part: the component: ``redis``, ``log``, ``worker`` or ``database``.
+        state: what happened to it and when, such as ``killed 4 s ago``.
+        sentence: the same with the subject and the result, for the headline.
+        harmful: whether acknowledged writes were lost.
+    """
+
+    part: str
+    state: str
+    sentence: str
+    harmful: bool = False
+
+
+def afterglows(snapshot: Snapshot) -> tuple[Afterglow, ...]:
+    """Return the afterglows of ``snapshot``, the newest first; at most one for each component."""
+    found: dict[str, Afterglow] = {}
+    for incident in reversed(incidents(snapshot.events, snapshot.marks)):
+        ended_at = incident.ended_at
+        if ended_at is None or not 0 <= snapshot.at - ended_at < AFTERGLOW_SECONDS:
+            continue
+        if incident.part not in found and (glow := _afterglow(incident, snapshot)) is not None:
+            found[incident.part] = glow
+    return tuple(found.values())
+
+
+def state_of(snapshot: Snapshot, part: str) -> str:
+    """Return the state of the afterglow of ``part``; empty if it has none."""
+    return next((glow.state for glow in afterglows(snapshot) if glow.part == part), "")
+
+
+def _afterglow(incident: Incident, snapshot: Snapshot) -> Afterglow | None:
+    assert incident.ended_at is not None
+    if (lasting := _LASTING.get(incident.fault)) is not None:
+        (subject, verb), when = lasting, f"until {_ago(snapshot.at - incident.ended_at)}"
+    else:
+        words = _ONCE.get(incident.fault) or _BY_THEMSELVES.get(incident.part)
+        if words is None:
+            return None
+        (subject, verb), when = words, _ago(snapshot.at - incident.started_at)
+    result = _result(incident, snapshot)
+    sentence = f"{subject} {verb} {when}"
+    return Afterglow(
+        incident.part,
+        f"{verb.removeprefix('was ')} {when}",
+        f"{sentence}: {result}" if result else sentence,
+        harmful=lost_writes(incident) > 0,
+    )
+
+
+def _ago(seconds: float) -> str:
+    return f"{max(0.0, seconds):.0f} s ago" if seconds < 100 else f"{span(seconds)} ago"
+
+
+def _result(incident: Incident, snapshot: Snapshot) -> str:
+    lost = lost_writes(incident)
+    parts = [f"{count_of(lost, 'acknowledged write')} lost"] if lost else []
+    match incident.part:
+        case "redis":
+            parts += _refilled(incident, snapshot)
+        case "worker":
+            again = found_number(r"([\d,]+) events? delivered again", incident.events)
+            parts += [] if again is None else [f"{count_of(again, 'event')} delivered again"]
+        case _:
+            parts += _unavailable(incident)
+    return ", ".join(parts)
+
+
+def _refilled(incident: Incident, snapshot: Snapshot) -> list[str]:
+    """Return how much of what Redis has lost is back."""
+    if incident.fault == "redis.empty":
+        lost = leading_number(incident.events[0].text)
+    else:
+        lost = found_number(r"([\d,]+) keys? (?:was|were) lost", incident.of(EventCode.REDIS_BACK))
+    emptied = any("empty" in event.text for event in incident.of(EventCode.REDIS_BACK))
+    words = ["empty"] if emptied else []
+    if not lost or not snapshot.redis.known:
+        return words or _unavailable(incident)
+    return [*words, f"{min(100, 100 * snapshot.redis.keys // lost)} % refilled"]
+
+
+def _unavailable(incident: Incident) -> list[str]:
+    count = found_number(r"([\d,]+) calls? unavailable", incident.of(EventCode.FAULT_IMPACT))
+    if count is None:
+        impact = incident.of(EventCode.FAULT_IMPACT)
+        return ["no calls unavailable"] if impact else []
+    return [f"{count_of(count, 'call')} unavailable"]
