@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from cachedesk.config import with_field
+from cachedesk.config import with_field, with_policies
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.policy import as_policy
 from cachedesk.core.settings import Settings
@@ -75,7 +75,7 @@ def variants(texts: Iterable[str], settings: Settings, load: Load) -> list[Varia
     for chosen in itertools.product(*varied.values()):
         variant = start
         for name, value in zip(varied, chosen, strict=True):
-            variant = _with(variant, name, value)
+            variant = with_value(variant, name, value)
         made.append(variant)
     return made
 
@@ -93,8 +93,18 @@ def _read(text: str) -> tuple[str, list[str]]:
     return name, values
 
 
+def setting_names() -> list[str]:
+    """Return the name of everything that can be varied, short names first."""
+    return [*_SHORT, *_OTHERS, *_fields()]
+
+
+def short_field(name: str) -> str:
+    """Return the dotted name of the field that a short name stands for; others are unchanged."""
+    return _SHORT.get(name, name)
+
+
 def _known(name: str) -> None:
-    names = [*_SHORT, *_OTHERS, *_fields()]
+    names = setting_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         near = near or [each for each in names if each.endswith(f".{name}")]
@@ -112,7 +122,12 @@ def _fields() -> list[str]:
     ]
 
 
-def _with(variant: Variant, name: str, text: str) -> Variant:
+def with_value(variant: Variant, name: str, text: str) -> Variant:
+    """Return ``variant`` with the setting ``name``, one of ``setting_names()``, set from ``text``.
+
+    Raises:
+        ConfigError: the value is invalid for it.
+    """
     amount: float | None = None
     if name in _OTHERS:
         changed, amount = _OTHERS[name](variant, text)
@@ -131,7 +146,9 @@ def _with(variant: Variant, name: str, text: str) -> Variant:
 
 
 def _with_policy(variant: Variant, text: str) -> tuple[Variant, None]:
-    """Use one path for all keys."""
+    """Use one path for all keys, or for those that match the pattern in ``PATTERN=PATH``."""
+    if "=" in text:
+        return replace(variant, settings=with_policies(variant.settings, [text])), None
     policies = {"*": as_policy(text).value}
     return replace(
         variant, settings=msgspec.structs.replace(variant.settings, policies=policies)

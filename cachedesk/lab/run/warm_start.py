@@ -8,19 +8,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.core.policy import Policy
 from cachedesk.core.writes import Level
+from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.load.operations import Operation
-from cachedesk.lab.run.session import Session
+from cachedesk.stack.stack import Stack
 
 _KEYS_AT_ONCE = 500
 
 
+class Judged(Protocol):
+    """A stack, and the ledger that judges it."""
+
+    @property
+    def stack(self) -> Stack:
+        """The stack."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, which is told of every write."""
+        ...
+
+
 def warm_up(
-    session: Session,
+    session: Judged,
     contents: Iterable[Operation],
     stopping: threading.Event,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -57,7 +73,7 @@ def warm_up(
         stack.metrics.begin_again()
 
 
-def _store(session: Session, writes: list[Operation]) -> None:
+def _store(session: Judged, writes: list[Operation]) -> None:
     layer = session.stack.layer
     for policy in Policy:
         # Each path at a time: what an error of one leaves open is not in doubt on the other.
