@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from textual.app import App
 from textual.timer import Timer
 from textual.worker import Worker
 
-from cachedesk.core.snapshot import Snapshot, Source
 from cachedesk.desk.background import in_background
 
 PATIENCE_SECONDS = 3.0
 """A source that has not answered for this long is shown as lost."""
 
 
-class Puller:
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class PulledSource(Protocol[T_co]):
+    """A source of snapshots of any kind."""
+
+    def snapshot(self) -> T_co:
+        """Return the state now."""
+        ...
+
+
+class Puller(Generic[T]):
     """Pulls snapshots from a source while an app runs and passes each to ``show``.
 
     Args:
@@ -30,8 +41,8 @@ class Puller:
     def __init__(
         self,
         app: App[Any],
-        source: Source,
-        show: Callable[[Snapshot], None],
+        source: PulledSource[T],
+        show: Callable[[T], None],
         lose: Callable[[str], None],
     ) -> None:
         self._app = app

@@ -20,6 +20,8 @@ def next_free(data: Path, suffix: str, name: str = "desk") -> Path:
     """
     folder = data / _FOLDERS[suffix]
     folder.mkdir(parents=True, exist_ok=True)
-    taken = [path.stem.removeprefix(f"{name}-") for path in folder.glob(f"{name}-*.{suffix}")]
+    found = folder.glob(f"{name}-*.{suffix}")
+    # A pair of recordings shares a number: versus-001.left.rec, versus-001.right.rec.
+    taken = [path.name.removeprefix(f"{name}-").partition(".")[0] for path in found]
     newest = max((int(number) for number in taken if number.isdecimal()), default=0)
     return folder / f"{name}-{newest + 1:03}.{suffix}"

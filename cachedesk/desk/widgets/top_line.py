@@ -14,12 +14,13 @@ from cachedesk.desk.views.headline import STARTING, Headline, Tone
 
 NAME = "cachedesk"
 
-_STYLES = {
+STYLES = {
     Tone.IDLE: ("◌", "$foreground 60%"),
     Tone.WELL: ("●", "$text-success"),
     Tone.WARNING: ("◐", "bold $text-warning"),
     Tone.BROKEN: ("✗", "bold $text-error"),
 }
+"""The glyph and the style of each tone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class TopLine(Widget):
     def render(self) -> Content:
         """Return the line; on a narrow screen facts are dropped before the headline is cut."""
         width = self.size.width
-        glyph, style = _STYLES[self.view.headline.tone]
+        glyph, style = STYLES[self.view.headline.tone]
         badge = f" {self.view.badge} " if self.view.badge else ""
         room = width - len(NAME) - 5 - (cell_len(badge) + 2 if badge else 0)
         sentence = cut(self.view.headline.sentence, room)
