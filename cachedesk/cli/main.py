@@ -91,6 +91,14 @@ class _Group(click.Group):
 @seed_option
 @clients_option
 @without_option
+@click.option(
+    "--versus",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Two stacks side by side under one traffic, the left one with this difference: a"
+    " safeguard (log=off), policy=PATTERN=PATH, or a setting that compare can vary"
+    " (maxmemory=8mb); NAME=LEFT,RIGHT sets both; repeatable.",
+)
 @desk_options
 @click.version_option(__version__, prog_name="cachedesk", message="%(prog)s %(version)s")
 @click.pass_context
@@ -103,6 +111,7 @@ def cli(
     seed: int,
     clients: int | None,
     without: tuple[str, ...],
+    versus: tuple[str, ...],
     desk: DeskOptions,
 ) -> None:
     """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
@@ -115,6 +124,11 @@ def cli(
         return
     if not (is_terminal() or is_served()):
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
+    if versus:
+        from cachedesk.cli.versus import run_versus
+
+        clients = clients or WORKLOAD_CLIENTS
+        ctx.exit(run_versus(versus, stack, desk, without, (workload, seed, clients, rate)))
     data = stack.directory
 
     def show(notice: str) -> int:
@@ -263,7 +277,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 _DESK_OPTIONS = (
-    "policies", "workload", "rate", "seed", "clients", "without", "read_only", "refresh"
+    "policies", "workload", "rate", "seed", "clients", "without", "versus", "read_only", "refresh"
 )  # fmt: skip
 
 
