@@ -39,6 +39,7 @@ from cachedesk.cli.run import run
 from cachedesk.cli.serve import serve
 from cachedesk.cli.story import story
 from cachedesk.cli.torture import torture
+from cachedesk.cli.tour import tour
 from cachedesk.cli.watch import watch
 from cachedesk.console.output import (
     forget_output,
@@ -236,6 +237,7 @@ cli.add_command(run)
 cli.add_command(serve)
 cli.add_command(story)
 cli.add_command(torture)
+cli.add_command(tour)
 cli.add_command(verify)
 cli.add_command(watch)
 cli.add_command(bench)

@@ -270,6 +270,24 @@ desk_options = grouped(
 )
 """Adds the argument ``desk: DeskOptions`` to a command."""
 
+
+def appearance_of_user(theme: str) -> Appearance:
+    """Return the appearance that this user has chosen in the default data directory, for a desk
+    that has a data directory of its own; errors as ``DeskOptions.appearance``."""
+    from cachedesk.config import DeskSettings, load_desk
+    from cachedesk.desk.appearance import checked_appearance
+
+    own = user_folder()
+    chosen = load_desk(own) if own else DeskSettings()
+    return checked_appearance(
+        theme=theme or chosen.theme,
+        refresh_hz=float(chosen.refresh_hz),
+        keys={},
+        hint=False,
+        read_only=False,
+    )
+
+
 without_option: Decorator = click.option(
     "--without",
     multiple=True,

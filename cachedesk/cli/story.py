@@ -10,6 +10,7 @@ import click
 
 from cachedesk.cli.options import (
     NonEmptyPath,
+    appearance_of_user,
     json_option,
     report_option,
     theme_option,
@@ -128,20 +129,10 @@ def _on_the_desk(story: Story, name: str, flip: str, data: Path | None, theme: s
 
 
 def _shown(story: Story, choice: StoryChoice, folder: Path, theme: str) -> int:
-    from cachedesk.config import DeskSettings, load_desk
-    from cachedesk.desk.appearance import checked_appearance
     from cachedesk.desk.modes.story_session import StorySession, play_stories
     from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
 
-    own = user_folder()
-    chosen = load_desk(own) if own else DeskSettings()
-    shown = checked_appearance(
-        theme=theme or chosen.theme,
-        refresh_hz=float(chosen.refresh_hz),
-        keys={},
-        hint=False,
-        read_only=False,
-    )
+    own, shown = user_folder(), appearance_of_user(theme)
     session = StorySession(shown, own, environment_failpoints())
     status = play_stories(session, choice, story, folder)
     print_closing_message(saved_file_lines(session.saved))

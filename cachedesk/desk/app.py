@@ -45,7 +45,7 @@ from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
-from cachedesk.desk.screens.stories import StoriesScreen, listed_stories
+from cachedesk.desk.screens.stories import Listed, StoriesScreen, listed_stories
 from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.terminal.message_screen import MessageScreen
 from cachedesk.desk.terminal.terminal_app import TerminalApp
@@ -175,7 +175,12 @@ class DeskApp(TerminalApp):
         if is_served():
             self._warn("Stories play in a terminal only: cachedesk story NAME.")
             return
-        self.push_screen(StoriesScreen(listed_stories(), passed()), self._leave_for)
+        self.push_screen(StoriesScreen(self.listed, passed()), self._leave_for)
+
+    @property
+    def listed(self) -> tuple[Listed, ...]:
+        """What the list of stories offers."""
+        return listed_stories()
 
     def _leave_for(self, choice: StoryChoice | None) -> None:
         if choice is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cachedesk.desk.app import DeskApp
 from cachedesk.desk.appearance import Appearance
 from cachedesk.desk.modes.starting import StartingSession
 from cachedesk.desk.modes.story_session import StorySession
+from cachedesk.desk.modes.touring import LiveApp, TourPlan
 from cachedesk.desk.onboarding import is_first_time
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
@@ -36,6 +38,7 @@ def open_desk(
     safeguards: Safeguards = ALL_ON,
     failpoints: str = "",
     restart_notice: str = "",
+    plan: TourPlan | None = None,
 ) -> int:
     """Open a stack in ``data``, drive it with ``traffic``, and show it until the user quits.
 
@@ -48,6 +51,7 @@ def open_desk(
         safeguards: the safeguards that are on at the start.
         failpoints: failpoints to arm before the stack opens, as ``point=terms;…``.
         restart_notice: what ended the previous desk; shown together with what was recovered.
+        plan: the tour that the desk offers.
 
     Returns:
         The exit status: 0; 1 if an acknowledged write was lost; 128 plus the number of the signal
@@ -56,6 +60,7 @@ def open_desk(
     Raises:
         CachedeskError: the stack cannot be opened. In a browser the screen shows the error.
     """
+    tours = plan or TourPlan()
     _end_with_the_server()
     opened = partial(Session, safeguards=safeguards, failpoints=failpoints)
     session = StartingSession(partial(opened, data, settings, traffic, load), traffic.contents())
@@ -63,25 +68,27 @@ def open_desk(
     try:
         with Signals() as signals:
             greeting = appearance.hint and is_first_time()
-            stories = StorySession(appearance, data)
+            stories = StorySession(appearance, None if tours.temporary else data)
             began = time.monotonic()
+            crashes = None if tours.temporary else data
 
             def close() -> None:
                 stories.close()
                 session.close()
 
-            def desk(*, first: bool) -> DeskApp:
-                return DeskApp(
+            def desk(*, first: bool) -> LiveApp:
+                return LiveApp(
                     session,
                     None if appearance.read_only else session,
                     inspector=session,
                     refresh_hz=appearance.refresh_hz,
-                    data_label=short_path(data),
+                    data_label="" if tours.temporary else short_path(data),
                     actions=appearance.actions,
                     theme=appearance.theme,
                     greeting=greeting and first,
                     restart_notice=restart_notice if first else "",
-                    folder=data,
+                    folder=None if tours.temporary else data,
+                    plan=tours if first else replace(tours, at_once=False),
                 )
 
             with Deadline(close, lambda: signals.exit_code or 1) as deadline:
@@ -89,14 +96,14 @@ def open_desk(
                     app = desk(first=True)
                     served = is_served()
                     session.start(on_error=partial(_tell, app, session) if served else app.exit)
-                    status = run_app(app, signals, deadline, data)
+                    status = run_app(app, signals, deadline, crashes)
                     saved += app.saved
                     while app.wanted is not None and not signals.received.is_set():
                         session.rest(rests=True)
                         stories.play(app.wanted, signals, deadline)
                         session.rest(rests=False)
                         app = desk(first=False)
-                        status = run_app(app, signals, deadline, data)
+                        status = run_app(app, signals, deadline, crashes)
                         saved += app.saved
                 finally:
                     session.close()
@@ -105,7 +112,7 @@ def open_desk(
             raise
         return 2
     books = session.books()
-    if books is None or signals.received.is_set():
+    if books is None or signals.received.is_set() or tours.temporary:
         return status
     print_closing_message(
         closing_message(time.monotonic() - began, books, data, [*saved, *stories.saved])

@@ -136,7 +136,7 @@ class StoryApp(DeskApp):
         await self.desk.mount(self.strip, after=self.desk.query_one(TopLine))
         await self.desk.mount(self.key_lines, before=self.desk.query_one("#charts"))
         if self.size.height < _CHARTS_FROM_ROWS:
-            self.desk.hide(Area.CHART)
+            self.desk.wish(Area.CHART, shown=False)
         if self._follows:
             self.set_interval(1 / _POLLS_PER_SECOND, self._show_scene)
         self._show_scene()

@@ -34,7 +34,7 @@ from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.key_table import KeyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
 
-GREETING = "New here? k kills Redis, h heals, ? explains. The line above must always balance."
+GREETING = "New here? Space: take the tour (2 minutes) · any other key: look around, ? explains."
 _ROOMY_ROWS = 40
 """The number of rows from which framed charts of full height and the flow diagram both fit."""
 
@@ -185,11 +185,14 @@ class DeskScreen(SizedScreen[None]):
         self._wishes[number] = number not in self._arranged
         self._arrange()
 
-    def hide(self, area: Area) -> None:
-        """Hide the panels of ``area``; their number keys show them again."""
+    def wish(self, area: Area, *, shown: bool | None) -> None:
+        """Show or hide the panels of ``area``, or leave that to the size of the screen again
+        (``None``); their number keys still change it."""
         for panel in self._in_area(area):
             number = next(number for number, widget in self.panels.items() if widget is panel)
-            self._wishes[number] = False
+            self._wishes.pop(number, None)
+            if shown is not None:
+                self._wishes[number] = shown
         self._arrange()
 
     def toggle_expanded(self) -> None:

@@ -6,9 +6,10 @@ import difflib
 import keyword
 import stat
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -34,6 +35,9 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
 }  # fmt: skip
 
 
+S = TypeVar("S", bound=msgspec.Struct)
+
+
 class StoryError(ConfigError):
     """A story cannot be read; the message names the file, the line and the field."""
 
@@ -52,6 +56,11 @@ def read(path: Path, name: str = "") -> Story:
     Raises:
         StoryError: it cannot be read, or something in it is wrong.
     """
+    return parse(file_text(path), str(path), name or path.stem)
+
+
+def file_text(path: Path) -> str:
+    """Return the text of the file at ``path``; errors as ``read``."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             # Reading a pipe without a writer would block forever, and a device has no end.
@@ -63,44 +72,67 @@ def read(path: Path, name: str = "") -> Story:
     if len(raw) > _MOST_BYTES:
         raise StoryError(f"{path}: file is larger than {_MOST_BYTES // 1024:,} KiB")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise StoryError(f"{path}: not valid UTF-8 at byte {error.start}") from error
-    return parse(text, str(path), name or path.stem)
 
 
 def parse(text: str, file: str, name: str) -> Story:
     """Return the story in ``text`` under the name ``name``; errors as ``read``, for ``file``."""
+    return msgspec.structs.replace(checked_file(text, file, Story, _TABLES, _check), name=name)
+
+
+def checked_file(
+    text: str,
+    file: str,
+    kind: type[S],
+    tables: Mapping[str, type[msgspec.Struct]],
+    check: Callable[[S], None],
+) -> S:
+    """Return the value of the class ``kind`` in ``text``.
+
+    Args:
+        text: TOML.
+        file: the name of its file, for errors.
+        kind: the class of the whole file.
+        tables: the classes of the tables in it, by name.
+        check: checks what the classes do not, inside ``at_place``.
+
+    Raises:
+        StoryError: something in it is wrong.
+    """
     try:
-        tables = tomllib.loads(text)
+        found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise StoryError(f"{file}: not valid TOML: {_one_line(str(error))}") from error
     try:
-        story = _converted(tables)
-        _check(story)
+        value = _converted(found, kind, tables)
+        check(value)
     except _Mistake as error:
         line = source_positions.line_of(text, error.place)
         where = source_positions.name_of(error.place)
         message = f"{where}: {error}" if where else str(error)
         raise StoryError(f"{file} line {line}: {message}") from None
-    return msgspec.structs.replace(story, name=name)
+    return value
 
 
-def _converted(tables: dict[str, object]) -> Story:
+def _converted(
+    found: dict[str, object], kind: type[S], tables: Mapping[str, type[msgspec.Struct]]
+) -> S:
     try:
-        return msgspec.convert(tables, Story)
+        return msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
         text, place, unknown = mistake(error)
         at = source_positions.place_of(place)
         if unknown is not None:
-            raise _Mistake((*at, unknown), _no_such_field(at, unknown)) from None
+            name = next((part for part in reversed(at) if isinstance(part, str)), "")
+            known = tables.get(name, kind).__struct_fields__
+            raise _Mistake((*at, unknown), _no_such_field(unknown, known)) from None
         what = _one_line(text.replace("`", "").replace("object", "a table"))
         raise _Mistake(at, what[0].lower() + what[1:]) from None
 
 
-def _no_such_field(place: Place, name: str) -> str:
-    table = next((part for part in reversed(place) if isinstance(part, str)), "")
-    known = _TABLES.get(table, Story).__struct_fields__
+def _no_such_field(name: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"there is no such field; {_hint(near, known)}"
 
@@ -111,7 +143,7 @@ def _hint(near: list[str], known: Iterable[str]) -> str:
 
 def _check(story: Story) -> None:
     for number, safeguard in enumerate(story.rests_on):
-        with _at("rests_on", number):
+        with at_place("rests_on", number):
             known_safeguard(safeguard)
     names: list[str] = []
     for number, act in enumerate(story.act):
@@ -122,16 +154,16 @@ def _check(story: Story) -> None:
         if len(story.act) == 1:
             names += [*LIVE, *JUDGED, *noted]
     for number, claim in enumerate(story.claim):
-        with _at("claim", number, "that"):
+        with at_place("claim", number, "that"):
             expressions.check(claim.that, names)
-        with _at("claim", number, "shows"):
+        with at_place("claim", number, "shows"):
             check_text(claim.shows, names)
 
 
 def _check_act(act: Act, place: Place) -> list[str]:
     if keyword.iskeyword(act.name):
         raise _Mistake((*place, "name"), f"{act.name!r} is reserved in conditions; rename it")
-    with _at(*place, "settings"):
+    with at_place(*place, "settings"):
         from_tables(act.settings)
     noted: list[str] = []
     for number, step in enumerate(act.step):
@@ -142,10 +174,10 @@ def _check_act(act: Act, place: Place) -> list[str]:
             raise _Mistake(at, "the step is empty")
         _check_step(step, at)
         if step.wait is not None:
-            with _at(*at, "wait"):
+            with at_place(*at, "wait"):
                 expressions.check(step.wait, [*LIVE, *noted])
         for name, text in (step.note or {}).items():
-            with _at(*at, "note"):
+            with at_place(*at, "note"):
                 if not name.isidentifier() or name in LIVE or name in JUDGED:
                     raise ConfigError(f"{name!r} cannot name a figure")
                 expressions.check(text, [*LIVE, *noted])
@@ -158,7 +190,7 @@ def _check_step(step: Step, at: Place) -> None:
         keys: Keys | None = getattr(step, verb)
         if keys is None:
             continue
-        with _at(*at, verb):
+        with at_place(*at, verb):
             all_keys = named(keys.keys)
             if any(len(key) > MAX_KEY_BYTES for key in all_keys):
                 raise ConfigError(f"a key is at most {MAX_KEY_BYTES:,} bytes long")
@@ -174,7 +206,7 @@ def _check_step(step: Step, at: Place) -> None:
         ("safeguard", lambda: [known_safeguard(name) for name in step.safeguard or ()]),
     )
     for field, check in checks:
-        with _at(*at, field):
+        with at_place(*at, field):
             check()
 
 
@@ -198,7 +230,8 @@ def _check_fault(text: str) -> object:
 
 
 @contextmanager
-def _at(*place: str | int) -> Iterator[None]:
+def at_place(*place: str | int) -> Iterator[None]:
+    """Give each ``ConfigError`` of the block this place in the file."""
     try:
         yield
     except ConfigError as error:
