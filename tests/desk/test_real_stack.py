@@ -20,6 +20,7 @@ from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
+from cachedesk.desk.screens.stories import StoriesScreen
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
@@ -349,6 +350,7 @@ CHECKS: dict[str, Check] = {
     "look-on": look_on,
     "expand": expand,
     "save-picture": save_picture,
+    "stories": opens(StoriesScreen),
     "menu": opens(CommandPalette),
     "help": opens(HelpScreen),
     **{action.name: panel for action in ACTIONS if action.group is Group.PANELS},
