@@ -119,7 +119,7 @@ HEALTHY = Snapshot(
     uptime_seconds=754.0,
     redis=RedisState(Health.UP, "up", int(12.3 * MIB), 64 * MIB, "allkeys-lru", 1_204, 0, 0, 4711),
     log=LogState(Health.UP, "up", 344, 100_000, 120, 0.3, int(1.2 * MIB)),
-    worker=WorkerState(Health.UP, "running", 500, 0.2, 241, 12_001, 3_120),
+    worker=WorkerState(Health.UP, "idle", 500, 0.2, 241, 12_001, 3_120),
     database=DatabaseState(Health.UP, "up", 1_310, int(3.4 * MIB), int(0.6 * MIB)),
     reads=Reads(hits=188_204, misses=7_310, overlay=1_204, database=6_106),
     writes=Writes(through=2_210, behind=10_135),
@@ -269,6 +269,53 @@ ALL_DOWN = replace(
         told(14, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
         told(12, EventCode.FAULT_INJECTED, fault="disk.full", argument="", seconds=None,
              result="SQLite refuses appends to the log: the disk is full"),
+    ),
+)  # fmt: skip
+
+
+def _locked_then_drained() -> tuple[Tick, ...]:
+    history = []
+    for one in ticks():
+        age = NOW - one.at
+        if age < 4:
+            depth, lag_seconds = 32_894 + int(5_520 * age), 874.0 + 30 * age
+            one = replace(  # noqa: PLW2901
+                one, applied=3_060, rows=410, depth=depth, lag_seconds=lag_seconds
+            )
+        else:
+            depth = 54_974 - int(480 * (age - 4))
+            one = replace(  # noqa: PLW2901
+                one,
+                applied=0,
+                through=0,
+                rows=0,
+                writes=240,
+                depth=depth,
+                unavailable=2,
+                lag_seconds=994.0 - (age - 4),
+            )
+        history.append(one)
+    return tuple(history)
+
+
+DRAINING = replace(
+    HEALTHY,
+    log=replace(HEALTHY.log, depth=32_894, in_flight=1_000, oldest_seconds=874.0,
+                bytes=int(9.1 * MIB)),
+    books=Books(45_905, 13_011, 32_894, 0),
+    writes=Writes(through=2_210, behind=43_695, unavailable=671),
+    ticks=_locked_then_drained(),
+    marks=(Mark("database.lock", NOW - 1_004, NOW - 4),),
+    events=(
+        *HEALTHY.events,
+        told(1_004, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
+             result="the database is locked by a second connection"),
+        *(told(1_003 - 7 * index, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked")
+          for index in range(140)),
+        told(4, EventCode.FAULT_HEALED, faults=("database.lock",)),
+        told(4, EventCode.WORKER_FLUSHES_AGAIN),
+        told(4, EventCode.FAULT_IMPACT, fault="database.lock", seconds=1_000.0, unavailable=671,
+             refused=0, evicted=0, depth_before=31, depth_after=54_974),
     ),
 )  # fmt: skip
 

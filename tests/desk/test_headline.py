@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.core.snapshot import Books, Health
+from cachedesk.core.safeguards import Safeguards
+from cachedesk.core.snapshot import Books, Health, Mark
+from cachedesk.desk.views.components import worker_view
 from cachedesk.desk.views.headline import Tone, headline, verdict
 
-from .scenes import ALL_DOWN, EMPTY, HEALTHY, REDIS_DOWN, UNBALANCED, paused
+from .scenes import ALL_DOWN, DRAINING, EMPTY, HEALTHY, NOW, REDIS_DOWN, UNBALANCED, paused
 
 
 def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
@@ -93,6 +95,60 @@ def test_headline(scene, sentence, tone):
     said = headline(scene)
     assert said.sentence == sentence
     assert said.tone is tone
+
+
+def test_a_backlog_is_never_all_well():
+    assert headline(DRAINING).sentence == (
+        "draining: 32,894 events, database 14 m behind, about 6 s left"
+    )
+    slow = tuple(replace(tick, applied=280) for tick in HEALTHY.ticks)
+    filling = replace(HEALTHY, ticks=slow, log=replace(HEALTHY.log, oldest_seconds=40.0))
+    assert headline(filling).sentence == (
+        "the log fills faster than it drains: 344 events, database 40 s behind"
+    )
+    old = replace(HEALTHY.log, oldest_seconds=40.0)
+    patient = replace(HEALTHY.worker, batch_age_seconds=60.0)
+    assert headline(replace(HEALTHY, log=old, worker=patient)).sentence == "all well", "as set"
+
+
+def test_a_long_pause_says_how_far_the_database_is_behind():
+    waiting = replace(paused(HEALTHY), log=replace(HEALTHY.log, oldest_seconds=125.0))
+    assert headline(waiting).sentence == (
+        "worker paused: 344 events in the log, database 2 m behind"
+    )
+
+
+def test_stale_reads_are_news_for_a_minute():
+    def read(age, count):
+        return tuple(
+            replace(tick, stale=count) if tick.at == NOW - age else tick for tick in HEALTHY.ticks
+        )
+
+    said = headline(replace(HEALTHY, ticks=read(30, 20)))
+    assert (said.sentence, said.tone) == ("20 reads were stale", Tone.BROKEN)
+    off = replace(HEALTHY, ticks=read(30, 1), safeguards=Safeguards(read_repair=False))
+    assert headline(off).sentence == "1 read was stale: read repair is off"
+    assert headline(replace(HEALTHY, ticks=read(75, 20))).sentence == "all well"
+
+
+def test_refused_payments_are_counted_since_the_fault():
+    locked = down("database", "locked", health=Health.DEGRADED)
+    ticks = tuple(replace(tick, unavailable=1) for tick in HEALTHY.ticks)
+    scene = replace(locked, ticks=ticks, marks=(Mark("database.lock", NOW - 4.5),))
+    said = headline(scene)
+    assert said.sentence == "database locked: payments are refused (9 so far), views go on"
+    assert said.tone is Tone.BROKEN
+    assert headline(replace(scene, workload="ycsb-a")).sentence == (
+        "database locked: write-through is refused (9 so far), write-behind goes on"
+    )
+
+
+def test_the_worker_says_what_it_did_in_the_last_ticks():
+    assert worker_view(DRAINING).word == "draining 6,000/s"
+    assert worker_view(HEALTHY).word == "flushing"
+    calm = tuple(replace(tick, applied=tick.through) for tick in HEALTHY.ticks)
+    assert worker_view(replace(HEALTHY, ticks=calm)).word == "idle"
+    assert worker_view(paused(DRAINING)).word == "paused"
 
 
 def test_verdict():

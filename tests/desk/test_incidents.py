@@ -130,8 +130,10 @@ def test_the_errors_of_a_lock_are_counted_and_its_end_is_in_the_same_entry():
     )
     assert (kind_of(still), still.ended_at) == (EventKind.FAULT, None)
     (over,) = found(locked(30, healed=2))
-    assert line_of(over, WIDE).endswith("lasted 28.0 s: 9 calls unavailable, the log grew from 3 to"
-                                        " 400 events")  # fmt: skip
+    assert line_of(over, WIDE).endswith(
+        "lasted 28.0 s: 9 calls unavailable, the log grew from 3 to 400 events"
+    )
+    assert line_of(over, 60) == "the database is locked → lasted 28.0 s, 9 unavailable"
     assert (kind_of(over), over.ended_at) == (EventKind.HEALED, NOW - 2)
 
 

@@ -47,6 +47,7 @@ DESKS = {
     "healthy": (scenes.HEALTHY, []),
     "redis-down": (BROKEN, []),
     "just-killed": (scenes.JUST_KILLED, []),
+    "draining": (scenes.DRAINING, []),
     "all-down": (scenes.ALL_DOWN, []),
     "frozen": (scenes.REDIS_DOWN, ["left", "left"]),
     "empty": (scenes.EMPTY, []),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.core.wording import TIMES, percent
 from cachedesk.desk.views.afterglow import state_of
+from cachedesk.desk.views.backlog import backlog, flow_of_events
 from cachedesk.desk.views.formats import ABSENT, compact, size, size_of, span
 from cachedesk.desk.views.headline import Tone
 
@@ -127,7 +128,7 @@ def worker_view(snapshot: Snapshot) -> ComponentView:
     return ComponentView(
         "Worker",
         worker.health,
-        worker.word,
+        _worker_word(snapshot),
         Fact(
             "batch",
             f"{compact(worker.batch_events)} or {span(worker.batch_age_seconds)}",
@@ -143,6 +144,17 @@ def worker_view(snapshot: Snapshot) -> ComponentView:
         worker.last_error if worker.health is not Health.UP else "",
         state_of(snapshot, "worker"),
     )
+
+
+def _worker_word(snapshot: Snapshot) -> str:
+    """Return what the worker does. A batch takes milliseconds, so at the moment of a snapshot it
+    is nearly always idle; what it did in the last ticks is what it does."""
+    worker = snapshot.worker
+    if worker.health is not Health.UP or worker.paused:
+        return worker.word
+    if (found := backlog(snapshot)) is not None:
+        return found.word
+    return "flushing" if flow_of_events(snapshot)[0] > 0 else worker.word
 
 
 def database_view(snapshot: Snapshot) -> ComponentView:

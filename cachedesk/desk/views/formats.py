@@ -65,6 +65,14 @@ def span(seconds: float) -> str:
     return _long_span(round(seconds))
 
 
+def about(seconds: float) -> str:
+    """Return a span of time in its largest whole unit: ``6 s``, ``14 m``, ``3 h``, ``2 d``."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{number(int(seconds // length))} {unit}"
+    return f"{max(0, round(seconds))} s"
+
+
 def uptime(seconds: float) -> str:
     """Return how long something has been running: ``0:12:34``, ``3 d 04:05:06``."""
     whole = max(0, int(seconds))

@@ -10,6 +10,8 @@ from cachedesk.core.safeguards import LABELS
 from cachedesk.core.snapshot import SLOW, Books, Health, Snapshot
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.afterglow import afterglows
+from cachedesk.desk.views.backlog import backlog, refusals, stale_reads
+from cachedesk.desk.views.formats import about
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
@@ -20,6 +22,8 @@ _WITHOUT = {
 
 _UNWRITTEN = "write-behind goes on"
 _UNREAD = "write-behind takes no increments"
+
+_LONG_SECONDS = 60.0
 
 NEARLY_FULL = 0.9
 """The fraction of its limit from which the log causes a warning."""
@@ -119,12 +123,35 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
     word = snapshot.database.word
     # A write-behind increment waits as well, because it reads the value that it adds to.
     effect = "misses, increments and write-through wait" if word == SLOW else _UNWRITTEN
-    return Headline(f"database {word}: {effect}", Tone.WARNING)
+    refused = refusals(snapshot)
+    if not refused or word == SLOW:
+        return Headline(f"database {word}: {effect}", Tone.WARNING)
+    # The workload of the desk has names for what takes the two paths.
+    shop = "article" in snapshot.workload
+    through, behind = ("payments are", "views go on") if shop else ("write-through is", _UNWRITTEN)
+    text = f"database {word}: {through} refused ({refused:,} so far), {behind}"
+    return Headline(text, Tone.BROKEN)
+
+
+def _backlog(snapshot: Snapshot) -> Headline | None:
+    found = backlog(snapshot)
+    return Headline(found.sentence, Tone.WARNING) if found else None
+
+
+def _stale(snapshot: Snapshot) -> Headline | None:
+    count = stale_reads(snapshot)
+    if not count:
+        return None
+    why = "" if snapshot.safeguards.read_repair else ": read repair is off"
+    were = "was" if count == 1 else "were"
+    return Headline(f"{count_of(count, 'read')} {were} stale{why}", Tone.BROKEN)
 
 
 def _worker(snapshot: Snapshot) -> Headline | None:
     worker = snapshot.worker
     waiting = f"{count_of(snapshot.log.depth, 'event')} in the log"
+    if snapshot.log.oldest_seconds >= _LONG_SECONDS:
+        waiting += f", database {about(snapshot.log.oldest_seconds)} behind"
     if worker.paused:
         return Headline(f"worker paused: {waiting}", Tone.WARNING)
     if worker.health is Health.DOWN:
@@ -172,9 +199,11 @@ _RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (
     _starting,
     _stores_down,
     _just_lost,
+    _stale,
     _log_nearly_full,
     _database_degraded,
     _worker,
+    _backlog,
     _afterglow,
     _safeguards,
     _degraded,

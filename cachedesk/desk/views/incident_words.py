@@ -103,8 +103,8 @@ def _by_code(events: Iterable[Event]) -> list[tuple[EventCode | None, list[Event
     groups: dict[str, list[Event]] = {}
     for event in events:
         groups.setdefault(event.code, []).append(event)
-    last = (EventCode.UNLOGGED_WRITES_LOST,)
-    ordered = sorted(groups, key=lambda code: code in last)
+    last = (EventCode.WORKER_FLUSHES_AGAIN.value, EventCode.UNLOGGED_WRITES_LOST.value)
+    ordered = sorted(groups, key=lambda code: last.index(code) + 1 if code in last else 0)
     return [(EventCode(code) if code else None, groups[code]) for code in ordered]
 
 
@@ -186,7 +186,8 @@ def _flushes_again(events: list[Event]) -> _Stage:
 
 def _impact(events: list[Event]) -> _Stage:
     text = f"lasted {events[-1].text.partition(' lasted ')[2]}"
-    return _Stage(text, text.partition(", the log grew")[0])
+    brief = text.partition(", the log grew")[0].replace(": no calls unavailable", "")
+    return _Stage(text, re.sub(r": ([\d,]+) calls? unavailable", r", \1 unavailable", brief))
 
 
 def _expired(events: list[Event]) -> _Stage:
@@ -204,6 +205,7 @@ def _ended(events: list[Event]) -> _Stage:
 _HIDDEN_BY: dict[EventCode | None, tuple[EventCode, ...]] = {
     EventCode.REDIS_DIED: (EventCode.FAULT_INJECTED,),
     EventCode.WORKER_RESTARTED: (EventCode.WORKER_REDELIVERED, EventCode.WORKER_FLUSHES_AGAIN),
+    EventCode.WORKER_FLUSHES_AGAIN: (EventCode.FAULT_IMPACT,),
     EventCode.FAULT_HEALED: (EventCode.FAULT_IMPACT,),
     EventCode.FAULT_EXPIRED: (EventCode.FAULT_IMPACT,),
 }
