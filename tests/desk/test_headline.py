@@ -151,6 +151,12 @@ def test_the_worker_says_what_it_did_in_the_last_ticks():
     assert worker_view(paused(DRAINING)).word == "paused"
 
 
+def test_a_log_that_is_switched_off_is_not_called_full():
+    off = down("log", "off", health=Health.DEGRADED)
+    said = headline(replace(off, safeguards=Safeguards(log=False)))
+    assert said.sentence == "log off: fast writes are in Redis only"
+
+
 def test_verdict():
     assert verdict(Books(5, 3, 1, 1)) == "balanced"
     assert verdict(Books(5, 3, 1, 0)) == "DO NOT BALANCE: 1 event missing"

@@ -161,6 +161,9 @@ def _worker(snapshot: Snapshot) -> Headline | None:
 
 def _log_nearly_full(snapshot: Snapshot) -> Headline | None:
     log = snapshot.log
+    # A log that is switched off holds nothing back: that it is off is another sentence.
+    if not snapshot.safeguards.log:
+        return None
     if log.health is Health.DEGRADED:
         return Headline(f"log {log.word}: write-behind is held back", Tone.WARNING)
     if log.limit_events <= 0 or log.depth < NEARLY_FULL * log.limit_events:
