@@ -70,7 +70,10 @@ def _is_announcement(call: ast.Call) -> bool:
     first = call.args[0] if call.args else None
     named = isinstance(first, ast.Attribute) and ast.unparse(first).startswith("EventCode.")
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    return (named and not ast.unparse(call.func).endswith("EventSpec")) or name in {
+    if name == "of" or ast.unparse(call.func).endswith("EventSpec"):
+        # One looks for an event, the other describes it; neither announces it.
+        return False
+    return named or name in {
         "_announce",
         "say",
     }
