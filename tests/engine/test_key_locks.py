@@ -1,4 +1,4 @@
-"""The key locks: shared holds overlap, a hold alone excludes, and nobody waits for ever."""
+"""The key locks: shared holds overlap, an exclusive hold excludes, and no waiter waits for ever."""
 
 from __future__ import annotations
 
