@@ -328,11 +328,12 @@ class PendingEvents:
 
     @property
     def kept(self) -> str:
-        """A phrase that says what the truth still holds of keys that Redis loses."""
+        """A phrase that says how many acknowledged writes only Redis may hold, if any."""
         if not self._unlogged_events:
             return "the truth is complete"
         unlogged = self._unlogged_events
-        return f"the truth lacks {count_of(unlogged, 'write')} that were never logged"
+        verb = "is" if unlogged == 1 else "are"
+        return f"{count_of(unlogged, 'acknowledged write')} {verb} in no log"
 
     def unlogged(self, key: bytes) -> int:
         """Return how many events of ``key`` are in Redis and in no log."""
