@@ -50,6 +50,7 @@ from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.terminal.message_screen import MessageScreen
 from cachedesk.desk.terminal.terminal_app import TerminalApp
 from cachedesk.desk.themes import PAPER, chosen
+from cachedesk.desk.views import versus_hint
 from cachedesk.desk.views.headline import is_starting
 from cachedesk.desk.views.safeguard_controls import is_on, meaning
 from cachedesk.desk.widgets.key_table import KeyTable
@@ -160,6 +161,8 @@ class DeskApp(TerminalApp):
                 title = f"Steer: safeguard {LABELS[name]} {'on' if on else 'off'}"
                 switch = partial(self.perform, SetSafeguard(name, on))
                 yield SystemCommand(title, meaning(name, on=on), switch)
+        explain = partial(self.notify, versus_hint.HOW, timeout=15, markup=False)
+        yield SystemCommand(versus_hint.TITLE, versus_hint.HOW, explain)
         yield from super().get_system_commands(screen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
