@@ -25,7 +25,7 @@ from cachedesk.console.output import (
 )
 
 if TYPE_CHECKING:
-    from cachedesk.desk.modes.playback import ReplayApp
+    from cachedesk.desk.terminal.terminal_app import TerminalApp
     from cachedesk.recording.recording_file import RecordingFile
 
 
@@ -63,6 +63,13 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Cut what is longer than this in a cast while nothing happens.  [default: cut nothing]",
 )
+@click.option(
+    "--versus",
+    "beside",
+    type=NonEmptyPath(path_type=Path),
+    metavar="RIGHT",
+    help="Play this recording of the right side beside FILE, that of the left side.",
+)
 @json_option
 @click.pass_context
 def replay(
@@ -74,6 +81,7 @@ def replay(
     cast: Path | None,
     size: tuple[int, int] | None,
     idle_limit: float | None,
+    beside: Path | None,
     as_json: bool,
 ) -> None:
     """Play a recording on the screens of the desk; "cachedesk run --record FILE" makes one.
@@ -94,6 +102,8 @@ def replay(
         raise click.UsageError("--speed and --html exclude each other: a film has keys for it.")
     if cast is None and (size or idle_limit):
         raise click.UsageError("--size and --idle-limit need --cast.")
+    if beside and (as_json or html or cast):
+        raise click.UsageError("--versus excludes --json, --html and --cast.")
     if not (as_json or html or cast or is_terminal() or is_served()):
         raise click.UsageError(
             'A replay needs a terminal; without one, use "cachedesk replay FILE --json".'
@@ -107,6 +117,9 @@ def replay(
             print_text(_write_html(recording, html))
         elif cast:
             ctx.exit(_write_cast(recording, cast, size or (120, 40), speed, idle_limit))
+        elif beside:
+            with RecordingFile(beside) as right:
+                ctx.exit(_play_pair(recording, right, speed))
         else:
             ctx.exit(_play(recording, speed))
 
@@ -163,7 +176,22 @@ def _play(recording: RecordingFile, speed: float) -> int:
     return status
 
 
-def _run(app: ReplayApp) -> tuple[int, bool]:
+def _play_pair(left: RecordingFile, right: RecordingFile, speed: float) -> int:
+    """Play both on the terminal and return the exit status."""
+    from cachedesk.desk.modes.versus_replay import VersusReplayApp
+    from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
+    from cachedesk.lab.versus.pair_player import PairPlayer
+
+    label = f"{left.path.name} | {right.path.name}"
+    player = PairPlayer(left, right, speed=speed)
+    app = VersusReplayApp(player, label=label, folder=user_folder())
+    status, signalled = _run(app)
+    if not signalled:
+        print_closing_message(saved_file_lines(app.saved))
+    return status
+
+
+def _run(app: TerminalApp) -> tuple[int, bool]:
     """Run a desk; return the exit status, and whether a signal ended it."""
     from cachedesk.console.signals import Signals
     from cachedesk.desk.terminal.leaving import Deadline

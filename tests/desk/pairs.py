@@ -36,7 +36,7 @@ LEFT = replace(
     HEALTHY,
     workload="workload article, seed 1 · log=off",
     safeguards=Safeguards(log=False),
-    log=replace(HEALTHY.log, health=Health.DEGRADED, word="off", depth=516, oldest_seconds=0.0),
+    log=replace(HEALTHY.log, depth=516, oldest_seconds=0.0),
     books=Books(12_345, 11_829, 516, 0),
     ticks=_slower(HEALTHY.ticks),
     hot=tuple(map(_unlogged, HOT)),

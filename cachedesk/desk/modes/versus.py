@@ -59,8 +59,14 @@ from cachedesk.lab.versus.pair import (
 DEFAULT_HZ = 2.0
 _MOST_IDS = 12
 
-_EXCLUDED = {"inspect", "filter", "sort", "look-back", "look-on", "expand"}
-"""Actions of the desk for which two stacks have no place on one screen."""
+_NAMES = frozenset(
+    (
+        "kill-redis", "hold-redis-down", "crash-worker", "lock-database", "faults", "heal",
+        "evict-key", "evict", "pause-worker", "step-worker", "steer", "record",
+        "freeze", "zoom-in", "zoom-out", "zoom-reset", "save-picture", "menu", "help", "quit",
+    )
+)  # fmt: skip
+"""The actions of the desk that make sense for two stacks."""
 
 
 def versus_actions(actions: Iterable[Action] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:
@@ -68,9 +74,7 @@ def versus_actions(actions: Iterable[Action] = ACTIONS, *, read_only: bool) -> t
     return tuple(
         action
         for action in actions
-        if action.name not in _EXCLUDED
-        and not action.name.startswith("panel-")
-        and not (read_only and action.commands)
+        if action.name in _NAMES and not (read_only and action.commands)
     )
 
 
@@ -84,6 +88,7 @@ class VersusApp(TerminalApp):
         actions: every action of the desk, with its key.
         theme: the name of the theme; empty: the default.
         label: stands in the top line.
+        more: further actions, which take precedence over others of the same key.
         folder: where pictures and recordings are saved; ``None`` disables saving.
     """
 
@@ -104,6 +109,7 @@ class VersusApp(TerminalApp):
         actions: tuple[Action, ...] = ACTIONS,
         theme: str = "",
         label: str = "",
+        more: tuple[Action, ...] = (),
         folder: Path | None = None,
     ) -> None:
         super().__init__()
@@ -116,7 +122,9 @@ class VersusApp(TerminalApp):
         self._control = control
         self._refresh_hz = refresh_hz
         self._folder = folder
-        self._offered = versus_actions(actions, read_only=control is None)
+        taken = {action.key for action in more}
+        usual = versus_actions(actions, read_only=control is None)
+        self._offered = (*more, *(action for action in usual if action.key not in taken))
         self.set_keymap({action.name: action.key for action in actions})
         self.versus = VersusScreen(self._offered, read_only=control is None, label=label)
         self._puller = Puller(self, source, self._show, self.versus.lose)

@@ -172,6 +172,9 @@ class VersusScreen(SizedScreen[None]):
         elif pair.busy:
             words = f"{count_of(len(pair.busy), 'busy key')} left out"
             parts.append(Content.styled(words, "$text-warning"))
+        else:
+            words = "one side may have done more operations"
+            parts.append(Content.styled(words, "$text-warning"))
         return Content(" · ").join(parts)
 
     def _show_top_line(self) -> None:

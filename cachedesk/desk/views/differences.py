@@ -12,7 +12,6 @@ from enum import IntEnum
 
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import HotKey, Snapshot
-from cachedesk.core.wording import count_of
 
 
 class Kind(IntEnum):
@@ -110,5 +109,5 @@ def _is_counter(value: bytes) -> bool:
 def _truth_note(left: HotKey, right: HotKey) -> str:
     for side, hot in (("left", left), ("right", right)):
         if hot.unlogged:
-            return f"{side}: {count_of(hot.unlogged, 'write')} in Redis only"
+            return f"{side}: {hot.unlogged:,} in Redis only"
     return "Redis hides an older truth"

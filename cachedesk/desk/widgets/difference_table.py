@@ -18,7 +18,7 @@ from cachedesk.desk.views.formats import ABSENT, data_text, left, right
 
 _POINTER, _GAP = 2, 2
 _LEAST_VALUE, _MOST_VALUE = 8, 28
-_NOTE = 30
+_NOTE = 26
 _STYLES = {Kind.READ: "differs", Kind.TRUTH: "hidden", Kind.SAME: "quiet"}
 
 
@@ -156,7 +156,7 @@ class DifferenceTable(ScrollView, can_focus=True):
 
 def column_widths(width: int) -> tuple[int, int, int]:
     """Return the widths of the key, of each value, and of the note."""
-    note = min(_NOTE, max(12, width // 4))
+    note = min(_NOTE, max(12, width * 3 // 10))
     room = max(0, width - _POINTER - 3 * _GAP - note - 1)
     value = min(_MOST_VALUE, max(_LEAST_VALUE, room * 3 // 10))
     return max(6, room - 2 * value), value, note
