@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cachedesk.core.snapshot import Snapshot
-from cachedesk.recording.recording_file import RecordingFile
+from cachedesk.recording.playable import Playable
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SLOWEST, FASTEST = SPEEDS[0], SPEEDS[-1]
@@ -37,7 +37,7 @@ class Player:
 
     def __init__(
         self,
-        recording: RecordingFile,
+        recording: Playable,
         *,
         speed: float = 1.0,
         playing: bool = True,
@@ -56,7 +56,7 @@ class Player:
         self._lock = threading.Lock()
         self._speed = min(FASTEST, max(SLOWEST, speed))
         self._playing = playing
-        self._position = 0.0
+        self._position = recording.begins_seconds
         self._since = clock()
 
     def snapshot(self) -> Snapshot:
@@ -83,7 +83,7 @@ class Player:
             RecordingError: as ``snapshot``.
         """
         marks = self._recording.at(len(self._recording) - 1).marks
-        return tuple(mark.start_at - self._recording.header.started_at for mark in marks)
+        return tuple(mark.start_at - self._recording.started_at for mark in marks)
 
     def where(self) -> Playback:
         """Return the current position."""
@@ -103,7 +103,7 @@ class Player:
         with self._lock:
             self._move()
             if not self._playing and self._position >= self._recording.length_seconds:
-                self._position = 0.0
+                self._position = self._recording.begins_seconds
             self._playing = not self._playing
 
     def step(self, records: int) -> None:
@@ -118,13 +118,13 @@ class Player:
         """Go to this second of the recording, or the nearest; keep playing or paused."""
         with self._lock:
             self._move()
-            self._position = max(0.0, min(seconds, self._recording.length_seconds))
+            self._position = self._within(seconds)
 
     def skip(self, seconds: float) -> None:
         """Move forward by this many seconds, or back if it is negative."""
         with self._lock:
             self._move()
-            self._position = max(0.0, min(self._position + seconds, self._recording.length_seconds))
+            self._position = self._within(self._position + seconds)
 
     def faster(self) -> None:
         """Take the next higher speed of ``SPEEDS``."""
@@ -137,6 +137,9 @@ class Player:
         with self._lock:
             self._move()
             self._speed = next((each for each in reversed(SPEEDS) if each < self._speed), SLOWEST)
+
+    def _within(self, seconds: float) -> float:
+        return max(self._recording.begins_seconds, min(seconds, self._recording.length_seconds))
 
     def _move(self) -> None:
         """Advance by the time since the last call; stop at the end."""

@@ -80,6 +80,16 @@ class RecordingFile:
         return len(self._seconds)
 
     @property
+    def started_at(self) -> float:
+        """When it began, in wall-clock seconds since 1970."""
+        return self.header.started_at
+
+    @property
+    def begins_seconds(self) -> float:
+        """The time of the oldest record: nothing of a file is ever dropped."""
+        return 0.0
+
+    @property
     def length_seconds(self) -> float:
         """The time of the last record, in seconds since the recording began."""
         return self._seconds[-1]
