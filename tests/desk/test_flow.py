@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cachedesk.core.failpoints import POINTS
+from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Health
-from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, flow_lines
-from cachedesk.desk.views.flow_model import ARROWS, ArrowState, arrow_of, flow_model
+from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, diagram_fits, flow_lines
+from cachedesk.desk.views.flow_model import ARROWS, STEPS, ArrowState, arrow_of, flow_model
 
 from . import scenes
 
@@ -38,8 +39,31 @@ def test_all_is_well_and_every_way_says_how_much():
     assert (model.reads, model.writes) == ("2,000/s", "600/s")
     assert {getattr(model, way).state for way in ARROWS} == {ArrowState.WELL}
     drawn = text(scenes.HEALTHY)
-    for word in ("hit 1,900/s", "miss 61/s", "through 120/s", "behind 480/s", "170 rows/s"):
+    for word in ("hit 1,900/s", "miss 61/s", "¹through 120/s", "¹behind 480/s", "³170 rows/s"):
         assert word in drawn
+    assert "²set 600/s" in drawn, "both ways of writing put the value into Redis"
+    assert "fill 61/s" in drawn, "what a miss found is put into Redis"
+
+
+def test_only_misses_that_were_answered_fill_redis():
+    missed = scenes.tick(0, misses=100, overlay=10, database=30, unavailable=60)
+    model = flow_model(replace(scenes.HEALTHY, ticks=(missed,)))
+    assert (model.miss.label, model.fill.label) == ("miss 200/s", "fill 80/s")
+
+
+def test_without_redis_nothing_is_put_into_it():
+    model = flow_model(scenes.REDIS_DOWN)
+    assert (model.set.label, model.fill.label) == ("²set 0/s", "fill 0/s")
+    assert model.set.state is model.fill.state is ArrowState.BLOCKED
+    assert "✗ fill" in text(scenes.REDIS_DOWN)
+
+
+def test_without_the_log_redis_alone_takes_what_the_log_would():
+    off = replace(scenes.HEALTHY, safeguards=Safeguards(log=False))
+    model = flow_model(off)
+    assert model.set.state is ArrowState.LIT
+    assert model.behind.state is ArrowState.BLOCKED
+    assert not any(step in text(off) for step in STEPS), "a write has no such order then"
 
 
 def test_without_redis_the_way_to_the_database_lights_up():
@@ -85,19 +109,33 @@ def test_nothing_flows_before_anything_is_known():
 def test_every_failpoint_has_its_way(point):
     assert arrow_of(point) in ARROWS
     armed = replace(scenes.HEALTHY, armed=(point,))
-    assert "◇" in text(armed, LEAST_WIDTH)
+    assert "◇" in text(armed, LEAST_WIDTH, LEAST_HEIGHT + 1)
+    assert "◇" in text(armed, 108, LEAST_HEIGHT)
     assert f"◇ {point.partition('.')[2]}" in text(armed, 168)
 
 
-@given(st.sampled_from(SCENES), st.integers(LEAST_WIDTH, 260), st.integers(LEAST_HEIGHT, 30))
-def test_the_picture_fills_its_room_to_the_cell(scene, width, height):
+ROOMS = st.tuples(st.integers(LEAST_WIDTH, 260), st.integers(LEAST_HEIGHT, 30)).filter(
+    lambda room: diagram_fits(*room)
+)
+
+
+@given(st.sampled_from(SCENES), ROOMS)
+def test_the_picture_fills_its_room_to_the_cell(scene, room):
+    width, height = room
     lines = flow_lines(flow_model(scene), width, height)
     assert len(lines) == height
     assert all(cell_len("".join(text for text, _ in line)) == width for line in lines)
 
 
-@given(st.sampled_from(SCENES), st.integers(LEAST_WIDTH, 260), st.integers(LEAST_HEIGHT, 30))
-def test_every_part_is_named_at_every_size(scene, width, height):
-    drawn = text(scene, width, height)
+@given(st.sampled_from(SCENES), ROOMS)
+def test_every_part_is_named_at_every_size(scene, room):
+    drawn = text(scene, *room)
     for word in ("user", "app", "cache layer", "Redis", "SQLite", "Log", "Worker"):
         assert word in drawn
+
+
+@given(st.sampled_from((scenes.HEALTHY, scenes.REDIS_DOWN, scenes.JUST_KILLED)), ROOMS)
+def test_every_way_has_its_label_at_every_size(scene, room):
+    model = flow_model(scene)
+    drawn = text(scene, *room)
+    assert all(getattr(model, way).label in drawn for way in ARROWS)

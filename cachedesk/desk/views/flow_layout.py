@@ -10,13 +10,16 @@ from rich.cells import cell_len
 
 from cachedesk.core.snapshot import Health
 from cachedesk.desk.views.components import ComponentView, Fact, state_mark
-from cachedesk.desk.views.flow_model import Arrow, ArrowState, FlowModel
+from cachedesk.desk.views.flow_model import STEPS, Arrow, ArrowState, FlowModel
 from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.scales import gauge
 
 LEAST_WIDTH, LEAST_HEIGHT = 76, 11
-MOST_WIDTH, MOST_HEIGHT = 168, 17
+MOST_WIDTH, MOST_HEIGHT = 168, 18
+LEAST_REDIS_HEIGHT = 3
+_LOW_WIDTH = 108
+"""The least width at the least height, which has one line for two arrows."""
 
 Run = tuple[str, str]
 """A piece of a line, and the name of its style."""
@@ -108,26 +111,32 @@ class _Layout:
     @classmethod
     def within(cls, width: int, height: int) -> _Layout:
         """Divide the space: the boxes grow first, then the gap between them."""
-        grown = [0, 0, 0, 0]  # the lower boxes, Redis, SQLite, the gap
+        grown = [0, 0, 0, 0, 0]  # the lower boxes, Redis, SQLite, the two gaps
         for step in range(height - LEAST_HEIGHT):
-            grown[(0, 1, 2, 0, 1, 3)[step % 6]] += 1
-        lower, upper, middle, gap = grown
+            grown[(1, 3, 0, 2, 1, 4, 0)[step % 7]] += 1
+        lower, upper, middle, filled, gap = grown
         entry = 12 if width < 100 else 18
         layer_width = 17 if width < 100 else 22
         right = min(60, max(28, width * 36 // 100))
-        redis_height, database_height = 3 + upper, 4 + middle
-        gap_row = redis_height + database_height
+        redis_height, database_height = LEAST_REDIS_HEIGHT + upper, 4 + middle
+        gap_row = redis_height + filled + database_height
         lower_top = gap_row + 1 + gap
         right_left = width - right
         log_width = min(right, right_left - entry - 12)
         return cls(
             layer=_Box(entry, 0, layer_width, gap_row),
             redis=_Box(right_left, 0, right, redis_height),
-            database=_Box(right_left, redis_height, right, database_height),
+            database=_Box(right_left, redis_height + filled, right, database_height),
             log=_Box(entry, lower_top, log_width, 3 + lower),
             worker=_Box(right_left, lower_top, right, 3 + lower),
             gap_row=gap_row,
         )
+
+
+def diagram_fits(width: int, height: int) -> bool:
+    """Return whether ``flow_lines`` has room for every arrow and its label."""
+    least_height = LEAST_HEIGHT if width >= _LOW_WIDTH else LEAST_HEIGHT + 1
+    return width >= LEAST_WIDTH and height >= least_height
 
 
 def flow_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
@@ -135,8 +144,8 @@ def flow_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
 
     Args:
         model: the flow to draw.
-        width: at least ``LEAST_WIDTH``; beyond ``MOST_WIDTH`` there are margins at both sides.
-        height: at least ``LEAST_HEIGHT``; beyond ``MOST_HEIGHT`` there are margins.
+        width: as ``diagram_fits`` says; beyond ``MOST_WIDTH`` there are margins at both sides.
+        height: likewise; beyond ``MOST_HEIGHT`` there are margins.
     """
     inner_width, inner_height = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
     grid = Grid(inner_width, inner_height)
@@ -151,7 +160,8 @@ def flow_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
         _draw_component(grid, box, part)
     _draw_calls(grid, layout.layer, model.calls)
     upper = layout.layer.right, layout.redis.left
-    _draw_across(grid, layout.redis.top + layout.redis.height // 2, upper, model.hit)
+    _draw_into_redis(grid, layout.redis, upper, model)
+    _draw_fill(grid, layout.redis.left + 4, layout, model.fill)
     _draw_across(grid, layout.database.top + 1, upper, model.miss)
     _draw_across(grid, layout.database.bottom - 2, upper, model.through)
     lower = layout.log.right, layout.worker.left
@@ -170,6 +180,8 @@ def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
         gap = " " * max(1, inner - len(label) - cell_len(figure))
         grid.write(box.left + 2, box.top + middle - 1 + row, label, "label")
         grid.write(box.left + 2 + len(label), box.top + middle - 1 + row, gap + figure, "figure")
+    if model.behind.label.startswith(STEPS[0]):
+        grid.write(box.left + 2, box.bottom - 2, f"write {'→'.join(STEPS)}", "label")
 
 
 def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
@@ -186,16 +198,45 @@ def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
     _write_armed(grid, 0, row + 2, box.left - 1, arrow)
 
 
-def _draw_across(grid: Grid, row: int, between: tuple[int, int], arrow: Arrow) -> None:
+def _draw_across(
+    grid: Grid, row: int, between: tuple[int, int], arrow: Arrow, *, headless: bool = False
+) -> None:
     start, end = between
     line, head, _, _, style = _LINES[arrow.state]
-    grid.write(start, row, line * (end - start - 1) + head, style)
+    grid.write(start, row, line * (end - start - 1) + (line if headless else head), style)
     room = end - start - 5
     # Without room for both, the armed failpoint matters more than the label.
     label = cut(arrow.label, room - 4 if arrow.armed else room)
     grid.write(start + 1, row, f" {label} ", _label_style(arrow))
     armed_room = room - cell_len(label) - 2
     _write_armed(grid, start + cell_len(label) + 4, row, armed_room, arrow)
+
+
+def _draw_into_redis(grid: Grid, box: _Box, between: tuple[int, int], model: FlowModel) -> None:
+    """Draw what reads and what writes Redis: an arrow for each, or one line with two halves if the
+    box has only one line."""
+    start, end = between
+    row = box.top + 1
+    if box.height > LEAST_REDIS_HEIGHT:
+        _draw_across(grid, row, between, model.hit)
+        _draw_across(grid, row + 1, between, model.set)
+        return
+    middle = (start + end) // 2
+    _draw_across(grid, row, (middle - 1, end), model.set)
+    _draw_across(grid, row, (start, middle), model.hit, headless=True)
+
+
+def _draw_fill(grid: Grid, column: int, layout: _Layout, arrow: Arrow) -> None:
+    """Draw the way from SQLite up to Redis; without a row between them, in the frame of Redis."""
+    bottom = layout.redis.bottom
+    if layout.database.top > bottom:
+        _draw_up(grid, column, bottom, layout.database.top, arrow)
+        return
+    _, _, _, head, style = _LINES[arrow.state]
+    grid.write(column - 1, bottom - 1, f" {head} ", style)
+    grid.write(column + 2, bottom - 1, f"{arrow.label} ", _label_style(arrow))
+    after = column + 3 + cell_len(arrow.label)
+    _write_armed(grid, after, bottom - 1, layout.redis.right - after - 2, arrow)
 
 
 def _draw_down(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:

@@ -1,7 +1,9 @@
 """The flow: the calls between the components, their rates and their obstacles, as a frozen value.
 
 The paths are user → app → cache layer → Redis; a miss and a write-through continue to SQLite; a
-write-behind goes to the log, from which the worker applies it to SQLite.
+write-behind goes to the log, from which the worker applies it to SQLite. What a miss found there is
+filled into Redis, and a write is set in Redis once it is durable. The small figures of the labels
+are the steps of a write: ¹ the durable place, ² Redis, ³ the flush of what is only in the log.
 """
 
 from __future__ import annotations
@@ -63,6 +65,8 @@ class FlowModel:
     writes: str
     calls: Arrow
     hit: Arrow
+    set: Arrow
+    fill: Arrow
     miss: Arrow
     through: Arrow
     behind: Arrow
@@ -89,16 +93,22 @@ def flow_model(snapshot: Snapshot) -> FlowModel:
     )
 
 
-ARROWS = ("calls", "hit", "miss", "through", "behind", "take", "flush")
+STEPS = ("¹", "²", "³")
+"""The marks of the steps of a write, in their order."""
+
+ARROWS = ("calls", "hit", "set", "fill", "miss", "through", "behind", "take", "flush")
 
 _PLACES = (
     ("worker.read", "take"),
     ("worker.ack", "take"),
     ("worker.trim", "take"),
     ("worker", "flush"),
+    ("repair.fill", "fill"),
     ("repair", "miss"),
     ("redis", "hit"),
+    ("through.cache", "set"),
     ("through", "through"),
+    ("behind.cache", "set"),
     ("behind", "behind"),
     ("log", "behind"),
     ("", "calls"),
@@ -117,12 +127,17 @@ def short_name(failpoint: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
-    """The traffic on each arrow in the last ticks, per second."""
+    """The traffic on each arrow in the last ticks, per second.
+
+    ``repaired``: the misses that were answered. Each value is put back into Redis, except one that
+    is absent or was written meanwhile, and one for all readers that missed the key together.
+    """
 
     reads: float
     writes: float
     hits: float
     misses: float
+    repaired: float
     through: float
     behind: float
     applied: float
@@ -144,6 +159,7 @@ class _Rates:
             writes=rate(tick.writes for tick in ticks),
             hits=hits,
             misses=misses,
+            repaired=rate(tick.overlay + tick.database for tick in ticks),
             through=through,
             behind=rate(tick.behind for tick in ticks),
             applied=max(0.0, rate(tick.applied for tick in ticks) - through),
@@ -165,25 +181,36 @@ def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Arr
     no_rows = _is_down(database)
     no_commits = no_rows or database.word in _NO_WRITES
     slow = database.word == SLOW
+    logged = snapshot.safeguards.log
+    first, second, third = STEPS if logged else ("", "", "")
     return {
         "calls": ("", _arrow_state(rates.reads + rates.writes)),
         "hit": (
             f"hit {_rate(0 if redis_down else rates.hits)}",
             _arrow_state(rates.hits, blocked=redis_down),
         ),
+        # Without the log it carries the writes that the log does not take.
+        "set": (
+            f"{second}set {_rate(0 if redis_down else rates.writes)}",
+            _arrow_state(rates.writes, blocked=redis_down, lit=not logged),
+        ),
+        "fill": (
+            f"fill {_rate(0 if redis_down else rates.repaired)}",
+            _arrow_state(rates.repaired, blocked=redis_down),
+        ),
         "miss": (
             f"miss {_rate(rates.misses)}",
             _arrow_state(rates.misses, blocked=no_rows, lit=redis_down or slow),
         ),
         "through": (
-            f"through {_rate(rates.through)}",
+            f"{first}through {_rate(rates.through)}",
             _arrow_state(rates.through, blocked=no_commits, lit=slow),
         ),
         "behind": (
-            f"behind {_rate(rates.behind)}",
+            f"{first}behind {_rate(rates.behind)}" if logged else "no log",
             _arrow_state(
                 rates.behind,
-                blocked=_is_down(log),
+                blocked=_is_down(log) or not logged,
                 lit=log.health is Health.DEGRADED,
             ),
         ),
@@ -192,7 +219,7 @@ def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Arr
             _arrow_state(rates.applied, blocked=_is_down(worker), held=worker.paused),
         ),
         "flush": (
-            f"{_figure(rates.rows)} rows/s",
+            f"{third}{_figure(rates.rows)} rows/s",
             _arrow_state(
                 rates.rows,
                 blocked=no_commits or _is_down(worker),

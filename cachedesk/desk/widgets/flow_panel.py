@@ -16,7 +16,7 @@ from textual.widget import Widget
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
 from cachedesk.desk.views.components import database_view, log_view, redis_view, worker_view
-from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, flow_lines
+from cachedesk.desk.views.flow_layout import diagram_fits, flow_lines
 from cachedesk.desk.views.flow_model import FlowModel, flow_model
 from cachedesk.desk.widgets.component_line import ComponentLine
 
@@ -84,7 +84,7 @@ class FlowDiagram(Widget):
 
     def _draw(self) -> list[Strip]:
         width, height = self.size
-        if self.model is None or width < LEAST_WIDTH or height < LEAST_HEIGHT:
+        if self.model is None or not diagram_fits(width, height):
             return []
         return [
             Strip([Segment(text, self._part_style(style)) for text, style in line], width)
@@ -128,8 +128,7 @@ class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
 
     def on_resize(self) -> None:
         """Choose the form that fits."""
-        roomy = self.size.width >= LEAST_WIDTH and self.size.height >= LEAST_HEIGHT
-        self.set_class(roomy, "-roomy")
+        self.set_class(diagram_fits(*self.size), "-roomy")
 
     def show(self, share: Snapshot) -> None:
         """Show this snapshot."""
