@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
-from functools import partial
-from io import StringIO
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from textual import on
-from textual.app import SystemCommand
-from textual.binding import Binding, BindingType
-from textual.events import DeliveryComplete
-from textual.screen import Screen
+from textual.binding import BindingType
 from textual.widgets import Input
 
 from cachedesk.console.signals import Signals
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.watched_server import WatchedServer
+from cachedesk.desk.action_app import ActionApp
 from cachedesk.desk.appearance import checked_appearance
-from cachedesk.desk.saved_files import next_free
 from cachedesk.desk.screens.watch import WatchScreen
 from cachedesk.desk.screens.watch_help import WatchHelpScreen
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.running import run_app
-from cachedesk.desk.terminal.terminal_app import TerminalApp
-from cachedesk.desk.themes import PAPER, chosen
 from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
 from cachedesk.desk.watch_actions import WATCH_ACTIONS
 from cachedesk.watch.snapshot import WatchSnapshot
@@ -60,7 +51,7 @@ class Watching(Protocol):
         ...
 
 
-class WatchApp(TerminalApp):
+class WatchApp(ActionApp):
     """The screen of a watched server.
 
     Args:
@@ -73,22 +64,15 @@ class WatchApp(TerminalApp):
     TITLE = "cachedesk watch"
     DEFAULT_MODE = "watch"
     NOTIFICATION_TIMEOUT = 6.0
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(action.binding for action in WATCH_ACTIONS),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [action.binding for action in WATCH_ACTIONS]
+    SAVED_NAME = "watch"
 
     def __init__(
         self, watcher: Watching, *, theme: str = "", folder: Path | None = None, warn: bool = False
     ) -> None:
-        super().__init__()
-        self.register_theme(PAPER)
-        self.theme = chosen(theme, os.environ)
-        self.saved: list[Path] = []
-        """The pictures that were saved, and the traces that were recorded."""
+        super().__init__(WATCH_ACTIONS, theme=theme, folder=folder)
         self._watcher = watcher
-        self._folder = folder
-        self._warn = warn
+        self._warns = warn
         self._said = ""
         self.watched = WatchScreen()
         self.add_mode("watch", lambda: self.watched)
@@ -97,8 +81,8 @@ class WatchApp(TerminalApp):
         """Show what is known, now and then again and again."""
         self.set_interval(REFRESH_SECONDS, self.refresh_watch)
         self.call_after_refresh(self.refresh_watch)
-        if self._warn:
-            self.notify(WARNING, severity="warning", markup=False)
+        if self._warns:
+            self._warn(WARNING)
 
     def refresh_watch(self) -> None:
         """Show what is known now."""
@@ -109,14 +93,6 @@ class WatchApp(TerminalApp):
         if snapshot.said != self._said:
             self._said = snapshot.said
             self.notify(snapshot.said, severity="error", markup=False)
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Yield every action and Textual's own commands for the command palette."""
-        for action in WATCH_ACTIONS:
-            if action.name not in ("quit", "menu"):
-                act = partial(self.run_action, action.app_action)
-                yield SystemCommand(action.title, f"{action.meaning} ({action.shown_key})", act)
-        yield from super().get_system_commands(screen)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for what belongs to the screen while something lies over it."""
@@ -146,54 +122,20 @@ class WatchApp(TerminalApp):
             played = f'cachedesk run --trace "{snapshot.recording.path}"'
             self.notify(f"{played} plays it.", markup=False)
         elif not snapshot.monitor:
-            self._complain("Without MONITOR there is nothing to record.")
+            self._warn("Without MONITOR there is nothing to record.")
         elif (path := self._new_file("txt")) is not None:
             try:
                 self._watcher.record(path)
             except CachedeskError as error:
-                self._complain(str(error))
+                self._warn(str(error))
                 return
             self.saved.append(path)
             self.notify(f"Recording to {path}. Values are in it.", markup=False)
         self.refresh_watch()
 
-    def action_save_picture(self) -> None:
-        """Save the screen as an SVG picture."""
-        if (path := self._new_file("svg")) is not None:
-            self.deliver_text(
-                StringIO(self.export_screenshot()),
-                save_directory=path.parent,
-                save_filename=path.name,
-                open_method="browser",
-                mime_type="image/svg+xml",
-            )
-
-    @on(DeliveryComplete)
-    def _picture_saved(self, event: DeliveryComplete) -> None:
-        if event.path is not None:
-            self.saved.append(event.path)
-            self.notify(f"Saved {event.path.parent.name}/{event.path.name}", markup=False)
-
     def action_help(self) -> None:
         """Explain every figure and every key."""
         self.push_screen(WatchHelpScreen())
-
-    def action_help_quit(self) -> None:
-        """Say which key leaves: Ctrl+C is what a user tries first."""
-        self.notify("Press q to leave.", markup=False)
-
-    def _new_file(self, suffix: str) -> Path | None:
-        if self._folder is None:
-            self._complain("There is no data folder to save anything in.")
-            return None
-        try:
-            return next_free(self._folder, suffix, "watch")
-        except OSError as error:
-            self._complain(f"Nothing can be saved in {self._folder}: {error.strerror}.")
-            return None
-
-    def _complain(self, sentence: str) -> None:
-        self.notify(sentence, severity="warning", markup=False)
 
 
 def open_watch(

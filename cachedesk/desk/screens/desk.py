@@ -10,22 +10,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.geometry import Size
-from textual.message import Message
 from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.actions import ACTIONS, Action
 from cachedesk.desk.panels.arrangement import arranged
 from cachedesk.desk.panels.hot_keys import HOT_KEYS
 from cachedesk.desk.panels.registry import PANELS
 from cachedesk.desk.panels.spec import AnyPanel, Area, PanelWidget
-from cachedesk.desk.screens.sized import SizedScreen
+from cachedesk.desk.screens.stage import Stage
 from cachedesk.desk.views.formats import clock, compact, uptime
 from cachedesk.desk.views.headline import STARTING, Headline, Tone, headline
-from cachedesk.desk.views.timespan import NOW, Timespan
+from cachedesk.desk.views.timespan import Timespan
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.exposure_bar import ExposureBar
@@ -41,7 +39,7 @@ _ROOMY_ROWS = 40
 _OVER_TIME = tuple(panel for panel in PANELS if panel.over_time)
 
 
-class DeskScreen(SizedScreen[None]):
+class DeskScreen(Stage):
     """Lays out the widgets and gives each its share of the snapshot.
 
     Args:
@@ -50,9 +48,6 @@ class DeskScreen(SizedScreen[None]):
         data_label: the location of the data, for the top line.
         greeting: whether to greet a new user.
     """
-
-    class Ready(Message):
-        """Every widget is mounted, so snapshots can be shown."""
 
     CSS_PATH = "desk.tcss"
     AUTO_FOCUS = "KeyTable"
@@ -74,17 +69,8 @@ class DeskScreen(SizedScreen[None]):
         (64, "-lofty"),
     ]
 
-    frozen: var[bool] = var(False, toggle_class="-frozen")
-    """Whether the display is frozen; the newest snapshot is still kept."""
-
-    lost: var[str] = var("", toggle_class="-lost")
-    """Why there are no new snapshots; empty while they arrive."""
-
     greeting: var[bool] = var(False, toggle_class="-greeting")
     """Whether to show the greeting; until the first key press."""
-
-    timespan: var[Timespan] = var(NOW)
-    """The timespan that the charts show."""
 
     expanded: var[int | None] = var(None, toggle_class="-expanded")
     """The number of the panel that fills the screen; ``None``: no panel does."""
@@ -154,10 +140,6 @@ class DeskScreen(SizedScreen[None]):
         if not self.frozen or self.shown is None:
             self._show(snapshot)
 
-    def lose(self, reason: str) -> None:
-        """Show that the source gives no snapshot, and why; the last snapshot stays in place."""
-        self.lost = printable(reason)
-
     def start_filter(self) -> None:
         """Open the filter of the keys, and show their panel if it is hidden."""
         if HOT_KEYS.number not in self._arranged:
@@ -165,10 +147,6 @@ class DeskScreen(SizedScreen[None]):
             self._wishes[HOT_KEYS.number] = True
             self._arrange()
         self.key_filter.start()
-
-    def zoom(self, step: int) -> None:
-        """Show less time (1), more time (-1) or the default (0) on the charts."""
-        self.timespan = self.timespan.zoomed(step)
 
     def look_back(self, steps: int) -> None:
         """Freeze and show an earlier time on the charts (negative), or a later one if frozen."""

@@ -6,19 +6,16 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.message import Message
-from textual.reactive import var
 from textual.widgets import Static
 
 from cachedesk.core.printable import printable
 from cachedesk.core.wording import count_of
 from cachedesk.desk.actions import Action
-from cachedesk.desk.screens.sized import SizedScreen
+from cachedesk.desk.screens.stage import Stage
 from cachedesk.desk.views.differences import Differences, Kind, differences
 from cachedesk.desk.views.formats import clock, compact, uptime
 from cachedesk.desk.views.headline import Headline, Tone
 from cachedesk.desk.views.pair_headline import STARTING, is_known, newest, pair_headline
-from cachedesk.desk.views.timespan import NOW, Timespan
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.difference_table import DifferenceTable
 from cachedesk.desk.widgets.fault_strip import FaultStrip
@@ -31,7 +28,7 @@ SIDE_BY_SIDE = 120
 """The width from which the sides stand side by side, in cells."""
 
 
-class VersusScreen(SizedScreen[None]):
+class VersusScreen(Stage):
     """Lays out the two sides and gives each its part of the pair.
 
     Args:
@@ -40,22 +37,10 @@ class VersusScreen(SizedScreen[None]):
         label: stands in the top line, like the name of a recording.
     """
 
-    class Ready(Message):
-        """Every widget is mounted, so pairs can be shown."""
-
     CSS_PATH = "versus.tcss"
     AUTO_FOCUS = "DifferenceTable"
     HORIZONTAL_BREAKPOINTS = [(0, "-stacked"), (SIDE_BY_SIDE, "-beside")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high"), (38, "-tall"), (46, "-towering")]  # noqa: RUF012
-
-    frozen: var[bool] = var(False, toggle_class="-frozen")
-    """Whether the display is frozen; the newest pair is still kept."""
-
-    lost: var[str] = var("", toggle_class="-lost")
-    """Why there are no new pairs; empty while they arrive."""
-
-    timespan: var[Timespan] = var(NOW)
-    """The timespan that the charts show."""
 
     top_line = getters.query_one(TopLine)
     left = getters.query_one("#side-left", SidePane)
@@ -98,14 +83,6 @@ class VersusScreen(SizedScreen[None]):
         self.lost = ""
         if not self.frozen or self.shown is None:
             self._show(pair)
-
-    def lose(self, reason: str) -> None:
-        """Show that the source gives no pair, and why."""
-        self.lost = printable(reason)
-
-    def zoom(self, step: int) -> None:
-        """Show less time (1), more time (-1) or the default (0) on the charts."""
-        self.timespan = self.timespan.zoomed(step)
 
     def watch_timespan(self) -> None:
         """Redraw the charts."""

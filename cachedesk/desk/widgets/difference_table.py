@@ -66,6 +66,7 @@ class DifferenceTable(ScrollView, can_focus=True):
     found: reactive[Differences] = reactive(Differences())
     titles: reactive[tuple[str, str]] = reactive(("left", "right"))
     selected: reactive[bytes | None] = reactive(None)
+    filter_text: reactive[str] = reactive("")
 
     def watch_found(self, found: Differences) -> None:
         """List the keys; a selected key that is listed no longer is not selected any more."""
