@@ -126,9 +126,9 @@ class Chart(PanelWidget[ChartView]):
     Chart {
         height: 1fr;
         padding: 0 0 0 1;
-        &:focus { background-tint: $primary 8%; }
         & > .chart--number { color: $foreground 75%; }
         & > .chart--title { text-style: bold; }
+        &:focus > .chart--title { text-style: bold reverse; }
         & > .chart--figure { text-style: bold; color: $text-primary; }
         & > .chart--note { color: $foreground 75%; }
         & > .chart--bar { color: $primary 45%; }

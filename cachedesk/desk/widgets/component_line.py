@@ -31,7 +31,7 @@ class ComponentLine(Widget):
     """Draws a ``ComponentView``: state, leading figure, and as many facts as there is room for."""
 
     DEFAULT_CSS = """
-    ComponentLine { height: 1; padding: 0 1; }
+    ComponentLine { height: 1; }
     """
 
     view: reactive[ComponentView] = reactive(ComponentView(""))

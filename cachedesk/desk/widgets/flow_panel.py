@@ -106,7 +106,6 @@ class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
         layout: vertical;
         & > FlowDiagram { display: none; }
         & > ComponentLine { height: 1; }
-        &:focus { background-tint: $primary 8%; }
         &.-roomy > FlowDiagram { display: block; }
         &.-roomy > ComponentLine { display: none; }
     }

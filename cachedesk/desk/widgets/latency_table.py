@@ -36,9 +36,9 @@ class LatencyTable(PanelWidget[Latencies], can_focus=True):
     LatencyTable {
         height: 1fr;
         padding: 0 0 0 1;
-        &:focus { background-tint: $primary 8%; }
         & > .latency--number { color: $foreground 75%; }
         & > .latency--title { text-style: bold; }
+        &:focus > .latency--title { text-style: bold reverse; }
         & > .latency--header { color: $foreground 75%; }
         & > .latency--name { color: $foreground; }
         & > .latency--figure { color: $foreground; }
