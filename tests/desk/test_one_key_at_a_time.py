@@ -4,6 +4,7 @@ ahead reaches the line it was meant for."""
 from __future__ import annotations
 
 import pytest
+from textual.command import CommandList
 
 from cachedesk.core.commands import EvictKey, Inject
 
@@ -48,6 +49,43 @@ def test_twice_is_once_on_every_modal(twice):
 
     drive(app, script, (120, 40))
     assert app.return_code in (None, 0)
+
+
+def test_a_double_click_beside_the_list_of_themes_closes_it_once():
+    app = opened(RecordingControl())
+
+    async def script(pilot):
+        app.search_themes()
+        await until(pilot, lambda: app.screen is not app.desk, "the themes are listed")
+        write(app, 2 * click(0, 0))
+        await until(pilot, lambda: app.screen is app.desk, "the list is closed")
+
+    drive(app, script)
+
+
+def test_a_palette_that_is_closed_while_it_searches_shows_no_mark_of_that():
+    app = opened(RecordingControl())
+
+    async def script(pilot):
+        await pilot.press("m")
+        palette = app.screen
+        await palette.remove_children()
+        palette._show_busy = not palette._show_busy
+        await pilot.pause()
+
+    drive(app, script)
+
+
+def test_pages_are_turned_in_a_list_that_has_no_room():
+    app = opened(RecordingControl())
+
+    async def script(pilot):
+        await pilot.resize_terminal(1, 1)
+        await pilot.press("m")
+        app.screen.query_one(CommandList).highlighted = 0
+        await pilot.press("pagedown", "pageup", "escape")
+
+    drive(app, script)
 
 
 def test_two_enters_inject_one_fault():

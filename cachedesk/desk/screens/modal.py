@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar, cast
 
 from textual import on
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
+from textual.css.query import NoMatches
 from textual.events import DescendantFocus, Mount
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
@@ -65,6 +67,16 @@ class Palette(CommandPalette, FinishOnce[None]):
         worker = super()._gather_commands(search_value)
         worker.exit_on_error = False
         return worker
+
+    async def _watch__show_busy(self) -> None:
+        # The mark of a long search may be due when the palette has lost its widgets.
+        with suppress(NoMatches):
+            await super()._watch__show_busy()
+
+    def _action_command_list(self, action: str) -> None:
+        # A list without any room has no lines, in which Textual would look for the next page.
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
 
     def _select_or_command(self, event: object = None) -> None:
         super()._select_or_command(event)  # type: ignore[arg-type]

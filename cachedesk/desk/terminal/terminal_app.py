@@ -15,6 +15,7 @@ from textual.command import CommandPalette
 from textual.events import Event, Key
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.theme import ThemeProvider
 
 from cachedesk.core.printable import printable
 from cachedesk.desk.screens.modal import FinishOnce, Palette
@@ -118,6 +119,10 @@ class TerminalApp(App[None]):
         """Open the command palette."""
         if self.use_command_palette and not isinstance(self.screen, CommandPalette):
             self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """Let the user choose a theme."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     def notify(self, message: str, **how: Any) -> None:
         """Show a toast without control characters: an error may quote an untrusted file."""
