@@ -9,8 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from cachedesk.core.snapshot import Tick
-from cachedesk.desk.modes.touring import LiveApp, TourPlan
+from cachedesk.desk.modes.touring import TOUR, LiveApp, TourPlan
 from cachedesk.desk.onboarding import passed
+from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
@@ -164,6 +165,19 @@ def _standing(*, large: bool = False) -> LiveApp:
     source = ChangingSource(scenes.replace(scenes.HEALTHY, ticks=ticks, rate=1_000.0))
     plan = TourPlan(at_once=True, large=large)
     return LiveApp(source, RecordingControl(), refresh_hz=None, plan=plan)
+
+
+def test_the_tour_begins_again_while_it_is_taken() -> None:
+    app = _standing()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.guide is not None, "the tour begins")
+        first = app.guide
+        app.leave_for(StoryChoice(TOUR))
+        assert app.guide is not first
+        await until(pilot, lambda: len(app.query("TourStrip")) == 1, "one strip is left")
+
+    drive(app, script)
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ class LiveApp(DeskApp):
         self._plan = plan or TourPlan()
         self._begins = self._plan.at_once
         self.guide: TourGuide | None = None
-        self.tour_strip = TourStrip(id="tour")
+        self.tour_strip = TourStrip()
         self._lit = "all"
 
     @property
@@ -194,4 +194,4 @@ class LiveApp(DeskApp):
         self.guide = None
         self._light("all")
         self.tour_strip.remove()
-        self.tour_strip = TourStrip(id="tour")
+        self.tour_strip = TourStrip()
