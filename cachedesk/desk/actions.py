@@ -198,6 +198,14 @@ ACTIONS: tuple[Action, ...] = (
         "“cachedesk replay” plays it.",
         commands=True,
     ),
+    _steer(
+        "versus",
+        "v",
+        "versus",
+        "two stacks/versus",
+        "Open two stacks side by side: one set up as this one is now, and one that differs.",
+        has_button=False,
+    ),
     _look(
         "inspect",
         "i",

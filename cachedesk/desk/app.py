@@ -24,10 +24,10 @@ from cachedesk.desk.onboarding import passed
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.stories import Listed, StoriesScreen, listed_stories
+from cachedesk.desk.side_by_side import SideBySide
 from cachedesk.desk.stack_app import DEFAULT_HZ, StackApp
 from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.terminal.message_screen import MessageScreen
-from cachedesk.desk.views import versus_hint
 from cachedesk.desk.views.headline import is_starting
 from cachedesk.desk.views.safeguard_controls import is_on, meaning
 from cachedesk.desk.widgets.key_table import KeyTable
@@ -81,8 +81,8 @@ class DeskApp(StackApp[Snapshot]):
         self._restart_notice = restart_notice
         self.refusal = ""
         """Why there is nothing to show; the next pull after it is set displays it."""
-        self.wanted: StoryChoice | None = None
-        """The story to play after this app; ``None``: the user leaves."""
+        self.wanted: StoryChoice | SideBySide | None = None
+        """What to show after this app: a story, or two stacks; ``None``: the user leaves."""
         self._inspector = inspector
         self.desk = DeskScreen(
             self._offered,
@@ -110,15 +110,13 @@ class DeskApp(StackApp[Snapshot]):
         await super().on_event(event)
 
     def more_commands(self) -> Iterable[SystemCommand]:
-        """Yield a switch for each safeguard, and how to open two stacks."""
+        """Yield a switch for each safeguard."""
         if self._control is not None and self.desk.latest is not None:
             for name in NAMES:
                 on = not is_on(self.desk.latest, name)
                 title = f"Steer: safeguard {LABELS[name]} {'on' if on else 'off'}"
                 switch = partial(self.perform, SetSafeguard(name, on))
                 yield SystemCommand(title, meaning(name, on=on), switch)
-        explain = partial(self.notify, versus_hint.HOW, timeout=15, markup=False)
-        yield SystemCommand(versus_hint.TITLE, versus_hint.HOW, explain)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False, which disables an action, for commands on a read-only desk and for looking
@@ -143,10 +141,28 @@ class DeskApp(StackApp[Snapshot]):
         if choice is not None:
             self.leave_for(choice)
 
-    def leave_for(self, choice: StoryChoice) -> None:
-        """End this app, so that ``choice`` is played."""
+    def leave_for(self, choice: StoryChoice | SideBySide) -> None:
+        """End this app, so that ``choice`` is shown."""
         self.wanted = choice
         self.exit()
+
+    @property
+    def opens_side_by_side(self) -> bool:
+        """Whether this desk can be left for two stacks."""
+        return False
+
+    def open_side_by_side(self, difference: str, fault: str | None = None) -> None:
+        """Leave for two stacks: one set up as that of this desk is now, and one that differs.
+
+        Args:
+            difference: what the right side has, as ``NAME=VALUE``, such as ``log=off``.
+            fault: the fault to inject on both once they are open, such as ``redis.kill``.
+        """
+        self._warn("Two stacks can be opened from the desk of a live stack only.")
+
+    def action_versus(self) -> None:
+        """Ask what two stacks are to differ in, and leave for them."""
+        self.open_side_by_side("")
 
     @on(KeyTable.Inspect)
     def action_inspect(self) -> None:

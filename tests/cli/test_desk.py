@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,7 +26,7 @@ ALTERNATE, PRIMARY = b"\x1b[?1049h", b"\x1b[?1049l"
 def start(tmp_path: Path) -> Callable[..., Terminal]:
     """Start a desk, or another command, in a terminal."""
 
-    def start_one(*line: str, **more: bool) -> Terminal:
+    def start_one(*line: str, **more: Any) -> Terminal:
         line = line or ("--data", str(tmp_path), "--rate", "100")
         return Terminal(*line, **more, size=(120, 40))
 
@@ -169,3 +170,22 @@ def test_a_defect_ends_in_a_sentence_and_a_file(
     assert b"Traceback" not in desk.shown
     assert b"\x1b[31m" not in words
     assert "in fail" in file.read_text()
+
+
+def test_a_story_that_cannot_be_opened_leads_back_to_the_desk(
+    tmp_path: Path, start: Callable[..., Terminal]
+) -> None:
+    # The folder of a story is a temporary one; a path of this length is too long for SQLite.
+    temporary = tmp_path / ("x" * 200) / ("x" * 220)
+    temporary.mkdir(parents=True)
+    desk = start(
+        "--data", str(tmp_path / "d"), "--rate", "100", environment={"TMPDIR": str(temporary)}
+    )
+    shown = desk.wait_for("● all well".encode())
+    desk.type(b"t")
+    shown = desk.wait_for(b"Tours and stories", after=shown)
+    desk.type(b"\x1b[F\r")
+    shown = desk.wait_for(b"could not be opened", after=shown)
+    desk.wait_for(b"balanced", after=shown)
+    desk.type(b"q")
+    assert desk.end() == 0

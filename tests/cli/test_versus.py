@@ -83,3 +83,23 @@ def test_a_pair_is_for_a_screen(tmp_path: Path):
         terminal = Terminal("replay", str(file), "--versus", str(file), option, size=(200, 30))
         assert terminal.end() == 2
         assert b"--versus excludes --json, --html and --cast" in terminal.shown
+
+
+@pytest.mark.slow
+def test_two_stacks_are_opened_from_a_running_desk_and_left_for_it(tmp_path: Path) -> None:
+    desk = Terminal("--data", str(tmp_path / "data"), "--rate", "300", size=(120, 40))
+    desk.wait_for(b"balanced")
+    # Not before the stack is up: the desk says then that it is still starting.
+    shown = desk.wait_for(b"\xe2\x97\x8f all well")
+    desk.type(b"v")
+    shown = desk.wait_for(b"Two stacks side by side", after=shown)
+    desk.type(b"\r")
+    shown = desk.wait_for(b"after the same operations", after=shown)
+    desk.type(b"k")
+    shown = desk.wait_for(b"right lost", after=shown)
+    desk.type(b"q")
+    shown = desk.wait_for(b"LOST: #", after=shown)
+    desk.wait_for(b"left (log=on)", after=0)
+    desk.type(b"q")
+    # The stack of the desk itself has lost nothing.
+    assert desk.end() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
+from cachedesk.desk.action_app import ActionApp
 from cachedesk.desk.actions import ACTIONS, Group, actions_for
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.screens.help import MEANINGS, HelpScreen
@@ -30,7 +31,8 @@ def test_every_action_exists():
 
 def test_every_action_is_bound():
     keys = {action.key for action in ACTIONS}
-    assert {binding.key for binding in DeskApp.BINDINGS} == keys | {"ctrl+z"}
+    bindings = (*DeskApp.BINDINGS, *ActionApp.BINDINGS)
+    assert {binding.key for binding in bindings} == keys | {"ctrl+z"}
 
 
 def test_a_read_only_desk_keeps_only_what_looks():

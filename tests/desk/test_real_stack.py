@@ -12,15 +12,18 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 
 from cachedesk.core.commands import Heal, Inject, PauseWorker, ResumeWorker
+from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.desk.actions import ACTIONS, Action, Group
 from cachedesk.desk.app import DeskApp
+from cachedesk.desk.modes.pair_opener import PairOpener
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.steering import SteeringScreen
 from cachedesk.desk.screens.stories import StoriesScreen
+from cachedesk.desk.screens.versus_choice import VersusChoiceScreen
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session
@@ -351,6 +354,7 @@ CHECKS: dict[str, Check] = {
     "expand": expand,
     "save-picture": save_picture,
     "stories": opens(StoriesScreen),
+    "versus": opens(VersusChoiceScreen),
     "menu": opens(CommandPalette),
     "help": opens(HelpScreen),
     **{action.name: panel for action in ACTIONS if action.group is Group.PANELS},
@@ -367,6 +371,13 @@ OPENED = {
 """What a button opens; what can be done there is tested where a key opens it."""
 
 
+def desk_of(session, folder):
+    """Return the desk of a live stack, which has every action."""
+    return PairOpener(
+        session, session, inspector=session, refresh_hz=4, folder=folder, settings=Settings()
+    )
+
+
 def test_every_action_is_tested():
     assert {action.name for action in ACTIONS} == set(CHECKS)
 
@@ -374,7 +385,7 @@ def test_every_action_is_tested():
 @pytest.mark.parametrize("group", Group, ids=lambda group: group.name.lower())
 def test_every_key_does_what_it_says(unbroken, group, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    app = DeskApp(unbroken, unbroken, inspector=unbroken, refresh_hz=4, folder=tmp_path / "saved")
+    app = desk_of(unbroken, tmp_path / "saved")
 
     async def script(pilot):
         live = Live(pilot, app, unbroken, "key")
@@ -392,7 +403,7 @@ def test_every_key_does_what_it_says(unbroken, group, tmp_path, monkeypatch):
 
 def test_every_button_does_what_its_key_does(unbroken, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    app = DeskApp(unbroken, unbroken, inspector=unbroken, refresh_hz=4, folder=tmp_path / "saved")
+    app = desk_of(unbroken, tmp_path / "saved")
 
     async def script(pilot):
         live = Live(pilot, app, unbroken, "button")

@@ -31,7 +31,7 @@ from cachedesk.lab.versus.pair import SideResult
 
 from . import pairs
 from .pairs import FixedPair
-from .piloting import RecordingControl, desk, drive, screen_text, until
+from .piloting import RecordingControl, drive, screen_text, until
 
 SIZES = ((80, 24), (120, 40), (160, 50))
 SMALL = ((60, 20), (80, 24), (100, 30), (120, 24), (120, 40), (160, 50), (250, 70))
@@ -323,14 +323,3 @@ def test_each_offered_action_exists():
     for action in versus_actions(read_only=False):
         name = action.app_action.partition("(")[0]
         assert hasattr(app, f"action_{name}"), action.name
-
-
-def test_the_palette_of_a_desk_says_how_to_start_it():
-    app = desk()
-
-    async def script(pilot):
-        commands = {one.title: one for one in app.get_system_commands(app.screen)}
-        commands["Versus: two stacks side by side"].callback()
-        await until(pilot, lambda: "--versus log=off" in screen_text(app), "it is explained")
-
-    drive(app, script, (120, 40))

@@ -15,10 +15,13 @@ from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.appearance import Appearance
+from cachedesk.desk.modes.pair_session import PairSession
 from cachedesk.desk.modes.starting import StartingSession
 from cachedesk.desk.modes.story_session import StorySession
 from cachedesk.desk.modes.touring import LiveApp, TourPlan
 from cachedesk.desk.onboarding import is_first_time
+from cachedesk.desk.side_by_side import SideBySide
+from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
 from cachedesk.desk.terminal.running import run_app
@@ -71,12 +74,14 @@ def open_desk(
             stories = StorySession(appearance, None if tours.temporary else data)
             began = time.monotonic()
             crashes = None if tours.temporary else data
+            pairs = PairSession(appearance, crashes, traffic, load.clients)
 
             def close() -> None:
                 stories.close()
+                pairs.close()
                 session.close()
 
-            def desk(*, first: bool) -> LiveApp:
+            def desk(*, first: bool, notice: str = "") -> LiveApp:
                 return LiveApp(
                     session,
                     None if appearance.read_only else session,
@@ -89,6 +94,9 @@ def open_desk(
                     restart_notice=restart_notice if first else "",
                     folder=None if tours.temporary else data,
                     plan=tours if first else replace(tours, at_once=False),
+                    settings=settings,
+                    rate=load.rate,
+                    notice=notice,
                 )
 
             with Deadline(close, lambda: signals.exit_code or 1) as deadline:
@@ -98,11 +106,11 @@ def open_desk(
                     session.start(on_error=partial(_tell, app, session) if served else app.exit)
                     status = run_app(app, signals, deadline, crashes)
                     saved += app.saved
-                    while app.wanted is not None and not signals.received.is_set():
+                    while (wanted := app.wanted) is not None and not signals.received.is_set():
                         session.rest(rests=True)
-                        stories.play(app.wanted, signals, deadline)
+                        notice = play(wanted, stories, pairs, signals, deadline)
                         session.rest(rests=False)
-                        app = desk(first=False)
+                        app = desk(first=False, notice=notice)
                         status = run_app(app, signals, deadline, crashes)
                         saved += app.saved
                 finally:
@@ -115,9 +123,30 @@ def open_desk(
     if books is None or signals.received.is_set() or tours.temporary:
         return status
     print_closing_message(
-        closing_message(time.monotonic() - began, books, data, [*saved, *stories.saved])
+        closing_message(
+            time.monotonic() - began, books, data, [*saved, *stories.saved, *pairs.saved]
+        )
     )
     return status or (1 if lost_writes(books) else 0)
+
+
+def play(
+    wanted: StoryChoice | SideBySide,
+    stories: StorySession,
+    pairs: PairSession,
+    signals: Signals,
+    deadline: Deadline,
+) -> str:
+    """Show what the user left the desk for, and return what the desk says about it afterwards."""
+    what = "The two stacks" if isinstance(wanted, SideBySide) else f"The story {wanted.name}"
+    try:
+        if isinstance(wanted, SideBySide):
+            return pairs.show(wanted, signals, deadline)
+        stories.play(wanted, signals, deadline)
+    except (CachedeskError, OSError) as error:
+        # The stack of the desk goes on: this is no reason to end it.
+        return f"{what} could not be opened: {error}"
+    return ""
 
 
 def _tell(app: DeskApp, session: StartingSession) -> None:

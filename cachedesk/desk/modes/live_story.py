@@ -20,6 +20,7 @@ from cachedesk.desk.actions import ACTIONS, Action, Group
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.panels.spec import Area
 from cachedesk.desk.screens.desk import DeskScreen
+from cachedesk.desk.side_by_side import SideBySide
 from cachedesk.desk.story_choice import FLIP_KEY, NEXT_KEY, Offer, StoryChoice
 from cachedesk.desk.widgets.story_keys import StoryKeys
 from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
@@ -73,7 +74,7 @@ _OWN_ACTIONS: tuple[Action, ...] = (
     _offer_action("flip", FLIP_KEY, "flip", "At the end: play it with its safeguard flipped."),
 )  # fmt: skip
 
-_EXCLUDED = {"look-back", "look-on", "record"}
+_EXCLUDED = {"look-back", "look-on", "record", "versus"}
 """Actions whose keys the story uses, and those that need a session."""
 
 STORY_ACTIONS: tuple[Action, ...] = (
@@ -170,7 +171,7 @@ class StoryApp(DeskApp):
             if offer.key == key:
                 self.leave_for(offer.choice)
 
-    def leave_for(self, choice: StoryChoice) -> None:
+    def leave_for(self, choice: StoryChoice | SideBySide) -> None:
         """End this story, and play ``choice`` next."""
         self._player.stop()
         super().leave_for(choice)

@@ -105,7 +105,7 @@ class StorySession:
             self.saved += app.saved
             if runner.ended and runner.holds and not choice.flip:
                 note_passed(story.name, PASSED)
-            return status, app.wanted
+            return status, app.wanted if isinstance(app.wanted, StoryChoice) else None
         finally:
             runner.close()
 

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.actions import ACTIONS
-from cachedesk.desk.app import DeskApp
+from cachedesk.desk.modes.pair_opener import PairOpener
 from cachedesk.desk.onboarding import note_passed
 from cachedesk.desk.panels.events import EVENTS
 from cachedesk.desk.panels.flow import FLOW
@@ -23,6 +23,7 @@ from cachedesk.desk.panels.lag import LAG
 from cachedesk.desk.panels.queue_depth import QUEUE_DEPTH
 from cachedesk.desk.panels.spec import Area
 from cachedesk.desk.screens.stories import Listed
+from cachedesk.desk.side_by_side import SideBySide
 from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.views.headline import is_starting
 from cachedesk.desk.widgets.top_line import TopLine
@@ -64,12 +65,12 @@ class TourPlan:
         return self.script or built_in_tour()
 
 
-class LiveApp(DeskApp):
+class LiveApp(PairOpener):
     """The desk of a live stack.
 
     Args:
         plan: the tour.
-        rest: as for ``DeskApp``.
+        rest: as for ``PairOpener``.
     """
 
     def __init__(self, *rest: Any, plan: TourPlan | None = None, **more: Any) -> None:
@@ -88,9 +89,9 @@ class LiveApp(DeskApp):
         tour = self._plan.tour()
         return (Listed(StoryChoice(TOUR), tour.title, tour.about), *super().listed)
 
-    def leave_for(self, choice: StoryChoice) -> None:
-        """Begin the tour, or end this app for a story."""
-        if choice.name == TOUR:
+    def leave_for(self, choice: StoryChoice | SideBySide) -> None:
+        """Begin the tour, or end this app for a story or two stacks."""
+        if isinstance(choice, StoryChoice) and choice.name == TOUR:
             self._begins = True
             self.begin_tour()
         else:

@@ -159,15 +159,7 @@ def open_versus(pair: Pair, appearance: Appearance, folder: Path | None) -> int:
         folder=folder,
     )
     with Signals() as signals, Deadline(pair.close, lambda: signals.exit_code or 1) as deadline:
-        opening = run_after_open(pair, app.fail)
-        try:
-            status = run_app(app, signals, deadline, folder)
-            results = None if app.error or signals.received.is_set() else pair.finish()
-        finally:
-            pair.close()
-            opening.join()
-    if app.error is not None:
-        raise app.error
+        status, results = show_pair(app, pair, signals, deadline, folder)
     if results is None:
         return status
     print_closing_message(closing_lines(results, app.saved))
@@ -177,6 +169,36 @@ def open_versus(pair: Pair, appearance: Appearance, folder: Path | None) -> int:
         if result.verdict and not side.setup.safeguards.off
     )
     return status or (0 if all(verdict.sound for verdict in guarded) else 1)
+
+
+def show_pair(
+    app: VersusApp, pair: Pair, signals: Signals, deadline: Deadline, folder: Path | None
+) -> tuple[int, tuple[SideResult, SideResult] | None]:
+    """Run ``app`` over ``pair`` until the user leaves, then close and judge both sides.
+
+    Args:
+        app: the screen.
+        pair: the sides, whose processes were started.
+        signals: receives the signals; it is active already.
+        deadline: armed when a signal arrives.
+        folder: the folder for a traceback; ``None``: the folder of temporary files.
+
+    Returns:
+        The exit status, as of ``run_app``, and how the sides ended; ``None`` after a signal.
+
+    Raises:
+        CachedeskError: a side could not be opened.
+    """
+    opening = run_after_open(pair, app.fail)
+    try:
+        status = run_app(app, signals, deadline, folder)
+        results = None if app.error or signals.received.is_set() else pair.finish()
+    finally:
+        pair.close()
+        opening.join()
+    if app.error is not None:
+        raise app.error
+    return status, results
 
 
 def closing_lines(results: Iterable[SideResult], saved: Iterable[Path]) -> Iterator[str]:
