@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cachedesk.core.safeguards import Safeguards
-from cachedesk.core.snapshot import Books, Health, Snapshot, Tick
+from cachedesk.core.snapshot import Books, Health, RedisState, Snapshot, Tick
 from cachedesk.desk.views.exposure import (
     GLYPHS,
     Exposure,
@@ -26,7 +26,9 @@ from .scenes import FixedSource
 
 NOW = 1_000.0
 TICKS = (Tick(NOW - 90, writes=500), Tick(NOW - 50, writes=60), Tick(NOW, writes=40))
-LOGGED = Snapshot(at=NOW, ticks=TICKS, books=Books(600, 589, 11, 0))
+LOGGED = Snapshot(
+    at=NOW, ticks=TICKS, books=Books(600, 589, 11, 0), redis=RedisState(health=Health.UP)
+)
 UNLOGGED = replace(LOGGED, safeguards=Safeguards(log=False))
 
 
@@ -50,6 +52,15 @@ def test_the_sentences_name_what_would_be_lost() -> None:
     assert at_stake(exposure(LOGGED)).endswith("0 lost (11 in the log)")
     assert "11 fast writes lost, 0 payments" in at_stake(exposure(UNLOGGED))
     assert at_stake_briefly(exposure(UNLOGGED)) == "if Redis died now: 11 lost"
+
+
+def test_a_redis_that_is_down_cannot_die_now() -> None:
+    down = replace(LOGGED.redis, health=Health.DOWN)
+    logged, unlogged = (exposure(replace(each, redis=down)) for each in (LOGGED, UNLOGGED))
+    assert at_stake(logged) == "if this process or the power died now: 0 lost (11 in the log)"
+    assert at_stake_briefly(logged) == "if this process died now: 0 lost (11 in the log)"
+    assert at_stake(unlogged) == "11 fast writes were in Redis only, and Redis is down"
+    assert at_stake_briefly(unlogged) == "11 in Redis only, which is down"
 
 
 def test_a_log_whose_file_is_gone_protects_nothing_from_the_end_of_the_process() -> None:

@@ -45,7 +45,7 @@ def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
         (paused(HEALTHY), "worker paused: 344 events in the log", Tone.WARNING),
         (
             down("database", "locked", health=Health.DEGRADED),
-            "database locked: write-behind goes on",
+            "database locked: payments wait, views go on",
             Tone.WARNING,
         ),
         (

@@ -11,6 +11,7 @@ from cachedesk.core.snapshot import Event, EventKind, Mark
 from cachedesk.core.wording import TIMES
 from cachedesk.desk.views.afterglow import AFTERGLOW_SECONDS, afterglows
 from cachedesk.desk.views.components import redis_view, worker_view
+from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone, headline
 from cachedesk.desk.views.incident_words import details_of, kind_of, line_of
 from cachedesk.desk.views.incidents import incidents
@@ -105,10 +106,20 @@ def test_a_killed_redis_is_one_entry_from_the_cause_to_the_recovery(raced):
     (one,) = found(killed(30, raced=raced))
     assert (one.fault, one.part, kind_of(one)) == ("redis.kill", "redis", EventKind.HEALED)
     assert line_of(one, WIDE) == (
-        "Redis was killed → back after 240 ms: empty; 2,650 keys were lost from it, the truth is"
-        " complete"
+        "Redis was killed → back after 240 ms: empty, 2,650 cached keys lost, no write"
     )
-    assert line_of(one, 70) == "Redis was killed → back after 240 ms: empty, 2,650 keys lost"
+    assert line_of(one, 70) == cut(line_of(one, WIDE), 70)
+
+
+def test_writes_that_are_in_no_log_are_said_where_redis_comes_back():
+    events, mark = killed(30)
+    events[-1] = told(
+        29.7, Code.REDIS_BACK, seconds=0.3, lost=2,
+        **(ADMITTED | {"kept_by": "84 acknowledged writes are in no log"}),
+    )  # fmt: skip
+    (one,) = found((events, mark))
+    said = "empty, 2 cached keys lost; 84 acknowledged writes are in no log"
+    assert line_of(one, WIDE).endswith(said)
 
 
 def test_a_crash_is_one_entry_and_says_how_long_it_took():
@@ -133,14 +144,15 @@ def test_the_errors_of_a_lock_are_counted_and_its_end_is_in_the_same_entry():
     assert line_of(over, WIDE).endswith(
         "lasted 28.0 s: 9 calls unavailable, the log grew from 3 to 400 events"
     )
-    assert line_of(over, 60) == "the database is locked → lasted 28.0 s, 9 unavailable"
+    assert line_of(over, 60) == "the database was locked → lasted 28.0 s, 9 unavailable"
     assert (kind_of(over), over.ended_at) == (EventKind.HEALED, NOW - 2)
+    assert over.shown_at == still.shown_at == NOW - 30
 
 
 def test_two_faults_at_once_keep_their_own_events():
     lines = [line_of(one, WIDE) for one in found(locked(30, healed=2), killed(10), crashed(5))]
     assert len(lines) == 3
-    assert [sum(word in line for line in lines) for word in ("killed", "crashed", "locked by")] == [
+    assert [sum(word in line for line in lines) for word in ("killed", "crashed", "was locked")] == [
         1, 1, 1
     ]  # fmt: skip
 
@@ -155,8 +167,10 @@ def test_one_heal_ends_every_fault_that_it_names():
     back = told(2, Code.REDIS_BACK, seconds=28.0, lost=9, **ADMITTED)
     marks = (Mark("redis.down", down.at, NOW - 3), replace(lock[1], end_at=NOW - 3))
     both = incidents((down, *lock[0], heal, back), marks)
-    assert [one.fault for one in both] == ["database.lock", "redis.down"]
-    assert [one.ended_at for one in both] == [NOW - 3, NOW - 2]
+    assert {one.fault: one.ended_at for one in both} == {
+        "database.lock": NOW - 3,
+        "redis.down": NOW - 2,
+    }
 
 
 def test_redis_that_dies_by_itself_and_a_paused_worker_are_entries_too():
@@ -212,6 +226,28 @@ def test_it_glows_for_ten_seconds_after_the_recovery():
         "the database was locked until 9 s ago: 9 calls unavailable"
     )
     assert headline(scene(locked(400, healed=11))).sentence == "all well"
+
+
+def test_a_lock_is_over_when_it_is_healed_although_the_log_drains_for_longer():
+    events, mark = locked(30, healed=5)
+    events[-2] = told(1, Code.WORKER_FLUSHES_AGAIN)
+    said = headline(scene((events, mark))).sentence
+    assert said == "the database was locked until 5 s ago: 9 calls unavailable"
+
+
+def test_the_return_of_a_redis_that_was_held_down_has_one_duration():
+    fault = told(9, Code.FAULT_INJECTED, fault="redis.down", result="Redis was killed", **INJECTED)
+    impact = {"unavailable": 0, "refused": 0, "evicted": 0, "depth_before": 0, "depth_after": 0}
+    events = [
+        fault,
+        told(3, Code.FAULT_HEALED, faults=("redis.down",)),
+        told(3, Code.FAULT_IMPACT, fault="redis.down", seconds=6.0, **impact),
+        told(2.8, Code.REDIS_BACK, seconds=6.16, lost=9, **ADMITTED),
+    ]
+    (one,) = found((events, Mark("redis.down", NOW - 9, NOW - 3)))
+    line = line_of(one, WIDE)
+    assert line.startswith("Redis was held down → lasted 6.0 s")
+    assert line.endswith("→ back: empty, 9 cached keys lost, no write")
 
 
 def test_what_is_wrong_now_comes_before_what_was():

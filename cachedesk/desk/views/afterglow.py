@@ -10,34 +10,13 @@ from dataclasses import dataclass
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.wording import count_of
+from cachedesk.desk.views.fault_words import LASTING, ONCE
 from cachedesk.desk.views.formats import span
 from cachedesk.desk.views.incident_words import found_number, leading_number, lost_writes
 from cachedesk.desk.views.incidents import Incident, incidents
 
 AFTERGLOW_SECONDS = 10.0
 """How long a recovery stays visible."""
-
-_ONCE = {
-    "redis.kill": ("Redis", "was killed"),
-    "redis.old_snapshot": ("Redis", "was started with an old snapshot"),
-    "redis.empty": ("Redis", "was emptied"),
-    "worker.crash": ("the worker", "crashed"),
-    "log.poison": ("a poison event", "was sent"),
-}
-"""What a fault that lasts for no time did, by its name: subject and verb."""
-
-_LASTING = {
-    "redis.down": ("Redis", "was held down"),
-    "redis.hang": ("Redis", "hung"),
-    "redis.squeeze": ("Redis", "had too little memory"),
-    "database.lock": ("the database", "was locked"),
-    "database.full": ("the database", "had no room on its disk"),
-    "database.readonly": ("the database", "was read-only"),
-    "database.slow": ("the database", "was slow"),
-    "database.gone": ("the database", "was gone"),
-    "log.full": ("the log", "had no room on its disk"),
-}
-"""What a lasting fault was, by its name: subject and verb."""
 
 _BY_THEMSELVES = {"redis": ("Redis", "died"), "worker": ("the worker", "crashed")}
 
@@ -62,9 +41,13 @@ class Afterglow:
 def afterglows(snapshot: Snapshot) -> tuple[Afterglow, ...]:
     """Return the afterglows of ``snapshot``, the newest first; at most one for each component."""
     found: dict[str, Afterglow] = {}
-    for incident in reversed(incidents(snapshot.events, snapshot.marks)):
-        ended_at = incident.ended_at
-        if ended_at is None or not 0 <= snapshot.at - ended_at < AFTERGLOW_SECONDS:
+    ended = [
+        (incident.ended_at, incident)
+        for incident in incidents(snapshot.events, snapshot.marks)
+        if incident.ended_at is not None
+    ]
+    for ended_at, incident in sorted(ended, key=lambda pair: pair[0], reverse=True):
+        if not 0 <= snapshot.at - ended_at < AFTERGLOW_SECONDS:
             continue
         if incident.part not in found and (glow := _afterglow(incident, snapshot)) is not None:
             found[incident.part] = glow
@@ -78,10 +61,11 @@ def state_of(snapshot: Snapshot, part: str) -> str:
 
 def _afterglow(incident: Incident, snapshot: Snapshot) -> Afterglow | None:
     assert incident.ended_at is not None
-    if (lasting := _LASTING.get(incident.fault)) is not None:
-        (subject, verb), when = lasting, f"until {_ago(snapshot.at - incident.ended_at)}"
+    if (lasting := LASTING.get(incident.fault)) is not None:
+        healed_at = incident.healed_at or incident.ended_at
+        (subject, verb), when = lasting, f"until {_ago(snapshot.at - healed_at)}"
     else:
-        words = _ONCE.get(incident.fault) or _BY_THEMSELVES.get(incident.part)
+        words = ONCE.get(incident.fault) or _BY_THEMSELVES.get(incident.part)
         if words is None:
             return None
         (subject, verb), when = words, _ago(snapshot.at - incident.started_at)
@@ -89,7 +73,7 @@ def _afterglow(incident: Incident, snapshot: Snapshot) -> Afterglow | None:
     sentence = f"{subject} {verb} {when}"
     return Afterglow(
         incident.part,
-        f"{verb.removeprefix('was ')} {when}",
+        f"{verb.removeprefix('was ').removeprefix('held ')} {when}",
         f"{sentence}: {result}" if result else sentence,
         harmful=lost_writes(incident) > 0,
     )

@@ -39,7 +39,7 @@ class Exposure:
 
     ``gone`` counts since the stack was opened, because a lost write never comes back. ``volatile``
     is the number that the death of this process would lose although they are in the log, because
-    the files of the log were removed.
+    the files of the log were removed. ``redis_down``: Redis cannot die any more than it has.
     """
 
     database: int = 0
@@ -47,6 +47,7 @@ class Exposure:
     redis: int = 0
     gone: int = 0
     volatile: int = 0
+    redis_down: bool = False
 
     @property
     def counts(self) -> dict[Location, int]:
@@ -72,11 +73,15 @@ def exposure(snapshot: Snapshot) -> Exposure:
         redis=0 if logged else books.pending,
         gone=gone,
         volatile=books.pending if logged and files_gone else 0,
+        redis_down=snapshot.redis.health is Health.DOWN,
     )
 
 
 def at_stake(seen: Exposure) -> str:
     """Return a sentence that says what a crash at this moment would lose."""
+    if seen.redis and seen.redis_down:
+        verb = "was" if seen.redis == 1 else "were"
+        return f"{count_of(seen.redis, 'fast write')} {verb} in Redis only, and Redis is down"
     if seen.redis:
         writes = count_of(seen.redis, "fast write")
         return f"if Redis, this process or the power died now: {writes} lost, 0 payments"
@@ -84,14 +89,17 @@ def at_stake(seen: Exposure) -> str:
         writes = count_of(seen.volatile, "fast write")
         return f"if this process died now: {writes} lost, the files of the log are gone"
     kept = f" ({number(seen.log)} in the log)" if seen.log else ""
-    return f"if Redis, this process or the power died now: 0 lost{kept}"
+    what = "this process" if seen.redis_down else "Redis, this process"
+    return f"if {what} or the power died now: 0 lost{kept}"
 
 
 def at_stake_briefly(seen: Exposure) -> str:
     """Return the same for a narrow screen."""
     lost = seen.redis or seen.volatile
     kept = f" ({number(seen.log)} in the log)" if seen.log and not lost else ""
-    what = "this process" if seen.volatile else "Redis"
+    if seen.redis and seen.redis_down:
+        return f"{number(seen.redis)} in Redis only, which is down"
+    what = "this process" if seen.volatile or seen.redis_down else "Redis"
     return f"if {what} died now: {number(lost)} lost{kept}"
 
 

@@ -122,14 +122,18 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
         return None
     word = snapshot.database.word
     # A write-behind increment waits as well, because it reads the value that it adds to.
-    effect = "misses, increments and write-through wait" if word == SLOW else _UNWRITTEN
-    refused = refusals(snapshot)
-    if not refused or word == SLOW:
-        return Headline(f"database {word}: {effect}", Tone.WARNING)
+    if word == SLOW:
+        text = f"database {word}: misses, increments and write-through wait"
+        return Headline(text, Tone.WARNING)
     # The workload of the desk has names for what takes the two paths.
     shop = "article" in snapshot.workload
-    through, behind = ("payments are", "views go on") if shop else ("write-through is", _UNWRITTEN)
-    text = f"database {word}: {through} refused ({refused:,} so far), {behind}"
+    through, behind = ("payments", "views go on") if shop else ("write-through", _UNWRITTEN)
+    refused = refusals(snapshot)
+    if not refused:
+        wait = "wait" if shop else "waits"
+        return Headline(f"database {word}: {through} {wait}, {behind}", Tone.WARNING)
+    are = "are" if shop else "is"
+    text = f"database {word}: {through} {are} refused ({refused:,} so far), {behind}"
     return Headline(text, Tone.BROKEN)
 
 

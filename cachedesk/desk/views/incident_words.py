@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.snapshot import Event, EventKind
 from cachedesk.core.wording import TIMES, count_of
+from cachedesk.desk.views.fault_words import LASTING
 from cachedesk.desk.views.formats import cut, span
 from cachedesk.desk.views.incidents import Incident
 
@@ -26,6 +27,11 @@ class _Stage(NamedTuple):
 
     full: str
     brief: str = ""
+
+    @property
+    def untimed(self) -> _Stage:
+        """The return of Redis, without the time that it took."""
+        return _Stage(*(re.sub(r"^back after [^:]*: ", "back: ", text) for text in self))
 
 
 def kind_of(incident: Incident) -> EventKind:
@@ -93,8 +99,14 @@ def _stages(incident: Incident) -> list[_Stage]:
     for code, events in _by_code(incident.events):
         # The crash itself says more than the announcement that there will be one.
         announced = code is EventCode.FAULT_INJECTED and EventCode.WORKER_CRASHED in codes
-        if not announced and codes.isdisjoint(_HIDDEN_BY.get(code, ())):
-            stages.append(_WORDS.get(code, _as_written)(events))
+        if announced or not codes.isdisjoint(_HIDDEN_BY.get(code, ())):
+            continue
+        stage = _WORDS.get(code, _as_written)(events)
+        # The impact says how long the fault lasted; the outage is only a little longer.
+        timed = code is EventCode.REDIS_BACK and EventCode.FAULT_IMPACT in codes
+        stages.append(stage.untimed if timed else stage)
+    if incident.healed_at is not None and incident.fault in LASTING and stages:
+        stages[0] = _Stage(" ".join(LASTING[incident.fault]))
     return stages or [_as_written(list(incident.events))]
 
 
@@ -143,8 +155,13 @@ def _redis_hung(events: list[Event]) -> _Stage:
 
 def _redis_back(events: list[Event]) -> _Stage:
     text = events[-1].text.removeprefix("Redis is ").removeprefix("Redis ")
-    brief = re.sub(r"; ((?:about )?[\d,]+ keys?) (?:was|were) lost from it.*", r", \1 lost", text)
-    return _Stage(text, brief)
+    lost = re.search(r"; ((?:about )?[\d,]+) (keys?) (?:was|were) lost from it, (.*)", text)
+    if lost is None:
+        return _Stage(text)
+    brief = f"{text[: lost.start()]}, {lost[1]} cached {lost[2]} lost"
+    if lost[3] == "the truth is complete":
+        return _Stage(f"{brief}, no write", f"{brief}, no write")
+    return _Stage(f"{brief}; {lost[3]}", brief)
 
 
 def _writes_lost(events: list[Event]) -> _Stage:

@@ -92,9 +92,15 @@ class Incident:
     times: int = 1
 
     @property
-    def changed_at(self) -> float:
-        """When its last event happened."""
-        return self.events[-1].at
+    def shown_at(self) -> float:
+        """The time that it is listed under: of its cause, or of the last repetition of an event."""
+        return self.started_at if self.part else self.events[-1].at
+
+    @property
+    def healed_at(self) -> float | None:
+        """When the fault ended, which may be before everything worked again; ``None``: not yet."""
+        healed = [event.at for event in self.events if _ENDS.get(_code(event)) == _HEAL]
+        return healed[-1] if healed else self.ended_at
 
     def of(self, *codes: EventCode) -> tuple[Event, ...]:
         """Return its events of these codes."""
@@ -103,14 +109,14 @@ class Incident:
 
 @lru_cache(maxsize=4)
 def incidents(events: tuple[Event, ...], marks: tuple[Mark, ...]) -> tuple[Incident, ...]:
-    """Return the incidents of a snapshot's ``events``, in the order of their last change.
+    """Return the incidents of a snapshot's ``events``, in the order of ``shown_at``.
 
     ``marks`` name the faults, which the events of their injection do not.
     """
     folding = _Folding(marks)
     for event in events:
         folding.add(event)
-    return tuple(sorted(map(_Open.closed, folding.found), key=lambda found: found.changed_at))
+    return tuple(sorted(map(_Open.closed, folding.found), key=lambda found: found.shown_at))
 
 
 @dataclass

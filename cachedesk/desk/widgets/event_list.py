@@ -117,7 +117,7 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
             return self._line(shown.at, shown.kind, one_line(shown.full_text), width, indent=2)
         # Stages are left out for a shorter line, but only the text itself is ever cut.
         text = one_line(line_of(shown, width - _TEXT_COLUMN))
-        return self._line(shown.changed_at, kind_of(shown), text, width)
+        return self._line(shown.shown_at, kind_of(shown), text, width)
 
     def _line(self, at: float, kind: EventKind, text: str, width: int, indent: int = 0) -> Strip:
         dim = self.get_component_rich_style("event-list--clock")

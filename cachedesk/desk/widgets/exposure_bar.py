@@ -9,6 +9,7 @@ from textual.widget import Widget
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.views.exposure import (
     GLYPHS,
+    WINDOW_SECONDS,
     Exposure,
     Location,
     at_stake,
@@ -17,7 +18,6 @@ from cachedesk.desk.views.exposure import (
     exposure,
     gone_words,
 )
-from cachedesk.desk.views.formats import number
 from cachedesk.desk.views.headline import is_starting
 
 _STYLES = {
@@ -27,6 +27,7 @@ _STYLES = {
     Location.GONE: "bold reverse $text-error",
 }
 _LEAST_BAR = 12
+_WINDOW = f"last {WINDOW_SECONDS:.0f} s "
 
 
 class ExposureBar(Widget):
@@ -61,7 +62,9 @@ class ExposureBar(Widget):
         if seen is None:
             return Content.styled("if Redis died now: …", "$foreground 75%")
         if self.size.height > 1:
-            return Content("\n").join([_bar(seen, width), _sentences(seen, width)])
+            window = Content.styled(_WINDOW, "$foreground 75%")
+            bar = Content("").join([window, _bar(seen, width - len(_WINDOW))])
+            return Content("\n").join([bar, _sentences(seen, width)])
         sentence = next(
             (text for text in _forms(seen) if len(text) + _LEAST_BAR < width), _forms(seen)[-1]
         )
@@ -81,8 +84,9 @@ def _forms(seen: Exposure) -> tuple[str, ...]:
 def _sentences(seen: Exposure, width: int) -> Content:
     """Return the sentence and, if it fits, what each glyph stands for."""
     sentence = next((text for text in _forms(seen) if len(text) <= width), _forms(seen)[-1])
+    # Without counts, which the bar has: it must not come and go as the numbers grow.
     legend = [
-        (f"{GLYPHS[place]} {place} {number(count)}", _STYLES[place])
+        (f"{GLYPHS[place]} {place}", _STYLES[place] if count else "$foreground 75%")
         for place, count in seen.counts.items()
     ]
     length = sum(len(text) + 2 for text, _ in legend)
