@@ -152,9 +152,8 @@ def test_the_errors_of_a_lock_are_counted_and_its_end_is_in_the_same_entry():
 def test_two_faults_at_once_keep_their_own_events():
     lines = [line_of(one, WIDE) for one in found(locked(30, healed=2), killed(10), crashed(5))]
     assert len(lines) == 3
-    assert [sum(word in line for line in lines) for word in ("killed", "crashed", "was locked")] == [
-        1, 1, 1
-    ]  # fmt: skip
+    words = ("killed", "crashed", "was locked")
+    assert [sum(word in line for line in lines) for word in words] == [1, 1, 1]
 
 
 def test_a_second_kill_is_a_second_entry():

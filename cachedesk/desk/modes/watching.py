@@ -86,7 +86,8 @@ class WatchApp(ActionApp):
 
     def refresh_watch(self) -> None:
         """Show what is known now."""
-        if not self.watched.is_mounted:
+        # The widgets are not there yet at the start, and gone while the app ends.
+        if not self.watched.is_mounted or not self.watched.children:
             return
         snapshot = self._watcher.snapshot()
         self.watched.show(snapshot)
