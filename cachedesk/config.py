@@ -54,13 +54,14 @@ class DeskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``theme``: the colour theme; empty: the default. ``refresh_hz``: refreshes per second.
     ``keys``: key bindings to replace, by action (``kill-redis = "x"``). ``hint``: greet a new
-    user.
+    user. ``cards``: show a card after each fault.
     """
 
     theme: str = ""
     refresh_hz: Literal[1, 2, 4] = 2
     keys: dict[str, str] = {}
     hint: bool = True
+    cards: bool = True
 
 
 class _File(msgspec.Struct, frozen=True):

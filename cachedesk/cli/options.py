@@ -252,6 +252,7 @@ class DeskOptions:
             keys=settings.keys,
             hint=settings.hint,
             read_only=self.read_only,
+            cards=settings.cards,
         )
 
 
@@ -285,6 +286,7 @@ def appearance_of_user(theme: str) -> Appearance:
         keys={},
         hint=False,
         read_only=False,
+        cards=chosen.cards,
     )
 
 

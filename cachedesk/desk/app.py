@@ -20,12 +20,13 @@ from cachedesk.core.printable import printable
 from cachedesk.core.safeguards import LABELS, NAMES
 from cachedesk.core.snapshot import EventKind, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action, actions_for
+from cachedesk.desk.card_app import CardApp
 from cachedesk.desk.onboarding import passed
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.stories import Listed, StoriesScreen, listed_stories
 from cachedesk.desk.side_by_side import SideBySide
-from cachedesk.desk.stack_app import DEFAULT_HZ, StackApp
+from cachedesk.desk.stack_app import DEFAULT_HZ
 from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.desk.terminal.message_screen import MessageScreen
 from cachedesk.desk.views.headline import is_starting
@@ -35,7 +36,7 @@ from cachedesk.desk.widgets.key_table import KeyTable
 _RESTART_NOTICE_SECONDS = 15.0
 
 
-class DeskApp(StackApp[Snapshot]):
+class DeskApp(CardApp):
     """The desk over any source of snapshots.
 
     Args:
@@ -50,6 +51,7 @@ class DeskApp(StackApp[Snapshot]):
         restart_notice: what ended the previous desk; shown together with what was recovered.
         folder: the data folder, where pictures and recordings are saved in subfolders; ``None``
             disables saving.
+        cards: whether the card of an incident appears when it has ended.
     """
 
     DEFAULT_MODE = "desk"
@@ -68,10 +70,12 @@ class DeskApp(StackApp[Snapshot]):
         greeting: bool = False,
         restart_notice: str = "",
         folder: Path | None = None,
+        cards: bool = True,
     ) -> None:
         super().__init__(
             source,
             control,
+            cards=cards,
             offered=actions_for(actions, read_only=control is None),
             actions=actions,
             refresh_hz=refresh_hz,
@@ -117,6 +121,9 @@ class DeskApp(StackApp[Snapshot]):
                 title = f"Steer: safeguard {LABELS[name]} {'on' if on else 'off'}"
                 switch = partial(self.perform, SetSafeguard(name, on))
                 yield SystemCommand(title, meaning(name, on=on), switch)
+        title = f"Look: incident cards {'off' if self.cards else 'on'}"
+        meaning_of_cards = "Show a card after each fault, or no longer."
+        yield SystemCommand(title, meaning_of_cards, self.toggle_cards)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False, which disables an action, for commands on a read-only desk and for looking
@@ -204,6 +211,7 @@ class DeskApp(StackApp[Snapshot]):
         # The one place where untrusted text enters, such as that of a recording or a trigger.
         snapshot = printable(snapshot)
         self.desk.apply(snapshot)
+        self.follow(snapshot)
         if self._restart_notice and not is_starting(snapshot):
             text = " ".join((self._restart_notice, *recovered(snapshot)))
             self.notify(

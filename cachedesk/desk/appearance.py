@@ -22,6 +22,7 @@ class Appearance:
         actions: the actions with their keys.
         hint: whether to greet a new user.
         read_only: whether to leave out every action that changes the stack.
+        cards: whether a card appears after each fault.
     """
 
     theme: str
@@ -29,10 +30,17 @@ class Appearance:
     actions: tuple[Action, ...]
     hint: bool
     read_only: bool
+    cards: bool = True
 
 
 def checked_appearance(
-    *, theme: str, refresh_hz: float, keys: Mapping[str, str], hint: bool, read_only: bool
+    *,
+    theme: str,
+    refresh_hz: float,
+    keys: Mapping[str, str],
+    hint: bool,
+    read_only: bool,
+    cards: bool = True,
 ) -> Appearance:
     """Return the appearance.
 
@@ -45,4 +53,4 @@ def checked_appearance(
         known = ", ".join(sorted(NAMES))
         hint_text = f"did you mean {near[0]!r}?" if near else f"known themes: {known}"
         raise ConfigError(f"unknown theme {theme!r}; {hint_text}")
-    return Appearance(theme, refresh_hz, remapped(keys), hint, read_only)
+    return Appearance(theme, refresh_hz, remapped(keys), hint, read_only, cards)

@@ -50,7 +50,7 @@ SESSION_ACTS = 400
 """Acts of one app in a long run; then another seed begins."""
 
 KEYS = (
-    *"kdclfheEpnsioz/?m12345678+-= \t\r\r\x1b\x1b<>[].,tRSNFBgGq",
+    *"kdclfheEpnsioIz/?m12345678+-= \t\r\r\x1b\x1b<>[].,tRSNFBgGq",
     *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F", "\x1b[5~", "\x1b[6~", "\x1b[Z"),
     *("ab*", "25\r", "\x7f", "\x03", "\x10", "\x11", "theme\r"),
     *("\x1b[200~views:*\nk\x1b[201~", "\x1b[O\x1b[I"),

@@ -193,6 +193,13 @@ def test_repeated_events_are_counted_and_others_are_not():
     ]
 
 
+def test_a_pause_just_before_a_fault_does_not_give_it_its_name():
+    events, mark = killed(5)
+    pause = told(5.3, Code.WORKER_PAUSED, logged=True)
+    marks = (Mark("worker.pause", pause.at, None), mark)
+    assert [one.fault for one in incidents((pause, *events), marks)] == ["", "redis.kill"]
+
+
 def test_events_without_codes_stay_as_they_were_written():
     events = tuple(replace(event, code="") for event in killed(30)[0])
     assert [line_of(one, WIDE) for one in incidents(events, ())] == [event.text for event in events]

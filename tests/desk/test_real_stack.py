@@ -295,6 +295,17 @@ async def sort(live: Live, action: Action) -> None:
     await live.until(lambda: live.app.desk.key_table.order is before.next, "another order")
 
 
+async def incident(live: Live, action: Action) -> None:
+    live.session.perform(Inject("redis.empty"))
+    pane = live.app.desk.card_pane
+    await live.until(lambda: pane.card is not None, "its card is shown")
+    await live.do(action)
+    await live.until(lambda: pane.card is None, "it is closed")
+    await live.do(action)
+    await live.until(lambda: pane.card is not None, "it is shown again")
+    await live.press("escape")
+
+
 def opens(kind: type) -> Check:
     async def check(live: Live, action: Action) -> None:
         await live.do(action)
@@ -353,6 +364,7 @@ CHECKS: dict[str, Check] = {
     "look-on": look_on,
     "expand": expand,
     "save-picture": save_picture,
+    "incident": incident,
     "stories": opens(StoriesScreen),
     "versus": opens(VersusChoiceScreen),
     "menu": opens(CommandPalette),

@@ -93,6 +93,7 @@ def open_desk(
                     greeting=greeting and first,
                     restart_notice=restart_notice if first else "",
                     folder=None if tours.temporary else data,
+                    cards=appearance.cards,
                     plan=tours if first else replace(tours, at_once=False),
                     settings=settings,
                     rate=load.rate,

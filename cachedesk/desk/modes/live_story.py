@@ -119,6 +119,8 @@ class StoryApp(DeskApp):
             actions=STORY_ACTIONS,
             theme=theme,
             folder=folder,
+            # The story explains its faults itself; the key shows the card.
+            cards=False,
         )
         self._player = player
         self._offers = offers

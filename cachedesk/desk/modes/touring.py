@@ -89,6 +89,11 @@ class LiveApp(PairOpener):
         tour = self._plan.tour()
         return (Listed(StoryChoice(TOUR), tour.title, tour.about), *super().listed)
 
+    @property
+    def cards_appear(self) -> bool:
+        """Whether a card appears by itself now; a tour explains the faults itself."""
+        return super().cards_appear and self.guide is None
+
     def leave_for(self, choice: StoryChoice | SideBySide) -> None:
         """Begin the tour, or end this app for a story or two stacks."""
         if isinstance(choice, StoryChoice) and choice.name == TOUR:

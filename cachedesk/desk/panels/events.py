@@ -13,6 +13,15 @@ EVENTS = PanelSpec(
         "the recovery; with room, its events stand under it."
     ),
     area=Area.LIST,
+    terms=(
+        (
+            "Card",
+            "After a fault: how long it lasted, the calls that failed, the p99 of the 5 to 10 s "
+            "before it and the highest since, the keys that Redis lost and has again, the writes "
+            "that the database lost, and the safeguard that held or was missing. Any key closes "
+            "it and acts as usual.",
+        ),
+    ),
     create=EventList,
     share=lambda snapshot, timespan: incidents(snapshot.events, snapshot.marks),
 )

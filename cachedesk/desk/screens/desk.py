@@ -28,6 +28,7 @@ from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.exposure_bar import ExposureBar
 from cachedesk.desk.widgets.fault_strip import FaultStrip
+from cachedesk.desk.widgets.incident_card import IncidentCardPane
 from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.key_table import KeyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
@@ -79,6 +80,7 @@ class DeskScreen(Stage):
     books = getters.query_one(BooksLine)
     exposure = getters.query_one(ExposureBar)
     banner = getters.query_one("#lost", Static)
+    card_pane = getters.query_one(IncidentCardPane)
     key_table = getters.query_one(KeyTable)
     key_filter = getters.query_one(KeyFilter)
     fault_strip = getters.query_one(FaultStrip)
@@ -120,6 +122,7 @@ class DeskScreen(Stage):
         with Container(id="lists"):
             yield from self._in_area(Area.MAIN)
             yield from self._in_area(Area.LIST)
+            yield IncidentCardPane(id="incident-card")
         yield FaultStrip()
         yield ActionBar(self._offered)
 

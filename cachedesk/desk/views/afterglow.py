@@ -12,7 +12,7 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.fault_words import LASTING, ONCE
 from cachedesk.desk.views.formats import span
-from cachedesk.desk.views.incident_words import found_number, leading_number, lost_writes
+from cachedesk.desk.views.incident_words import found_number, keys_lost, lost_writes
 from cachedesk.desk.views.incidents import Incident, incidents
 
 AFTERGLOW_SECONDS = 10.0
@@ -59,16 +59,21 @@ def state_of(snapshot: Snapshot, part: str) -> str:
     return next((glow.state for glow in afterglows(snapshot) if glow.part == part), "")
 
 
+def what_happened(incident: Incident) -> tuple[str, str] | None:
+    """Return what a fault did as subject and verb, such as ``Redis`` and ``was killed``; ``None``
+    for an incident that is not known."""
+    known = LASTING.get(incident.fault) or ONCE.get(incident.fault)
+    return known or _BY_THEMSELVES.get(incident.part)
+
+
 def _afterglow(incident: Incident, snapshot: Snapshot) -> Afterglow | None:
     assert incident.ended_at is not None
-    if (lasting := LASTING.get(incident.fault)) is not None:
-        healed_at = incident.healed_at or incident.ended_at
-        (subject, verb), when = lasting, f"until {_ago(snapshot.at - healed_at)}"
-    else:
-        words = ONCE.get(incident.fault) or _BY_THEMSELVES.get(incident.part)
-        if words is None:
-            return None
-        (subject, verb), when = words, _ago(snapshot.at - incident.started_at)
+    if (words := what_happened(incident)) is None:
+        return None
+    subject, verb = words
+    when = _ago(snapshot.at - incident.started_at)
+    if incident.fault in LASTING:
+        when = f"until {_ago(snapshot.at - (incident.healed_at or incident.ended_at))}"
     result = _result(incident, snapshot)
     sentence = f"{subject} {verb} {when}"
     return Afterglow(
@@ -99,10 +104,7 @@ def _result(incident: Incident, snapshot: Snapshot) -> str:
 
 def _refilled(incident: Incident, snapshot: Snapshot) -> list[str]:
     """Return how much of what Redis has lost is back."""
-    if incident.fault == "redis.empty":
-        lost = leading_number(incident.events[0].text)
-    else:
-        lost = found_number(r"([\d,]+) keys? (?:was|were) lost", incident.of(EventCode.REDIS_BACK))
+    lost = keys_lost(incident)
     emptied = any("empty" in event.text for event in incident.of(EventCode.REDIS_BACK))
     words = ["empty"] if emptied else []
     if not lost or not snapshot.redis.known:

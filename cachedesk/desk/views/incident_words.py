@@ -74,6 +74,22 @@ def lost_writes(incident: Incident) -> int:
     )
 
 
+def lost_ids(incident: Incident) -> tuple[int, ...]:
+    """Return the ids of these writes, as far as the events name them."""
+    events = incident.of(EventCode.UNLOGGED_WRITES_LOST)
+    return tuple(int(seq) for event in events for seq in re.findall(r"#(\d+)", event.text))
+
+
+def keys_lost(incident: Incident) -> int:
+    """Return how many keys Redis lost in this incident, as far as its events say."""
+    if incident.fault == "redis.empty":
+        injected = incident.of(EventCode.FAULT_INJECTED)
+        return (leading_number(injected[0].text) or 0) if injected else 0
+    lost = found_number(r"([\d,]+) keys? (?:was|were) lost", incident.of(EventCode.REDIS_BACK))
+    evicted = found_number(r"([\d,]+) keys evicted", incident.of(EventCode.FAULT_IMPACT))
+    return lost or evicted or 0
+
+
 def leading_number(text: str) -> int | None:
     """Return the number at the start of ``text``; ``None`` if there is none."""
     found = re.match(r"[\d,]*\d", text)

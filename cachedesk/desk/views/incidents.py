@@ -205,12 +205,14 @@ class _Folding:
         last.ended_at = None if last.waits_for else last.events[-1].at
 
     def _mark(self, event: Event) -> Mark | None:
-        """Return the mark of the fault that ``event`` has injected, once."""
-        for mark in self._marks:
-            if 0 <= event.at - mark.start_at < _RACE_SECONDS:
-                self._marks.remove(mark)
-                return mark
-        return None
+        """Return the mark of the fault that ``event`` has injected, once: the last one before it,
+        because a pause of the worker has a mark too."""
+        near = [mark for mark in self._marks if 0 <= event.at - mark.start_at < _RACE_SECONDS]
+        if not near:
+            return None
+        mark = max(near, key=lambda mark: mark.start_at)
+        self._marks.remove(mark)
+        return mark
 
     def _of_faults(self, names: Iterable[str]) -> list[_Open]:
         newest = {incident.fault: incident for incident in self.found if incident.fault}

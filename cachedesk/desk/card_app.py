@@ -1,0 +1,136 @@
+"""The incident cards of a desk: when one appears, what closes it, and what Enter does on it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+from textual import on
+from textual.events import Key
+
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.screens.desk import DeskScreen
+from cachedesk.desk.stack_app import StackApp
+from cachedesk.desk.views.incident_card import incident_card
+from cachedesk.desk.views.incident_figures import IncidentFigures, IncidentHistory
+from cachedesk.desk.views.incidents import Incident
+from cachedesk.desk.views.safeguard_verdict import Comparison
+from cachedesk.desk.widgets.incident_card import IncidentCardPane
+
+
+class CardApp(StackApp[Snapshot]):
+    """An app that shows a card when a fault has ended.
+
+    Args:
+        cards: whether cards appear by themselves.
+        rest: as for ``StackApp``.
+    """
+
+    READING_SECONDS: ClassVar[float] = 0.7
+    """How long a card is shown before Enter is taken as an answer to it: a user who presses Enter
+    just when it appears means something else."""
+
+    def __init__(self, *rest: Any, cards: bool = True, **more: Any) -> None:
+        super().__init__(*rest, **more)
+        self.cards = cards
+        self._history = IncidentHistory()
+        self._carded: Incident | None = None
+        self._just_closed: Incident | None = None
+        self._side: Comparison | None = None
+        self._card_since = 0.0
+
+    @property
+    def stage(self) -> DeskScreen:
+        """The desk."""
+        raise NotImplementedError
+
+    @property
+    def cards_appear(self) -> bool:
+        """Whether a card appears by itself now."""
+        return self.cards and not self.stage.frozen
+
+    @property
+    def opens_side_by_side(self) -> bool:
+        """Whether this app can be left for two stacks."""
+        raise NotImplementedError
+
+    def open_side_by_side(self, difference: str, fault: str | None = None) -> None:
+        """Leave for two stacks that have this ``difference``, and inject the fault on both."""
+        raise NotImplementedError
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """Update the figures of every incident; show the card of one that has just ended."""
+        before, self._history = self._history, self._history.after(snapshot)
+        if self.stage.frozen:
+            return
+        ended = self._history.just_ended(before)
+        if ended is not None and self.cards_appear:
+            self._show_card(ended)
+        elif self._carded is not None:
+            figures = self._history.figures(self._carded)
+            if figures is None or snapshot.at < figures.incident.started_at:
+                self.close_card()
+            else:
+                self._show_card(figures)
+
+    def open_card(self, incident: Incident) -> None:
+        """Show the card of ``incident``, unless the same key has just closed it."""
+        figures = self._history.figures(incident)
+        if figures is None:
+            self._warn("There is no card for this entry: it is not a fault.")
+        elif self._just_closed is None or self._just_closed.events[0] != incident.events[0]:
+            self._show_card(figures)
+
+    def close_card(self) -> None:
+        """Hide the card."""
+        self._just_closed, self._carded, self._side = self._carded, None, None
+        self.stage.card_pane.card = None
+
+    def action_incident(self) -> None:
+        """Show the card of the newest incident, or close it."""
+        newest = max(self._history.found, key=lambda it: it.incident.started_at, default=None)
+        if newest is None:
+            self._warn("There was no fault yet.")
+        else:
+            self.open_card(newest.incident)
+
+    def toggle_cards(self) -> None:
+        """Let cards appear by themselves, or no longer."""
+        self.cards = not self.cards
+        if not self.cards:
+            self.close_card()
+        self.notify(f"Incident cards are {'on' if self.cards else 'off'}.", markup=False)
+
+    async def _take(self, key: Key) -> None:
+        """Close the card at any key, which acts as usual; Enter on the card acts for it."""
+        self._just_closed = None
+        if self._carded is not None and self.screen is self.stage:
+            side = self._side
+            read = time.monotonic() - self._card_since >= self.READING_SECONDS
+            self.close_card()
+            if key.key == "enter" and side is not None and read:
+                self._compare(side)
+                return
+        await super()._take(key)
+
+    @on(IncidentCardPane.Clicked)
+    def _card_clicked(self, message: IncidentCardPane.Clicked) -> None:
+        side = self._side
+        self.close_card()
+        if message.side and side is not None:
+            self._compare(side)
+
+    def _compare(self, side: Comparison) -> None:
+        latest = self.stage.latest
+        on = latest is None or getattr(latest.safeguards, side.safeguard)
+        self.open_side_by_side(f"{side.safeguard}={'off' if on else 'on'}", side.fault)
+
+    def _show_card(self, figures: IncidentFigures) -> None:
+        pane, latest = self.stage.card_pane, self.stage.latest
+        if self._carded is None or self._carded.events[0] not in figures.incident.events:
+            self._card_since = time.monotonic()
+        self._carded = figures.incident
+        card = incident_card(figures, latest.workload if latest else "")
+        self._side = card.side if self.opens_side_by_side else None
+        pane.enter = f"{self._side.words}, side by side" if self._side else ""
+        pane.card = card

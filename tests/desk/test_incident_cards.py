@@ -1,0 +1,288 @@
+"""The card on the desk: it appears when a fault ends, hides nothing else, and takes no key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.widgets import Input
+
+from cachedesk.core.commands import Inject
+from cachedesk.core.snapshot import Snapshot
+from cachedesk.desk.app import DeskApp
+from cachedesk.desk.modes.touring import LiveApp, TourPlan
+from cachedesk.desk.screens.inspector import InspectorScreen
+
+from . import reports, scenes
+from .piloting import (
+    ChangingSource,
+    FixedInspector,
+    RecordingControl,
+    click,
+    desk,
+    drive,
+    screen_text,
+    until,
+    write,
+)
+from .test_incident_card import GONE, at, lossy
+from .test_incidents import killed, locked
+
+KILL = killed(4)
+BEFORE, AFTER = at(4.2, KILL), at(2, KILL, redis=replace(scenes.HEALTHY.redis, keys=318))
+HELD_BY = "fast writes were in it and not yet in the database"
+SIZES = ((60, 20), (80, 24), (120, 40), (160, 50), (250, 70))
+
+
+class Comparing(DeskApp):
+    """A desk that can open two stacks, and remembers what it was asked to compare."""
+
+    asked: tuple[str, str | None] | None = None
+    READING_SECONDS = 0.0
+
+    @property
+    def opens_side_by_side(self) -> bool:
+        return True
+
+    def open_side_by_side(self, difference: str, fault: str | None = None) -> None:
+        self.asked = difference, fault
+
+
+def comparing(**more):
+    inspector = FixedInspector(reports.PENDING)
+    control = RecordingControl()
+    return Comparing(
+        ChangingSource(BEFORE), control, refresh_hz=None, inspector=inspector, **more
+    ), control  # fmt: skip
+
+
+def shown(app):
+    return app.desk.card_pane.display
+
+
+async def let_it_end(app, pilot, after: Snapshot = AFTER):
+    app._puller._source.value = after
+    app._show(after)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("loss", [False, True], ids=["held", "lost"])
+def test_a_card_covers_nothing_but_the_lists(size, loss):
+    kill, off = lossy()
+    before, after = (at(4.2, kill, **off), at(2, kill, **off, books=GONE)) if loss else (
+        BEFORE, AFTER)  # fmt: skip
+    app, _ = comparing()
+
+    async def script(pilot):
+        app._show(before)
+        await pilot.pause()
+        text = screen_text(app)
+        assert not shown(app)
+        await let_it_end(app, pilot, after)
+        pane, lists = app.desk.card_pane, app.desk.query_one("#lists")
+        assert lists.region.contains_region(pane.region)
+        assert pane.region.bottom == lists.region.bottom
+        rows = screen_text(app).splitlines()
+        card = "\n".join(rows[pane.region.y : pane.region.bottom])
+        assert "Redis was killed at 15:29:56" in card
+        assert ("lost 3 acknowledged writes" if loss else "lost 0 of 10,000") in card
+        assert "with and without the log, side by side" in card
+        assert "any key closes" in card
+        assert any("accepted" in row or "BALANCE" in row for row in rows[1:4])
+        assert rows[-1] == text.splitlines()[-1]
+        if size[1] >= 40:
+            assert ("in Redis only until" if loss else HELD_BY) in card
+
+    drive(app, script, size)
+
+
+def test_any_key_closes_it_and_acts_as_usual():
+    app, control = comparing()
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        assert shown(app)
+        await pilot.press("k")
+        await until(pilot, lambda: control.commands == [Inject("redis.kill")], "it was killed")
+        assert not shown(app)
+        # It does not come back with the next snapshot.
+        await let_it_end(app, pilot, at(1, KILL))
+        assert not shown(app)
+
+    drive(app, script)
+
+
+def test_keys_that_are_typed_into_the_filter_close_it_and_are_typed():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await pilot.press("slash")
+        await until(pilot, lambda: isinstance(app.focused, Input), "the filter is open")
+        await let_it_end(app, pilot)
+        write(app, "likes")
+        await until(pilot, lambda: app.desk.key_table.filter_text == "likes", "it was typed")
+        assert not shown(app)
+
+    drive(app, script)
+
+
+def test_enter_opens_two_stacks_with_the_fault_and_the_safeguard():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        await pilot.press("enter")
+        assert app.asked == ("log=off", "redis.kill")
+        assert app.screen is app.desk
+        assert not shown(app)
+
+    drive(app, script)
+
+
+def test_an_enter_that_was_on_its_way_when_the_card_appeared_means_what_it_meant():
+    app, _ = comparing()
+    app.READING_SECONDS = 3_600.0
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, InspectorScreen), "a key is explained")
+        assert app.asked is None
+
+    drive(app, script)
+
+
+def test_a_desk_that_cannot_compare_offers_nothing_and_enter_acts_as_usual():
+    app = desk(
+        RecordingControl(), ChangingSource(BEFORE), inspector=FixedInspector(reports.PENDING)
+    )
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        assert "side by side" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, InspectorScreen), "a key is explained")
+
+    drive(app, script)
+
+
+def test_a_click_closes_it_and_a_click_on_the_last_line_compares():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        region = app.desk.card_pane.region
+        write(app, click(region.x + 3, region.y + 1))
+        await until(pilot, lambda: not shown(app), "it is closed")
+        assert app.asked is None
+        await pilot.press("I")
+        assert shown(app)
+        write(app, click(region.x + 3, region.bottom - 1))
+        await until(pilot, lambda: app.asked is not None, "two stacks are opened")
+
+    drive(app, script)
+
+
+def test_its_figures_go_on_while_redis_refills():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        assert "12 % refilled" in app.desk.card_pane.render().plain
+        redis = replace(scenes.HEALTHY.redis, keys=2_400)
+        await let_it_end(app, pilot, at(1, KILL, redis=redis))
+        assert "refilled to 80 % after 2.8 s" in app.desk.card_pane.render().plain
+
+    drive(app, script)
+
+
+def test_the_key_shows_the_newest_and_closes_it_again():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await pilot.press("I")
+        assert not shown(app)
+        await let_it_end(app, pilot)
+        await pilot.press("I")
+        assert not shown(app)
+        await pilot.press("I")
+        assert shown(app)
+        lock = locked(20, healed=1)
+        await let_it_end(app, pilot, at(0.5, KILL, lock))
+        assert "The database was locked" in screen_text(app)
+
+    drive(app, script)
+
+
+def test_with_cards_off_none_appears_but_the_key_shows_one():
+    app, _ = comparing(cards=False)
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        assert not shown(app)
+        await pilot.press("I")
+        assert shown(app)
+        app.toggle_cards()
+        await pilot.press("x")
+        await let_it_end(app, pilot, at(0.5, locked(20, healed=1)))
+        assert shown(app)
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert "Look: incident cards off" in titles
+        app.toggle_cards()
+        assert not shown(app)
+
+    drive(app, script)
+
+
+def test_a_frozen_display_shows_no_card():
+    app, _ = comparing()
+
+    async def script(pilot):
+        app.desk.frozen = True
+        await let_it_end(app, pilot)
+        assert not shown(app)
+
+    drive(app, script)
+
+
+def test_a_tour_explains_its_faults_itself():
+    app = LiveApp(
+        ChangingSource(BEFORE), RecordingControl(), refresh_hz=None, plan=TourPlan(at_once=True)
+    )
+
+    async def script(pilot):
+        await until(pilot, lambda: app.guide is not None, "the tour has begun")
+        await let_it_end(app, pilot)
+        assert not shown(app)
+
+    drive(app, script)
+
+
+def test_going_back_in_a_recording_closes_the_card():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        assert shown(app)
+        await let_it_end(app, pilot, at(40, KILL))
+        assert not shown(app)
+        await let_it_end(app, pilot, at(4.2, KILL))
+        await let_it_end(app, pilot)
+        assert shown(app)
+
+    drive(app, script)
+
+
+def test_a_card_waits_behind_a_dialog_and_keeps_its_keys():
+    app, control = comparing()
+
+    async def script(pilot):
+        await pilot.press("f")
+        await let_it_end(app, pilot)
+        await pilot.press("down", "escape")
+        await until(pilot, lambda: app.screen is app.desk, "the catalogue is closed")
+        assert shown(app)
+        assert control.commands == []
+
+    drive(app, script, (120, 40))
