@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from rich.cells import cell_len
 
 from cachedesk.core.snapshot import Health
 from cachedesk.desk.views.components import ComponentView, Fact, state_mark
-from cachedesk.desk.views.flow_model import STEPS, Arrow, ArrowState, FlowModel
+from cachedesk.desk.views.flow_grid import (
+    LINES,
+    PLAIN,
+    UPRIGHT,
+    Grid,
+    Run,
+    label_style,
+    write_armed,
+)
+from cachedesk.desk.views.flow_model import STEPS, Arrow, FlowModel
 from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.scales import gauge
@@ -21,24 +29,6 @@ LEAST_REDIS_HEIGHT = 3
 _LOW_WIDTH = 108
 """The least width at the least height, which has one line for two arrows."""
 
-Run = tuple[str, str]
-"""A piece of a line, and the name of its style."""
-
-_PLAIN = ""
-_LINES = {
-    ArrowState.IDLE: ("─", "▶", "▼", "▲", "idle"),
-    ArrowState.WELL: ("─", "▶", "▼", "▲", "well"),
-    ArrowState.LIT: ("━", "▶", "▼", "▲", "lit"),
-    ArrowState.BLOCKED: ("╌", "✗", "✗", "✗", "blocked"),
-    ArrowState.HELD: ("╌", "‖", "‖", "‖", "lit"),
-}
-_UPRIGHT = {
-    ArrowState.IDLE: "│",
-    ArrowState.WELL: "│",
-    ArrowState.LIT: "┃",
-    ArrowState.BLOCKED: "╎",
-    ArrowState.HELD: "╎",
-}
 _FRAMES = {
     Tone.IDLE: ("╭─╮│╰─╯", "idle"),
     Tone.WELL: ("╭─╮│╰─╯", "frame"),
@@ -47,36 +37,6 @@ _FRAMES = {
 }
 _GLOWING = "┏━┓┃┗━┛", "lit"
 """The frame of a component that works again since a moment."""
-
-
-class Grid:
-    """A grid of cells to write on; text outside of it is dropped."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
-        self._letters = [[" "] * width for _ in range(height)]
-        self._styles = [[_PLAIN] * width for _ in range(height)]
-
-    def write(self, column: int, row: int, text: str, style: str) -> None:
-        """Write ``text``, whose characters are one cell wide, to the right of this cell."""
-        if not 0 <= row < self.height:
-            return
-        for at, letter in enumerate(text, column):
-            if 0 <= at < self.width:
-                self._letters[row][at] = letter
-                self._styles[row][at] = style
-
-    def lines(self) -> list[list[Run]]:
-        """Return each line as a list of runs, each of one style."""
-        return [
-            [
-                ("".join(letter for letter, _ in run), style)
-                for style, run in groupby(
-                    zip(letters, styles, strict=True), key=lambda cell: cell[1]
-                )
-            ]
-            for letters, styles in zip(self._letters, self._styles, strict=True)
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +146,7 @@ def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
 
 def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
     """Draw the way in: from the user to the app, from the app to the cache layer."""
-    line, head, _, _, style = _LINES[arrow.state]
+    line, head, _, _, style = LINES[arrow.state]
     row = box.top + box.height // 2
     grid.write(0, row, "user", "name")
     space = box.left - len("user") - len("app") - 3
@@ -195,21 +155,21 @@ def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
     grid.write(5 + first + 1, row, "app", "name")
     start = 5 + first + 5
     grid.write(start, row, line * (box.left - start - 1) + head, style)
-    _write_armed(grid, 0, row + 2, box.left - 1, arrow)
+    write_armed(grid, 0, row + 2, box.left - 1, arrow)
 
 
 def _draw_across(
     grid: Grid, row: int, between: tuple[int, int], arrow: Arrow, *, headless: bool = False
 ) -> None:
     start, end = between
-    line, head, _, _, style = _LINES[arrow.state]
+    line, head, _, _, style = LINES[arrow.state]
     grid.write(start, row, line * (end - start - 1) + (line if headless else head), style)
     room = end - start - 5
     # Without room for both, the armed failpoint matters more than the label.
     label = cut(arrow.label, room - 4 if arrow.armed else room)
-    grid.write(start + 1, row, f" {label} ", _label_style(arrow))
+    grid.write(start + 1, row, f" {label} ", label_style(arrow))
     armed_room = room - cell_len(label) - 2
-    _write_armed(grid, start + cell_len(label) + 4, row, armed_room, arrow)
+    write_armed(grid, start + cell_len(label) + 4, row, armed_room, arrow)
 
 
 def _draw_into_redis(grid: Grid, box: _Box, between: tuple[int, int], model: FlowModel) -> None:
@@ -221,7 +181,7 @@ def _draw_into_redis(grid: Grid, box: _Box, between: tuple[int, int], model: Flo
         _draw_across(grid, row, between, model.hit)
         _draw_across(grid, row + 1, between, model.set)
         return
-    middle = (start + end) // 2
+    middle = start + (end - start) * 11 // 20
     _draw_across(grid, row, (middle - 1, end), model.set)
     _draw_across(grid, row, (start, middle), model.hit, headless=True)
 
@@ -232,47 +192,32 @@ def _draw_fill(grid: Grid, column: int, layout: _Layout, arrow: Arrow) -> None:
     if layout.database.top > bottom:
         _draw_up(grid, column, bottom, layout.database.top, arrow)
         return
-    _, _, _, head, style = _LINES[arrow.state]
+    _, _, _, head, style = LINES[arrow.state]
     grid.write(column - 1, bottom - 1, f" {head} ", style)
-    grid.write(column + 2, bottom - 1, f"{arrow.label} ", _label_style(arrow))
+    grid.write(column + 2, bottom - 1, f"{arrow.label} ", label_style(arrow))
     after = column + 3 + cell_len(arrow.label)
-    _write_armed(grid, after, bottom - 1, layout.redis.right - after - 2, arrow)
+    write_armed(grid, after, bottom - 1, layout.redis.right - after - 2, arrow)
 
 
 def _draw_down(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:
     _draw_upright(grid, column, range(top, bottom), arrow)
-    _, _, head, _, style = _LINES[arrow.state]
+    _, _, head, _, style = LINES[arrow.state]
     grid.write(column, bottom - 1, head, style)
 
 
 def _draw_up(grid: Grid, column: int, top: int, bottom: int, arrow: Arrow) -> None:
     _draw_upright(grid, column, range(top, bottom), arrow)
-    _, _, _, head, style = _LINES[arrow.state]
+    _, _, _, head, style = LINES[arrow.state]
     grid.write(column, top, head, style)
 
 
 def _draw_upright(grid: Grid, column: int, rows: Sequence[int], arrow: Arrow) -> None:
     for row in rows:
-        grid.write(column, row, _UPRIGHT[arrow.state], _LINES[arrow.state][4])
+        grid.write(column, row, UPRIGHT[arrow.state], LINES[arrow.state][4])
     middle = rows[len(rows) // 2]
-    grid.write(column + 2, middle, arrow.label, _label_style(arrow))
+    grid.write(column + 2, middle, arrow.label, label_style(arrow))
     after = column + 3 + cell_len(arrow.label)
-    _write_armed(grid, after, middle, grid.width - after, arrow)
-
-
-def _write_armed(grid: Grid, column: int, row: int, room: int, arrow: Arrow) -> None:
-    """Draw the armed failpoints; without room for the name, only the diamond."""
-    if not arrow.armed:
-        return
-    more = f" +{len(arrow.armed) - 1}" if len(arrow.armed) > 1 else ""
-    text = f"◇ {arrow.armed[0]}{more}"
-    grid.write(column, row, f"{text} " if cell_len(text) <= room else "◇", "armed")
-
-
-def _label_style(arrow: Arrow) -> str:
-    if arrow.state is ArrowState.IDLE:
-        return "label"
-    return "figure" if arrow.state is ArrowState.WELL else _LINES[arrow.state][4]
+    write_armed(grid, after, middle, grid.width - after, arrow)
 
 
 def _draw_component(grid: Grid, box: _Box, part: ComponentView) -> None:
@@ -342,10 +287,10 @@ def _frame(grid: Grid, box: _Box, lines: str, style: str) -> None:
 
 def _centred(lines: list[list[Run]], across: int, down: int, width: int) -> list[list[Run]]:
     left, right = " " * (across // 2), " " * (across - across // 2)
-    blank: list[Run] = [(" " * width, _PLAIN)]
+    blank: list[Run] = [(" " * width, PLAIN)]
     above = down // 2
     return [
         *[blank] * above,
-        *([(left, _PLAIN), *line, (right, _PLAIN)] for line in lines),
+        *([(left, PLAIN), *line, (right, PLAIN)] for line in lines),
         *[blank] * (down - above),
     ]

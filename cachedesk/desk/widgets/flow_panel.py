@@ -1,7 +1,8 @@
-"""The flow panel: a diagram if there is room, else a line for each component."""
+"""The flow panel: a diagram, a sketch of it in a few lines, or a line for each component."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,8 +17,10 @@ from textual.widget import Widget
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
 from cachedesk.desk.views.components import database_view, log_view, redis_view, worker_view
+from cachedesk.desk.views.flow_grid import Run
 from cachedesk.desk.views.flow_layout import diagram_fits, flow_lines
 from cachedesk.desk.views.flow_model import FlowModel, flow_model
+from cachedesk.desk.views.flow_sketch import sketch_fits, sketch_lines
 from cachedesk.desk.widgets.component_line import ComponentLine
 
 _COMPONENTS = (
@@ -28,8 +31,18 @@ _COMPONENTS = (
 )
 
 
+Draw = Callable[[FlowModel, int, int], list[list[Run]]]
+
+
+def layout_for(width: int, height: int) -> Draw | None:
+    """Return what draws the flow in so many cells and lines; ``None``: nothing can."""
+    if diagram_fits(width, height):
+        return flow_lines
+    return sketch_lines if sketch_fits(width, height) else None
+
+
 class FlowDiagram(Widget):
-    """Draws the flow as a diagram; redraws it only if something has changed."""
+    """Draws the flow as a picture; redraws it only if something has changed."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "flow--frame",
@@ -84,11 +97,12 @@ class FlowDiagram(Widget):
 
     def _draw(self) -> list[Strip]:
         width, height = self.size
-        if self.model is None or not diagram_fits(width, height):
+        draw = layout_for(width, height)
+        if self.model is None or draw is None:
             return []
         return [
             Strip([Segment(text, self._part_style(style)) for text, style in line], width)
-            for line in flow_lines(self.model, width, height)
+            for line in draw(self.model, width, height)
         ]
 
     def _part_style(self, name: str) -> Style:
@@ -127,7 +141,7 @@ class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
 
     def on_resize(self) -> None:
         """Choose the form that fits."""
-        self.set_class(diagram_fits(*self.size), "-roomy")
+        self.set_class(layout_for(*self.size) is not None, "-roomy")
 
     def show(self, share: Snapshot) -> None:
         """Show this snapshot."""
