@@ -12,7 +12,7 @@ from cachedesk.desk.panels import hit_rate as hit_rate_panel
 from cachedesk.desk.panels import lag, queue_depth, throughput
 from cachedesk.desk.panels.hit_rate import hit_rate
 from cachedesk.desk.panels.lag import harmed
-from cachedesk.desk.views.charts import scale_seconds
+from cachedesk.desk.views.charts import scale_count, scale_seconds
 from cachedesk.desk.views.components import (
     database_view,
     log_view,
@@ -24,7 +24,6 @@ from cachedesk.desk.views.components import (
 from cachedesk.desk.views.formats import ABSENT
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.widgets.books import forms_of
-from cachedesk.desk.widgets.chart import Rows, joined
 from cachedesk.desk.widgets.event_list import one_line
 from cachedesk.desk.widgets.top_line import facts_that_fit
 
@@ -135,21 +134,13 @@ def test_unavailable_writes_count_as_well_as_reads():
 
 
 def test_scale_of_seconds_fits_its_gutter():
-    assert [scale_seconds(value) for value in (1.0, 500.0, 2000.0)] == ["1 s", "500 s", "2k s"]
+    spans = [scale_seconds(value) for value in (0.2, 1.0, 30.0, 120.0, 1800.0, 36_000.0, 8_640_000)]
+    assert spans == ["0.2 s", "1 s", "30 s", "2 m", "30 m", "10 h", "100 d"]
 
 
-def test_rows_of_a_chart_always_leave_a_plot():
-    for height in range(1, 40):
-        for framed in (True, False):
-            assert Rows.within(height, framed=framed).plot >= 1
-
-
-def test_notes_are_joined_as_widely_as_there_is_room():
-    pieces = ("stale 4", "unavailable 9")
-    assert joined(pieces, 30) == "stale 4 · unavailable 9"
-    assert joined(pieces, 22) == "stale 4, unavailable 9"
-    assert joined(pieces, 21) == "stale 4 unavailable 9"
-    assert joined((), 21) == ""
+def test_scale_of_counts_fits_its_gutter():
+    counts = [scale_count(value) for value in (10, 1_000, 8_000, 10_000, 600_000, 1e6, 2e9, 1e15)]
+    assert counts == ["10", "1,000", "8,000", "10k", "600k", "1M", "2G", "1P"]
 
 
 def test_every_form_of_the_books_says_bad_news_in_words():

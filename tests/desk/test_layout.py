@@ -88,4 +88,16 @@ def test_charts_give_way_to_the_lists_on_a_tall_screen_that_is_not_roomy():
             heights.append(app.desk.query_one("#charts").outer_size.height)
 
     drive(app, script, (120, 36))
-    assert heights == [8, 8, 10, 8]
+    assert heights == [8, 8, 9, 8]
+
+
+@pytest.mark.parametrize(("size", "events"), [((120, 40), 5), ((160, 50), 7)], ids=str)
+def test_there_is_room_for_the_events_of_a_fault_and_for_the_keys(size, events):
+    app = desk(RecordingControl(), FixedSource(scenes.HEALTHY))
+
+    async def script(pilot):
+        await pilot.pause()
+        assert app.desk.query_one("#events").size.height == events
+        assert app.desk.query_one("#keys").outer_size.height >= 8
+
+    drive(app, script, size)

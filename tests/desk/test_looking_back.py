@@ -6,8 +6,8 @@ import pytest
 
 from cachedesk.desk.panels import hit_rate, lag, queue_depth, throughput
 from cachedesk.desk.screens.desk import frozen_words
+from cachedesk.desk.views.chart_view import ChartView
 from cachedesk.desk.views.timespan import Timespan
-from cachedesk.desk.widgets.chart import ChartView
 
 from . import scenes
 

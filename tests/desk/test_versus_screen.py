@@ -323,3 +323,22 @@ def test_each_offered_action_exists():
     for action in versus_actions(read_only=False):
         name = action.app_action.partition("(")[0]
         assert hasattr(app, f"action_{name}"), action.name
+
+
+def test_both_sides_are_drawn_with_one_scale_which_shrinks_again():
+    app = app_of(pairs.EXPOSED)
+    calm = tuple(replace(tick, depth=5) for tick in pairs.RIGHT.ticks)
+    shrunk = pairs.pair(replace(pairs.LEFT, ticks=calm), replace(pairs.RIGHT, ticks=calm))
+
+    def tops() -> list[list[float]]:
+        return [
+            [chart.top for chart in side.charts] for side in (app.versus.left, app.versus.right)
+        ]
+
+    async def script(pilot):
+        await shown(app, pilot)
+        await until(pilot, lambda: tops() == [[100.0, 1000.0]] * 2, "one scale for both")
+        app.versus.apply(shrunk)
+        await until(pilot, lambda: tops() == [[100.0, 10.0]] * 2, "a smaller scale for both")
+
+    drive(app, script, (160, 50))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from cachedesk.desk.panels.spec import Area, PanelSpec, PanelTitle
+from cachedesk.desk.views.chart_view import ChartView
 from cachedesk.desk.views.charts import ChartSpec
-from cachedesk.desk.widgets.chart import Chart, ChartView
+from cachedesk.desk.widgets.chart import Chart
 
 
 def chart_panel(

@@ -9,6 +9,7 @@ from cachedesk.desk.panels.chart_panel import chart_panel
 from cachedesk.desk.panels.spec import PanelTitle
 from cachedesk.desk.views.charts import ChartSpec, Notes, scale_seconds
 from cachedesk.desk.views.formats import ABSENT, compact, data_text, span
+from cachedesk.desk.views.scales import step_up_seconds
 
 
 def lag(ticks: Sequence[Tick], seconds: float) -> float | None:
@@ -42,6 +43,8 @@ def _past_lag_notes(snapshot: Snapshot) -> Notes:
 def _lag_notes(snapshot: Snapshot) -> Notes:
     audit = snapshot.audit
     usual = (_lag_percentiles(snapshot.lag), *_past_lag_notes(snapshot))
+    if harmed([tick for tick in snapshot.ticks if tick.at > snapshot.at - 60.0]):
+        usual = usual[::-1]
     audited = (f"{compact(audit.divergent)} divergent", f"of {compact(audit.checked)} audited")
     if not audit.divergent:
         return (*usual, audited)
@@ -52,12 +55,13 @@ CHART = ChartSpec(
     name="lag",
     measure=lag,
     alert=harmed,
-    least_top=1.0,
+    least_top=0.1,
     grows=True,
     scale=scale_seconds,
     figure=_lag_now,
     notes=_lag_notes,
     past_notes=_past_lag_notes,
+    step=step_up_seconds,
 )
 
 LAG = chart_panel(

@@ -45,7 +45,7 @@ CHART = ChartSpec(
     name="queue-depth",
     measure=queue_depth,
     alert=no_alert,
-    least_top=100.0,
+    least_top=10.0,
     grows=True,
     scale=scale_count,
     figure=_depth_now,
@@ -55,6 +55,6 @@ CHART = ChartSpec(
 
 QUEUE_DEPTH = chart_panel(
     PanelTitle(3, "Queue depth"),
-    "How many accepted events wait in the log; its scale only grows, in steps of 1, 2, 5.",
+    "How many accepted events wait in the log; its scale follows what is visible.",
     CHART,
 )

@@ -74,7 +74,9 @@ class VersusScreen(Stage):
         yield ActionBar(self._offered)
 
     def on_mount(self) -> None:
-        """Post ``Ready``."""
+        """Have the charts of both sides share their scales, and post ``Ready``."""
+        for one, other in zip(self.left.charts, self.right.charts, strict=True):
+            one.share_scale(other)
         self.post_message(self.Ready())
 
     def apply(self, pair: PairSnapshot) -> None:
@@ -109,9 +111,6 @@ class VersusScreen(Stage):
         with self.app.batch_update():
             self.left.show(pair.left, self.timespan)
             self.right.show(pair.right, self.timespan)
-            for one, other in zip(self.left.charts, self.right.charts, strict=True):
-                # One scale for both, or the eye would compare heights that mean different things.
-                one.top = other.top = max(one.top, other.top)
             self.table.titles = pair.left.title, pair.right.title
             self.table.found = self._found
             self.summary.update(self._summary(pair), layout=False)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from cachedesk.core.snapshot import Snapshot, Tick
 from cachedesk.core.wording import percent
-from cachedesk.desk.views.formats import compact
+from cachedesk.desk.views.formats import about, number
 from cachedesk.desk.views.history import recent
+from cachedesk.desk.views.scales import Step, step_up
 
 Notes = tuple[tuple[str, ...], ...]
 """Lines of notes, the most important first; a chart shows as many as fit. Each line is a tuple of
@@ -25,12 +26,13 @@ class ChartSpec:
             ``None`` if there is nothing to measure.
         alert: returns whether to mark the column with these ticks.
         least_top: the minimum of the top of the scale.
-        grows: whether the top of the scale may grow.
-        scale: formats a value of the scale.
+        grows: whether the top of the scale follows the highest visible value.
+        scale: formats a value of the scale in at most five cells.
         figure: returns the headline figure.
         notes: returns the lines under the headline figure.
         past_notes: returns the lines for a time in the past, of which only the ticks are known;
             it leaves out unknown figures.
+        step: returns the steps of the scale.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ChartSpec:
     figure: Callable[[Snapshot], str]
     notes: Callable[[Snapshot], Notes]
     past_notes: Callable[[Snapshot], Notes]
+    step: Step = step_up
 
 
 def recent_ticks(snapshot: Snapshot) -> tuple[tuple[Tick, ...], float]:
@@ -67,12 +70,15 @@ def scale_percent(value: float) -> str:
 
 
 def scale_count(value: float) -> str:
-    """Format a value of the scale as a count."""
-    return compact(round(value))
+    """Format a value of the scale as a count: ``500``, ``5,000``, ``50k``."""
+    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6)):
+        if value >= size:
+            return f"{value / size:.0f}{unit}"
+    if value >= 1e4:
+        return f"{value / 1e3:.0f}k"
+    return number(round(value))
 
 
 def scale_seconds(value: float) -> str:
-    """Format a value of the scale as seconds; thousands as ``2k s``, to fit the gutter."""
-    if value < 1000:
-        return f"{value:.0f} s"
-    return f"{value / 1000:.0f}k s" if value < 100_000 else f"{compact(round(value))}s"
+    """Format a value of the scale as a span: ``0.2 s``, ``30 s``, ``30 m``, ``2 h``."""
+    return f"{value:.1f} s" if value < 1 else about(value)

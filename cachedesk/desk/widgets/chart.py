@@ -1,14 +1,12 @@
-"""A bar chart over time with a fixed, printed scale, and the faults drawn on its axis line."""
+"""A bar chart over time with a printed scale, and the faults drawn on its axis line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
@@ -17,111 +15,22 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cachedesk.core.snapshot import Mark, Snapshot, Tick
+from cachedesk.desk.contrast import faded, readable
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
-from cachedesk.desk.views.charts import ChartSpec, Notes
-from cachedesk.desk.views.formats import cut, left, right
-from cachedesk.desk.views.history import AxisCell, Window, as_of, axis
-from cachedesk.desk.views.mark_names import MarkNames, Name, mark_names, numbers_on_axis
-from cachedesk.desk.views.scales import bar, step_up
-from cachedesk.desk.views.timespan import NOW, Timespan
+from cachedesk.desk.views.chart_lines import ChartLines, Part, Piece, Scale
+from cachedesk.desk.views.chart_view import ChartView, Columns
+from cachedesk.desk.views.charts import ChartSpec
+from cachedesk.desk.views.scales import fitted
 
-_GUTTER = 6
-"""The width of the printed scale at the left, in cells."""
-
-NO_DATA = "·"
-ALERT = "!"
-
-
-@dataclass(frozen=True, slots=True)
-class ChartView:
-    """What a chart shows: its figures, the history that they come from, and the timespan.
-
-    ``at``: the end of the window, ``timespan.back_seconds`` before the newest tick.
-    """
-
-    figure: str = ""
-    notes: Notes = ()
-    at: float = 0.0
-    timespan: Timespan = NOW
-    tick_seconds: float = 0.5
-    ticks: tuple[Tick, ...] = ()
-    marks: tuple[Mark, ...] = ()
-
-    @classmethod
-    def of(cls, chart: ChartSpec, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
-        """Return the view of ``chart`` for ``snapshot``, or for an earlier time in its history."""
-        newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
-        notes = chart.past_notes if timespan.back_seconds else chart.notes
-        if timespan.back_seconds:
-            newest_at -= timespan.back_seconds
-            snapshot = as_of(snapshot, newest_at)
-        return cls(
-            chart.figure(snapshot),
-            notes(snapshot),
-            newest_at,
-            timespan,
-            snapshot.tick_seconds,
-            snapshot.ticks,
-            snapshot.marks,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The number of rows of each part of a chart; a low chart lacks some of them."""
-
-    title: int
-    notes: int
-    plot: int
-    names: int
-    time: int
-
-    @classmethod
-    def within(cls, height: int, *, framed: bool, notes: int = 2, names: int = 1) -> Rows:
-        """Divide ``height`` rows between the axis, the time, and lines of ``notes`` and ``names``.
-
-        A framed chart has its title in the frame and needs no row for it.
-        """
-        title = 0 if framed else 1
-        time = 1 if height >= 5 else 0
-        notes = min(notes, max(0, min(2, height - 6)) if height < 12 else height // 3)
-        names = min(max(1, names), cls.most_names(height, framed=framed))
-        plot = max(1, height - title - notes - 1 - names - time)
-        return cls(title, notes, plot, names, time)
-
-    @staticmethod
-    def most_names(height: int, *, framed: bool) -> int:
-        """Return the maximum number of lines of names."""
-        return max(0, 1 + (height - (8 if framed else 9)) // 10)
-
-
-def joined(pieces: Sequence[str], width: int) -> str:
-    """Return the pieces as one line with the widest separator that fits into ``width`` cells; if
-    none fits, without the last pieces."""
-    lines = (
-        gap.join(pieces[:count])
-        for count in range(len(pieces), 0, -1)
-        for gap in (" · ", ", ", " ")
-    )
-    return next((line for line in lines if cell_len(line) <= width), "".join(pieces[:1]))
+CREST_CONTRAST = 6.0
+BAR_CONTRAST = 2.6
+"""The contrast of the top of a bar, and of the rest of it, with the ground."""
 
 
 class Chart(PanelWidget[ChartView]):
     """Draws one ``ChartSpec``: title with figure, notes, plot, axis with faults, time."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "chart--number",
-        "chart--title",
-        "chart--figure",
-        "chart--note",
-        "chart--bar",
-        "chart--crest",
-        "chart--alert",
-        "chart--axis",
-        "chart--fault",
-        "chart--past-fault",
-    }
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{part}" for part in Part}
     DEFAULT_CSS = """
     Chart {
         height: 1fr;
@@ -131,7 +40,7 @@ class Chart(PanelWidget[ChartView]):
         &:focus > .chart--title { text-style: bold reverse; }
         & > .chart--figure { text-style: bold; color: $text-primary; }
         & > .chart--note { color: $foreground 75%; }
-        & > .chart--bar { color: $primary 45%; }
+        & > .chart--bar { color: $primary; }
         & > .chart--crest { color: $primary; }
         & > .chart--alert { color: $text-error; text-style: bold; }
         & > .chart--axis { color: $foreground 70%; }
@@ -151,9 +60,15 @@ class Chart(PanelWidget[ChartView]):
         self._chart = chart
         self._meaning = meaning
         self.top = chart.least_top
+        """The value at the top of the scale."""
+        self._partner: Chart | None = None
         self._lines: list[Strip] = []
-        self._drawn: tuple[ChartView, int, Size] | None = None
+        self._drawn: tuple[ChartView, ChartView | None, int, Size] | None = None
         self._framed_title = Content()
+
+    def share_scale(self, other: Chart) -> None:
+        """Have both charts draw with one scale, so that equal heights mean equal values."""
+        self._partner, other._partner = other, self
 
     def show(self, share: ChartView) -> None:
         """Show this view."""
@@ -185,6 +100,23 @@ class Chart(PanelWidget[ChartView]):
         shown = (chart.size.width for chart in row.query(Chart) if chart.display)
         return max(1, min(shown, default=self.size.width))
 
+    @property
+    def _chart_lines(self) -> ChartLines:
+        number, title = self._title.number, self._title.text
+        width, height = self._shared_width, self.size.height
+        return ChartLines(number, title, self.view, width, height, self._framed)
+
+    @property
+    def _columns(self) -> Columns:
+        return Columns.of(self._chart, self.view, self._chart_lines.window)
+
+    @property
+    def _time(self) -> str:
+        return " … ".join(self.view.times(self._chart_lines.window))
+
+    def _show_time(self) -> None:
+        self.border_subtitle = self._time
+
     def notify_style_update(self) -> None:
         """Discard the drawing, which may have the colours of another theme."""
         self._drawn = None
@@ -192,135 +124,51 @@ class Chart(PanelWidget[ChartView]):
 
     def render_line(self, y: int) -> Strip:
         """Return line ``y``; the first call draws all lines."""
-        drawn = (self.view, self._shared_width, self.size)
+        partner = self._partner.view if self._partner is not None else None
+        drawn = (self.view, partner, self._shared_width, self.size)
         if self._drawn != drawn:
-            self._lines = self._draw(self._shared_width, self.size.height)
+            self._lines = self._draw()
             self._drawn = drawn
         if y < len(self._lines):
             return self._lines[y]
         return Strip.blank(self.size.width, self.rich_style)
 
-    def _part_style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"chart--{name}")
+    def _draw(self) -> list[Strip]:
+        if self._time != str(self.border_subtitle):
+            # Known only now, because the time depends on the width of all charts of the row.
+            self.call_later(self._show_time)
+        columns = self._columns
+        lines = self._chart_lines.drawn(columns, self._scale(columns))
+        styles = self._part_styles()
+        width = self.size.width
+        return [_strip(line, styles).adjust_cell_length(width, self.rich_style) for line in lines]
 
-    def _draw(self, width: int, height: int) -> list[Strip]:
-        view = self.view
-        window = Window.ending(
-            view.at, view.tick_seconds, max(1, width - _GUTTER), view.timespan.seconds
-        )
-        framed = self._framed
-        names = mark_names(view.marks, window, Rows.most_names(height, framed=framed))
-        lines_of_names = names.lines
-        rows = Rows.within(height, framed=framed, notes=len(view.notes), names=len(lines_of_names))
-        lines = [self._title_row(width)] * rows.title
-        lines += [
-            _strip((left(joined(note, width), width), self._part_style("note")))
-            for note in self.view.notes[: rows.notes]
-        ]
-        lines += self._plot(window, rows.plot)
-        lines.append(self._axis(window, names))
-        lines += [self._names(row) for row in lines_of_names[: rows.names]]
-        lines += [_strip(("", self._part_style("axis")))] * (rows.names - len(lines_of_names))
-        if rows.time:
-            lines.append(self._time(window))
-        return [
-            line.adjust_cell_length(self.size.width, self.rich_style) for line in lines[:height]
-        ]
-
-    def _title_row(self, width: int) -> Strip:
-        figure = cut(self.view.figure, width) + " "
-        if width - cell_len(figure) < len(self._title.text) + 1:
-            # The title says nearly the same as the first word of the figure.
-            figure = figure.removeprefix("lag ")
-        room = width - cell_len(figure)
-        # Without room for the whole title the number is dropped first.
-        number = f"{self._title.number} " if room > len(self._title.text) + 2 else ""
-        return _strip(
-            (number, self._part_style("number")),
-            (left(self._title.text, room - len(number) - 1) + " ", self._part_style("title")),
-            (figure, self._part_style("figure")),
-        )
-
-    def _plot(self, window: Window, height: int) -> list[Strip]:
-        buckets = window.buckets(self.view.ticks)
-        tick_seconds = self.view.tick_seconds
-        values = [self._chart.measure(bucket, len(bucket) * tick_seconds) for bucket in buckets]
+    def _scale(self, columns: Columns) -> Scale:
         if self._chart.grows:
-            highest = max((value for value in values if value is not None), default=0.0)
-            # The scale never shrinks, so that a lower bar always means a lower value.
-            self.top = max(self.top, step_up(highest, self._chart.least_top))
-        columns = [
-            NO_DATA.rjust(height) if value is None else bar(value / self.top, height)
-            for value in values
-        ]
-        alerts = [self._chart.alert(bucket) for bucket in buckets]
-        return [
-            _strip(
-                (self._scale_label(row, height), self._part_style("axis")),
-                *self._plot_row(row, columns, alerts, self._bar_style(row, height)),
-            )
-            for row in range(height)
-        ]
+            highest = columns.highest
+            if self._partner is not None:
+                highest = max(highest, self._partner._columns.highest)
+            self.top = fitted(self.top, highest, self._chart.least_top, self._chart.step)
+            if self._partner is not None:
+                self._partner.top = self.top
+        return Scale(self.top, self._chart.scale(self.top))
 
-    def _plot_row(
-        self, row: int, columns: Sequence[str], alerts: Sequence[bool], bar_style: Style
-    ) -> list[tuple[str, Style]]:
-        quiet, alarm = self._part_style("axis"), self._part_style("alert")
-        pieces: list[tuple[str, Style]] = []
-        for column, alert in zip(columns, alerts, strict=True):
-            cell = column[row]
-            if alert and row == 0 and cell == " ":
-                pieces.append((ALERT, alarm))
-                continue
-            pieces.append((cell, quiet if cell == NO_DATA else alarm if alert else bar_style))
-        return pieces
-
-    def _bar_style(self, row: int, height: int) -> Style:
-        # A gradient from a bright top to a dim foot emphasises the outline, not the area.
-        top = self.get_component_styles("chart--crest").color
-        foot = self.get_component_styles("chart--bar").color
-        colour = top.blend(foot, row / max(1, height - 1))
-        return self.rich_style + Style(color=(self.background_colors[1] + colour).rich_color)
-
-    def _scale_label(self, row: int, height: int) -> str:
-        label = self._chart.scale(self.top) if row == 0 else ""
-        return right(label, _GUTTER - 1) + ("┤" if row == 0 else "│")
-
-    def _axis(self, window: Window, names: MarkNames) -> Strip:
-        fault, past, quiet = (
-            self._part_style("fault"),
-            self._part_style("past-fault"),
-            self._part_style("axis"),
-        )
-        alive = axis([mark for mark in self.view.marks if mark.end_at is None], window)
-        pieces = [(right("0", _GUTTER - 1) + "┼", quiet)]
-        numbers = numbers_on_axis(self.view.marks, window, names.numbers)
-        cells = zip(axis(self.view.marks, window), alive, strict=True)
-        for column, (cell, still) in enumerate(cells):
-            style = quiet if cell is AxisCell.QUIET else past if still is AxisCell.QUIET else fault
-            pieces.append((numbers.get(column, cell.value), style))
-        return _strip(*pieces)
-
-    def _names(self, row: Sequence[Name]) -> Strip:
-        pieces = [(" " * _GUTTER, self._part_style("axis"))]
-        used = 0
-        for name in row:
-            style = self._part_style("fault" if name.active else "past-fault")
-            pieces += [(" " * (name.column - used), style), (name.text, style)]
-            used = name.column + len(name.text)
-        return _strip(*pieces)
-
-    def _time(self, window: Window) -> Strip:
-        back = self.view.timespan.back_seconds
-        oldest = f"-{window.seconds + back:.0f} s"
-        newest = f"-{back:.0f} s" if back else "now"
-        return _strip(
-            (" " * _GUTTER, self._part_style("axis")),
-            (left(oldest, window.width - len(newest)) + newest, self._part_style("axis")),
-        )
+    def _part_styles(self) -> dict[Part, Style]:
+        styles = {part: self.get_component_rich_style(f"chart--{part}") for part in Part}
+        ground = self.background_colors[1]
+        primary = self.get_component_styles("chart--crest").color
+        if primary.ansi is not None:
+            # What the terminal's own palette looks like is unknown; its text can be read.
+            return styles | {Part.CREST: self.rich_style}
+        crest = readable(primary, ground, CREST_CONTRAST)
+        bar = faded(crest, ground, BAR_CONTRAST)
+        return styles | {
+            part: self.rich_style + Style(color=colour.rich_color)
+            for part, colour in ((Part.CREST, crest), (Part.BAR, bar))
+        }
 
 
-def _strip(*pieces: tuple[str, Style]) -> Strip:
-    # One segment per run of one style: a row of bars is mostly a single run.
+def _strip(pieces: Iterable[Piece], styles: dict[Part, Style]) -> Strip:
+    # One segment per run of one part: a row of bars is mostly a single run.
     runs = groupby(pieces, key=itemgetter(1))
-    return Strip([Segment("".join(text for text, _ in run), style) for style, run in runs])
+    return Strip([Segment("".join(text for text, _ in run), styles[part]) for part, run in runs])

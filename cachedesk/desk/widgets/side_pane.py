@@ -13,13 +13,14 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.panels import hit_rate, queue_depth
 from cachedesk.desk.panels.hit_rate import HIT_RATE
 from cachedesk.desk.panels.queue_depth import QUEUE_DEPTH
+from cachedesk.desk.views.chart_view import ChartView
 from cachedesk.desk.views.charts import hit_share, recent_ticks
 from cachedesk.desk.views.formats import ABSENT, compact, cut, span
 from cachedesk.desk.views.headline import Headline, Tone
 from cachedesk.desk.views.pair_headline import side_headline
 from cachedesk.desk.views.timespan import NOW, Timespan
 from cachedesk.desk.widgets.books import BooksLine
-from cachedesk.desk.widgets.chart import Chart, ChartView
+from cachedesk.desk.widgets.chart import Chart
 from cachedesk.desk.widgets.exposure_bar import ExposureBar
 from cachedesk.desk.widgets.top_line import STYLES
 from cachedesk.lab.versus.side import SideView

@@ -1,0 +1,185 @@
+"""The lines of a chart as pieces of text, each with the part of the chart that it belongs to.
+
+Pure: the widget gives each part its style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rich.cells import cell_len
+
+from cachedesk.desk.views.chart_layout import GUTTER, Rows, flowed, joined
+from cachedesk.desk.views.chart_view import ChartView, Columns
+from cachedesk.desk.views.formats import cut, left, right
+from cachedesk.desk.views.history import AxisCell, Window, axis
+from cachedesk.desk.views.mark_names import MarkNames, Name, mark_names, numbers_on_axis
+from cachedesk.desk.views.scales import bar
+
+ALERT = "!"
+_THIN = "▁▂▃"
+"""Cells that are too thin for a crest: the cell below is part of it."""
+
+
+class Part(StrEnum):
+    """A part of a chart; the value is the name of its style."""
+
+    NUMBER = "number"
+    TITLE = "title"
+    FIGURE = "figure"
+    NOTE = "note"
+    BAR = "bar"
+    CREST = "crest"
+    ALERT = "alert"
+    AXIS = "axis"
+    FAULT = "fault"
+    PAST_FAULT = "past-fault"
+
+
+Piece = tuple[str, Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale of a chart: the value at its top, and that value as text."""
+
+    top: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLines:
+    """Draws one chart.
+
+    Args:
+        number: of its panel.
+        title: of its panel; both stand in the first line, unless the chart is framed.
+        view: what it shows.
+        width: its width in cells.
+        height: its rows.
+        framed: whether title and time are in its frame.
+    """
+
+    number: int
+    title: str
+    view: ChartView
+    width: int
+    height: int
+    framed: bool
+
+    @property
+    def window(self) -> Window:
+        """The window of the columns."""
+        return self.view.window(self.width - GUTTER)
+
+    def drawn(self, columns: Columns, scale: Scale) -> list[list[Piece]]:
+        """Return the lines from top to bottom, at most ``height``.
+
+        Args:
+            columns: those of ``view`` in ``window``.
+            scale: holds the highest value of the columns.
+        """
+        window = self.window
+        most_names = Rows.most_names(self.height, framed=self.framed)
+        names = mark_names(self.view.marks, window, most_names)
+        notes = flowed(
+            self.view.notes, self.width, Rows.most_notes(self.height, framed=self.framed)
+        )
+        rows = Rows.within(
+            self.height, framed=self.framed, notes=len(notes), names=len(names.lines)
+        )
+        lines = [self._title_row()] * rows.title
+        lines += [[(left(joined(note, self.width), self.width), Part.NOTE)] for note in notes]
+        lines += plot(columns, scale, rows.plot)
+        lines.append(self._axis(window, columns, names))
+        lines += [_names(row) for row in names.lines]
+        if rows.time:
+            lines.append(self._time(window))
+        return lines[: self.height]
+
+    def _title_row(self) -> list[Piece]:
+        figure = cut(self.view.figure, self.width) + " "
+        if self.width - cell_len(figure) < len(self.title) + 1:
+            # The title says nearly the same as the first word of the figure.
+            figure = figure.removeprefix("lag ")
+        room = self.width - cell_len(figure)
+        # Without room for the whole title the number is dropped first.
+        number = f"{self.number} " if room > len(self.title) + 2 else ""
+        return [
+            (number, Part.NUMBER),
+            (left(self.title, room - len(number) - 1) + " ", Part.TITLE),
+            (figure, Part.FIGURE),
+        ]
+
+    def _axis(self, window: Window, columns: Columns, names: MarkNames) -> list[Piece]:
+        marks = self.view.marks
+        cells = axis(marks, window)
+        alive = axis([mark for mark in marks if mark.end_at is None], window)
+        numbers = numbers_on_axis(marks, window, names.numbers)
+        since = _before_the_history(columns, cells)
+        line = [(right("0", GUTTER - 1) + "┼", Part.AXIS)]
+        for column, (cell, active) in enumerate(zip(cells, alive, strict=True)):
+            if cell is not AxisCell.QUIET:
+                part = Part.PAST_FAULT if active is AxisCell.QUIET else Part.FAULT
+                line.append((numbers.get(column, cell.value), part))
+            elif columns.covered[column]:
+                line.append((cell.value, Part.AXIS))
+            else:
+                line.append((since[column] if column < len(since) else " ", Part.AXIS))
+        return line
+
+    def _time(self, window: Window) -> list[Piece]:
+        oldest, newest = self.view.times(window)
+        room = window.width - len(newest)
+        time = (left(oldest, room) + newest)[-window.width :]
+        return [(" " * GUTTER + time, Part.AXIS)]
+
+
+def plot(columns: Columns, scale: Scale, height: int) -> Iterator[list[Piece]]:
+    """Yield the rows of the bars with the scale at their left, from top to bottom.
+
+    Args:
+        columns: the values; where nothing was measured, the column stays blank.
+        scale: the value of a full bar, above 0.
+        height: the number of rows.
+    """
+    bars = [
+        _bar(value, alert, scale.top, height)
+        for value, alert in zip(columns.values, columns.alerts, strict=True)
+    ]
+    for row in range(height):
+        label = right(scale.label, GUTTER - 1) + "┤" if row == 0 else " " * (GUTTER - 1) + "│"
+        yield [(label, Part.AXIS), *(pieces[row] for pieces in bars)]
+
+
+def _bar(value: float | None, alert: bool, top: float, height: int) -> list[Piece]:
+    """Return one column from top to bottom: a bright crest, so that its outline stands out."""
+    cells = bar((value or 0.0) / top, height)
+    if alert:
+        return [
+            (ALERT if row == 0 and cell == " " else cell, Part.ALERT)
+            for row, cell in enumerate(cells)
+        ]
+    crest = height - len(cells.lstrip())
+    crest_end = crest + 1 + (cells[crest : crest + 1] in _THIN)
+    return [(cell, Part.CREST if row < crest_end else Part.BAR) for row, cell in enumerate(cells)]
+
+
+def _before_the_history(columns: Columns, cells: Sequence[AxisCell]) -> str:
+    """Return the blank start of the axis, which ends with the time at which the history begins."""
+    blank = columns.covered.index(True) if columns.since else 0
+    if len(columns.since) + 1 > blank or any(cell is not AxisCell.QUIET for cell in cells[:blank]):
+        return ""
+    return right(f"{columns.since} ", blank)
+
+
+def _names(row: Sequence[Name]) -> list[Piece]:
+    line = [(" " * GUTTER, Part.AXIS)]
+    used = 0
+    for name in row:
+        part = Part.FAULT if name.active else Part.PAST_FAULT
+        line.append((" " * (name.column - used) + name.text, part))
+        used = name.column + len(name.text)
+    return line
