@@ -15,6 +15,7 @@ from cachedesk.desk.views.incident_card import incident_card
 from cachedesk.desk.views.incident_figures import IncidentFigures, IncidentHistory
 from cachedesk.desk.views.incidents import Incident
 from cachedesk.desk.views.safeguard_verdict import Comparison
+from cachedesk.desk.widgets.event_list import EventList
 from cachedesk.desk.widgets.incident_card import IncidentCardPane
 
 
@@ -78,7 +79,7 @@ class CardApp(StackApp[Snapshot]):
         figures = self._history.figures(incident)
         if figures is None:
             self._warn("There is no card for this entry: it is not a fault.")
-        elif self._just_closed is None or self._just_closed.events[0] != incident.events[0]:
+        elif self._just_closed is None or not self._just_closed.continues(incident):
             self._show_card(figures)
 
     def close_card(self) -> None:
@@ -113,6 +114,14 @@ class CardApp(StackApp[Snapshot]):
                 return
         await super()._take(key)
 
+    @on(EventList.Chosen)
+    async def _entry_chosen(self, message: EventList.Chosen) -> None:
+        """Open the card of a fault; for any other entry, expand the list."""
+        if self._history.figures(message.incident) is None:
+            await self.run_action("expand")
+        else:
+            self.open_card(message.incident)
+
     @on(IncidentCardPane.Clicked)
     def _card_clicked(self, message: IncidentCardPane.Clicked) -> None:
         side = self._side
@@ -127,7 +136,7 @@ class CardApp(StackApp[Snapshot]):
 
     def _show_card(self, figures: IncidentFigures) -> None:
         pane, latest = self.stage.card_pane, self.stage.latest
-        if self._carded is None or self._carded.events[0] not in figures.incident.events:
+        if self._carded is None or not self._carded.continues(figures.incident):
             self._card_since = time.monotonic()
         self._carded = figures.incident
         card = incident_card(figures, latest.workload if latest else "")

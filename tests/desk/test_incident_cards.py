@@ -12,6 +12,7 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.modes.touring import LiveApp, TourPlan
 from cachedesk.desk.screens.inspector import InspectorScreen
+from cachedesk.desk.widgets.event_list import EventList
 
 from . import reports, scenes
 from .piloting import (
@@ -284,5 +285,89 @@ def test_a_card_waits_behind_a_dialog_and_keeps_its_keys():
         await until(pilot, lambda: app.screen is app.desk, "the catalogue is closed")
         assert shown(app)
         assert control.commands == []
+
+    drive(app, script, (120, 40))
+
+
+def events_of(app):
+    return app.desk.query_one(EventList)
+
+
+def two_faults(age, *more):
+    """Return a snapshot with a lock, healed 12 s ago, and a kill of 4 s ago."""
+    return at(age, locked(20, healed=12), KILL, *more)
+
+
+def test_enter_on_an_entry_opens_its_card_and_again_closes_it():
+    app, _ = comparing()
+
+    async def script(pilot):
+        for age in (20.2, 11, 4.2, 2):
+            await let_it_end(app, pilot, two_faults(age))
+        events_of(app).take_focus()
+        await pilot.press("down")
+        assert not shown(app)
+        await pilot.press("enter")
+        assert app.desk.card_pane.card.title.startswith("The database was locked")
+        app.READING_SECONDS = 3_600.0
+        await pilot.press("enter")
+        assert not shown(app)
+        await pilot.press("up", "enter")
+        assert app.desk.card_pane.card.title.startswith("Redis was killed")
+        assert app.desk.expanded is None
+
+    drive(app, script, (120, 40))
+
+
+def test_the_selected_entry_stays_selected_while_others_come():
+    app, _ = comparing()
+
+    async def script(pilot):
+        for age in (20.2, 11, 4.2, 3):
+            await let_it_end(app, pilot, two_faults(age))
+        events = events_of(app)
+        events.take_focus()
+        assert events.selection.fault == "redis.kill"
+        await pilot.press("down")
+        assert events.selection.fault == "database.lock"
+        await let_it_end(app, pilot, two_faults(1, killed(1.5)))
+        assert events.selection.fault == "database.lock"
+        await pilot.press("up", "up", "up")
+        # The newest stays selected, whichever it is.
+        assert (events.selected, events.selection.started_at) == (None, scenes.NOW - 1.5)
+
+    drive(app, script, (120, 40))
+
+
+def test_enter_on_an_entry_that_is_no_fault_expands_the_list():
+    app, _ = comparing()
+
+    async def script(pilot):
+        await let_it_end(app, pilot, at(30))
+        note = replace(at(2), events=scenes.HEALTHY.events)
+        await let_it_end(app, pilot, note)
+        events_of(app).take_focus()
+        await pilot.press("enter")
+        assert app.desk.expanded == 8
+        assert not shown(app)
+
+    drive(app, script, (120, 40))
+
+
+def test_a_click_selects_an_entry_and_a_second_one_opens_its_card():
+    app, _ = comparing()
+
+    async def script(pilot):
+        for age in (20.2, 11, 4.2, 2):
+            await let_it_end(app, pilot, two_faults(age))
+        await pilot.press("x")
+        region = events_of(app).content_region
+        write(app, click(region.x + 5, region.y + 1))
+        await until(
+            pilot, lambda: events_of(app).selection.fault == "database.lock", "it is selected"
+        )
+        assert not shown(app)
+        write(app, click(region.x + 5, region.y + 1))
+        await until(pilot, lambda: shown(app), "its card is open")
 
     drive(app, script, (120, 40))

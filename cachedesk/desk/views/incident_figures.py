@@ -202,7 +202,7 @@ class IncidentHistory:
         for incident in incidents(snapshot.events, snapshot.marks):
             if not is_fault(incident):
                 continue
-            place = next((n for n, it in enumerate(found) if _is_same(it.incident, incident)), None)
+            place = next((n for n, it in enumerate(found) if it.incident.continues(incident)), None)
             if place is None:
                 found.append(self._begun(incident, snapshot).followed(incident, snapshot))
             elif not found[place].is_over:
@@ -213,7 +213,7 @@ class IncidentHistory:
 
     def figures(self, incident: Incident) -> IncidentFigures | None:
         """Return the figures of ``incident``; ``None`` if it has none."""
-        return next((it for it in self.found if _is_same(it.incident, incident)), None)
+        return next((it for it in self.found if it.incident.continues(incident)), None)
 
     def just_ended(self, before: IncidentHistory) -> IncidentFigures | None:
         """Return the incident that ended between ``before`` and now, the newest one of several."""
@@ -247,12 +247,6 @@ class IncidentHistory:
 def is_fault(incident: Incident) -> bool:
     """Return whether ``incident`` is a fault, injected or real, and not a note or a pause."""
     return incident.part not in ("", "pause")
-
-
-def _is_same(one: Incident, other: Incident) -> bool:
-    """Return whether both are the same at different times: an incident gets more events, its cause
-    may be announced after its first effect, and its oldest events are forgotten."""
-    return one.events[0] in other.events or other.events[0] in one.events
 
 
 def _worst(worst: Latencies, now: Latencies) -> Latencies:

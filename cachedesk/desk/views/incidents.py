@@ -102,6 +102,11 @@ class Incident:
         healed = [event.at for event in self.events if _ENDS.get(_code(event)) == _HEAL]
         return healed[-1] if healed else self.ended_at
 
+    def continues(self, other: Incident) -> bool:
+        """Return whether both are the same incident at different times: it gets more events, its
+        cause may be announced after its first effect, and its oldest events are forgotten."""
+        return self.events[0] in other.events or other.events[0] in self.events
+
     def of(self, *codes: EventCode) -> tuple[Event, ...]:
         """Return its events of these codes."""
         return tuple(event for event in self.events if event.code in codes)

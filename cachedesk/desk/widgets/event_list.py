@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.segment import Segment
+from textual.binding import Binding, BindingType
+from textual.events import Click
 from textual.geometry import Size
+from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -41,9 +44,22 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
     """Draws the visible lines: a line for each incident, with room also one for each event."""
 
     HELP = (
-        "An entry holds what one fault caused. ↑ and ↓ scroll to older ones; Enter gives them the "
-        "whole screen, with every event."
+        "An entry holds what one fault caused. ↑ and ↓ select one, and Enter opens its card; z "
+        "gives the list the whole screen, with every event."
     )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Up", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("enter", "choose", "Card", show=False),
+    ]
+
+    class Chosen(Message):
+        """The user has chosen the entry of ``incident``."""
+
+        def __init__(self, incident: Incident) -> None:
+            super().__init__()
+            self.incident = incident
+
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "event-list--clock",
         "event-list--info",
@@ -52,6 +68,7 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
         "event-list--recovery",
         "event-list--error",
         "event-list--text",
+        "event-list--cursor",
     }
     DEFAULT_CSS = """
     EventList {
@@ -69,15 +86,56 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
         & > .event-list--recovery { color: $text-accent; text-style: bold; }
         & > .event-list--error { color: $text-error; text-style: bold; }
         & > .event-list--text { color: $foreground; }
+        & > .event-list--cursor { text-style: reverse; }
     }
     """
 
     happened: reactive[tuple[Incident, ...]] = reactive(tuple)
 
+    selected: reactive[Incident | None] = reactive(None)
+    """The selected entry as it was when it was selected; ``None``: the newest."""
+
     def __init__(self, title: PanelTitle) -> None:
         super().__init__(id="events")
         self.border_title = title.framed()
         self._rows: list[Incident | Event] = []
+
+    @property
+    def selection(self) -> Incident | None:
+        """The selected entry as it is now; ``None`` if there is no entry."""
+        chosen = self.selected
+        if chosen is not None:
+            for incident in self.happened:
+                if incident.continues(chosen):
+                    return incident
+        return self.happened[-1] if self.happened else None
+
+    def action_move(self, rows: int) -> None:
+        """Select an older entry, or a newer one if ``rows`` is negative; the newest stays selected
+        while others come."""
+        if (now := self.selection) is None:
+            return
+        place = self.happened.index(now) - rows
+        place = min(max(0, place), len(self.happened) - 1)
+        newest = place == len(self.happened) - 1
+        self.selected = None if newest else self.happened[place]
+        self._scroll_to_selection()
+
+    def action_choose(self) -> None:
+        """Tell the app which entry is selected."""
+        if (incident := self.selection) is not None:
+            self.post_message(self.Chosen(incident))
+
+    def on_click(self, event: Click) -> None:
+        """Select the entry that was clicked; choose it if it was selected."""
+        row = self.scroll_offset.y + event.y - self.content_region.y + self.region.y
+        if not 0 <= row < len(self._rows):
+            return
+        entry = next(it for it in reversed(self._rows[: row + 1]) if isinstance(it, Incident))
+        if entry is self.selection:
+            self.action_choose()
+        else:
+            self.selected = None if entry is self.happened[-1] else entry
 
     def show(self, share: tuple[Incident, ...]) -> None:
         """Show these incidents."""
@@ -90,6 +148,18 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
         if self.scroll_offset.y and len(self._rows) > before:
             down = self.scroll_offset.y + len(self._rows) - before
             self.scroll_to(y=down, animate=False, immediate=True)
+
+    def watch_selected(self) -> None:
+        """Draw the cursor at its new place."""
+        self.refresh()
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self.refresh()
 
     def on_resize(self) -> None:
         """Show the events of each incident if there is room for them."""
@@ -117,12 +187,33 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
             return self._line(shown.at, shown.kind, one_line(shown.full_text), width, indent=2)
         # Stages are left out for a shorter line, but only the text itself is ever cut.
         text = one_line(line_of(shown, width - _TEXT_COLUMN))
-        return self._line(shown.shown_at, kind_of(shown), text, width)
+        cursor = self.has_focus and shown is self.selection
+        return self._line(shown.shown_at, kind_of(shown), text, width, cursor=cursor)
 
-    def _line(self, at: float, kind: EventKind, text: str, width: int, indent: int = 0) -> Strip:
+    def _scroll_to_selection(self) -> None:
+        if (selection := self.selection) is None:
+            return
+        row = self._rows.index(selection)
+        first, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if not first <= row < first + height:
+            y = row if row < first else row - height + 1
+            self.scroll_to(y=y, animate=False, immediate=True)
+
+    def _line(
+        self,
+        at: float,
+        kind: EventKind,
+        text: str,
+        width: int,
+        indent: int = 0,
+        *,
+        cursor: bool = False,
+    ) -> Strip:
         dim = self.get_component_rich_style("event-list--clock")
+        at_cursor = self.get_component_rich_style("event-list--cursor") if cursor else dim
         segments = [
-            Segment(f"{' ' * indent}{clock(at)}  ", dim),
+            Segment(f"{' ' * indent}{clock(at)}", at_cursor),
+            Segment("  ", dim),
             Segment(
                 f"{GLYPHS[kind]} {kind.value:<9}",
                 self.get_component_rich_style(f"event-list--{kind.value}"),
