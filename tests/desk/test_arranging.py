@@ -20,8 +20,8 @@ EVERY = {panel.number for panel in PANELS}
 FLOW, HIT_RATE, QUEUE_DEPTH, LAG, LATENCY, THROUGHPUT, KEYS = range(1, 8)
 
 
-def arranged(width, wishes, expanded=None):
-    return arranged_of(PANELS, width, wishes, expanded)
+def arranged(width, wishes, expanded=None, height=24):
+    return arranged_of(PANELS, width, height, wishes, expanded)
 
 
 def test_a_vast_screen_shows_everything_and_a_smaller_one_the_essentials():
@@ -29,6 +29,11 @@ def test_a_vast_screen_shows_everything_and_a_smaller_one_the_essentials():
     late = {panel.number for panel in PANELS if panel.shown_from == VAST_WIDTH}
     assert late >= {LATENCY, THROUGHPUT}
     assert arranged(80, {}) == EVERY - late
+
+
+def test_a_low_screen_keeps_the_keys_and_the_state_of_each_part():
+    assert arranged(VAST_WIDTH, {}, height=15) == {FLOW, KEYS}
+    assert arranged(80, {LAG: True}, height=5) == {FLOW, KEYS, LAG}
 
 
 def test_what_the_user_wants_goes_before_what_is_usual_and_one_panel_before_all():

@@ -104,4 +104,4 @@ def test_a_panel_is_laid_out_and_refreshed_by_its_entry_alone(area, monkeypatch)
 
 @pytest.mark.parametrize(("width", "is_there"), [(200, True), (199, False)])
 def test_a_panel_is_there_by_itself_from_a_width_on(width, is_there):
-    assert (99 in arranged((*PANELS, added(Area.LIST)), width, {})) == is_there
+    assert (99 in arranged((*PANELS, added(Area.LIST)), width, 24, {})) == is_there

@@ -335,7 +335,7 @@ def test_words_and_cells_of_the_strip():
     assert state_of(where) == "‖ paused 0.25x"
     assert state_of(replace(where, record=9), brief=True) == "■ 0.25x"
     assert bar_of(where, (15.0, 45.0, 61.0, -1.0), 9) == "━━▼━●─▼──"
-    assert bar_of(where, (), 0) == ""
+    assert bar_of(where, (15.0,), 0) == ""
     assert bar_of(replace(where, seconds=0.0, length_seconds=0.0), (0.0,), 3) == "●──"
     for cells in (1, 2, 7, 200):
         for cell in range(cells):

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from cachedesk.core.snapshot import Tick
 from cachedesk.desk.modes.touring import TOUR, LiveApp, TourPlan
 from cachedesk.desk.onboarding import passed
+from cachedesk.desk.panels.hit_rate import HIT_RATE
 from cachedesk.desk.story_choice import StoryChoice
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
@@ -20,6 +21,7 @@ from cachedesk.lab.stories.tour_reading import parse_tour
 from tests.engine.until import unhurried
 
 from . import scenes
+from .fitting import misfits
 from .piloting import ChangingSource, RecordingControl, drive, screen_text, until
 
 _TRAFFIC = WorkloadTraffic("article", 1, 50)
@@ -176,6 +178,19 @@ def test_the_tour_begins_again_while_it_is_taken() -> None:
         app.leave_for(StoryChoice(TOUR))
         assert app.guide is not first
         await until(pilot, lambda: len(app.query("TourStrip")) == 1, "one strip is left")
+
+    drive(app, script)
+
+
+def test_what_the_tour_speaks_of_has_room_at_each_size() -> None:
+    app = _standing()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.guide is not None, "the tour begins")
+        for size in ((60, 20), (80, 24), (120, 36), (120, 40), (250, 20), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: misfits(app, keys=False) == [], f"it fits {app.size}")
+            assert app.desk.panels[HIT_RATE.number].is_on_screen
 
     drive(app, script)
 

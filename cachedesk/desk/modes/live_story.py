@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.binding import BindingType
+from textual.events import Resize
 from textual.widgets import Input
 
 from cachedesk.core.commands import Control
@@ -30,8 +31,10 @@ from cachedesk.lab.stories.scene import Scene
 _POLLS_PER_SECOND = 5.0
 _PAUSE_SECONDS = 2.0
 _LETTERS_PER_SECOND = 40.0
-_CHARTS_FROM_ROWS = 48
+_CHARTS_FROM_ROWS = 54
 """The height from which there is room for the charts beside the keys of a story."""
+_HOT_KEYS_FROM_ROWS = 24
+"""The height from which there is room for the hot keys beside the keys of a story."""
 _LIST = ("t", "all stories")
 
 
@@ -138,11 +141,19 @@ class StoryApp(DeskApp):
         poll the player."""
         await self.desk.mount(self.strip, after=self.desk.query_one(TopLine))
         await self.desk.mount(self.key_lines, before=self.desk.query_one("#charts"))
-        if self.size.height < _CHARTS_FROM_ROWS:
-            self.desk.wish(Area.CHART, shown=False)
+        self._make_room(self.size.height)
         if self._follows:
             self.set_interval(1 / _POLLS_PER_SECOND, self._show_scene)
         self._show_scene()
+
+    def on_resize(self, event: Resize) -> None:
+        """Make room for the strip and its keys."""
+        if self.strip.is_mounted:
+            self._make_room(event.size.height)
+
+    def _make_room(self, rows: int) -> None:
+        self.desk.wish(Area.CHART, shown=None if rows >= _CHARTS_FROM_ROWS else False)
+        self.desk.wish(Area.MAIN, shown=None if rows >= _HOT_KEYS_FROM_ROWS else False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for the keys of the story while another screen or an input needs them."""

@@ -66,6 +66,7 @@ class ReplayApp(ReplayKeys, DeskApp):
     async def begin_replay(self) -> None:
         """Mount the strip and start to poll the player."""
         await self.desk.mount(self.strip, before=self.desk.query_one(ActionBar))
+        self.desk.add_class("-with-strip")
         if self._follows:
             self.set_interval(1 / POLLS_PER_SECOND, self._follow_player)
         self._follow_player()

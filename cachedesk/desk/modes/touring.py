@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from textual.events import Event, Key
+from textual.events import Event, Key, Resize
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -43,9 +43,12 @@ _PANELS = {
     "hot keys": HOT_KEYS.number,
     "events": EVENTS.number,
 }
+_CHARTS = ("hit rate", "queue depth", "lag")
 _BY_KEY = {action.key: action for action in ACTIONS}
 _CHARTS_FROM_ROWS = 48
 """The height from which there is room for the charts beside the strip and the lists."""
+_EVENTS_FROM_ROWS = 24
+"""The height from which there is room for the events beside the strip and the charts."""
 _ONWARD = ("right", "space")
 
 
@@ -182,9 +185,7 @@ class LiveApp(PairOpener):
         """Dim everything but ``focus``."""
         if focus != self._lit:
             self._lit = focus
-            low = self.size.height < _CHARTS_FROM_ROWS
-            hides = low and focus in ("flow", "books", "hot keys", "events")
-            self.desk.wish(Area.CHART, shown=False if hides else None)
+            self._make_room(self.size.height)
         self.desk.set_class(focus != "all", "-touring")
         books: tuple[Widget, ...] = (self.desk.books, self.desk.exposure)
         lit = books if focus == "books" else ()
@@ -192,6 +193,23 @@ class LiveApp(PairOpener):
             lit = (self.desk.panels[_PANELS[focus]],)
         for widget in (*books, *self.desk.panels.values()):
             widget.set_class(widget in lit, "-lit")
+
+    def on_resize(self, event: Resize) -> None:
+        """Make room for the strip."""
+        if self.guide is not None:
+            self._make_room(event.size.height)
+
+    def _make_room(self, rows: int) -> None:
+        """Hide what the tour does not speak of where the strip leaves no room for it."""
+        low = self._lit != "all" and rows < _CHARTS_FROM_ROWS
+        charts = self._lit in _CHARTS
+        hidden = {
+            Area.CHART: low and not charts,
+            Area.MAIN: low and charts,
+            Area.LIST: low and charts and rows < _EVENTS_FROM_ROWS,
+        }
+        for area, hides in hidden.items():
+            self.desk.wish(area, shown=False if hides else None)
 
     def _leave_tour(self) -> None:
         if self.guide is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.widgets import Input
 
 from cachedesk.console.signals import Signals
@@ -86,11 +88,12 @@ class WatchApp(ActionApp):
 
     def refresh_watch(self) -> None:
         """Show what is known now."""
-        # The widgets are not there yet at the start, and gone while the app ends.
+        # The widgets are not there yet at the start, and leave one by one while the app ends.
         if not self.watched.is_mounted or not self.watched.children:
             return
         snapshot = self._watcher.snapshot()
-        self.watched.show(snapshot)
+        with suppress(NoMatches):
+            self.watched.show(snapshot)
         if snapshot.said != self._said:
             self._said = snapshot.said
             self.notify(snapshot.said, severity="error", markup=False)

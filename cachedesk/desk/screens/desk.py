@@ -223,7 +223,7 @@ class DeskScreen(Stage):
 
     @property
     def _arranged(self) -> frozenset[int]:
-        return arranged(PANELS, self.app.size.width, self._wishes, self.expanded)
+        return arranged(PANELS, *self.app.size, self._wishes, self.expanded)
 
     def _in_area(self, area: Area) -> Iterator[Widget]:
         return (self.panels[panel.number] for panel in PANELS if panel.area is area)
@@ -239,6 +239,7 @@ class DeskScreen(Stage):
         for number, panel in self.panels.items():
             panel.display = number in shown
         areas = {panel.area for panel in PANELS if panel.number in shown}
+        self.set_class(Area.MAIN not in areas, "-no-main")
         self.query_one("#charts").display = Area.CHART in areas
         self.query_one("#lists").display = not areas.isdisjoint((Area.MAIN, Area.LIST))
         for panel in self.panels.values():

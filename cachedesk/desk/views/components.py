@@ -102,7 +102,8 @@ def log_view(snapshot: Snapshot) -> ComponentView:
     if log.word == STARTING:
         return ComponentView("Log")
     if not snapshot.safeguards.log:
-        dirty = Fact("dirty", f"{compact(log.depth)} writes in Redis only")
+        depth = compact(log.depth)
+        dirty = Fact("dirty", f"{depth} writes in Redis only", f"{depth} in Redis")
         return ComponentView("Log", log.health, log.word, dirty)
     limit = f"/{compact(log.limit_events)}" if log.limit_events else ""
     return ComponentView(

@@ -60,6 +60,7 @@ class ActionBar(Widget):
 
     DEFAULT_CSS = """
     ActionBar {
+        dock: bottom;
         height: 1;
         padding: 0 1;
         background: $panel;

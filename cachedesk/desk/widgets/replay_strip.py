@@ -70,13 +70,14 @@ def seconds_of(cell: int, length_seconds: float, cells: int) -> float:
 
 def bar_of(where: Playback, faults: Iterable[float], cells: int) -> str:
     """Return the bar, with the position and the starts of faults."""
+    if cells < 1:
+        return ""
     here = cell_of(where.seconds, where.length_seconds, cells)
     drawn = [PLAYED if cell < here else COMING for cell in range(cells)]
     for seconds in faults:
         if 0 <= seconds <= where.length_seconds:
             drawn[cell_of(seconds, where.length_seconds, cells)] = FAULT
-    if cells:
-        drawn[here] = HERE
+    drawn[here] = HERE
     return "".join(drawn)
 
 
