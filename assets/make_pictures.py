@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 # Nothing in a picture may depend on the machine.
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 os.environ["TZ"] = "UTC"
+os.environ["COLORTERM"] = "truecolor"
 os.environ.pop("NO_COLOR", None)
 os.environ.pop("TEXTUAL_THEME", None)
 time.tzset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -13,14 +13,18 @@ from textual import on
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.events import DeliveryComplete, DeliveryFailed
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from cachedesk.desk.actions import Action
 from cachedesk.desk.saved_files import next_free
+from cachedesk.desk.terminal.few_colours import ReadableGrounds
 from cachedesk.desk.terminal.terminal_app import TerminalApp
-from cachedesk.desk.themes import PAPER, chosen
+from cachedesk.desk.themes import CONSOLE, OWN, chosen
 
 _PICTURE = "picture"
+_FEW_COLOURS = "standard"
+"""What Rich calls a terminal of 16 colours."""
 
 
 class ActionApp(TerminalApp):
@@ -43,13 +47,21 @@ class ActionApp(TerminalApp):
     def __init__(
         self, offered: tuple[Action, ...], *, theme: str = "", folder: Path | None = None
     ) -> None:
+        self._readable_grounds = ReadableGrounds()
         super().__init__()
         self.saved: list[Path] = []
         """The pictures that were saved and the recordings that were started."""
         self._offered = offered
         self._folder = folder
-        self.register_theme(PAPER)
-        self.theme = chosen(theme, os.environ)
+        for own in OWN:
+            self.register_theme(own)
+        few = self.console.color_system == _FEW_COLOURS
+        self.theme = chosen(theme, os.environ, few_colours=few)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what changes the colours of a line before it is drawn."""
+        filters = super().get_line_filters()
+        return (*filters, self._readable_grounds) if self.theme == CONSOLE.name else filters
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action, those of ``more_commands`` and Textual's own for the menu."""

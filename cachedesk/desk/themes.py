@@ -1,7 +1,10 @@
-"""The desk's themes: those of Textual, and ``paper``, a light one.
+"""The desk's themes: those of Textual, ``paper``, a light one, and ``console``, of 16 colours.
 
 Textual's light themes draw warnings in amber on pale grey, at a third of the contrast that text
 needs; ``paper`` has enough contrast for all of its colours.
+
+A terminal of 16 colours shows the nearest of them. In a theme of mixed colours that makes grey text
+grey on grey, and green yellow; each colour of ``console`` is one of the 16, on black.
 """
 
 from __future__ import annotations
@@ -27,16 +30,43 @@ PAPER = Theme(
     dark=False,
 )
 
-NAMES = frozenset((*BUILTIN_THEMES, PAPER.name))
+CONSOLE = Theme(
+    name="console",
+    primary="#55ffff",
+    secondary="#aaaaaa",
+    accent="#ff55ff",
+    warning="#ffff55",
+    error="#ff5555",
+    success="#55ff55",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#000000",
+    variables={
+        "block-cursor-blurred-background": "#aaaaaa",
+        "block-cursor-blurred-foreground": "#000000",
+        "text-disabled": "#aaaaaa",
+    },
+)
+
+OWN = (PAPER, CONSOLE)
+"""The themes that an app must register."""
+
+NAMES = frozenset((*BUILTIN_THEMES, *(theme.name for theme in OWN)))
 """The names of all themes."""
 
 
-def chosen(theme: str, environment: Mapping[str, str]) -> str:
+def chosen(theme: str, environment: Mapping[str, str], *, few_colours: bool = False) -> str:
     """Return the theme to use: ``theme``, or that of the environment, or the default.
 
     With ``NO_COLOR`` set, the ANSI themes would be black on black, so the default is used.
+
+    Args:
+        theme: the user's choice; empty: there is none.
+        environment: the environment variables.
+        few_colours: whether the terminal has no more than 16 colours, which changes the default.
     """
     name = theme or environment.get("TEXTUAL_THEME", "")
     if name not in NAMES or (environment.get("NO_COLOR") and "ansi" in name):
-        return DEFAULT
+        return CONSOLE.name if few_colours else DEFAULT
     return name
