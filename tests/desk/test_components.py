@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cachedesk.core.snapshot import Books, DatabaseState, Health, RedisState, Tick
+from cachedesk.core.safeguards import Safeguards
+from cachedesk.core.snapshot import Books, DatabaseState, Health, Latencies, RedisState, Tick
 from cachedesk.core.wording import TIMES
 from cachedesk.desk.panels import hit_rate as hit_rate_panel
 from cachedesk.desk.panels import lag, queue_depth, throughput
@@ -161,3 +162,24 @@ def test_facts_that_fit():
 
 def test_an_event_is_one_line():
     assert one_line("a\nb\t c\x1b[31m") == "a b c�[31m"
+
+
+def test_a_worker_that_tries_in_vain_waits():
+    tries = replace(HEALTHY.worker, word="flushing")
+    locked = replace(HEALTHY.database, health=Health.DEGRADED, word="locked")
+    ticks = tuple(replace(tick, applied=0, through=0) for tick in HEALTHY.ticks)
+    shown = replace(HEALTHY, worker=tries, database=locked, ticks=ticks)
+    assert worker_view(shown).word == "waiting"
+    assert worker_view(replace(HEALTHY, worker=tries)).word == "flushing"
+
+
+def test_what_was_not_measured_lately_is_no_time():
+    shown = replace(HEALTHY, latencies=Latencies())
+    assert facts(database_view(shown))["flush"] == facts(database_view(shown))["read"] == ABSENT
+
+
+def test_the_parts_say_what_they_are_for():
+    assert redis_view(HEALTHY).roles[0] == "copies, may be lost"
+    unlogged = replace(HEALTHY, safeguards=Safeguards(log=False))
+    assert redis_view(unlogged).roles == ("not only copies",)
+    assert log_view(unlogged).roles == ()

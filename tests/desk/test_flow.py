@@ -143,3 +143,16 @@ def test_every_way_has_its_label_at_every_size(name, room):
     model = flow_model(scene)
     drawn = text(scene, *room)
     assert all(getattr(model, way).label in drawn for way in ARROWS)
+
+
+def test_each_part_says_what_it_is_for_where_there_is_room():
+    drawn = text(scenes.HEALTHY)
+    for role in ("copies, may be lost", "accepted, on disk", "database, the truth"):
+        assert role in drawn
+    assert " truth " in text(scenes.HEALTHY, LEAST_WIDTH, LEAST_HEIGHT + 1)
+
+
+def test_reads_are_what_the_arrows_carry_when_redis_has_just_gone():
+    straddling = scenes.tick(0, hits=50, misses=100)
+    model = flow_model(replace(scenes.REDIS_DOWN, ticks=(straddling,)))
+    assert (model.hit.label, model.miss.label, model.reads) == ("hit 0/s", "miss 200/s", "200/s")

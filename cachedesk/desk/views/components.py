@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cachedesk.core.snapshot import Health, Snapshot
+from cachedesk.core.snapshot import Health, Percentiles, Snapshot
 from cachedesk.core.wording import TIMES, percent
 from cachedesk.desk.views.afterglow import state_of
 from cachedesk.desk.views.backlog import backlog, flow_of_events
@@ -51,6 +51,7 @@ class ComponentView:
         facts: further figures, the most important first; a narrow screen shows the first ones.
         note: an error text, which takes the place of the last facts; empty: no error.
         glow: what happened to it a moment ago; empty: nothing.
+        roles: what it is for, in a few words and in fewer, where there is room for one of them.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ComponentView:
     facts: tuple[Fact, ...] = ()
     note: str = ""
     glow: str = ""
+    roles: tuple[str, ...] = ()
 
     @property
     def tone(self) -> Tone:
@@ -93,6 +95,9 @@ def redis_view(snapshot: Snapshot) -> ComponentView:
             *((Fact("bypassed", f"{compact(redis.bypasses)}{TIMES}"),) if redis.bypasses else ()),
         ),
         glow=state_of(snapshot, "redis"),
+        roles=("copies, may be lost", "copies")
+        if snapshot.safeguards.log
+        else ("not only copies",),
     )
 
 
@@ -118,6 +123,7 @@ def log_view(snapshot: Snapshot) -> ComponentView:
             Fact("file", size(log.bytes)),
         ),
         glow=state_of(snapshot, "log"),
+        roles=("accepted, on disk", "on disk"),
     )
 
 
@@ -144,6 +150,7 @@ def worker_view(snapshot: Snapshot) -> ComponentView:
         ),
         worker.last_error if worker.health is not Health.UP else "",
         state_of(snapshot, "worker"),
+        ("log to database",),
     )
 
 
@@ -155,7 +162,11 @@ def _worker_word(snapshot: Snapshot) -> str:
         return worker.word
     if (found := backlog(snapshot)) is not None:
         return found.word
-    return "flushing" if flow_of_events(snapshot)[0] > 0 else worker.word
+    if flow_of_events(snapshot)[0] > 0:
+        return "flushing"
+    # It tries again and again, which must not look like work that is done.
+    trying = snapshot.log.depth and snapshot.database.health is not Health.UP
+    return "waiting" if trying else worker.word
 
 
 def database_view(snapshot: Snapshot) -> ComponentView:
@@ -173,16 +184,22 @@ def database_view(snapshot: Snapshot) -> ComponentView:
         (
             # Until a checkpoint, the newest rows are in the write-ahead log beside the file.
             Fact("disk", size(database.bytes + database.wal_bytes) if known else ABSENT),
-            Fact("flush", span(snapshot.latencies.flush.p50)),
-            Fact("read", span(snapshot.latencies.database.p50)),
+            Fact("flush", _median(snapshot.latencies.flush)),
+            Fact("read", _median(snapshot.latencies.database)),
         ),
         glow=state_of(snapshot, "database"),
+        roles=("database, the truth", "the truth", "truth"),
     )
 
 
 def saved(events: int, rows: int) -> str:
     """Return the percentage of row writes that coalescing saved; an en dash before the first."""
     return percent(events - rows, events)
+
+
+def _median(measured: Percentiles) -> str:
+    """Return the median; an en dash if nothing was measured lately."""
+    return span(measured.p50) if measured.count else ABSENT
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -232,6 +232,10 @@ def _draw_component(grid: Grid, box: _Box, part: ComponentView) -> None:
         f"{state} ",
         "up" if part.tone is Tone.WELL else frame_style,
     )
+    free = box.width - len(part.name) - cell_len(state) - 10
+    role = next((role for role in part.roles if len(role) <= free), "")
+    if role:
+        grid.write(box.right - len(role) - 4, box.top, f" {role} ", "label")
     ink = "label" if part.health is Health.DOWN else "figure"
     lines = _content(part, box.width - 4, box.height - 2)
     for row, pieces in enumerate(lines, box.top + 1):

@@ -151,7 +151,8 @@ class _Rates:
         def rate(counts: Iterable[int]) -> float:
             return sum(counts) / seconds
 
-        hits = rate(tick.hits for tick in ticks)
+        # A tick in which Redis went down still has hits, and the arrow says that there are none.
+        hits = 0.0 if _is_down(snapshot.redis) else rate(tick.hits for tick in ticks)
         misses = rate(tick.misses for tick in ticks)
         through = rate(tick.through for tick in ticks)
         return cls(
@@ -186,7 +187,7 @@ def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Arr
     return {
         "calls": ("", _arrow_state(rates.reads + rates.writes)),
         "hit": (
-            f"hit {_rate(0 if redis_down else rates.hits)}",
+            f"hit {_rate(rates.hits)}",
             _arrow_state(rates.hits, blocked=redis_down),
         ),
         # Without the log it carries the writes that the log does not take.
