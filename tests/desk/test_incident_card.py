@@ -96,6 +96,8 @@ def test_calls_that_failed_are_counted_by_kind_and_only_those_of_the_fault():
     assert lines(card)["Callers"].endswith(
         "calls unavailable: 2 reads, 37 payments · 1 stale read · 1 refused"
     )
+    brief = next(fact.brief for fact in card.facts if fact.label == "Callers")
+    assert brief == "2 reads, 37 payments unavailable · 1 stale read · 1 refused"
     assert lines(card)["Fault"] == "its write lock was held by a second connection for 12.0 s"
     assert lines(card)["Redis"] == "not affected"
     assert card.side == Comparison("log", "database.lock")
@@ -363,5 +365,6 @@ def test_a_low_card_keeps_the_most_important_lines():
     labels = ["Fault", "Callers", "p99", "Redis", "Hit rate", "Database", "Held by"]
     assert [line.label for line in card.lines(9)] == labels
     assert [line.label for line in card.lines(4)] == ["Callers", "Redis", "Database", "Held by"]
+    assert [line.label for line in card.lines(6)] == [it for it in labels if it != "Fault"]
     assert [line.label for line in card.lines(1)] == ["Database"]
     assert card.lines(0) == card.lines(-3) == ()

@@ -98,6 +98,22 @@ def test_a_card_covers_nothing_but_the_lists(size, loss):
     drive(app, script, size)
 
 
+def test_it_slides_in_where_animations_are_on():
+    app, _ = comparing()
+    app.animation_level = "full"
+
+    async def script(pilot):
+        await let_it_end(app, pilot)
+        pane = app.desk.card_pane
+        await until(pilot, lambda: not pane.offset, "it is in its place")
+        assert pane.region.bottom == app.desk.query_one("#lists").region.bottom
+        await pilot.press("x")
+        await pilot.press("I")
+        await until(pilot, lambda: not pane.offset, "it is in its place again")
+
+    drive(app, script)
+
+
 def test_any_key_closes_it_and_acts_as_usual():
     app, control = comparing()
 

@@ -158,7 +158,7 @@ def _fault(figures: IncidentFigures) -> Fact:
         text = known.format(f" at {point[1]}" if point else "", lasted)
     else:
         text = known.format(lasted)
-    return Fact("Fault", text, lasted if "{}" in known else text, 5)
+    return Fact("Fault", text, lasted if "{}" in known else text, 6)
 
 
 def _callers(figures: IncidentFigures, workload: str) -> Fact:
@@ -181,14 +181,13 @@ def _callers(figures: IncidentFigures, workload: str) -> Fact:
     kinds = [count_of(reads, "read")] if reads else []
     kinds += [count_of(writes, noun)] if writes else []
     said = f"{reads + writes:,} of {count_of(calls, 'call')} unavailable"
-    if reads + writes == 0:
-        failed_words = f"0 of {count_of(calls, 'call')} unavailable"
-    else:
-        failed_words = f"{said}: {', '.join(kinds)}"
+    said += f": {', '.join(kinds)}" if kinds else ""
     rest = [count_of(stale, "stale read"), f"{refused:,} refused"]
-    brief = " · ".join([f"{reads + writes:,} unavailable", *rest])
+    shown = [f"{', '.join(kinds)} unavailable"] if kinds else []
+    shown += [words for words, count in zip(rest, (stale, refused), strict=True) if count]
+    brief = " · ".join(shown or ["0 unavailable", *rest])
     tone = Tone.BROKEN if stale else Tone.WARNING if reads + writes + refused else Tone.IDLE
-    return Fact("Callers", " · ".join([failed_words, *rest]), brief, 2, tone)
+    return Fact("Callers", " · ".join([said, *rest]), brief, 2, tone)
 
 
 _PAYMENTS = ("database.lock", "database.full", "database.readonly")
@@ -206,10 +205,10 @@ def _p99(figures: IncidentFigures) -> Fact | None:
         elif before.count:
             same.append(f"{name} {span(before.p99)}")
     if not changes:
-        return Fact("p99", f"as before: {', '.join(same)}", "as before", 6) if same else None
+        return Fact("p99", f"as before: {', '.join(same)}", "as before", 5) if same else None
     changes.sort(reverse=True)
     pieces = [f"{name} {span(was)} → {span(now)}" for _, name, was, now in changes]
-    return Fact("p99", ", ".join(pieces), pieces[0], 6)
+    return Fact("p99", ", ".join(pieces), pieces[0], 5)
 
 
 def _paths(before: Latencies, worst: Latencies) -> tuple[tuple[str, Percentiles, Percentiles], ...]:
@@ -221,7 +220,7 @@ def _paths(before: Latencies, worst: Latencies) -> tuple[tuple[str, Percentiles,
 def _redis(figures: IncidentFigures) -> Fact:
     incident, latest = figures.incident, figures.latest
     if incident.part != "redis":
-        return Fact("Redis", "not affected", "not affected", 3)
+        return Fact("Redis", "not affected", "not affected", 7)
     lost, back = keys_lost(incident), incident.of(EventCode.REDIS_BACK)
     if not lost:
         dropped = found_number(r"([\d,]+) keys? dropped", back)

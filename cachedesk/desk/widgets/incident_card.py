@@ -75,8 +75,8 @@ class IncidentCardPane(Widget):
         self.border_title = Content(card.title)
         self.border_subtitle = Content(_CLOSES)
         if before is None:
-            self.styles.offset = Offset(0, len(card.facts) + 4)
-            self.styles.animate("offset", Offset(0, 0), duration=_SLIDE_SECONDS)
+            self.offset = Offset(0, _rows(card) + 3)
+            self.animate("offset", Offset(0, 0), duration=_SLIDE_SECONDS)
         if before is None or _rows(before) != _rows(card):
             self.refresh(layout=True)
 
