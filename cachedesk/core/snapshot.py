@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.wording import TIMES
@@ -356,4 +356,16 @@ class Source(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Return the state now. May take milliseconds: do not call it on a screen's own thread."""
+        ...
+
+
+@runtime_checkable
+class SelectiveSource(Protocol):
+    """A source that can leave out the values of the hot keys in the cache.
+
+    Reading them is counted by the cache as a use of those keys, which changes its own figures.
+    """
+
+    def read_hot_values(self, *, wanted: bool) -> None:
+        """Have the next snapshots contain the values, or leave them unknown."""
         ...

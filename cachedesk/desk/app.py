@@ -18,7 +18,7 @@ from cachedesk.core.commands import Control, SetSafeguard
 from cachedesk.core.key_report import Inspector
 from cachedesk.core.printable import printable
 from cachedesk.core.safeguards import LABELS, NAMES
-from cachedesk.core.snapshot import EventKind, Snapshot, Source
+from cachedesk.core.snapshot import EventKind, SelectiveSource, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action, actions_for
 from cachedesk.desk.card_app import CardApp
 from cachedesk.desk.onboarding import passed
@@ -88,6 +88,7 @@ class DeskApp(CardApp):
         self.wanted: StoryChoice | SideBySide | None = None
         """What to show after this app: a story, or two stacks; ``None``: the user leaves."""
         self._inspector = inspector
+        self._selective = source if isinstance(source, SelectiveSource) else None
         self.desk = DeskScreen(
             self._offered,
             read_only=control is None,
@@ -112,6 +113,15 @@ class DeskApp(CardApp):
         if isinstance(event, Key):
             self.desk.greeting = False
         await super().on_event(event)
+
+    @on(DeskScreen.KeysShown)
+    def read_hot_values(self, changed: DeskScreen.KeysShown) -> None:
+        """Have the source read the values of the hot keys only while their panel is visible."""
+        if self._selective is None:
+            return
+        self._selective.read_hot_values(wanted=changed.shown)
+        if changed.shown:
+            self._puller.soon()
 
     def more_commands(self) -> Iterable[SystemCommand]:
         """Yield a switch for each safeguard."""

@@ -37,14 +37,19 @@ class HotView:
         self._metrics = metrics
         self._policies = policies
 
-    def keys(self, dead: int) -> tuple[HotKey, ...]:
-        """Return the hottest keys; ``dead`` is the number of dead letters."""
+    def keys(self, dead: int, *, values: bool) -> tuple[HotKey, ...]:
+        """Return the hottest keys.
+
+        Args:
+            dead: the number of dead letters.
+            values: whether to read their values from the cache, which counts as a use of them.
+        """
         hottest = self._metrics.hottest(HOT_KEYS)
         keys = [key for key, _ in hottest]
         # The head, the value after all pending events, is usually known: then they need no fold.
         heads = {key: self._pending.head(key) for key in keys}
         truths = self._overlay.read(keys)
-        cached = self._cached(keys)
+        cached = self._cached(keys) if values else None
         letters = self._letters() if dead else Counter[bytes]()
         hot = []
         for key, uses in hottest:

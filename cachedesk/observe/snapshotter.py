@@ -87,8 +87,13 @@ class Snapshotter:
         self._hot = hot
         self._opened = time.monotonic()
 
-    def snapshot(self, workload: str) -> Snapshot:
-        """Return a snapshot; ``workload`` describes the workload in a few words."""
+    def snapshot(self, workload: str, *, hot_values: bool) -> Snapshot:
+        """Return a snapshot.
+
+        Args:
+            workload: describes the workload in a few words.
+            hot_values: whether to read the values of the hot keys from the cache.
+        """
         # First: the other states take milliseconds, and writes go on meanwhile.
         books, log = self._books_and_log()
         return Snapshot(
@@ -109,7 +114,7 @@ class Snapshotter:
             faults=self._faults.active,
             catalogue=self._faults.states(),
             armed=self._failpoints.waiting(),
-            hot=self._hot.keys(books.dead),
+            hot=self._hot.keys(books.dead, values=hot_values),
             events=self._events.events(),
             prefixes=self._metrics.prefixes(_PREFIXES),
             audit=self._auditor.audit,

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from cachedesk.chaos.ablations.no_log import DirtyKeys
@@ -303,12 +304,17 @@ class Stack:
         """The address where Redis listens; empty if this process does not manage the cache."""
         return self.cache.address if isinstance(self.cache, ManagedServer) else ""
 
-    def snapshot(self) -> Snapshot:
-        """Return the state of the whole stack as one frozen value."""
-        return self._calls.run(self._snapshot)
+    def snapshot(self, *, hot_values: bool = True) -> Snapshot:
+        """Return the state of the whole stack as one frozen value.
 
-    def _snapshot(self) -> Snapshot:
-        snapshot = self._snapshotter.snapshot(self.workload)
+        Args:
+            hot_values: whether to read the values of the hot keys from the cache, which counts
+                that as a use of them; else they are unknown.
+        """
+        return self._calls.run(partial(self._snapshot, hot_values=hot_values))
+
+    def _snapshot(self, *, hot_values: bool = True) -> Snapshot:
+        snapshot = self._snapshotter.snapshot(self.workload, hot_values=hot_values)
         safeguards = self._switches.safeguards
         if not safeguards.log:
             off = replace(snapshot.log, health=Health.DEGRADED, word="off")

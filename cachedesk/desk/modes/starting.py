@@ -38,6 +38,7 @@ class StartingSession:
         self._contents = contents
         self._warming = ""
         self._rate: float | None = None
+        self._hot_values = True
         self._session: Session | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -75,6 +76,12 @@ class StartingSession:
                 self._session.snapshot(), workload=warming, rate=None, ticks=(), reads=Reads()
             )
         return self._session.snapshot()
+
+    def read_hot_values(self, *, wanted: bool) -> None:
+        """Have the next snapshots contain the values of the hot keys in Redis, or not."""
+        self._hot_values = wanted
+        if self._session is not None:
+            self._session.read_hot_values(wanted=wanted)
 
     def perform(self, command: Command) -> str:
         """Carry out ``command``, as ``Session.perform`` does.
@@ -118,6 +125,7 @@ class StartingSession:
             with self._open_session() as session:
                 self._warming = "warming up"
                 self._session = session
+                session.read_hot_values(wanted=self._hot_values)
                 warm_up(session, self._contents, self._closing, self._show_progress)
                 session.start()
                 self._warming = ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.errors import NoWidget
 from textual.geometry import Size
+from textual.message import Message
 from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
@@ -49,6 +52,12 @@ class DeskScreen(Stage):
         data_label: the location of the data, for the top line.
         greeting: whether to greet a new user.
     """
+
+    @dataclass
+    class KeysShown(Message):
+        """The panel of the hot keys has become visible, or no longer is."""
+
+        shown: bool
 
     CSS_PATH = "desk.tcss"
     AUTO_FOCUS = "KeyTable"
@@ -103,6 +112,7 @@ class DeskScreen(Stage):
         self.panels: dict[int, PanelWidget[Any]] = {}
         """Maps the number of each panel to its widget."""
         self._wishes: dict[int, bool] = {}
+        self._keys_shown: bool | None = None
         self._arranged_for: tuple[frozenset[int], Size] | None = None
         self.shown: Snapshot | None = None
         self.latest: Snapshot | None = None
@@ -142,6 +152,7 @@ class DeskScreen(Stage):
         self.lost = ""
         if not self.frozen or self.shown is None:
             self._show(snapshot)
+        self._note_keys_shown()
 
     def start_filter(self) -> None:
         """Open the filter of the keys, and show their panel if it is hidden."""
@@ -245,6 +256,16 @@ class DeskScreen(Stage):
         for panel in self.panels.values():
             # The width of a chart depends on which charts stand beside it.
             panel.refresh()
+        self.call_after_refresh(self._note_keys_shown)
+
+    def _note_keys_shown(self) -> None:
+        try:
+            shown = bool(self.find_widget(self.panels[HOT_KEYS.number]).visible_region)
+        except NoWidget:
+            shown = False
+        if shown is not self._keys_shown:
+            self._keys_shown = shown
+            self.post_message(self.KeysShown(shown))
 
     def _show(self, snapshot: Snapshot) -> None:
         self.shown = snapshot

@@ -132,6 +132,7 @@ class Session:
         self._ledger = ledger or Ledger()
         self._recorder: Recorder | None = None
         self._recording = threading.Lock()
+        self._hot_values = True
         # By fault: the seconds that were left when it was healed early.
         self._cut: dict[str, float] = {}
         armed = Failpoints(failpoints)
@@ -166,10 +167,18 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Return the state of the stack, the load and the recording as one frozen value."""
+        return self._state(hot_values=self._hot_values)
+
+    def read_hot_values(self, *, wanted: bool) -> None:
+        """Have the next snapshots contain the values of the hot keys in Redis, or not; a recording
+        has them in any case."""
+        self._hot_values = wanted
+
+    def _state(self, *, hot_values: bool = True) -> Snapshot:
         recorder = self._recorder
         drives = not self.driver.ended
         return replace(
-            self.stack.snapshot(),
+            self.stack.snapshot(hot_values=hot_values),
             workload=self._traffic.title if drives else "",
             rate=self.driver.rate if drives else None,
             recording="" if recorder is None or recorder.ended else shown(recorder.path),
@@ -318,7 +327,7 @@ class Session:
                     f"{self._recorder.path} is being recorded to; stop that recording first"
                 )
             check_apart(path, self._data)
-            self._recorder = Recorder(path, self.snapshot, self._announce_trouble)
+            self._recorder = Recorder(path, self._state, self._announce_trouble)
         return self._announce(EventCode.RECORDING_STARTED, path=shown(path))
 
     def _end_recording(self) -> str:

@@ -30,7 +30,8 @@ def stat(session: Session) -> None:
             print(header(), flush=True)
         now, then = session.driver.tally(), at
         at = time.monotonic()
-        print(line(session.stack.snapshot(), now, before, at - then), flush=True)
+        seen = session.stack.snapshot(hot_values=False)
+        print(line(seen, now, before, at - then), flush=True)
         before, lines = now, lines + 1
         if ended:
             return
