@@ -103,7 +103,7 @@ def test_a_window_without_room_for_the_keys_reads_none(session):
 
     async def script(pilot):
         await until(pilot, lambda: known(app), "the values are read")
-        await pilot.resize_terminal(60, 10)
+        await pilot.resize_terminal(60, 5)
         await until(pilot, lambda: unknown(app), "they are read no longer")
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: known(app), "the values are read again")
