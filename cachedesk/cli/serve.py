@@ -17,6 +17,7 @@ from cachedesk.cli.options import (
     desk_options,
     stack_options,
 )
+from cachedesk.console.output import short_path
 
 _INSTALL = "pip install 'cachedesk[serve]'"
 
@@ -58,6 +59,7 @@ def serve(
     except ImportError:
         raise click.UsageError(f"The desk in a browser needs textual-serve: {_INSTALL}") from None
     from cachedesk.desk.terminal.parent import PARENT_VARIABLE
+    from cachedesk.desk.terminal.served_driver import NAME as DRIVER
 
     # Checked here, so that errors are shown in the terminal and not in the browser.
     stack.settings()
@@ -72,13 +74,15 @@ def serve(
         words += ["--read-only"] if desk.read_only else []
         words += ["--theme", desk.theme] if desk.theme else []
         words += ["--refresh", desk.refresh] if desk.refresh else []
-    notice = shlex.join([sys.executable, "-m", "cachedesk.desk.terminal.message_screen"])
+    notice = [sys.executable, "-m", "cachedesk.desk.terminal.message_screen"]
     if host not in LOOPBACK and not (desk.read_only or replay):
         warning = "every user with the address can break this stack; --read-only prevents that"
         click.echo(f"cachedesk: {warning}", err=True)
     # exec replaces the shell, so that a signal to it reaches the desk.
-    command = shlex.join(["env", f"{PARENT_VARIABLE}={os.getpid()}", *words])
-    server = DeskServer(f"exec {command}", "" if replay else f"exec {notice}", host, port)
+    env = ["env", f"{PARENT_VARIABLE}={os.getpid()}", f"TEXTUAL_DRIVER={DRIVER}"]
+    command, busy = (shlex.join([*env, *line]) for line in (words, notice))
+    title = f"cachedesk · {short_path(replay or stack.directory)}"
+    server = DeskServer(f"exec {command}", "" if replay else f"exec {busy}", host, port, title)
     try:
         server.serve()
     except OSError as error:

@@ -13,7 +13,6 @@ from textual.binding import BindingType
 from textual.events import Event, Key
 from textual.widgets import Input
 
-from cachedesk.console.output import is_served
 from cachedesk.core.commands import Control, SetSafeguard
 from cachedesk.core.key_report import Inspector
 from cachedesk.core.printable import printable
@@ -144,9 +143,6 @@ class DeskApp(CardApp):
 
     def action_stories(self) -> None:
         """List the stories; leave the desk for the one that is chosen."""
-        if is_served():
-            self._warn("Stories play in a terminal only: cachedesk story NAME.")
-            return
         self.push_screen(StoriesScreen(self.listed, passed()), self._leave_for)
 
     @property

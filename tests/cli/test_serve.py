@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -113,19 +114,39 @@ def serve(tmp_path: Path) -> Iterator[Start]:
         until(lambda c=children: not any(child.is_running() for child in c))
 
 
+UP = "● all well".encode()
+"""What the desk says once its stack is up; before, a key may find it still starting."""
+
+
 class Tab:
-    """A browser's tab: what it was sent, in one piece."""
+    """A browser's tab: what it was sent since the last key, in one piece."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
         self.shown = b""
 
-    async def see(self, text: bytes) -> None:
-        """Wait until ``text`` was sent."""
-        while text not in self.shown:
+    async def see(self, text: bytes, after: bytes = b"") -> None:
+        """Wait until ``text`` was sent, behind ``after``."""
+        while text not in self.shown.partition(after)[2] if after else text not in self.shown:
             message = await asyncio.wait_for(self.socket.receive(), 60)
             assert message.type is aiohttp.WSMsgType.BINARY, (message, self.shown[-500:])
             self.shown += message.data
+
+    async def press(self, *keys: str) -> None:
+        """Press keys; what is waited for next comes after them."""
+        self.shown = b""
+        for key in keys:
+            await self.socket.send_json(["stdin", key])
+
+    async def is_closed(self) -> None:
+        """Wait until the server closes it, as it does when the desk ends."""
+
+        async def closed() -> None:
+            while (await self.socket.receive()).type is aiohttp.WSMsgType.BINARY:
+                pass
+
+        await asyncio.wait_for(closed(), 60)
+        assert self.socket.closed
 
 
 def browse(served: Served, visit: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> None:
@@ -309,5 +330,107 @@ def test_a_recording_may_be_watched_by_many(serve: Start, tmp_path: Path) -> Non
             await Tab(first).see(b"REPLAY")
             await Tab(second).see(b"REPLAY")
             assert served.redis_servers() == 0
+
+    browse(served, visit)
+
+
+def test_the_page_has_a_title_and_asks_nobody_else(serve: Start, tmp_path: Path) -> None:
+    served = serve()
+    own = f"//127.0.0.1:{served.port}/"
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        page = await browser.get(served.page)
+        text = await page.text()
+        assert f"<title>cachedesk · {tmp_path / 'data'}</title>" in text
+        found = re.findall(r"(?:https?|wss?):(//[^/\"']*/?)", text.replace("www.w3.org", ""))
+        assert set(found) - {"///"} == {own}
+        policy = page.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'self'")
+        for path in re.findall(rf"http:{own}(static/[^\"]+)", text):
+            assert (await browser.get(f"/{path}")).status == 200, path
+
+    browse(served, visit)
+
+
+def test_a_story_is_played_in_the_tab_and_left_for_the_desk(serve: Start) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with served.connect(browser, "?width=100&height=30") as socket:
+            tab = Tab(socket)
+            await tab.see(b"balanced")
+            await tab.see(UP)
+            await tab.press("t")
+            await tab.see(b"Tours and stories")
+            await tab.press("\x1b[F", "\r")
+            await tab.see(b"STORY")
+            # What is reported while a story is shown holds for the desk as well: at this height
+            # there is room for the diagram.
+            await socket.send_json(["resize", {"width": 120, "height": 40}])
+            await tab.press("q")
+            await tab.see(b"cache layer", after=b"workload article")
+            assert served.desks() == 1
+            await tab.press("d")
+            await tab.see(b"held down")
+            await tab.press("q")
+            await tab.is_closed()
+        await asyncio.to_thread(until, lambda: served.desks() == 0)
+
+    browse(served, visit)
+
+
+def test_two_stacks_are_opened_in_the_tab(serve: Start) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with served.connect(browser, "?width=120&height=40") as socket:
+            tab = Tab(socket)
+            await tab.see(b"balanced")
+            await tab.see(UP)
+            await tab.press("v")
+            await tab.see(b"Two stacks")
+            await tab.press("\r")
+            await tab.see(b"after the same operations")
+        # A tab that is closed meanwhile takes all three stacks along.
+        await asyncio.to_thread(until, lambda: served.desks() == served.redis_servers() == 0)
+
+    browse(served, visit)
+
+
+def test_a_tab_that_is_closed_during_a_story_ends_the_desk_too(serve: Start) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with served.connect(browser) as socket:
+            tab = Tab(socket)
+            await tab.see(b"balanced")
+            await tab.see(UP)
+            await tab.press("t")
+            await tab.see(b"Tours and stories")
+            await tab.press("\x1b[F", "\r")
+            await tab.see(b"STORY")
+        await asyncio.to_thread(until, lambda: served.desks() == served.redis_servers() == 0)
+
+    browse(served, visit)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda it: it.name)
+def test_the_end_of_the_server_ends_a_story(serve: Start, number: signal.Signals) -> None:
+    served = serve()
+
+    async def visit(browser: aiohttp.ClientSession) -> None:
+        async with served.connect(browser) as socket:
+            tab = Tab(socket)
+            await tab.see(b"balanced")
+            await tab.see(UP)
+            await tab.press("t")
+            await tab.see(b"Tours and stories")
+            await tab.press("\x1b[F", "\r")
+            await tab.see(b"STORY")
+            children = served._children()
+            await asyncio.to_thread(served.end, number)
+            await asyncio.to_thread(
+                until, lambda: not any(map(psutil.pid_exists, [c.pid for c in children]))
+            )
 
     browse(served, visit)

@@ -22,6 +22,7 @@ from cachedesk.desk.modes.touring import LiveApp, TourPlan
 from cachedesk.desk.onboarding import is_first_time
 from cachedesk.desk.side_by_side import SideBySide
 from cachedesk.desk.story_choice import StoryChoice
+from cachedesk.desk.terminal.browser_tab import one_tab
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.parent import PARENT_VARIABLE, end_with_parent
 from cachedesk.desk.terminal.running import run_app
@@ -102,18 +103,19 @@ def open_desk(
 
             with Deadline(close, lambda: signals.exit_code or 1) as deadline:
                 try:
-                    app = desk(first=True)
-                    served = is_served()
-                    session.start(on_error=partial(_tell, app, session) if served else app.exit)
-                    status = run_app(app, signals, deadline, crashes)
-                    saved += app.saved
-                    while (wanted := app.wanted) is not None and not signals.received.is_set():
-                        session.rest(rests=True)
-                        notice = play(wanted, stories, pairs, signals, deadline)
-                        session.rest(rests=False)
-                        app = desk(first=False, notice=notice)
+                    with one_tab():
+                        app = desk(first=True)
+                        served = is_served()
+                        session.start(on_error=partial(_tell, app, session) if served else app.exit)
                         status = run_app(app, signals, deadline, crashes)
                         saved += app.saved
+                        while (wanted := app.wanted) is not None and not signals.received.is_set():
+                            session.rest(rests=True)
+                            notice = play(wanted, stories, pairs, signals, deadline)
+                            session.rest(rests=False)
+                            app = desk(first=False, notice=notice)
+                            status = run_app(app, signals, deadline, crashes)
+                            saved += app.saved
                 finally:
                     session.close()
     except CachedeskError:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp_jinja2
@@ -20,8 +22,17 @@ from aiohttp.web_runner import GracefulExit
 from textual_serve.app_service import AppService
 from textual_serve.server import Server, to_int
 
+_PAGES = Path(__file__).parent.parent / "web"
 _TOKEN_BYTES = 16
 _RELOAD_SECONDS = 2.0
+_FRAME_BYTES = 200
+"""The length from which bytes are a frame, and not a mode of the terminal."""
+
+# The page is inline, and so are the styles of its terminal.
+_OWN_HOST_ONLY = (
+    "default-src 'self' 'unsafe-inline'; connect-src 'self' ws://{host}; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -35,10 +46,13 @@ class DeskServer(Server):
             every tab runs a desk, which is possible for a recording only.
         host: the address to listen on.
         port: the port to listen on.
+        title: the title of the page.
     """
 
-    def __init__(self, command: str, busy_command: str, host: str, port: int) -> None:
-        super().__init__(command, host, port, title="cachedesk")
+    def __init__(
+        self, command: str, busy_command: str, host: str, port: int, title: str = "cachedesk"
+    ) -> None:
+        super().__init__(command, host, port, title=title, templates_path=_PAGES)
         self._busy_command = busy_command
         self._viewer: _Tab | None = None
         self._free = asyncio.Event()
@@ -91,7 +105,9 @@ class DeskServer(Server):
         self.public_url = f"http://{request.host}"
         context = await Server.handle_index.__wrapped__(self, request)  # type: ignore[attr-defined]
         context["app_websocket_url"] += f"/{self._token}"
-        return aiohttp_jinja2.render_template("app_index.html", request, context)
+        page = aiohttp_jinja2.render_template("app_index.html", request, context)
+        page.headers["Content-Security-Policy"] = _OWN_HOST_ONLY.format(host=request.host)
+        return page
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
@@ -143,7 +159,7 @@ class DeskServer(Server):
 
         service = AppService(
             command,
-            write_bytes=tab.socket.send_bytes,
+            write_bytes=_FromFirstFrame(tab.socket.send_bytes),
             write_str=tab.socket.send_str,
             close=close,
             download_manager=self.download_manager,
@@ -151,8 +167,10 @@ class DeskServer(Server):
         self._services.add(service)
         tab.service = service
         await service.start(tab.width, tab.height)
-        # The tab may have been resized in the meantime.
+        # The tab may have been resized or focused in the meantime.
         await service.set_terminal_size(tab.width, tab.height)
+        if tab.focused:
+            await service.focus()
 
     async def _end_service(self, tab: _Tab) -> None:
         """End the process of ``tab``; if the tab was closed, give the desk to the next one."""
@@ -189,6 +207,27 @@ class DeskServer(Server):
             )
 
 
+class _FromFirstFrame:
+    """Holds back what an app sends before its first frame.
+
+    The page hides its own words, and a terminal what it showed before, at the first bytes; the
+    frame may come seconds later.
+    """
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._send = send
+        self._held: list[bytes] | None = []
+
+    async def __call__(self, data: bytes) -> None:
+        """Send ``data``, and what was held back, if there has been a frame."""
+        if self._held is not None:
+            self._held.append(data)
+            if len(data) < _FRAME_BYTES:
+                return
+            data, self._held = b"".join(self._held), None
+        await self._send(data)
+
+
 class _Tab:
     """A browser tab with the interface of a service: messages go to the process that it shows."""
 
@@ -197,6 +236,7 @@ class _Tab:
         self.width, self.height = width, height
         self.service: AppService | None = None
         self.closed = False
+        self.focused = False
 
     async def send_bytes(self, data: bytes) -> None:
         """Send key presses."""
@@ -210,12 +250,14 @@ class _Tab:
             await self._runs.set_terminal_size(width, height)
 
     async def blur(self) -> None:
-        """Report that the tab has lost the focus."""
+        """Remember that the tab has lost the focus, and report it."""
+        self.focused = False
         if self._runs is not None:
             await self._runs.blur()
 
     async def focus(self) -> None:
-        """Report that the tab has the focus."""
+        """Remember that the tab has the focus, and report it."""
+        self.focused = True
         if self._runs is not None:
             await self._runs.focus()
 
