@@ -76,6 +76,22 @@ def test_a_palette_that_is_closed_while_it_searches_shows_no_mark_of_that():
     drive(app, script)
 
 
+def test_a_click_on_a_widget_that_is_gone_does_nothing():
+    app = opened(RecordingControl())
+
+    async def script(pilot):
+        await pilot.press("question_mark")
+        shown = app.screen.focused.children[0]
+        place = shown.region
+        with app.batch_update():
+            # It is still on the screen.
+            await shown.remove()
+            write(app, click(place.x + 3, place.y + 1))
+            await pilot.pause()
+
+    drive(app, script)
+
+
 def test_pages_are_turned_in_a_list_that_has_no_room():
     app = opened(RecordingControl())
 

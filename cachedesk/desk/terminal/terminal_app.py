@@ -12,7 +12,8 @@ from rich.console import RenderableType
 from textual import on
 from textual.app import App, ScreenStackError
 from textual.command import CommandPalette
-from textual.events import Event, Key
+from textual.errors import NoWidget
+from textual.events import Event, Key, MouseDown
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.theme import ThemeProvider
@@ -50,6 +51,8 @@ class TerminalApp(App[None]):
         handling it may move the focus. Without waiting, ``/`` and the letters typed right after it
         would all go to the list, which had the focus before, as commands.
         """
+        if isinstance(event, MouseDown) and self._hits_a_leaving_widget(event):
+            return
         if not isinstance(event, Key) or event.is_forwarded:
             await super().on_event(event)
         elif self._busy_with_keys or self._held:
@@ -58,6 +61,15 @@ class TerminalApp(App[None]):
             self._held.append(event)
         else:
             await self._take(event)
+
+    def _hits_a_leaving_widget(self, event: MouseDown) -> bool:
+        """Return whether a toast is clicked again that leaves because of the first click: Textual
+        would look for its parent, which it has no more."""
+        if not self.screen_stack:
+            return False
+        with suppress(NoWidget):
+            return self.screen.get_widget_at(event.x, event.y)[0].parent is None
+        return False
 
     @property
     def keys_pending(self) -> bool:
