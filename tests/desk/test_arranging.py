@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.modes.live_story import STORY_ACTIONS
 from cachedesk.desk.modes.playback import REPLAY_ACTIONS
+from cachedesk.desk.modes.versus import versus_actions
 from cachedesk.desk.panels.arrangement import arranged as arranged_of
 from cachedesk.desk.panels.registry import PANELS
 from cachedesk.desk.panels.spec import VAST_WIDTH
 from cachedesk.desk.views.buttons import places
 from cachedesk.desk.views.timespan import NOW, WINDOWS, Timespan
+from cachedesk.desk.watch_actions import WATCH_ACTIONS
 
 EVERY = {panel.number for panel in PANELS}
 FLOW, HIT_RATE, QUEUE_DEPTH, LAG, LATENCY, THROUGHPUT, KEYS = range(1, 8)
@@ -44,7 +46,16 @@ def test_what_the_user_wants_goes_before_what_is_usual_and_one_panel_before_all(
     assert arranged(80, {KEYS: False}, expanded=KEYS) == {KEYS}
 
 
-@given(st.integers(20, 300), st.sampled_from([ACTIONS, STORY_ACTIONS, REPLAY_ACTIONS]))
+FOOTERS = {
+    "live": ACTIONS,
+    "story": STORY_ACTIONS,
+    "replay": REPLAY_ACTIONS,
+    "versus": versus_actions(read_only=False),
+    "watch": WATCH_ACTIONS,
+}
+
+
+@given(st.integers(20, 300), st.sampled_from(tuple(FOOTERS.values())))
 def test_buttons_are_one_row_that_neither_overlaps_nor_leaves_the_bar(width, actions):
     row = places(actions, width)
     assert {place.action.name for place in row} >= {"menu", "help", "quit"}
