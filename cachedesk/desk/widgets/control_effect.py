@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.content import Content
@@ -10,8 +11,9 @@ from textual.widget import Widget
 
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.wording import percent
+from cachedesk.desk.views.charts import scale_count, scale_seconds
 from cachedesk.desk.views.formats import compact, left, right, span
-from cachedesk.desk.views.scales import bar, step_up
+from cachedesk.desk.views.scales import Step, bar, step_up, step_up_seconds
 
 _LABEL, _FIGURE, _SCALE = 9, 24, 8
 _RECENT_TICKS = 5
@@ -19,13 +21,23 @@ _RECENT_TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A figure and its history, oldest first; ``top`` is the top of its scale."""
+    """A figure and its history.
+
+    Args:
+        label: its name.
+        figure: its value now.
+        values: its history, oldest first.
+        least_top: the minimum of the top of its scale.
+        scale: formats the top of the scale.
+        step: returns the steps of the scale.
+    """
 
     label: str
     figure: str
     values: tuple[float, ...]
-    top: float
-    top_text: str
+    least_top: float
+    scale: Callable[[float], str]
+    step: Step = step_up
 
 
 def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
@@ -40,16 +52,12 @@ def traces(snapshot: Snapshot) -> tuple[Trace, ...]:
     lags = tuple(tick.lag_seconds for tick in ticks)
     rates = tuple(tick.rows / tick_seconds for tick in ticks)
     shares = tuple(tick.hits / max(1, tick.hits + tick.misses) for tick in ticks)
-    most, oldest, fastest = (
-        step_up(max(values, default=0.0), least)
-        for values, least in ((depths, 100), (lags, 0.1), (rates, 100))
-    )
     waiting = span(snapshot.log.oldest_seconds)
     return (
-        Trace("depth", compact(snapshot.log.depth), depths, most, compact(round(most))),
-        Trace("lag", waiting, lags, oldest, span(oldest)),
-        Trace("rows", f"{compact(rows)}/s", rates, fastest, f"{compact(round(fastest))}/s"),
-        Trace("hit rate", percent(hits, reads), shares, 1.0, "100 %"),
+        Trace("depth", compact(snapshot.log.depth), depths, 10, scale_count),
+        Trace("lag", waiting, lags, 0.1, scale_seconds, step_up_seconds),
+        Trace("rows", f"{compact(rows)}/s", rates, 10, lambda top: f"{scale_count(top)}/s"),
+        Trace("hit rate", percent(hits, reads), shares, 1.0, lambda top: "100 %"),
     )
 
 
@@ -79,13 +87,13 @@ class ControlEffect(Widget):
 
 def _line(trace: Trace, width: int) -> Content:
     columns = max(0, width - _LABEL - _FIGURE - _SCALE - 2)
-    drawn = (
-        "".join(bar(value / trace.top, 1) for value in trace.values[-columns:]) if columns else ""
-    )
+    values = trace.values[-columns:] if columns else ()
+    top = trace.step(max(values, default=0.0), trace.least_top)
+    drawn = "".join(bar(value / top, 1) for value in values)
     return Content.assemble(
         (left(trace.label, _LABEL), "$foreground 75%"),
         (left(trace.figure, _FIGURE), "bold $text-accent"),
         " ",
         (drawn.rjust(columns), "$primary"),
-        (right(trace.top_text, _SCALE) if columns else "", "$foreground 75%"),
+        (right(trace.scale(top), _SCALE) if columns else "", "$foreground 75%"),
     )

@@ -16,7 +16,9 @@ from textual.widget import Widget
 
 from cachedesk.desk.views.formats import cut, left
 
-_LABEL, _VALUE = 12, 16
+_LABEL, _SHORT_LABEL, _VALUE = 16, 12, 16
+_ROOMY = 64
+"""The width from which a label has all its cells beside the buttons."""
 _LEAST_HINT = 18
 
 
@@ -64,10 +66,11 @@ class Piece:
 def pieces(line: ControlLine, width: int, *, chosen: bool) -> tuple[Piece, ...]:
     """Return the pieces of the line within ``width`` cells, from left to right."""
     key = "bold $text-primary" if line.turns else "$foreground 40%"
+    label = _LABEL if width >= _ROOMY else _SHORT_LABEL
     value = left(line.value.center(_VALUE) if cell_len(line.value) <= _VALUE else line.value, 16)
     drawn = [
         Piece("▶ " if chosen else "  ", "$text-primary"),
-        Piece(left(line.label, _LABEL), "bold" if chosen else ""),
+        Piece(left(line.label, label), "bold" if chosen else ""),
         Piece(" ◂ ", key, Act.LESS),
         Piece(value, "bold" if line.turns else "$foreground 75%", Act.TYPE),
         Piece(" ▸ ", key, Act.MORE),
