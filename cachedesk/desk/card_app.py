@@ -16,7 +16,7 @@ from cachedesk.desk.views.incident_figures import IncidentFigures, IncidentHisto
 from cachedesk.desk.views.incidents import Incident
 from cachedesk.desk.views.safeguard_verdict import Comparison
 from cachedesk.desk.widgets.event_list import EventList
-from cachedesk.desk.widgets.incident_card import IncidentCardPane
+from cachedesk.desk.widgets.incident_card import SIDE_BY_SIDE, IncidentCardPane
 
 
 class CardApp(StackApp[Snapshot]):
@@ -34,7 +34,8 @@ class CardApp(StackApp[Snapshot]):
     def __init__(self, *rest: Any, cards: bool = True, **more: Any) -> None:
         super().__init__(*rest, **more)
         self.cards = cards
-        self._history = IncidentHistory()
+        self.history = IncidentHistory()
+        """The figures of the faults so far; the desk that is opened next takes it over."""
         self._carded: Incident | None = None
         self._just_closed: Incident | None = None
         self._side: Comparison | None = None
@@ -61,14 +62,14 @@ class CardApp(StackApp[Snapshot]):
 
     def follow(self, snapshot: Snapshot) -> None:
         """Update the figures of every incident; show the card of one that has just ended."""
-        before, self._history = self._history, self._history.after(snapshot)
+        before, self.history = self.history, self.history.after(snapshot)
         if self.stage.frozen:
             return
-        ended = self._history.just_ended(before)
+        ended = self.history.just_ended(before)
         if ended is not None and self.cards_appear:
             self._show_card(ended)
         elif self._carded is not None:
-            figures = self._history.figures(self._carded)
+            figures = self.history.figures(self._carded)
             if figures is None or snapshot.at < figures.incident.started_at:
                 self.close_card()
             else:
@@ -76,7 +77,7 @@ class CardApp(StackApp[Snapshot]):
 
     def open_card(self, incident: Incident) -> None:
         """Show the card of ``incident``, unless the same key has just closed it."""
-        figures = self._history.figures(incident)
+        figures = self.history.figures(incident)
         if figures is None:
             self._warn("There is no card for this entry: it is not a fault.")
         elif self._just_closed is None or not self._just_closed.continues(incident):
@@ -89,7 +90,7 @@ class CardApp(StackApp[Snapshot]):
 
     def action_incident(self) -> None:
         """Show the card of the newest incident, or close it."""
-        newest = max(self._history.found, key=lambda it: it.incident.started_at, default=None)
+        newest = max(self.history.found, key=lambda it: it.incident.started_at, default=None)
         if newest is None:
             self._warn("There was no fault yet.")
         else:
@@ -117,7 +118,7 @@ class CardApp(StackApp[Snapshot]):
     @on(EventList.Chosen)
     async def _entry_chosen(self, message: EventList.Chosen) -> None:
         """Open the card of a fault; for any other entry, expand the list."""
-        if self._history.figures(message.incident) is None:
+        if self.history.figures(message.incident) is None:
             await self.run_action("expand")
         else:
             self.open_card(message.incident)
@@ -141,5 +142,5 @@ class CardApp(StackApp[Snapshot]):
         self._carded = figures.incident
         card = incident_card(figures, latest.workload if latest else "")
         self._side = card.side if self.opens_side_by_side else None
-        pane.enter = f"{self._side.words}, side by side" if self._side else ""
+        pane.enter = f"{self._side.words}{SIDE_BY_SIDE}" if self._side else ""
         pane.card = card

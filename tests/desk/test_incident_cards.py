@@ -387,3 +387,24 @@ def test_a_click_selects_an_entry_and_a_second_one_opens_its_card():
         await until(pilot, lambda: shown(app), "its card is open")
 
     drive(app, script, (120, 40))
+
+
+def test_the_next_desk_takes_the_figures_over_and_shows_no_old_card_by_itself():
+    first, _ = comparing()
+
+    async def see(pilot):
+        await let_it_end(first, pilot)
+
+    drive(first, see)
+    second, _ = comparing()
+    second._puller._source.value = at(1, KILL)
+    second.history = first.history
+
+    async def script(pilot):
+        assert not shown(second)
+        await pilot.press("I")
+        facts = {fact.label: fact.text for fact in second.desk.card_pane.card.facts}
+        assert "not known" not in facts["Callers"]
+        assert HELD_BY in facts["Held by"]
+
+    drive(second, script)

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from cachedesk.core.commands import Heal, Inject, PauseWorker, SetSafeguard
+from cachedesk.core.commands import Heal, Inject, PauseWorker, Record, SetSafeguard
 from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.desk.app import DeskApp
+from cachedesk.desk.modes.playback import ReplayApp
 from cachedesk.desk.views.incident_card import IncidentCard
 from cachedesk.desk.views.incident_figures import IncidentFigures
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
 from cachedesk.lab.run.session import Session, judge
+from cachedesk.recording.player import Player
+from cachedesk.recording.recording_file import RecordingFile
 from tests.engine.until import unhurried
 from tests.engine.until import until as settled
 
@@ -63,11 +66,11 @@ class Live:
         return self.app.desk.card_pane.card
 
     def figures(self) -> IncidentFigures:
-        return max(self.app._history.found, key=lambda it: it.incident.started_at)
+        return max(self.app.history.found, key=lambda it: it.incident.started_at)
 
     async def ready(self, pilot) -> None:
         """Wait until there is a reading of the time before a fault."""
-        await until(pilot, lambda: len(self.app._history.readings) > 2, "some readings")
+        await until(pilot, lambda: len(self.app.history.readings) > 2, "some readings")
         latest = self.app.desk.latest
         assert latest is not None
 
@@ -118,6 +121,40 @@ def test_a_killed_redis_a_crashed_worker_and_a_locked_database(session):
         assert 0 < failed <= session.stack.snapshot().writes.unavailable
 
     drive(live.app, script, (120, 40))
+
+
+def test_a_replay_shows_the_card_that_the_desk_has_shown(session, tmp_path):
+    live, path = Live(session), tmp_path / "run.rec"
+    session.perform(Record(str(path)))
+    cards = []
+
+    async def script(pilot):
+        await live.ready(pilot)
+        await pilot.press("k")
+        await live.shows(pilot, "redis.kill")
+        await until(pilot, lambda: _has_settled(live.figures()), "it has settled")
+        cards.append(live.card)
+        session.perform(Record(None))
+
+    drive(live.app, script, (120, 40))
+    with RecordingFile(path) as tape:
+        player = Player(tape, clock=lambda: 0.0, playing=False)
+        app = ReplayApp(player, follows=False)
+
+        async def play(pilot):
+            await until(pilot, lambda: app.desk.shown is not None, "a record is shown")
+            for record in range(1, player.where().records):
+                app.action_replay_step(1)
+                await until(pilot, lambda: app._shown_record == record, "the next is shown")  # noqa: B023
+                if app.desk.card_pane.card is not None:
+                    cards.append(app.desk.card_pane.card)
+
+        drive(app, play, (120, 40))
+    first, last = cards[0], cards[-1]
+    assert last.title == first.title
+    assert lines(last)["Fault"] == lines(first)["Fault"]
+    assert lines(last)["Redis"].partition(";")[0] == lines(first)["Redis"].partition(";")[0]
+    assert "not known" not in lines(last)["Callers"]
 
 
 def _has_settled(figures: IncidentFigures) -> bool:

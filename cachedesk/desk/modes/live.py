@@ -113,7 +113,8 @@ def open_desk(
                             session.rest(rests=True)
                             notice = play(wanted, stories, pairs, signals, deadline)
                             session.rest(rests=False)
-                            app = desk(first=False, notice=notice)
+                            before, app = app, desk(first=False, notice=notice)
+                            app.history = before.history
                             status = run_app(app, signals, deadline, crashes)
                             saved += app.saved
                 finally:

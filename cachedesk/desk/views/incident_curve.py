@@ -16,6 +16,8 @@ from cachedesk.desk.views.incident_figures import IncidentFigures, Point
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _FEWEST_READS = 10
 _NOW_SECONDS = 2.5
+_LEAST_TOP = 100
+"""The depth of the log up to which its curve stays low: a few events say nothing."""
 
 
 class Phase(Enum):
@@ -127,7 +129,7 @@ def curve_of(figures: IncidentFigures) -> Curve | None:
         "Log depth",
         "Database",
         tuple((point.at, float(point.depth)) for point in figures.points),
-        float(max(1, top)),
+        float(max(_LEAST_TOP, top)),
         incident.started_at,
         incident.ended_at,
         compact(earlier[-1].depth) if earlier else "",

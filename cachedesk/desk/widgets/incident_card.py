@@ -32,6 +32,8 @@ _PHASES = {
     Phase.AFTER: "$primary",
 }
 _CLOSES = "any key closes"
+SIDE_BY_SIDE = ", side by side"
+"""Stands after what Enter opens, if there is room."""
 
 
 class IncidentCardPane(Widget):
@@ -103,7 +105,9 @@ class IncidentCardPane(Widget):
             for it in card.lines(room)
         ]
         if self.enter:
-            words = cut(self.enter, width - _LABEL_CELLS)
+            words = self.enter
+            if cell_len(words) > width - _LABEL_CELLS:
+                words = cut(words.removesuffix(SIDE_BY_SIDE), width - _LABEL_CELLS)
             lines.append(_line("Enter", "bold $text-accent", Content.styled(words, "$text-accent")))
         return Content("\n").join(lines[:height])
 
