@@ -149,5 +149,17 @@ def test_words_of_a_fault():
     assert state_of(fault, NOW) == "until healed"
     assert state_of(replace(fault, lasting=False), NOW) == "once"
     assert state_of(replace(fault, obstacle="no"), NOW) == "✗ not now: no"
-    assert countdown(replace(fault, since_at=NOW), NOW) == "until you heal it"
+    assert countdown(replace(fault, since_at=NOW), NOW) == "until healed"
     assert countdown(replace(fault, since_at=NOW, until_at=NOW - 1), NOW) == "0 s left"
+
+
+@pytest.mark.parametrize("controlled", [True, False])
+def test_only_a_desk_that_can_heal_says_how(controlled):
+    app = desk(RecordingControl() if controlled else None, FixedSource(BROKEN))
+
+    async def script(pilot):
+        text = screen_text(app)
+        assert "▼ database.lock" in text
+        assert ("h heals all" in text) is controlled
+
+    drive(app, script, (120, 40))

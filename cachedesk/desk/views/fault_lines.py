@@ -19,9 +19,9 @@ def state_of(fault: FaultState, at: float) -> str:
 
 
 def countdown(fault: FaultState, at: float) -> str:
-    """Return how long an active fault will last, such as ``12 s left`` or ``until you heal it``."""
+    """Return how long an active fault will last, such as ``12 s left`` or ``until healed``."""
     if fault.until_at is None:
-        return "until you heal it"
+        return "until healed"
     return f"{span(max(0.0, fault.until_at - at))} left"
 
 

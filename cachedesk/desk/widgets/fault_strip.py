@@ -36,5 +36,7 @@ class FaultStrip(Widget):
         self.set_class(bool(broken), "-broken")
 
     def render(self) -> Content:
-        """Return the line, truncated to the width."""
-        return Content(cut("   ".join((*self.broken, "h heals all")), self.size.width))
+        """Return the line, truncated to the width; only a desk that can heal says how."""
+        can_heal = self.app.check_action("heal", ())
+        hint = ("h heals all",) if can_heal else ()
+        return Content(cut("   ".join((*self.broken, *hint)), self.size.width))
