@@ -225,8 +225,6 @@ class DeskApp(CardApp):
             )
             self._restart_notice = ""
         self._tell_dialog(snapshot)
-        if isinstance(self.screen, InspectorScreen):
-            self.screen.pull()
 
     def _known(self) -> Snapshot | None:
         """Return the newest snapshot; show a warning if there is none yet."""

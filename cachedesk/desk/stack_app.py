@@ -32,6 +32,7 @@ from cachedesk.desk.pulling import PulledSource, Puller
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
+from cachedesk.desk.screens.inspector import InspectorScreen
 from cachedesk.desk.screens.stage import Stage
 from cachedesk.desk.screens.steering import SteeringScreen
 
@@ -198,9 +199,11 @@ class StackApp(ActionApp, Generic[T]):
         return (path,)
 
     def _tell_dialog(self, latest: Snapshot) -> None:
-        """Give ``latest`` to the dialog on top, if that shows the state of a stack."""
+        """Give ``latest`` to the dialog on top, if that shows the state of a stack or of a key."""
         if isinstance(self.screen, FaultsScreen | SteeringScreen | EvictScreen):
             self.screen.apply(latest)
+        elif isinstance(self.screen, InspectorScreen):
+            self.screen.pull()
 
     def _selected(self) -> bytes | None:
         """Return the selected key; show a warning if there is none."""

@@ -106,6 +106,22 @@ class TestPair:
             assert left.worker.batch_events == 7
             assert right.worker.batch_events == Settings().worker.batch_events
 
+    def test_a_key_is_explained_by_the_side_that_is_asked(self):
+        with running("log=off") as pair:
+            until(lambda: any(hot.unlogged for hot in pair.snapshot().left.snapshot.hot))
+            pair.perform(SetRate(1.0))
+            hot = [one.key for one in aligned(pair).left.snapshot.hot if one.unlogged]
+            key = hot[0]
+            left, right = pair.explain(0, key), pair.explain(1, key)
+            assert left.key == right.key == key
+            assert left.unlogged
+            assert not right.unlogged
+            os.kill(pair.left.pid, signal.SIGKILL)
+            until(pair.left.gone.is_set)
+            with pytest.raises(CachedeskError, match="killed by SIGKILL"):
+                pair.explain(0, key)
+            assert pair.explain(1, key).key == key
+
     def test_a_command_reaches_both_sides(self):
         with running("read_repair=off") as pair:
             until(lambda: pair.snapshot().left.snapshot is not None)

@@ -105,6 +105,7 @@ class PairSession:
         app = OpposedApp(
             pair,
             None if self._appearance.read_only else pair,
+            explain=pair.explain,
             refresh_hz=self._appearance.refresh_hz,
             actions=self._appearance.actions,
             theme=self._appearance.theme,

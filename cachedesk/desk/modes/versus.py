@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,11 +11,13 @@ from textual.binding import BindingType
 from cachedesk.console.signals import Signals
 from cachedesk.core.commands import Control
 from cachedesk.core.errors import CachedeskError
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.wording import count_of
 from cachedesk.desk.actions import ACTIONS, Action
 from cachedesk.desk.appearance import Appearance
+from cachedesk.desk.screens.pair_inspector import PairInspectorScreen
 from cachedesk.desk.screens.versus import VersusScreen
 from cachedesk.desk.stack_app import DEFAULT_HZ, StackApp
 from cachedesk.desk.terminal.leaving import Deadline
@@ -39,7 +41,8 @@ _NAMES = frozenset(
     (
         "kill-redis", "hold-redis-down", "crash-worker", "lock-database", "faults", "heal",
         "evict-key", "evict", "pause-worker", "step-worker", "steer", "record",
-        "freeze", "zoom-in", "zoom-out", "zoom-reset", "save-picture", "menu", "help", "quit",
+        "inspect", "filter", "freeze", "zoom-in", "zoom-out", "zoom-reset", "save-picture",
+        "menu", "help", "quit",
     )
 )  # fmt: skip
 """The actions of the desk that make sense for two stacks."""
@@ -60,6 +63,8 @@ class VersusApp(StackApp[PairSnapshot]):
     Args:
         source: gives the pairs to show.
         control: carries out each command on both sides; ``None``: read-only.
+        explain: returns the report of a key on the left side (0) or on the right one (1); called on
+            a thread; ``None``: there is no stack to ask.
         refresh_hz: pulls per second; ``None`` pulls once.
         actions: every action of the desk, with its key.
         theme: the name of the theme; empty: the default.
@@ -79,6 +84,7 @@ class VersusApp(StackApp[PairSnapshot]):
         source: PairSource,
         control: Control | None,
         *,
+        explain: Callable[[int, bytes], KeyReport] | None = None,
         refresh_hz: float | None = DEFAULT_HZ,
         actions: tuple[Action, ...] = ACTIONS,
         theme: str = "",
@@ -87,16 +93,21 @@ class VersusApp(StackApp[PairSnapshot]):
         folder: Path | None = None,
     ) -> None:
         taken = {action.key for action in more}
+        missing = "" if explain else "inspect"
         usual = versus_actions(actions, read_only=control is None)
         super().__init__(
             source,
             control,
-            offered=(*more, *(action for action in usual if action.key not in taken)),
+            offered=(
+                *more,
+                *(it for it in usual if it.key not in taken and it.name != missing),
+            ),
             actions=actions,
             refresh_hz=refresh_hz,
             theme=theme,
             folder=folder,
         )
+        self._explain = explain
         self.error: CachedeskError | None = None
         """Why the sides could not be opened."""
         self.versus = VersusScreen(self._offered, read_only=control is None, label=label)
@@ -116,6 +127,18 @@ class VersusApp(StackApp[PairSnapshot]):
         """Leave with this error; may be called on any thread."""
         self.error = error
         self.exit()
+
+    def action_filter(self) -> None:
+        """Open the filter of the keys."""
+        self.versus.start_filter()
+
+    def action_inspect(self) -> None:
+        """Explain the selected key on one side; a key shows the other one."""
+        pair, explain = self.versus.latest, self._explain
+        if explain is not None and pair is not None and (key := self._selected()) is not None:
+            titles = (pair.left.title, pair.right.title)
+            perform = self.perform if self._control is not None else None
+            self.push_screen(PairInspectorScreen(key, titles, explain, perform))
 
     def _recordings(self, path: Path) -> Iterable[Path]:
         return side_paths(path)
@@ -153,6 +176,7 @@ def open_versus(pair: Pair, appearance: Appearance, folder: Path | None) -> int:
     app = VersusApp(
         pair,
         None if appearance.read_only else pair,
+        explain=pair.explain,
         refresh_hz=appearance.refresh_hz,
         actions=appearance.actions,
         theme=appearance.theme,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import getters
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
@@ -12,13 +12,14 @@ from cachedesk.core.printable import printable
 from cachedesk.core.wording import count_of
 from cachedesk.desk.actions import Action
 from cachedesk.desk.screens.stage import Stage
-from cachedesk.desk.views.differences import Differences, Kind, differences
+from cachedesk.desk.views.differences import Differences, Kind, differences, listed
 from cachedesk.desk.views.formats import clock, compact, uptime
 from cachedesk.desk.views.headline import Headline, Tone
 from cachedesk.desk.views.pair_headline import STARTING, is_known, newest, pair_headline
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.difference_table import DifferenceTable
 from cachedesk.desk.widgets.fault_strip import FaultStrip
+from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.side_pane import SidePane
 from cachedesk.desk.widgets.top_line import TopLine, TopView
 from cachedesk.lab.versus.pair import PairSnapshot
@@ -46,6 +47,7 @@ class VersusScreen(Stage):
     left = getters.query_one("#side-left", SidePane)
     right = getters.query_one("#side-right", SidePane)
     summary = getters.query_one("#difference-summary", Static)
+    key_filter = getters.query_one(KeyFilter)
     table = getters.query_one(DifferenceTable)
     fault_strip = getters.query_one(FaultStrip)
 
@@ -69,6 +71,7 @@ class VersusScreen(Stage):
             yield SidePane("left")
             yield SidePane("right")
         yield Static(id="difference-summary", markup=False)
+        yield KeyFilter()
         yield DifferenceTable()
         yield FaultStrip()
         yield ActionBar(self._offered)
@@ -112,11 +115,26 @@ class VersusScreen(Stage):
             self.left.show(pair.left, self.timespan)
             self.right.show(pair.right, self.timespan)
             self.table.titles = pair.left.title, pair.right.title
-            self.table.found = self._found
+            self._list_keys()
             self.summary.update(self._summary(pair), layout=False)
             if (snapshot := newest(pair)) is not None:
                 self.fault_strip.show(snapshot)
             self._show_top_line()
+
+    def start_filter(self) -> None:
+        """Open the filter of the keys."""
+        self.key_filter.start()
+
+    @on(KeyFilter.Changed)
+    def _filter(self, changed: KeyFilter.Changed) -> None:
+        self.table.filter_text = changed.text
+        self._list_keys()
+        if changed.done:
+            self.table.focus()
+
+    def _list_keys(self) -> None:
+        self.table.found = listed(self._found, self.table.filter_text)
+        self.key_filter.found = (len(self.table.found.rows), len(self._found.rows))
 
     def _compare(self, pair: PairSnapshot) -> None:
         """Compare the keys; while that is not possible, what was found last stays."""

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import HotKey, Snapshot
+from cachedesk.desk.views.key_listing import matches
 
 
 class Kind(IntEnum):
@@ -42,6 +43,13 @@ class Differences:
     def count(self, kind: Kind) -> int:
         """Return how many keys differ in this way."""
         return sum(row.kind is kind for row in self.rows)
+
+
+def listed(found: Differences, filter_text: str) -> Differences:
+    """Return those of ``found`` whose key matches the filter; all of them without one."""
+    if not filter_text:
+        return found
+    return Differences(tuple(row for row in found.rows if matches(row.key, filter_text)))
 
 
 def differences(

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.reactive import reactive
+from textual.reactive import reactive, var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -26,7 +26,8 @@ class DifferenceTable(ScrollView, can_focus=True):
     """Draws a header and a line for each key; the selection follows the key, not the row."""
 
     HELP = (
-        "↑ and ↓ select a key, e evicts it on both sides. Red: a read returns different values. "
+        "↑ and ↓ select a key, i explains it, e evicts it on both sides, / filters the list. "
+        "Red: a read returns different values. "
         "Yellow: a read returns the same, but one side holds it in Redis only."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,7 +67,8 @@ class DifferenceTable(ScrollView, can_focus=True):
     found: reactive[Differences] = reactive(Differences())
     titles: reactive[tuple[str, str]] = reactive(("left", "right"))
     selected: reactive[bytes | None] = reactive(None)
-    filter_text: reactive[str] = reactive("")
+    filter_text: var[str] = var("")
+    """What ``found`` is filtered by, for the words of an empty list."""
 
     def watch_found(self, found: Differences) -> None:
         """List the keys; a selected key that is listed no longer is not selected any more."""
@@ -105,7 +107,8 @@ class DifferenceTable(ScrollView, can_focus=True):
             return self._header(width)
         index = self.scroll_offset.y + y - 1
         if index == 0 and not rows:
-            text = left("  no key can be compared yet", width)
+            words = "no key matches" if self.filter_text else "no key can be compared yet"
+            text = left(f"  {words}", width)
             return Strip([Segment(text, self._part("quiet"))])
         if index >= len(rows):
             return Strip.blank(width, self.rich_style)

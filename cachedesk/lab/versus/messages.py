@@ -13,6 +13,7 @@ from typing import Generic, TypeVar, get_args
 import msgspec
 
 from cachedesk.core.commands import Command
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.lab.judge.verdict import Verdict
@@ -44,6 +45,13 @@ class Look(msgspec.Struct, tag=True, frozen=True):
     """Return a snapshot."""
 
     number: int
+
+
+class Explain(msgspec.Struct, tag=True, frozen=True):
+    """Return the report of a key."""
+
+    number: int
+    key: bytes
 
 
 class Perform(msgspec.Struct, tag=True, frozen=True):
@@ -83,6 +91,14 @@ class Seen(msgspec.Struct, tag=True, frozen=True):
     body: bytes
 
 
+class Explained(msgspec.Struct, tag=True, frozen=True):
+    """The report of a key; ``None``: it failed, and ``failure`` describes the error."""
+
+    number: int
+    report: KeyReport | None = None
+    failure: str = ""
+
+
 class Performed(msgspec.Struct, tag=True, frozen=True):
     """A command was carried out, or ``failed``; ``sentence`` describes the result or the error."""
 
@@ -97,8 +113,8 @@ class Finished(msgspec.Struct, tag=True, frozen=True):
     verdict: Verdict
 
 
-ToSide = Open | Burst | Look | Perform | Finish
-ToPair = Opened | Refused | Done | Seen | Performed | Finished
+ToSide = Open | Burst | Look | Explain | Perform | Finish
+ToPair = Opened | Refused | Done | Seen | Explained | Performed | Finished
 
 FROM_PAIR: msgspec.msgpack.Decoder[ToSide] = msgspec.msgpack.Decoder(ToSide)
 FROM_SIDE: msgspec.msgpack.Decoder[ToPair] = msgspec.msgpack.Decoder(ToPair)

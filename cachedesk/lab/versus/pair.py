@@ -16,6 +16,7 @@ from typing import Protocol
 
 from cachedesk.core.commands import Command, Inject, Record, SetRate
 from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.lab.judge.verdict import Verdict
@@ -233,6 +234,14 @@ class Pair:
         if errors:
             raise SideError("; ".join(f"{title}: {why}" for title, why in errors.items()))
         return sentences[0]
+
+    def explain(self, side: int, key: bytes) -> KeyReport:
+        """Return the report of ``key`` on the left side (0) or on the right one (1).
+
+        Raises:
+            CachedeskError: the side has ended, or does not answer.
+        """
+        return awaited(self.sides[side].explain(key), _LOOK_SECONDS)
 
     def finish(self) -> tuple[SideResult, SideResult]:
         """Stop the traffic, drain and close both sides at once, and return what was found."""

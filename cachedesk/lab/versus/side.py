@@ -13,16 +13,20 @@ from concurrent.futures import TimeoutError as WaitTimeout
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 import msgspec
 
 from cachedesk.core.commands import Command
 from cachedesk.core.errors import CachedeskError, Unavailable
+from cachedesk.core.key_report import KeyReport
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.lab.judge.verdict import Verdict
 from cachedesk.lab.versus.messages import (
     FROM_SIDE,
     Done,
+    Explain,
+    Explained,
     Finish,
     Finished,
     Line,
@@ -39,6 +43,9 @@ from cachedesk.lab.versus.messages import (
 from cachedesk.lab.versus.sides import SideSetup
 from cachedesk.recording.delta import Undecodable, Unpacker
 from cachedesk.recording.frames import Kind
+
+Answer = Future[str] | Future[Snapshot] | Future[KeyReport]
+T = TypeVar("T")
 
 _EXIT_SECONDS = 40.0
 _KILLED_SECONDS = 10.0
@@ -92,7 +99,7 @@ class Side:
         self._frames: SimpleQueue[bytes | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._numbers = 0
-        self._asked: dict[int, Future[str] | Future[Snapshot]] = {}
+        self._asked: dict[int, Answer] = {}
         self._unpacker = Unpacker()
         self._latest: Snapshot | None = None
         self._finishing = False
@@ -152,6 +159,13 @@ class Side:
         self.send(frame(Look(number)))
         return answer
 
+    def explain(self, key: bytes) -> Future[KeyReport]:
+        """Ask for the report of ``key``."""
+        answer: Future[KeyReport] = Future()
+        number = self._expect(answer)
+        self.send(frame(Explain(number, key)))
+        return answer
+
     def finish(self) -> None:
         """Tell it to stop, drain, close and judge; ``close`` waits for that."""
         self._finishing = True
@@ -168,7 +182,7 @@ class Side:
         self._listener.join(_KILLED_SECONDS)
         self._sender.join(_KILLED_SECONDS)
 
-    def _expect(self, answer: Future[str] | Future[Snapshot]) -> int:
+    def _expect(self, answer: Answer) -> int:
         with self._lock:
             if self.gone.is_set():
                 answer.set_exception(SideError(f"{self.setup.title} has ended: {self.ended}"))
@@ -224,6 +238,8 @@ class Side:
                 self._answer(number, snapshot)
             case Performed(number, sentence, failed):
                 self._answer(number, SideError(sentence) if failed else sentence)
+            case Explained(number, report, failure):
+                self._answer(number, report or SideError(failure))
             case Opened():
                 self.is_open.set()
                 self._notify()
@@ -255,8 +271,8 @@ class Side:
         return f"ended with status {status}{f': {last}' if last else ''}"
 
 
-def awaited(answer: Future[str], seconds: float) -> str:
-    """Return the sentence of a command.
+def awaited(answer: Future[T], seconds: float) -> T:
+    """Return the sentence of a command, or the report of a key.
 
     Raises:
         CachedeskError: it failed, or there is no answer within ``seconds``.

@@ -32,6 +32,8 @@ from cachedesk.lab.versus.messages import (
     FROM_PAIR,
     Burst,
     Done,
+    Explain,
+    Explained,
     Finish,
     Finished,
     Line,
@@ -69,7 +71,7 @@ class SideProcess:
         self._contents = job.contents
         self._ended = threading.Event()
         self._finishes = False
-        self._looks: SimpleQueue[Look | None] = SimpleQueue()
+        self._looks: SimpleQueue[Look | Explain | None] = SimpleQueue()
         self._commands: SimpleQueue[Perform | None] = SimpleQueue()
         self._packer = Packer()
         self.ledger = Ledger()
@@ -113,7 +115,7 @@ class SideProcess:
             match message:
                 case Burst(operations):
                     self._clients.feed(operations)
-                case Look():
+                case Look() | Explain():
                     self._looks.put(message)
                 case Perform():
                     self._commands.put(message)
@@ -124,8 +126,19 @@ class SideProcess:
 
     def _show(self) -> None:
         while (look := self._looks.get()) is not None:
+            if isinstance(look, Explain):
+                self._say(self._explained(look))
+                continue
             kind, body = self._packer.pack(self.stack.snapshot())
             self._say(Seen(look.number, kind is Kind.WHOLE, body))
+
+    def _explained(self, asked: Explain) -> Explained:
+        try:
+            return Explained(asked.number, self.stack.inspect(asked.key))
+        except CachedeskError as error:
+            return Explained(asked.number, failure=str(error))
+        except Exception as error:  # noqa: BLE001 - shown by the pair; the side goes on
+            return Explained(asked.number, failure=f"{type(error).__name__}: {error}")
 
     def _obey(self) -> None:
         while (message := self._commands.get()) is not None:
