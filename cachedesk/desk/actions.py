@@ -230,6 +230,9 @@ ACTIONS: tuple[Action, ...] = (
     _look("look-on", "right", "look_back(1)", "forward", "Look forward in time."),
     _look("expand", "z", "expand", "expand",
           "Expand the focused panel to the whole screen, or shrink it."),
+    _look("projector", "Z", "project", "projector",
+          "Show only the headline, the balance and the flow, large, for a projector; or everything "
+          "again."),
     _look("save-picture", "S", "save_picture", "picture",
           "Save the screen as an SVG picture in the data folder."),
     _look("incident", "I", "incident", "incident",

@@ -205,6 +205,10 @@ class DeskApp(CardApp):
         """Expand the focused panel to the whole screen, or shrink it again."""
         self.desk.toggle_expanded()
 
+    def action_project(self) -> None:
+        """Show only what a projector can show large, or everything again."""
+        self.desk.projected = not self.desk.projected
+
     def action_toggle_panel(self, number: int) -> None:
         """Show or hide the panel of this number."""
         self.desk.toggle_panel(number)

@@ -23,6 +23,8 @@ AT_EVERY_SIZE = {
     "redis-down",
     "just-killed",
     "log-off",
+    "database-locked",
+    "projector",
     "help",
     "faults",
     "steering",
@@ -30,6 +32,11 @@ AT_EVERY_SIZE = {
     "PENDING",
 }
 """What is drawn at every size; the rest adds nothing there that these do not show."""
+LOCKED = replace(
+    scenes.HEALTHY,
+    database=replace(scenes.HEALTHY.database, health=Health.DEGRADED, word="locked"),
+    faults=("database.lock",),
+)
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
 LOG_OFF = replace(
@@ -54,6 +61,10 @@ DESKS = {
     "huge": (scenes.HUGE, []),
     "odd-keys": (scenes.ODD_KEYS, []),
     "log-off": (LOG_OFF, []),
+    "database-locked": (LOCKED, []),
+    "projector": (scenes.HEALTHY, ["Z"]),
+    "projector-redis-down": (BROKEN, ["Z"]),
+    "projector-locked": (LOCKED, ["Z"]),
     "unbalanced": (replace(scenes.UNBALANCED, unaccounted=(912, 913, 914)), []),
 }
 PANELS = {
@@ -94,7 +105,7 @@ def shown(scene, *, control=True):
 
 def test_every_picture_is_compared():
     groups = {"desk": DESKS, "expanded": PANELS, "modal": MODALS, "inspector": REPORTS}
-    compared = {f"test_{name}" for name in ("read_only", "vast", "greeting", "light")}
+    compared = {f"test_{name}" for name in ("read_only", "vast", "greeting", "light", "console")}
     for group, names in groups.items():
         compared |= {f"test_{group}[{case.id}]" for case in pictures(names)}
     kept = Path(__file__).parent / "__snapshots__" / "test_snapshots"
@@ -144,3 +155,9 @@ def test_light(snap_compare):
     app = shown(scenes.ALL_DOWN)
     app.theme = "paper"
     assert snap_compare(app, terminal_size=(120, 40))
+
+
+def test_console(snap_compare):
+    app = shown(scenes.ALL_DOWN)
+    app.theme = "console"
+    assert snap_compare(app)

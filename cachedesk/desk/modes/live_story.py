@@ -202,7 +202,7 @@ class StoryApp(DeskApp):
         offers = tuple((offer.key, offer.words) for offer in self._offers)
         self.strip.view = StoryView(scene, self._goes_on, (*offers, _LIST) if offers else ())
         self.key_lines.lines = scene.keys
-        self.key_lines.display = bool(scene.keys)
+        self.key_lines.set_class(not scene.keys, "-empty")
         if scene.ended:
             self._goes_on = False
         # A sentence that stands over several steps is read once.

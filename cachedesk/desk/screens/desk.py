@@ -20,6 +20,7 @@ from textual.widgets import Static
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.actions import ACTIONS, Action
 from cachedesk.desk.panels.arrangement import arranged
+from cachedesk.desk.panels.flow import FLOW
 from cachedesk.desk.panels.hot_keys import HOT_KEYS
 from cachedesk.desk.panels.registry import PANELS
 from cachedesk.desk.panels.spec import AnyPanel, Area, PanelWidget
@@ -31,6 +32,7 @@ from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.exposure_bar import ExposureBar
 from cachedesk.desk.widgets.fault_strip import FaultStrip
+from cachedesk.desk.widgets.flow_panel import FlowPanel
 from cachedesk.desk.widgets.incident_card import IncidentCardPane
 from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.key_table import KeyTable
@@ -85,10 +87,14 @@ class DeskScreen(Stage):
     expanded: var[int | None] = var(None, toggle_class="-expanded")
     """The number of the panel that fills the screen; ``None``: no panel does."""
 
+    projected: var[bool] = var(False, toggle_class="-projected")
+    """Whether only the headline, the balance and the flow are shown, large, for a projector."""
+
     top_line = getters.query_one(TopLine)
     books = getters.query_one(BooksLine)
     exposure = getters.query_one(ExposureBar)
     banner = getters.query_one("#lost", Static)
+    flow = getters.query_one(FlowPanel)
     card_pane = getters.query_one(IncidentCardPane)
     key_table = getters.query_one(KeyTable)
     key_filter = getters.query_one(KeyFilter)
@@ -112,6 +118,7 @@ class DeskScreen(Stage):
         self.panels: dict[int, PanelWidget[Any]] = {}
         """Maps the number of each panel to its widget."""
         self._wishes: dict[int, bool] = {}
+        self._focused_before: Widget | None = None
         self._keys_shown: bool | None = None
         self._arranged_for: tuple[frozenset[int], Size] | None = None
         self.shown: Snapshot | None = None
@@ -156,6 +163,7 @@ class DeskScreen(Stage):
 
     def start_filter(self) -> None:
         """Open the filter of the keys, and show their panel if it is hidden."""
+        self.projected = False
         if HOT_KEYS.number not in self._arranged:
             self.expanded = None
             self._wishes[HOT_KEYS.number] = True
@@ -171,6 +179,9 @@ class DeskScreen(Stage):
 
     def toggle_panel(self, number: int) -> None:
         """Show or hide the panel of this number; while a panel is expanded, expand this one."""
+        if self.projected:
+            self.projected = False
+            return
         if self.expanded is not None:
             self.expanded = None if self.expanded == number else number
             return
@@ -189,6 +200,9 @@ class DeskScreen(Stage):
 
     def toggle_expanded(self) -> None:
         """Expand the focused panel to the whole screen, or shrink the expanded one."""
+        if self.projected:
+            self.projected = False
+            return
         if self.expanded is not None:
             self.expanded = None
             return
@@ -197,8 +211,22 @@ class DeskScreen(Stage):
         self.expanded = next(numbers, HOT_KEYS.number)
 
     def action_shrink(self) -> None:
-        """Shrink the expanded panel, if there is one."""
+        """Shrink the expanded panel, if there is one, and leave the look for a projector."""
         self.expanded = None
+        self.projected = False
+
+    def watch_projected(self, projected: bool) -> None:
+        """Show the flow alone, and large, or everything again."""
+        if not self.is_mounted:
+            return
+        if projected:
+            self._focused_before = self.focused
+        self.flow.enlarge(large=projected)
+        self._arrange()
+        if not projected and self.focused in (None, self.flow):
+            # A hidden panel loses the focus.
+            self.set_focus(self._focused_before)
+        self._show_top_line()
 
     def watch_expanded(self) -> None:
         """Rearrange the panels and keep the focus on a visible one."""
@@ -234,6 +262,8 @@ class DeskScreen(Stage):
 
     @property
     def _arranged(self) -> frozenset[int]:
+        if self.projected:
+            return frozenset((FLOW.number,))
         return arranged(PANELS, *self.app.size, self._wishes, self.expanded)
 
     def _in_area(self, area: Area) -> Iterator[Widget]:
@@ -285,13 +315,16 @@ class DeskScreen(Stage):
         state = headline(shown) if shown else STARTING
         if self.lost:
             state = Headline("source lost", Tone.BROKEN)
-        facts = (
+        facts: tuple[str, ...] = (
             f"up {uptime(shown.uptime_seconds)}" if shown else "",
             workload_words(shown) if shown else "",
             "● recording" if shown and shown.recording else "",
             self._data_label,
             "read only" if self._read_only else "",
         )
+        if self.projected:
+            key = next((it.shown_key for it in self._offered if it.name == "projector"), "Esc")
+            facts = (f"{key} shows everything",)
         badge = frozen_words(shown.at, self.timespan) if self.frozen and shown else ""
         self.top_line.view = TopView(state, tuple(filter(None, facts)), badge)
 

@@ -20,6 +20,7 @@ from cachedesk.desk.views.components import database_view, log_view, redis_view,
 from cachedesk.desk.views.flow_grid import Run
 from cachedesk.desk.views.flow_layout import diagram_fits, flow_lines
 from cachedesk.desk.views.flow_model import FlowModel, flow_model
+from cachedesk.desk.views.flow_projector import projector_fits, projector_lines
 from cachedesk.desk.views.flow_sketch import sketch_fits, sketch_lines
 from cachedesk.desk.widgets.component_line import ComponentLine
 
@@ -34,9 +35,18 @@ _COMPONENTS = (
 Draw = Callable[[FlowModel, int, int], list[list[Run]]]
 
 
-def layout_for(width: int, height: int) -> Draw | None:
-    """Return what draws the flow in so many cells and lines; ``None``: nothing can."""
-    if diagram_fits(width, height):
+def layout_for(width: int, height: int, *, large: bool = False) -> Draw | None:
+    """Return what draws the flow in so many cells and lines; ``None``: nothing can.
+
+    Args:
+        width: the width in cells.
+        height: the height in lines.
+        large: whether to draw it for a projector, if that fits.
+    """
+    fits = diagram_fits(width, height)
+    if projector_fits(width, height) and (large or not fits):
+        return projector_lines
+    if fits:
         return flow_lines
     return sketch_lines if sketch_fits(width, height) else None
 
@@ -56,6 +66,10 @@ class FlowDiagram(Widget):
         "flow--lit",
         "flow--blocked",
         "flow--armed",
+        "flow--on-idle",
+        "flow--on-well",
+        "flow--on-warning",
+        "flow--on-broken",
     }
     DEFAULT_CSS = """
     FlowDiagram {
@@ -71,15 +85,21 @@ class FlowDiagram(Widget):
         & > .flow--lit { color: $text-warning; text-style: bold; }
         & > .flow--blocked { color: $text-error; text-style: bold; }
         & > .flow--armed { color: $text-accent; text-style: bold; }
+        & > .flow--on-idle { color: $foreground; text-style: bold; }
+        & > .flow--on-well { color: $text; background: $success 30%; text-style: bold; }
+        & > .flow--on-warning { color: $text; background: $warning 45%; text-style: bold; }
+        & > .flow--on-broken { color: $text; background: $error 60%; text-style: bold; }
     }
     """
 
     model: reactive[FlowModel | None] = reactive(None)
+    large: reactive[bool] = reactive(False)
+    """Whether to draw it for a projector."""
 
     def __init__(self) -> None:
         super().__init__(id="picture")
         self._lines: list[Strip] = []
-        self._drawn: tuple[FlowModel | None, Size] | None = None
+        self._drawn: tuple[FlowModel | None, bool, Size] | None = None
 
     def notify_style_update(self) -> None:
         """Discard the drawing, which may have the colours of another theme."""
@@ -88,16 +108,17 @@ class FlowDiagram(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return line ``y``; the first call draws all lines."""
-        if self._drawn != (self.model, self.size):
+        drawn = self.model, self.large, self.size
+        if self._drawn != drawn:
             self._lines = self._draw()
-            self._drawn = self.model, self.size
+            self._drawn = drawn
         if y < len(self._lines):
             return self._lines[y]
         return Strip.blank(self.size.width, self.rich_style)
 
     def _draw(self) -> list[Strip]:
         width, height = self.size
-        draw = layout_for(width, height)
+        draw = layout_for(width, height, large=self.large)
         if self.model is None or draw is None:
             return []
         return [
@@ -134,6 +155,10 @@ class FlowPanel(Container, PanelWidget[Snapshot], can_focus=True):
         yield FlowDiagram()
         for name, _ in _COMPONENTS:
             yield ComponentLine(id=name)
+
+    def enlarge(self, *, large: bool) -> None:
+        """Draw the flow for a projector, or as usual."""
+        self.query_one(FlowDiagram).large = large
 
     def on_mount(self) -> None:
         """Show the components as they are before the first snapshot."""

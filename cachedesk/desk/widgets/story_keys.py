@@ -24,6 +24,7 @@ class StoryKeys(Widget):
         background: $surface;
         color: $foreground;
         text-wrap: nowrap;
+        &.-empty { display: none; }
     }
     """
 
