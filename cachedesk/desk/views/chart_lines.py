@@ -100,16 +100,17 @@ class ChartLines:
         return lines[: self.height]
 
     def _title_row(self) -> list[Piece]:
-        figure = cut(self.view.figure, self.width) + " "
+        figure = cut(self.view.figure, self.width - 1) + " "
         if self.width - cell_len(figure) < len(self.title) + 1:
             # The title says nearly the same as the first word of the figure.
             figure = figure.removeprefix("lag ")
         room = self.width - cell_len(figure)
         # Without room for the whole title the number is dropped first.
         number = f"{self.number} " if room > len(self.title) + 2 else ""
+        title = left(self.title, room - len(number) - 1) + " "
         return [
             (number, Part.NUMBER),
-            (left(self.title, room - len(number) - 1) + " ", Part.TITLE),
+            (left(title, room - len(number)), Part.TITLE),
             (figure, Part.FIGURE),
         ]
 
