@@ -133,7 +133,7 @@ class StoryRunner:
 
     def back(self) -> None:
         """Replay the act up to the step before the last one played. At the beginning of an act, do
-        nothing."""
+        nothing. An error ends the story, and is in the scene."""
         with self._turn:
             if self._closed or (self._step == 0 and not self.ended):
                 return
@@ -144,8 +144,13 @@ class StoryRunner:
             del self.played[number:]
             self._freeze()
             self._runner.close()
-            self._runner = self._open_act(number)
             self._step = 0
+            try:
+                self._runner = self._open_act(number)
+            except CachedeskError as error:
+                self.failed = f"{self._where}: {error}"
+                self._end()
+                return
             replaying = replace(self._first_scene(self._opening), replaying=steps)
             self._scene = replaying if steps else self._first_scene(self._opening)
             try:

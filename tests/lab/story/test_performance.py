@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -137,3 +138,19 @@ def test_no_sight_is_of_a_stack_that_is_being_closed(performance: StoryRunner) -
             thread.join()
     assert {shot.database.word for shot in seen} == {"up"}
     assert performance.snapshot().log.word == "up"
+
+
+def test_an_act_that_cannot_be_opened_again_ends_the_story(
+    performance: StoryRunner, tmp_path: Path
+) -> None:
+    performance.advance()
+    performance.advance()
+    performance._runner.close()
+    shutil.rmtree(tmp_path / "first")
+    # No data directory can be made where there is a file.
+    (tmp_path / "first").touch()
+    performance.back()
+    scene = performance.scene()
+    assert scene.ended
+    assert scene.failed.startswith("act ")
+    assert not performance.holds
