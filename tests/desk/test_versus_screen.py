@@ -103,6 +103,14 @@ class TestDifferences:
         found = differences(replace(pairs.RIGHT, hot=(one,)), replace(pairs.RIGHT, hot=(other,)))
         assert found.rows[0].note == note
 
+    def test_the_note_is_on_the_side_with_fewer_safeguards(self):
+        one, other = (
+            replace(pairs.RIGHT.hot[0], cached=value, truth=value) for value in (b"7", b"5")
+        )
+        left = replace(pairs.RIGHT, hot=(one,))
+        right = replace(pairs.RIGHT, hot=(other,), safeguards=Safeguards(log=False))
+        assert differences(left, right).rows[0].note == "right 2 less"
+
 
 @pytest.mark.parametrize(
     ("scene", "words"),

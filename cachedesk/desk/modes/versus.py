@@ -22,7 +22,11 @@ from cachedesk.desk.screens.versus import VersusScreen
 from cachedesk.desk.stack_app import DEFAULT_HZ, StackApp
 from cachedesk.desk.terminal.leaving import Deadline
 from cachedesk.desk.terminal.running import run_app
-from cachedesk.desk.views.closing_message import print_closing_message, saved_file_lines
+from cachedesk.desk.views.closing_message import (
+    print_closing_message,
+    saved_file_lines,
+    while_closing,
+)
 from cachedesk.desk.views.pair_headline import newest
 from cachedesk.desk.widgets.difference_table import DifferenceTable
 from cachedesk.lab.versus.pair import (
@@ -216,7 +220,8 @@ def show_pair(
     opening = run_after_open(pair, app.fail)
     try:
         status = run_app(app, signals, deadline, folder)
-        results = None if app.error or signals.received.is_set() else pair.finish()
+        with while_closing("closing and judging both stacks …"):
+            results = None if app.error or signals.received.is_set() else pair.finish()
     finally:
         pair.close()
         opening.join()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from cachedesk.console.output import is_served, is_terminal, print_text, short_path
+from cachedesk.console.output import is_served, is_terminal, print_bytes, print_text, short_path
 from cachedesk.core.snapshot import Books
 from cachedesk.core.wording import count_of, span
 
@@ -51,3 +52,16 @@ def print_closing_message(sentences: Iterable[str]) -> None:
     """Print the sentences if there is a terminal, once the screen of the desk is gone."""
     if is_terminal() and not is_served() and (lines := list(sentences)):
         print_text("\n".join(lines))
+
+
+@contextmanager
+def while_closing(words: str) -> Iterator[None]:
+    """Show ``words`` on the terminal, if there is one, during the ``with`` block only."""
+    shows = is_terminal() and not is_served()
+    if shows:
+        print_bytes(words.encode())
+    try:
+        yield
+    finally:
+        if shows:
+            print_bytes(b"\r" + b" " * len(words) + b"\r")

@@ -83,7 +83,8 @@ def _pair(
         return None
     (one_value,), (other_value,) = one, other
     if one_value != other_value:
-        note = _read_note(one_value, other_value)
+        right_is_odd = len(right_guards.off) > len(left_guards.off)
+        note = _read_note(one_value, other_value, right_is_odd=right_is_odd)
         return KeyPair(left.key, one_value, other_value, Kind.READ, note)
     if left.truth_known and right.truth_known and left.truth != right.truth:
         note = _truth_note(left, right)
@@ -100,13 +101,15 @@ def _read(hot: HotKey, safeguards: Safeguards) -> tuple[bytes | None] | None:
     return (hot.truth,) if hot.truth_known else None
 
 
-def _read_note(left: bytes | None, right: bytes | None) -> str:
+def _read_note(left: bytes | None, right: bytes | None, *, right_is_odd: bool) -> str:
+    """Return how the side with fewer safeguards differs from the other one."""
     if left is None or right is None:
         return "absent left" if left is None else "absent right"
     if not (_is_counter(left) and _is_counter(right)):
         return "differs"
-    difference = int(left) - int(right)
-    return f"left {abs(difference):,} {'less' if difference < 0 else 'more'}"
+    difference = int(right) - int(left) if right_is_odd else int(left) - int(right)
+    side = "right" if right_is_odd else "left"
+    return f"{side} {abs(difference):,} {'less' if difference < 0 else 'more'}"
 
 
 def _is_counter(value: bytes) -> bool:
