@@ -64,6 +64,7 @@ class Chart(PanelWidget[ChartView]):
         self._partner: Chart | None = None
         self._lines: list[Strip] = []
         self._drawn: tuple[ChartView, ChartView | None, int, Size] | None = None
+        self._styles: dict[Part, Style] | None = None
         self._framed_title = Content()
 
     def share_scale(self, other: Chart) -> None:
@@ -97,7 +98,8 @@ class Chart(PanelWidget[ChartView]):
         row = self.parent
         if not isinstance(row, Widget):
             return self.size.width
-        shown = (chart.size.width for chart in row.query(Chart) if chart.display)
+        charts = (chart for chart in row.children if isinstance(chart, Chart))
+        shown = (chart.size.width for chart in charts if chart.display)
         return max(1, min(shown, default=self.size.width))
 
     @property
@@ -119,7 +121,7 @@ class Chart(PanelWidget[ChartView]):
 
     def notify_style_update(self) -> None:
         """Discard the drawing, which may have the colours of another theme."""
-        self._drawn = None
+        self._drawn = self._styles = None
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
@@ -139,9 +141,10 @@ class Chart(PanelWidget[ChartView]):
             self.call_later(self._show_time)
         columns = self._columns
         lines = self._chart_lines.drawn(columns, self._scale(columns))
-        styles = self._part_styles()
-        width = self.size.width
-        return [_strip(line, styles).adjust_cell_length(width, self.rich_style) for line in lines]
+        if self._styles is None:
+            self._styles = self._part_styles()
+        styles, width, ground = self._styles, self.size.width, self.rich_style
+        return [_strip(line, styles).adjust_cell_length(width, ground) for line in lines]
 
     def _scale(self, columns: Columns) -> Scale:
         if self._chart.grows:

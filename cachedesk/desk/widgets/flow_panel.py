@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -121,8 +122,10 @@ class FlowDiagram(Widget):
         draw = layout_for(width, height, large=self.large)
         if self.model is None or draw is None:
             return []
+        # Some hundred pieces have a dozen styles: each is asked for once.
+        style_of = cache(self._part_style)
         return [
-            Strip([Segment(text, self._part_style(style)) for text, style in line], width)
+            Strip([Segment(text, style_of(style)) for text, style in line], width)
             for line in draw(self.model, width, height)
         ]
 
