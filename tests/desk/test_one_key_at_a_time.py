@@ -92,6 +92,36 @@ def test_a_click_on_a_widget_that_is_gone_does_nothing():
     drive(app, script)
 
 
+def test_a_click_on_an_option_that_is_gone_does_nothing():
+    app = opened(RecordingControl())
+
+    async def script(pilot):
+        await pilot.press("m")
+        options = app.screen.query_one(CommandList)
+        await until(pilot, lambda: options.option_count > 9, "the menu is filled")
+        await pilot.pause()
+        place = options.region
+        write(app, click(place.x + 3, place.y + 4))
+        options._options.clear()
+        await pilot.pause()
+        assert app.screen is not app.desk
+
+    drive(app, script)
+
+
+def test_a_report_that_comes_when_its_screen_is_closed_is_not_scrolled():
+    app = opened(RecordingControl())
+
+    async def script(pilot):
+        await pilot.press("i")
+        screen = app.screen
+        await pilot.press("escape")
+        await until(pilot, lambda: not screen.children, "it is closed")
+        screen._scroll_to_end()
+
+    drive(app, script)
+
+
 def test_pages_are_turned_in_a_list_that_has_no_room():
     app = opened(RecordingControl())
 

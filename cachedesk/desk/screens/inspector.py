@@ -156,6 +156,9 @@ class InspectorScreen(Modal[None]):
             self.call_after_refresh(self._scroll_to_end)
 
     def _scroll_to_end(self) -> None:
+        if self._finished:
+            # Closed since this was called for.
+            return
         self._end_y = self.bars_box.max_scroll_y
         self.bars_box.scroll_to(y=self._end_y, animate=False, immediate=True)
 

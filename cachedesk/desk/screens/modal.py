@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import TypeVar, cast
 
 from textual import on
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 from textual.css.query import NoMatches
-from textual.events import DescendantFocus, Mount
+from textual.events import Click, DescendantFocus, Mount
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker
@@ -58,8 +59,22 @@ class Modal(ModalScreen[R], FinishOnce[R], SizedScreen[R]):
     """The base class of every modal screen of the desk."""
 
 
+class PaletteList(CommandList):
+    """Textual's list of commands, in which a click may come late."""
+
+    def _on_click(self, click: Click) -> None:  # type: ignore[override]
+        if click.style.meta.get("option", -1) >= self.option_count:
+            # Another search has found fewer since.
+            click.prevent_default()
+
+
 class Palette(CommandPalette, FinishOnce[None]):
     """Textual's command palette, which runs a command only once."""
+
+    def compose(self) -> ComposeResult:
+        """Yield what Textual's palette has, with a list of our own."""
+        for widget in super().compose():
+            yield PaletteList() if isinstance(widget, CommandList) else widget
 
     def _gather_commands(self, search_value: str) -> Worker[None]:
         # The search may still look for the list when the palette is gone; that is no reason to end
