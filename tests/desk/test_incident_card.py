@@ -9,12 +9,15 @@ import pytest
 from cachedesk.core.engine_event import EventCode as Code
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.snapshot import Books, Mark, Percentiles, Tick, Writes
+from cachedesk.desk.views import incident_card as card_view
 from cachedesk.desk.views import incident_figures
+from cachedesk.desk.views.fault_words import LASTING, ONCE
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.incident_card import incident_card
 from cachedesk.desk.views.incident_curve import Curve, Phase, curve_of
 from cachedesk.desk.views.incident_figures import IncidentHistory, Point
 from cachedesk.desk.views.safeguard_verdict import AFTER_COMMIT, Comparison
+from cachedesk.stack.fault_catalog import CATALOG
 
 from .scenes import HEALTHY, NOW, told
 from .test_incidents import INJECTED, crashed, killed, locked
@@ -204,12 +207,18 @@ def test_with_the_log_off_nothing_lost_is_provisional_until_dirty_keys_were_copi
     assert late.tone is Tone.WELL
 
 
-def redelivered(applied):
-    events, mark = crashed(10, "worker.ack.before")
-    events[3] = told(
-        9.6, Code.WORKER_REDELIVERED, point="worker.ack.before", events=11, already_applied=applied
-    )
+def redelivered(applied, point="worker.ack.before"):
+    events, mark = crashed(10, point)
+    events[3] = told(9.6, Code.WORKER_REDELIVERED, point=point, events=11, already_applied=applied)
     return events, mark
+
+
+def test_without_effectively_once_a_crash_before_the_commit_applies_nothing_twice():
+    crash = redelivered(0, "worker.apply.mid_batch")
+    off = {"safeguards": Safeguards(effectively_once=False)}
+    card = card_of(at(10.2, crash, **off), at(5, crash, **off))
+    assert lines(card)["Database"] == "lost 0 of 10,000 acknowledged writes"
+    assert lines(card)["Missing"] == ("effectively once, but no event was applied twice this time")
 
 
 @pytest.mark.parametrize(
@@ -219,9 +228,8 @@ def redelivered(applied):
          "one transaction per batch: the half-written batch was undone"),
         (11, ALL_ON, "lost 0 of 10,000 acknowledged writes", "Held by",
          "effectively once: 11 events came again and changed nothing"),
-        (11, Safeguards(effectively_once=False),
-         "11 events applied twice: their counters are too high", "Missing",
-         "effectively once: 11 events counted twice"),
+        (0, Safeguards(effectively_once=False), "11 events applied twice: increments count twice",
+         "Missing", "effectively once: 11 events applied a second time"),
     ],
 )  # fmt: skip
 def test_a_crash_is_held_by_the_transaction_or_by_effectively_once(
@@ -265,6 +273,49 @@ ABOUT_NONE = {
     "emptied": False, "dropped": 0, "verified": None, "trusted": True, "lost_is_estimate": False,
     "kept_by": "the truth is complete",
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("listed", "says"),
+    [((7, 8, 9), "lost 20 acknowledged writes: #7 #8 #9 and 17 more"),
+     (tuple(range(12)), "lost 20 acknowledged writes: #0 #1 #2 #3 #4 #5 #6 #7 and 12 more")],
+)  # fmt: skip
+def test_the_ids_that_are_not_named_are_counted(listed, says):
+    events, mark = killed(4)
+    events.append(told(3, Code.UNLOGGED_WRITES_LOST, count=20, seqs=listed))
+    part, off = (events, mark), {"safeguards": LOG_OFF}
+    assert lines(card_of(at(4.2, part, **off), at(2, part, **off)))["Database"] == says
+
+
+def test_stale_reads_are_put_down_to_what_can_cause_them():
+    off = {"safeguards": Safeguards(log=False, cold_restart=False, read_repair=False)}
+    stale = {**off, "reads": replace(HEALTHY.reads, stale=5)}
+    lock, crash, kill = locked(20, healed=8), redelivered(0), killed(9)
+    card = card_of(at(20.1, lock, **off), at(1, lock, **stale))
+    assert lines(card)["Missing"] == (
+        "the log: writes that were lost earlier are missing from what is read"
+    )
+    assert lines(card_of(at(10.2, crash, **off), at(1, crash, **stale)))["Held by"]
+    repair = {"safeguards": Safeguards(read_repair=False)}
+    stale = {**repair, "reads": replace(HEALTHY.reads, stale=5)}
+    card = card_of(at(9.1, kill, **repair), at(6, kill, **stale))
+    assert lines(card)["Missing"] == "read repair: misses believed the row alone"
+
+
+def test_the_depth_of_an_earlier_incident_is_not_that_of_this_one():
+    lock = locked(6, healed=2)
+    history = tuple(
+        replace(tick, depth=9_000 if tick.at < NOW - 9 else 50) for tick in HEALTHY.ticks
+    )
+    card = card_of(at(6.1, lock, ticks=history), at(0, lock, ticks=history))
+    assert "up to 50 events" in lines(card)["Held by"]
+    assert card.curve.extreme == "highest 50"
+
+
+def test_every_fault_has_words_and_an_end():
+    kinds = {fault.name for fault in CATALOG.kinds.values()} - {"process.kill"}
+    assert set(card_view._WHAT) == kinds
+    assert set(ONCE) | set(LASTING) == kinds
 
 
 def test_a_card_is_due_once_when_the_fault_ends_and_never_for_a_pause_or_an_old_one():

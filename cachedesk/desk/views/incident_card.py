@@ -249,13 +249,15 @@ def _database(figures: IncidentFigures) -> Fact:
     extra = f"; {count_of(letters, 'dead letter')} to replay or drop" if letters else ""
     if lost:
         ids = lost_ids(incident)
-        listed = " ".join(f"#{seq}" for seq in ids[:_MOST_IDS])
-        more = f" and {lost - _MOST_IDS:,} more" if lost > _MOST_IDS and ids else ""
+        named = ids[:_MOST_IDS]
+        listed = " ".join(f"#{seq}" for seq in named)
+        more = f" and {lost - len(named):,} more" if lost > len(named) else ""
         text = f"lost {count_of(lost, 'acknowledged write')}"
-        named = f"{text}: {listed}{more}" if ids else f"{text}, which the event balance misses"
-        return Fact("Database", f"{named}{extra}", f"lost {lost:,} acknowledged", 0, Tone.BROKEN)
+        which = f": {listed}{more}" if named else ", which the event balance misses"
+        brief = f"lost {lost:,} acknowledged"
+        return Fact("Database", f"{text}{which}{extra}", brief, 0, Tone.BROKEN)
     if twice:
-        text = f"{count_of(twice, 'event')} applied twice: their counters are too high"
+        text = f"{count_of(twice, 'event')} applied twice: increments count twice"
         return Fact("Database", text, f"{count_of(twice, 'event')} applied twice", 0, Tone.BROKEN)
     accepted = f"lost 0 of {number(books.accepted)} acknowledged writes"
     at_stake = not figures.latest.safeguards.log and _may_still_lose(figures)

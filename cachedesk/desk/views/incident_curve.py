@@ -134,7 +134,7 @@ def curve_of(figures: IncidentFigures) -> Curve | None:
         incident.ended_at,
         compact(earlier[-1].depth) if earlier else "",
         compact(figures.points[-1].depth),
-        f"highest {compact(top)}",
+        f"highest {compact(max((point.depth for point in later), default=top))}",
     )
 
 

@@ -16,6 +16,10 @@ AFTER_COMMIT = "worker.crash:worker.ack.before"
 """A crash that delivers a batch again whose events are part of their rows already."""
 
 
+_COMMITTED = ("worker.apply.after_commit", "worker.settle.after", "worker.ack.before")
+"""The points of the worker at which a batch is committed and not acked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A fault to inject into two stacks at once, one with ``safeguard`` and one without it."""
@@ -68,8 +72,16 @@ _MAIN = {
 _BY_PART = {"redis": ("redis.kill", "log"), "worker": (AFTER_COMMIT, "effectively_once")}
 """The fault to repeat, and the safeguard, for what broke without a fault being injected."""
 
+_HARM = {
+    "log": "fast writes were in Redis only until they were copied",
+    "read_repair": "misses believed the row alone",
+    "cold_restart": "the old values were believed",
+}
+"""What comes of it that a safeguard is off."""
+
 _NOTHING_LOST = {
     "log": "nothing was lost: every fast write had been copied to the database in time",
+    "database": "nothing was lost: Redis kept the fast writes until the database took them",
     "read_repair": "no read was stale this time",
     "effectively_once": "no event was applied twice this time",
     "cold_restart": "no read was stale this time",
@@ -80,30 +92,40 @@ def safeguard_verdict(figures: IncidentFigures) -> SafeguardVerdict:
     """Return which safeguard held in this incident, or which was missing."""
     incident = figures.incident
     guards = (figures.before or figures.latest).safeguards
-    lost = figures.lost
-    stale = stale_in(figures)
-    twice = applied_twice(figures)
-    if lost and guards.log:
+    if figures.lost and guards.log:
         text = 'none: every safeguard against it was on; run "cachedesk verify"'
         return SafeguardVerdict("Missing", text, "none: this is a defect", Tone.BROKEN)
-    if lost:
-        return _missing(
-            incident, "log", "the log: fast writes were in Redis only until they were copied"
-        )
-    if twice:
-        events = count_of(twice, "event")
-        return _missing(incident, "effectively_once", f"effectively once: {events} counted twice")
-    if stale and not guards.cold_restart:
-        return _missing(incident, "cold_restart", "cold restart: the old values were believed")
-    if stale and not guards.read_repair:
-        return _missing(incident, "read_repair", "read repair: misses believed the row alone")
     main = _MAIN.get(incident.fault) or _BY_PART.get(incident.part, ("", ""))[1]
-    if main and not getattr(guards, main):
-        name = _named(main)
-        text = f"{name}, but {_NOTHING_LOST[main]}"
-        return SafeguardVerdict("Missing", text, name, Tone.WARNING, _side(incident, main))
+    # What Redis gives back may be old for more than one reason.
+    stale = (main, "read_repair", "cold_restart") if incident.part == "redis" else (main,)
+    if figures.lost:
+        missing = "log"
+    elif applied_twice(figures):
+        missing = "effectively_once"
+    elif stale_in(figures):
+        missing = next((name for name in stale if name in guards.off), "")
+    else:
+        missing = ""
+    if missing:
+        text = f"{_named(missing)}: {_harm(figures, missing)}"
+        return SafeguardVerdict(
+            "Missing", text, _named(missing), Tone.BROKEN, _side(incident, missing)
+        )
+    if main in guards.off:
+        key = "database" if main == "log" and incident.part == "database" else main
+        text = f"{_named(main)}, but {_NOTHING_LOST[key]}"
+        return SafeguardVerdict("Missing", text, _named(main), Tone.WARNING, _side(incident, main))
     text, brief = _held(figures, main)
     return SafeguardVerdict("Held by", text, brief, Tone.WELL, _side(incident, main))
+
+
+def _harm(figures: IncidentFigures, missing: str) -> str:
+    """Return what came of it that this safeguard was off."""
+    if missing == "log" and not figures.lost:
+        return "writes that were lost earlier are missing from what is read"
+    if missing == "effectively_once":
+        return f"{count_of(applied_twice(figures), 'event')} applied a second time"
+    return _HARM[missing]
 
 
 def _named(safeguard: str) -> str:
@@ -117,21 +139,21 @@ def stale_in(figures: IncidentFigures) -> int:
 
 
 def applied_twice(figures: IncidentFigures) -> int:
-    """Return how many events were applied a second time, because effectively once was off."""
-    guards = (figures.before or figures.latest).safeguards
-    again = _delivered_again(figures.incident)
-    return 0 if guards.effectively_once else again
+    """Return how many events were applied a second time, because effectively once was off.
+
+    Nothing checks then which events are part of their rows: it follows from where the crash was.
+    """
+    if (figures.before or figures.latest).safeguards.effectively_once:
+        return 0
+    events = figures.incident.of(EventCode.WORKER_REDELIVERED)
+    committed = [it for it in events if any(f" {point}: " in it.text for point in _COMMITTED)]
+    return found_number(r"([\d,]+) events? delivered again", committed) or 0
 
 
-def _delivered_again(incident: Incident) -> int:
+def _recognised(incident: Incident) -> int:
     """Return how many events that were delivered again were part of their rows already."""
     events = incident.of(EventCode.WORKER_REDELIVERED)
     return found_number(r"delivered again, ([\d,]+) of them", events) or 0
-
-
-def _missing(incident: Incident, name: str, text: str) -> SafeguardVerdict:
-    brief = text.partition(":")[0]
-    return SafeguardVerdict("Missing", text, brief, Tone.BROKEN, _side(incident, name))
 
 
 def _side(incident: Incident, name: str) -> Comparison | None:
@@ -149,7 +171,7 @@ def _held(figures: IncidentFigures, main: str) -> tuple[str, str]:
     """Return the safeguard with what it did, and in brief."""
     incident = figures.incident
     if main == "effectively_once":
-        again = _delivered_again(incident)
+        again = _recognised(incident)
         if again:
             events = "event" if again == 1 else "events"
             text = f"effectively once: {again:,} {events} came again and changed nothing"
@@ -168,7 +190,8 @@ def _held(figures: IncidentFigures, main: str) -> tuple[str, str]:
             return f"the log: {writes} {were} in it and not yet in the database", brief
         return "the log: a fast write is in it before it is acknowledged", "the log"
     if main == "log":
-        deepest = max((point.depth for point in figures.points), default=figures.latest.depth)
+        later = [it.depth for it in figures.points if it.at > incident.started_at]
+        deepest = max(later, default=figures.latest.depth)
         events = count_of(deepest, "event")
         return f"the log: up to {events} waited in it for the database", "the log"
     return _OTHERS.get(incident.fault) or _OTHERS.get(incident.part) or _REFUSED
