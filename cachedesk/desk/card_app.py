@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.events import Key
+from textual.widget import Widget
 
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.stack_app import StackApp
+from cachedesk.desk.views.afterglow import AFTERGLOW_SECONDS
 from cachedesk.desk.views.incident_card import incident_card
 from cachedesk.desk.views.incident_figures import IncidentFigures, IncidentHistory
 from cachedesk.desk.views.incidents import Incident
@@ -70,10 +72,17 @@ class CardApp(StackApp[Snapshot]):
             self._show_card(ended)
         elif self._carded is not None:
             figures = self.history.figures(self._carded)
-            if figures is None or snapshot.at < figures.incident.started_at:
+            if figures is None or self._is_past(figures.incident, snapshot):
                 self.close_card()
             else:
                 self._show_card(figures)
+
+    @property
+    def card_is_seen(self) -> bool:
+        """Whether a card is on the screen: it waits while another panel fills that."""
+        pane = self.stage.card_pane
+        shown = all(node.display for node in pane.ancestors_with_self if isinstance(node, Widget))
+        return self._carded is not None and shown and pane.size.height > 0
 
     def open_card(self, incident: Incident) -> None:
         """Show the card of ``incident``, unless the same key has just closed it."""
@@ -81,6 +90,7 @@ class CardApp(StackApp[Snapshot]):
         if figures is None:
             self._warn("There is no card for this entry: it is not a fault.")
         elif self._just_closed is None or not self._just_closed.continues(incident):
+            self.stage.uncover_lists()
             self._show_card(figures)
 
     def close_card(self) -> None:
@@ -106,7 +116,7 @@ class CardApp(StackApp[Snapshot]):
     async def _take(self, key: Key) -> None:
         """Close the card at any key, which acts as usual; Enter on the card acts for it."""
         self._just_closed = None
-        if self._carded is not None and self.screen is self.stage:
+        if self.card_is_seen and self.screen is self.stage:
             side = self._side
             read = time.monotonic() - self._card_since >= self.READING_SECONDS
             self.close_card()
@@ -129,6 +139,13 @@ class CardApp(StackApp[Snapshot]):
         self.close_card()
         if message.side and side is not None:
             self._compare(side)
+
+    def _is_past(self, incident: Incident, snapshot: Snapshot) -> bool:
+        """Return whether ``snapshot`` is of before the incident, or the card has waited too long to
+        be seen."""
+        ended_at = incident.started_at if incident.ended_at is None else incident.ended_at
+        waited = snapshot.at - ended_at if not self.card_is_seen else 0.0
+        return snapshot.at < incident.started_at or waited > AFTERGLOW_SECONDS
 
     def _compare(self, side: Comparison) -> None:
         latest = self.stage.latest

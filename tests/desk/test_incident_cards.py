@@ -408,3 +408,47 @@ def test_the_next_desk_takes_the_figures_over_and_shows_no_old_card_by_itself():
         assert HELD_BY in facts["Held by"]
 
     drive(second, script)
+
+
+@pytest.mark.parametrize("hide", [("shift+tab", "z"), ("Z",)], ids=["expanded", "projector"])
+def test_a_card_waits_while_the_lists_are_hidden_and_takes_no_key(hide):
+    app, _ = comparing()
+
+    async def script(pilot):
+        await pilot.press(*hide)
+        assert not app.desk.query_one("#lists").display
+        await let_it_end(app, pilot)
+        assert "any key closes" not in screen_text(app)
+        await pilot.press("x")
+        app.desk.uncover_lists()
+        await pilot.pause()
+        assert "any key closes" in screen_text(app)
+        await pilot.press("x")
+        await pilot.press(*hide)
+        await let_it_end(app, pilot, at(0, killed(1)))
+        await pilot.press("enter")
+        assert app.asked is None
+        await until(pilot, lambda: app.screen is app.desk, "the desk is on top")
+        await pilot.press("escape", "escape", *hide)
+        assert not app.desk.query_one("#lists").display
+        await pilot.press("I")
+        assert app.desk.query_one("#lists").display
+        assert "any key closes" in screen_text(app)
+
+    drive(app, script, (120, 40))
+
+
+def test_a_card_that_was_not_seen_for_long_does_not_appear():
+    app, _ = comparing()
+    kill = killed(30)
+
+    async def script(pilot):
+        await let_it_end(app, pilot, at(30.2, kill))
+        await pilot.press("Z")
+        await let_it_end(app, pilot, at(29, kill))
+        await let_it_end(app, pilot, at(1, kill))
+        app.desk.projected = False
+        await pilot.pause()
+        assert not shown(app)
+
+    drive(app, script, (120, 40))

@@ -198,6 +198,15 @@ class DeskScreen(Stage):
                 self._wishes[number] = shown
         self._arrange()
 
+    def uncover_lists(self) -> None:
+        """Make room for what stands over the lists, if they are hidden."""
+        self.projected = False
+        lists = (*self._in_area(Area.MAIN), *self._in_area(Area.LIST))
+        if self.expanded is not None and self.panels[self.expanded] not in lists:
+            self.expanded = None
+        if not any(panel.display for panel in lists):
+            self.wish(Area.LIST, shown=True)
+
     def toggle_expanded(self) -> None:
         """Expand the focused panel to the whole screen, or shrink the expanded one."""
         if self.projected:
