@@ -66,11 +66,16 @@ class ActionApp(TerminalApp):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action, those of ``more_commands`` and Textual's own for the menu."""
         for action in self._offered:
-            if action.name not in ("quit", "menu"):  # Textual adds a quit; the menu is this
+            # Textual adds a quit; the menu is this
+            if action.name not in ("quit", "menu") and self.offers(action):
                 act = partial(self.run_action, action.app_action)
                 yield SystemCommand(action.title, f"{action.meaning} ({action.shown_key})", act)
         yield from self.more_commands()
         yield from super().get_system_commands(screen)
+
+    def offers(self, action: Action) -> bool:
+        """Return whether the menu offers ``action`` at this moment."""
+        return True
 
     def more_commands(self) -> Iterable[SystemCommand]:
         """Yield what the menu offers beside the actions."""

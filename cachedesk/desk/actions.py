@@ -59,7 +59,8 @@ class Action:
     @property
     def shown_key(self) -> str:
         """The key as it is displayed."""
-        return format_key(self.key)
+        *modifiers, key = self.key.split("+")
+        return "+".join([*modifiers, format_key(key)])
 
     @property
     def title(self) -> str:
@@ -80,8 +81,9 @@ class Action:
         )
 
 
-_TAKEN_BY_LISTS = ("left", "right")
-"""Keys that a focused list would use for horizontal scrolling, which the desk never needs."""
+_TAKEN_BY_LISTS = ("left", "right", "shift+left", "shift+right", "home", "end")
+"""Keys that a focused list would use: for horizontal scrolling, which the desk never needs, and for
+its ends, while the desk shows the past."""
 
 
 def _break(name: str, key: str, app_action: str, words: str, meaning: str) -> Action:
@@ -220,14 +222,24 @@ ACTIONS: tuple[Action, ...] = (
         "space",
         "toggle_frozen",
         "freeze",
-        "Freeze or unfreeze the display; the stack and its history continue.",
+        "Freeze the desk at this moment, or return to now; the stack goes on meanwhile.",
         has_button=True,
     ),
     _look("zoom-in", "plus", "zoom(1)", "zoom", "Show less time on the charts, in more detail."),
     _look("zoom-out", "minus", "zoom(-1)", "out", "Show more time on the charts."),
     _look("zoom-reset", "equals_sign", "zoom(0)", "60 s", "Show one minute on the charts."),
-    _look("look-back", "left", "look_back(-1)", "back", "Freeze and look back in time."),
-    _look("look-on", "right", "look_back(1)", "forward", "Look forward in time."),
+    _look("look-back", "left", "look_back(-1)", "back 5 s",
+          "Show the desk as it was five seconds earlier; the stack goes on."),
+    _look("look-on", "right", "look_back(1)", "fwd 5 s", "Go five seconds forward again."),
+    _look("look-far-back", "shift+left", "look_back(-6)", "back 30 s", "Go back half a minute."),
+    _look("look-far-on", "shift+right", "look_back(6)", "fwd 30 s", "Go half a minute forward."),
+    _look("look-step-back", "comma", "look_step(-1)", "step back",
+          "Go back to the previous snapshot."),
+    _look("look-step-on", "full_stop", "look_step(1)", "step fwd", "Go to the next snapshot."),
+    _look("look-play", "P", "look_play", "play", "Play on from the moment shown, or pause."),
+    _look("look-oldest", "home", "look_oldest", "oldest",
+          "In the past: go to the oldest moment, up to half an hour back."),
+    _look("look-live", "end", "look_now", "live", "In the past: return to now."),
     _look("expand", "z", "expand", "expand",
           "Expand the focused panel to the whole screen, or shrink it."),
     _look("projector", "Z", "project", "projector",
@@ -258,6 +270,10 @@ ACTIONS: tuple[Action, ...] = (
         for panel in PANELS
     ),
 )  # fmt: skip
+
+
+PAST_ACTIONS = frozenset(action.name for action in ACTIONS if action.name.startswith("look-"))
+"""The names of the actions that move a live desk through its past."""
 
 
 def actions_for(actions: tuple[Action, ...] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:

@@ -11,7 +11,6 @@ from textual import on
 from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.events import Event, Key
-from textual.widgets import Input
 
 from cachedesk.core.commands import Control, SetSafeguard
 from cachedesk.core.key_report import Inspector
@@ -20,6 +19,7 @@ from cachedesk.core.safeguards import LABELS, NAMES
 from cachedesk.core.snapshot import EventKind, SelectiveSource, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action, actions_for
 from cachedesk.desk.card_app import CardApp
+from cachedesk.desk.looking_back import LookingBack
 from cachedesk.desk.onboarding import passed
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
@@ -35,7 +35,7 @@ from cachedesk.desk.widgets.key_table import KeyTable
 _RESTART_NOTICE_SECONDS = 15.0
 
 
-class DeskApp(CardApp):
+class DeskApp(CardApp, LookingBack):
     """The desk over any source of snapshots.
 
     Args:
@@ -124,7 +124,7 @@ class DeskApp(CardApp):
 
     def more_commands(self) -> Iterable[SystemCommand]:
         """Yield a switch for each safeguard."""
-        if self._control is not None and self.desk.latest is not None:
+        if self._control is not None and self.desk.latest is not None and not self.looks_back:
             for name in NAMES:
                 on = not is_on(self.desk.latest, name)
                 title = f"Steer: safeguard {LABELS[name]} {'on' if on else 'off'}"
@@ -133,13 +133,6 @@ class DeskApp(CardApp):
         title = f"Look: incident cards {'off' if self.cards else 'on'}"
         meaning_of_cards = "Show a card after each fault, or no longer."
         yield SystemCommand(title, meaning_of_cards, self.toggle_cards)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False, which disables an action, for commands on a read-only desk and for looking
-        back while another screen is on top."""
-        if action == "look_back":
-            return self.screen is self.desk and not isinstance(self.focused, Input)
-        return super().check_action(action, parameters)
 
     def action_stories(self) -> None:
         """List the stories; leave the desk for the one that is chosen."""
@@ -196,10 +189,6 @@ class DeskApp(CardApp):
     def action_sort(self) -> None:
         """Sort the keys by the next criterion."""
         self.desk.key_table.cycle_order()
-
-    def action_look_back(self, steps: int) -> None:
-        """Freeze and look back in time (negative), or forward again."""
-        self.desk.look_back(steps)
 
     def action_expand(self) -> None:
         """Expand the focused panel to the whole screen, or shrink it again."""

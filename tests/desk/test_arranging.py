@@ -15,7 +15,7 @@ from cachedesk.desk.panels.arrangement import arranged as arranged_of
 from cachedesk.desk.panels.registry import PANELS
 from cachedesk.desk.panels.spec import VAST_WIDTH
 from cachedesk.desk.views.buttons import places
-from cachedesk.desk.views.timespan import NOW, WINDOWS, Timespan
+from cachedesk.desk.views.timespan import NOW, Timespan
 from cachedesk.desk.watch_actions import WATCH_ACTIONS
 
 EVERY = {panel.number for panel in PANELS}
@@ -86,12 +86,3 @@ def test_zooming_goes_through_the_windows_and_stops_at_their_ends():
     assert NOW.zoomed(1).zoomed(1).zoomed(1) == Timespan(15)
     assert NOW.zoomed(-1).zoomed(-1).zoomed(-1) == Timespan(300)
     assert Timespan(300).zoomed(0) == NOW
-
-
-@given(st.sampled_from(WINDOWS), st.lists(st.integers(-5, 5), max_size=40))
-def test_looking_back_stays_within_the_history(window, steps):
-    looking = Timespan(window)
-    for step in steps:
-        looking = looking.moved(step)
-        assert 0 <= looking.back_seconds <= 300
-    assert looking.at_the_newest().back_seconds == 0

@@ -49,7 +49,7 @@ def test_card(snap_compare, name, size):
 
     async def show(pilot):
         app._show(before)
-        app._puller._source.value = after
+        app.time_machine._source.value = after
         app._show(after)
         await pilot.pause()
 

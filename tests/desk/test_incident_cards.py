@@ -62,7 +62,7 @@ def shown(app):
 
 
 async def let_it_end(app, pilot, after: Snapshot = AFTER):
-    app._puller._source.value = after
+    app.time_machine._source.value = after
     app._show(after)
     await pilot.pause()
 
@@ -397,7 +397,7 @@ def test_the_next_desk_takes_the_figures_over_and_shows_no_old_card_by_itself():
 
     drive(first, see)
     second, _ = comparing()
-    second._puller._source.value = at(1, KILL)
+    second.time_machine._source.value = at(1, KILL)
     second.history = first.history
 
     async def script(pilot):

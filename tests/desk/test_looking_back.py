@@ -1,37 +1,301 @@
-"""Looking back: the charts show an earlier time, say so, and make up no figure of it."""
+"""Looking back: every part of the desk shows the same moment, and says which."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from cachedesk.desk.panels import hit_rate, lag, queue_depth, throughput
-from cachedesk.desk.screens.desk import frozen_words
-from cachedesk.desk.views.chart_view import ChartView
-from cachedesk.desk.views.timespan import Timespan
+from cachedesk.core.snapshot import (
+    Books,
+    Event,
+    EventKind,
+    FaultState,
+    Health,
+    HotKey,
+    Mark,
+    RedisState,
+    Snapshot,
+    Tick,
+)
+from cachedesk.desk.actions import ACTIONS
+from cachedesk.desk.app import DeskApp
+from cachedesk.desk.views.chart_view import CURSOR
+from cachedesk.desk.widgets.chart import Chart
 
-from . import scenes
+from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
+from .scenes import HEALTHY, NOW
 
-CHARTS = tuple(panel.CHART for panel in (hit_rate, queue_depth, lag, throughput))
-AGO = Timespan(back_seconds=30.0)
+pytestmark = pytest.mark.slow
 
-
-def notes(chart, scene, timespan):
-    return [piece for line in ChartView.of(chart, scene, timespan).notes for piece in line]
-
-
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-def test_no_figure_is_told_of_a_time_that_holds_none(chart):
-    told = notes(chart, scenes.HEALTHY, AGO)
-    for unknown in ("p50", "p99", "in flight", "audited", "divergent", "views:"):
-        assert not any(unknown in piece for piece in told)
-    assert told, "what the ticks hold is told"
+RECORDS = 120
+"""A minute, of which Redis was down from the 20th to the 40th second."""
+DOWN = range(40, 80)
 
 
-def test_of_now_everything_is_told():
-    assert "120 in flight" in notes(queue_depth.CHART, scenes.HEALTHY, Timespan())
-    assert "p50 180 ms" in notes(lag.CHART, scenes.HEALTHY, Timespan())
+def scene(number: int) -> Snapshot:
+    """Return the desk of this half second: each part of it says its number."""
+    at = NOW - (RECORDS - 1 - number) / 2
+    down = number in DOWN
+    began_at = NOW - (RECORDS - 1 - DOWN[0]) / 2
+    mark = Mark("redis.down", began_at, None if down else began_at + len(DOWN) / 2)
+    return replace(
+        HEALTHY,
+        at=at,
+        redis=RedisState(Health.DOWN, "held down") if down else HEALTHY.redis,
+        books=Books(90_000 + number, 90_000 + number),
+        ticks=tuple(
+            Tick(at - age / 2, hits=9, misses=1, depth=1000 + number) for age in range(99, -1, -1)
+        ),
+        log=replace(HEALTHY.log, depth=1000 + number),
+        faults=("redis.down",) if down else (),
+        catalogue=(FaultState("redis.down", "", since_at=began_at if down else None),),
+        marks=(mark,) if number >= DOWN[0] else (),
+        hot=(HotKey(b"views:1", "write-behind", 9, b"%d" % number, row=b"%d" % number),),
+        events=(Event(began_at, EventKind.FAULT, "Redis was killed"),) if number >= DOWN[0] else (),
+    )
 
 
-def test_the_badge_says_that_only_the_charts_are_further_back():
-    assert frozen_words(scenes.NOW, Timespan()) == "FROZEN 15:30:00"
-    assert frozen_words(scenes.NOW, AGO) == "FROZEN 15:30:00 · charts 30 s back"
+SCENES = [scene(number) for number in range(RECORDS)]
+
+
+def recorded(control: RecordingControl | None = None) -> DeskApp:
+    """Return a desk that has run for a minute."""
+    app = desk(control, ChangingSource(SCENES[-1]))
+    # The last one is pulled.
+    for each in SCENES[:-1]:
+        app.time_machine.ring.add(each)
+    return app
+
+
+async def shows(pilot, app: DeskApp, number: int) -> None:
+    """Wait until every part shows this moment."""
+    await until(
+        pilot,
+        lambda: app.desk.shown is not None and app.desk.shown.books == SCENES[number].books,
+        f"moment {number}, not {app.desk.shown.books}",
+    )
+    await pilot.pause()
+    assert app.desk.shown == SCENES[number]
+    text = screen_text(app)
+    assert f"accepted {90_000 + number:,}" in text
+    assert app.desk.query_one("#queue-depth", Chart).view.figure == f"{1000 + number:,}"
+    row = next(line for line in text.splitlines() if "views:1" in line)
+    assert row.count(str(number)) == 2
+    assert ("Redis is down" in text) is (number in DOWN)
+    assert ("held down" in text) is (number in DOWN)
+    assert bool(app.desk.fault_strip.broken) is (number in DOWN)
+    assert "h heals all" not in text or not app.desk.frozen
+    assert ("Redis was killed" in text) is (number >= DOWN[0])
+
+
+LAST = RECORDS - 1
+KEYS = [
+    (("left",), LAST - 10),
+    (("left", "left"), LAST - 20),
+    (("left", "left", "right"), LAST - 10),
+    (("shift+left",), LAST - 60),
+    (("shift+left", "shift+right", "left"), LAST - 10),
+    (("comma",), LAST - 1),
+    (("comma", "comma", "full_stop"), LAST - 1),
+    (("left", "home"), 0),
+    (("left", "home", "right"), 10),
+    (("space",), LAST),
+    (("space", "shift+left", "left", "left"), LAST - 80),
+]
+
+
+@pytest.mark.parametrize(("keys", "number"), KEYS, ids=str)
+def test_a_key_moves_everything_to_its_moment(keys, number):
+    app = recorded()
+
+    async def script(pilot):
+        await shows(pilot, app, LAST)
+        await pilot.press(*keys)
+        await shows(pilot, app, number)
+        back = (LAST - number) / 2
+        clock = f"15:29:{int(60 - back):02}" if back else "15:30:00"
+        badge = f" {clock} · {back:.1f} s back — End: live "
+        assert badge in screen_text(app).splitlines()[0]
+        await pilot.press("end")
+        await shows(pilot, app, LAST)
+        assert "back — End" not in screen_text(app)
+        assert "PAST" not in screen_text(app)
+
+    drive(app, script, (120, 40))
+
+
+@pytest.mark.parametrize("way", ["end", "space", "right", "shift+right"])
+def test_there_are_ways_back_to_now(way):
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press("left")
+        await shows(pilot, app, LAST - 10)
+        await pilot.press(way)
+        await shows(pilot, app, LAST)
+        assert not app.desk.frozen
+
+    drive(app, script, (120, 40))
+
+
+def test_the_stack_goes_on_meanwhile_and_the_badge_counts():
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press("left")
+        await shows(pilot, app, LAST - 10)
+        app.time_machine._source.value = replace(SCENES[-1], at=NOW + 7, books=Books(99, 99))
+        app._puller.soon()
+        await until(pilot, lambda: "12.0 s back" in screen_text(app), "it counts")
+        assert app.desk.shown == SCENES[LAST - 10]
+        await pilot.press("end")
+        await until(pilot, lambda: "accepted 99" in screen_text(app), "now is what came meanwhile")
+
+    drive(app, script, (120, 40))
+
+
+def test_the_charts_have_a_cursor_and_show_what_came_after():
+    app = recorded()
+
+    async def script(pilot):
+        assert CURSOR not in screen_text(app)
+        await pilot.press("shift+left", "left", "left", "left")
+        await shows(pilot, app, LAST - 90)
+        view = app.desk.query_one("#queue-depth", Chart).view
+        assert view.cursor_at == SCENES[LAST - 90].at
+        assert view.at == SCENES[LAST - 30].at, "half a window after the cursor"
+        assert view.ticks[-1].at == view.at
+        assert [mark.name for mark in view.marks] == ["redis.down"], "the fault is still to come"
+        lines = screen_text(app).splitlines()
+        axis = next(line for line in lines if CURSOR in line)
+        assert axis.count(CURSOR) == 3
+        assert axis.index(CURSOR) < axis.index("▼")
+        times = next(line for line in lines if line.count("15:29:15") == 3)
+        # In the middle, between the times of both ends.
+        assert "15:28:" in times
+        assert "15:29:45" in times
+        await pilot.press("end")
+        await pilot.pause()
+        assert CURSOR not in screen_text(app)
+        assert "now" in screen_text(app)
+
+    drive(app, script, (160, 40))
+
+
+def test_the_strip_has_the_faults_and_takes_the_mouse():
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press("left")
+        await shows(pilot, app, LAST - 10)
+        line = next(line for line in screen_text(app).splitlines() if "PAST" in line)
+        assert "00:54 / 00:59" in line
+        assert line.count("▼") == 1
+        first = min(line.index(sign) for sign in "━●")
+        await pilot.click("#past", offset=(first, 0))
+        await shows(pilot, app, 0)
+        await pilot.click("#past", offset=(10, 0))
+        assert app.time_machine.where().playing
+
+    drive(app, script, (120, 40))
+
+
+def test_it_plays_and_space_stops_it():
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press("P")
+        assert not app.looks_back, "now plays by itself"
+        await pilot.press("shift+left", "P")
+        assert app.time_machine.where().playing
+        await until(
+            pilot,
+            lambda: app.desk.shown.books.accepted > SCENES[LAST - 60].books.accepted,
+            "it plays on",
+        )
+        await pilot.press("space")
+        assert not app.time_machine.where().playing
+        assert app.looks_back
+        await pilot.press("space")
+        await shows(pilot, app, LAST)
+
+    drive(app, script, (120, 40))
+
+
+def test_what_acts_on_the_running_stack_is_refused_in_the_past_with_a_sentence():
+    control = RecordingControl()
+    app = recorded(control)
+    refused = [it for it in ACTIONS if it.name == "inspect" or it.commands]
+    refused = [it for it in refused if it.name != "record"]
+
+    async def script(pilot):
+        await pilot.press("left")
+        await shows(pilot, app, LAST - 10)
+        for action in refused:
+            app.clear_notifications()
+            await pilot.press(action.key)
+            await pilot.pause()
+            assert app.screen is app.desk, action.name
+            (note,) = app._notifications
+            assert note.message == (
+                f"The desk shows 15:29:55, but {action.shown_key} acts on the running stack:"
+                " press End first."
+            )
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert not any("safeguard" in title for title in titles)
+        await pilot.click("#action-kill-redis")
+        assert control.commands == []
+        await pilot.press("end", "k")
+        await until(pilot, lambda: len(control.commands) == 1, "now it acts")
+
+    drive(app, script, (120, 40))
+
+
+def test_the_ends_of_a_list_are_keys_of_the_list_while_the_desk_is_live():
+    app = desk()
+
+    async def script(pilot):
+        await pilot.press("end")
+        assert not app.looks_back
+        assert app.desk.key_table.selected == app.desk.key_table._rows[-1].key
+        await pilot.press("home")
+        assert app.desk.key_table.selected == app.desk.key_table._rows[0].key
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert "Look: live" not in titles
+        assert "Look: back 5 s" in titles
+        await pilot.press("comma")
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert "Look: live" in titles
+
+    drive(app, script)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (160, 50), (250, 70)], ids=str)
+def test_it_fits_every_size(size):
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press("shift+left")
+        await shows_the_books(pilot, app, LAST - 60)
+        text = screen_text(app)
+        assert "30.0 s back" in text
+        assert "PAST" in text
+
+    drive(app, script, size)
+
+
+async def shows_the_books(pilot, app: DeskApp, number: int) -> None:
+    wanted = f"accepted {90_000 + number:,}"
+    await until(pilot, lambda: wanted in screen_text(app), wanted)
+
+
+def test_a_filter_that_is_typed_is_not_meant_for_the_past():
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press("slash", "comma", "P", "left", "home", "end")
+        assert not app.looks_back
+        assert app.desk.key_filter.value == ",P"
+
+    drive(app, script)

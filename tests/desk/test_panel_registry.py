@@ -72,7 +72,7 @@ def test_the_readme_names_the_key_of_every_panel():
 def test_the_help_of_a_chart_says_what_it_measures_and_its_keys():
     for panel in PANELS:
         if panel.over_time:
-            keys = "+ and - zoom, ← and → look back, Enter expands."
+            keys = "+ and - zoom, ← and → go through time, Enter expands."
             assert panel.widget().help_text == f"{panel.meaning} {keys}"
 
 

@@ -8,11 +8,10 @@ from dataclasses import replace
 import pytest
 
 from cachedesk.core.commands import EvictKey
-from cachedesk.core.snapshot import Books, Event, EventKind, Tick
+from cachedesk.core.snapshot import Books, Event, EventKind
 from cachedesk.desk.panels.registry import PANELS
-from cachedesk.desk.widgets.chart import Chart
 
-from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
+from .piloting import RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, NOW, UNBALANCED, FixedSource
 
 pytestmark = pytest.mark.slow
@@ -139,32 +138,6 @@ def test_zooming_changes_the_time_that_is_printed():
         assert app.desk.timespan.seconds == 120
         await pilot.press("equals_sign")
         assert "-60 s" in screen_text(app)
-
-    drive(app, script, (120, 40))
-
-
-def test_looking_back_freezes_and_shows_what_was():
-    ticks = [
-        Tick(NOW - 0.5 * age, hits=9, misses=1, depth=77 if age > 40 else 5)
-        for age in range(100, -1, -1)
-    ]
-    source = ChangingSource(replace(HEALTHY, ticks=tuple(ticks)))
-    app = desk(source=source)
-
-    async def script(pilot):
-        depth = app.desk.query_one("#queue-depth", Chart)
-        await pilot.press("right")
-        assert not app.desk.frozen, "there is nothing after now"
-        await pilot.press("left", "left", "left")
-        assert app.desk.frozen
-        assert "charts 30 s back" in screen_text(app)
-        assert depth.view.figure == "77"
-        await pilot.press("right", "right", "right")
-        assert app.desk.frozen
-        assert depth.view.figure == "344"
-        await pilot.press("left", "space")
-        assert not app.desk.frozen
-        assert app.desk.timespan.back_seconds == 0
 
     drive(app, script, (120, 40))
 

@@ -242,11 +242,11 @@ async def inspect(live: Live, action: Action) -> None:
 async def freeze(live: Live, action: Action) -> None:
     await live.do(action)
     await live.until(lambda: live.app.desk.frozen, "it is frozen")
-    shown = live.app.desk.shown
-    await live.until(lambda: len(live.app.desk.latest.ticks) > len(shown.ticks), "it collects")
-    assert live.app.desk.shown is shown
+    at = live.app.desk.shown.at
+    await live.until(lambda: live.app.desk.latest.at > at + 1, "it collects")
+    assert live.app.desk.shown.at == at
     await live.do(action)
-    await live.until(lambda: live.app.desk.shown is not shown, "it shows now")
+    await live.until(lambda: live.app.desk.shown.at > at, "it shows now")
 
 
 async def save_picture(live: Live, action: Action) -> None:
@@ -263,15 +263,24 @@ def seconds(change: Callable[[float], bool]) -> Check:
     return check
 
 
-async def look_back(live: Live, action: Action) -> None:
-    await live.do(action)
-    await live.until(lambda: live.app.desk.timespan.back_seconds > 0, "it looks back")
+def looks(change: Callable[[float], bool]) -> Check:
+    """Return a check of an action that changes by how much the desk looks back, beginning one
+    second back."""
 
+    async def check(live: Live, action: Action) -> None:
+        app = live.app
+        await live.press("comma", "comma")
+        await live.until(lambda: app.looks_back, "it looks back")
+        before = app.time_machine.player.where().seconds
+        await live.do(action)
+        await live.until(
+            lambda: not app.looks_back or change(app.time_machine.player.where().seconds - before),
+            action.label,
+        )
+        await live.press("end")
+        await live.until(lambda: not app.looks_back, "it shows now")
 
-async def look_on(live: Live, action: Action) -> None:
-    await live.do(action)
-    await live.until(lambda: live.app.desk.timespan.back_seconds == 0, "it is at now")
-    await live.press("space")
+    return check
 
 
 async def expand(live: Live, action: Action) -> None:
@@ -360,8 +369,15 @@ CHECKS: dict[str, Check] = {
     "zoom-in": seconds(lambda change: change < 0),
     "zoom-out": seconds(lambda change: change > 0),
     "zoom-reset": seconds(lambda change: change == 0),
-    "look-back": look_back,
-    "look-on": look_on,
+    "look-back": looks(lambda moved: moved < -1),
+    "look-on": looks(lambda moved: moved > 1),
+    "look-far-back": looks(lambda moved: moved < -1),
+    "look-far-on": looks(lambda moved: moved > 1),
+    "look-step-back": looks(lambda moved: moved < 0),
+    "look-step-on": looks(lambda moved: moved > 0),
+    "look-play": looks(lambda moved: moved > 0),
+    "look-oldest": looks(lambda moved: moved < 0),
+    "look-live": looks(lambda moved: False),
     "expand": expand,
     "save-picture": save_picture,
     "incident": incident,

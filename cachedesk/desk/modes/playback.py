@@ -8,7 +8,7 @@ from pathlib import Path
 from textual import on
 
 from cachedesk.core.snapshot import Snapshot
-from cachedesk.desk.actions import ACTIONS, Action
+from cachedesk.desk.actions import ACTIONS, PAST_ACTIONS, Action
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.modes.replay_keys import OWN_ACTIONS, POLLS_PER_SECOND, ReplayKeys
 from cachedesk.desk.screens.desk import DeskScreen
@@ -16,7 +16,7 @@ from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.replay_strip import ReplayStrip, StripView
 from cachedesk.recording.player import Player
 
-_EXCLUDED = {"stories", "freeze", "look-back", "look-on", "inspect"}
+_EXCLUDED = {"stories", "freeze", "inspect", *PAST_ACTIONS}
 """Actions that a replay has its own keys for, or that need a stack."""
 
 REPLAY_ACTIONS: tuple[Action, ...] = (
@@ -35,6 +35,8 @@ class ReplayApp(ReplayKeys, DeskApp):
         follows: whether to poll the player; otherwise it is read only after a key press.
         folder: the folder in which pictures are saved; ``None`` disables saving.
     """
+
+    LOOKS_BACK = False
 
     def __init__(
         self,

@@ -54,7 +54,6 @@ CHART = ChartSpec(
     scale=scale_percent,
     figure=_hit_rate_now,
     notes=_hit_rate_notes,
-    past_notes=_hit_rate_notes,
 )
 
 HIT_RATE = chart_panel(

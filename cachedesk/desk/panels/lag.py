@@ -33,7 +33,7 @@ def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:
     return (f"p50 {span(lag.p50)}", f"p99 {span(lag.p99)}")
 
 
-def _past_lag_notes(snapshot: Snapshot) -> Notes:
+def _call_notes(snapshot: Snapshot) -> Notes:
     reads = snapshot.reads
     # Reads and writes, as in the ticks: the figure must account for every mark on the chart.
     unavailable = reads.unavailable + snapshot.writes.unavailable
@@ -42,7 +42,7 @@ def _past_lag_notes(snapshot: Snapshot) -> Notes:
 
 def _lag_notes(snapshot: Snapshot) -> Notes:
     audit = snapshot.audit
-    usual = (_lag_percentiles(snapshot.lag), *_past_lag_notes(snapshot))
+    usual = (_lag_percentiles(snapshot.lag), *_call_notes(snapshot))
     if harmed([tick for tick in snapshot.ticks if tick.at > snapshot.at - 60.0]):
         usual = usual[::-1]
     audited = (f"{compact(audit.divergent)} divergent", f"of {compact(audit.checked)} audited")
@@ -60,7 +60,6 @@ CHART = ChartSpec(
     scale=scale_seconds,
     figure=_lag_now,
     notes=_lag_notes,
-    past_notes=_past_lag_notes,
     step=step_up_seconds,
 )
 

@@ -22,11 +22,6 @@ def _depth_now(snapshot: Snapshot) -> str:
 
 
 def _depth_notes(snapshot: Snapshot) -> Notes:
-    (oldest,), *rest = _past_depth_notes(snapshot)
-    return ((oldest, f"{compact(snapshot.log.in_flight)} in flight"), *rest)
-
-
-def _past_depth_notes(snapshot: Snapshot) -> Notes:
     ticks, seconds = recent_ticks(snapshot)
     # Only write-behind: a write-through is applied without passing through the log.
     written = sum(tick.behind for tick in ticks) / seconds
@@ -34,7 +29,7 @@ def _past_depth_notes(snapshot: Snapshot) -> Notes:
     rows = sum(tick.rows for tick in ticks) / seconds
     log = snapshot.log
     return (
-        (f"oldest {span(log.oldest_seconds)}",),
+        (f"oldest {span(log.oldest_seconds)}", f"{compact(log.in_flight)} in flight"),
         (f"{compact(round(written))} in/s", f"{compact(round(applied))} out/s"),
         (f"flushed as {compact(round(rows))} rows/s",),
         (f"limit {compact(log.limit_events)} events",),
@@ -50,7 +45,6 @@ CHART = ChartSpec(
     scale=scale_count,
     figure=_depth_now,
     notes=_depth_notes,
-    past_notes=_past_depth_notes,
 )
 
 QUEUE_DEPTH = chart_panel(

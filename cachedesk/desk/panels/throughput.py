@@ -43,7 +43,6 @@ CHART = ChartSpec(
     scale=scale_count,
     figure=_rate_now,
     notes=_rate_notes,
-    past_notes=_rate_notes,
 )
 
 THROUGHPUT = chart_panel(

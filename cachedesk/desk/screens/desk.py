@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual import getters
@@ -27,11 +27,12 @@ from cachedesk.desk.panels.spec import AnyPanel, Area, PanelWidget
 from cachedesk.desk.screens.stage import Stage
 from cachedesk.desk.views.formats import clock, compact, uptime
 from cachedesk.desk.views.headline import STARTING, Headline, Tone, headline
-from cachedesk.desk.views.timespan import Timespan
+from cachedesk.desk.views.past import past_badge
+from cachedesk.desk.views.timespan import Later
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.books import BooksLine
 from cachedesk.desk.widgets.exposure_bar import ExposureBar
-from cachedesk.desk.widgets.fault_strip import FaultStrip
+from cachedesk.desk.widgets.fault_strip import HEAL_HINT, FaultStrip
 from cachedesk.desk.widgets.flow_panel import FlowPanel
 from cachedesk.desk.widgets.incident_card import IncidentCardPane
 from cachedesk.desk.widgets.key_filter import KeyFilter
@@ -41,6 +42,9 @@ from cachedesk.desk.widgets.top_line import TopLine, TopView
 GREETING = "New here? Space: take the tour (2 minutes) · any other key: look around, ? explains."
 _ROOMY_ROWS = 40
 """The number of rows from which framed charts of full height and the flow diagram both fit."""
+
+_BRIEF_BELOW_CELLS = 80
+"""The width below which the badge of the past is brief."""
 
 _OVER_TIME = tuple(panel for panel in PANELS if panel.over_time)
 
@@ -123,6 +127,7 @@ class DeskScreen(Stage):
         self._arranged_for: tuple[frozenset[int], Size] | None = None
         self.shown: Snapshot | None = None
         self.latest: Snapshot | None = None
+        self._later: Later | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the lines at the top, the panels of each area, and the action bar."""
@@ -159,7 +164,14 @@ class DeskScreen(Stage):
         self.lost = ""
         if not self.frozen or self.shown is None:
             self._show(snapshot)
+        else:
+            self._show_top_line()
         self._note_keys_shown()
+
+    def show_moment(self, snapshot: Snapshot, later: Later | None) -> None:
+        """Show ``snapshot``, a moment of the past, and on the charts what came after it."""
+        self._later = later
+        self._show(snapshot)
 
     def start_filter(self) -> None:
         """Open the filter of the keys, and show their panel if it is hidden."""
@@ -169,13 +181,6 @@ class DeskScreen(Stage):
             self._wishes[HOT_KEYS.number] = True
             self._arrange()
         self.key_filter.start()
-
-    def look_back(self, steps: int) -> None:
-        """Freeze and show an earlier time on the charts (negative), or a later one if frozen."""
-        if steps < 0:
-            self.frozen = True
-        if self.frozen:
-            self.timespan = self.timespan.moved(steps)
 
     def toggle_panel(self, number: int) -> None:
         """Show or hide the panel of this number; while a panel is expanded, expand this one."""
@@ -252,11 +257,11 @@ class DeskScreen(Stage):
             self._show_top_line()
 
     def watch_frozen(self) -> None:
-        """Show the badge when the display freezes, the newest snapshot when it unfreezes."""
+        """Show the badge when the desk shows the past, the newest snapshot when it returns."""
         if not self.is_mounted:
             return
         if not self.frozen:
-            self.timespan = self.timespan.at_the_newest()
+            self._later = None
             if self.latest is not None:
                 self._show(self.latest)
         self._show_top_line()
@@ -312,12 +317,14 @@ class DeskScreen(Stage):
             self.books.show(snapshot)
             self.exposure.show(snapshot)
             self._show_panels(snapshot, PANELS)
+            self.fault_strip.hint = "" if self.frozen else HEAL_HINT
             self.fault_strip.show(snapshot)
             self._show_top_line()
 
     def _show_panels(self, snapshot: Snapshot, panels: Iterable[AnyPanel]) -> None:
+        timespan = replace(self.timespan, later=self._later)
         for panel in panels:
-            panel.update(self.panels[panel.number], snapshot, self.timespan)
+            panel.update(self.panels[panel.number], snapshot, timespan)
 
     def _show_top_line(self) -> None:
         shown = self.shown
@@ -334,15 +341,11 @@ class DeskScreen(Stage):
         if self.projected:
             key = next((it.shown_key for it in self._offered if it.name == "projector"), "Esc")
             facts = (f"{key} shows everything",)
-        badge = frozen_words(shown.at, self.timespan) if self.frozen and shown else ""
+        badge = ""
+        if self.frozen and shown and self.latest:
+            brief = self.app.size.width < _BRIEF_BELOW_CELLS
+            badge = past_badge(shown.at, self.latest.at, brief=brief)
         self.top_line.view = TopView(state, tuple(filter(None, facts)), badge)
-
-
-def frozen_words(at: float, timespan: Timespan) -> str:
-    """Return the badge of a display frozen at ``at``, with how far back the charts look."""
-    badge = f"FROZEN {clock(at)}"
-    back = timespan.back_seconds
-    return f"{badge} · charts {back:.0f} s back" if back else badge
 
 
 def workload_words(snapshot: Snapshot) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from rich.cells import cell_len
 
 from cachedesk.desk.views.chart_layout import GUTTER, Rows, flowed, joined
-from cachedesk.desk.views.chart_view import ChartView, Columns
+from cachedesk.desk.views.chart_view import CURSOR, ChartView, Columns
 from cachedesk.desk.views.formats import cut, left, right
 from cachedesk.desk.views.history import AxisCell, Window, axis
 from cachedesk.desk.views.mark_names import MarkNames, Name, mark_names, numbers_on_axis
@@ -36,6 +36,7 @@ class Part(StrEnum):
     AXIS = "axis"
     FAULT = "fault"
     PAST_FAULT = "past-fault"
+    CURSOR = "cursor"
 
 
 Piece = tuple[str, Part]
@@ -121,8 +122,11 @@ class ChartLines:
         numbers = numbers_on_axis(marks, window, names.numbers)
         since = _before_the_history(columns, cells)
         line = [(right("0", GUTTER - 1) + "┼", Part.AXIS)]
+        cursor = self.view.cursor(window)
         for column, (cell, active) in enumerate(zip(cells, alive, strict=True)):
-            if cell is not AxisCell.QUIET:
+            if column == cursor:
+                line.append((CURSOR, Part.CURSOR))
+            elif cell is not AxisCell.QUIET:
                 part = Part.PAST_FAULT if active is AxisCell.QUIET else Part.FAULT
                 line.append((numbers.get(column, cell.value), part))
             elif columns.covered[column]:
@@ -135,7 +139,22 @@ class ChartLines:
         oldest, newest = self.view.times(window)
         room = window.width - len(newest)
         time = (left(oldest, room) + newest)[-window.width :]
-        return [(" " * GUTTER + time, Part.AXIS)]
+        cursor = self.view.cursor(window)
+        if cursor is None:
+            return [(" " * GUTTER + time, Part.AXIS)]
+        moment = self.view.moment
+        start = max(0, min(cursor - len(moment) // 2, window.width - len(moment)))
+        before, after = time[:start], time[start + len(moment) :]
+        # A time that is covered in part would be read wrongly.
+        if start <= len(oldest):
+            before = " " * start
+        if len(after) <= len(newest):
+            after = " " * len(after)
+        return [
+            (" " * GUTTER + before, Part.AXIS),
+            (moment[: window.width], Part.CURSOR),
+            (after, Part.AXIS),
+        ]
 
 
 def plot(columns: Columns, scale: Scale, height: int) -> Iterator[list[Piece]]:

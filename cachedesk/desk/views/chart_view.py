@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachedesk.core.snapshot import Mark, Snapshot, Tick
 from cachedesk.desk.views.charts import ChartSpec, Notes
 from cachedesk.desk.views.formats import clock, span
-from cachedesk.desk.views.history import Window, as_of
+from cachedesk.desk.views.history import Window
 from cachedesk.desk.views.timespan import NOW, Timespan
+
+CURSOR = "╋"
+"""Stands on the axis at the moment that the desk shows."""
 
 _MOST = 1e15
 """Higher values, as a damaged recording may have them, are drawn as this one."""
@@ -19,7 +22,8 @@ _MOST = 1e15
 class ChartView:
     """What a chart shows: its figures, the history that they come from, and the timespan.
 
-    ``at``: the end of the window, ``timespan.back_seconds`` before the newest tick.
+    ``at``: the end of the window. ``cursor_at``: the last tick before the moment shown, if a cursor
+    marks it; ``shown_at``: that moment.
     """
 
     figure: str = ""
@@ -29,23 +33,28 @@ class ChartView:
     tick_seconds: float = 0.5
     ticks: tuple[Tick, ...] = ()
     marks: tuple[Mark, ...] = ()
+    cursor_at: float | None = None
+    shown_at: float = 0.0
 
     @classmethod
     def of(cls, chart: ChartSpec, snapshot: Snapshot, timespan: Timespan = NOW) -> ChartView:
-        """Return the view of ``chart`` for ``snapshot``, or for an earlier time in its history."""
-        newest_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
-        notes = chart.past_notes if timespan.back_seconds else chart.notes
-        if timespan.back_seconds:
-            newest_at -= timespan.back_seconds
-            snapshot = as_of(snapshot, newest_at)
+        """Return the view of ``chart`` for ``snapshot``, and of what is known after it."""
+        shown_at = snapshot.ticks[-1].at if snapshot.ticks else snapshot.at
+        end_at, later = timespan.end_at(shown_at), timespan.later
+        ticks, marks = snapshot.ticks, snapshot.marks
+        if later is not None:
+            ticks = tuple(tick for tick in later.ticks if tick.at <= end_at)
+            marks = tuple(mark for mark in later.marks if mark.start_at <= end_at)
         return cls(
             chart.figure(snapshot),
-            notes(snapshot),
-            newest_at,
-            timespan,
+            chart.notes(snapshot),
+            end_at,
+            replace(timespan, later=None),
             snapshot.tick_seconds,
-            snapshot.ticks,
-            snapshot.marks,
+            ticks,
+            marks,
+            shown_at if later is not None else None,
+            snapshot.at,
         )
 
     def window(self, width: int) -> Window:
@@ -53,9 +62,30 @@ class ChartView:
         return Window.ending(self.at, self.tick_seconds, max(1, width), self.timespan.seconds)
 
     def times(self, window: Window) -> tuple[str, str]:
-        """Return the times of the first and the last column: ``-60 s`` and ``now``."""
-        back = self.timespan.back_seconds
-        return _ago(window.seconds + back), _ago(back) if back else "now"
+        """Return the times of the first and the last column: ``-60 s`` and ``now``, or times of
+        day if there is a cursor, because "now" moves on while the desk shows the past."""
+        if self.cursor_at is None:
+            return _ago(window.seconds), "now"
+        return clock(self.at - window.seconds), clock(self.at)
+
+    @property
+    def moment(self) -> str:
+        """The time of day of the moment shown."""
+        return clock(self.shown_at)
+
+    def time_line(self, window: Window) -> str:
+        """Return the times as one text, with that of the moment if there is a cursor."""
+        oldest, newest = self.times(window)
+        if self.cursor_at is None:
+            return f"{oldest} … {newest}"
+        line = f"{oldest} … {CURSOR} {self.moment} … {newest}"
+        return line if len(line) < window.width else f"{CURSOR} {self.moment}"
+
+    def cursor(self, window: Window) -> int | None:
+        """Return the column of the moment shown; ``None`` if there is no cursor."""
+        if self.cursor_at is None:
+            return None
+        return max(0, min(window.width - 1, window.column(self.cursor_at)))
 
 
 @dataclass(frozen=True, slots=True)

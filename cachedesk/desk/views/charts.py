@@ -30,8 +30,6 @@ class ChartSpec:
         scale: formats a value of the scale in at most five cells.
         figure: returns the headline figure.
         notes: returns the lines under the headline figure.
-        past_notes: returns the lines for a time in the past, of which only the ticks are known;
-            it leaves out unknown figures.
         step: returns the steps of the scale.
     """
 
@@ -43,7 +41,6 @@ class ChartSpec:
     scale: Callable[[float], str]
     figure: Callable[[Snapshot], str]
     notes: Callable[[Snapshot], Notes]
-    past_notes: Callable[[Snapshot], Notes]
     step: Step = step_up
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
-from cachedesk.core.snapshot import Audit, Mark, Percentiles, Reads, Snapshot, Tick, Writes
+from cachedesk.core.snapshot import Mark, Snapshot, Tick
 from cachedesk.desk.views.timespan import DEFAULT_SECONDS
 
 _RECENT_TICKS = 5
@@ -97,36 +97,6 @@ class Window:
                 buckets[column].append(tick)
             before = tick
         return buckets
-
-
-def as_of(snapshot: Snapshot, at: float) -> Snapshot:
-    """Return ``snapshot`` as it was at the time ``at`` in its history.
-
-    Counts and gauges that ticks hold are exact to a tick; all other figures are left empty.
-    """
-    past = tuple(tick for tick in snapshot.ticks if tick.at <= at)
-    since = snapshot.ticks[len(past) :]
-    last = past[-1] if past else Tick(at)
-    reads = snapshot.reads
-    return replace(
-        snapshot,
-        at=at,
-        ticks=past,
-        reads=Reads(
-            hits=reads.hits - sum(tick.hits for tick in since),
-            misses=reads.misses - sum(tick.misses for tick in since),
-            stale=reads.stale - sum(tick.stale for tick in since),
-            unavailable=reads.unavailable
-            + snapshot.writes.unavailable
-            - sum(tick.unavailable for tick in since),
-        ),
-        writes=Writes(),
-        log=replace(snapshot.log, depth=last.depth, oldest_seconds=last.lag_seconds, in_flight=0),
-        lag=Percentiles(),
-        prefixes=(),
-        audit=Audit(),
-        events=tuple(event for event in snapshot.events if event.at <= at),
-    )
 
 
 class AxisCell(Enum):

@@ -46,12 +46,13 @@ class Chart(PanelWidget[ChartView]):
         & > .chart--axis { color: $foreground 70%; }
         & > .chart--fault { color: $text-error; text-style: bold; }
         & > .chart--past-fault { color: $text-warning; }
+        & > .chart--cursor { color: $background; background: $warning; text-style: bold; }
     }
     """
 
     view: reactive[ChartView] = reactive(ChartView())
 
-    HELP = "+ and - zoom, ← and → look back, Enter expands."
+    HELP = "+ and - zoom, ← and → go through time, Enter expands."
     can_focus = True
 
     def __init__(self, title: PanelTitle, *, chart: ChartSpec, meaning: str) -> None:
@@ -114,7 +115,7 @@ class Chart(PanelWidget[ChartView]):
 
     @property
     def _time(self) -> str:
-        return " … ".join(self.view.times(self._chart_lines.window))
+        return self.view.time_line(self._chart_lines.window)
 
     def _show_time(self) -> None:
         self.border_subtitle = self._time

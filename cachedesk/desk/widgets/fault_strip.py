@@ -10,6 +10,8 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.views.fault_lines import broken_now
 from cachedesk.desk.views.formats import cut
 
+HEAL_HINT = "h heals all"
+
 
 class FaultStrip(Widget):
     """Draws the result of ``broken_now`` as one line."""
@@ -26,6 +28,8 @@ class FaultStrip(Widget):
     """
 
     broken: reactive[tuple[str, ...]] = reactive(())
+    hint: reactive[str] = reactive(HEAL_HINT)
+    """What can be done about it; empty for the faults of the past."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Show the active faults of ``snapshot``."""
@@ -37,6 +41,6 @@ class FaultStrip(Widget):
 
     def render(self) -> Content:
         """Return the line, truncated to the width; only a desk that can heal says how."""
-        can_heal = self.app.check_action("heal", ())
-        hint = ("h heals all",) if can_heal else ()
+        can_heal = self.hint and self.app.check_action("heal", ())
+        hint = (self.hint,) if can_heal else ()
         return Content(cut("   ".join((*self.broken, *hint)), self.size.width))

@@ -18,7 +18,6 @@ from cachedesk.recording.player import Playback
 
 PLAYED, COMING, HERE, FAULT = "━", "─", "●", "▼"
 
-_NAME = "REPLAY"
 _GAP = "  "
 _WORDY_CELLS, _DATED_CELLS = 70, 100
 _STYLES = {
@@ -35,11 +34,14 @@ _NOWHERE = Playback(0, 1, 0.0, 0.0, playing=False, speed=1.0)
 @dataclass(frozen=True, slots=True)
 class StripView:
     """The content of the strip. ``at``: when the shown snapshot was recorded, in wall-clock seconds
-    since 1970; ``faults``: the seconds of the recording at which faults began."""
+    since 1970; ``faults``: the seconds of the recording at which faults began; ``name``: what is
+    played; ``hint``: what stands at the right instead of the date."""
 
     where: Playback = _NOWHERE
     at: float | None = None
     faults: tuple[float, ...] = ()
+    name: str = "REPLAY"
+    hint: str = ""
 
 
 def timecode(seconds: float, length_seconds: float) -> str:
@@ -115,8 +117,8 @@ class ReplayStrip(Widget):
         before, after = self._sides()
         bar = bar_of(self.view.where, self.view.faults, self._bar_cells())
         return Content.assemble(
-            (_NAME, "bold $text-primary"),
-            (before[len(_NAME) :], "bold $foreground"),
+            (before[: len(self.view.name)], "bold $text-primary"),
+            (before[len(self.view.name) :], "bold $foreground"),
             *((cell, _STYLES[cell]) for cell in bar),
             (after, "$foreground 75%"),
         )
@@ -162,9 +164,10 @@ class ReplayStrip(Widget):
         width = self.size.width
         brief = width < _WORDY_CELLS
         state = state_of(where, brief=brief).ljust(len("‖ 0.25x" if brief else "‖ paused 0.25x"))
-        before = f"{_NAME}{_GAP}{state}{_GAP}{here} / {end}{_GAP}"
-        dated = width >= _DATED_CELLS and self.view.at is not None
-        return cut(before, width), f"{_GAP}{_date(self.view.at or 0.0)}" if dated else ""
+        before = f"{self.view.name}{_GAP}{state}{_GAP}{here} / {end}{_GAP}"
+        dated = width >= _DATED_CELLS and (self.view.hint or self.view.at is not None)
+        after = self.view.hint or _date(self.view.at or 0.0)
+        return cut(before, width), f"{_GAP}{after}" if dated else ""
 
 
 def _date(at: float) -> str:
