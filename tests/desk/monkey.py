@@ -21,6 +21,8 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from cachedesk.core.key_report import KeyReport
+from cachedesk.core.settings import Settings
 from cachedesk.desk.modes.live_story import StoryApp
 from cachedesk.desk.modes.playback import ReplayApp
 from cachedesk.desk.modes.touring import LiveApp
@@ -50,7 +52,7 @@ SESSION_ACTS = 400
 """Acts of one app in a long run; then another seed begins."""
 
 KEYS = (
-    *"kdclfheEpnsioIz/?m12345678+-= \t\r\r\x1b\x1b<>[].,tRSNFBgGq",
+    *"kdclfheEpnsvioIz/?m12345678+-= \t\r\r\x1b\x1b<>[].,tRSNFBgGq",
     *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F", "\x1b[5~", "\x1b[6~", "\x1b[Z"),
     *("ab*", "25\r", "\x7f", "\x03", "\x10", "\x11", "theme\r"),
     *("\x1b[200~views:*\nk\x1b[201~", "\x1b[O\x1b[I"),
@@ -113,7 +115,7 @@ class Clock:
 def _live(_: ExitStack) -> Caged:
     source = ChangingSource(scenes.HEALTHY)
     app = LiveApp(source, RecordingControl(), inspector=FixedInspector(reports.PENDING),
-                  refresh_hz=None, greeting=True)  # fmt: skip
+                  refresh_hz=None, greeting=True, settings=Settings())  # fmt: skip
 
     def shake(draw: random.Random) -> None:
         source.value = draw.choice(DESKS)
@@ -151,13 +153,18 @@ def _replay(stack: ExitStack) -> Caged:
 
 def _versus(_: ExitStack) -> Caged:
     source = FixedPair(pairs.EXPOSED)
-    app = VersusApp(source, RecordingControl(), refresh_hz=None)
+    app = VersusApp(source, RecordingControl(), explain=_explained, refresh_hz=None)
 
     def shake(draw: random.Random) -> None:
         source.value = draw.choice(PAIRS)
         app._puller.soon()
 
     return Caged(app, shake)
+
+
+def _explained(side: int, key: bytes) -> KeyReport:
+    """Explain any key, on one side less well than on the other."""
+    return reports.PENDING if side else reports.NOTHING_ANSWERS
 
 
 def _watch(_: ExitStack) -> Caged:
