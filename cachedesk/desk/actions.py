@@ -248,7 +248,8 @@ ACTIONS: tuple[Action, ...] = (
     _look("save-picture", "S", "save_picture", "picture",
           "Save the screen as an SVG picture in the data folder."),
     _look("incident", "I", "incident", "incident",
-          "Show the card of the newest fault: what broke, what it cost, what held; or close it."),
+          "Show the card of the newest fault, or of the selected event: what broke, what it cost, "
+          "what held; or close it."),
     _look("stories", "t", "stories", "stories",
           "List the failure stories and play one; the workload rests meanwhile."),
     _look("menu", "m", "command_palette", "menu", "Search all actions and run one.",

@@ -99,7 +99,11 @@ class CardApp(StackApp[Snapshot]):
         self.stage.card_pane.card = None
 
     def action_incident(self) -> None:
-        """Show the card of the newest incident, or close it."""
+        """Show the card of the newest incident or, in the list of events, of the selected one; or
+        close it."""
+        if isinstance(self.focused, EventList) and (selected := self.focused.selection):
+            self.open_card(selected)
+            return
         newest = max(self.history.found, key=lambda it: it.incident.started_at, default=None)
         if newest is None:
             self._warn("There was no fault yet.")

@@ -21,10 +21,13 @@ from cachedesk.desk.stack_app import StackApp
 from cachedesk.desk.time_machine import Moment, Past, TimeMachine
 from cachedesk.desk.views.formats import clock
 from cachedesk.desk.widgets.action_bar import ActionBar
+from cachedesk.desk.widgets.event_list import EventList
 from cachedesk.desk.widgets.replay_strip import ReplayStrip, StripView
 from cachedesk.recording.player import Playback
 
 STEP_SECONDS = 5.0
+BEFORE_SECONDS = 1.0
+"""How long before an event the desk goes to, so that its cause is still to come."""
 _POLLS_PER_SECOND = 10.0
 _HINT = "P plays, End: live"
 
@@ -129,6 +132,18 @@ class LookingBack(StackApp[Snapshot]):
         """Play on from the moment shown, or pause."""
         if self.time_machine.player is not None:
             self._travel(self.time_machine.player.toggle)
+
+    @on(EventList.Sought)
+    def go_before(self, message: EventList.Sought) -> None:
+        """Show the moment just before an entry of the events."""
+        self.go_to(message.incident.shown_at - BEFORE_SECONDS)
+
+    def go_to(self, at: float) -> None:
+        """Show the desk as it was at this time, in wall-clock seconds since 1970."""
+        ring = self.time_machine.ring
+        if at < ring.started_at + ring.begins_seconds:
+            self._warn("That is further back than what is kept; this is the oldest moment.")
+        self._travel(partial(self.time_machine.go_to, at))
 
     @on(ReplayStrip.Toggled)
     def play_past_by_mouse(self) -> None:

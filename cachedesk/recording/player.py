@@ -76,6 +76,11 @@ class Player:
         record = self.where().record
         return record, self._recording.at(record)
 
+    @property
+    def started_at(self) -> float:
+        """When the recording began, in wall-clock seconds since 1970."""
+        return self._recording.started_at
+
     def fault_seconds(self) -> tuple[float, ...]:
         """Return the seconds of the recording at which the newest faults began, at most 100.
 

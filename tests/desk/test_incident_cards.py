@@ -314,7 +314,7 @@ def two_faults(age, *more):
     return at(age, locked(20, healed=12), KILL, *more)
 
 
-def test_enter_on_an_entry_opens_its_card_and_again_closes_it():
+def test_the_key_of_cards_opens_that_of_the_selected_entry_and_again_closes_it():
     app, _ = comparing()
 
     async def script(pilot):
@@ -323,12 +323,12 @@ def test_enter_on_an_entry_opens_its_card_and_again_closes_it():
         events_of(app).take_focus()
         await pilot.press("down")
         assert not shown(app)
-        await pilot.press("enter")
+        await pilot.press("I")
         assert app.desk.card_pane.card.title.startswith("The database was locked")
         app.READING_SECONDS = 3_600.0
-        await pilot.press("enter")
+        await pilot.press("I")
         assert not shown(app)
-        await pilot.press("up", "enter")
+        await pilot.press("up", "I")
         assert app.desk.card_pane.card.title.startswith("Redis was killed")
         assert app.desk.expanded is None
 
@@ -355,7 +355,7 @@ def test_the_selected_entry_stays_selected_while_others_come():
     drive(app, script, (120, 40))
 
 
-def test_enter_on_an_entry_that_is_no_fault_expands_the_list():
+def test_an_entry_that_is_no_fault_has_no_card():
     app, _ = comparing()
 
     async def script(pilot):
@@ -363,9 +363,9 @@ def test_enter_on_an_entry_that_is_no_fault_expands_the_list():
         note = replace(at(2), events=scenes.HEALTHY.events)
         await let_it_end(app, pilot, note)
         events_of(app).take_focus()
-        await pilot.press("enter")
-        assert app.desk.expanded == 8
+        await pilot.press("I")
         assert not shown(app)
+        assert "it is not a fault" in screen_text(app)
 
     drive(app, script, (120, 40))
 

@@ -22,6 +22,7 @@ from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.views.chart_view import CURSOR
 from cachedesk.desk.widgets.chart import Chart
+from cachedesk.desk.widgets.event_list import EventList
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, NOW
@@ -299,3 +300,30 @@ def test_a_filter_that_is_typed_is_not_meant_for_the_past():
         assert app.desk.key_filter.value == ",P"
 
     drive(app, script)
+
+
+@pytest.mark.parametrize("first", [(), ("left",)], ids=["live", "looking back"])
+def test_enter_on_an_event_goes_to_the_moment_before_it(first):
+    app = recorded()
+
+    async def script(pilot):
+        await pilot.press(*first)
+        app.desk.query_one(EventList).take_focus()
+        await pilot.press("enter")
+        # The fault began with the 40th half second.
+        await shows(pilot, app, DOWN[0] - 2)
+        await pilot.press("full_stop", "full_stop")
+        await shows(pilot, app, DOWN[0])
+
+    drive(app, script, (120, 40))
+
+
+def test_an_event_before_the_past_that_is_kept_leads_to_the_oldest_moment():
+    app = recorded()
+
+    async def script(pilot):
+        app.go_to(NOW - 3600)
+        await shows(pilot, app, 0)
+        assert "further back than what is kept" in screen_text(app)
+
+    drive(app, script, (120, 40))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.core.snapshot import Books, Mark, Snapshot
+from cachedesk.core.snapshot import Books, Event, EventKind, Mark, Snapshot
 from cachedesk.desk.modes.playback import REPLAY_ACTIONS, ReplayApp
 from cachedesk.desk.widgets.action_bar import ActionButton
+from cachedesk.desk.widgets.event_list import EventList
 from cachedesk.desk.widgets.replay_strip import (
     bar_of,
     cell_of,
@@ -30,6 +31,8 @@ RECORDS = 121
 LENGTH = 60.0
 FAULTS = (Mark("redis.kill", BEGAN_AT + 15, BEGAN_AT + 17), Mark("redis.down", BEGAN_AT + 45))
 
+EVENTS = (Event(BEGAN_AT + 45, EventKind.FAULT, "Redis was killed"),)
+
 
 def scenes() -> Iterator[Snapshot]:
     """Yield a minute of a stack, each half second with other books."""
@@ -40,6 +43,7 @@ def scenes() -> Iterator[Snapshot]:
             at=at,
             books=Books(90_000 + number, 90_000 + number),
             marks=tuple(mark for mark in FAULTS if mark.start_at <= at),
+            events=tuple(event for event in EVENTS if event.at <= at),
             recording="run.rec",
         )
 
@@ -262,6 +266,19 @@ def test_a_replay_is_read_only_and_is_not_being_recorded(tape):
         for key in ("k", "d", "c", "l", "h", "e", "E", "p", "n"):
             await pilot.press(key)
         await shows(pilot, replay, 40)
+
+    replay.drive(script, (120, 40))
+
+
+def test_enter_on_an_event_goes_to_the_moment_before_it(tape):
+    replay = Replay(tape, at=59.0)
+
+    async def script(pilot):
+        replay.app.desk.query_one(EventList).take_focus()
+        at = replay.app.desk.query_one(EventList).selection.shown_at
+        assert BEGAN_AT < at < BEGAN_AT + LENGTH
+        await pilot.press("enter")
+        await shows(pilot, replay, int(2 * (at - 1 - BEGAN_AT)))
 
     replay.drive(script, (120, 40))
 

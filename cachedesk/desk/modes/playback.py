@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from textual import on
@@ -55,7 +56,7 @@ class ReplayApp(ReplayKeys, DeskApp):
             actions=REPLAY_ACTIONS,
             folder=folder,
         )
-        self._player = player
+        self._player: Player = player
         self._replayed = self.desk
         self._source = source
         self._follows = follows
@@ -72,6 +73,10 @@ class ReplayApp(ReplayKeys, DeskApp):
         if self._follows:
             self.set_interval(1 / POLLS_PER_SECOND, self._follow_player)
         self._follow_player()
+
+    def go_to(self, at: float) -> None:
+        """Go to this time, in wall-clock seconds since 1970."""
+        self._steer(partial(self._player.seek, at - self._player.started_at))
 
     def _follow_player(self) -> None:
         """Show the player's position, and pull its snapshot if the record has changed."""

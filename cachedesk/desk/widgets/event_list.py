@@ -44,17 +44,25 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
     """Draws the visible lines: a line for each incident, with room also one for each event."""
 
     HELP = (
-        "An entry holds what one fault caused. ↑ and ↓ select one, and Enter opens its card; z "
+        "An entry holds what one fault caused. ↑ and ↓ select one, Enter goes back to the "
+        "moment before it, and I opens its card; z "
         "gives the list the whole screen, with every event."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Up", show=False),
         Binding("down", "move(1)", "Down", show=False),
-        Binding("enter", "choose", "Card", show=False),
+        Binding("enter", "seek", "Go there", show=False),
     ]
 
+    class Sought(Message):
+        """The user wants to see the moment before ``incident``."""
+
+        def __init__(self, incident: Incident) -> None:
+            super().__init__()
+            self.incident = incident
+
     class Chosen(Message):
-        """The user has chosen the entry of ``incident``."""
+        """The user has chosen the entry of ``incident`` with the mouse."""
 
         def __init__(self, incident: Incident) -> None:
             super().__init__()
@@ -121,10 +129,10 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
         self.selected = None if newest else self.happened[place]
         self._scroll_to_selection()
 
-    def action_choose(self) -> None:
-        """Tell the app which entry is selected."""
+    def action_seek(self) -> None:
+        """Ask for the moment before the selected entry."""
         if (incident := self.selection) is not None:
-            self.post_message(self.Chosen(incident))
+            self.post_message(self.Sought(incident))
 
     def on_click(self, event: Click) -> None:
         """Select the entry that was clicked; choose it if it was selected."""
@@ -133,7 +141,7 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
             return
         entry = next(it for it in reversed(self._rows[: row + 1]) if isinstance(it, Incident))
         if entry is self.selection:
-            self.action_choose()
+            self.post_message(self.Chosen(entry))
         else:
             self.selected = None if entry is self.happened[-1] else entry
 
