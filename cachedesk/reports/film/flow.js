@@ -24,12 +24,13 @@ const FORMS = {
       Log: [160, 396, 196, 112], Worker: [160, 542, 196, 112],
     },
     arrows: {
-      hit: { line: [[80, 74], [80, 140], [160, 140]], label: [84, 132, "start"] },
-      set: { line: [[110, 74], [110, 180], [160, 180]], label: [114, 200, "start"] },
-      miss: { line: [[60, 74], [60, 290], [160, 290]], label: [66, 282, "start"] },
-      through: { line: [[40, 74], [40, 336], [160, 336]], label: [46, 328, "start"] },
+      // The lower the box, the further to the left the line: no line crosses a label.
+      hit: { line: [[76, 74], [76, 140], [160, 140]], label: [80, 132, "start"] },
+      set: { line: [[60, 74], [60, 180], [160, 180]], label: [64, 172, "start"] },
+      miss: { line: [[44, 74], [44, 290], [160, 290]], label: [50, 282, "start"] },
+      through: { line: [[28, 74], [28, 336], [160, 336]], label: [34, 328, "start"] },
       fill: { line: [[250, 250], [250, 216]], label: [258, 238, "start"] },
-      behind: { line: [[20, 74], [20, 450], [160, 450]], label: [26, 442, "start"] },
+      behind: { line: [[12, 74], [12, 450], [160, 450]], label: [18, 442, "start"] },
       take: { line: [[180, 508], [180, 542]], label: [188, 530, "start"] },
       flush: { line: [[356, 600], [370, 600], [370, 306], [356, 306]], label: [346, 530, "end"] },
     },
