@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from cachedesk.core.failpoints import POINTS
+from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Health
 from cachedesk.desk.views.flow_model import flow_model
 from cachedesk.desk.views.flow_sketch import LEAST_HEIGHT, LEAST_WIDTH, sketch_lines
@@ -38,8 +39,17 @@ def test_every_path_has_its_rate(size):
         assert label in drawn
     assert "¹behind 480/s" in drawn
     assert re.search("─ 480/s ─*▶", drawn), "from the log to the worker"
+    assert "write ¹→²→³" in drawn
     if size[0] > 58:
         assert "³170 rows/s" in drawn
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_without_the_log_a_write_has_no_such_steps(size):
+    off = replace(scenes.HEALTHY, safeguards=Safeguards(log=False))
+    drawn = "\n".join(rows(off, *size))
+    assert "╌ no log ╌" in drawn
+    assert not any(step in drawn for step in "¹²³")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

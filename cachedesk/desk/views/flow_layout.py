@@ -18,7 +18,7 @@ from cachedesk.desk.views.flow_grid import (
     label_style,
     write_armed,
 )
-from cachedesk.desk.views.flow_model import STEPS, Arrow, FlowModel
+from cachedesk.desk.views.flow_model import Arrow, FlowModel
 from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.scales import gauge
@@ -140,8 +140,7 @@ def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
         gap = " " * max(1, inner - len(label) - cell_len(figure))
         grid.write(box.left + 2, box.top + middle - 1 + row, label, "label")
         grid.write(box.left + 2 + len(label), box.top + middle - 1 + row, gap + figure, "figure")
-    if model.behind.label.startswith(STEPS[0]):
-        grid.write(box.left + 2, box.bottom - 2, f"write {'→'.join(STEPS)}", "label")
+    grid.write(box.left + 2, box.bottom - 2, model.legend, "label")
 
 
 def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:

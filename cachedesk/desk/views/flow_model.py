@@ -73,6 +73,11 @@ class FlowModel:
     take: Arrow
     flush: Arrow
 
+    @property
+    def legend(self) -> str:
+        """What explains the marks of the steps; empty without the log, where there are none."""
+        return LEGEND if self.through.label.startswith(STEPS) else ""
+
 
 def flow_model(snapshot: Snapshot) -> FlowModel:
     """Return the flow of ``snapshot``."""
@@ -95,6 +100,9 @@ def flow_model(snapshot: Snapshot) -> FlowModel:
 
 STEPS = ("¹", "²", "³")
 """The marks of the steps of a write, in their order."""
+
+LEGEND = f"write {'→'.join(STEPS)}"
+"""What explains these marks in a picture."""
 
 ARROWS = ("calls", "hit", "set", "fill", "miss", "through", "behind", "take", "flush")
 

@@ -106,6 +106,7 @@ def _draw_app(grid: Grid, box: _Box, model: FlowModel) -> None:
             lines.append((f"{word} {figure}", "on-idle"))
         else:
             lines += [(word, "on-idle"), (figure, "on-idle")]
+    lines.append((model.legend.removeprefix("write "), "on-idle"))
     _write_centred(grid, box, lines)
 
 
