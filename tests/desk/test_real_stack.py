@@ -304,6 +304,13 @@ async def sort(live: Live, action: Action) -> None:
     await live.until(lambda: live.app.desk.key_table.order is before.next, "another order")
 
 
+async def project(live: Live, action: Action) -> None:
+    await live.do(action)
+    await live.until(lambda: live.app.desk.projected, "the flow is shown large")
+    await live.do(action)
+    await live.until(lambda: not live.app.desk.projected, "everything is shown again")
+
+
 async def incident(live: Live, action: Action) -> None:
     live.session.perform(Inject("redis.empty"))
     pane = live.app.desk.card_pane
@@ -381,6 +388,7 @@ CHECKS: dict[str, Check] = {
     "expand": expand,
     "save-picture": save_picture,
     "incident": incident,
+    "projector": project,
     "stories": opens(StoriesScreen),
     "versus": opens(VersusChoiceScreen),
     "menu": opens(CommandPalette),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import takewhile
 
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.safeguards import ALL_ON, Safeguards
@@ -145,13 +146,14 @@ class IncidentFigures:
             lost=its._lost(snapshot),
         )
 
-    @property
-    def is_over(self) -> bool:
-        """Whether later snapshots change nothing in it."""
+    def is_over(self, newest: Incident) -> bool:
+        """Return whether later snapshots change nothing in it; ``newest`` is the last incident of
+        the same part, with which a refill begins anew."""
         ended_at = self.incident.ended_at
         if ended_at is None:
             return False
         waits = self.refill_target and self.refilled_seconds is None
+        waits = waits and newest.continues(self.incident)
         return self.latest.at > ended_at + (_REFILL_SECONDS if waits else _AFTER_SECONDS)
 
     def _new_points(self, snapshot: Snapshot) -> Iterator[Point]:
@@ -162,9 +164,9 @@ class IncidentFigures:
             until = incident.ended_at + _AFTER_SECONDS
             if self.refilled_seconds is None and self.refill_target:
                 until = incident.ended_at + _REFILL_SECONDS
-        for tick in snapshot.ticks:
-            if after < tick.at <= until:
-                yield Point(tick.at, tick.hits, tick.misses, tick.depth)
+        new = takewhile(lambda tick: tick.at > after, reversed(snapshot.ticks))
+        for tick in reversed([tick for tick in new if tick.at <= until]):
+            yield Point(tick.at, tick.hits, tick.misses, tick.depth)
 
     def _refilled(self, now: Reading) -> float | None:
         ended_at, target = self.incident.ended_at, self.refill_target
@@ -199,13 +201,13 @@ class IncidentHistory:
             return IncidentHistory().after(snapshot)
         now = reading(snapshot)
         found = list(self.found)
-        for incident in incidents(snapshot.events, snapshot.marks):
-            if not is_fault(incident):
-                continue
+        faults = [it for it in incidents(snapshot.events, snapshot.marks) if is_fault(it)]
+        newest = {incident.part: incident for incident in faults}
+        for incident in faults:
             place = next((n for n, it in enumerate(found) if it.incident.continues(incident)), None)
             if place is None:
                 found.append(self._begun(incident, snapshot).followed(incident, snapshot))
-            elif not found[place].is_over:
+            elif not found[place].is_over(newest[incident.part]):
                 found[place] = found[place].followed(incident, snapshot)
         return IncidentHistory(
             (*self.readings, now)[-_MOST_READINGS:], tuple(found[-_MOST_INCIDENTS:])
