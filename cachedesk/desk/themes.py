@@ -43,8 +43,10 @@ CONSOLE = Theme(
     surface="#000000",
     panel="#000000",
     variables={
-        "block-cursor-blurred-background": "#aaaaaa",
-        "block-cursor-blurred-foreground": "#000000",
+        # Only the list that has the focus has a filled cursor, without colours too.
+        "block-cursor-blurred-background": "#000000",
+        "block-cursor-blurred-foreground": "#ffffff",
+        "block-cursor-blurred-text-style": "underline",
         "text-disabled": "#aaaaaa",
     },
 )
