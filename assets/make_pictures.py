@@ -38,6 +38,7 @@ from cachedesk.core.snapshot import Snapshot  # noqa: E402
 from cachedesk.desk.app import DeskApp  # noqa: E402
 from cachedesk.desk.modes.live_story import StoryApp  # noqa: E402
 from cachedesk.desk.modes.starting import StartingSession  # noqa: E402
+from cachedesk.desk.modes.touring import LiveApp  # noqa: E402
 from cachedesk.lab.load.driver import Load  # noqa: E402
 from cachedesk.lab.load.traffic import WorkloadTraffic  # noqa: E402
 from cachedesk.lab.run.session import Session  # noqa: E402
@@ -58,6 +59,7 @@ _WRITES = 120
 """So many recent writes of the key are kept: the timeline of the inspector shows a second."""
 
 _STEADY_SECONDS, _REFILL_SECONDS, _DOWN_SECONDS = 70.0, 40.0, 6.0
+_CARD_SECONDS = 8.0
 _STEP_SECONDS = 3.0
 
 
@@ -122,9 +124,21 @@ def _story() -> DeskApp:
     return StoryApp(story_still(), refresh_hz=None, follows=False)
 
 
+def _card() -> DeskApp:
+    """Return a desk that has seen a kill and the seconds after it."""
+    with RecordingFile(RECORDED / "kill.rec") as recording:
+        seen = [recording.at(number) for number in range(len(recording))]
+    still = Still(seen[-1])
+    app = LiveApp(still, still, refresh_hz=None, data_label="~/data", settings=Settings())
+    for snapshot in seen:
+        app.history = app.history.after(snapshot)
+    return app
+
+
 PICTURES: dict[str, tuple[Callable[[], DeskApp], tuple[str, ...]]] = {
     "desk.svg": (lambda: _desk(_still("desk.rec", 0)), ()),
     "redis-down.svg": (lambda: _desk(_still("desk.rec", -1)), ()),
+    "card.svg": (_card, ("I",)),
     "inspector.svg": (_inspector, ("enter",)),
     "story.svg": (_story, ()),
 }
@@ -175,7 +189,11 @@ def _record_desk() -> None:
         while session.snapshot().rate is None:
             time.sleep(0.1)
         time.sleep(_STEADY_SECONDS)
+        session.perform(Record("kill.rec"))
+        time.sleep(_CARD_SECONDS)
         session.perform(Inject("redis.kill"))
+        time.sleep(_CARD_SECONDS)
+        session.perform(Record(None))
         time.sleep(_REFILL_SECONDS)
         report = _report(session)
         session.perform(Record("desk.rec"))
