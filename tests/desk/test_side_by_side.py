@@ -29,6 +29,7 @@ from .piloting import RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, FixedSource
 
 POLICIES = Settings().policies
+SIZES = ("60x20", "80x24", "120x40")
 STEERED = replace(
     HEALTHY,
     rate=500.0,
@@ -288,14 +289,14 @@ def test_picture(snap_compare, size):
 
 
 @pytest.mark.slow
-def test_opposed(snap_compare):
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids="{0[0]}x{0[1]}".format)
+def test_opposed(snap_compare, size):
     app = OpposedApp(FixedPair(pairs.EXPOSED), RecordingControl(), refresh_hz=None)
-    assert snap_compare(app, terminal_size=(120, 40))
+    assert snap_compare(app, terminal_size=size)
 
 
 def test_every_picture_is_compared():
     kept = Path(__file__).parent / "__snapshots__" / "test_side_by_side"
     assert {path.stem for path in kept.iterdir()} == {
-        "test_opposed",
-        *(f"test_picture[{size}]" for size in ("60x20", "80x24", "120x40")),
+        *(f"test_{name}[{size}]" for name in ("picture", "opposed") for size in SIZES),
     }
