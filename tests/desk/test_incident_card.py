@@ -284,7 +284,11 @@ def test_the_ids_that_are_not_named_are_counted(listed, says):
     events, mark = killed(4)
     events.append(told(3, Code.UNLOGGED_WRITES_LOST, count=20, seqs=listed))
     part, off = (events, mark), {"safeguards": LOG_OFF}
-    assert lines(card_of(at(4.2, part, **off), at(2, part, **off)))["Database"] == says
+    card = card_of(at(4.2, part, **off), at(2, part, **off))
+    assert lines(card)["Database"] == says
+    brief = next(fact.brief for fact in card.facts if fact.label == "Database")
+    assert brief.startswith("lost 20 acknowledged writes: #")
+    assert (brief.count("#"), brief[-1]) == (2, "…")
 
 
 def test_stale_reads_are_put_down_to_what_can_cause_them():

@@ -94,8 +94,9 @@ def write(folder: Path, text: str) -> Path:
 
 def test_the_table_of_the_desk(tmp_path):
     assert load_desk(tmp_path) == DeskSettings()
-    write(tmp_path, '[desk]\ntheme = "nord"\nrefresh_hz = 4\nhint = false\nkeys = {heal = "x"}\n')
-    assert load_desk(tmp_path) == DeskSettings("nord", 4, {"heal": "x"}, False)
+    table = '[desk]\ntheme = "nord"\nrefresh_hz = 4\nhint = false\ncards = false\n'
+    write(tmp_path, table + 'keys = {heal = "x"}\n')
+    assert load_desk(tmp_path) == DeskSettings("nord", 4, {"heal": "x"}, hint=False, cards=False)
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,8 @@ def _database(figures: IncidentFigures) -> Fact:
         more = f" and {lost - len(named):,} more" if lost > len(named) else ""
         text = f"lost {count_of(lost, 'acknowledged write')}"
         which = f": {listed}{more}" if named else ", which the event balance misses"
-        brief = f"lost {lost:,} acknowledged"
+        first = f": {' '.join(f'#{seq}' for seq in named[:2])}" if named else ""
+        brief = f"{text}{first}{' …' if lost > 2 else ''}"
         return Fact("Database", f"{text}{which}{extra}", brief, 0, Tone.BROKEN)
     if twice:
         text = f"{count_of(twice, 'event')} applied twice: increments count twice"
