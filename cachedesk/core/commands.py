@@ -108,6 +108,14 @@ class Record:
     path: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Mark the moment ``at`` (seconds since 1970) with this number, for recordings."""
+
+    number: int
+    at: float
+
+
 Command = (
     EvictKey
     | EvictAll
@@ -123,6 +131,7 @@ Command = (
     | SetRate
     | SetSafeguard
     | Record
+    | Bookmark
 )
 
 

@@ -16,6 +16,9 @@ from typing import Protocol, runtime_checkable
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.wording import TIMES
 
+BOOKMARK = "bookmark "
+"""How the names of bookmarks begin; their number follows."""
+
 SLOW = "slow"
 """The ``word`` of a database that answers slowly."""
 
@@ -221,11 +224,17 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A fault on the time axis: from ``start_at`` until ``end_at`` (``None``: still active)."""
+    """A fault on the time axis: from ``start_at`` until ``end_at`` (``None``: still active); or a
+    bookmark, which starts and ends at one moment."""
 
     name: str
     start_at: float
     end_at: float | None = None
+
+    @property
+    def is_bookmark(self) -> bool:
+        """Whether it is no fault, but a moment that a user has marked."""
+        return self.name.startswith(BOOKMARK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,8 @@ class DeskApp(CardApp, LookingBack):
             self._puller.soon()
 
     def more_commands(self) -> Iterable[SystemCommand]:
-        """Yield a switch for each safeguard."""
+        """Yield a switch for each safeguard, and a way to each bookmark."""
+        yield from super().more_commands()
         if self._control is not None and self.desk.latest is not None and not self.looks_back:
             for name in NAMES:
                 on = not is_on(self.desk.latest, name)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from textual import on
 from textual.actions import ActionParseResult
+from textual.app import SystemCommand
 from textual.dom import DOMNode
 from textual.timer import Timer
 from textual.widgets import Input
 
+from cachedesk.core.commands import Bookmark
 from cachedesk.core.printable import printable
-from cachedesk.core.snapshot import Snapshot, Source
+from cachedesk.core.snapshot import BOOKMARK, Mark, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action
 from cachedesk.desk.pulling import Puller
 from cachedesk.desk.screens.desk import DeskScreen
@@ -42,6 +44,12 @@ _OF_THE_LIVING = {
 }
 """Actions on the running stack. While the desk shows the past they are refused: their effect would
 not be seen."""
+
+
+def number_of(mark: Mark) -> int:
+    """Return the number of a bookmark; 0 if it has none, as in a damaged recording."""
+    digits = mark.name.removeprefix(BOOKMARK)
+    return int(digits) if digits.isdecimal() and len(digits) < 5 else 0
 
 
 class LookingBack(StackApp[Snapshot]):
@@ -145,6 +153,26 @@ class LookingBack(StackApp[Snapshot]):
             self._warn("That is further back than what is kept; this is the oldest moment.")
         self._travel(partial(self.time_machine.go_to, at))
 
+    def action_bookmark(self) -> None:
+        """Mark the moment shown."""
+        shown = self.desk.shown
+        if shown is None:
+            return
+        number = 1 + max((number_of(mark) for mark in self.desk.bookmarks), default=0)
+        mark = Mark(f"{BOOKMARK}{number}", shown.at, shown.at)
+        self.desk.bookmarks = (*self.desk.bookmarks, mark)
+        if any(action.name == "record" for action in self._offered):
+            self.perform(Bookmark(number, shown.at))
+        self.notify(f"Bookmark {number}: {clock(shown.at)}. The menu goes there.", markup=False)
+        self._follow_past()
+
+    def more_commands(self) -> Iterable[SystemCommand]:
+        """Yield a way to each bookmark."""
+        yield from super().more_commands()
+        for mark in self.desk.bookmarks:
+            title = f"Go to: {mark.name}, {clock(mark.start_at)}"
+            yield SystemCommand(title, "Show that moment.", partial(self.go_to, mark.start_at))
+
     @on(ReplayStrip.Toggled)
     def play_past_by_mouse(self) -> None:
         """Play or pause."""
@@ -181,8 +209,13 @@ class LookingBack(StackApp[Snapshot]):
         ring, latest = self.time_machine.ring, self.desk.latest
         began_at = ring.started_at + ring.begins_seconds
         marks = latest.marks if latest is not None else ()
-        faults = tuple(mark.start_at - began_at for mark in marks)
-        return StripView(where, faults=faults, name="PAST", hint=_HINT)
+        return StripView(
+            where,
+            faults=tuple(mark.start_at - began_at for mark in marks if not mark.is_bookmark),
+            bookmarks=tuple(mark.start_at - began_at for mark in self.desk.bookmarks),
+            name="PAST",
+            hint=_HINT,
+        )
 
     def _poll(self, *, often: bool) -> None:
         if often and self._polling is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.snapshot import Mark, Snapshot
 from cachedesk.recording.playable import Playable
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -87,8 +87,16 @@ class Player:
         Raises:
             RecordingError: as ``snapshot``.
         """
-        marks = self._recording.at(len(self._recording) - 1).marks
-        return tuple(mark.start_at - self._recording.started_at for mark in marks)
+        marks = self.marks()
+        return tuple(it.start_at - self.started_at for it in marks if not it.is_bookmark)
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Return the newest faults and the bookmarks.
+
+        Raises:
+            RecordingError: as ``snapshot``.
+        """
+        return self._recording.at(len(self._recording) - 1).marks
 
     def where(self) -> Playback:
         """Return the current position."""

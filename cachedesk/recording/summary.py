@@ -15,11 +15,11 @@ def summary(recording: RecordingFile) -> dict[str, object]:
     Raises:
         RecordingError: a record is invalid.
     """
-    faults: dict[tuple[str, float], Mark] = {}
+    marks: dict[tuple[str, float], Mark] = {}
     events: dict[tuple[float, EventKind, str], Event] = {}
     for snapshot in recording.snapshots():
         # The rings drop old entries; a mark appears again when it has ended.
-        faults |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
+        marks |= {(mark.name, mark.start_at): mark for mark in snapshot.marks}
         events |= {_identity(event): event for event in snapshot.events}
     first, last = recording.at(0), recording.at(len(recording) - 1)
     return {
@@ -32,7 +32,8 @@ def summary(recording: RecordingFile) -> dict[str, object]:
         "books": asdict(last.books) | {"balanced": last.books.balanced},
         "reads": asdict(last.reads),
         "writes": asdict(last.writes),
-        "faults": [asdict(mark) for mark in faults.values()],
+        "faults": [asdict(mark) for mark in marks.values() if not mark.is_bookmark],
+        "bookmarks": [asdict(mark) for mark in marks.values() if mark.is_bookmark],
         "events": [asdict(event) for event in events.values()],
     }
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from cachedesk.core.commands import Bookmark
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.snapshot import (
     Books,
     Event,
@@ -21,8 +23,11 @@ from cachedesk.core.snapshot import (
 from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.views.chart_view import CURSOR
+from cachedesk.desk.views.history import recent
+from cachedesk.desk.views.incidents import incidents
 from cachedesk.desk.widgets.chart import Chart
 from cachedesk.desk.widgets.event_list import EventList
+from cachedesk.desk.widgets.replay_strip import BOOKMARKED
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
 from .scenes import HEALTHY, NOW
@@ -327,3 +332,43 @@ def test_an_event_before_the_past_that_is_kept_leads_to_the_oldest_moment():
         assert "further back than what is kept" in screen_text(app)
 
     drive(app, script, (120, 40))
+
+
+def test_a_bookmark_is_on_the_axis_on_the_strip_and_in_the_menu():
+    control = RecordingControl()
+    app = recorded(control)
+
+    async def script(pilot):
+        await pilot.press("left", "left", "left", "left")
+        await shows(pilot, app, LAST - 40)
+        await pilot.press("B")
+        await until(pilot, lambda: len(control.commands) == 1, "a recording learns of it")
+        assert control.commands == [Bookmark(1, SCENES[LAST - 40].at)]
+        await pilot.press("right")
+        await shows(pilot, app, LAST - 30)
+        lines = screen_text(app).splitlines()
+        assert next(line for line in lines if "PAST" in line).count(BOOKMARKED) == 1
+        axis = next(line for line in lines if line.count(CURSOR) == 3)
+        assert axis.count("◆") == 3
+        await pilot.press("end")
+        await shows(pilot, app, LAST)
+        await pilot.press("B")
+        await pilot.pause()
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert [title for title in titles if "bookmark " in title] == [
+            "Go to: bookmark 1, 15:29:40",
+            "Go to: bookmark 2, 15:30:00",
+        ]
+        commands = app.get_system_commands(app.screen)
+        next(it for it in commands if "bookmark 1" in it.title).callback()
+        await shows(pilot, app, LAST - 40)
+
+    drive(app, script, (160, 40))
+
+
+def test_a_bookmark_is_no_fault():
+    marked = replace(SCENES[60], marks=(*SCENES[60].marks, Mark("bookmark 1", NOW - 40, NOW - 40)))
+    injected = Event(NOW - 39.9, EventKind.FAULT, "x", code=EventCode.FAULT_INJECTED.value)
+    (incident,) = incidents((injected,), (Mark("bookmark 1", NOW - 40, NOW - 40),))
+    assert incident.fault == ""
+    assert recent(replace(marked, at=NOW - 39)) == recent(replace(SCENES[60], at=NOW - 39))

@@ -263,6 +263,13 @@ def seconds(change: Callable[[float], bool]) -> Check:
     return check
 
 
+async def bookmark(live: Live, action: Action) -> None:
+    await live.do(action)
+    await live.until(
+        lambda: any(mark.is_bookmark for mark in live.app.desk.latest.marks), "the session has it"
+    )
+
+
 def looks(change: Callable[[float], bool]) -> Check:
     """Return a check of an action that changes by how much the desk looks back, beginning one
     second back."""
@@ -382,6 +389,7 @@ CHECKS: dict[str, Check] = {
     "look-far-on": looks(lambda moved: moved > 1),
     "look-step-back": looks(lambda moved: moved < 0),
     "look-step-on": looks(lambda moved: moved > 0),
+    "bookmark": bookmark,
     "look-play": looks(lambda moved: moved > 0),
     "look-oldest": looks(lambda moved: moved < 0),
     "look-live": looks(lambda moved: False),

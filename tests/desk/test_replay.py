@@ -283,6 +283,28 @@ def test_enter_on_an_event_goes_to_the_moment_before_it(tape):
     replay.drive(script, (120, 40))
 
 
+def test_a_bookmark_is_on_the_strip_and_in_the_menu(tmp_path):
+    recorded = Mark("bookmark 7", BEGAN_AT + 30, BEGAN_AT + 30)
+    scenes = [*SCENES[:-1], replace(SCENES[-1], marks=(*FAULTS, recorded))]
+    with RecordingFile(record(tmp_path / "r", scenes)) as tape:
+        replay = Replay(tape, at=10.0)
+
+        async def script(pilot):
+            await pilot.press("B")
+            await pilot.pause()
+            line = next(line for line in screen_text(replay.app).splitlines() if "REPLAY" in line)
+            # The position covers the mark that was just made.
+            assert line.count("◆") == 1
+            assert line.count("▼") == len(FAULTS)
+            titles = [it.title for it in replay.app.get_system_commands(replay.app.screen)]
+            assert "Go to: bookmark 8, 12:00:10" in titles
+            commands = replay.app.get_system_commands(replay.app.screen)
+            next(it for it in commands if "bookmark 7" in it.title).callback()
+            await shows(pilot, replay, 60)
+
+        replay.drive(script, (120, 40))
+
+
 def test_help_and_menu_know_the_keys_of_the_replay(tape):
     replay = Replay(tape)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.core.commands import EvictAll, Inject, PauseWorker, Record, SetRate
+from cachedesk.core.commands import Bookmark, EvictAll, Inject, PauseWorker, Record, SetRate
 from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.core.snapshot import EventKind
 from cachedesk.lab.load.driver import Load
@@ -85,6 +85,7 @@ def test_what_is_recorded_is_what_was_there(session: Session, tmp_path: Path) ->
         session.perform(Record(str(tmp_path / "other")))
     session.perform(Inject("redis.kill"))
     until(lambda: session.snapshot().redis.restarts)
+    assert session.perform(Bookmark(1, 5.0)) == "bookmark 1"
     until(lambda: session.recorded is not None and session.recorded.records >= 3)
     ended = session.perform(Record(None))
     assert ended.startswith(f"recorded {path}: ")
@@ -95,7 +96,7 @@ def test_what_is_recorded_is_what_was_there(session: Session, tmp_path: Path) ->
     last = session.snapshot()
     assert all(len(snapshot.catalogue) == len(last.catalogue) for snapshot in played)
     assert set(played[-1].ticks) & set(last.ticks)
-    assert [mark.name for mark in played[-1].marks] == ["redis.kill"]
+    assert [mark.name for mark in played[-1].marks] == ["redis.kill", "bookmark 1"]
     assert all(snapshot.rate == 200 for snapshot in played)
     assert played[-1].books.accepted <= last.books.accepted
     assert [snapshot.at for snapshot in played] == sorted(snapshot.at for snapshot in played)

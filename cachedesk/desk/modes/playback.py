@@ -8,6 +8,7 @@ from pathlib import Path
 
 from textual import on
 
+from cachedesk.core.printable import printable
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.actions import ACTIONS, PAST_ACTIONS, Action
 from cachedesk.desk.app import DeskApp
@@ -61,6 +62,8 @@ class ReplayApp(ReplayKeys, DeskApp):
         self._source = source
         self._follows = follows
         self._faults = player.fault_seconds()
+        marked = tuple(mark for mark in printable(player.marks()) if mark.is_bookmark)
+        self.desk.set_reactive(DeskScreen.bookmarks, marked)
         self._shown_record: int | None = None
         self._at: float | None = None
         self.strip = ReplayStrip(id="replay")
@@ -74,6 +77,9 @@ class ReplayApp(ReplayKeys, DeskApp):
             self.set_interval(1 / POLLS_PER_SECOND, self._follow_player)
         self._follow_player()
 
+    def _follow_past(self) -> None:
+        self._follow_player()
+
     def go_to(self, at: float) -> None:
         """Go to this time, in wall-clock seconds since 1970."""
         self._steer(partial(self._player.seek, at - self._player.started_at))
@@ -81,7 +87,9 @@ class ReplayApp(ReplayKeys, DeskApp):
     def _follow_player(self) -> None:
         """Show the player's position, and pull its snapshot if the record has changed."""
         where = self._player.where()
-        self.strip.view = StripView(where, self._at, self._faults)
+        began_at = self._player.started_at
+        bookmarks = tuple(mark.start_at - began_at for mark in self.desk.bookmarks)
+        self.strip.view = StripView(where, self._at, self._faults, bookmarks)
         if where.record != self._shown_record:
             self._puller.soon()
 

@@ -17,7 +17,7 @@ from textual.reactive import var
 from textual.widget import Widget
 from textual.widgets import Static
 
-from cachedesk.core.snapshot import Snapshot
+from cachedesk.core.snapshot import Mark, Snapshot
 from cachedesk.desk.actions import ACTIONS, Action
 from cachedesk.desk.panels.arrangement import arranged
 from cachedesk.desk.panels.flow import FLOW
@@ -87,6 +87,9 @@ class DeskScreen(Stage):
 
     greeting: var[bool] = var(False, toggle_class="-greeting")
     """Whether to show the greeting; until the first key press."""
+
+    bookmarks: var[tuple[Mark, ...]] = var(())
+    """The moments that the user has marked."""
 
     expanded: var[int | None] = var(None, toggle_class="-expanded")
     """The number of the panel that fills the screen; ``None``: no panel does."""
@@ -172,6 +175,10 @@ class DeskScreen(Stage):
         """Show ``snapshot``, a moment of the past, and on the charts what came after it."""
         self._later = later
         self._show(snapshot)
+
+    def watch_bookmarks(self) -> None:
+        """Draw them on the charts."""
+        self.watch_timespan()
 
     def start_filter(self) -> None:
         """Open the filter of the keys, and show their panel if it is hidden."""
@@ -322,7 +329,7 @@ class DeskScreen(Stage):
             self._show_top_line()
 
     def _show_panels(self, snapshot: Snapshot, panels: Iterable[AnyPanel]) -> None:
-        timespan = replace(self.timespan, later=self._later)
+        timespan = replace(self.timespan, later=self._later, bookmarks=self.bookmarks)
         for panel in panels:
             panel.update(self.panels[panel.number], snapshot, timespan)
 

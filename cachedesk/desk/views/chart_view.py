@@ -45,11 +45,12 @@ class ChartView:
         if later is not None:
             ticks = tuple(tick for tick in later.ticks if tick.at <= end_at)
             marks = tuple(mark for mark in later.marks if mark.start_at <= end_at)
+        marks = (*marks, *(each for each in timespan.bookmarks if each not in marks))
         return cls(
             chart.figure(snapshot),
             chart.notes(snapshot),
             end_at,
-            replace(timespan, later=None),
+            replace(timespan, later=None, bookmarks=()),
             snapshot.tick_seconds,
             ticks,
             marks,

@@ -21,7 +21,8 @@ def recent(snapshot: Snapshot) -> tuple[Tick, ...]:
     from before Redis went down, are left out. The newest tick is always returned.
     """
     ticks = snapshot.ticks[-_RECENT_TICKS:]
-    edges = [at for mark in snapshot.marks for at in (mark.start_at, mark.end_at) if at is not None]
+    faults = (mark for mark in snapshot.marks if not mark.is_bookmark)
+    edges = [at for mark in faults for at in (mark.start_at, mark.end_at) if at is not None]
     turned_at = max((at for at in edges if at <= snapshot.at), default=-math.inf)
     if ticks and not snapshot.redis.known and not ticks[-1].hits:
         turned_at = max([turned_at, *(tick.at for tick in ticks if tick.hits)])

@@ -170,7 +170,7 @@ class _Folding:
 
     def __init__(self, marks: Sequence[Mark]) -> None:
         self.found: list[_Open] = []
-        self._marks = list(marks)
+        self._marks = [mark for mark in marks if not mark.is_bookmark]
 
     def add(self, event: Event) -> None:
         code = _code(event)

@@ -49,6 +49,8 @@ class Timespan:
 
     seconds: float = DEFAULT_SECONDS
     later: Later | None = None
+    bookmarks: tuple[Mark, ...] = ()
+    """The bookmarks of this desk, some of which the snapshots have too."""
 
     def zoomed(self, step: int) -> Timespan:
         """Return a shorter (``step`` 1) or longer (-1) span with the same end; 0: the default."""

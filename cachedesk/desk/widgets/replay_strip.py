@@ -16,7 +16,7 @@ from textual.widget import Widget
 from cachedesk.desk.views.formats import cut
 from cachedesk.recording.player import Playback
 
-PLAYED, COMING, HERE, FAULT = "━", "─", "●", "▼"
+PLAYED, COMING, HERE, FAULT, BOOKMARKED = "━", "─", "●", "▼", "◆"
 
 _GAP = "  "
 _WORDY_CELLS, _DATED_CELLS = 70, 100
@@ -25,6 +25,7 @@ _STYLES = {
     COMING: "$foreground 40%",
     HERE: "bold $text-primary",
     FAULT: "bold $text-warning",
+    BOOKMARKED: "bold $text-accent",
 }
 
 
@@ -33,13 +34,21 @@ _NOWHERE = Playback(0, 1, 0.0, 0.0, playing=False, speed=1.0)
 
 @dataclass(frozen=True, slots=True)
 class StripView:
-    """The content of the strip. ``at``: when the shown snapshot was recorded, in wall-clock seconds
-    since 1970; ``faults``: the seconds of the recording at which faults began; ``name``: what is
-    played; ``hint``: what stands at the right instead of the date."""
+    """The content of the strip.
+
+    Args:
+        where: the position.
+        at: when the shown snapshot was recorded, in wall-clock seconds since 1970.
+        faults: the seconds of the recording at which faults began.
+        bookmarks: the seconds that the user has marked.
+        name: what is played.
+        hint: what stands at the right instead of the date.
+    """
 
     where: Playback = _NOWHERE
     at: float | None = None
     faults: tuple[float, ...] = ()
+    bookmarks: tuple[float, ...] = ()
     name: str = "REPLAY"
     hint: str = ""
 
@@ -70,15 +79,18 @@ def seconds_of(cell: int, length_seconds: float, cells: int) -> float:
     return length_seconds * max(0, min(cell, cells - 1)) / max(1, cells - 1)
 
 
-def bar_of(where: Playback, faults: Iterable[float], cells: int) -> str:
-    """Return the bar, with the position and the starts of faults."""
+def bar_of(
+    where: Playback, faults: Iterable[float], cells: int, bookmarks: Iterable[float] = ()
+) -> str:
+    """Return the bar, with the position, the starts of faults and the bookmarks."""
     if cells < 1:
         return ""
     here = cell_of(where.seconds, where.length_seconds, cells)
     drawn = [PLAYED if cell < here else COMING for cell in range(cells)]
-    for seconds in faults:
-        if 0 <= seconds <= where.length_seconds:
-            drawn[cell_of(seconds, where.length_seconds, cells)] = FAULT
+    for signs, sign in ((faults, FAULT), (bookmarks, BOOKMARKED)):
+        for seconds in signs:
+            if cells and 0 <= seconds <= where.length_seconds:
+                drawn[cell_of(seconds, where.length_seconds, cells)] = sign
     drawn[here] = HERE
     return "".join(drawn)
 
@@ -115,7 +127,7 @@ class ReplayStrip(Widget):
     def render(self) -> Content:
         """Return the line; without room for all of it, without the date."""
         before, after = self._sides()
-        bar = bar_of(self.view.where, self.view.faults, self._bar_cells())
+        bar = bar_of(self.view.where, self.view.faults, self._bar_cells(), self.view.bookmarks)
         return Content.assemble(
             (before[: len(self.view.name)], "bold $text-primary"),
             (before[len(self.view.name) :], "bold $foreground"),

@@ -21,7 +21,7 @@ from typing import Protocol
 from cachedesk.admin.draining import drain
 from cachedesk.admin.inspection import opened
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.commands import Command, Heal, Inject, Record, SetRate
+from cachedesk.core.commands import Bookmark, Command, Heal, Inject, Record, SetRate
 from cachedesk.core.engine_event import EventCode, Plain
 from cachedesk.core.errors import CachedeskError, ConfigError, Unavailable
 from cachedesk.core.failpoints import Failpoints
@@ -35,6 +35,7 @@ from cachedesk.lab.judge.verdict import Verdict, unjudged
 from cachedesk.lab.load.client import GaveUp, Target
 from cachedesk.lab.load.driver import Driver, Load
 from cachedesk.lab.load.operations import Operation
+from cachedesk.lab.run.bookmarks import Bookmarks
 from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import InjectedFault, PlannedFault, Schedule
 from cachedesk.lab.trace.reading import TraceCounts
@@ -132,6 +133,7 @@ class Session:
         self._ledger = ledger or Ledger()
         self._recorder: Recorder | None = None
         self._recording = threading.Lock()
+        self._bookmarks = Bookmarks()
         self._hot_values = True
         # By fault: the seconds that were left when it was healed early.
         self._cut: dict[str, float] = {}
@@ -170,15 +172,14 @@ class Session:
         return self._state(hot_values=self._hot_values)
 
     def read_hot_values(self, *, wanted: bool) -> None:
-        """Have the next snapshots contain the values of the hot keys in Redis, or not; a recording
-        has them in any case."""
+        """Have the next snapshots hold the values of hot keys in Redis, as recordings always do."""
         self._hot_values = wanted
 
     def _state(self, *, hot_values: bool = True) -> Snapshot:
         recorder = self._recorder
         drives = not self.driver.ended
         return replace(
-            self.stack.snapshot(hot_values=hot_values),
+            self._bookmarks.on(self.stack.snapshot(hot_values=hot_values)),
             workload=self._traffic.title if drives else "",
             rate=self.driver.rate if drives else None,
             recording="" if recorder is None or recorder.ended else shown(recorder.path),
@@ -190,8 +191,7 @@ class Session:
         Raises:
             Unavailable: the load has ended, so its rate cannot be changed.
             ConfigError: the rate is not above 0 and at most ``HIGHEST_RATE``.
-            RecordingError: the file exists, or cannot be created; or a recording is already
-                running, or there is none to end.
+            RecordingError: as ``Recorder``; or one is running already, or there is none to end.
             CachedeskError: it cannot be carried out now.
         """
         match command:
@@ -201,6 +201,8 @@ class Session:
                 return self._record(Path(path))
             case Record():
                 return self._end_recording()
+            case Bookmark():
+                return self._bookmarks.add(command)
         return self.stack.perform(command)
 
     def inspect(self, key: bytes) -> KeyReport:
