@@ -347,7 +347,8 @@ def test_the_page_has_a_title_and_asks_nobody_else(serve: Start, tmp_path: Path)
         policy = page.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'self'")
         for path in re.findall(rf"http:{own}(static/[^\"]+)", text):
-            assert (await browser.get(f"/{path}")).status == 200, path
+            async with browser.get(f"/{path}") as answer:
+                assert answer.status == 200, path
 
     browse(served, visit)
 
