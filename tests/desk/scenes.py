@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from cachedesk.core.engine_event import SPECS, EventCode, Plain
+from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import (
     Audit,
     Books,
@@ -114,6 +115,13 @@ CATALOGUE = (
     FaultState("process.kill", "kill this whole process (SIGKILL); open it again to recover"),
 )  # fmt: skip
 
+
+def active(**ages: float) -> tuple[FaultState, ...]:
+    """Return the catalogue with these faults active: ``redis_down=18`` began 18 seconds ago."""
+    since = {name.replace("_", ".", 1): NOW - age for name, age in ages.items()}
+    return tuple(replace(fault, since_at=since.get(fault.name)) for fault in CATALOGUE)
+
+
 HEALTHY = Snapshot(
     at=NOW,
     uptime_seconds=754.0,
@@ -164,6 +172,7 @@ REDIS_DOWN = replace(
     ticks=_redis_went_down(),
     marks=(Mark("redis.kill", NOW - 47, NOW - 47), Mark("redis.down", NOW - 18)),
     faults=("redis.down",),
+    catalogue=active(redis_down=18),
     reads=Reads(hits=188_204, misses=40_310, overlay=9_204, database=31_106),
     hot=tuple(replace(hot, cached=None, cached_known=False) for hot in HOT),
     events=(
@@ -251,9 +260,10 @@ ALL_DOWN = replace(
     marks=(
         Mark("database.lock", NOW - 30),
         Mark("redis.down", NOW - 30),
-        Mark("disk.full", NOW - 12),
+        Mark("log.full", NOW - 12),
     ),
-    faults=("database.lock", "redis.down", "disk.full"),
+    faults=("database.lock", "redis.down", "log.full"),
+    catalogue=active(database_lock=30, redis_down=29, log_full=12),
     hot=tuple(
         replace(hot, cached=None, cached_known=False, row=None, row_known=False,
                 truth=None, truth_known=False)
@@ -267,7 +277,7 @@ ALL_DOWN = replace(
              result="Redis was killed and is held down"),
         told(21, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
         told(14, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
-        told(12, EventCode.FAULT_INJECTED, fault="disk.full", argument="", seconds=None,
+        told(12, EventCode.FAULT_INJECTED, fault="log.full", argument="", seconds=None,
              result="SQLite refuses appends to the log: the disk is full"),
     ),
 )  # fmt: skip
@@ -306,8 +316,9 @@ DRAINING = replace(
     writes=Writes(through=2_210, behind=43_695, unavailable=671),
     ticks=_locked_then_drained(),
     marks=(Mark("database.lock", NOW - 1_004, NOW - 4),),
+    uptime_seconds=1_854.0,
     events=(
-        *HEALTHY.events,
+        *(replace(event, at=event.at - 1_100) for event in HEALTHY.events),
         told(1_004, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
              result="the database is locked by a second connection"),
         *(told(1_003 - 7 * index, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked")
@@ -318,6 +329,33 @@ DRAINING = replace(
              refused=0, evicted=0, depth_before=31, depth_after=54_974),
     ),
 )  # fmt: skip
+
+LOST_SEQS = (12_298, 12_300, 12_301, 12_304, 12_307, 12_311, 12_312, 12_315)
+LOST = replace(
+    JUST_KILLED,
+    safeguards=Safeguards(log=False),
+    log=replace(HEALTHY.log, health=Health.DEGRADED, word="off", depth=96, in_flight=0,
+                oldest_seconds=0.9, bytes=32_920),
+    books=Books(12_345, 12_241, 96, 0),
+    unaccounted=LOST_SEQS,
+    reads=replace(JUST_KILLED.reads, stale=19),
+    marks=(Mark("redis.kill", NOW - 4, NOW - 4),),
+    hot=tuple(
+        replace(key, cached=key.row, unlogged=0, pending=0, truth=key.row) if key.pending else key
+        for key in HOT
+    ),
+    events=(
+        *HEALTHY.events,
+        told(40, EventCode.SAFEGUARD_SWITCHED, name="log", on=False),
+        told(4, EventCode.FAULT_INJECTED, fault="redis.kill", argument="", seconds=None,
+             result="Redis was killed (SIGKILL to pid 4711)"),
+        told(4, EventCode.REDIS_DIED, successor="empty"),
+        told(3.9, EventCode.UNLOGGED_WRITES_LOST, count=len(LOST_SEQS), seqs=LOST_SEQS),
+        told(3.76, EventCode.REDIS_BACK, seconds=0.24, lost=2_650,
+             **ADMITTED | {"kept_by": "104 acknowledged writes are in no log"}),
+    ),
+)  # fmt: skip
+"""Redis died while the log was off: writes that were in Redis only are gone."""
 
 UNBALANCED = replace(HEALTHY, books=Books(12_345, 12_001, 341, 0))
 

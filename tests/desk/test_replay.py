@@ -393,3 +393,17 @@ def test_a_recording_of_one_record_can_be_looked_at(tmp_path: Path):
             await shows(pilot, replay, 0)
 
         replay.drive(script)
+
+
+SIZES = ((60, 20), (80, 24), (120, 40), (160, 50))
+RECORDED = Path(__file__).parents[2] / "assets" / "recorded" / "desk.rec"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+def test_a_replay_looks_like_this(snap_compare, size):
+    with RecordingFile(RECORDED) as recording:
+        player = Player(recording, clock=Clock(), playing=False)
+        player.seek(4.0)
+        app = ReplayApp(player, data_label="desk.rec", follows=False)
+        assert snap_compare(app, terminal_size=size)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Health
 
 from . import reports, scenes
@@ -16,20 +15,12 @@ from .scenes import FixedSource
 
 pytestmark = pytest.mark.slow
 
-SIZES = ((60, 20), (80, 24), (120, 40))
+SIZES = ((60, 20), (80, 24), (120, 40), (160, 50))
 USUAL = (80, 24)
 AT_EVERY_SIZE = {
-    "healthy",
-    "redis-down",
-    "just-killed",
-    "log-off",
-    "database-locked",
-    "projector",
-    "help",
-    "faults",
-    "steering",
-    "stories",
-    "PENDING",
+    *("healthy", "redis-down", "all-down", "lost", "draining", "frozen", "empty"),
+    *("just-killed", "database-locked", "projector"),
+    *("help", "faults", "steering", "stories", "evict", "PENDING"),
 }
 """What is drawn at every size; the rest adds nothing there that these do not show."""
 LOCKED = replace(
@@ -39,17 +30,6 @@ LOCKED = replace(
 )
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
-LOG_OFF = replace(
-    scenes.UNBALANCED,
-    safeguards=Safeguards(log=False),
-    log=replace(scenes.HEALTHY.log, health=Health.DEGRADED, word="off"),
-    books=replace(scenes.HEALTHY.books, accepted=scenes.HEALTHY.books.accepted + 4),
-    unaccounted=(912, 913, 914, 915),
-    hot=tuple(
-        replace(key, unlogged=key.pending, pending=0) if key.pending else key
-        for key in scenes.HEALTHY.hot
-    ),
-)
 DESKS = {
     "healthy": (scenes.HEALTHY, []),
     "redis-down": (BROKEN, []),
@@ -60,7 +40,7 @@ DESKS = {
     "empty": (scenes.EMPTY, []),
     "huge": (scenes.HUGE, []),
     "odd-keys": (scenes.ODD_KEYS, []),
-    "log-off": (LOG_OFF, []),
+    "lost": (scenes.LOST, []),
     "database-locked": (LOCKED, []),
     "projector": (scenes.HEALTHY, ["Z"]),
     "projector-redis-down": (BROKEN, ["Z"]),

@@ -18,11 +18,18 @@ from cachedesk.lab.stories.story_runner import StoryRunner
 from .piloting import drive, screen_text, until
 from .stories import END, FAILED, FLIPPED, LOST, STEP, Fixed
 
+SIZES = ((60, 20), (80, 24), (120, 40), (160, 50))
+SCENES = {"step": STEP, "end": END, "failed": FAILED, "flipped": FLIPPED}
+PICTURES = [
+    pytest.param(SCENES[name], size, id=f"{name}-{size[0]}x{size[1]}")
+    for name in SCENES
+    for size in SIZES
+    if name == "step" or size == (80, 24)
+]
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)], ids="{0[0]}x{0[1]}".format)
-@pytest.mark.parametrize(
-    "scene", [STEP, END, FAILED, FLIPPED], ids=["step", "end", "failed", "flipped"]
-)
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scene", "size"), PICTURES)
 def test_story(snap_compare, scene, size):
     choice = StoryChoice("the-gap", "log" if scene is FLIPPED else "")
     offers = offers_after(choice, choice.story())
