@@ -88,7 +88,12 @@ class TerminalApp(App[None]):
             return
         self._in_flight = key
         target = self.focused or self.screen
-        await super().on_event(key)
+        try:
+            await super().on_event(key)
+        except ScreenStackError:
+            # The app began to close while it handled the key.
+            if self.screen_stack:
+                raise
         if not target.post_message(self.KeyTaken(target, again=False)):
             self._in_flight = None
 

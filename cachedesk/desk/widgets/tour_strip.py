@@ -33,7 +33,13 @@ class TourStrip(Widget):
         padding: 0 1;
         background: $accent 20%;
         color: $foreground;
-        &.-large { height: 70%; padding: 2 6; text-style: bold; }
+        &.-large {
+            height: auto;
+            min-height: 70%;
+            max-height: 90%;
+            padding: 1 6;
+            text-style: bold;
+        }
     }
     """
 
