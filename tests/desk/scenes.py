@@ -405,3 +405,16 @@ ODD_KEYS = replace(
 def paused(snapshot: Snapshot) -> Snapshot:
     """Return the same scene with the worker paused."""
     return replace(snapshot, worker=replace(snapshot.worker, word="paused", paused=True))
+
+
+def as_of(snapshot: Snapshot, age: float) -> Snapshot:
+    """Return what was known of ``snapshot`` ``age`` seconds before it."""
+    at = snapshot.at - age
+    return replace(
+        snapshot,
+        at=at,
+        uptime_seconds=snapshot.uptime_seconds - age,
+        ticks=tuple(one for one in snapshot.ticks if one.at <= at),
+        events=tuple(event for event in snapshot.events if event.at <= at),
+        marks=tuple(mark for mark in snapshot.marks if mark.start_at <= at),
+    )

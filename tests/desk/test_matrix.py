@@ -11,10 +11,11 @@ SCREENS = (
     *(
         f"test_snapshots/test_desk[{state}-SIZE]"
         for state in (
-            *("healthy", "redis-down", "all-down", "lost", "draining", "frozen", "empty"),
+            *("healthy", "redis-down", "all-down", "lost", "draining", "empty"),
             *("just-killed", "projector"),
         )
     ),
+    "test_snapshots/test_past[frozen-SIZE]",
     *(
         f"test_snapshots/test_modal[{name}-SIZE]"
         for name in ("faults", "evict", "help", "steering", "stories")

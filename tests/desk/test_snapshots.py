@@ -10,7 +10,7 @@ import pytest
 from cachedesk.core.snapshot import Health
 
 from . import reports, scenes
-from .piloting import FixedInspector, RecordingControl, desk
+from .piloting import ChangingSource, FixedInspector, RecordingControl, desk
 from .scenes import FixedSource
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,6 @@ DESKS = {
     "just-killed": (scenes.JUST_KILLED, []),
     "draining": (scenes.DRAINING, []),
     "all-down": (scenes.ALL_DOWN, []),
-    "frozen": (scenes.REDIS_DOWN, ["left", "left"]),
     "empty": (scenes.EMPTY, []),
     "huge": (scenes.HUGE, []),
     "odd-keys": (scenes.ODD_KEYS, []),
@@ -84,7 +83,13 @@ def shown(scene, *, control=True):
 
 
 def test_every_picture_is_compared():
-    groups = {"desk": DESKS, "expanded": PANELS, "modal": MODALS, "inspector": REPORTS}
+    groups = {
+        "desk": DESKS,
+        "past": ["frozen"],
+        "expanded": PANELS,
+        "modal": MODALS,
+        "inspector": REPORTS,
+    }
     compared = {f"test_{name}" for name in ("read_only", "vast", "greeting", "light", "console")}
     for group, names in groups.items():
         compared |= {f"test_{group}[{case.id}]" for case in pictures(names)}
@@ -96,6 +101,22 @@ def test_every_picture_is_compared():
 def test_desk(snap_compare, name, size):
     scene, keys = DESKS[name]
     assert snap_compare(shown(scene), terminal_size=size, press=keys)
+
+
+@pytest.mark.parametrize(("name", "size"), pictures(["frozen"]))
+def test_past(snap_compare, name, size):
+    source = ChangingSource(scenes.as_of(scenes.HEALTHY, 24))
+    app = desk(RecordingControl(), source)
+
+    async def pull(pilot):
+        for age in range(22, -1, -2):
+            scene = scenes.HEALTHY if age > 18 else BROKEN
+            source.value = scenes.as_of(scene, age)
+            await app._puller.once()
+        # To the moment when Redis had been down for three seconds.
+        await pilot.press("left", "left", "left")
+
+    assert snap_compare(app, run_before=pull, terminal_size=size)
 
 
 @pytest.mark.parametrize(("name", "size"), pictures(PANELS))
