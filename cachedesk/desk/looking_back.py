@@ -196,6 +196,7 @@ class LookingBack(StackApp[Snapshot]):
         where = self.time_machine.where()
         self.desk.frozen = where is not None
         self._past_strip.display = where is not None
+        self.desk.set_class(where is not None, "-with-past")
         self._poll(often=where is not None and where.playing)
         if where is None:
             self._past_shown = None

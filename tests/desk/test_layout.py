@@ -62,6 +62,20 @@ def test_every_other_screen_fits_whatever_the_size(mode):
     assert not found, found
 
 
+def test_the_past_leaves_three_keys():
+    app = desk(RecordingControl(), FixedSource(scenes.HEALTHY))
+
+    async def script(pilot):
+        await pilot.press("left")
+        for size in ((60, 20), (80, 23), (80, 24), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert "PAST" in screen_text(app)
+            assert misfits(app) == [], size
+
+    drive(app, script, (80, 24))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_small_terminal_keeps_the_top_line_and_the_buttons(mode):
     with ExitStack() as stack:
