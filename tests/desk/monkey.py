@@ -23,6 +23,7 @@ from textual.pilot import Pilot
 
 from cachedesk.core.key_report import KeyReport
 from cachedesk.core.settings import Settings
+from cachedesk.desk.actions import ACTIONS
 from cachedesk.desk.modes.live_story import StoryApp
 from cachedesk.desk.modes.playback import ReplayApp
 from cachedesk.desk.modes.touring import LiveApp
@@ -52,7 +53,8 @@ SESSION_ACTS = 400
 """Acts of one app in a long run; then another seed begins."""
 
 KEYS = (
-    *"kdclfheEpnsvioIz/?m12345678+-= \t\r\r\x1b\x1b<>[].,tRSNFBgGq",
+    *(action.key for action in ACTIONS if len(action.key) == 1),
+    *"/?+-= \t\r\r\x1b\x1b<>[].,rNF",
     *("\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F", "\x1b[5~", "\x1b[6~", "\x1b[Z"),
     *("ab*", "25\r", "\x7f", "\x03", "\x10", "\x11", "theme\r"),
     *("\x1b[200~views:*\nk\x1b[201~", "\x1b[O\x1b[I"),
