@@ -110,13 +110,14 @@ class ActionApp(TerminalApp):
         keys = (action.shown_key for action in self._offered if action.name == "quit")
         self.notify(f"Press {next(keys, 'ctrl+q')} to leave the desk.", markup=False)
 
-    def _new_file(self, suffix: str) -> Path | None:
-        """Return a new path to save to; show a warning if there is none."""
+    def _new_file(self, suffix: str, name: str = "") -> Path | None:
+        """Return a new path to save to, by default with the name of this app; show a warning if
+        there is none."""
         if self._folder is None:
             self._warn("Cannot save: this desk has no data folder.")
             return None
         try:
-            return next_free(self._folder, suffix, self.SAVED_NAME)
+            return next_free(self._folder, suffix, name or self.SAVED_NAME)
         except OSError as error:
             self._warn(f"Cannot save to {self._folder}: {error.strerror}.")
             return None

@@ -238,6 +238,8 @@ ACTIONS: tuple[Action, ...] = (
     _look("look-step-on", "full_stop", "look_step(1)", "step fwd", "Go to the next snapshot."),
     _look("bookmark", "B", "bookmark", "bookmark",
           "Mark the moment shown: on the time axis, in the menu, in a recording."),
+    _look("clips", "C", "clips", "clips",
+          "List the clips of the faults, from 5 s before each to its recovery: play or save one."),
     _look("look-play", "P", "look_play", "play", "Play on from the moment shown, or pause."),
     _look("look-oldest", "home", "look_oldest", "oldest",
           "In the past: go to the oldest moment, up to half an hour back."),

@@ -19,7 +19,7 @@ from cachedesk.core.safeguards import LABELS, NAMES
 from cachedesk.core.snapshot import EventKind, SelectiveSource, Snapshot, Source
 from cachedesk.desk.actions import ACTIONS, Action, actions_for
 from cachedesk.desk.card_app import CardApp
-from cachedesk.desk.looking_back import LookingBack
+from cachedesk.desk.clip_app import ClipApp
 from cachedesk.desk.onboarding import passed
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.screens.inspector import InspectorScreen
@@ -35,7 +35,7 @@ from cachedesk.desk.widgets.key_table import KeyTable
 _RESTART_NOTICE_SECONDS = 15.0
 
 
-class DeskApp(CardApp, LookingBack):
+class DeskApp(CardApp, ClipApp):
     """The desk over any source of snapshots.
 
     Args:
@@ -123,7 +123,7 @@ class DeskApp(CardApp, LookingBack):
             self._puller.soon()
 
     def more_commands(self) -> Iterable[SystemCommand]:
-        """Yield a switch for each safeguard, and a way to each bookmark."""
+        """Yield a switch for each safeguard, and a way to each bookmark and clip."""
         yield from super().more_commands()
         if self._control is not None and self.desk.latest is not None and not self.looks_back:
             for name in NAMES:

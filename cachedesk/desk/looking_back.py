@@ -71,6 +71,8 @@ class LookingBack(StackApp[Snapshot]):
         self._past = Puller(self, Past(self.time_machine), self._show_moment, self._lose)
         self._past_strip = ReplayStrip(id="past")
         self._past_shown: int | None = None
+        self.played = ""
+        """What the part of the past is called that is played."""
         self._polling: Timer | None = None
 
     @property
@@ -139,7 +141,7 @@ class LookingBack(StackApp[Snapshot]):
     def action_look_play(self) -> None:
         """Play on from the moment shown, or pause."""
         if self.time_machine.player is not None:
-            self._travel(self.time_machine.player.toggle)
+            self._travel(self.time_machine.toggle)
 
     @on(EventList.Sought)
     def go_before(self, message: EventList.Sought) -> None:
@@ -182,10 +184,9 @@ class LookingBack(StackApp[Snapshot]):
     @on(ReplayStrip.Sought)
     def seek_past_by_mouse(self, message: ReplayStrip.Sought) -> None:
         """Go to the moment that was clicked."""
-        if self.time_machine.player is not None:
-            ring = self.time_machine.ring
-            at = ring.started_at + ring.begins_seconds + message.seconds
-            self._travel(partial(self.time_machine.go_to, at))
+        where, player = self.time_machine.where(), self.time_machine.player
+        if where is not None and player is not None:
+            self._travel(partial(self.time_machine.skip_to, message.seconds - where.seconds))
 
     def _travel(self, move: Callable[[], None]) -> None:
         move()
@@ -207,16 +208,21 @@ class LookingBack(StackApp[Snapshot]):
             self._past.soon()
 
     def _past_view(self, where: Playback) -> StripView:
-        ring, latest = self.time_machine.ring, self.desk.latest
-        began_at = ring.started_at + ring.begins_seconds
+        latest, began_at = self.desk.latest, self._strip_began_at(where)
         marks = latest.marks if latest is not None else ()
         return StripView(
             where,
             faults=tuple(mark.start_at - began_at for mark in marks if not mark.is_bookmark),
             bookmarks=tuple(mark.start_at - began_at for mark in self.desk.bookmarks),
-            name="PAST",
+            name=self.played if self.time_machine.plays_part else "PAST",
             hint=_HINT,
         )
+
+    def _strip_began_at(self, where: Playback) -> float:
+        """Return the time at which the bar of the strip begins, in seconds since 1970."""
+        player, ring = self.time_machine.player, self.time_machine.ring
+        position = player.where().seconds if player is not None else 0.0
+        return ring.started_at + position - where.seconds
 
     def _poll(self, *, often: bool) -> None:
         if often and self._polling is None:

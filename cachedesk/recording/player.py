@@ -77,6 +77,11 @@ class Player:
         return record, self._recording.at(record)
 
     @property
+    def recording(self) -> Playable:
+        """What is played."""
+        return self._recording
+
+    @property
     def started_at(self) -> float:
         """When the recording began, in wall-clock seconds since 1970."""
         return self._recording.started_at

@@ -17,6 +17,7 @@ from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.desk.actions import ACTIONS, Action, Group
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.modes.pair_opener import PairOpener
+from cachedesk.desk.screens.clips import ClipsScreen
 from cachedesk.desk.screens.evict import EvictScreen
 from cachedesk.desk.screens.faults import FaultsScreen
 from cachedesk.desk.screens.help import HelpScreen
@@ -270,6 +271,15 @@ async def bookmark(live: Live, action: Action) -> None:
     )
 
 
+async def clips(live: Live, action: Action) -> None:
+    live.session.perform(Inject("redis.kill"))
+    await live.until(lambda: bool(live.app.clips), "there is a clip")
+    await live.do(action)
+    await live.opened(ClipsScreen)
+    await live.close()
+    await live.until(lambda: live.now.redis.health is Health.UP, "it is back")
+
+
 def looks(change: Callable[[float], bool]) -> Check:
     """Return a check of an action that changes by how much the desk looks back, beginning one
     second back."""
@@ -390,6 +400,7 @@ CHECKS: dict[str, Check] = {
     "look-step-back": looks(lambda moved: moved < 0),
     "look-step-on": looks(lambda moved: moved > 0),
     "bookmark": bookmark,
+    "clips": clips,
     "look-play": looks(lambda moved: moved > 0),
     "look-oldest": looks(lambda moved: moved < 0),
     "look-live": looks(lambda moved: False),

@@ -49,6 +49,7 @@ MOVES = st.one_of(
     st.tuples(st.just("skip"), st.sampled_from([-30.0, -5.0, 5.0, 30.0])),
     st.tuples(st.just("step"), st.sampled_from([-1, 1, -7])),
     st.tuples(st.just("go_to"), st.floats(BEGAN_AT - 5, BEGAN_AT + 800)),
+    st.tuples(st.just("part"), st.floats(0, 400), st.floats(0, 30)),
     st.tuples(st.sampled_from(["stand", "go_back_to_now", "snapshot", "play"])),
 )
 
@@ -60,9 +61,11 @@ def test_every_moment_is_a_snapshot_that_was_pulled(count, moves):
     machine = pulled(count, clock, most_seconds=60.0)
     for name, *values in moves:
         clock.now += 0.4
-        if name == "play" and machine.player is not None:
-            machine.player.toggle()
-        elif name != "play":
+        if name == "play":
+            machine.toggle()
+        elif name == "part":
+            machine.play(BEGAN_AT + values[0], BEGAN_AT + sum(values))
+        else:
             getattr(machine, name)(*values)
         moment, where = machine.moment(), machine.where()
         assert (moment is None) is (where is None) is (not machine.looks_back)

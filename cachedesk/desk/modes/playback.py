@@ -14,8 +14,10 @@ from cachedesk.desk.actions import ACTIONS, PAST_ACTIONS, Action
 from cachedesk.desk.app import DeskApp
 from cachedesk.desk.modes.replay_keys import OWN_ACTIONS, POLLS_PER_SECOND, ReplayKeys
 from cachedesk.desk.screens.desk import DeskScreen
+from cachedesk.desk.views.clips import Clip
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.replay_strip import ReplayStrip, StripView
+from cachedesk.recording.playable import Playable
 from cachedesk.recording.player import Player
 
 _EXCLUDED = {"stories", "freeze", "inspect", *PAST_ACTIONS}
@@ -79,6 +81,21 @@ class ReplayApp(ReplayKeys, DeskApp):
 
     def _follow_past(self) -> None:
         self._follow_player()
+
+    @property
+    def recorded(self) -> Playable:
+        """The recording."""
+        return self._player.recording
+
+    def newest(self) -> Snapshot | None:
+        """Return the last snapshot of the recording."""
+        return printable(self.recorded.at(len(self.recorded) - 1))
+
+    def play(self, clip: Clip) -> None:
+        """Play on from the start of ``clip``."""
+        self.go_to(clip.start_at)
+        if not self._player.where().playing:
+            self._steer(self._player.toggle)
 
     def go_to(self, at: float) -> None:
         """Go to this time, in wall-clock seconds since 1970."""
