@@ -75,6 +75,11 @@ class LookingBack(StackApp[Snapshot]):
         """What the part of the past is called that is played."""
         self._polling: Timer | None = None
 
+    def take_over_past(self, before: LookingBack) -> None:
+        """Continue with the past and the bookmarks of the desk that was shown before."""
+        self.time_machine.ring = before.time_machine.ring
+        self.desk.set_reactive(DeskScreen.bookmarks, before.desk.bookmarks)
+
     @property
     def looks_back(self) -> bool:
         """Whether the desk shows a moment of the past."""

@@ -33,7 +33,7 @@ SENT = {
     "pause-worker": PauseWorker(),
     "step-worker": StepWorker(),
 }
-OPENING = {"faults", "evict", "steer"}
+OPENING = {"faults", "evict", "steer", "versus"}
 """What asks nothing of the stack by itself: it opens a screen on which one chooses."""
 NAMING = {"record"}
 """What names a file by the clock."""

@@ -109,6 +109,8 @@ async def shows(pilot, replay: Replay, number: int) -> None:
 PRESSED = {
     "replay-skip-back": (25, 40),
     "replay-skip-on": (25, 60),
+    "replay-skip-far-back": (45, 30),
+    "replay-skip-far-on": (20, 100),
     "replay-step-back": (20, 39),
     "replay-step-on": (20, 41),
     "replay-start": (20, 0),

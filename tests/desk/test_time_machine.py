@@ -9,11 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cachedesk.core.snapshot import Books, Mark, Snapshot, Tick
+from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.time_machine import TimeMachine
 from cachedesk.desk.views.past import past_badge
 from cachedesk.desk.views.timespan import Later, Timespan
 from cachedesk.recording.ring import Ring
 from tests.lab.recorded import BEGAN_AT, history
+
+from .piloting import desk
 
 HISTORY = list(history(1500))
 """Twelve and a half minutes: more than the five that a snapshot has itself."""
@@ -161,6 +164,16 @@ def test_the_badge_says_when_and_how_far_back():
     assert past_badge(at, at + 20, brief=True) == "12:00:00 · 20.0 s back"
     assert past_badge(at, at + 125) == "12:00:00 · 2 min 05 s back — End: live"
     assert past_badge(at, at - 1).startswith("12:00:00 · 0.0 s back"), "a clock was set back"
+
+
+def test_the_next_desk_takes_over_the_past():
+    first, second = desk(), desk()
+    for each in HISTORY[:5]:
+        first.time_machine.ring.add(each)
+    first.desk.set_reactive(DeskScreen.bookmarks, (Mark("bookmark 3", BEGAN_AT, BEGAN_AT),))
+    second.take_over_past(first)
+    assert second.time_machine.ring.at(4) == HISTORY[4]
+    assert second.desk.bookmarks == first.desk.bookmarks
 
 
 def test_books_of_the_past_are_those_of_the_past():

@@ -115,6 +115,7 @@ def open_desk(
                             session.rest(rests=False)
                             before, app = app, desk(first=False, notice=notice)
                             app.history = before.history
+                            app.take_over_past(before)
                             status = run_app(app, signals, deadline, crashes)
                             saved += app.saved
                 finally:

@@ -46,6 +46,12 @@ OWN_ACTIONS: tuple[Action, ...] = (
         "skip-on", "right", "replay_skip(1)", "fwd 5 s", "Go forward five seconds.", has_button=True
     ),
     _replay_action(
+        "skip-far-back", "shift+left", "replay_skip(-6)", "back 30 s", "Go back half a minute."
+    ),
+    _replay_action(
+        "skip-far-on", "shift+right", "replay_skip(6)", "fwd 30 s", "Go forward half a minute."
+    ),
+    _replay_action(
         "step-back",
         "comma",
         "replay_step(-1)",
@@ -150,7 +156,7 @@ class ReplayKeys(TerminalApp):
         self._steer(self._player.toggle)
 
     def action_replay_skip(self, direction: int) -> None:
-        """Go five seconds forward (1) or back (-1)."""
+        """Go this many times five seconds forward, or back if it is negative."""
         self._steer(partial(self._player.skip, direction * SKIP_SECONDS))
 
     def action_replay_step(self, records: int) -> None:
