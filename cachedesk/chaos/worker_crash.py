@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.failpoints import POINTS, Failpoints
@@ -18,8 +19,15 @@ class WorkerCrash(Fault):
     argument, choices = "a failpoint of the worker", WORKER_POINTS
     usual = "worker.apply.mid_batch"
 
-    def __init__(self, failpoints: Failpoints) -> None:
+    def __init__(self, failpoints: Failpoints, flushes: Callable[[], bool]) -> None:
+        """Prepare.
+
+        Args:
+            failpoints: the points at which the worker can crash.
+            flushes: returns whether the worker flushes; without the log nothing reaches it.
+        """
         self._failpoints = failpoints
+        self._flushes = flushes
         self._armed: dict[str, object] = {}
         self._missed: set[str] = set()
 
@@ -31,6 +39,8 @@ class WorkerCrash(Fault):
             raise ConfigError(f"the worker has no failpoint {argument!r}; {hint}")
 
     def obstacle(self, argument: str = "") -> str:
+        if not self._flushes():
+            return "the log is off, so the worker has nothing to flush"
         point = argument or self.usual
         if point in self._failpoints.armed() and not self._failpoints.spent(point):
             return f"the failpoint {point} is armed already"

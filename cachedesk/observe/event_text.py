@@ -103,8 +103,9 @@ def _unlogged_writes_lost(fields: Fields) -> str:
     assert isinstance(seqs, tuple)
     more = f" and {count - len(seqs):,} more" if count > len(seqs) else ""
     lost = "write is" if count == 1 else "writes are"
+    them = "it" if count == 1 else "them"
     ids = " ".join(f"#{seq}" for seq in seqs)
-    return f"{count:,} acknowledged {lost} lost with Redis: {ids}{more}"
+    return f"{count:,} acknowledged {lost} lost, Redis did not keep {them}: {ids}{more}"
 
 
 def _worker_redelivered(fields: Fields) -> str:

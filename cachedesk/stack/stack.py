@@ -218,7 +218,7 @@ class Stack:
             rest.insert(0, poison)
         faults: tuple[Fault, ...] = in_order(
             cache=self.cache.faults(),
-            worker=WorkerCrash(self.failpoints),
+            worker=WorkerCrash(self.failpoints, flushes=lambda: self._switches.safeguards.log),
             database=database.faults(),
             log=self.log.faults(),
             rest=rest,

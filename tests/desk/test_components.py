@@ -169,7 +169,7 @@ def test_a_worker_that_tries_in_vain_waits():
     locked = replace(HEALTHY.database, health=Health.DEGRADED, word="locked")
     ticks = tuple(replace(tick, applied=0, through=0) for tick in HEALTHY.ticks)
     shown = replace(HEALTHY, worker=tries, database=locked, ticks=ticks)
-    assert worker_view(shown).word == "waiting"
+    assert worker_view(shown).word == "retrying"
     assert worker_view(replace(HEALTHY, worker=tries)).word == "flushing"
 
 

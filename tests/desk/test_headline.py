@@ -6,12 +6,24 @@ from dataclasses import replace
 
 import pytest
 
+from cachedesk.core.engine_event import EventCode
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Books, Health, Mark
 from cachedesk.desk.views.components import worker_view
 from cachedesk.desk.views.headline import Tone, headline, verdict
 
-from .scenes import ALL_DOWN, DRAINING, EMPTY, HEALTHY, NOW, REDIS_DOWN, UNBALANCED, paused
+from .scenes import (
+    ADMITTED,
+    ALL_DOWN,
+    DRAINING,
+    EMPTY,
+    HEALTHY,
+    NOW,
+    REDIS_DOWN,
+    UNBALANCED,
+    paused,
+    told,
+)
 
 
 def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
@@ -136,10 +148,10 @@ def test_refused_payments_are_counted_since_the_fault():
     ticks = tuple(replace(tick, unavailable=1) for tick in HEALTHY.ticks)
     scene = replace(locked, ticks=ticks, marks=(Mark("database.lock", NOW - 4.5),))
     said = headline(scene)
-    assert said.sentence == "database locked: payments are refused (9 so far), views go on"
+    assert said.sentence == "database locked: payments fail (9 unavailable so far), views go on"
     assert said.tone is Tone.BROKEN
     assert headline(replace(scene, workload="ycsb-a")).sentence == (
-        "database locked: write-through is refused (9 so far), write-behind goes on"
+        "database locked: write-through fails (9 unavailable so far), write-behind goes on"
     )
 
 
@@ -160,3 +172,27 @@ def test_a_log_that_is_switched_off_is_not_called_full():
 def test_verdict():
     assert verdict(Books(5, 3, 1, 1)) == "balanced"
     assert verdict(Books(5, 3, 1, 0)) == "DO NOT BALANCE: 1 event missing"
+
+
+def test_a_lost_write_is_the_reason_of_stale_reads_without_the_log():
+    ticks = tuple(replace(tick, stale=1) for tick in HEALTHY.ticks[-3:])
+    off = replace(HEALTHY, ticks=ticks, safeguards=Safeguards(log=False))
+    assert headline(off).sentence == "log off: 3 reads were stale"
+
+
+def test_redis_refills_until_the_hit_rate_is_back():
+    def scene(ended, hits):
+        begun = ended + 0.2
+        ticks = tuple(
+            replace(tick, hits=95 if tick.at < NOW - begun else hits, misses=100)
+            for tick in HEALTHY.ticks
+        )
+        events = (
+            told(begun, EventCode.REDIS_DIED, successor="empty"),
+            told(ended, EventCode.REDIS_BACK, seconds=0.2, lost=9, **ADMITTED),
+        )
+        return headline(replace(HEALTHY, ticks=ticks, events=events)).sentence
+
+    assert scene(30, hits=25) == "Redis refills: 20.0 % hits, 48.7 % before the fault"
+    assert scene(30, hits=90) == "all well"
+    assert scene(61, hits=25) == "all well", "by then it is the new normal"

@@ -77,7 +77,7 @@ def test_the_card_of_a_kill_says_what_broke_what_it_cost_and_what_held():
     assert card.title == "Redis was killed at 15:29:56"
     assert lines(card) == {
         "Fault": "killed with SIGKILL, down for 240 ms",
-        "Callers": "0 of 1,402 calls unavailable · 0 stale reads · 0 refused",
+        "Callers": "0 of 1,402 calls unavailable · 0 stale reads",
         "p99": "as before: hit 420 µs, overlay 640 µs, miss 160 µs, write-through 1.9 ms,"
         " write-behind 1.2 ms",
         "Redis": "lost 2,650 keys; 12 % refilled after 1.8 s",

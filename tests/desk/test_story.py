@@ -59,10 +59,10 @@ def test_a_story_is_told_by_its_keys(performance):
         await press("left", 1)
         assert performance.snapshot().books.accepted == 0
         # The rest of the desk is there during a story.
-        app.simulate_key("c")
-        await until(pilot, lambda: performance.snapshot().armed != (), "a fault is armed")
+        app.simulate_key("l")
+        await until(pilot, lambda: performance.snapshot().faults != (), "a fault is active")
         app.simulate_key("h")
-        await until(pilot, lambda: performance.snapshot().armed == (), "it is healed")
+        await until(pilot, lambda: performance.snapshot().faults == (), "it is healed")
         for step in range(2, 9):
             await press("right", step)
         app.simulate_key("right")

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cachedesk.core.commands import Heal, Inject
+from cachedesk.core.commands import Heal, Inject, SetSafeguard
 from cachedesk.core.errors import ConfigError, Unavailable
 from cachedesk.core.snapshot import FaultState, Health
 from cachedesk.stack.fault_catalog import NAMES, known, parsed
@@ -219,7 +219,7 @@ def test_healing_disarms_only_what_the_fault_armed(stack: Stack) -> None:
 
 _VICTIM = """
 import sys
-from cachedesk.core.commands import Inject
+from cachedesk.core.commands import Inject, SetSafeguard
 from cachedesk.stack.stack import Stack
 stack = Stack(sys.argv[1])
 stack.layer.set("order:1", b"through")
@@ -251,3 +251,12 @@ def test_after_the_process_is_killed_all_is_there_and_nothing_is_broken(
         stack.layer.set("order:3", b"x", policy=BEHIND)
         stack.layer.drain(60)
         assert stack.snapshot().books.balanced
+
+
+def test_a_worker_without_a_log_has_nothing_to_crash_over(stack: Stack) -> None:
+    stack.perform(SetSafeguard("log", False))
+    assert state(stack, "worker.crash").obstacle == (
+        "the log is off, so the worker has nothing to flush"
+    )
+    stack.perform(SetSafeguard("log", True))
+    assert state(stack, "worker.crash").available

@@ -150,7 +150,7 @@ def worker_view(snapshot: Snapshot) -> ComponentView:
         ),
         worker.last_error if worker.health is not Health.UP else "",
         state_of(snapshot, "worker"),
-        ("log to database",),
+        ("log to database",) if snapshot.safeguards.log else ("Redis to database",),
     )
 
 
@@ -158,7 +158,7 @@ def _worker_word(snapshot: Snapshot) -> str:
     """Return what the worker does. A batch takes milliseconds, so at the moment of a snapshot it
     is nearly always idle; what it did in the last ticks is what it does."""
     worker = snapshot.worker
-    if worker.health is not Health.UP or worker.paused:
+    if worker.health is Health.DOWN or worker.paused:
         return worker.word
     if (found := backlog(snapshot)) is not None:
         return found.word
@@ -166,7 +166,7 @@ def _worker_word(snapshot: Snapshot) -> str:
         return "flushing"
     # It tries again and again, which must not look like work that is done.
     trying = snapshot.log.depth and snapshot.database.health is not Health.UP
-    return "waiting" if trying else worker.word
+    return "retrying" if trying else worker.word
 
 
 def database_view(snapshot: Snapshot) -> ComponentView:

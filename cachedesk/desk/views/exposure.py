@@ -34,8 +34,8 @@ GLYPHS = {Location.DATABASE: "█", Location.LOG: "▒", Location.REDIS: "░", 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Where acknowledged writes are: those of the last minute, and older ones that are not yet in
-    the database.
+    """Where acknowledged writes are: those that reached the database in the last minute, and all
+    that have not reached it.
 
     ``gone`` counts since the stack was opened, because a lost write never comes back. ``volatile``
     is the number that the death of this process would lose although they are in the log, because
@@ -65,10 +65,11 @@ def exposure(snapshot: Snapshot) -> Exposure:
     books, logged = snapshot.books, snapshot.safeguards.log
     gone = max(0, books.accepted - books.applied - books.pending - books.dead)
     since = snapshot.at - WINDOW_SECONDS
-    recent = sum(tick.writes for tick in snapshot.ticks if tick.at > since)
+    # Not the accepted writes less the pending ones: those are counted at another moment.
+    applied = sum(tick.applied for tick in snapshot.ticks if tick.at > since)
     files_gone = snapshot.log.health is Health.DOWN and snapshot.log.word == FILES_GONE
     return Exposure(
-        database=max(0, recent - books.pending - gone),
+        database=applied,
         log=books.pending if logged else 0,
         redis=0 if logged else books.pending,
         gone=gone,

@@ -224,8 +224,13 @@ def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Arr
             ),
         ),
         "take": (
-            _rate(rates.applied),
-            _arrow_state(rates.applied, blocked=_is_down(worker), held=worker.paused),
+            _rate(rates.applied) if logged else "nothing",
+            # Without the log the worker copies from Redis.
+            _arrow_state(
+                rates.applied if logged else 0.0,
+                blocked=logged and _is_down(worker),
+                held=logged and worker.paused,
+            ),
         ),
         "flush": (
             f"{third}{_figure(rates.rows)} rows/s",

@@ -11,7 +11,9 @@ from cachedesk.core.snapshot import SLOW, Books, Health, Snapshot
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.afterglow import afterglows
 from cachedesk.desk.views.backlog import backlog, refusals, stale_reads
+from cachedesk.desk.views.exposure import exposure
 from cachedesk.desk.views.formats import about
+from cachedesk.desk.views.refill import refilling
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
@@ -108,6 +110,11 @@ def _stores_down(snapshot: Snapshot) -> Headline | None:
     return None
 
 
+def _refilling(snapshot: Snapshot) -> Headline | None:
+    text = refilling(snapshot)
+    return Headline(text, Tone.WARNING) if text else None
+
+
 def _safeguards(snapshot: Snapshot) -> Headline | None:
     off = snapshot.safeguards.off
     if not off:
@@ -132,8 +139,8 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
     if not refused:
         wait = "wait" if shop else "waits"
         return Headline(f"database {word}: {through} {wait}, {behind}", Tone.WARNING)
-    are = "are" if shop else "is"
-    text = f"database {word}: {through} {are} refused ({refused:,} so far), {behind}"
+    fail = "fail" if shop else "fails"
+    text = f"database {word}: {through} {fail} ({refused:,} unavailable so far), {behind}"
     return Headline(text, Tone.BROKEN)
 
 
@@ -146,9 +153,16 @@ def _stale(snapshot: Snapshot) -> Headline | None:
     count = stale_reads(snapshot)
     if not count:
         return None
-    why = "" if snapshot.safeguards.read_repair else ": read repair is off"
     were = "was" if count == 1 else "were"
-    return Headline(f"{count_of(count, 'read')} {were} stale{why}", Tone.BROKEN)
+    text = f"{count_of(count, 'read')} {were} stale"
+    lost = exposure(snapshot).gone
+    if not snapshot.safeguards.log:
+        # What is lost stays missing from every later read.
+        why = f"log off: {count_of(lost, 'write')} lost, {text}" if lost else f"log off: {text}"
+        return Headline(why, Tone.BROKEN)
+    return Headline(
+        text if snapshot.safeguards.read_repair else f"{text}: read repair is off", Tone.BROKEN
+    )
 
 
 def _worker(snapshot: Snapshot) -> Headline | None:
@@ -214,5 +228,6 @@ _RULES: tuple[Callable[[Snapshot], Headline | None], ...] = (
     _afterglow,
     _safeguards,
     _degraded,
+    _refilling,
     _dead_letters,
 )

@@ -182,9 +182,10 @@ def _callers(figures: IncidentFigures, workload: str) -> Fact:
     kinds += [count_of(writes, noun)] if writes else []
     said = f"{reads + writes:,} of {count_of(calls, 'call')} unavailable"
     said += f": {', '.join(kinds)}" if kinds else ""
-    rest = [count_of(stale, "stale read"), f"{refused:,} refused"]
+    rest = [count_of(stale, "stale read")]
+    rest += [f"{refused:,} refused"] if refused else []
     shown = [f"{', '.join(kinds)} unavailable"] if kinds else []
-    shown += [words for words, count in zip(rest, (stale, refused), strict=True) if count]
+    shown += rest[0 if stale else 1 :]
     brief = " · ".join(shown or ["0 unavailable", *rest])
     tone = Tone.BROKEN if stale else Tone.WARNING if reads + writes + refused else Tone.IDLE
     return Fact("Callers", " · ".join([said, *rest]), brief, 2, tone)
