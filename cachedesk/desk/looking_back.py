@@ -30,7 +30,7 @@ from cachedesk.recording.player import Playback
 STEP_SECONDS = 5.0
 BEFORE_SECONDS = 1.0
 """How long before an event the desk goes to, so that its cause is still to come."""
-_POLLS_PER_SECOND = 10.0
+_POLLS_PER_SECOND = 4.0
 _HINT = "P plays, End: live"
 
 _WHILE_LOOKING_BACK = ("look_oldest", "look_now", "look_play")

@@ -174,3 +174,18 @@ def test_a_replay_has_the_clips_of_its_recording(tmp_path):
             assert replay.player.where().playing
 
         replay.drive(script, (120, 40))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(60, 20), (120, 40)], ids=["60x20", "120x40"])
+def test_the_list_looks_like_this(snap_compare, size, tmp_path):
+    app, _ = recorded(tmp_path)
+    assert snap_compare(app, terminal_size=size, press=["C"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_a_clip_looks_like_this(snap_compare, size, tmp_path):
+    app, _ = recorded(tmp_path)
+    keys = ["left", "left", "left", "left", "B", "C", "enter", "right"]
+    assert snap_compare(app, terminal_size=size, press=keys)
