@@ -10,6 +10,7 @@ import pytest
 
 from cachedesk.core.snapshot import Mark
 from cachedesk.desk.screens.clips import ClipsScreen
+from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.views.clips import Clip, clips
 from cachedesk.desk.views.incidents import incidents
 from cachedesk.recording.recording_file import RecordingFile
@@ -187,5 +188,6 @@ def test_the_list_looks_like_this(snap_compare, size, tmp_path):
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 def test_a_clip_looks_like_this(snap_compare, size, tmp_path):
     app, _ = recorded(tmp_path)
-    keys = ["left", "left", "left", "left", "B", "C", "enter", "right"]
-    assert snap_compare(app, terminal_size=size, press=keys)
+    mark = Mark("bookmark 1", DOWN_AT + 12, DOWN_AT + 12)
+    app.desk.set_reactive(DeskScreen.bookmarks, (mark,))
+    assert snap_compare(app, terminal_size=size, press=["C", "enter", "right"])

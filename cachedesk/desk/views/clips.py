@@ -30,9 +30,9 @@ class Clip:
 
     @property
     def about(self) -> str:
-        """How long it is, and whether the fault was over."""
+        """How long it is, to the recovery or, if the fault is not over yet, so far."""
         length = span(max(0.0, self.end_at - self.start_at))
-        return f"{length}, {'to its recovery' if self.recovered else 'not over yet'}"
+        return length if self.recovered else f"{length} so far"
 
 
 def clips(newest: Snapshot, begins_at: float) -> tuple[Clip, ...]:
