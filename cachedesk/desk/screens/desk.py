@@ -46,6 +46,10 @@ _ROOMY_ROWS = 40
 _BRIEF_BELOW_CELLS = 80
 """The width below which the badge of the past is brief."""
 
+_SHORT_ROWS = 23
+"""The height at which the row of active faults would take the third key: 24 rows and a status
+line."""
+
 _OVER_TIME = tuple(panel for panel in PANELS if panel.over_time)
 
 
@@ -292,6 +296,7 @@ class DeskScreen(Stage):
 
     def _take_height(self) -> None:
         self.set_class(self.app.size.height < _ROOMY_ROWS, "-tight")
+        self.set_class(self.app.size.height == _SHORT_ROWS, "-short")
 
     def _arrange(self) -> None:
         shown = self._arranged

@@ -47,15 +47,7 @@ class Grid:
 
     def lines(self) -> list[list[Run]]:
         """Return each line as a list of runs, each of one style."""
-        return [
-            [
-                ("".join(letter for letter, _ in run), style)
-                for style, run in groupby(
-                    zip(letters, styles, strict=True), key=lambda cell: cell[1]
-                )
-            ]
-            for letters, styles in zip(self._letters, self._styles, strict=True)
-        ]
+        return list(map(_runs, self._letters, self._styles))
 
 
 def write_armed(grid: Grid, column: int, row: int, room: int, arrow: Arrow) -> None:
@@ -71,3 +63,12 @@ def label_style(arrow: Arrow) -> str:
     if arrow.state is ArrowState.IDLE:
         return "label"
     return "figure" if arrow.state is ArrowState.WELL else LINES[arrow.state][4]
+
+
+def _runs(letters: list[str], styles: list[str]) -> list[Run]:
+    runs, begin = [], 0
+    for style, run in groupby(styles):
+        end = begin + len(list(run))
+        runs.append(("".join(letters[begin:end]), style))
+        begin = end
+    return runs

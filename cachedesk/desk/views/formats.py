@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
@@ -92,6 +93,7 @@ def clock(at: float) -> str:
         return "--:--:--"  # a recording may hold any float
 
 
+@lru_cache(maxsize=4096)
 def data_text(data: bytes) -> str:
     r"""Return raw bytes as text that is safe to draw in one line.
 

@@ -66,6 +66,7 @@ class Chart(PanelWidget[ChartView]):
         self._lines: list[Strip] = []
         self._drawn: tuple[ChartView, ChartView | None, int, Size] | None = None
         self._styles: dict[Part, Style] | None = None
+        self._width = 0
         self._framed_title = Content()
 
     def share_scale(self, other: Chart) -> None:
@@ -127,8 +128,11 @@ class Chart(PanelWidget[ChartView]):
 
     def render_line(self, y: int) -> Strip:
         """Return line ``y``; the first call draws all lines."""
+        if y == 0 or self._drawn is None:
+            # Only here: what else changes the width of a chart redraws all lines of all charts.
+            self._width = self._shared_width
         partner = self._partner.view if self._partner is not None else None
-        drawn = (self.view, partner, self._shared_width, self.size)
+        drawn = (self.view, partner, self._width, self.size)
         if self._drawn != drawn:
             self._lines = self._draw()
             self._drawn = drawn
