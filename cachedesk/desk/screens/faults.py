@@ -17,6 +17,7 @@ from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.snapshot import FaultState, Snapshot
 from cachedesk.desk.screens.modal import Modal
 from cachedesk.desk.views.fault_lines import DEFAULT_PLACE, countdown, state_of
+from cachedesk.desk.widgets.options import Options
 
 
 class FaultsScreen(Modal[Inject | Heal | None]):
@@ -50,9 +51,9 @@ class FaultsScreen(Modal[Inject | Heal | None]):
         with VerticalGroup(id="fault-box") as box:
             box.border_title = "Faults"
             box.border_subtitle = "Enter breaks or heals · Tab: options · Esc closes"
-            yield OptionList(*self._options(), id="fault-list", markup=False)
+            yield Options(*self._options(), id="fault-list", markup=False)
             yield Static(id="fault-message", markup=False)
-            yield OptionList(id="fault-choices", markup=False)
+            yield Options(id="fault-choices", markup=False)
             yield Input(id="fault-argument", compact=True)
             yield Input(
                 id="fault-duration",

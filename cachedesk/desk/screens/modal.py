@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 from textual.css.query import NoMatches
-from textual.events import Click, DescendantFocus, Mount
+from textual.events import DescendantFocus, Mount
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker
 
 from cachedesk.desk.screens.sized import SizedScreen
+from cachedesk.desk.widgets.options import Options
 
 R = TypeVar("R")
 
@@ -59,13 +60,8 @@ class Modal(ModalScreen[R], FinishOnce[R], SizedScreen[R]):
     """The base class of every modal screen of the desk."""
 
 
-class PaletteList(CommandList):
-    """Textual's list of commands, in which a click may come late."""
-
-    def _on_click(self, click: Click) -> None:  # type: ignore[override]
-        if click.style.meta.get("option", -1) >= self.option_count:
-            # Another search has found fewer since.
-            click.prevent_default()
+class PaletteList(CommandList, Options):
+    """Textual's list of commands, of which another search may find fewer."""
 
 
 class Palette(CommandPalette, FinishOnce[None]):

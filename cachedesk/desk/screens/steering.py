@@ -28,6 +28,7 @@ from cachedesk.desk.views.quantities import InvalidQuantity
 from cachedesk.desk.views.safeguard_controls import SAFEGUARD_CONTROLS
 from cachedesk.desk.widgets.control_effect import ControlEffect, traces
 from cachedesk.desk.widgets.control_list import Act, ControlLine, ControlList
+from cachedesk.desk.widgets.options import Options
 
 _WORKER, _REFRESH = "worker", "refresh"
 _ALL = (*CONTROLS, *SAFEGUARD_CONTROLS)
@@ -89,7 +90,7 @@ class SteeringScreen(Modal[None]):
             box.border_subtitle = "← → change · Enter sets a value · Esc closes"
             yield ControlList(id="controls")
             yield Input(id="control-exact", compact=True)
-            yield OptionList(id="control-choices", markup=False)
+            yield Options(id="control-choices", markup=False)
             yield Static(id="control-message", markup=False)
             yield ControlEffect(id="control-effect")
 
