@@ -14,6 +14,7 @@ from cachedesk.desk.views.exposure import (
     Location,
     at_stake,
     at_stake_briefly,
+    at_stake_in_short,
     bar_text,
     cells_of,
     exposure,
@@ -54,6 +55,7 @@ def test_the_sentences_name_what_would_be_lost() -> None:
     assert at_stake(exposure(LOGGED)).endswith("0 lost (11 in the log)")
     assert "11 fast writes lost, 0 payments" in at_stake(exposure(UNLOGGED))
     assert at_stake_briefly(exposure(UNLOGGED)) == "if Redis died now: 11 lost"
+    assert at_stake_in_short(exposure(UNLOGGED)) == "if Redis, process or power died now: 11 lost"
 
 
 def test_a_redis_that_is_down_cannot_die_now() -> None:

@@ -127,16 +127,16 @@ def test_where_not_every_name_fits_each_fault_has_a_number():
     ]
     names = mark_names(marks, over)
     texts = [name.text for name in names.lines[0]]
-    assert texts == ["② database.lock", "③ worker.crash", "① redis.down"], "active first"
-    assert [name.active for name in names.lines[0]] == [True, False, False]
+    assert texts == ["① redis.down", "② database.lock", "③ worker.crash"], "as on the axis"
+    assert [name.active for name in names.lines[0]] == [False, True, False]
     at = numbers_on_axis(marks, over, names.numbers)
     columns = [over.column(mark.start_at) for mark in marks]
     assert at == dict(zip(columns, "①②③", strict=True))
     narrow = mark_names(marks, window(32)).lines[0]
-    assert [name.text for name in narrow] == ["② lock", "③ crash", "① down"]
+    assert [name.text for name in narrow] == ["① down", "② lock", "③ crash"]
     at_once = [replace(mark, start_at=NOW - 3, end_at=mark.end_at and NOW - 2) for mark in marks]
     short = mark_names(at_once, window(13))
-    assert [name.text for name in short.lines[0]] == ["② lock", "+2"]
+    assert [name.text for name in short.lines[0]] == ["② lock", "+2"], "active first"
     assert short.numbers == {"database.lock": "②"}, "no number stands on the axis unexplained"
 
 
@@ -144,14 +144,14 @@ def test_every_name_is_told_where_they_fit_more_closely():
     faults = ("redis.kill", "redis.down", "database.lock", "worker.crash")
     marks = [Mark(name, NOW - 9 + at, NOW - 8.9 + at) for at, name in enumerate(faults)]
     told = mark_names(marks, window(31)).lines[0]
-    assert [name.text for name in told] == ["④ crash", "③ lock", "② down", "① kill"]
+    assert [name.text for name in told] == ["① kill", "② down", "③ lock", "④ crash"]
 
 
 def test_a_fault_that_strikes_again_keeps_its_number():
     over = window(60)
     marks = [Mark("redis.kill", NOW - ago, NOW - ago) for ago in (9, 8, 7, 6)]
     names = mark_names([*marks, Mark("database.lock", NOW - 99)], over)
-    assert [name.text for name in names.lines[0]] == ["② database.lock", "① redis.kill"]
+    assert [name.text for name in names.lines[0]] == ["① redis.kill", "② database.lock"]
     at = numbers_on_axis([*marks, Mark("database.lock", NOW - 99)], over, names.numbers)
     assert at[0] == "②", "what began before the window is numbered where it is first seen"
     assert sorted(at.values()) == ["①"] * 4 + ["②"]

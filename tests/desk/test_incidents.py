@@ -236,6 +236,8 @@ def test_it_glows_for_ten_seconds_after_the_recovery():
 
 def test_a_lock_is_over_when_it_is_healed_although_the_log_drains_for_longer():
     events, mark = locked(30, healed=5)
+    (drains,) = incidents((*events[:-2], events[-1]), (mark,))
+    assert (kind_of(drains), drains.ended_at) == (EventKind.RECOVERY, None)
     events[-2] = told(1, Code.WORKER_FLUSHES_AGAIN)
     said = headline(scene((events, mark))).sentence
     assert said == "the database was locked until 5 s ago: 9 calls unavailable"

@@ -101,14 +101,15 @@ class ChartLines:
         return lines[: self.height]
 
     def _title_row(self) -> list[Piece]:
-        figure = cut(self.view.figure, self.width - 1) + " "
-        if self.width - cell_len(figure) < len(self.title) + 1:
-            # The title says nearly the same as the first word of the figure.
-            figure = figure.removeprefix("lag ")
+        figure, title = cut(self.view.figure, self.width - 1) + " ", self.title
+        first, _, rest = title.partition(" · ")
+        if rest and self.width - cell_len(figure) < len(title) + 1:
+            # The figure is that of the first word; a shorter figure could be read as the other's.
+            figure, title = figure.removeprefix(f"{first.lower()} "), first
         room = self.width - cell_len(figure)
         # Without room for the whole title the number is dropped first.
-        number = f"{self.number} " if room > len(self.title) + 2 else ""
-        title = left(self.title, room - len(number) - 1) + " "
+        number = f"{self.number} " if room > len(title) + 2 else ""
+        title = left(title, room - len(number) - 1) + " "
         return [
             (number, Part.NUMBER),
             (left(title, room - len(number)), Part.TITLE),

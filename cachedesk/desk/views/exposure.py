@@ -94,6 +94,15 @@ def at_stake(seen: Exposure) -> str:
     return f"if {what} or the power died now: 0 lost{kept}"
 
 
+def at_stake_in_short(seen: Exposure) -> str:
+    """Return the same in fewer words, but with everything that could die."""
+    if seen.volatile or seen.redis_down:
+        return at_stake_briefly(seen)
+    lost = seen.redis
+    kept = f" ({number(seen.log)} in the log)" if seen.log else ""
+    return f"if Redis, process or power died now: {number(lost)} lost{kept}"
+
+
 def at_stake_briefly(seen: Exposure) -> str:
     """Return the same for a narrow screen."""
     lost = seen.redis or seen.volatile

@@ -12,7 +12,7 @@ from cachedesk.core.engine_event import EventCode
 from cachedesk.core.snapshot import Latencies, Percentiles
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.afterglow import what_happened
-from cachedesk.desk.views.formats import clock, number, span
+from cachedesk.desk.views.formats import clock, span
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.incident_curve import Curve, curve_of
 from cachedesk.desk.views.incident_figures import LOSS_SECONDS, IncidentFigures
@@ -244,7 +244,7 @@ def _redis(figures: IncidentFigures) -> Fact:
 
 
 def _database(figures: IncidentFigures) -> Fact:
-    incident, books = figures.incident, figures.latest.books
+    incident = figures.incident
     twice, lost = applied_twice(figures), figures.lost
     letters = len(incident.of(EventCode.DEAD_LETTER_ADDED))
     extra = f"; {count_of(letters, 'dead letter')} to replay or drop" if letters else ""
@@ -261,10 +261,10 @@ def _database(figures: IncidentFigures) -> Fact:
     if twice:
         text = f"{count_of(twice, 'event')} applied twice: increments count twice"
         return Fact("Database", text, f"{count_of(twice, 'event')} applied twice", 0, Tone.BROKEN)
-    accepted = f"lost 0 of {number(books.accepted)} acknowledged writes"
     at_stake = not figures.latest.safeguards.log and _may_still_lose(figures)
     so_far = _UNFINISHED if at_stake else ""
-    return Fact("Database", f"{accepted}{so_far}{extra}", f"lost 0{so_far}", 0, Tone.WELL)
+    text = f"lost no acknowledged write{so_far}{extra}"
+    return Fact("Database", text, f"lost none{so_far}", 0, Tone.WELL)
 
 
 def _may_still_lose(figures: IncidentFigures) -> bool:

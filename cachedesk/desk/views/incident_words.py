@@ -40,6 +40,9 @@ def kind_of(incident: Incident) -> EventKind:
         return incident.events[-1].kind
     if incident.of(EventCode.UNLOGGED_WRITES_LOST, EventCode.DEAD_LETTER_ADDED):
         return EventKind.ERROR
+    if incident.ended_at is None and incident.healed_at is not None:
+        # The fault is over, and what it has interrupted is on its way back.
+        return EventKind.RECOVERY
     if incident.ended_at is None:
         return EventKind.FAULT if incident.fault else incident.events[0].kind
     kinds = {event.kind for event in incident.events}

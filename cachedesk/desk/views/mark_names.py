@@ -36,7 +36,8 @@ def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> MarkName
     """Return the names of the faults in ``window``, in at most ``rows`` rows.
 
     A name stands under the start of its fault. If they do not all fit, every fault has a number on
-    the axis instead and the lines are a legend: active faults first, then the newest.
+    the axis instead and the lines are a legend: in the order of the numbers if all fit, else
+    active faults first, then the newest.
     """
     seen = [mark for mark in marks if _is_seen(mark, window)]
     if rows < 1 or not seen:
@@ -105,6 +106,8 @@ def _legend(
         # The numbers distinguish names that become equal without their component.
         whole = {name: f"{numbers[name]} {name.rpartition('.')[2]}" for name in names}
         gap = _GAP if _length(whole.values(), _GAP) <= width else 1
+    if _length(whole.values(), gap) <= width:
+        names.sort(key=list(numbers).index)
     lines: list[list[Name]] = [[]]
     column = 0
     named = []

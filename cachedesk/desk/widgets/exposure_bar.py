@@ -14,6 +14,7 @@ from cachedesk.desk.views.exposure import (
     Location,
     at_stake,
     at_stake_briefly,
+    at_stake_in_short,
     bar_text,
     exposure,
     gone_words,
@@ -75,10 +76,11 @@ class ExposureBar(Widget):
 
 
 def _forms(seen: Exposure) -> tuple[str, ...]:
-    long, brief, gone = at_stake(seen), at_stake_briefly(seen), gone_words(seen)
+    forms = at_stake(seen), at_stake_in_short(seen), at_stake_briefly(seen)
+    gone = gone_words(seen)
     if gone:
-        return f"✗ {gone} · {long}", f"✗ {gone} · {brief}", f"✗ {gone}"
-    return long, brief
+        return (*(f"✗ {gone} · {form}" for form in forms), f"✗ {gone}")
+    return forms
 
 
 def _sentences(seen: Exposure, width: int) -> Content:
