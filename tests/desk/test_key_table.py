@@ -17,8 +17,8 @@ def keys(*names: str):
 
 def pointed(app) -> str:
     """Return the key on the line with the pointer, or nothing."""
-    lines = [line for line in screen_text(app).splitlines() if "▶" in line]
-    return lines[0].split("▶")[1].split()[0] if lines else ""
+    lines = [line for line in screen_text(app).splitlines() if line.startswith("▶ ")]
+    return lines[0].split()[1] if lines else ""
 
 
 def test_the_selection_survives_refreshes_while_rows_move():
