@@ -73,7 +73,7 @@ def verdict(books: Books) -> str:
 def _books(snapshot: Snapshot) -> Headline | None:
     if snapshot.books.balanced:
         return None
-    first = f" (#{snapshot.unaccounted[0]})" if snapshot.unaccounted else ""
+    first = f" (from #{snapshot.unaccounted[0]})" if snapshot.unaccounted else ""
     return Headline(f"the books {verdict(snapshot.books)}{first}", Tone.BROKEN)
 
 

@@ -213,7 +213,7 @@ def _p99(figures: IncidentFigures) -> Fact | None:
 
 
 def _paths(before: Latencies, worst: Latencies) -> tuple[tuple[str, Percentiles, Percentiles], ...]:
-    names = (("hit", "hit"), ("overlay", "overlay"), ("database", "miss"),
+    names = (("hit", "hit"), ("overlay", "overlay"), ("database", "database"),
              ("write_through", "write-through"), ("write_behind", "write-behind"))  # fmt: skip
     return tuple((name, getattr(before, path), getattr(worst, path)) for path, name in names)
 

@@ -188,7 +188,9 @@ def _writes_lost(events: list[Event]) -> _Stage:
     if not count:
         return _as_written(events)
     verb = "is" if count == 1 else "are"
-    return _Stage(f"{count_of(count, 'acknowledged write')} {verb} lost", f"{count:,} lost")
+    return _Stage(
+        f"{count_of(count, 'acknowledged write')} {verb} lost", f"{count_of(count, 'write')} lost"
+    )
 
 
 def _bypassed(events: list[Event]) -> _Stage:

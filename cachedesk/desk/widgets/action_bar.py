@@ -31,6 +31,8 @@ class ActionButton(Widget):
         pointer: pointer;
         &:hover { background: $primary 30%; }
     }
+    /* What acts on the stack is refused while the desk shows the past. */
+    .-frozen ActionButton.-commands { opacity: 45%; }
     """
 
     ALLOW_SELECT = False
@@ -40,6 +42,7 @@ class ActionButton(Widget):
     def __init__(self, action: Action) -> None:
         super().__init__(id=f"action-{action.name}")
         self.action = action
+        self.set_class(action.commands, "-commands")
         self.tooltip = action.meaning
         self.set_reactive(ActionButton.words, action.label)
 
