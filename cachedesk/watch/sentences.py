@@ -78,7 +78,7 @@ def restart_sentence(snapshot: WatchSnapshot) -> str:
         return "not known without MONITOR"
     if cost is None:
         return "not known yet: no read was seen that hit"
-    now = f"{number(cost.hits_per_second)} hits/s miss at once"
+    now = f"{number(cost.hits_per_second)} hits/s become misses"
     minute = between(cost.first_minute, cost.first_minute_most)
     if cost.warm_seconds is None:
         return f"{now}; {minute} more misses in a minute; not warm within a day"

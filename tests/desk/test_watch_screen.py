@@ -73,7 +73,7 @@ def test_it_says_what_matters_at_each_size(size: tuple[int, int]) -> None:
         assert "q quit" in text
         assert "\x1b" not in text
         assert "stays" not in text, "the banner is for a server that does not answer"
-        assert "1,450 hits/s miss at once" in text
+        assert "1,450 hits/s become misses" in text
 
     drive(app, script, size)
 

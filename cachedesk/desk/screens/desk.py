@@ -39,7 +39,7 @@ from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.key_table import KeyTable
 from cachedesk.desk.widgets.top_line import TopLine, TopView
 
-GREETING = "New here? Space: the tour (2 minutes) · any other key: look around, ?: help"
+GREETING = "New here? Space: take the tour (2 min) · any other key: look around, ?: help"
 _ROOMY_ROWS = 40
 """The number of rows from which framed charts of full height and the flow diagram both fit."""
 
