@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
 from rich.cells import cell_len
@@ -26,6 +27,24 @@ UPRIGHT = {
     ArrowState.BLOCKED: "╎",
     ArrowState.HELD: "╎",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of cells: the left column, the top row, and its size."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
 
 
 class Grid:

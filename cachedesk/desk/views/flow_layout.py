@@ -13,6 +13,7 @@ from cachedesk.desk.views.flow_grid import (
     LINES,
     PLAIN,
     UPRIGHT,
+    Box,
     Grid,
     Run,
     label_style,
@@ -40,32 +41,12 @@ _GLOWING = "┏━┓┃┗━┛", "lit"
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.top + self.height
-
-    @property
-    def middle(self) -> int:
-        return self.left + min(self.width // 2, 12)
-
-
-@dataclass(frozen=True, slots=True)
 class _Layout:
-    layer: _Box
-    redis: _Box
-    database: _Box
-    log: _Box
-    worker: _Box
+    layer: Box
+    redis: Box
+    database: Box
+    log: Box
+    worker: Box
     gap_row: int
 
     @classmethod
@@ -84,11 +65,11 @@ class _Layout:
         right_left = width - right
         log_width = min(right, right_left - entry - 12)
         return cls(
-            layer=_Box(entry, 0, layer_width, gap_row),
-            redis=_Box(right_left, 0, right, redis_height),
-            database=_Box(right_left, redis_height + filled, right, database_height),
-            log=_Box(entry, lower_top, log_width, 3 + lower),
-            worker=_Box(right_left, lower_top, right, 3 + lower),
+            layer=Box(entry, 0, layer_width, gap_row),
+            redis=Box(right_left, 0, right, redis_height),
+            database=Box(right_left, redis_height + filled, right, database_height),
+            log=Box(entry, lower_top, log_width, 3 + lower),
+            worker=Box(right_left, lower_top, right, 3 + lower),
             gap_row=gap_row,
         )
 
@@ -126,12 +107,18 @@ def flow_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
     _draw_across(grid, layout.database.bottom - 2, upper, model.through)
     lower = layout.log.right, layout.worker.left
     _draw_across(grid, layout.log.top + layout.log.height // 2, lower, model.take)
-    _draw_down(grid, layout.layer.middle, layout.gap_row, layout.log.top, model.behind)
+    _draw_down(
+        grid,
+        layout.layer.left + min(layout.layer.width // 2, 12),
+        layout.gap_row,
+        layout.log.top,
+        model.behind,
+    )
     _draw_up(grid, layout.worker.left + 4, layout.gap_row, layout.worker.top, model.flush)
     return _centred(grid.lines(), width - inner_width, height - inner_height, width)
 
 
-def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
+def _draw_layer(grid: Grid, box: Box, model: FlowModel) -> None:
     _frame(grid, box, "╭─╮│╰─╯", "frame")
     grid.write(box.left + 2, box.top, " cache layer ", "name")
     middle = box.height // 2
@@ -143,7 +130,7 @@ def _draw_layer(grid: Grid, box: _Box, model: FlowModel) -> None:
     grid.write(box.left + 2, box.bottom - 2, model.legend, "label")
 
 
-def _draw_calls(grid: Grid, box: _Box, arrow: Arrow) -> None:
+def _draw_calls(grid: Grid, box: Box, arrow: Arrow) -> None:
     """Draw the way in: from the user to the app, from the app to the cache layer."""
     line, head, _, _, style = LINES[arrow.state]
     row = box.top + box.height // 2
@@ -171,7 +158,7 @@ def _draw_across(
     write_armed(grid, start + cell_len(label) + 4, row, armed_room, arrow)
 
 
-def _draw_into_redis(grid: Grid, box: _Box, between: tuple[int, int], model: FlowModel) -> None:
+def _draw_into_redis(grid: Grid, box: Box, between: tuple[int, int], model: FlowModel) -> None:
     """Draw what reads and what writes Redis: an arrow for each, or one line with two halves if the
     box has only one line."""
     start, end = between
@@ -219,7 +206,7 @@ def _draw_upright(grid: Grid, column: int, rows: Sequence[int], arrow: Arrow) ->
     write_armed(grid, after, middle, grid.width - after, arrow)
 
 
-def _draw_component(grid: Grid, box: _Box, part: ComponentView) -> None:
+def _draw_component(grid: Grid, box: Box, part: ComponentView) -> None:
     glyph, tone = state_mark(part.health, part.word)
     frame, frame_style = _GLOWING if part.tone is not tone else _FRAMES[tone]
     _frame(grid, box, frame, frame_style)
@@ -278,7 +265,7 @@ def _pair(first: Fact, second: Fact | None, width: int, *, leads: bool = False) 
     return [*left, (f"{gap}{second.label} ", "label"), (second.value, "figure")]
 
 
-def _frame(grid: Grid, box: _Box, lines: str, style: str) -> None:
+def _frame(grid: Grid, box: Box, lines: str, style: str) -> None:
     top_left, across, top_right, side, bottom_left, below, bottom_right = tuple(lines)
     inner = box.width - 2
     grid.write(box.left, box.top, top_left + across * inner + top_right, style)

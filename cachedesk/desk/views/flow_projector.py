@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.renderables.digits import DIGITS, DIGITS3X3_BOLD
 
 from cachedesk.desk.views.components import ComponentView, state_mark
-from cachedesk.desk.views.flow_grid import Grid, Run, label_style
+from cachedesk.desk.views.flow_grid import Box, Grid, Run, label_style
 from cachedesk.desk.views.flow_model import Arrow, ArrowState, FlowModel
 from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone
@@ -40,22 +39,6 @@ def projector_fits(width: int, height: int) -> bool:
     return width >= LEAST_WIDTH and height >= LEAST_HEIGHT
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @property
-    def right(self) -> int:
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.top + self.height
-
-
 def projector_lines(model: FlowModel, width: int, height: int) -> list[list[Run]]:
     """Return the picture as ``height`` lines of ``width`` cells, each a list of runs.
 
@@ -72,11 +55,11 @@ def projector_lines(model: FlowModel, width: int, height: int) -> list[list[Run]
     entry = max(12, width * 20 // 100)
     right = width - max(22, width * 36 // 100)
     lower_top = height - low
-    app = _Box(0, 0, entry, upper + gap + middle)
-    redis = _Box(right, 0, width - right, upper)
-    database = _Box(right, upper + gap, width - right, middle)
-    log = _Box(0, lower_top, right - max(12, (width - entry) * 16 // 100), low)
-    worker = _Box(right, lower_top, width - right, low)
+    app = Box(0, 0, entry, upper + gap + middle)
+    redis = Box(right, 0, width - right, upper)
+    database = Box(right, upper + gap, width - right, middle)
+    log = Box(0, lower_top, right - max(12, (width - entry) * 16 // 100), low)
+    worker = Box(right, lower_top, width - right, low)
 
     _draw_app(grid, app, model)
     for box, part in (
@@ -95,7 +78,7 @@ def projector_lines(model: FlowModel, width: int, height: int) -> list[list[Run]
     return grid.lines()
 
 
-def _draw_app(grid: Grid, box: _Box, model: FlowModel) -> None:
+def _draw_app(grid: Grid, box: Box, model: FlowModel) -> None:
     _fill(grid, box, *_FRAMES[Tone.IDLE])
     inner = box.width - 4
     lines = [("app", "on-idle")]
@@ -110,7 +93,7 @@ def _draw_app(grid: Grid, box: _Box, model: FlowModel) -> None:
     _write_centred(grid, box, lines)
 
 
-def _draw_part(grid: Grid, box: _Box, part: ComponentView) -> None:
+def _draw_part(grid: Grid, box: Box, part: ComponentView) -> None:
     glyph, tone = state_mark(part.health, part.word)
     frame, frame_style, ground = _FRAMES[part.tone if tone is Tone.WELL else tone]
     _fill(grid, box, frame, frame_style, ground)
@@ -157,9 +140,7 @@ def _large(figure: str) -> Sequence[str]:
     return rows if figure else ()
 
 
-def _draw_pair(
-    grid: Grid, box: _Box, between: tuple[int, int], arrows: tuple[Arrow, Arrow]
-) -> None:
+def _draw_pair(grid: Grid, box: Box, between: tuple[int, int], arrows: tuple[Arrow, Arrow]) -> None:
     """Draw two arrows into a box, with their labels above them, or large, if it is high enough."""
     first, second = arrows
     centre = box.top + (box.height - 1) // 2
@@ -223,7 +204,7 @@ def _style(arrow: Arrow) -> str:
     return "name" if style == "figure" else style
 
 
-def _fill(grid: Grid, box: _Box, frame: str, frame_style: str, ground: str) -> None:
+def _fill(grid: Grid, box: Box, frame: str, frame_style: str, ground: str) -> None:
     top_left, across, top_right, side, bottom_left, below, bottom_right = tuple(frame)
     inner = box.width - 2
     grid.write(box.left, box.top, top_left + across * inner + top_right, frame_style)
@@ -234,7 +215,7 @@ def _fill(grid: Grid, box: _Box, frame: str, frame_style: str, ground: str) -> N
     grid.write(box.left, box.bottom - 1, bottom_left + below * inner + bottom_right, frame_style)
 
 
-def _write_centred(grid: Grid, box: _Box, lines: Sequence[tuple[str, str]]) -> None:
+def _write_centred(grid: Grid, box: Box, lines: Sequence[tuple[str, str]]) -> None:
     """Write the lines into the middle of a box, as many as fit."""
     room = box.height - 2
     shown = lines[:room]
