@@ -7,7 +7,7 @@ from the cache. Everything that computes the value of a key (the layer, the work
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Annotated, NamedTuple
 
@@ -38,8 +38,9 @@ class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     an event is read from the log.
 
     ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
-    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is wall-clock seconds, used to
-    show ages, never to order events.
+    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is when it was accepted, in
+    seconds since 1970: it shows ages, and decides whether the value before had expired, but never
+    orders events. ``expires_at``: when what a ``SET`` sets expires; ``None``: never.
     """
 
     seq: Annotated[int, Meta(gt=0, le=COUNTER_MAX)]
@@ -47,6 +48,7 @@ class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     key: Annotated[bytes, Meta(min_length=1, max_length=MAX_KEY_BYTES)]
     arg: bytes | Annotated[int, Meta(ge=COUNTER_MIN, le=COUNTER_MAX)] | None
     at: float
+    expires_at: float | None = None
 
 
 class Entry(NamedTuple):
@@ -54,12 +56,19 @@ class Entry(NamedTuple):
 
     ``value``: ``None`` when the key is absent or deleted. ``seq``: of the last event in the
     value; 0 when the key was never written. ``expires_at``: when the key expires, in seconds since
-    1970; ``None``: never. So far only the cache uses it; no write sets it.
+    1970; ``None``: never. An entry is stored as it was written; ``as_of`` returns what it is at a
+    given time.
     """
 
     value: bytes | None
     seq: int = 0
     expires_at: float | None = None
+
+    def as_of(self, now: float) -> Entry:
+        """Return the entry at ``now``, in seconds since 1970: absent once it has expired."""
+        if self.expires_at is None or self.expires_at > now:
+            return self
+        return Entry(None, self.seq)
 
 
 ABSENT = Entry(None, 0)
@@ -191,15 +200,22 @@ def added(number: int, amount: int) -> int:
     return total
 
 
-def change(value: bytes | None, op: Op, arg: Argument) -> bytes | None:
-    """Return ``value`` after one operation.
+def change(
+    entry: Entry, op: Op, arg: Argument, at: float, expires_at: float | None = None
+) -> tuple[bytes | None, float | None]:
+    """Return the value after one operation on ``entry``, and when it expires.
+
+    A set replaces the expiry with ``expires_at``; an increment keeps it, and counts from 0 if
+    ``entry`` has expired at ``at``, when the operation was accepted. (The time is part of the
+    event: every replay has the same result.)
 
     Raises:
         NotACounter, CounterOverflow: as ``increment``.
     """
     if op is Op.INCR:
-        return increment(value, arg)  # type: ignore[arg-type]
-    return arg if op is Op.SET else None  # type: ignore[return-value]
+        value, _, kept = entry.as_of(at)
+        return increment(value, arg), kept  # type: ignore[arg-type]
+    return (arg, expires_at) if op is Op.SET else (None, None)  # type: ignore[return-value]
 
 
 def applied(entry: Entry, event: WriteEvent) -> Entry:
@@ -208,7 +224,8 @@ def applied(entry: Entry, event: WriteEvent) -> Entry:
     Raises:
         NotACounter, CounterOverflow: as ``increment``.
     """
-    return Entry(change(entry.value, event.op, event.arg), event.seq)
+    value, expires_at = change(entry, event.op, event.arg, event.at, event.expires_at)
+    return Entry(value, event.seq, expires_at)
 
 
 def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coalesced:
@@ -238,7 +255,7 @@ def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coale
             repeated += [event for event in its if event.seq <= row.seq]
             new = [event for event in its if event.seq > row.seq]
         if new:
-            changed[key] = Entry(_folded(row.value, new, refused), new[-1].seq)
+            changed[key] = _folded(row, new, refused)
     if not repeated and not refused:
         return Coalesced(changed, batch, repeated, refused)
     repeated.sort(key=_seq)
@@ -247,16 +264,18 @@ def coalesce(rows: Mapping[bytes, Entry], events: Iterable[WriteEvent]) -> Coale
     return Coalesced(changed, [it for it in batch if it.seq not in left], repeated, refused)
 
 
-def _folded(
-    value: bytes | None, events: Iterable[WriteEvent], refused: list[Refusal]
-) -> bytes | None:
-    """Return ``value`` after ``events``; events that cannot be applied are appended to
+def _folded(row: Entry, events: Sequence[WriteEvent], refused: list[Refusal]) -> Entry:
+    """Return ``row`` after ``events``; events that cannot be applied are appended to
     ``refused``. A counter stays a number until the end, because most events are increments."""
+    value, _, expires_at = row
     number: int | None = None
     for event in events:
         if event.op is not Op.INCR:
             value, number = event.arg, None  # type: ignore[assignment]
+            expires_at = event.expires_at
             continue
+        if expires_at is not None and expires_at <= event.at:
+            value = number = expires_at = None
         try:
             if number is None:
                 number = 0 if value is None else as_number(value)
@@ -265,7 +284,7 @@ def _folded(
             refused.append(Refusal(event, str(error)))
         else:
             value = None
-    return value if number is None else b"%d" % number
+    return Entry(value if number is None else b"%d" % number, events[-1].seq, expires_at)
 
 
 def _seq(event: WriteEvent) -> int:

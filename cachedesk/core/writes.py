@@ -27,11 +27,12 @@ class Level(StrEnum):
 
 
 class Change(NamedTuple):
-    """One write that a caller requests."""
+    """One write that a caller requests. ``expires_at``: see ``WriteEvent``."""
 
     op: Op
     key: bytes
     arg: Argument
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _KEYS_AT_ONCE = 1_000
 
 Key = bytes | str
 Value = bytes | str | int
+Ttl = float | str
 T = TypeVar("T")
 
 
@@ -131,12 +132,21 @@ class CacheLayer:
             return values
         return self._call(reader.repair_many, wanted, values, began)
 
-    def set(self, key: Key, value: Value, *, policy: str | Policy | None = None) -> Receipt:
+    def set(
+        self,
+        key: Key,
+        value: Value,
+        *,
+        ttl: Ttl | None = None,
+        policy: str | Policy | None = None,
+    ) -> Receipt:
         """Set ``key`` to ``value``.
 
         Args:
             key: 1 to 1,024 bytes.
             value: at most 64 MiB.
+            ttl: after how many seconds it expires, or a text such as ``"30m"``; ``None``: never,
+                whatever was set before.
             policy: ``"write-through"`` or ``"write-behind"`` for this write only.
 
         Returns:
@@ -144,7 +154,7 @@ class CacheLayer:
             ``"applied"`` to its row (write-through) or ``"durable"`` in the log (write-behind).
 
         Raises:
-            InvalidKey, InvalidValue: the key or the value is not valid.
+            InvalidKey, InvalidValue: the key, the value or the ttl is not valid.
             Unavailable: the write could not be made safe in time; nothing was changed.
             WriteRefused: a constraint or trigger of the database refuses it; nothing was changed.
 
@@ -153,7 +163,7 @@ class CacheLayer:
         >>> cache.set("order:17", "sent", policy="write-behind").level
         'durable'
         """
-        return self.write(("set", key, value), policy=policy)
+        return self.write(("set", key, value, ttl), policy=policy)
 
     def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
         """Add ``amount`` to the counter ``key`` (an absent one counts as 0) and return the sum.
@@ -183,8 +193,9 @@ class CacheLayer:
         """Carry out many writes, which share commits and so cost less than single ones.
 
         Args:
-            operations: tuples ``("set", key, value)``, ``("incr", key, amount)`` and
-                ``("delete", key)``; the writes of a key keep their order.
+            operations: tuples ``("set", key, value)``, ``("set", key, value, ttl)``,
+                ``("incr", key, amount)`` and ``("delete", key)``; the writes of a key keep their
+                order.
             policy: one path for all of them, instead of the path of each key.
 
         Returns:

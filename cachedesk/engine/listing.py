@@ -6,6 +6,7 @@ import bisect
 import heapq
 from collections.abc import Iterator
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import DatabaseError, Unavailable
 from cachedesk.core.events import ABSENT, Entry, fold
 from cachedesk.core.ports import SystemOfRecord, Truths
@@ -60,9 +61,10 @@ def truth(pending: PendingEvents, database: SystemOfRecord) -> Iterator[Item]:
     Raises:
         Unavailable: the database cannot be read.
     """
-    waiting = {key: fold(ABSENT, events) for key, events in pending.all().items()}
+    now = wall_seconds()
+    waiting = {key: fold(ABSENT, events).as_of(now) for key, events in pending.all().items()}
     try:
-        rows = ((key, fold(row, pending.events(key))) for key, row in database.scan())
+        rows = ((key, fold(row, pending.events(key)).as_of(now)) for key, row in database.scan())
         last: bytes | None = None
         # heapq.merge is stable: if a key is in both inputs, the row comes first and is used.
         for key, row in heapq.merge(rows, sorted(waiting.items(), key=_key), key=_key):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import DatabaseError
 from cachedesk.core.events import ABSENT, Entry, WriteEvent, fold
 from cachedesk.core.failpoints import Reach
@@ -48,13 +49,14 @@ class Overlaid:
     """One key: its pending events and its row, read in this order.
 
     ``row``: ``None`` if it could not be read, because of ``error``. ``decided``: the events alone
-    determine the value of the key.
+    determine the value of the key. ``now``: when both were read, in seconds since 1970.
     """
 
     events: tuple[WriteEvent, ...]
     row: Entry | None = ABSENT
     decided: bool = False
     error: DatabaseError | None = None
+    now: float = 0.0
 
     @property
     def known(self) -> bool:
@@ -63,8 +65,9 @@ class Overlaid:
 
     @property
     def entry(self) -> Entry:
-        """The true entry of the key; meaningless unless it is ``known``."""
-        return fold(self.row or ABSENT, self.events)
+        """The true entry of the key, absent if it has expired; meaningless unless it is
+        ``known``."""
+        return fold(self.row or ABSENT, self.events).as_of(self.now)
 
     @property
     def ahead(self) -> tuple[WriteEvent, ...]:
@@ -108,11 +111,12 @@ class OverlayReader:
             rows = self._read_rows(keys)
         except DatabaseError as error:
             return {
-                key: Overlaid(its, None, pending.decides(key, its), error)
+                key: Overlaid(its, None, pending.decides(key, its), error, wall_seconds())
                 for key, its in events.items()
             }
         self._reach("repair.row.after")
-        return {key: Overlaid(its, rows.get(key, ABSENT)) for key, its in events.items()}
+        now = wall_seconds()
+        return {key: Overlaid(its, rows.get(key, ABSENT), now=now) for key, its in events.items()}
 
     def _has_moved(self, key: bytes, overlaid: Overlaid) -> bool:
         row, events = overlaid.row, overlaid.events

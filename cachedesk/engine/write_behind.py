@@ -177,7 +177,7 @@ class WriteBehind:
         determines, each with the version of its key. They are read here, on the caller's thread,
         because all writers wait during a commit."""
         bases: dict[bytes, tuple[int, Entry]] = {}
-        for op, key, _ in changes:
+        for op, key, *_ in changes:
             if op is Op.INCR and key not in bases and self._pending.head(key) is None:
                 bases[key] = (self._cache.version(key), self._truth(key))
         return bases
@@ -265,14 +265,14 @@ class WriteBehind:
         events: list[WriteEvent] = []
         receipts: list[Receipt] = []
         at = wall_seconds()
-        for op, key, arg in request.changes:
+        for op, key, arg, expires_at in request.changes:
             old = ABSENT
             if op is Op.INCR:
                 old = values[key] if key in values else self._head(key, heads, request)
             # Before the seq is taken: a refused change must not use up a number.
-            value = change(old.value, op, arg)
-            event = WriteEvent(next(self._seqs), op, key, arg, at)
-            values[key] = Entry(value, event.seq)
+            value, until = change(old, op, arg, at, expires_at)
+            event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
+            values[key] = Entry(value, event.seq, until)
             events.append(event)
             receipts.append(Receipt(event.seq, Level.DURABLE, value))
         heads.update(values)

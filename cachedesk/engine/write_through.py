@@ -288,12 +288,12 @@ class WriteThrough:
         entries: dict[bytes, Entry] = {}
         staged: list[tuple[WriteEvent, Entry]] = []
         at = wall_seconds()
-        for op, key, arg in request.changes:
+        for op, key, arg, expires_at in request.changes:
             old = entries[key] if key in entries else rows.get(key, ABSENT)
             # Before the seq is taken: a refused change must not use up a number.
-            value = change(old.value, op, arg)
-            event = WriteEvent(next(self._seqs), op, key, arg, at)
-            entries[key] = Entry(value, event.seq)
+            value, until = change(old, op, arg, at, expires_at)
+            event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
+            entries[key] = Entry(value, event.seq, until)
             staged.append((event, entries[key]))
         return staged
 

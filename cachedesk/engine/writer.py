@@ -15,6 +15,7 @@ from cachedesk.core.errors import (
     WriteRefused,
 )
 from cachedesk.core.events import Op, as_amount, as_key, as_value
+from cachedesk.core.expiry import deadline_of
 from cachedesk.core.policy import Policy
 from cachedesk.core.recorder import CallPath, Recorder
 from cachedesk.core.truth import Truth
@@ -93,6 +94,9 @@ def as_change(operation: Sequence[object]) -> Change:
     match operation:
         case ("set", key, value):
             return Change(Op.SET, as_key(key), as_value(value))  # type: ignore[arg-type]
+        case ("set", key, value, ttl):
+            expires_at = deadline_of(ttl)  # type: ignore[arg-type]
+            return Change(Op.SET, as_key(key), as_value(value), expires_at)  # type: ignore[arg-type]
         case ("incr", key, amount):
             return Change(Op.INCR, as_key(key), as_amount(amount))  # type: ignore[arg-type]
         case ("incr", key):
@@ -101,5 +105,5 @@ def as_change(operation: Sequence[object]) -> Change:
             return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
     raise InvalidValue(
         f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
-        " ('incr', key, amount) or ('delete', key)"
+        " ('set', key, value, ttl), ('incr', key, amount) or ('delete', key)"
     )

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
-from cachedesk.core.events import Entry, Op, WriteEvent, change
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, applied
 from cachedesk.core.key_report import AnswerSource, Held, KeyReport, RecentWrite, Step
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import SystemOfRecord
@@ -184,7 +184,7 @@ class KeyInspector:
 
     def _look(self, key: bytes) -> _Look:
         overlaid = self._overlay.read((key,))[key]
-        events, row, decided = overlaid.events, overlaid.row, overlaid.decided
+        events, row, decided, now = overlaid.events, overlaid.row, overlaid.decided, overlaid.now
         row_obstacle = "" if overlaid.error is None else str(overlaid.error)
         cached, cached_obstacle = None, ""
         try:
@@ -192,7 +192,7 @@ class KeyInspector:
         except CacheError as error:
             cached_obstacle = str(error)
         # One more than is listed: its value is that of all events before the listed ones.
-        folded = tuple(deque(_fold(row, events, decided=decided), maxlen=_MOST_STEPS + 1))
+        folded = tuple(deque(_fold(row, events, now, decided=decided), maxlen=_MOST_STEPS + 1))
         return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
 
     def _step(self, folded: _Folded, look: _Look) -> Step:
@@ -238,20 +238,23 @@ class KeyInspector:
         return self._recent.writes(key, others, _MOST_WRITES)
 
 
-def _fold(row: Entry | None, events: Sequence[WriteEvent], *, decided: bool) -> Iterator[_Folded]:
+def _fold(
+    row: Entry | None, events: Sequence[WriteEvent], now: float, *, decided: bool
+) -> Iterator[_Folded]:
     """Fold like ``events.fold``, and yield each step. Without the row the value is known from the
-    first event that sets or deletes, if the pending events determine it (``decided``)."""
+    first event that sets or deletes, if the pending events determine it (``decided``). What has
+    expired ``now`` is absent."""
     seq = row.seq if row is not None else 0
-    value, known = (row.value, True) if row is not None else (None, False)
+    entry, known = row or ABSENT, row is not None
     for event in events:
         refused = ""
         if event.seq > seq:
             known = known or (decided and event.op is not Op.INCR)
             try:
-                value = change(value, event.op, event.arg) if known else None
+                entry = applied(entry, event) if known else ABSENT
             except (NotACounter, CounterOverflow) as error:
                 refused = str(error)
-        yield _Folded(event, value, known, refused)
+        yield _Folded(event, entry.as_of(now).value, known, refused)
 
 
 def _after(folded: _Folded, obstacle: str) -> Held:

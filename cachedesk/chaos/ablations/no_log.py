@@ -134,8 +134,9 @@ class DirtyKeys:
             events: list[WriteEvent] = []
             receipts: list[Receipt] = []
             at = wall_seconds()
-            for op, key, arg in changes:
-                after[key] = value = change(after[key], op, arg)
+            for op, key, arg, _ in changes:
+                # A value copied from Redis later has no expiry: without the log it is lost too.
+                after[key] = value = change(Entry(after[key]), op, arg, at)[0]
                 if value is not None and len(value) > CACHEABLE_BYTES:
                     raise Unavailable("the value is too long for Redis, and the log is off")
                 events.append(WriteEvent(next(self._seqs), op, key, arg, at))

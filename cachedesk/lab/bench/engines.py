@@ -57,7 +57,7 @@ class Engines(Rival):
                 for key in fixtures.fast[:MANY]
             ],
         )
-        self._coalesced: list[list[tuple[bytes, bytes, int, float]]] = []
+        self._coalesced: list[list[tuple[bytes, bytes, int, None, float]]] = []
 
     def laps(self) -> Mapping[str, Lap]:
         """Return the lap of each workload."""
@@ -129,7 +129,7 @@ class Engines(Rival):
     def _write_rows(self, keys: Sequence[bytes], value: bytes) -> None:
         now = wall_seconds()
         self._rows.execute("BEGIN IMMEDIATE")
-        self._rows.executemany(WRITE_ROW, [(key, value, 1, now) for key in keys])
+        self._rows.executemany(WRITE_ROW, [(key, value, 1, None, now) for key in keys])
         self._rows.execute("COMMIT")
 
     def _fill_queue(self, _: int) -> None:
@@ -137,7 +137,7 @@ class Engines(Rival):
         self._coalesced = []
         for keys in _parts(self._drained, _EVENTS_PER_RECORD):
             self._queue.put(record.encode(1, [_event(key) for key in keys]))
-            self._coalesced.append([(key, b"1", 1, now) for key in dict.fromkeys(keys)])
+            self._coalesced.append([(key, b"1", 1, None, now) for key in dict.fromkeys(keys)])
 
     def _drain(self) -> None:
         for rows in self._coalesced:

@@ -22,7 +22,7 @@ from cachedesk.stores.files.read_only import ADVICE, MADE_EARLY, OR_RECOVER, has
 from cachedesk.stores.files.watermarks import WatermarkRecord, read_watermarks
 from cachedesk.stores.queue_log.queue import MARKS
 from cachedesk.stores.queue_log.record import decode
-from cachedesk.stores.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from cachedesk.stores.sqlite.schema import ADDED_IN, APPLICATION_ID, SCHEMA_VERSION, TABLES
 
 _LOG_TABLE = "queue_events"
 _LOG_COLUMNS = {"_id", "data", "timestamp"}
@@ -206,6 +206,7 @@ def _expected(version: int) -> dict[str, Columns]:
         name: {
             column: (_SQL_TYPES[kind], int(place == 0))
             for place, (column, kind) in enumerate(TABLES[name].items())
+            if ADDED_IN.get((name, column), 1) <= version
         }
         for name in chosen
     }

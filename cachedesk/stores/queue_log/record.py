@@ -17,7 +17,10 @@ import msgspec
 from cachedesk.core.errors import Damaged, OtherVersion
 from cachedesk.core.events import Op, WriteEvent
 
-VERSION = 1
+VERSION = 2
+"""2 added ``expires_at`` to an event, which the decoder takes for absent in 1."""
+
+_READABLE = (1, VERSION)
 
 _ARGUMENTS = {Op.SET: bytes, Op.INCR: int, Op.DELETE: type(None)}
 
@@ -68,6 +71,7 @@ def decode(data: bytes) -> Record:
             type(event.arg) is not _ARGUMENTS[event.op]
             or event.seq <= before
             or not isfinite(event.at)
+            or not (event.expires_at is None or isfinite(event.expires_at))
         ):
             raise Damaged(f"record contains an invalid event (seq {event.seq})")
         before = event.seq
@@ -82,5 +86,5 @@ def _check_version(body: bytes) -> None:
         return
     if isinstance(version, int) and version > VERSION:
         raise OtherVersion(f"format {version}, this cachedesk reads {VERSION}")
-    if version != VERSION:
+    if version not in _READABLE:
         raise Damaged(f"format {version}, this cachedesk reads {VERSION}")

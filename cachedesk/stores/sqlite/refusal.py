@@ -7,8 +7,9 @@ import sqlite3
 from cachedesk.core.errors import DatabaseError, DatabaseRefused
 
 WRITE_ROW = (
-    "INSERT INTO rows (key, value, seq, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
-    " DO UPDATE SET value=excluded.value, seq=excluded.seq, updated_at=excluded.updated_at"
+    "INSERT INTO rows (key, value, seq, expires_at, updated_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value=excluded.value, seq=excluded.seq,"
+    " expires_at=excluded.expires_at, updated_at=excluded.updated_at"
 )
 
 # sqlite3 raises these for SQLITE_CONSTRAINT (RAISE in a trigger, CHECK, a strict column's type),
@@ -30,7 +31,7 @@ def _failed_while_running(error: sqlite3.Error, connection: sqlite3.Connection) 
     if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
         return False
     try:
-        connection.execute(f"EXPLAIN {WRITE_ROW}", (b"", None, 0, 0.0))
+        connection.execute(f"EXPLAIN {WRITE_ROW}", (b"", None, 0, None, 0.0))
     except sqlite3.Error:
         return False
     return True

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import sqlite_utils
 
 APPLICATION_ID = 0x63646B31
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TABLES: dict[str, dict[str, type]] = {
-    "rows": {"key": bytes, "value": bytes, "seq": int, "updated_at": float},
+    "rows": {"key": bytes, "value": bytes, "seq": int, "updated_at": float, "expires_at": float},
     "dead": {
         "seq": int,
         "op": str,
@@ -34,6 +34,9 @@ TABLES: dict[str, dict[str, type]] = {
     "meta": {"name": str, "number": int},
 }
 """The columns of cachedesk's tables; the first of each is the primary key."""
+
+ADDED_IN = {("rows", "expires_at"): 3}
+"""The version that added a column to a table; all others are as old as their table."""
 
 _READABLE_VIEW = """
 SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
@@ -76,6 +79,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         )
     if version == 1:
         _migrate_1_to_2(database)
+    _migrate_2_to_3(database)
 
 
 def _migrate_1_to_2(database: sqlite_utils.Database) -> None:
@@ -84,6 +88,13 @@ def _migrate_1_to_2(database: sqlite_utils.Database) -> None:
         database.execute("ALTER TABLE dead ADD COLUMN attempts INTEGER NOT NULL DEFAULT 1")
         _create_table(database, "attempts", not_null={"attempts"})
         database.execute("PRAGMA user_version=2")
+
+
+def _migrate_2_to_3(database: sqlite_utils.Database) -> None:
+    """Migrate to version 3, in which a row may expire."""
+    with database.atomic():
+        database.execute("ALTER TABLE rows ADD COLUMN expires_at REAL")
+        database.execute("PRAGMA user_version=3")
 
 
 def _create(database: sqlite_utils.Database) -> None:

@@ -48,6 +48,7 @@ from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, sel
 
 _BUSY_POLL_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
+_ROW = "SELECT value, seq, expires_at FROM rows WHERE key=?"
 _LOCKED = "the database is locked by another connection"
 _BUSY_WRITING = "the database is busy with another write"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -111,7 +112,7 @@ class SqliteDatabase(Rehearsals[Transaction]):
         """
         self._wait_for_answer()
         with self._reader() as connection:
-            found = connection.execute("SELECT value, seq FROM rows WHERE key=?", (key,)).fetchone()
+            found = connection.execute(_ROW, (key,)).fetchone()
         return Entry(*found) if found is not None else ABSENT
 
     def read_many(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
@@ -132,10 +133,10 @@ class SqliteDatabase(Rehearsals[Transaction]):
         """
         with self._reader() as connection:
             connection.execute("BEGIN")
-            cursor = connection.execute("SELECT key, value, seq FROM rows ORDER BY key")
+            cursor = connection.execute("SELECT key, value, seq, expires_at FROM rows ORDER BY key")
             while page := cursor.fetchmany(_ROWS_PER_PAGE):
-                for key, value, seq in page:
-                    yield key, Entry(value, seq)
+                for key, *entry in page:
+                    yield key, Entry(*entry)
             connection.execute("COMMIT")
 
     def keys_after(self, key: bytes, most: int) -> list[bytes]:

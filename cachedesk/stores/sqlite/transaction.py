@@ -70,7 +70,7 @@ class Transaction:
                 "UPDATE meta SET number=number+? WHERE name='live_rows'", (change,)
             )
         cursor = self.connection.executemany(
-            WRITE_ROW, [(key, row.value, row.seq, now) for key, row in rows.items()]
+            WRITE_ROW, [(key, *row, now) for key, row in rows.items()]
         )
         if rows and cursor.rowcount != len(rows):
             raise sqlite3.IntegrityError("a trigger of the database ignores the write")
@@ -183,9 +183,9 @@ def selected(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[byte
         places = 1 << (len(some) - 1).bit_length()
         marks = ",".join("?" * places)
         found = connection.execute(
-            f"SELECT key, value, seq FROM rows WHERE key IN ({marks})",
+            f"SELECT key, value, seq, expires_at FROM rows WHERE key IN ({marks})",
             (*some, *[None] * (places - len(some))),
         )
-        for key, value, seq in found:
-            rows[key] = Entry(value, seq)
+        for key, *entry in found:
+            rows[key] = Entry(*entry)
     return rows
