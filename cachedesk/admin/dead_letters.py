@@ -144,6 +144,7 @@ def letter_as_json(letter: DeadLetter) -> dict[str, object]:
         "reason": letter.reason,
         "attempts": letter.attempts,
         "at": letter.at,
+        "expires_at": letter.expires_at,
     }
 
 

@@ -15,3 +15,18 @@ _BEGAN = time.time() - time.monotonic()
 def wall_seconds() -> float:
     """Return seconds since 1970: wall time at process start plus monotonic time since then."""
     return _BEGAN + time.monotonic()
+
+
+def not_before(seconds: float) -> None:
+    """Raise ``wall_seconds`` to at least ``seconds``, the newest time found in the files.
+
+    If the machine's clock was set back while no process ran, expired keys would otherwise be
+    present again. This holds for the whole process."""
+    global _BEGAN  # noqa: PLW0603 - there is one clock
+    _BEGAN = max(_BEGAN, seconds - time.monotonic())
+
+
+def machine_seconds(at: float) -> float:
+    """Convert ``at`` from ``wall_seconds`` to the machine's clock as it is set now, for another
+    process, which has only that clock."""
+    return at + (time.time() - wall_seconds())

@@ -11,9 +11,10 @@ from cachedesk.core.events import Argument
 class DeadLetter:
     """An accepted write that could not be applied.
 
-    ``seq``: its id, as on its receipt. ``op``: ``"set"``, ``"incr"`` or ``"delete"``; ``arg``:
-    the value, the amount, or ``None``. ``reason``: why it was refused, at the last of
-    ``attempts``. ``at``: when it was accepted, in seconds since 1970.
+    ``seq``: its id, as on its receipt. ``op``: ``"set"``, ``"incr"``, ``"delete"`` or
+    ``"expire"``; ``arg``: the value, the amount, or ``None``. ``reason``: why it was refused, at
+    the last of ``attempts``. ``at``: when it was accepted, in seconds since 1970. ``expires_at``:
+    when the key expires from the write on; ``None``: never.
     """
 
     seq: int
@@ -23,3 +24,4 @@ class DeadLetter:
     reason: str
     attempts: int
     at: float
+    expires_at: float | None = None

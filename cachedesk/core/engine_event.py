@@ -28,6 +28,7 @@ class EventCode(StrEnum):
     AUDIT_FAILED = "audit.failed"
     DATABASE_REFUSED = "database.refused"
     DATABASE_CANNOT_TRIM = "database.cannot_trim"
+    DATABASE_CANNOT_PURGE = "database.cannot_purge"
     DEAD_LETTER_ADDED = "dead_letter.added"
     DEAD_LETTER_MORE_ADDED = "dead_letter.more_added"
     DEAD_LETTER_REPLAYED = "dead_letter.replayed"
@@ -53,6 +54,7 @@ class EventCode(StrEnum):
     REDIS_BYPASSED = "redis.bypassed"
     REDIS_SUPERVISOR_FAILED = "redis.supervisor_failed"
     REDIS_ORPHAN_STOPPED = "redis.orphan_stopped"
+    REDIS_CLOCK_SET_BACK = "redis.clock_set_back"
     REDIS_NOEVICTION = "redis.noeviction"
     REDIS_LIMITS_SET = "redis.limits_set"
     REDIS_KEY_EVICTED = "redis.key_evicted"
@@ -95,6 +97,7 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.AUDIT_FAILED: EventSpec(_ERROR, ("error",)),
     EventCode.DATABASE_REFUSED: EventSpec(_ERROR, ("seq", "reason", "max_attempts")),
     EventCode.DATABASE_CANNOT_TRIM: EventSpec(_ERROR, ("error",)),
+    EventCode.DATABASE_CANNOT_PURGE: EventSpec(_ERROR, ("error",)),
     EventCode.DEAD_LETTER_ADDED: EventSpec(_ERROR, ("seq", "reason")),
     EventCode.DEAD_LETTER_MORE_ADDED: EventSpec(_ERROR, ("count",)),
     EventCode.DEAD_LETTER_REPLAYED: EventSpec(_INFO, ("seq", "new_seq")),
@@ -123,6 +126,7 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.REDIS_BYPASSED: EventSpec(_INFO, ("reason", *_ADMITTED), topic="bypass"),
     EventCode.REDIS_SUPERVISOR_FAILED: EventSpec(_ERROR, ("error",)),
     EventCode.REDIS_ORPHAN_STOPPED: EventSpec(_RECOVERY),
+    EventCode.REDIS_CLOCK_SET_BACK: EventSpec(_INFO, ("seconds", "evicted")),
     EventCode.REDIS_NOEVICTION: EventSpec(_INFO),
     EventCode.REDIS_LIMITS_SET: EventSpec(_INFO, ("maxmemory_bytes", "eviction_policy", "result")),
     EventCode.REDIS_KEY_EVICTED: EventSpec(_INFO, ("key", "found")),

@@ -31,6 +31,11 @@ class Op(IntEnum):
     SET = 1
     INCR = 2
     DELETE = 3
+    EXPIRE = 4
+
+
+ABSOLUTE = frozenset((Op.SET, Op.DELETE))
+"""The operations whose result does not depend on the value before."""
 
 
 class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -38,9 +43,10 @@ class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     an event is read from the log.
 
     ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
-    amount of an ``INCR`` (int), ``None`` for a ``DELETE``; ``at`` is when it was accepted, in
+    amount of an ``INCR`` (int), ``None`` for the others; ``at`` is when it was accepted, in
     seconds since 1970: it shows ages, and decides whether the value before had expired, but never
-    orders events. ``expires_at``: when what a ``SET`` sets expires; ``None``: never.
+    orders events. ``expires_at``: from a ``SET`` or an ``EXPIRE`` on, when the key expires;
+    ``None``: never.
     """
 
     seq: Annotated[int, Meta(gt=0, le=COUNTER_MAX)]
@@ -205,17 +211,31 @@ def change(
 ) -> tuple[bytes | None, float | None]:
     """Return the value after one operation on ``entry``, and when it expires.
 
-    A set replaces the expiry with ``expires_at``; an increment keeps it, and counts from 0 if
-    ``entry`` has expired at ``at``, when the operation was accepted. (The time is part of the
-    event: every replay has the same result.)
+    A set or an expire replaces the expiry with ``expires_at``; an increment keeps it. An ``entry``
+    that has expired at ``at``, when the operation was accepted, is absent: an increment counts
+    from 0, an expire changes nothing. (The time is part of the event: every replay has the same
+    result.)
 
     Raises:
         NotACounter, CounterOverflow: as ``increment``.
     """
+    if op is Op.SET:
+        return arg, expires_at  # type: ignore[return-value]
+    if op is Op.DELETE:
+        return None, None
+    value, _, kept = entry.as_of(at)
     if op is Op.INCR:
-        value, _, kept = entry.as_of(at)
         return increment(value, arg), kept  # type: ignore[arg-type]
-    return (arg, expires_at) if op is Op.SET else (None, None)  # type: ignore[return-value]
+    return value, None if value is None else expires_at
+
+
+def has_effect(entry: Entry, op: Op, at: float, expires_at: float | None) -> bool:
+    """Return whether an operation on ``entry`` has an effect: an expire of an absent key, and one
+    that removes the expiry of a key without one, has none."""
+    if op is not Op.EXPIRE:
+        return True
+    value, _, before = entry.as_of(at)
+    return value is not None and not (before is None and expires_at is None)
 
 
 def applied(entry: Entry, event: WriteEvent) -> Entry:
@@ -270,12 +290,16 @@ def _folded(row: Entry, events: Sequence[WriteEvent], refused: list[Refusal]) ->
     value, _, expires_at = row
     number: int | None = None
     for event in events:
-        if event.op is not Op.INCR:
+        if event.op in ABSOLUTE:
             value, number = event.arg, None  # type: ignore[assignment]
             expires_at = event.expires_at
             continue
         if expires_at is not None and expires_at <= event.at:
             value = number = expires_at = None
+        if event.op is Op.EXPIRE:
+            if value is not None or number is not None:
+                expires_at = event.expires_at
+            continue
         try:
             if number is None:
                 number = 0 if value is None else as_number(value)
@@ -309,4 +333,4 @@ def entries_of(values: Mapping[bytes, bytes | None]) -> dict[bytes, Entry]:
 
 def is_absolute(events: Iterable[WriteEvent]) -> bool:
     """Return whether ``events`` determine the value without the row: one sets or deletes."""
-    return any(event.op is not Op.INCR for event in events)
+    return any(event.op in ABSOLUTE for event in events)

@@ -18,8 +18,8 @@ from cachedesk.core.fault import Fault
 from cachedesk.core.snapshot import DatabaseState, RedisState
 from cachedesk.core.watermarks import Watermarks
 
-Truths = Callable[[Sequence[bytes]], dict[bytes, bytes | None]]
-"""Returns the true value of each key, ``None`` for an absent one; raises ``DatabaseError``."""
+Truths = Callable[[Sequence[bytes]], Mapping[bytes, Entry]]
+"""Returns the true entry of each key, absent if it has expired; raises ``DatabaseError``."""
 
 
 CACHEABLE_BYTES = 1024 * 1024
@@ -53,7 +53,7 @@ class CacheStore(Store, Protocol):
         when it is clear that this will take long.
 
         Args:
-            truths: returns the true values, to compare what the cache already holds with.
+            truths: returns the true entries, to compare what the cache already holds with.
         """
         ...
 
@@ -297,7 +297,8 @@ class SystemOfRecord(Store, Protocol):
 
     def numbers(self) -> dict[str, int]:
         """Return the numbers stored by ``RecordTransaction.note``, including ``newest_seq``,
-        ``log_seq`` and ``log_epoch``; errors as for ``read``."""
+        ``log_seq`` and ``log_epoch``; errors as for ``read``. ``clock_ms``, if present: the
+        time of the newest commit, in milliseconds since 1970."""
         ...
 
     @property
@@ -328,6 +329,11 @@ class SystemOfRecord(Store, Protocol):
 
     def keys_after(self, key: bytes, most: int) -> list[bytes]:
         """Return up to ``most`` keys of rows above ``key``, in order."""
+        ...
+
+    def expiring(self, most: int) -> list[tuple[bytes, float]]:
+        """Return up to ``most`` keys of rows that expire, or have expired, and when: the earliest
+        first, in seconds since 1970. Errors as for ``read``."""
         ...
 
     def letters(self, limit: int, after_seq: int = 0) -> list[DeadLetter]:

@@ -23,7 +23,8 @@ class Read:
 
     ``value``: the value, ``None`` if the key is absent. ``source``: where it came from.
     ``pending``: how many events of the key were not in the database yet. ``seq``: the newest event
-    in the value; ``None`` if the value came from Redis, which does not store it.
+    in the value; ``None`` if the value came from Redis, which does not store it. ``expires_at``:
+    when the value expires, in seconds since 1970; ``None``: never, or it came from Redis.
 
     >>> receipt = cache.set("order:3", "paid")
     >>> cache.evict("order:3")
@@ -39,3 +40,4 @@ class Read:
     source: ReadSource
     pending: int
     seq: int | None
+    expires_at: float | None = None

@@ -155,7 +155,8 @@ class Flusher(Protocol):
         ...
 
     def due_in(self) -> float | None:
-        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        """Return in how many seconds ``flush`` or ``decide`` is due even if nothing is read;
+        ``None``: no time is known."""
         ...
 
     def wake_at(self, unread: int) -> None:

@@ -41,6 +41,8 @@ class Receipt:
 
     ``seq``: its number in the order of all writes of the data directory, and its id.
     ``level``: how safe it is. ``value``: the value of the key after it (``None``: absent).
+    ``changed``: ``False`` for an expire of an absent key, and for a persist of one that does not
+    expire.
 
     >>> first, second = cache.write_many([("incr", "likes:1", 2), ("incr", "likes:1", 3)])
     >>> second.value, second.seq - first.seq
@@ -50,6 +52,7 @@ class Receipt:
     seq: int
     level: Level
     value: bytes | None = None
+    changed: bool = True
 
 
 class Switched(Exception):

@@ -20,6 +20,7 @@ from cachedesk.core.truth import Cache, Drain, Page, Pages, Truth
 from cachedesk.core.writes import Receipt
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
+from cachedesk.engine.expiry_calls import ExpiryCalls, Key, Ttl
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.writer import Writer, as_change
 
@@ -27,13 +28,11 @@ _POLL_SECONDS = 0.05
 _SLICE_SECONDS = 0.25
 _KEYS_AT_ONCE = 1_000
 
-Key = bytes | str
 Value = bytes | str | int
-Ttl = float | str
 T = TypeVar("T")
 
 
-class CacheLayer:
+class CacheLayer(ExpiryCalls):
     """A running cache stack. Thread-safe. Created by ``cachedesk.open``; close it, or use ``with``.
 
     Keys are 1 to 1,024 bytes; a str is encoded as UTF-8. Values are bytes; a str is encoded as
@@ -133,19 +132,14 @@ class CacheLayer:
         return self._call(reader.repair_many, wanted, values, began)
 
     def set(
-        self,
-        key: Key,
-        value: Value,
-        *,
-        ttl: Ttl | None = None,
-        policy: str | Policy | None = None,
+        self, key: Key, value: Value, *, ttl: Ttl | None = None, policy: str | Policy | None = None
     ) -> Receipt:
         """Set ``key`` to ``value``.
 
         Args:
             key: 1 to 1,024 bytes.
             value: at most 64 MiB.
-            ttl: after how many seconds it expires, or a text such as ``"30m"``; ``None``: never,
+            ttl: seconds until it expires, or a text such as ``"30m"``; ``None``: it never expires,
                 whatever was set before.
             policy: ``"write-through"`` or ``"write-behind"`` for this write only.
 
@@ -166,7 +160,8 @@ class CacheLayer:
         return self.write(("set", key, value, ttl), policy=policy)
 
     def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
-        """Add ``amount`` to the counter ``key`` (an absent one counts as 0) and return the sum.
+        """Add ``amount`` to the counter ``key`` (an absent one counts as 0), which keeps its
+        expiry, and return the sum.
 
         Raises:
             NotACounter: the value is not a 64-bit integer; nothing was changed.
@@ -194,8 +189,8 @@ class CacheLayer:
 
         Args:
             operations: tuples ``("set", key, value)``, ``("set", key, value, ttl)``,
-                ``("incr", key, amount)`` and ``("delete", key)``; the writes of a key keep their
-                order.
+                ``("incr", key, amount)``, ``("expire", key, ttl)``, ``("persist", key)`` and
+                ``("delete", key)``; the writes of a key keep their order.
             policy: one path for all of them, instead of the path of each key.
 
         Returns:
@@ -215,6 +210,9 @@ class CacheLayer:
         chosen = None if policy is None else as_policy(policy)
         paths = [chosen or self._policies.of(change.key) for change in changes]
         return self._call(self._writer.write, changes, paths)
+
+    def _expires_at(self, key: bytes) -> float | None:
+        return self._call(self._truth.read, (key,))[key].expires_at
 
     def policy(self, key: Key) -> Policy:
         """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``.

@@ -156,4 +156,4 @@ def _change(letter: DeadLetter) -> Change:
         raise InvalidValue(
             f"dead letter {letter.seq} does not hold a valid write ({error}): drop it"
         ) from error
-    return Change(op, letter.key, arg)
+    return Change(op, letter.key, arg, letter.expires_at)

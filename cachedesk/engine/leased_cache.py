@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import Reach
@@ -51,13 +53,16 @@ class Lease:
         return True
 
     def result(self) -> Read:
-        """Return the result of its holder.
+        """Return the result of its holder; the key is absent if it has expired since.
 
         Raises:
             Unavailable: the holder failed or was interrupted.
         """
         if self.read is None:
             raise self.error or Unavailable("the read that this one waited for was interrupted")
+        until = self.read.expires_at
+        if until is not None and until <= wall_seconds():
+            return replace(self.read, value=None, expires_at=None)
         return self.read
 
 

@@ -30,7 +30,7 @@ class Listing:
         Args:
             pending: the pending events; a key that becomes pending only later may be left out.
             database: the system of record.
-            truths: returns the values of keys, ``None`` for an absent key.
+            truths: returns the true entries of keys.
         """
         # First the pending keys, then the rows: a key that is flushed in between has a row by then.
         self._waiting = sorted(pending.keys())
@@ -51,7 +51,7 @@ class Listing:
             truths = self._truths(keys)
         except DatabaseError as error:
             raise Unavailable(f"the truth cannot be listed: {error}") from error
-        items = [(key, value) for key in keys if (value := truths[key]) is not None]
+        items = [(key, value) for key in keys if (value := truths[key].value) is not None]
         return Page(items, keys[-1] if len(keys) == _KEYS_PER_PAGE else None)
 
 

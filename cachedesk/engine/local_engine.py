@@ -27,6 +27,7 @@ from cachedesk.engine.local_flusher import LocalFlusher
 from cachedesk.engine.local_truth import LocalTruth
 from cachedesk.engine.overlay import PendingView
 from cachedesk.engine.poison.decisions import Decisions
+from cachedesk.engine.purger import Purger
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.routes import Routes
 from cachedesk.engine.settlement import Settlement
@@ -124,6 +125,14 @@ class LocalEngine:
             fold=lambda: self.routes.fold,
             closing=lambda: self.controls.closing,
             announce=announce,
+            purger=Purger(
+                log=log,
+                pending=pending,
+                database=database,
+                cache=self.cache,
+                locks=self.locks,
+                announce=announce,
+            ),
             reach=reach,
         )
         self.worker = FlushWorker(

@@ -28,6 +28,7 @@ from cachedesk.core.truth import Trouble
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.poison.decisions import LOCK_SECONDS, Decisions
 from cachedesk.engine.poison.isolation import Isolation
+from cachedesk.engine.purger import Purger
 from cachedesk.engine.routes import Fold
 from cachedesk.engine.settlement import Settlement
 from cachedesk.engine.trimmer import Trimmer
@@ -55,6 +56,7 @@ class LocalFlusher:
         fold: Callable[[], Fold],
         closing: Callable[[], bool],
         announce: Announce,
+        purger: Purger,
         reach: Reach,
     ) -> None:
         """Prepare to begin with the oldest event of the log.
@@ -69,6 +71,7 @@ class LocalFlusher:
             fold: returns the function that folds a batch into its rows; called once per batch.
             closing: returns whether the stack is closing; then nothing more is decided.
             announce: called when a rare event happens.
+            purger: makes tombstones of expired rows.
             reach: reports that a failpoint is reached.
         """
         self._log = log
@@ -80,6 +83,7 @@ class LocalFlusher:
         self._fold = fold
         self._announce = announce
         self._reach = reach
+        self._purger = purger
         self._trimmer = Trimmer(backlog, database, announce, reach)
         self._isolation = Isolation(
             database=database,
@@ -130,6 +134,7 @@ class LocalFlusher:
         """
         if not events or self._settlement.batches % _BATCHES_PER_TRIM == 0:
             self._trimmer.trim(events)
+        self._purger.purge()
         if events:
             self._flush(events)
             self._report_redelivery(events)
@@ -158,8 +163,10 @@ class LocalFlusher:
         self._isolation.decide_all_now()
 
     def due_in(self) -> float | None:
-        """Return in how many seconds a blocked key is due; ``None`` if none is blocked."""
-        return self._isolation.due_in()
+        """Return in how many seconds a blocked key, or what expires, is due."""
+        blocked = self._isolation.due_in()
+        purge = self._purger.due_in()
+        return purge if blocked is None else min(blocked, purge)
 
     def wake_at(self, unread: int) -> None:
         """Make the write that makes ``unread`` events unread wake the worker."""

@@ -131,9 +131,9 @@ class ReadPath:
         """
         return self._truth(self._overlay.read((key,))[key])
 
-    def truths(self, keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
-        """Return the true value of each of ``keys``, without the cache; errors as for ``truth``."""
-        return {key: self._truth(it).value for key, it in self._overlay.read(keys).items()}
+    def truths(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        """Return the true entry of each of ``keys``, without the cache; errors as for ``truth``."""
+        return {key: self._truth(it) for key, it in self._overlay.read(keys).items()}
 
     def _truth(self, overlaid: Overlaid) -> Entry:
         if not overlaid.known:
@@ -178,4 +178,4 @@ def as_read(overlaid: Overlaid) -> Read:
     """Return the result of a read of a key whose value is known."""
     entry = overlaid.entry
     source = ReadSource.OVERLAY if entry.seq > (overlaid.row or ABSENT).seq else ReadSource.DATABASE
-    return Read(entry.value, source, len(overlaid.ahead), entry.seq)
+    return Read(entry.value, source, len(overlaid.ahead), entry.seq, entry.expires_at)

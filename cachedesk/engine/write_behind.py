@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CounterOverflow, DatabaseError, LogFull, NotACounter, Unavailable
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change
+from cachedesk.core.events import ABSENT, ABSOLUTE, Entry, WriteEvent, change, has_effect
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import EventLog
 from cachedesk.core.recorder import Recorder
@@ -173,12 +173,12 @@ class WriteBehind:
                 return
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, Entry]]:
-        """Return the base values of the increments in ``changes`` that no pending event
-        determines, each with the version of its key. They are read here, on the caller's thread,
-        because all writers wait during a commit."""
+        """Return the base values of the increments and expires in ``changes`` that no pending
+        event determines, each with the version of its key. They are read here, on the caller's
+        thread, because all writers wait during a commit."""
         bases: dict[bytes, tuple[int, Entry]] = {}
         for op, key, *_ in changes:
-            if op is Op.INCR and key not in bases and self._pending.head(key) is None:
+            if op not in ABSOLUTE and key not in bases and self._pending.head(key) is None:
                 bases[key] = (self._cache.version(key), self._truth(key))
         return bases
 
@@ -267,14 +267,15 @@ class WriteBehind:
         at = wall_seconds()
         for op, key, arg, expires_at in request.changes:
             old = ABSENT
-            if op is Op.INCR:
+            if op not in ABSOLUTE:
                 old = values[key] if key in values else self._head(key, heads, request)
             # Before the seq is taken: a refused change must not use up a number.
             value, until = change(old, op, arg, at, expires_at)
             event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
             values[key] = Entry(value, event.seq, until)
             events.append(event)
-            receipts.append(Receipt(event.seq, Level.DURABLE, value))
+            changed = has_effect(old, op, at, expires_at)
+            receipts.append(Receipt(event.seq, Level.DURABLE, value, changed))
         heads.update(values)
         request.receipts = receipts
         return events

@@ -38,7 +38,7 @@ from cachedesk.core.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.core.events import ABSENT, Entry, WriteEvent, change, coalesce
+from cachedesk.core.events import ABSENT, Entry, WriteEvent, change, coalesce, has_effect
 from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import RecordTransaction, SystemOfRecord
 from cachedesk.core.recorder import Recorder
@@ -248,10 +248,11 @@ class WriteThrough:
                 except (NotACounter, CounterOverflow, NoDeadLetter) as error:
                     refused.append((request, error))
                     continue
-                for event, entry in staged:
+                for event, entry, has_changed in staged:
                     rows[event.key] = changed[event.key] = entry
                     events.append(event)
-                    request.receipts.append(Receipt(event.seq, Level.APPLIED, entry.value))
+                    receipt = Receipt(event.seq, Level.APPLIED, entry.value, has_changed)
+                    request.receipts.append(receipt)
             self._reach("through.apply.mid")
             transaction.write(changed)
             transaction.bury(absorbed.refused)
@@ -283,10 +284,11 @@ class WriteThrough:
 
     def _stage(
         self, request: WriteRequest, rows: Mapping[bytes, Entry]
-    ) -> list[tuple[WriteEvent, Entry]]:
-        """Return the changes of ``request`` as events, each with the row after it."""
+    ) -> list[tuple[WriteEvent, Entry, bool]]:
+        """Return the changes of ``request`` as events, each with the row after it and whether it
+        had an effect."""
         entries: dict[bytes, Entry] = {}
-        staged: list[tuple[WriteEvent, Entry]] = []
+        staged: list[tuple[WriteEvent, Entry, bool]] = []
         at = wall_seconds()
         for op, key, arg, expires_at in request.changes:
             old = entries[key] if key in entries else rows.get(key, ABSENT)
@@ -294,7 +296,7 @@ class WriteThrough:
             value, until = change(old, op, arg, at, expires_at)
             event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
             entries[key] = Entry(value, event.seq, until)
-            staged.append((event, entries[key]))
+            staged.append((event, entries[key], has_effect(old, op, at, expires_at)))
         return staged
 
 

@@ -101,9 +101,14 @@ def as_change(operation: Sequence[object]) -> Change:
             return Change(Op.INCR, as_key(key), as_amount(amount))  # type: ignore[arg-type]
         case ("incr", key):
             return Change(Op.INCR, as_key(key), 1)  # type: ignore[arg-type]
+        case ("expire", key, ttl) if ttl is not None:
+            return Change(Op.EXPIRE, as_key(key), None, deadline_of(ttl))  # type: ignore[arg-type]
+        case ("persist", key):
+            return Change(Op.EXPIRE, as_key(key), None)  # type: ignore[arg-type]
         case ("delete", key) | ("delete", key, _):
             return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
     raise InvalidValue(
         f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
-        " ('set', key, value, ttl), ('incr', key, amount) or ('delete', key)"
+        " ('set', key, value, ttl), ('incr', key, amount), ('expire', key, ttl), ('persist', key)"
+        " or ('delete', key)"
     )

@@ -143,6 +143,7 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
         " {max_attempts} times"
     ),
     EventCode.DATABASE_CANNOT_TRIM: "deleted keys cannot be trimmed: {error}",
+    EventCode.DATABASE_CANNOT_PURGE: "expired keys cannot be purged: {error}",
     EventCode.DEAD_LETTER_ADDED: "event {seq} is a dead letter: {reason}",
     EventCode.DEAD_LETTER_MORE_ADDED: "{count:,} more events are dead letters",
     EventCode.DEAD_LETTER_REPLAYED: "dead letter {seq} was replayed as write {new_seq}",
@@ -169,6 +170,10 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
     EventCode.REDIS_BACK: _redis_back,
     EventCode.REDIS_BYPASSED: _redis_bypassed,
     EventCode.REDIS_SUPERVISOR_FAILED: "the Redis supervisor failed: {error}",
+    EventCode.REDIS_CLOCK_SET_BACK: (
+        "the machine's clock was set back by {seconds:,.1f} s: {evicted:,} copies were dropped,"
+        " because Redis uses that clock for deadlines"
+    ),
     EventCode.REDIS_ORPHAN_STOPPED: "a redis-server that was left behind was stopped",
     EventCode.REDIS_NOEVICTION: NOEVICTION_WARNING,
     EventCode.REDIS_LIMITS_SET: "{result}",

@@ -54,7 +54,7 @@ class HotView:
         hot = []
         for key, uses in hottest:
             truth, head = truths[key], heads[key]
-            row = truth.row or ABSENT
+            row = (truth.row or ABSENT).as_of(truth.now)
             hot.append(
                 HotKey(
                     key=key,
@@ -65,7 +65,7 @@ class HotView:
                     pending=len(truth.ahead),
                     row=_cut(row.value),
                     row_known=truth.row is not None,
-                    truth=_cut((head or truth.entry).value),
+                    truth=_cut((truth.entry if head is None else head.as_of(truth.now)).value),
                     truth_known=head is not None or truth.known,
                     dead=letters[key],
                     unlogged=self._pending.unlogged(key),

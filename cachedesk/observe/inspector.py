@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, applied
+from cachedesk.core.events import ABSENT, ABSOLUTE, Entry, Op, WriteEvent, applied
 from cachedesk.core.key_report import AnswerSource, Held, KeyReport, RecentWrite, Step
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import SystemOfRecord
@@ -47,8 +47,8 @@ class _Folded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One reading of all places: ``events``, then ``row``, then ``cached``. ``folded``: the end of
-    the fold."""
+    """One reading of all places: ``events``, then ``row``, then ``cached``. ``row``: as of now.
+    ``folded``: the end of the fold."""
 
     events: tuple[WriteEvent, ...]
     row: Entry | None
@@ -193,6 +193,7 @@ class KeyInspector:
             cached_obstacle = str(error)
         # One more than is listed: its value is that of all events before the listed ones.
         folded = tuple(deque(_fold(row, events, now, decided=decided), maxlen=_MOST_STEPS + 1))
+        row = None if row is None else row.as_of(now)
         return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
 
     def _step(self, folded: _Folded, look: _Look) -> Step:
@@ -249,7 +250,7 @@ def _fold(
     for event in events:
         refused = ""
         if event.seq > seq:
-            known = known or (decided and event.op is not Op.INCR)
+            known = known or (decided and event.op in ABSOLUTE)
             try:
                 entry = applied(entry, event) if known else ABSENT
             except (NotACounter, CounterOverflow) as error:

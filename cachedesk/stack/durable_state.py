@@ -7,6 +7,7 @@ import itertools
 import time
 from contextlib import suppress
 
+from cachedesk.core import clock
 from cachedesk.core.errors import DatabaseError, DataDirectoryError
 from cachedesk.core.events import ABSENT, WriteEvent
 from cachedesk.core.failpoints import Reach
@@ -88,6 +89,8 @@ class DurableState:
         numbers = self.database.numbers()
         self._store_epoch(numbers["log_epoch"])
         records = self.log.recover(numbers["log_seq"])
+        known = [events[-1].at for events, _ in records] + [numbers.get("clock_ms", 0) / 1000]
+        clock.not_before(max(known))
         undecided = self._undecided([event for events, _ in records for event in events])
         self._update_watermark(numbers["newest_seq"])
         self.backlog = Backlog(self.log, settings, self.database.count()[1])

@@ -22,7 +22,7 @@ import pytest
 
 from cachedesk.core.commands import EvictKey, Heal, Inject
 from cachedesk.core.errors import CachedeskError, CacheError, Damaged, InUse, Unavailable
-from cachedesk.core.events import entries_of
+from cachedesk.core.events import ABSENT, Entry, entries_of
 from cachedesk.core.failpoints import ComponentCrash, Failpoints
 from cachedesk.core.settings import Settings, WorkerSettings
 from cachedesk.engine.cache_layer import CacheLayer
@@ -429,11 +429,11 @@ def what_is_not_compared_yet_is_not_read(directory: Path) -> None:
             under_way = [server.checkout() for _ in range(2)]
             cache.distrust(very_many, "everything is to be dropped")
 
-            def truths(keys: Sequence[bytes]) -> dict[bytes, bytes | None]:
+            def truths(keys: Sequence[bytes]) -> dict[bytes, Entry]:
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setattr(server, "checkout", under_way.pop)
                     seen.extend([cache.get(b"key"), *cache.get_many([b"key"])])
-                return dict.fromkeys(keys)
+                return dict.fromkeys(keys, ABSENT)
 
             assert cache.trust(truths).dropped == 1
             assert seen == [None, None]

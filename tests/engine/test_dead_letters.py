@@ -748,6 +748,10 @@ def test_a_directory_of_version_1_is_brought_up_to_date(open_stack: OpenStack, d
     stack.close()
     poison.execute(
         data,
+        "DROP VIEW readable",
+        "DROP INDEX expiring",
+        "ALTER TABLE rows DROP COLUMN expires_at",
+        "ALTER TABLE dead DROP COLUMN expires_at",
         "ALTER TABLE dead DROP COLUMN attempts",
         "DROP TABLE attempts",
         "INSERT INTO dead (seq, op, key, arg, reason, at)"
@@ -759,7 +763,7 @@ def test_a_directory_of_version_1_is_brought_up_to_date(open_stack: OpenStack, d
     assert letter == cachedesk.DeadLetter(900, "incr", b"k", 3, "r", 1, 2.0)
     until(lambda: decided(again))
     assert again.layer.get("views:1") == b"6"
-    assert poison.execute(data, "PRAGMA user_version") == [(2,)]
+    assert poison.execute(data, "PRAGMA user_version") == [(3,)]
     poison.forbid(data, b"views:1")
     again.layer.incr("views:1")
     until(lambda: len(again.layer.dead_letters()) == 2)

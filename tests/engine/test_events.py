@@ -17,11 +17,11 @@ from cachedesk.core.events import (
     Entry,
     Op,
     WriteEvent,
+    applied,
     as_amount,
     as_key,
     as_keys,
     as_value,
-    change,
     coalesce,
     fold,
     increment,
@@ -224,7 +224,7 @@ def one_by_one(events: list[WriteEvent]) -> tuple[dict[bytes, bytes | None], set
     refused = set()
     for event in events:
         try:
-            values[event.key] = change(values.get(event.key), event.op, event.arg)
+            values[event.key] = applied(Entry(values.get(event.key)), event).value
         except (NotACounter, CounterOverflow):
             refused.add(event.seq)
     return values, refused

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.core.errors import DataDirectoryError, InUse
-from cachedesk.core.events import Op, change
+from cachedesk.core.events import Entry, Op, change
 from cachedesk.core.failpoints import POINTS
 from cachedesk.stack.stack import Stack
 from tests.forked import Forked
@@ -89,7 +89,8 @@ def outcomes(account: list[tuple[int, int]], seed: int, before: Model) -> list[M
             for _, operations in itertools.islice(victim.calls(seed, thread), done + extra[thread]):
                 for name, key, *argument in operations:
                     value = b"%d" % argument[0] if name == "set" else (*argument, None)[0]
-                    after = change(model.pop(key, None), Op[name.upper()], value)
+                    found = Entry(model.pop(key, None))
+                    after, _ = change(found, Op[name.upper()], value, 0.0)
                     if after is not None:
                         model[key] = after
         possible.append(model)
@@ -137,7 +138,8 @@ def test_killed_at_random_moments_again_and_again(tmp_path: Path, seed: int) -> 
 WRITING = [
     point
     for point in POINTS
-    if point.startswith(("log.", "behind.", "through.", "worker.")) and "trim" not in point
+    if point.startswith(("log.", "behind.", "through.", "worker."))
+    and not point.startswith(("worker.trim", "worker.purge"))
 ]
 
 

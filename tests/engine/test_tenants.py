@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cachedesk.core.commands import EvictAll, EvictMatching, EvictShare, Inject
-from cachedesk.core.events import entries_of
+from cachedesk.core.events import Entry, entries_of
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.redis import embedded_redis
@@ -77,8 +77,8 @@ def tenant(tmp_path: Path, redis: BareRedis) -> Iterator[Tenant]:
     tenant.connection.close()
 
 
-def their_truths(keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
-    return {key: OURS.get(key) for key in keys}
+def their_truths(keys: Sequence[bytes]) -> Mapping[bytes, Entry]:
+    return {key: Entry(OURS.get(key)) for key in keys}
 
 
 def do_everything(cache: RedisCache, folder: Path) -> None:

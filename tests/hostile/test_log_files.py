@@ -115,7 +115,7 @@ DAMAGED = [
     refused("record no msgpack", record(sealed(b"\xc1" * 50)), Damaged, AT),
     refused("record another form", body({"a": 1}), Damaged, AT),
     refused("record newer", body(99, "EPOCH", []), Damaged, "format 99", "upgrade cachedesk"),
-    refused("record newer, of another form", body(2, {"a": 1}), Damaged, "format 2", "upgrade"),
+    refused("record newer, of another form", body(3, {"a": 1}), Damaged, "format 3", "upgrade"),
     refused("record of version 0", body(0, "EPOCH", [event()]), Damaged, AT, "format 0"),
     refused(
         "witness newer", write("log/witness", b"cdwitns2" + bytes(80)), Damaged, "upgrade cachedesk"
@@ -128,6 +128,10 @@ DAMAGED = [
     refused("a set to a number", body(1, "EPOCH", [event(arg=5)]), Damaged, AT),
     refused("an increment by a text", body(1, "EPOCH", [event(op=Op.INCR)]), Damaged, AT),
     refused("an increment too far", body(1, "EPOCH", [event(op=Op.INCR, arg=2**63)]), Damaged, AT),
+    refused("a deadline of no time", body(2, "EPOCH", [[*event(), float("inf")]]), Damaged, AT),
+    refused(
+        "a delete that expires", body(2, "EPOCH", [[*event(op=3, arg=None), 1.0]]), Damaged, AT
+    ),
     refused("a delete with a value", body(1, "EPOCH", [event(op=Op.DELETE)]), Damaged, AT),
     refused("a seq of 0", body(1, "EPOCH", [event(0)]), Damaged, AT),
     refused("a seq too high", body(1, "EPOCH", [event(COUNTER_MAX + 1)]), Damaged, AT),

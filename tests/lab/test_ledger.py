@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change, fold
+from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, applied, fold
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.judge.verdict import Difference, Verdict
 from cachedesk.lab.load.operations import Operation, Verb
@@ -41,7 +41,7 @@ class World:
     def accept(self, write: Operation) -> WriteEvent:
         """Accept one write."""
         event = WriteEvent(next(self._seqs), OPS[write.op], write.key, write.value, 0.0)
-        value = change(self.truth(write.key), event.op, event.arg)
+        value = applied(Entry(self.truth(write.key)), event).value
         self.waiting.append(event)
         self.ledger.accepted(event.seq, write, value)
         return event
@@ -55,7 +55,7 @@ class World:
         """Make ``events`` part of their rows, and say so."""
         for event in events:
             old = self.rows.get(event.key, ABSENT)
-            self.rows[event.key] = Entry(change(old.value, event.op, event.arg), event.seq)
+            self.rows[event.key] = applied(old, event)
             self.waiting = [each for each in self.waiting if each is not event]
             self.ledger.applied([event])
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cachedesk.core.errors import CounterOverflow, NotACounter
-from cachedesk.core.events import ABSENT, Argument, Entry, Op, WriteEvent, change, fold
+from cachedesk.core.events import ABSENT, Argument, Entry, Op, WriteEvent, applied, change, fold
 from cachedesk.core.writes import Level, Receipt
 from tests.model.disk import REFUSED, Disk
 
@@ -49,7 +49,7 @@ class Intent:
         """Whether all its steps make ``to`` of ``value``."""
         try:
             for op, arg in self.steps:
-                value = change(value, op, arg)
+                value, _ = change(Entry(value), op, arg, 0.0)
         except (NotACounter, CounterOverflow):
             return False
         return value == to
@@ -261,7 +261,7 @@ class Judge:
                 newest = self._newest[key]
                 self._accuse(f"{event} enters the log behind the write {newest} of its key")
             try:
-                value = change(before.value, event.op, event.arg)
+                value = applied(before, event).value
             except (NotACounter, CounterOverflow):
                 self._accuse(f"{event} was accepted, but {before.value!r} cannot take it")
                 return

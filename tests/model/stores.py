@@ -105,7 +105,14 @@ class ModelTransaction:
     def bury(self, refusals: Iterable[Refusal]) -> None:
         for event, reason in refusals:
             letter = DeadLetter(
-                event.seq, event.op.name.lower(), event.key, event.arg, reason, 1, event.at
+                event.seq,
+                event.op.name.lower(),
+                event.key,
+                event.arg,
+                reason,
+                1,
+                event.at,
+                event.expires_at,
             )
             assert event.seq not in _disk.dead, "it is dead already"
             self.changes.buried[event.seq] = letter
@@ -205,6 +212,12 @@ class ModelDatabase(SqliteDatabase):
         with self.transaction(deadline) as transaction:
             dropped: int = transaction.drop_tombstones(through_seq)
             return dropped
+
+    def expiring(self, most: int) -> list[tuple[bytes, float]]:
+        self._look()
+        rows = _disk.rows.items()
+        found = [(key, row.expires_at) for key, row in rows if row.expires_at is not None]
+        return sorted(found, key=lambda it: it[1])[:most]
 
     @property
     def bytes(self) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
-from cachedesk.core.events import ABSENT, Entry, Op, WriteEvent, change, entries_of
+from cachedesk.core.events import ABSENT, ABSOLUTE, Entry, WriteEvent, change, entries_of
 from cachedesk.core.ports import CACHEABLE_BYTES, CacheStore, SystemOfRecord
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.wakeup import Wakeup
@@ -234,7 +234,8 @@ class DirtyKeys:
         try:
             values = dict(zip(keys, self._cache.get_many(keys), strict=True))
             missing = [key for key, value in values.items() if value is None]
-            return values | (self._reader.truths(missing) if missing else {})
+            truths = self._reader.truths(missing) if missing else {}
+            return values | {key: truth.value for key, truth in truths.items()}
         except CacheError as error:
             raise Unavailable(f"Redis does not answer ({error}), and the log is off") from error
         except DatabaseError as error:
@@ -255,8 +256,8 @@ class DirtyKeys:
                 dirty = self._dirty.get(event.key)
                 if dirty is None:
                     dirty = self._dirty[event.key] = _Dirty(before[event.key])
-                elif event.op is Op.INCR and dirty.value != before[event.key]:
-                    # Redis had lost the last value: this increment was added to an older one.
+                elif event.op not in ABSOLUTE and dirty.value != before[event.key]:
+                    # Redis had lost the last value: this event was applied to an older one.
                     lost += dirty.events
                     dirty.events = []
                 dirty.events.append(event)

@@ -30,7 +30,8 @@ _NAMES = ("log/log.db", "log/witness", "cachedesk.db", "redis.state", "lock", "r
 _MOST_PROBLEMS = 20
 _KEYS_BAD = f"typeof(key) != 'blob' OR length(key) NOT BETWEEN 1 AND {MAX_KEY_BYTES}"
 _LETTERS_BAD = (
-    "op NOT IN ('set', 'incr', 'delete') OR attempts < 1 OR (op = 'delete') != (arg IS NULL)"
+    "op NOT IN ('set', 'incr', 'delete', 'expire') OR attempts < 1"
+    " OR (op IN ('delete', 'expire')) != (arg IS NULL)"
 )
 
 

@@ -107,6 +107,17 @@ class InMemoryDatabase(Rehearsals[Transaction]):
         """Return which of ``seqs`` are dead letters; errors as for ``read``."""
         return self._seen(lambda contents: contents.dead.keys() & set(seqs))
 
+    def expiring(self, most: int) -> list[tuple[bytes, float]]:
+        """Return up to ``most`` keys that expire, the earliest first; errors as for ``read``."""
+        found = self._seen(
+            lambda contents: [
+                (key, row.expires_at)
+                for key, row in contents.rows.items()
+                if row.expires_at is not None
+            ]
+        )
+        return sorted(found, key=lambda it: it[1])[:most]
+
     def state(self) -> DatabaseState:
         """Return its state, for a snapshot."""
         try:

@@ -142,7 +142,14 @@ class Transaction:
                 raise DatabaseRefused(f"event {event.seq} is a dead letter already")
             counted = self.attempts([event.seq]).get(event.seq, 1)
             self._changes.dead[event.seq] = DeadLetter(
-                event.seq, event.op.name.lower(), event.key, event.arg, reason, counted, event.at
+                event.seq,
+                event.op.name.lower(),
+                event.key,
+                event.arg,
+                reason,
+                counted,
+                event.at,
+                event.expires_at,
             )
             self._changes.attempts[event.seq] = None
 

@@ -18,11 +18,12 @@ from cachedesk.core.errors import Damaged, OtherVersion
 from cachedesk.core.events import Op, WriteEvent
 
 VERSION = 2
-"""2 added ``expires_at`` to an event, which the decoder takes for absent in 1."""
+"""2 added ``expires_at`` to events, which is ``None`` where an event of 1 is read, and expires."""
 
 _READABLE = (1, VERSION)
 
-_ARGUMENTS = {Op.SET: bytes, Op.INCR: int, Op.DELETE: type(None)}
+_ARGUMENTS = {Op.SET: bytes, Op.INCR: int, Op.DELETE: type(None), Op.EXPIRE: type(None)}
+_EXPIRING = (Op.SET, Op.EXPIRE)
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -71,11 +72,16 @@ def decode(data: bytes) -> Record:
             type(event.arg) is not _ARGUMENTS[event.op]
             or event.seq <= before
             or not isfinite(event.at)
-            or not (event.expires_at is None or isfinite(event.expires_at))
+            or not _is_deadline(event)
         ):
             raise Damaged(f"record contains an invalid event (seq {event.seq})")
         before = event.seq
     return record
+
+
+def _is_deadline(event: WriteEvent) -> bool:
+    at = event.expires_at
+    return at is None or (event.op in _EXPIRING and isfinite(at))
 
 
 def _check_version(body: bytes) -> None:

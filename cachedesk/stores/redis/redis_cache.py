@@ -213,6 +213,11 @@ class RedisCache:
         self._count_keys(0)
         return keys
 
+    @property
+    def expires(self) -> bool:
+        """Whether Redis may hold a key with a deadline."""
+        return self._namespace.commands.expires
+
     def stats(self) -> CacheStats:
         """Return the figures of the server, and the number of cached keys.
 

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from cachedesk.core.clock import machine_seconds
 from cachedesk.core.engine_event import EventCode, Plain
-from cachedesk.core.errors import CacheError, CacheLoading
+from cachedesk.core.errors import CacheError, CacheLoading, Unavailable
+from cachedesk.core.events import Entry
 from cachedesk.core.failpoints import ComponentCrash, Failpoints
 from cachedesk.core.recorder import Announce
 from cachedesk.stores.redis.admission import Admission
@@ -23,6 +25,7 @@ from cachedesk.stores.redis.server_process import RedisServer
 from cachedesk.stores.redis.verification import Truths
 
 _POLL_SECONDS = 0.1
+_CLOCK_SECONDS = 0.25
 _RETRY_SECONDS = 0.003
 _SWEEP_SECONDS = 0.01
 _HANG_SECONDS = 1.0
@@ -61,6 +64,8 @@ class RedisSupervisor:
         self.limits = limits
         self._server = server
         self._cache = cache
+        # The highest since no copy with a deadline was left.
+        self._clock_offset = machine_seconds(0.0)
         self._trusted = cache.trusted_server
         self._announce = announce
         self._kept = kept
@@ -203,8 +208,23 @@ class RedisSupervisor:
         if self._held == "held down":
             return _POLL_SECONDS
         if self._cache.trusted:
+            self._follow_clock()
             return self._clean_up()
         return self._admit()
+
+    def _follow_clock(self) -> None:
+        """Drop all copies if the machine's clock was set back: the deadlines that Redis was given
+        refer to that clock, and it would serve values after they have expired."""
+        offset = machine_seconds(0.0)
+        back = self._clock_offset - offset
+        if back > _CLOCK_SECONDS and self._cache.expires:
+            # If Redis does not answer, the next poll tries again.
+            with suppress(Unavailable):
+                evicted = self._cache.evict_all()
+                self._clock_offset = offset
+                self._announce(EventCode.REDIS_CLOCK_SET_BACK, seconds=back, evicted=evicted)
+        elif back <= 0 or not self._cache.expires:
+            self._clock_offset = offset
 
     def _clean_up(self) -> float:
         """Drop some keys that are not read any more; return the seconds to wait before the next
@@ -290,8 +310,8 @@ class RedisSupervisor:
             if seconds >= _NOTABLE_SECONDS or admission.emptied:
                 self._announce(EventCode.REDIS_BYPASSED, reason=reason, **fields)
 
-    def _compared(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | None]:
-        """Return the true values of some keys of a snapshot."""
+    def _compared(self, keys: Sequence[bytes]) -> Mapping[bytes, Entry]:
+        """Return the true entries of some keys of a snapshot."""
         self._reach("redis.verify.mid")
         assert self._truths is not None
         return self._truths(keys)

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from cachedesk.core.events import Entry
 from cachedesk.stores.redis.connection import RedisConnection
+from cachedesk.stores.redis.encoding import deadline_ms
 from cachedesk.stores.redis.namespace import Namespace
 
-Truths = Callable[[Sequence[bytes]], Mapping[bytes, bytes | None]]
+Truths = Callable[[Sequence[bytes]], Mapping[bytes, Entry]]
 Progress = Callable[[float], None]
 
 _SCAN_COUNT = 1_000
@@ -32,7 +34,7 @@ def verify(
     Args:
         connection: to the server.
         namespace: of the cache, in a generation that has no keys yet.
-        truths: returns the true value of each key (``None``: absent).
+        truths: returns the true entry of each key.
         progress: called now and then with the share that is done, 0 to 1.
 
     Returns:
@@ -78,8 +80,17 @@ def _move_and_compare(
     true = truths(keys)
     # For a key that is not a string, GET returns an error, which equals no value.
     values = zip(keys, stored, replies[len(moves) :], strict=True)
-    wrong = [it for key, it, value in values if value is None or value != true[key]]
+    wrong = [it for key, it, value in values if value is None or value != true[key].value]
     kept = len(keys) - len(wrong)
+    # In the snapshot a key may have a later deadline than in the truth, or none.
+    deadlines = [
+        (b"PEXPIREAT", it, deadline_ms(at))
+        for key, it in zip(keys, stored, strict=True)
+        if (at := true[key].expires_at) is not None
+    ]
+    if deadlines:
+        namespace.commands.expires = True
+        connection.pipeline(deadlines)
     wrong += [it for it in earlier if it not in names]
     if wrong:
         connection.call(b"UNLINK", *wrong)

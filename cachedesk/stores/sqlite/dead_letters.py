@@ -15,15 +15,18 @@ from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op, Refusal
 
 _BURY = (
-    "INSERT INTO dead (seq, op, key, arg, reason, at, attempts) VALUES (:seq, :op, :key, :arg,"
-    " :reason, :at, coalesce((SELECT attempts FROM attempts WHERE seq = :seq), 1))"
+    "INSERT INTO dead (seq, op, key, arg, reason, at, expires_at, attempts)"
+    " VALUES (:seq, :op, :key, :arg, :reason, :at, :expires_at,"
+    " coalesce((SELECT attempts FROM attempts WHERE seq = :seq), 1))"
 )
 _COUNT = "INSERT OR REPLACE INTO attempts (seq, attempts) VALUES (?, ?)"
 _LETTERS = (
-    "SELECT seq, op, key, arg, reason, attempts, at FROM dead WHERE seq > ? ORDER BY seq LIMIT ?"
+    "SELECT seq, op, key, arg, reason, attempts, at, expires_at FROM dead WHERE seq > ?"
+    " ORDER BY seq LIMIT ?"
 )
 _LETTERS_OF = (
-    "SELECT seq, op, reason, attempts, at FROM dead WHERE key = ? ORDER BY seq DESC LIMIT ?"
+    "SELECT seq, op, reason, attempts, at, expires_at FROM dead WHERE key = ?"
+    " ORDER BY seq DESC LIMIT ?"
 )
 
 _SEQS_PER_SELECT = 500
@@ -39,6 +42,7 @@ def bury(connection: sqlite3.Connection, refusals: Iterable[Refusal]) -> None:
             "arg": b"%d" % event.arg if isinstance(event.arg, int) else event.arg,
             "reason": reason,
             "at": event.at,
+            "expires_at": event.expires_at,
         }
         for event, reason in refusals
     ]
@@ -49,10 +53,8 @@ def bury(connection: sqlite3.Connection, refusals: Iterable[Refusal]) -> None:
 def letters(connection: sqlite3.Connection, limit: int, after_seq: int) -> list[DeadLetter]:
     """Return the oldest ``limit`` letters whose seq is above ``after_seq``."""
     return [
-        DeadLetter(seq, op, key, _argument(op, arg), reason, attempts, at)
-        for seq, op, key, arg, reason, attempts, at in connection.execute(
-            _LETTERS, (after_seq, limit)
-        )
+        DeadLetter(seq, op, key, _argument(op, arg), *rest)
+        for seq, op, key, arg, *rest in connection.execute(_LETTERS, (after_seq, limit))
     ]
 
 

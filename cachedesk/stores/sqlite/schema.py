@@ -29,20 +29,26 @@ TABLES: dict[str, dict[str, type]] = {
         "reason": str,
         "at": float,
         "attempts": int,
+        "expires_at": float,
     },
     "attempts": {"seq": int, "attempts": int},
     "meta": {"name": str, "number": int},
 }
 """The columns of cachedesk's tables; the first of each is the primary key."""
 
-ADDED_IN = {("rows", "expires_at"): 3}
+ADDED_IN = {("dead", "attempts"): 2, ("rows", "expires_at"): 3, ("dead", "expires_at"): 3}
 """The version that added a column to a table; all others are as old as their table."""
 
 _READABLE_VIEW = """
 SELECT CAST(key AS TEXT) AS key, CAST(value AS TEXT) AS value, seq,
-       strftime('%Y-%m-%d %H:%M:%S', updated_at, 'unixepoch') AS updated_utc
-FROM rows WHERE value IS NOT NULL ORDER BY rows.key
+       strftime('%Y-%m-%d %H:%M:%S', updated_at, 'unixepoch') AS updated_utc,
+       strftime('%Y-%m-%d %H:%M:%S', expires_at, 'unixepoch') AS expires_utc
+FROM rows
+WHERE value IS NOT NULL
+  AND (expires_at IS NULL OR expires_at > (julianday('now') - 2440587.5) * 86400.0)
+ORDER BY rows.key
 """
+_EXPIRING = "CREATE INDEX expiring ON rows (expires_at) WHERE expires_at IS NOT NULL"
 
 
 def check_owner(path: Path) -> None:
@@ -94,6 +100,10 @@ def _migrate_2_to_3(database: sqlite_utils.Database) -> None:
     """Migrate to version 3, in which a row may expire."""
     with database.atomic():
         database.execute("ALTER TABLE rows ADD COLUMN expires_at REAL")
+        database.execute("ALTER TABLE dead ADD COLUMN expires_at REAL")
+        database.execute(_EXPIRING)
+        database.execute("DROP VIEW IF EXISTS readable")
+        database.create_view("readable", _READABLE_VIEW)
         database.execute("PRAGMA user_version=3")
 
 
@@ -108,6 +118,7 @@ def _create(database: sqlite_utils.Database) -> None:
             for name in ("newest_seq", "log_seq", "log_epoch", "live_rows")
         )
         database.execute("CREATE INDEX tombstones ON rows (seq) WHERE value IS NULL")
+        database.execute(_EXPIRING)
         database.create_view("readable", _READABLE_VIEW)
         database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")

@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cachedesk.core.capabilities import ForeignWrite
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import (
     Damaged,
@@ -48,15 +49,19 @@ from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, sel
 
 _BUSY_POLL_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
+_EXPIRING = (
+    "SELECT key, expires_at FROM rows WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT ?"
+)
 _ROW = "SELECT value, seq, expires_at FROM rows WHERE key=?"
 _LOCKED = "the database is locked by another connection"
 _BUSY_WRITING = "the database is busy with another write"
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # Distinguishes a -wal file that continues the database file from one that does not (see
-# ``files.continuity``).
+# ``files.continuity``). The time of the newest commit: see ``clock.not_before``.
 _COUNT_COMMIT = (
-    "INSERT INTO meta (name, number) VALUES ('commits', 1)"
-    " ON CONFLICT (name) DO UPDATE SET number=number+1"
+    "INSERT INTO meta (name, number) VALUES ('commits', 1), ('clock_ms', ?)"
+    " ON CONFLICT (name) DO UPDATE"
+    " SET number=iif(name='commits', number+1, max(number, excluded.number))"
 )
 
 
@@ -144,6 +149,11 @@ class SqliteDatabase(Rehearsals[Transaction]):
         with self._reader() as connection:
             page = "SELECT key FROM rows WHERE key>? ORDER BY key LIMIT ?"
             return [found for (found,) in connection.execute(page, (key, most))]
+
+    def expiring(self, most: int) -> list[tuple[bytes, float]]:
+        """Return up to ``most`` keys that expire, the earliest first; errors as for ``read``."""
+        with self._reader() as connection:
+            return connection.execute(_EXPIRING, (most,)).fetchall()
 
     def state(self) -> DatabaseState:
         """Return the state of the database and the sizes of its files, for a snapshot."""
@@ -257,7 +267,7 @@ class SqliteDatabase(Rehearsals[Transaction]):
                 changes = connection.total_changes
                 yield Transaction(connection)
                 if connection.total_changes != changes:
-                    connection.execute(_COUNT_COMMIT)
+                    connection.execute(_COUNT_COMMIT, (int(wall_seconds() * 1000),))
                 commit(connection)
             except ComponentCrash:
                 # As the death of the process would: close the files, neither commit nor roll back.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cachedesk.core.errors import CacheError, DatabaseError
-from cachedesk.core.events import ABSENT, change, entries_of
+from cachedesk.core.events import ABSENT, Entry, change, entries_of
 from cachedesk.engine import write_behind as behind_module
 from cachedesk.engine import write_through as through_module
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -138,10 +138,10 @@ def cache_before_log(plant: Plant) -> None:
     def early(self, group):
         heads = {}
         for request in group:
-            for op, key, arg in request.changes:
+            for op, key, arg, _ in request.changes:
                 try:
                     old = heads[key] if key in heads else self._truth(key).value
-                    heads[key] = change(old, op, arg)
+                    heads[key] = change(Entry(old), op, arg, 0.0)[0]
                 except (ValueError, OverflowError):
                     continue
         self._cache.put(entries_of(heads))
@@ -158,7 +158,7 @@ def snapshot_trusted(plant: Plant) -> None:
     def bad(connection, namespace, earlier, truths):
         class Agreeing(dict):
             def __missing__(self, key):
-                return connection.call(b"GET", namespace.current + key)
+                return Entry(connection.call(b"GET", namespace.current + key))
 
         return move_and_compare(connection, namespace, earlier, lambda keys: Agreeing())
 
