@@ -155,8 +155,12 @@ class Flusher(Protocol):
         ...
 
     def due_in(self) -> float | None:
-        """Return in how many seconds ``flush`` or ``decide`` is due even if nothing is read;
-        ``None``: no time is known."""
+        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        ...
+
+    def tidy(self) -> float:
+        """Free what nothing needs any more, a bounded part of it, between two flushes; return in
+        how many seconds to call again. Errors as for ``flush``."""
         ...
 
     def wake_at(self, unread: int) -> None:

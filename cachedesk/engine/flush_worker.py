@@ -135,6 +135,7 @@ class FlushWorker:
 
     def _wait_for_batch(self) -> bool:
         """Wait until a batch is due; return False if the worker must end."""
+        idle_at = time.monotonic() + _IDLE_SECONDS
         while True:
             # Cleared before the check: any later change sets it again.
             self._backlog.grown.clear()
@@ -143,7 +144,10 @@ class FlushWorker:
             seconds = self._due_in()
             if seconds <= 0:
                 return True
-            if not self._backlog.grown.wait(seconds) and seconds == _IDLE_SECONDS:
+            tidy_in = _PAUSED_SECONDS if self.controls.paused else self.flusher.tidy()
+            if self._backlog.grown.wait(min(seconds, tidy_in)):
+                idle_at = time.monotonic() + _IDLE_SECONDS
+            elif seconds == _IDLE_SECONDS and time.monotonic() >= idle_at:
                 return True
 
     def _due_in(self) -> float:

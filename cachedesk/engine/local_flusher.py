@@ -163,10 +163,13 @@ class LocalFlusher:
         self._isolation.decide_all_now()
 
     def due_in(self) -> float | None:
-        """Return in how many seconds a blocked key, or what expires, is due."""
-        blocked = self._isolation.due_in()
-        purge = self._purger.due_in()
-        return purge if blocked is None else min(blocked, purge)
+        """Return in how many seconds a blocked key is due; ``None`` when none is blocked."""
+        return self._isolation.due_in()
+
+    def tidy(self) -> float:
+        """Purge what has expired, if that is due; return in how many seconds it is due again."""
+        self._purger.purge()
+        return self._purger.due_in()
 
     def wake_at(self, unread: int) -> None:
         """Make the write that makes ``unread`` events unread wake the worker."""

@@ -30,7 +30,8 @@ _KEYS_PER_PURGE = 200
 _KEYS_SECONDS = 0.05
 _MORE_SECONDS = 0.05
 _AGAIN_SECONDS = 1.0
-_LOOK_SECONDS = 60.0
+# The worker does not see write-through writes, which may add deadlines.
+_LOOK_SECONDS = 5.0
 
 
 class Purger:
@@ -67,7 +68,7 @@ class Purger:
 
     def due_in(self) -> float:
         """Return in how many seconds there may be something to purge."""
-        return self._due_at - time.monotonic()
+        return max(0.0, self._due_at - time.monotonic())
 
     def purge(self) -> int:
         """Purge a bounded number of expired rows, if it is due; return how many.
@@ -96,7 +97,7 @@ class Purger:
     def _purge(self, keys: list[bytes], now: float) -> int:
         try:
             with self._locks.exclusive(keys, time.monotonic() + _KEYS_SECONDS):
-                # Events of an append of unknown outcome may become pending when the log is reopened.
+                # An append of unknown outcome may become pending when the log is reopened.
                 keys = [] if self._log.failed else [it for it in keys if not self._is_pending(it)]
                 purged = self._make_tombstones(keys, now) if keys else []
                 if purged:

@@ -42,6 +42,30 @@ def what_was_written_is_read(case: DatabaseCase) -> None:
     assert database.read(b"a") == Entry(b"2", 10)
 
 
+def what_expires_is_listed_the_earliest_first(case: DatabaseCase) -> None:
+    database, at = case.database, 1_800_000_000.123456
+    assert database.expiring(9) == []
+    write(
+        database,
+        a=Entry(b"1", 1, at + 1),
+        b=Entry(b"2", 2, at),
+        c=Entry(b"3", 3),
+        past=Entry(b"4", 4, 5.0),
+        gone=Entry(None, 5),
+    )
+    assert database.read(b"a") == Entry(b"1", 1, at + 1)
+    assert database.read_many([b"b", b"c"]) == {b"b": Entry(b"2", 2, at), b"c": Entry(b"3", 3)}
+    assert dict(database.scan())[b"b"] == Entry(b"2", 2, at)
+    assert database.expiring(9) == [(b"past", 5.0), (b"b", at), (b"a", at + 1)]
+    assert database.expiring(1) == [(b"past", 5.0)]
+    with database.transaction(soon()) as transaction:
+        assert transaction.rows([b"b"]) == {b"b": Entry(b"2", 2, at)}
+        transaction.write_one(b"b", Entry(b"2", 6))
+    assert database.expiring(9) == [(b"past", 5.0), (b"a", at + 1)]
+    # What has expired is a live row until it is purged.
+    assert database.count() == (4, 0)
+
+
 def many_rows_at_once(case: DatabaseCase) -> None:
     rows = {b"key:%04d" % number: Entry(b"%d" % number, number + 1) for number in range(3_000)}
     with case.database.transaction(soon()) as transaction:
@@ -247,7 +271,7 @@ def numbers_only_grow(case: DatabaseCase) -> None:
 
 def dead_letters_are_kept_with_the_reason(case: DatabaseCase) -> None:
     events = [
-        WriteEvent(3, Op.SET, b"a", b"\xff1", 10.5),
+        WriteEvent(3, Op.SET, b"a", b"\xff1", 10.5, 99.25),
         WriteEvent(5, Op.INCR, b"a", -7, 11.5),
         WriteEvent(9, Op.DELETE, b"b", None, 12.5),
     ]
@@ -261,6 +285,7 @@ def dead_letters_are_kept_with_the_reason(case: DatabaseCase) -> None:
         (5, "incr", b"a", -7, "reason 5", 2, 11.5),
         (9, "delete", b"b", None, "reason 9", 1, 12.5),
     ]
+    assert [it.expires_at for it in letters] == [99.25, None, None]
     assert [it.seq for it in case.database.letters(1)] == [3]
     assert [it.seq for it in case.database.letters(10, 3)] == [5, 9]
     assert [(it.seq, it.reason) for it in case.database.letters_of(b"a", 10)] == [
@@ -460,6 +485,7 @@ def a_closed_database_gives_no_answer(case: DatabaseCase) -> None:
 
 CHECKS = (
     what_was_written_is_read,
+    what_expires_is_listed_the_earliest_first,
     many_rows_at_once,
     a_transaction_sees_what_it_has_written,
     a_block_that_fails_changes_nothing,

@@ -8,6 +8,7 @@ import pytest
 from engine.until import PATIENCE_SECONDS, until
 
 from cachedesk.core.errors import CachedeskError, Closed, Damaged, OutcomeUnknown, Unavailable
+from cachedesk.core.events import Op, WriteEvent
 
 from .cases import LogCase, event, record, seqs_of
 
@@ -28,6 +29,18 @@ def events_are_read_in_order_by_whole_records(case: LogCase) -> None:
     assert seqs_of(log.read(5, MOST, 9)) == [7, 8]
     assert log.read(8, MOST, 9) == ()
     assert seqs_of(log.read(0, MOST, 9)) == [1, 2, 3, 5, 7, 8], "again from the beginning"
+
+
+def deadlines_are_kept(case: LogCase) -> None:
+    at = 1_800_000_000.123456
+    events = [
+        WriteEvent(1, Op.SET, b"k", b"v", 1.0, at),
+        WriteEvent(2, Op.EXPIRE, b"k", None, 2.0, at),
+        WriteEvent(3, Op.EXPIRE, b"k", None, 3.0),
+    ]
+    case.log.append(events)
+    assert case.log.read(0, MOST, 9) == tuple(events)
+    assert case.log.events() == events
 
 
 def a_record_above_the_limit_is_not_read(case: LogCase) -> None:
@@ -322,6 +335,7 @@ def acked_events_are_in_the_watermarks(case: LogCase) -> None:
 
 
 CHECKS = (
+    deadlines_are_kept,
     events_are_read_in_order_by_whole_records,
     a_record_above_the_limit_is_not_read,
     keys_and_values_are_any_bytes,

@@ -173,6 +173,20 @@ class LetsNumbersFall(InMemoryDatabase):
             yield transaction
 
 
+class ForgetsDeadlines(InMemoryDatabase):
+    """A row is read without its deadline."""
+
+    def read(self, key: bytes) -> Entry:
+        return super().read(key)._replace(expires_at=None)
+
+
+class ListsWhatExpiresByKey(InMemoryDatabase):
+    """What expires is in no order of time."""
+
+    def expiring(self, most: int) -> list[tuple[bytes, float]]:
+        return sorted(super().expiring(1_000))[:most]
+
+
 class ScansAsItGoes(InMemoryDatabase):
     """A scan sees what is written meanwhile."""
 
@@ -204,6 +218,12 @@ BROKEN: tuple[tuple[type, type[Case], Callable[..., None]], ...] = (
         database.a_commit_of_unknown_outcome_is_said_to_be_so,
     ),
     (LetsNumbersFall, InMemoryDatabaseCase, database.numbers_only_grow),
+    (ForgetsDeadlines, InMemoryDatabaseCase, database.what_expires_is_listed_the_earliest_first),
+    (
+        ListsWhatExpiresByKey,
+        InMemoryDatabaseCase,
+        database.what_expires_is_listed_the_earliest_first,
+    ),
     (ScansAsItGoes, InMemoryDatabaseCase, database.a_scan_is_of_one_instant_and_sorted),
 )
 
