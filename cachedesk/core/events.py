@@ -34,7 +34,7 @@ class Op(IntEnum):
     EXPIRE = 4
 
 
-ABSOLUTE = frozenset((Op.SET, Op.DELETE))
+ABSOLUTE = (Op.SET, Op.DELETE)
 """The operations whose result does not depend on the value before."""
 
 
@@ -290,14 +290,13 @@ def _folded(row: Entry, events: Sequence[WriteEvent], refused: list[Refusal]) ->
     value, _, expires_at = row
     number: int | None = None
     for event in events:
-        if event.op in ABSOLUTE:
-            value, number = event.arg, None  # type: ignore[assignment]
-            expires_at = event.expires_at
-            continue
         if expires_at is not None and expires_at <= event.at:
             value = number = expires_at = None
-        if event.op is Op.EXPIRE:
-            if value is not None or number is not None:
+        if event.op is not Op.INCR:
+            if event.op is not Op.EXPIRE:
+                value, number = event.arg, None  # type: ignore[assignment]
+                expires_at = event.expires_at
+            elif value is not None or number is not None:
                 expires_at = event.expires_at
             continue
         try:

@@ -159,8 +159,8 @@ class Flusher(Protocol):
         ...
 
     def tidy(self) -> float:
-        """Free what nothing needs any more, a bounded part of it, between two flushes; return in
-        how many seconds to call again. Errors as for ``flush``."""
+        """Remove a bounded part of what is no longer needed, between two flushes; return in how
+        many seconds to call again. Errors as for ``flush``."""
         ...
 
     def wake_at(self, unread: int) -> None:

@@ -77,10 +77,10 @@ def test_keys_are_bytes_and_nothing_else(database: SqliteDatabase, path: Path) -
     assert other.execute(count, (1,)).fetchone() == (0,)
     for wrong in ("1", 1):
         with pytest.raises(sqlite3.IntegrityError):
-            other.execute("INSERT INTO rows VALUES (?, x'00', 1, 0.0)", (wrong,))
+            other.execute("INSERT INTO rows VALUES (?, x'00', 1, 0.0, NULL)", (wrong,))
     for wrong in ("text", 5, 1.5):
         with pytest.raises(sqlite3.IntegrityError):
-            other.execute("INSERT INTO rows VALUES (x'00', ?, 1, 0.0)", (wrong,))
+            other.execute("INSERT INTO rows VALUES (x'00', ?, 1, 0.0, NULL)", (wrong,))
     other.close()
 
 
@@ -303,7 +303,7 @@ def garbage(path: Path) -> None:
     [
         (made_by_another_program, "not made by cachedesk"),
         (of_another_application, "not made by cachedesk"),
-        (of_a_newer_version, "of version 3, this cachedesk knows 2; upgrade cachedesk"),
+        (of_a_newer_version, "of version 4, this cachedesk knows 3; upgrade cachedesk"),
         (garbage, "cannot be opened: file is not a database"),
     ],
     ids=lambda it: it.__name__ if callable(it) else None,

@@ -48,7 +48,7 @@ groups = st.lists(events, min_size=1, max_size=20, unique_by=lambda event: event
 @given(st.integers(0, 2**63 - 1), groups)
 def test_a_round_trip(epoch: int, group: list[WriteEvent]) -> None:
     record = decode(encode(epoch, group))
-    assert record == Record(1, epoch, group)
+    assert record == Record(2, epoch, group)
     for event, original in zip(record.events, group, strict=True):
         assert type(event.op) is Op
         assert type(event.arg) is type(original.arg)
@@ -89,8 +89,8 @@ def test_what_is_no_bytes_is_damaged(data: object) -> None:
 
 
 def test_a_newer_format_is_said_to_be_one() -> None:
-    with pytest.raises(Damaged, match="format 2, this cachedesk reads 1"):
-        decode(sealed(msgspec.msgpack.encode((2, 5, []))))
+    with pytest.raises(Damaged, match="format 3, this cachedesk reads 2"):
+        decode(sealed(msgspec.msgpack.encode((3, 5, []))))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_newer_format_is_said_to_be_one() -> None:
     [
         (1, 5),
         (1, "epoch", []),
-        (1, 5, [(1, 4, b"k", None, 0.0)]),
+        (1, 5, [(1, 9, b"k", None, 0.0)]),
         (1, 5, [(1, 1, "k", b"v", 0.0)]),
         (1, 5, [("1", 1, b"k", b"v", 0.0)]),
         (1, 5, [(1, 1, b"k", 1.5, 0.0)]),

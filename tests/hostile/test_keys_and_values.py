@@ -200,8 +200,10 @@ OPERATIONS = [
     Operations("in bytes", [(b"set", "k", b"v")], InvalidValue, "cannot read"),
     Operations("one that is none", [("append", "k", b"v")], InvalidValue, "write ('set', key,"),
     Operations("too short", [("set", "k")], InvalidValue, "cannot read"),
-    Operations("too long", [("set", "k", b"v", 5)], InvalidValue, "cannot read"),
-    Operations("too long and large", [("set", "k", bytes(10**7), 5)], InvalidValue, "cannot read"),
+    Operations("too long", [("set", "k", b"v", 5, 6)], InvalidValue, "cannot read"),
+    Operations(
+        "too long and large", [("set", "k", bytes(10**7), 5, 6)], InvalidValue, "cannot read"
+    ),
     Operations("a get", [("get", "k")], InvalidValue, "cannot read"),
     Operations("a bad key", [("set", "", b"v")], InvalidKey, "1 to 1,024 bytes"),
     Operations("a bad value", [("set", "k", 1.5)], InvalidValue, "not float"),
