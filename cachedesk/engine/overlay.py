@@ -48,15 +48,15 @@ class PendingView(Protocol):
 class Overlaid:
     """One key: its pending events and its row, read in this order.
 
-    ``row``: ``None`` if it could not be read, because of ``error``. ``decided``: the events alone
-    determine the value of the key. ``now``: when both were read, in seconds since 1970.
+    ``now``: when both had been read, in seconds since 1970. ``row``: ``None`` if it could not be
+    read, because of ``error``. ``decided``: the events alone determine the value of the key.
     """
 
     events: tuple[WriteEvent, ...]
+    now: float
     row: Entry | None = ABSENT
     decided: bool = False
     error: DatabaseError | None = None
-    now: float = 0.0
 
     @property
     def known(self) -> bool:
@@ -64,10 +64,16 @@ class Overlaid:
         return self.row is not None or self.decided
 
     @property
+    def stored(self) -> Entry:
+        """The true entry of the key as it was written, even if it has expired; meaningless unless
+        it is ``known``."""
+        return fold(self.row or ABSENT, self.events)
+
+    @property
     def entry(self) -> Entry:
         """The true entry of the key, absent if it has expired; meaningless unless it is
         ``known``."""
-        return fold(self.row or ABSENT, self.events).as_of(self.now)
+        return self.stored.as_of(self.now)
 
     @property
     def ahead(self) -> tuple[WriteEvent, ...]:
@@ -111,12 +117,12 @@ class OverlayReader:
             rows = self._read_rows(keys)
         except DatabaseError as error:
             return {
-                key: Overlaid(its, None, pending.decides(key, its), error, wall_seconds())
+                key: Overlaid(its, wall_seconds(), None, pending.decides(key, its), error)
                 for key, its in events.items()
             }
         self._reach("repair.row.after")
         now = wall_seconds()
-        return {key: Overlaid(its, rows.get(key, ABSENT), now=now) for key, its in events.items()}
+        return {key: Overlaid(its, now, rows.get(key, ABSENT)) for key, its in events.items()}
 
     def _has_moved(self, key: bytes, overlaid: Overlaid) -> bool:
         row, events = overlaid.row, overlaid.events

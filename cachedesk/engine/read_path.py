@@ -123,22 +123,18 @@ class ReadPath:
         self._recorder.hit(time.perf_counter() - began, (key,))
         return found
 
-    def truth(self, key: bytes) -> Entry:
-        """Return the true entry of ``key``, without the cache.
+    def base(self, key: bytes) -> Entry:
+        """Return the entry of ``key`` that the next write is applied to, without the cache. It is
+        returned even if it has expired: the time at which the write is accepted decides that.
 
         Raises:
             DatabaseError: the row cannot be read and the pending events do not determine it.
         """
-        return self._truth(self._overlay.read((key,))[key])
+        return _checked(self._overlay.read((key,))[key]).stored
 
     def truths(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """Return the true entry of each of ``keys``, without the cache; errors as for ``truth``."""
-        return {key: self._truth(it) for key, it in self._overlay.read(keys).items()}
-
-    def _truth(self, overlaid: Overlaid) -> Entry:
-        if not overlaid.known:
-            raise overlaid.error or DatabaseError("the row cannot be read")
-        return overlaid.entry
+        """Return the true entry of each of ``keys``, without the cache; errors as for ``base``."""
+        return {key: _checked(it).entry for key, it in self._overlay.read(keys).items()}
 
     def _repair(self, key: bytes) -> Read:
         cache = self._cache
@@ -172,6 +168,12 @@ class ReadPath:
             reads[key] = as_read(overlaid)
         self._cache.fill(leases, {key: overlaid.entry for key, overlaid in truths.items()})
         return reads
+
+
+def _checked(overlaid: Overlaid) -> Overlaid:
+    if not overlaid.known:
+        raise overlaid.error or DatabaseError("the row cannot be read")
+    return overlaid
 
 
 def as_read(overlaid: Overlaid) -> Read:

@@ -179,12 +179,12 @@ class WriteBehind:
         bases: dict[bytes, tuple[int, Entry]] = {}
         for op, key, *_ in changes:
             if op not in ABSOLUTE and key not in bases and self._pending.head(key) is None:
-                bases[key] = (self._cache.version(key), self._truth(key))
+                bases[key] = (self._cache.version(key), self._base(key))
         return bases
 
-    def _truth(self, key: bytes) -> Entry:
+    def _base(self, key: bytes) -> Entry:
         try:
-            return self._reader.truth(key)
+            return self._reader.base(key)
         except DatabaseError as error:
             raise Unavailable(f"the counter cannot be loaded: {error}") from error
 
@@ -286,7 +286,7 @@ class WriteBehind:
         if head is not None:
             return head
         version, base = request.bases.get(key, (-1, ABSENT))
-        return base if version == self._cache.version(key) else self._truth(key)
+        return base if version == self._cache.version(key) else self._base(key)
 
 
 def _size(change: Change) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CacheError, DatabaseError
 from cachedesk.core.events import ABSENT, Entry, change, entries_of
 from cachedesk.engine import write_behind as behind_module
@@ -30,7 +31,8 @@ def row_before_overlay(plant: Plant) -> None:
             return read(self, keys)
         self._reach("repair.overlay.after")
         let_others_run()
-        return {key: Overlaid(self._pending.events(key), rows.get(key, ABSENT)) for key in keys}
+        events, now = self._pending.events, wall_seconds()
+        return {key: Overlaid(events(key), now, rows.get(key, ABSENT)) for key in keys}
 
     read = OverlayReader._read
     plant.setattr(OverlayReader, "_read", bad)
@@ -140,7 +142,7 @@ def cache_before_log(plant: Plant) -> None:
         for request in group:
             for op, key, arg, _ in request.changes:
                 try:
-                    old = heads[key] if key in heads else self._truth(key).value
+                    old = heads[key] if key in heads else self._base(key).value
                     heads[key] = change(Entry(old), op, arg, 0.0)[0]
                 except (ValueError, OverflowError):
                     continue
