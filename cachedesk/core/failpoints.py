@@ -72,6 +72,8 @@ POINTS = (
     "worker.ack.after",
     "worker.trim.before",
     "worker.trim.after",
+    "worker.purge.before",
+    "worker.purge.after",
     "repair.miss.after",
     "repair.overlay.after",
     "repair.row.after",

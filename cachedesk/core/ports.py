@@ -331,9 +331,9 @@ class SystemOfRecord(Store, Protocol):
         """Return up to ``most`` keys of rows above ``key``, in order."""
         ...
 
-    def expiring(self, most: int) -> list[tuple[bytes, float]]:
-        """Return up to ``most`` keys of rows that expire, or have expired, and when: the earliest
-        first, in seconds since 1970. Errors as for ``read``."""
+    def expiring(self, most: int, after: float = 0.0) -> list[tuple[bytes, float]]:
+        """Return up to ``most`` keys of rows with a deadline above ``after``, and the deadlines in
+        seconds since 1970, the earliest first. Errors as for ``read``."""
         ...
 
     def letters(self, limit: int, after_seq: int = 0) -> list[DeadLetter]:

@@ -132,6 +132,7 @@ class LocalEngine:
                 cache=self.cache,
                 locks=self.locks,
                 announce=announce,
+                reach=reach,
             ),
             reach=reach,
         )

@@ -137,6 +137,7 @@ class LocalFlusher:
         self._purger.purge()
         if events:
             self._flush(events)
+            self._purger.expect(events)
             self._report_redelivery(events)
         elif self._log.failed and self._backlog.waiting:
             # The commit of an ack failed: the events may have left the log although they are still

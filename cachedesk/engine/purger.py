@@ -13,12 +13,13 @@ purge; an event that is accepted later finds the key absent either way.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import DatabaseRefused, DatabaseUndone, Unavailable
-from cachedesk.core.events import Entry
+from cachedesk.core.events import Entry, WriteEvent
+from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import EventLog, RecordTransaction, SystemOfRecord
 from cachedesk.core.recorder import Announce
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -30,7 +31,8 @@ _KEYS_PER_PURGE = 200
 _KEYS_SECONDS = 0.05
 _MORE_SECONDS = 0.05
 _AGAIN_SECONDS = 1.0
-# The worker does not see write-through writes, which may add deadlines.
+_EXPECTED_SECONDS = 0.05
+# Deadlines that are written through are not expected.
 _LOOK_SECONDS = 5.0
 
 
@@ -46,6 +48,7 @@ class Purger:
         cache: LeasedCache,
         locks: KeyLocks,
         announce: Announce,
+        reach: Reach,
     ) -> None:
         """Prepare.
 
@@ -56,6 +59,7 @@ class Purger:
             cache: drops the copies of purged keys.
             locks: the locks of the keys.
             announce: called when the database refuses a purge.
+            reach: reports that a failpoint is reached.
         """
         self._log = log
         self._pending = pending
@@ -63,12 +67,22 @@ class Purger:
         self._cache = cache
         self._locks = locks
         self._announce = announce
+        self._reach = reach
         self._cannot_purge = ""
         self._due_at = 0.0
+        # A full page of keys that could not be purged must not hide the others.
+        self._after = 0.0
 
     def due_in(self) -> float:
         """Return in how many seconds there may be something to purge."""
         return max(0.0, self._due_at - time.monotonic())
+
+    def expect(self, events: Iterable[WriteEvent]) -> None:
+        """Make a purge due soon after the first deadline of ``events``, which were flushed."""
+        deadlines = [it.expires_at for it in events if it.expires_at is not None]
+        if deadlines:
+            seconds = max(min(deadlines) - wall_seconds(), 0.0) + _EXPECTED_SECONDS
+            self._due_at = min(self._due_at, time.monotonic() + seconds)
 
     def purge(self) -> int:
         """Purge a bounded number of expired rows, if it is due; return how many.
@@ -79,18 +93,24 @@ class Purger:
         if self.due_in() > 0:
             return 0
         self._due_at = time.monotonic() + _AGAIN_SECONDS
-        found = self._database.expiring(_KEYS_PER_PURGE)
+        found = self._database.expiring(_KEYS_PER_PURGE, self._after)
         now = wall_seconds()
         expired = [key for key, at in found if at <= now]
-        purged = self._purge(expired, now) if expired else 0
-        self._due_at = time.monotonic() + self._rest(found, len(expired), purged, now)
+        purged = 0
+        if expired:
+            self._reach("worker.purge.before")
+            purged = self._purge(expired, now)
+            self._reach("worker.purge.after")
+        more = len(expired) == _KEYS_PER_PURGE
+        self._after = found[-1][1] if more and purged < _KEYS_PER_PURGE else 0.0
+        self._due_at = time.monotonic() + self._rest(found, bool(expired), more, now)
         return purged
 
     def _rest(
-        self, found: list[tuple[bytes, float]], expired: int, purged: int, now: float
+        self, found: list[tuple[bytes, float]], expired: bool, more: bool, now: float
     ) -> float:
         if expired:
-            return _MORE_SECONDS if purged == _KEYS_PER_PURGE else _AGAIN_SECONDS
+            return _MORE_SECONDS if more else _AGAIN_SECONDS
         first = found[0][1] - now if found else _LOOK_SECONDS
         return min(max(first, _AGAIN_SECONDS), _LOOK_SECONDS)
 

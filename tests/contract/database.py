@@ -58,6 +58,9 @@ def what_expires_is_listed_the_earliest_first(case: DatabaseCase) -> None:
     assert dict(database.scan())[b"b"] == Entry(b"2", 2, at)
     assert database.expiring(9) == [(b"past", 5.0), (b"b", at), (b"a", at + 1)]
     assert database.expiring(1) == [(b"past", 5.0)]
+    assert database.expiring(1, 5.0) == [(b"b", at)]
+    assert database.expiring(9, at) == [(b"a", at + 1)]
+    assert database.expiring(9, at + 1) == []
     with database.transaction(soon()) as transaction:
         assert transaction.rows([b"b"]) == {b"b": Entry(b"2", 2, at)}
         transaction.write_one(b"b", Entry(b"2", 6))

@@ -183,8 +183,8 @@ class ForgetsDeadlines(InMemoryDatabase):
 class ListsWhatExpiresByKey(InMemoryDatabase):
     """What expires is in no order of time."""
 
-    def expiring(self, most: int) -> list[tuple[bytes, float]]:
-        return sorted(super().expiring(1_000))[:most]
+    def expiring(self, most: int, after: float = 0.0) -> list[tuple[bytes, float]]:
+        return sorted(super().expiring(1_000, after))[:most]
 
 
 class ScansAsItGoes(InMemoryDatabase):

@@ -250,11 +250,13 @@ def test_every_point_is_reached(tmp_path: Path, points: Failpoints) -> None:
             cache = stack.layer
             wait_until_trusted(stack)
             cache.write_many([("set", "order:1", b"x"), ("delete", "order:1"), ("incr", "views:1")])
+            cache.set("session:1", b"x", ttl="1ms")
             cache.evict("*")
             cache.get("views:1")
             cache.drain(60)
             stack.perform(StepWorker())
             until(lambda life=life: points.hits().get("worker.trim.after", 0) >= life)
+            until(lambda life=life: points.hits().get("worker.purge.after", 0) >= life)
             stack.worker.controls.pause()
             cache.incr("views:1")
     assert set(points.hits()) == set(POINTS)

@@ -26,7 +26,9 @@ keys = st.sampled_from([b"a", b"b", b"views:1", b"order:1", b"\xff\x00"])
 policies = st.sampled_from([THROUGH, BEHIND])
 values = st.sampled_from([b"", b"0", b"7", b"-3", b"text", b"9223372036854775000"])
 WORKER_POINTS = [
-    point for point in POINTS if point.startswith("worker.") and not point.startswith("worker.trim")
+    point
+    for point in POINTS
+    if point.startswith("worker.") and not point.startswith(("worker.trim", "worker.purge"))
 ]
 
 

@@ -213,10 +213,10 @@ class ModelDatabase(SqliteDatabase):
             dropped: int = transaction.drop_tombstones(through_seq)
             return dropped
 
-    def expiring(self, most: int) -> list[tuple[bytes, float]]:
+    def expiring(self, most: int, after: float = 0.0) -> list[tuple[bytes, float]]:
         self._look()
         rows = _disk.rows.items()
-        found = [(key, row.expires_at) for key, row in rows if row.expires_at is not None]
+        found = [(key, row.expires_at) for key, row in rows if (row.expires_at or 0.0) > after]
         return sorted(found, key=lambda it: it[1])[:most]
 
     @property

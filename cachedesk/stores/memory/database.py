@@ -107,13 +107,13 @@ class InMemoryDatabase(Rehearsals[Transaction]):
         """Return which of ``seqs`` are dead letters; errors as for ``read``."""
         return self._seen(lambda contents: contents.dead.keys() & set(seqs))
 
-    def expiring(self, most: int) -> list[tuple[bytes, float]]:
-        """Return up to ``most`` keys that expire, the earliest first; errors as for ``read``."""
+    def expiring(self, most: int, after: float = 0.0) -> list[tuple[bytes, float]]:
+        """Return up to ``most`` keys and deadlines, the earliest first; errors as for ``read``."""
         found = self._seen(
             lambda contents: [
                 (key, row.expires_at)
                 for key, row in contents.rows.items()
-                if row.expires_at is not None
+                if row.expires_at is not None and row.expires_at > after
             ]
         )
         return sorted(found, key=lambda it: it[1])[:most]

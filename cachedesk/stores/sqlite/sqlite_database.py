@@ -49,9 +49,7 @@ from cachedesk.stores.sqlite.transaction import OLD_TOMBSTONES, Transaction, sel
 
 _BUSY_POLL_SECONDS = 0.004
 _ROWS_PER_PAGE = 2_000
-_EXPIRING = (
-    "SELECT key, expires_at FROM rows WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT ?"
-)
+_EXPIRING = "SELECT key, expires_at FROM rows WHERE expires_at > ? ORDER BY expires_at LIMIT ?"
 _ROW = "SELECT value, seq, expires_at FROM rows WHERE key=?"
 _LOCKED = "the database is locked by another connection"
 _BUSY_WRITING = "the database is busy with another write"
@@ -150,10 +148,10 @@ class SqliteDatabase(Rehearsals[Transaction]):
             page = "SELECT key FROM rows WHERE key>? ORDER BY key LIMIT ?"
             return [found for (found,) in connection.execute(page, (key, most))]
 
-    def expiring(self, most: int) -> list[tuple[bytes, float]]:
-        """Return up to ``most`` keys that expire, the earliest first; errors as for ``read``."""
+    def expiring(self, most: int, after: float = 0.0) -> list[tuple[bytes, float]]:
+        """Return up to ``most`` keys and deadlines, the earliest first; errors as for ``read``."""
         with self._reader() as connection:
-            return connection.execute(_EXPIRING, (most,)).fetchall()
+            return connection.execute(_EXPIRING, (after, most)).fetchall()
 
     def state(self) -> DatabaseState:
         """Return the state of the database and the sizes of its files, for a snapshot."""
