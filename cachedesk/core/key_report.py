@@ -44,15 +44,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pending event, folded in. ``at``: when it was accepted. ``after``: the value of the key
-    after it. ``in_flight``: it is in the batch that is being flushed. ``in_row``: it is part of
-    the row already. ``refused``: why it cannot be applied to the value before; empty if it can."""
+    """One pending event, folded in. ``at``: when it was accepted. ``expires_at``: the deadline that
+    a set or an expire gives the key; ``None``: none. ``after``: the value of the key after it.
+    ``in_flight``: it is in the batch that is being flushed. ``in_row``: it is part of the row
+    already. ``refused``: why it cannot be applied to the value before; empty if it can."""
 
     seq: int
     op: Op
     arg: Argument
     at: float
     after: Held
+    expires_at: float | None = None
     in_flight: bool = False
     in_row: bool = False
     refused: str = ""
@@ -86,7 +88,9 @@ class KeyReport:
     ``pending``: the number of events that are not part of the row, the oldest accepted at
     ``oldest_at``. ``steps``: the fold, oldest first, of the newest 100 of them; ``skipped``: the
     number of those before; ``base``: the value of the row with the skipped events folded in.
-    ``truth``: the value with all events folded in. ``agrees``: whether Redis's copy equals the
+    ``truth``: the value with all events folded in. ``row_expires_at``, ``expires_at``: the
+    deadlines of the row and of the truth, in the past if it has expired; ``None``: none.
+    ``agrees``: whether Redis's copy equals the
     truth; ``None`` if there is no copy, or nothing to compare it with. ``moving``: the key changed
     during the inspection. ``letters``: its newest dead letters. ``writes``: its newest writes by
     seq, complete from ``writes_since`` on. ``unlogged``: the number of its writes that are in
@@ -103,12 +107,14 @@ class KeyReport:
     ttl_known: bool = True
     row: Held = Held()
     row_seq: int = 0
+    row_expires_at: float | None = None
     pending: int = 0
     oldest_at: float | None = None
     skipped: int = 0
     base: Held = Held()
     steps: tuple[Step, ...] = ()
     truth: Held = Held()
+    expires_at: float | None = None
     source: AnswerSource = AnswerSource.DATABASE
     agrees: bool | None = None
     moving: bool = False

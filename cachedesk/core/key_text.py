@@ -58,12 +58,12 @@ def _lines(report: KeyReport) -> Iterator[str]:
     yield f"Redis     {_held(report.cached, 'no copy')}{_expiry(report)}"
     yield f"log       {_pending(report)}"
     yield f"database  {_row(report)}"
-    yield f"truth     {_held(report.truth)}"
+    yield f"truth     {_held(report.truth)}{_deadline(report.expires_at, report.at)}"
     yield f"a read    {_answer(report)}"
     if report.skipped:
         yield f"events    {report.skipped:,} earlier ones come to {_held(report.base)}"
     for step in report.steps:
-        yield f"event     {_step(step)}"
+        yield f"event     {_step(step, report.at)}"
     for letter in report.letters:
         yield f"dead      seq {letter.seq} {letter.op}: {safe(letter.reason, _VALUE_LETTERS)}"
     applied = [write for write in report.writes if not (write.waiting or write.dead)]
@@ -91,13 +91,25 @@ def _pending(report: KeyReport) -> str:
 
 
 def _row(report: KeyReport) -> str:
+    deadline = _deadline(report.row_expires_at, report.at)
     if report.row.known and report.row.value is None:
+        if deadline:
+            return f"absent{deadline} (seq {report.row_seq})"
         return f"deleted by seq {report.row_seq}" if report.row_seq else "no row"
-    return _held(report.row) + (f" (seq {report.row_seq})" if report.row.known else "")
+    return _held(report.row) + (f"{deadline} (seq {report.row_seq})" if report.row.known else "")
 
 
-def _step(step: Step) -> str:
-    what = f"seq {step.seq} {_operation(step.op, step.arg)}"
+def _deadline(expires_at: float | None, now: float) -> str:
+    if expires_at is None:
+        return ""
+    if expires_at <= now:
+        return f", expired {_age(expires_at, now)}"
+    return f", expires in {span(expires_at - now)}"
+
+
+def _step(step: Step, now: float) -> str:
+    what = f"seq {step.seq} {operation_name(step)}{_argument(step.arg)}"
+    what += _deadline(step.expires_at, now)
     if step.in_row:
         return f"{what}: in the row already"
     if step.refused:
@@ -106,10 +118,18 @@ def _step(step: Step) -> str:
     return f"{what} = {_held(step.after)}{in_flight}"
 
 
-def _operation(op: Op, arg: Argument) -> str:
+def operation_name(step: Step) -> str:
+    """Return the name of the call that made ``step``: ``persist`` is an expire without a
+    deadline."""
+    if step.op is Op.EXPIRE and step.expires_at is None:
+        return "persist"
+    return step.op.name.lower()
+
+
+def _argument(arg: Argument) -> str:
     if isinstance(arg, bytes):
-        return f"{op.name.lower()} {safe(arg, _VALUE_LETTERS)}"
-    return op.name.lower() if arg is None else f"{op.name.lower()} {arg:+d}"
+        return f" {safe(arg, _VALUE_LETTERS)}"
+    return "" if arg is None else f" {arg:+d}"
 
 
 def _write(write: RecentWrite, now: float) -> str:

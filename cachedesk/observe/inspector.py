@@ -37,18 +37,19 @@ _RETRY_SECONDS = (0.002, 0.004, 0.008, 0.016, 0.032)
 
 
 class _Folded(NamedTuple):
-    """A pending event, and the value of the key after it, if that is known."""
+    """A pending event, and the value and the deadline of the key after it, if they are known."""
 
     event: WriteEvent
     value: bytes | None
     known: bool
     refused: str
+    expires_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One reading of all places: ``events``, then ``row``, then ``cached``. ``row``: as of now.
-    ``folded``: the end of the fold."""
+    """One reading of all places: ``events``, then ``row``, then ``cached``. ``row``: as of now;
+    ``row_expires_at``: its deadline. ``folded``: the end of the fold."""
 
     events: tuple[WriteEvent, ...]
     row: Entry | None
@@ -57,6 +58,7 @@ class _Look:
     cached: bytes | None
     cached_obstacle: str
     folded: tuple[_Folded, ...]
+    row_expires_at: float | None
 
     @property
     def ahead(self) -> tuple[WriteEvent, ...]:
@@ -154,12 +156,14 @@ class KeyInspector:
             ttl_known=ttl_known,
             row=look.base,
             row_seq=look.row.seq if look.row is not None else 0,
+            row_expires_at=look.row_expires_at,
             pending=len(ahead),
             oldest_at=ahead[0].at if ahead else None,
             skipped=skipped,
             base=_after(look.folded[0], obstacle) if skipped else look.base,
             steps=tuple(self._step(folded, look) for folded in shown),
             truth=_held(truth, "" if known else obstacle),
+            expires_at=look.folded[-1].expires_at if look.folded else look.row_expires_at,
             source=look.source,
             agrees=look.agrees,
             moving=moving,
@@ -193,8 +197,9 @@ class KeyInspector:
             cached_obstacle = str(error)
         # One more than is listed: its value is that of all events before the listed ones.
         folded = tuple(deque(_fold(row, events, now, decided=decided), maxlen=_MOST_STEPS + 1))
+        deadline = None if row is None else row.expires_at
         row = None if row is None else row.as_of(now)
-        return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded)
+        return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded, deadline)
 
     def _step(self, folded: _Folded, look: _Look) -> Step:
         event = folded.event
@@ -204,6 +209,7 @@ class KeyInspector:
             op=event.op,
             arg=arg[:_VALUE_BYTES] if isinstance(arg, bytes) else arg,
             at=event.at,
+            expires_at=event.expires_at,
             after=_after(folded, look.row_obstacle),
             in_flight=event.seq <= self._in_flight_through(),
             in_row=look.row is not None and event.seq <= look.row.seq,
@@ -255,7 +261,7 @@ def _fold(
                 entry = applied(entry, event) if known else ABSENT
             except (NotACounter, CounterOverflow) as error:
                 refused = str(error)
-        yield _Folded(event, entry.as_of(now).value, known, refused)
+        yield _Folded(event, entry.as_of(now).value, known, refused, entry.expires_at)
 
 
 def _after(folded: _Folded, obstacle: str) -> Held:

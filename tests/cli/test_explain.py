@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import cachedesk as cachedesk_package
 from cachedesk.core.commands import PauseWorker
 from cachedesk.stack.stack import Stack
 
@@ -37,6 +38,15 @@ def test_it_says_what_each_place_holds_and_why(cachedesk: Command, data: Path) -
     assert "database  5 (seq " in told
     assert "incr +2 = 7\n" in told
     assert "a read    gets 7, from the database and the log: " in told
+
+
+def test_as_json_it_has_the_deadlines(cachedesk: Command, tmp_path: Path) -> None:
+    with cachedesk_package.open(tmp_path / "data") as cache:
+        cache.set("order:1", 5, ttl="2h")
+    found = json.loads(
+        cachedesk("explain", "order:1", "--json", "--data", tmp_path / "data").stdout
+    )
+    assert found["expires_at"] == found["row"]["expires_at"] > 1.7e9
 
 
 def test_as_json_it_agrees_with_get(cachedesk: Command, data: Path) -> None:

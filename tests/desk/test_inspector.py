@@ -148,6 +148,25 @@ def test_the_places():
 def test_the_time_to_live():
     assert places(replace(PENDING, ttl_seconds=12.0))[0].facts == ("expires in 12.0 s",)
     assert places(replace(PENDING, ttl_known=False))[0].facts == ("expiry unknown",)
+    lasting = replace(PENDING, row_expires_at=PENDING.at + 12.0)
+    assert places(lasting)[2].facts[1] == "expires in 12.0 s"
+    row = replace(reports.ABSENT, row_seq=9)
+    expired = replace(row, row_expires_at=row.at - 12.0)
+    assert places(expired)[2].facts == ("expired 12.0 s ago", "row @ seq 9")
+    assert "the key has expired" in verdict(expired).why
+
+
+def test_a_step_tells_the_deadline_that_it_gives():
+    step, at = PENDING.steps[0], PENDING.at
+    set_ = replace(step, op=Op.SET, arg=b"paid", expires_at=at + 12.0)
+    expire = replace(step, op=Op.EXPIRE, arg=None, expires_at=at + 12.0)
+    steps = (set_, expire, replace(expire, expires_at=None))
+    rows = step_rows(replace(PENDING, steps=steps, skipped=0))
+    assert [row.what for row in rows] == [
+        "set paid, expires in 12.0 s",
+        "expire, expires in 12.0 s",
+        "persist",
+    ]
 
 
 def test_the_policy_and_what_gave_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cachedesk.core.events import Coalesced, Entry, Op, WriteEvent, coalesce, fo
 from cachedesk.core.expiry import as_ttl
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.engine import local_engine
+from cachedesk.engine import purger as purger_module
 from cachedesk.engine.overlay import Overlaid
 from cachedesk.engine.purger import Purger
 from cachedesk.stack.stack import Stack
@@ -125,6 +127,33 @@ def test_a_ttl_that_is_none_changes_nothing(ttl: object) -> None:
         assert (cache.get("a"), cache.ttl("a")) == (b"1", None)
 
 
+def test_explain_tells_the_deadlines() -> None:
+    with testing.open(settings=PATIENT) as cache:
+        cache.set("row", 5, ttl=HOUR, policy=THROUGH)
+        cache.expire("row", 3 * HOUR, policy=BEHIND)
+        cache.set("event", 5, ttl=2 * HOUR, policy=BEHIND)
+        cache.persist("event", policy=BEHIND)
+        row, event = cache.explain("row"), cache.explain("event")
+        assert 0 < (row.row_expires_at or 0) - row.at <= HOUR
+        assert row.expires_at == row.steps[0].expires_at
+        assert 2 * HOUR < (row.expires_at or 0) - row.at <= 3 * HOUR
+        text = str(row)
+        assert re.search(r"^database  5, expires in .+ \(seq 1\)$", text, re.M)
+        assert re.search(r"^truth     5, expires in .+ h .+$", text, re.M)
+        assert re.search(r"^event     seq 2 expire, expires in .+ h .+ = 5$", text, re.M)
+        assert (event.row_expires_at, event.expires_at) == (None, None)
+        assert "persist = 5" in str(event)
+        with later(2 * HOUR):
+            cache.evict("*")
+            text = str(cache.explain("row"))
+            assert re.search(r"^database  absent, expired .+ ago \(seq 1\)$", text, re.M)
+            assert re.search(r"^truth     5, expires in", text, re.M)
+        with later(4 * HOUR):
+            cache.evict("*")
+            text = str(cache.explain("row"))
+            assert re.search(r"^truth     absent, expired .+ ago$", text, re.M)
+
+
 def test_a_ttl_is_seconds_or_a_text() -> None:
     texts = ("250ms", "1.5", "30s", "30m", "2h", "1d")
     assert [as_ttl(text) for text in texts] == [0.25, 1.5, 30, 1_800, 7_200, 86_400]
@@ -197,6 +226,30 @@ def test_a_row_that_a_trigger_protects_is_not_purged_and_stops_nothing(tmp_path:
             cache.drain(60)
             cache.evict("*")
             assert cache.get_many(["order:1", "order:2"]) == [None, None]
+
+
+def test_rows_that_cannot_be_purged_do_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purger_module, "_KEYS_PER_PURGE", 2)
+    with running(tmp_path / "data", PATIENT) as stack:
+        keys = [b"order:%d" % number for number in range(5)]
+        for number, key in enumerate(keys):
+            stack.layer.set(key, "x", ttl=HOUR + number)
+        frozen = "SELECT RAISE(ABORT, 'this key is frozen')"
+        poison.trigger(tmp_path / "data", f"NEW.key < x'{keys[3].hex()}'", frozen)
+        with later(2 * HOUR):
+            until(lambda: purge(stack) == 0 and stack._state.database.count()[0] == 3)
+        assert [key for key, _ in stack._state.database.expiring(9)] == keys[:3]
+
+
+def test_what_expires_is_purged_while_the_worker_is_never_idle(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as stack:
+        cache = stack.layer
+        stack.worker.controls.set_batch(1, 0.0)
+        cache.set("order:1", "x", ttl="1ms")
+        cache.set("session:1", "x", ttl="1ms")
+        until(lambda: cache.incr("views:1") and not stack._state.database.expiring(9))
 
 
 def test_a_dead_letter_keeps_its_deadline(tmp_path: Path) -> None:

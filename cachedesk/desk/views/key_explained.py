@@ -9,6 +9,7 @@ from enum import StrEnum
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op
 from cachedesk.core.key_report import AnswerSource, Held, KeyReport, Step
+from cachedesk.core.key_text import operation_name
 from cachedesk.core.wording import count_of
 from cachedesk.desk.views.formats import (
     ABSENT,
@@ -217,11 +218,20 @@ def _sqlite(report: KeyReport) -> PlaceView:
     if row.value is None and not report.row_seq:
         return PlaceView("SQLite", "○", "no row", Emphasis.QUIET, ABSENT, ("never written",))
     glyph, word, emphasis = ("◐", "behind", Emphasis.AHEAD) if report.pending else _AGREEMENTS[True]
+    deadline = _deadline(report.row_expires_at, report.at)
     if row.value is None:
-        return PlaceView("SQLite", glyph, word, emphasis, ABSENT, (f"deleted {seq}",))
-    return PlaceView(
-        "SQLite", glyph, word, emphasis, value_text(row), (f"row {seq}", *_size_fact(row))
-    )
+        facts = (*deadline, f"row {seq}") if deadline else (f"deleted {seq}",)
+        return PlaceView("SQLite", glyph, word, emphasis, ABSENT, facts)
+    facts = (f"row {seq}", *deadline, *_size_fact(row))
+    return PlaceView("SQLite", glyph, word, emphasis, value_text(row), facts)
+
+
+def _deadline(expires_at: float | None, now: float) -> tuple[str, ...]:
+    if expires_at is None:
+        return ()
+    if expires_at <= now:
+        return (f"expired {_age(expires_at, now)} ago",)
+    return (f"expires in {span(expires_at - now)}",)
 
 
 def _size_fact(held: Held) -> tuple[str, ...]:
@@ -253,6 +263,8 @@ def _without_redis(report: KeyReport) -> str:
 def _row_content(report: KeyReport) -> str:
     if report.row.value is not None:
         return f"the row holds {in_words(report.row)}"
+    if report.row_expires_at is not None:
+        return "the key has expired"
     return "the key was deleted" if report.row_seq else "there is no such key"
 
 
@@ -262,7 +274,12 @@ def _outcome(report: KeyReport) -> str:
 
 
 def _step_row(step: Step, now: float) -> StepRow:
-    cells = (number(step.seq), what_text(step.op, step.arg), _age(step.at, now))
+    what = what_text(step.op, step.arg)
+    if step.op is Op.EXPIRE:
+        what = operation_name(step)
+    if step.expires_at is not None:
+        what = f"{what}, {_deadline(step.expires_at, now)[0]}"
+    cells = (number(step.seq), what, _age(step.at, now))
     if step.in_row:
         return StepRow("=", *cells, value_text(step.after), "already in the row")
     if step.refused:
