@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, get_args, get_type_hints
 import msgspec
 
 from cachedesk.core.errors import ConfigError
-from cachedesk.core.eviction_policies import why_not_offered
+from cachedesk.core.eviction_policies import no_such_policy
 from cachedesk.core.policy import PolicyTable, as_policy
 from cachedesk.core.settings import PolicyName, Settings
 
@@ -287,7 +287,7 @@ def _explain(found: Mistake, tables: Mapping[str, object]) -> str:
     for part in place.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     if place == "redis.eviction_policy" and isinstance(value, str):
-        return f"{place}: {_one_line(why_not_offered(value))}"
+        return f"{place}: {_one_line(no_such_policy(value))}"
     what = _one_line(text.partition(", got ")[0].replace("`", "").replace("object", "a table"))
     if what.startswith("Invalid enum value"):
         what = f"expected one of {', '.join(map(str, _choices(place)))}"

@@ -74,14 +74,14 @@ def run(
     traffic.check()
     if as_json and stat:
         raise click.UsageError("--json and --stat exclude each other.")
-    from cachedesk.core.eviction_policies import NOEVICTION_WARNING
+    from cachedesk.core.eviction_policies import eviction_warning
     from cachedesk.lab.judge.null_ledger import NullLedger
     from cachedesk.lab.run import watch
     from cachedesk.lab.run.runs import run_session
 
     data, settings = stack.directory, stack.settings()
-    if settings.redis.eviction_policy == "noeviction":
-        click.echo(f"cachedesk: {NOEVICTION_WARNING}", err=True)
+    if warning := eviction_warning(settings.redis.eviction_policy):
+        click.echo(f"cachedesk: {warning}", err=True)
     plan = traffic.plan()
     if any(fault.name == "process.kill" for fault in plan):
         click.echo(

@@ -56,6 +56,7 @@ class EventCode(StrEnum):
     REDIS_ORPHAN_STOPPED = "redis.orphan_stopped"
     REDIS_CLOCK_SET_BACK = "redis.clock_set_back"
     REDIS_NOEVICTION = "redis.noeviction"
+    REDIS_EVICTS_EXPIRING = "redis.evicts_expiring"
     REDIS_LIMITS_SET = "redis.limits_set"
     REDIS_KEY_EVICTED = "redis.key_evicted"
     REDIS_PATTERN_EVICTED = "redis.pattern_evicted"
@@ -128,6 +129,7 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.REDIS_ORPHAN_STOPPED: EventSpec(_RECOVERY),
     EventCode.REDIS_CLOCK_SET_BACK: EventSpec(_INFO, ("seconds", "evicted")),
     EventCode.REDIS_NOEVICTION: EventSpec(_INFO),
+    EventCode.REDIS_EVICTS_EXPIRING: EventSpec(_INFO, ("eviction_policy",)),
     EventCode.REDIS_LIMITS_SET: EventSpec(_INFO, ("maxmemory_bytes", "eviction_policy", "result")),
     EventCode.REDIS_KEY_EVICTED: EventSpec(_INFO, ("key", "found")),
     EventCode.REDIS_PATTERN_EVICTED: EventSpec(_INFO, ("pattern", "evicted", "kept_by")),

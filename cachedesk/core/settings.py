@@ -34,7 +34,8 @@ class RedisSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of the cache.
 
     ``maxmemory_bytes``: how much memory Redis may use before it evicts keys.
-    ``eviction_policy``: how it chooses them (``noeviction``: it refuses new keys instead).
+    ``eviction_policy``: how it chooses them (``noeviction``: it refuses new keys instead;
+    ``volatile-*``: only keys that expire).
     ``timeout_seconds``: how long one call may wait for Redis before the cache is bypassed.
     ``restart``: what Redis holds after a restart: ``"empty"`` for nothing, or ``"warm"``: it saves
     a snapshot every ``snapshot_seconds``, and each key of it is compared with the truth before it

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cachedesk.core.engine_event import EventCode, Fields, Plain
-from cachedesk.core.eviction_policies import NOEVICTION_WARNING
+from cachedesk.core.eviction_policies import EXPIRING_WARNING, NOEVICTION_WARNING
 from cachedesk.core.safeguards import TITLES, WITHOUT
 from cachedesk.core.wording import count_of, span
 
@@ -176,6 +176,7 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
     ),
     EventCode.REDIS_ORPHAN_STOPPED: "a redis-server that was left behind was stopped",
     EventCode.REDIS_NOEVICTION: NOEVICTION_WARNING,
+    EventCode.REDIS_EVICTS_EXPIRING: EXPIRING_WARNING,
     EventCode.REDIS_LIMITS_SET: "{result}",
     EventCode.REDIS_KEY_EVICTED: _redis_key_evicted,
     EventCode.REDIS_PATTERN_EVICTED: (

@@ -140,5 +140,6 @@ def test_knobs_make_commands_of_what_is_typed_and_of_steps():
     )
     with pytest.raises(quantities.InvalidQuantity, match="allkeys-lru"):
         by_name["eviction-policy"].typed("sometimes")
-    with pytest.raises(quantities.InvalidQuantity, match="no key expires here"):
-        by_name["eviction-policy"].typed("volatile-lru")
+    assert by_name["eviction-policy"].typed("volatile-lru") == SetMemory(
+        eviction_policy="volatile-lru"
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from cachedesk.core.commands import Heal, Inject, SetMemory
 from cachedesk.core.errors import ConfigError
-from cachedesk.core.eviction_policies import NOEVICTION_WARNING
+from cachedesk.core.eviction_policies import EVICTION_POLICIES, eviction_warning
 from cachedesk.core.settings import MEBIBYTE, RedisSettings, Settings
 from cachedesk.core.snapshot import RedisState
 from cachedesk.stack.stack import Stack
@@ -42,15 +42,47 @@ def test_the_limits_change_at_once(stack: Stack) -> None:
         "Redis may use 3,000,000 bytes and evicts by allkeys-lfu"
     )
     assert stack.perform(SetMemory(eviction_policy="noeviction")) == (
-        f"Redis may use 3,000,000 bytes and evicts by noeviction; {NOEVICTION_WARNING}"
+        f"Redis may use 3,000,000 bytes and evicts by noeviction; {eviction_warning('noeviction')}"
     )
     assert told(stack) == (b"3000000", b"noeviction")
     assert stack.perform(SetMemory()) == "Redis may use 3,000,000 bytes and evicts by noeviction"
 
 
-def test_a_stack_that_opens_with_noeviction_says_what_that_means(open_stack: OpenStack) -> None:
-    stack = open_stack(Settings(redis=RedisSettings(eviction_policy="noeviction")))
-    assert NOEVICTION_WARNING in [event.text for event in stack.snapshot().events]
+@pytest.mark.parametrize("policy", ["noeviction", "volatile-ttl"])
+def test_a_stack_that_opens_with_a_policy_that_refuses_keys_says_what_that_means(
+    open_stack: OpenStack, policy: str
+) -> None:
+    stack = open_stack(Settings(redis=RedisSettings(eviction_policy=policy)))  # type: ignore[arg-type]
+    assert eviction_warning(policy) in [event.text for event in stack.snapshot().events]
+
+
+def test_each_policy_that_is_offered_is_one_of_redis(stack: Stack) -> None:
+    for policy in EVICTION_POLICIES:
+        stack.perform(SetMemory(eviction_policy=policy))
+        assert told(stack)[1] == policy.encode()
+
+
+def test_a_volatile_policy_evicts_only_what_expires_and_loses_nothing(
+    open_stack: OpenStack,
+) -> None:
+    settings = RedisSettings(maxmemory_bytes=2 * MEBIBYTE, eviction_policy="volatile-lru")
+    stack = open_stack(Settings(redis=settings))
+    wait_until_trusted(stack)
+    cache = stack.layer
+    lasting = {f"order:{number}": b"x" * 1000 for number in range(50)}
+    cache.write_many([("set", key, value) for key, value in lasting.items()])
+    expiring = {f"session:{number}": b"y" * 1000 for number in range(3_000)}
+    for start in range(0, 3_000, 500):
+        some = list(expiring.items())[start : start + 500]
+        cache.write_many([("set", key, value, "1h") for key, value in some])
+    until(lambda: stack.snapshot().redis.evicted > 0)
+    assert all(cache.read(key).source == "redis" for key in lasting)
+    both = lasting | expiring
+    assert dict(zip(both, cache.get_many(both), strict=True)) == both
+    # Nothing that it may evict is left: it refuses what is new, which the database serves.
+    cache.write_many([("persist", key) for key in expiring])
+    assert dict(zip(both, cache.get_many(both), strict=True)) == both
+    assert stack.snapshot().books.balanced
 
 
 def test_less_memory_makes_redis_evict(stack: Stack) -> None:
@@ -70,7 +102,7 @@ def test_less_memory_makes_redis_evict(stack: Stack) -> None:
         (SetMemory(64e6), "not 64000000.0"),  # type: ignore[arg-type]
         (SetMemory("64mb"), "not '64mb'"),  # type: ignore[arg-type]
         (SetMemory(eviction_policy="lru"), "no eviction policy 'lru'; there are allkeys-lru, "),
-        (SetMemory(eviction_policy="volatile-lru"), "no key expires here"),
+        (SetMemory(eviction_policy="volatile-lr"), "no eviction policy 'volatile-lr'"),
         (SetMemory(32 * MEBIBYTE, ""), "no eviction policy ''"),
     ],
     ids=repr,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_type_hints
 
 from cachedesk.core.commands import Command, SetBatch, SetMemory, SetRate, SetSafeguard
-from cachedesk.core.eviction_policies import EVICTION_POLICIES, why_not_offered
+from cachedesk.core.eviction_policies import EVICTION_POLICIES
 from cachedesk.core.settings import RedisSettings, WorkerSettings
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.views import quantities
@@ -22,6 +22,10 @@ _POLICY_WORDS = {
     "allkeys-lru": "least recently used first",
     "allkeys-lfu": "least frequently used first",
     "allkeys-random": "keys at random",
+    "volatile-lru": "least recently used first, of keys that expire",
+    "volatile-lfu": "least frequently used first, of keys that expire",
+    "volatile-random": "at random, of keys that expire",
+    "volatile-ttl": "soonest to expire first",
     "noeviction": "a full Redis stores nothing new",
 }
 
@@ -158,8 +162,6 @@ def _memory_stepped(snapshot: Snapshot, direction: int) -> Command | None:
 def _policy_typed(text: str) -> Command:
     wanted = text.strip().lower()
     if wanted not in EVICTION_POLICIES:
-        if wanted.startswith("volatile-"):
-            raise InvalidQuantity(why_not_offered(wanted))
         raise InvalidQuantity(f"type one of {', '.join(EVICTION_POLICIES)}")
     return SetMemory(eviction_policy=wanted)
 

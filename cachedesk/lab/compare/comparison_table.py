@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from cachedesk.core.eviction_policies import NOEVICTION_WARNING
+from cachedesk.core.eviction_policies import eviction_warning
 from cachedesk.core.snapshot import Percentiles
 from cachedesk.lab.compare.comparing import ComparedRun, ComparedVariant, Comparison
 from cachedesk.lab.compare.run_figures import RunFigures
@@ -146,8 +146,8 @@ def _trace(comparison: Comparison) -> TraceCounts | None:
 
 def warnings(comparison: Comparison) -> tuple[str, ...]:
     """Return warnings about the settings for readers of the figures."""
-    policies = {run.variant.settings.redis.eviction_policy for run in comparison.runs}
-    return (f"Note: {NOEVICTION_WARNING}.",) if "noeviction" in policies else ()
+    policies = {run.variant.settings.redis.eviction_policy: None for run in comparison.runs}
+    return tuple(f"Note: {it}." for policy in policies if (it := eviction_warning(policy)))
 
 
 def as_json(comparison: Comparison) -> dict[str, object]:

@@ -8,6 +8,7 @@ from cachedesk.core.cache_stats import CacheStats
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CacheError
 from cachedesk.core.eviction import matching_command, share_of_all
+from cachedesk.core.eviction_policies import evicts_only_expiring
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.fault import Fault
 from cachedesk.core.ports import Truths
@@ -54,6 +55,8 @@ class EmbeddedRedis:
         """
         if settings.eviction_policy == "noeviction":
             announce(EventCode.REDIS_NOEVICTION)
+        if evicts_only_expiring(settings.eviction_policy):
+            announce(EventCode.REDIS_EVICTS_EXPIRING, eviction_policy=settings.eviction_policy)
         if server.stopped_orphan:
             announce(EventCode.REDIS_ORPHAN_STOPPED)
         self.server = server

@@ -17,7 +17,7 @@ from typing import get_type_hints
 import msgspec
 
 from cachedesk.core.errors import CacheError, ConfigError, Unavailable
-from cachedesk.core.eviction_policies import EVICTION_POLICIES, NOEVICTION_WARNING, why_not_offered
+from cachedesk.core.eviction_policies import EVICTION_POLICIES, eviction_warning, no_such_policy
 from cachedesk.core.settings import MEBIBYTE, RedisSettings
 from cachedesk.stores.redis.connection import Reply
 from cachedesk.stores.redis.redis_cache import RedisCache
@@ -44,7 +44,7 @@ def changed(
         settings = msgspec.structs.replace(settings, maxmemory_bytes=maxmemory_bytes)
     if eviction_policy is not None:
         if eviction_policy not in EVICTION_POLICIES:
-            raise ConfigError(why_not_offered(eviction_policy))
+            raise ConfigError(no_such_policy(eviction_policy))
         settings = msgspec.structs.replace(settings, eviction_policy=eviction_policy)
     return settings
 
@@ -91,8 +91,8 @@ class MemoryLimits:
             self._settings = changed(self._settings, maxmemory_bytes, eviction_policy)
             self._server.use(self._settings)
             said = f"Redis may use {_size(self.usual_bytes)} and evicts by {self.eviction_policy}"
-            if eviction_policy == "noeviction":
-                said = f"{said}; {NOEVICTION_WARNING}"
+            if eviction_policy and (warning := eviction_warning(eviction_policy)):
+                said = f"{said}; {warning}"
             # Before the check: if the cache becomes trusted meanwhile, either ``reapply`` sees this
             # or the check sees the trust.
             self.uncertain = True
