@@ -17,7 +17,7 @@ from cachedesk.core.settings import RedisSettings, Settings
 from .cases import check_message, digest, truth
 
 GOLDEN = Path(__file__).parent / "golden"
-OPEN = ["schema-1", "schema-2", "schema-2-marked"]
+OPEN = ["schema-1", "schema-2", "schema-2-marked", "schema-3"]
 TRUTH = {
     **{b"order:%03d" % number: b"paid %d" % number for number in range(20)},
     **{b"session:%d" % number: b"since %d" % number for number in range(2, 10)},
@@ -29,6 +29,8 @@ TRUTH = {
     b"views:bad": b"text",
     b"bytes:\x00": b"\x00\xff" * 8,
 }
+ADDED = {"schema-3": {b"order:lasting": b"until 2126"}}
+CENTURY_SECONDS = 36_500 * 86_400.0
 
 
 def unpacked(name: str, to: Path) -> Path:
@@ -41,10 +43,11 @@ def unpacked(name: str, to: Path) -> Path:
 @pytest.mark.parametrize("name", OPEN)
 def test_it_is_read_flushed_written_and_read_again(name: str, stop: str, tmp_path: Path) -> None:
     data = unpacked(name, tmp_path) / stop
+    expected = TRUTH | ADDED.get(name, {})
     # However old its events are, the worker flushes none of them yet.
     stopped = Failpoints("worker.read.after=pause")
     with running(data, failpoints=stopped) as stack:
-        assert dict(stack.layer.items()) == TRUTH
+        assert dict(stack.layer.items()) == expected
         assert stack.layer.read("views:1").pending == 1
         books = stack.snapshot().books
         assert (books.pending, books.dead, books.balanced) == (6, 1, True)
@@ -52,15 +55,30 @@ def test_it_is_read_flushed_written_and_read_again(name: str, stop: str, tmp_pat
         assert (letter.key, letter.attempts) == (b"views:bad", 1)
     with running(data) as stack:
         stack.layer.drain(60)
-        assert dict(stack.layer.items()) == TRUTH
+        assert dict(stack.layer.items()) == expected
         stack.layer.set("views:bad", b"1", policy="write-through")
         stack.layer.replay_dead(letter.seq)
         assert stack.layer.incr("views:2") == 7
         stack.layer.delete("order:000")
         stack.layer.drain(60)
-    changed = {**TRUTH, b"views:bad": b"6", b"views:2": b"7"}
+    changed = {**expected, b"views:bad": b"6", b"views:2": b"7"}
     del changed[b"order:000"]
     assert truth(data) == changed
+
+
+@pytest.mark.parametrize("stop", ["closed", "killed"])
+def test_deadlines_of_rows_and_pending_events_are_read(stop: str, tmp_path: Path) -> None:
+    data = unpacked("schema-3", tmp_path) / stop
+    for pending in (True, False):
+        failpoints = Failpoints("worker.read.after=pause") if pending else None
+        with running(data, failpoints=failpoints) as stack:
+            for key in ("order:lasting", "session:new", "session:2"):
+                assert 0 < (stack.layer.ttl(key) or 0) <= CENTURY_SECONDS
+            assert stack.layer.get("order:expired") is None
+            assert stack.layer.ttl("session:3") is None
+            if not pending:
+                stack.layer.drain(60)
+                until(lambda: [at for _, at in stack._state.database.expiring(9)][:1] > [2e9])
 
 
 def test_a_snapshot_of_redis_from_before_keys_had_generations_is_dropped(tmp_path: Path) -> None:
