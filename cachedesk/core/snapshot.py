@@ -90,7 +90,8 @@ class LogState:
 class WorkerState:
     """The state of the flush worker: ``events`` applied in ``rows`` row writes by ``batches``
     batches. ``redelivered``: events that were part of their rows already when they were delivered
-    (again after a crash, or after a write-through absorbed them)."""
+    (again after a crash, or after a write-through absorbed them). ``purged``: rows that have
+    expired and were emptied."""
 
     health: Health = Health.DOWN
     word: str = "starting"
@@ -103,6 +104,7 @@ class WorkerState:
     restarts: int = 0
     last_error: str = ""
     paused: bool = False
+    purged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

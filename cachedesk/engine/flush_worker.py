@@ -92,6 +92,7 @@ class FlushWorker:
             events=self._settlement.events,
             rows=self._settlement.rows,
             redelivered=self._settlement.redelivered,
+            purged=self._settlement.purged,
             restarts=self._restarts,
             last_error="" if paused else self._last_error,
         )

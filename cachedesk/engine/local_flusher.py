@@ -134,7 +134,7 @@ class LocalFlusher:
         """
         if not events or self._settlement.batches % _BATCHES_PER_TRIM == 0:
             self._trimmer.trim(events)
-        self._purger.purge()
+        self._settlement.purged += self._purger.purge()
         if events:
             self._flush(events)
             self._purger.expect(events)
@@ -169,7 +169,7 @@ class LocalFlusher:
 
     def tidy(self) -> float:
         """Purge what has expired, if that is due; return in how many seconds it is due again."""
-        self._purger.purge()
+        self._settlement.purged += self._purger.purge()
         return self._purger.due_in()
 
     def wake_at(self, unread: int) -> None:

@@ -35,6 +35,8 @@ class Settlement:
         """The number of rows that they wrote."""
         self.redelivered = 0
         """The number of delivered events that were part of their rows already."""
+        self.purged = 0
+        """The number of expired rows that were emptied."""
 
     def settle(
         self, events: Sequence[WriteEvent], coalesced: Coalesced, dead: set[int], seconds: float

@@ -31,7 +31,7 @@ from cachedesk.console.new_file import reason
 from cachedesk.core.errors import CachedeskError
 from cachedesk.recording.upgrades import OLDEST
 
-FORMAT = 3
+FORMAT = 4
 """The format that is written; the number increases whenever the fields of a snapshot change."""
 MAGIC = b"cachedesk recording %03d\n" % FORMAT
 MOST_BODY_BYTES = 16 * 1024 * 1024

@@ -42,9 +42,20 @@ def _from_2_to_3(record: Record, whole: bool) -> None:
         event.setdefault("code", "")
 
 
+def _from_3_to_4(record: Record, whole: bool) -> None:
+    """Format 4 added how many expired rows were purged."""
+    for worker in _parts(record, "worker"):
+        # No key expired then.
+        worker.setdefault("purged", 0)
+
+
 _SAFEGUARDS_OF_2 = ("log", "read_repair", "effectively_once", "cold_restart")
 
-_STEPS: dict[int, Callable[[Record, bool], None]] = {1: _from_1_to_2, 2: _from_2_to_3}
+_STEPS: dict[int, Callable[[Record, bool], None]] = {
+    1: _from_1_to_2,
+    2: _from_2_to_3,
+    3: _from_3_to_4,
+}
 
 OLDEST = min(_STEPS)
 """The oldest format that can be read."""

@@ -207,6 +207,7 @@ def test_the_worker_purges_and_trims_what_has_expired(tmp_path: Path) -> None:
         cache.write_many([("set", f"order:{number}", "x", 0.2) for number in range(450)])
         cache.set("order:stays", "x", ttl=HOUR)
         until(lambda: database.count()[0] == 1)
+        until(lambda: stack.snapshot().worker.purged == 450)
         assert [key for key, _ in database.expiring(10)] == [b"order:stays"]
         assert dict(cache.items()) == {b"order:stays": b"x"}
         assert stack.snapshot().books.balanced

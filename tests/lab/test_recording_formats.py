@@ -88,7 +88,10 @@ def test_what_an_old_recording_could_not_know_is_what_was_true_then() -> None:
     assert last.redis.health is Health.UP
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+BEFORE_CODES = [path for path in GOLDEN if int(path.stem.split("-")[1]) < 3]
+
+
+@pytest.mark.parametrize("path", BEFORE_CODES, ids=lambda path: path.stem)
 def test_events_of_a_recording_from_before_codes_have_none(path: Path) -> None:
     with RecordingFile(path) as tape:
         last = list(tape.snapshots())[-1]
