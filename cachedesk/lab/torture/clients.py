@@ -21,6 +21,7 @@ from cachedesk.core.errors import (
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.lab.torture import plan
 from cachedesk.lab.torture.expected import Expected
+from cachedesk.lab.torture.sessions import SessionClient, SessionHistories
 
 
 class Histories:
@@ -61,6 +62,7 @@ class TortureClient:
         expected: Expected,
         histories: Histories,
         report_violation: Callable[[str], None],
+        sessions: SessionHistories,
         keys: Iterable[int] | None = None,
     ) -> None:
         """Prepare the client.
@@ -72,6 +74,7 @@ class TortureClient:
             expected: records attempts and acknowledgements.
             histories: shared by all clients of the process.
             report_violation: called for each broken promise.
+            sessions: the histories of the sessions, shared by all clients of the process.
             keys: the keys that it owns; by default those of its number.
         """
         self._number = number
@@ -82,6 +85,7 @@ class TortureClient:
         self._report_violation = report_violation
         self._random = random.Random(f"{seed}/{number}")
         self._keys = list(range(number, plan.KEYS, plan.CLIENTS) if keys is None else keys)
+        self.sessions = SessionClient(number, seed, layer, expected, sessions, report_violation)
 
     def run(self, stop: threading.Event) -> None:
         """Write and read until ``stop``, or until no key of known version is left."""
@@ -100,8 +104,10 @@ class TortureClient:
                     self.read([self._random.randrange(plan.CLIENTS)])
                 elif roll < 0.90:
                     self.read([self._random.randrange(plan.KEYS)])
-                else:
+                elif roll < 0.94:
                     self.read(self._random.sample(range(plan.KEYS), 5))
+                else:
+                    self.sessions.write_or_read(self._random)
             except Unavailable:
                 self._expected.tally(self._number, unavailable=1)
             except CachedeskError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.events import Entry
 from cachedesk.engine.cache_layer import CacheLayer
@@ -10,6 +11,7 @@ from cachedesk.lab.torture import leftovers, plan
 from cachedesk.lab.torture.expected import Expected
 from cachedesk.lab.torture.job import Base, TorturePaths, copy_files
 from cachedesk.lab.torture.random_faults import random_settings
+from cachedesk.lab.torture.sessions import check_sessions, read_sessions
 from cachedesk.stack.durable_state import open_state
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.embedded.stores import EMBEDDED
@@ -79,7 +81,9 @@ class Judge:
             directory.close()
             return [f"the files cannot be recovered: {error}"]
         try:
+            began = wall_seconds()
             values = dict(truth(state.pending, state.database))
+            ended = wall_seconds()
             rows = dict(state.database.scan())
             pending = state.pending.all()
         finally:
@@ -92,6 +96,7 @@ class Judge:
         return [
             *integrity(copy / "cachedesk.db"),
             *integrity(copy / "log" / "log.db"),
+            *check_sessions(self._seed, self._expected, values, began, ended),
             *self._compare(values, {key: row.seq for key, row in rows.items()} | seqs),
         ]
 
@@ -102,6 +107,7 @@ class Judge:
             for _ in range(2):
                 if (found := layer.get(key)) != value:
                     broken.append(f"{key!r} read {found!r}, not {value!r}, after recovery")
+        broken += read_sessions(self._seed, self._expected, layer)
         layer.drain(_DRAIN_SECONDS)
         books = layer.snapshot().books
         if not books.balanced or books.pending or books.dead:

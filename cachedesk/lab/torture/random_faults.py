@@ -16,6 +16,7 @@ from cachedesk.core.commands import (
     StepWorker,
 )
 from cachedesk.core.errors import CachedeskError
+from cachedesk.core.eviction_policies import EvictionPolicy
 from cachedesk.core.settings import (
     DatabaseSettings,
     LogSettings,
@@ -29,6 +30,12 @@ from cachedesk.stack.stack import Stack
 
 _MEBIBYTE = 1024 * 1024
 _STRIKES = 0.6
+_EVICTION_POLICIES: tuple[EvictionPolicy, ...] = (
+    "allkeys-lru",
+    "allkeys-random",
+    "noeviction",
+    "volatile-lru",
+)
 
 # All other faults have the weight 1.
 _WEIGHTS = {"redis.hang": 6, "redis.empty": 4, "redis.old_snapshot": 6, "redis.kill": 3}
@@ -44,7 +51,7 @@ def random_settings(seed: int) -> Settings:
     return Settings(
         redis=RedisSettings(
             maxmemory_bytes=rng.choice((2, 64)) * _MEBIBYTE,
-            eviction_policy=rng.choice(("allkeys-lru", "allkeys-random", "noeviction")),
+            eviction_policy=rng.choice(_EVICTION_POLICIES),
             restart=rng.choice(("empty", "warm")),
             snapshot_seconds=1,
         ),

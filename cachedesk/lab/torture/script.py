@@ -33,6 +33,7 @@ _THROUGH, _BEHIND, _MIXED = (0, 4, 8), (1, 5, 9), (2, 3, 6, 7, 10, 11)
 _STEP_SECONDS = 0.25
 _REDIS_SECONDS = 2.0
 _DRAIN_SECONDS = 5.0
+_PURGE_SECONDS = 5.0
 _HEALED_SECONDS = 5.0
 _POLL_SECONDS = 0.002
 
@@ -78,6 +79,8 @@ class Script:
         self._write(_BEHIND + _MIXED + _THROUGH)
         self._call(self._client.write_many, _BEHIND + _MIXED[:2], "write-behind")
         self._read(_BEHIND + _MIXED)
+        self._call(self._client.sessions.write, 6)
+        self._call(self._client.sessions.read, 6)
         self._step()
         self._call(self._client.count, 0)
         self._call(self._client.write_many, _THROUGH[:2] + _MIXED[:3], "write-through")
@@ -90,8 +93,10 @@ class Script:
         self._perform(EvictAll())
         self._read(_THROUGH + _MIXED[:2])
         self._call(self._client.read, KEYS)
+        self._call(self._client.sessions.write, 0)
         self._perform(SetBatch(3, 0.0))
         self._perform(ResumeWorker())
+        self._wait_for_purge()
         self._write(_BEHIND + _MIXED)
         self._perform(PauseWorker())
         self._write(_MIXED + _BEHIND)
@@ -137,6 +142,11 @@ class Script:
         depth = self._stack.pending.depth
         self._stack.perform(StepWorker())
         self._until(lambda: self._stack.pending.depth < depth, _STEP_SECONDS)
+
+    def _wait_for_purge(self) -> None:
+        """Wait until the session that has expired is purged."""
+        seconds = _STEP_SECONDS if self._disk != "sound" else _PURGE_SECONDS
+        self._until(lambda: self._stack.snapshot().worker.purged > 0, seconds)
 
     def _drain(self) -> None:
         try:

@@ -25,6 +25,7 @@ from cachedesk.lab.torture.expected import Expected
 from cachedesk.lab.torture.job import Base, Job, TorturePaths
 from cachedesk.lab.torture.random_faults import random_settings, strike
 from cachedesk.lab.torture.script import KEYS, Disk, Script, script_settings
+from cachedesk.lab.torture.sessions import SessionHistories
 from cachedesk.lab.torture.strace import allow_tracing
 from cachedesk.stack.stack import Stack
 
@@ -108,7 +109,14 @@ def _work(place: TorturePaths, job: Job, base: Base, channel: Channel) -> None:
         if struck and struck.action != "kill":
             disk = "fails for good" if struck.stays else "fails once"
         client = TortureClient(
-            0, job.plan_seed, stack.layer, expected, Histories(base), channel.report_violation, KEYS
+            0,
+            job.plan_seed,
+            stack.layer,
+            expected,
+            Histories(base),
+            channel.report_violation,
+            SessionHistories(job.plan_seed, expected),
+            KEYS,
         )
         Script(stack, client, expected, channel, disk).play()
     stack.close()
@@ -130,10 +138,16 @@ class _Free:
         self._seconds = job.seconds
         self._rng = random.Random(job.cycle_seed)
         self._stop = threading.Event()
-        histories = Histories(base)
+        histories, sessions = Histories(base), SessionHistories(job.plan_seed, expected)
         self._clients = [
             TortureClient(
-                number, job.plan_seed, stack.layer, expected, histories, channel.report_violation
+                number,
+                job.plan_seed,
+                stack.layer,
+                expected,
+                histories,
+                channel.report_violation,
+                sessions,
             )
             for number in range(plan.CLIENTS)
         ]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from tests.torture.planted.cache_bugs import CACHE
 from tests.torture.planted.disk_bugs import ON_DISK
+from tests.torture.planted.expiry_bugs import EXPIRY
 from tests.torture.planted.log_bugs import LOG
 from tests.torture.planted.plant import Plant
 from tests.torture.planted.settings_bugs import BY_INSPECTION
 from tests.torture.planted.worker_bugs import WORKER
 
-BUGS = (*WORKER, *CACHE, *LOG)
+BUGS = (*WORKER, *CACHE, *LOG, *EXPIRY)
 """Those that random kills must find by themselves; ``ON_DISK``: those that need a failing disk."""
 
 BY_NAME = {bug.__name__: bug for bug in (*BUGS, *ON_DISK)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cachedesk.core.events import Entry, Op, WriteEvent, coalesce
+from cachedesk.core.events import Op, WriteEvent, coalesce
 from cachedesk.engine import local_engine, local_flusher
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
@@ -27,7 +27,7 @@ def applied_twice(plant: Plant) -> None:
     """Coalescing ignores what a row already holds, so a redelivery counts again."""
 
     def bad(rows, events):
-        forgetful = {key: Entry(row.value, 0) for key, row in rows.items()}
+        forgetful = {key: row._replace(seq=0) for key, row in rows.items()}
         return coalesce(forgetful, events)
 
     plant.setattr(local_engine, "coalesce", bad)
@@ -37,7 +37,7 @@ def mark_outside_transaction(plant: Plant) -> None:
     """A row's value is committed without the seq that says what is part of it."""
 
     def bad(self, rows):
-        write(self, {key: Entry(row.value, 1) for key, row in rows.items()})
+        write(self, {key: row._replace(seq=1) for key, row in rows.items()})
 
     write = Transaction.write
     plant.setattr(Transaction, "write", bad)
