@@ -9,7 +9,7 @@ from cachedesk.core.errors import Unavailable
 from cachedesk.core.failpoints import POINTS, Failpoints
 from cachedesk.stack.stack import Stack
 from tests.model.disk import Disk, Outcome
-from tests.model.redis import THEIRS, Server
+from tests.model.redis import THEIRS, Keys, Server
 from tests.model.scheduler import Scheduler
 
 _WORKER_POINTS = [point for point in POINTS if point.startswith(("worker.", "behind.mend"))]
@@ -69,7 +69,7 @@ class Chaos:
         process = self._server.process
         if process is None:
             return
-        kept = dict(process.data)
+        kept = Keys(process.data)
         self.pause(self._draw.randint(0, 150))
         self._server.begin(kept)
 
@@ -93,7 +93,7 @@ class Chaos:
     def _redis_evict(self) -> None:
         process = self._server.process
         if process is not None and (ours := sorted(process.data.keys() - THEIRS)):
-            del process.data[self._draw.choice(ours)]
+            process.data.take(self._draw.choice(ours))
 
     def _redis_full(self) -> Callable[[], None] | None:
         process = self._server.process
@@ -104,7 +104,7 @@ class Chaos:
 
     def _redis_flush(self) -> None:
         if self._server.process is not None:
-            self._server.process.data = dict(THEIRS)
+            self._server.process.data = Keys(THEIRS)
 
     def _redis_reply_lost(self) -> None:
         self.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")

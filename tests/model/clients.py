@@ -17,10 +17,9 @@ from cachedesk.core.errors import (
 )
 from cachedesk.core.events import Op
 from cachedesk.engine.cache_layer import CacheLayer
-from tests.model.judge import Intent, Judge
+from tests.model.judge import Intent, Judge, Step
 from tests.model.plan import Call
 
-_OPS = {"set": Op.SET, "incr": Op.INCR, "delete": Op.DELETE}
 _REFUSALS = (Unavailable, Closed, NotACounter, CounterOverflow, NoDeadLetter, WriteRefused)
 _LONGEST_DRAIN_SECONDS = 0.2
 
@@ -74,9 +73,9 @@ class Client:
             case ("letter", deed):
                 self._letter(layer, deed)
             case ("write_many", policy, *changes):
-                asked = [(_OPS[op], key, *(arg or [None])) for op, key, *arg in changes]
+                asked = [(change[1], _step(change)) for change in changes]  # type: ignore[index]
                 write = lambda: layer.write_many(changes, policy=policy)  # noqa: E731
-                self._write(asked, write, several=len({key for _, key, *_ in changes}) > 1)
+                self._write(asked, write, several=len({key for key, _ in asked}) > 1)
             case _:
                 raise AssertionError(call)
 
@@ -101,10 +100,12 @@ class Client:
         if deed == "drop":
             self._tried(layer.drop_dead, letter.seq, excused=True)
             return
-        change = (Op[letter.op.upper()], letter.key, letter.arg)
-        self._write([change], lambda: [layer.replay_dead(letter.seq)], several=False)
+        step = Step(Op[letter.op.upper()], letter.arg, None, letter.expires_at)
+        self._write([(letter.key, step)], lambda: [layer.replay_dead(letter.seq)], several=False)
 
-    def _write(self, changes: list[Any], write: Callable[[], list[Any]], several: bool) -> None:
+    def _write(
+        self, changes: list[tuple[bytes, Step]], write: Callable[[], list[Any]], several: bool
+    ) -> None:
         judge = self._judge
         asked = self._asked = judge.asks(self.name, changes)
         try:
@@ -114,7 +115,7 @@ class Client:
             judge.unknown(asked)
         except _REFUSALS as no:
             if isinstance(no, NotACounter):
-                if not any(judge.ever_text(key) for _, key, *_ in changes):
+                if not any(judge.ever_text(key) for key, _ in changes):
                     raise
             else:
                 self._expect_trouble(no)
@@ -124,7 +125,7 @@ class Client:
             else:
                 judge.failed(asked, no)
         else:
-            keys = [key for _, key, *_ in changes]
+            keys = [key for key, _ in changes]
             judge.acknowledged(asked, list(zip(keys, receipts, strict=True)))
         self._asked = []
 
@@ -139,6 +140,21 @@ class Client:
     def _expect_trouble(self, error: Exception) -> None:
         if self._calm and not isinstance(error, LogFull):
             raise AssertionError("nothing was broken, and the call failed") from error
+
+
+def _step(change: Any) -> Step:
+    match change:
+        case ("set", _, value, *ttl):
+            return Step(Op.SET, value, *ttl)
+        case ("incr", _, amount):
+            return Step(Op.INCR, amount)
+        case ("expire", _, ttl):
+            return Step(Op.EXPIRE, None, ttl)
+        case ("persist", _):
+            return Step(Op.EXPIRE, None)
+        case ("delete", _):
+            return Step(Op.DELETE, None)
+    raise AssertionError(change)
 
 
 def _collected(items: Iterator[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

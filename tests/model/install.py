@@ -26,8 +26,9 @@ def install() -> None:
     instrument.install()
     modules = [importlib.import_module(name) for name in instrument.module_names()]
     instrument.check_examined()
+    from cachedesk.engine import writer
     from cachedesk.stores.redis import namespace
-    from tests.model import redis
+    from tests.model import deadlines, redis
 
     replaced = _replacements()
     for module in modules:
@@ -41,6 +42,7 @@ def install() -> None:
                 if value is real and real not in kept and not _defines(module, value):
                     setattr(module, name, model)
     _turn_at_failpoints()
+    writer.deadline_of = deadlines.noting(writer.deadline_of)
     namespace.new_generation = redis.new_generation
     _make_small()
 
@@ -75,7 +77,7 @@ def _turn_at_failpoints() -> None:
 def _make_small() -> None:
     """What is rare at its real size (a trim, a stripe shared by two keys) is made frequent."""
     from cachedesk.core import clock
-    from cachedesk.engine import key_versions, local_flusher
+    from cachedesk.engine import key_versions, local_flusher, purger
     from cachedesk.observe import auditor
     from cachedesk.stores.redis import trusted_server
     from tests.model.scheduler import WALL_CLOCK_SECONDS
@@ -83,6 +85,8 @@ def _make_small() -> None:
     local_flusher._BATCHES_PER_TRIM = 2
     key_versions.STRIPES = 8
     trusted_server._MOST_DISTRUSTED_KEYS = 1
+    purger._MORE_SECONDS, purger._AGAIN_SECONDS, purger._LOOK_SECONDS = 0.001, 0.005, 0.05
+    purger._EXPECTED_SECONDS = 0.001
     auditor.Auditor.every_seconds, auditor._REST = 0.05, 0
     # Taken when the module was imported, before it was patched.
     clock._BEGAN = WALL_CLOCK_SECONDS

@@ -42,6 +42,7 @@ MODULES = frozenset(
         "engine.poison.isolation",
         "engine.leased_cache",
         "engine.overlay",
+        "engine.purger",
         "engine.read_path",
         "engine.write_behind",
         "engine.write_through",

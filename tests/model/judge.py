@@ -1,31 +1,66 @@
 """The judge: it sees every change of the disk and every call, and says which promise was broken.
 
 The truth of a key is its row with the events in the log folded in. It may change only because a
-client asked for it: by an append, or by a write-through's commit. Whatever else is written (a
-flush, an ack, the trimming of a tombstone) must leave every truth as it is; if it does not, an
-event was lost or applied twice, and the judge says so at that very step.
+client asked for it: by an append, or by a write-through's commit, or because the key expires.
+Whatever else is written (a flush, an ack, the purging of an expired row, the trimming of a
+tombstone) must leave every truth as it is; if it does not, an event was lost or applied twice, and
+the judge says so at that very step.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CounterOverflow, NotACounter
-from cachedesk.core.events import ABSENT, Argument, Entry, Op, WriteEvent, applied, change, fold
+from cachedesk.core.events import ABSENT, Argument, Entry, Op, WriteEvent, applied, fold, increment
 from cachedesk.core.writes import Level, Receipt
+from tests.model import deadlines
 from tests.model.disk import REFUSED, Disk
 
-Step = tuple[Op, Argument]
+
+class Step(NamedTuple):
+    """One change that a call wants. ``ttl``: for how long the key lives from then on;
+    ``expires_at``: until when, if that was known before the call."""
+
+    op: Op
+    arg: Argument
+    ttl: float | None = None
+    expires_at: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """When the key expires from then on; a time that never comes until the engine says so."""
+        return self.expires_at if self.ttl is None else deadlines.of(self.ttl) or -1.0
+
+    def is_that_of(self, event: WriteEvent) -> bool:
+        """Whether ``event`` does this."""
+        return (self.op, self.arg, self.deadline) == (event.op, event.arg, event.expires_at)
+
+    @property
+    def persists(self) -> bool:
+        """Whether it removes a deadline."""
+        return self.op is Op.EXPIRE and self.deadline is None
 
 
 class Version(NamedTuple):
-    """A value that a key had in truth, and the write that led to it (0: none)."""
+    """A value that a key had in truth until ``expires_at``, and the write that led to it (0:
+    none)."""
 
     value: bytes | None
     seq: int
+    expires_at: float | None = None
+
+
+class Begun(NamedTuple):
+    """When a read began: the oldest version that it may return, and the time."""
+
+    place: int
+    at: float
 
 
 @dataclass(eq=False)
@@ -42,17 +77,40 @@ class Intent:
     seqs: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
-        steps = ", ".join(f"{op.name.lower()} {arg!r}" for op, arg in self.steps)
+        steps = ", ".join(
+            f"{step.op.name.lower()} {step.arg!r} until {step.deadline}" for step in self.steps
+        )
         return f"{self.who}'s {steps} of {self.key!r} ({self.fate})"
 
-    def leads(self, value: bytes | None, to: bytes | None) -> bool:
-        """Whether all its steps make ``to`` of ``value``."""
-        try:
-            for op, arg in self.steps:
-                value, _ = change(Entry(value), op, arg, 0.0)
-        except (NotACounter, CounterOverflow):
-            return False
-        return value == to
+    def leads(self, base: Entry, to: Entry) -> bool:
+        """Whether all its steps make ``to`` of ``base``, at any time up to now."""
+        ends = {base[::2]}
+        for step in self.steps:
+            ends = {end for it in ends for end in _after(step, *it)}
+        return to[::2] in ends
+
+
+End = tuple[bytes | None, float | None]
+
+
+def _after(step: Step, value: bytes | None, expires_at: float | None) -> Iterator[End]:
+    """Yield what ``step`` may make of a value: it comes before the deadline, or after it."""
+    if step.op is Op.SET:
+        yield step.arg, step.deadline  # type: ignore[misc]
+    elif step.op is Op.DELETE:
+        yield None, None
+    else:
+        yield from _after_relative(step, value, expires_at)
+        if expires_at is not None and expires_at <= wall_seconds():
+            yield from _after_relative(step, None, None)
+
+
+def _after_relative(step: Step, value: bytes | None, expires_at: float | None) -> Iterator[End]:
+    if step.op is Op.EXPIRE:
+        yield value, None if value is None else step.deadline
+        return
+    with suppress(NotACounter, CounterOverflow):
+        yield increment(value, step.arg), expires_at  # type: ignore[arg-type]
 
 
 class Judge:
@@ -72,6 +130,9 @@ class Judge:
         self._buried: set[int] = set()
         self._told: set[int] = set()
         self._limbo: set[int] = set()
+        self._persists: set[tuple[bytes, int]] = set()
+        self._without_effect: set[tuple[bytes, int]] = set()
+        deadlines.forget()
 
     # Reports from the disk.
 
@@ -94,14 +155,15 @@ class Judge:
         self._buried = set(self.disk.dead)
         for key, row in before.items():
             now, last = self._truth(key), self.versions[key][-1]
+            same = self._is_still(now, last)
             if late and row is not self.disk.rows.get(key):
                 self._came_late(key, now)
             elif now.seq > self._newest[key]:
                 self._written_through(key, row or ABSENT, now)
             elif any(self.disk.dead[seq].key == key for seq in buried):
                 self._check_burial(key, buried)
-                self._add(key, Version(now.value, 0))
-            elif now.value != last.value:
+                self._add(key, Version(now.value, 0, now.expires_at))
+            elif not same:
                 self._accuse(
                     f"a flush changed the truth of {key!r} from {last} to {now}: row before"
                     f" {row}, now {self.disk.rows.get(key)}, in the log {self._logged[key]}"
@@ -125,11 +187,11 @@ class Judge:
 
     # Reports from the clients.
 
-    def asks(self, who: str, changes: Iterable[tuple[Op, bytes, Argument]]) -> list[Intent]:
+    def asks(self, who: str, changes: Iterable[tuple[bytes, Step]]) -> list[Intent]:
         """A call begins that wants ``changes``; return its intents."""
         intents: dict[bytes, Intent] = {}
-        for op, key, arg in changes:
-            intents.setdefault(key, Intent(who, key, [])).steps.append((op, arg))
+        for key, step in changes:
+            intents.setdefault(key, Intent(who, key, [])).steps.append(step)
         for key, intent in intents.items():
             self._intents[key].append(intent)
         return list(intents.values())
@@ -164,21 +226,32 @@ class Judge:
         for intent in intents:
             self._limbo.update(intent.seqs)
 
-    def begins(self, key: bytes) -> int:
+    def begins(self, key: bytes) -> Begun:
         """A read of ``key`` begins; return from which version on it may return."""
-        return self._acked[key]
+        return Begun(self._acked[key], wall_seconds())
 
-    def saw(self, who: str, key: bytes, value: bytes | None, since: int) -> None:
+    def saw(self, who: str, key: bytes, value: bytes | None, since: Begun) -> None:
         """A read that began at ``since`` returned ``value``."""
-        possible = [version.value for version in self.versions[key][since:]]
+        now = wall_seconds()
+        possible: list[bytes | None] = []
+        for version in self.versions[key][since.place :]:
+            if version.expires_at is None or version.expires_at > since.at:
+                possible.append(version.value)
+            if version.expires_at is not None and version.expires_at <= now:
+                possible.append(None)
         if value not in possible:
-            older = [version.value for version in self.versions[key][:since]]
-            what = "a stale value" if value in older else "what nobody wrote"
+            versions = self.versions[key]
+            if value in [version.value for version in versions[since.place :]]:
+                what = "an expired value"
+            elif value in [version.value for version in versions[: since.place]]:
+                what = "a stale value"
+            else:
+                what = "what nobody wrote"
             self._accuse(f"{who} read {what}: {key!r} is {value!r}, not one of {possible}")
 
     def truth(self, key: bytes) -> bytes | None:
         """Return the value of ``key``."""
-        return self._truth(key).value
+        return self._truth(key).as_of(wall_seconds()).value
 
     def all_keys(self) -> list[bytes]:
         """Return all keys that were ever asked for."""
@@ -187,9 +260,9 @@ class Judge:
     def ever_text(self, key: bytes) -> bool:
         """Whether a client set ``key`` to a value that cannot be incremented."""
         return any(
-            op is Op.SET and isinstance(arg, bytes) and not arg.lstrip(b"-").isdigit()
+            isinstance(step.arg, bytes) and not step.arg.lstrip(b"-").isdigit()
             for intent in self._intents[key]
-            for op, arg in intent.steps
+            for step in intent.steps
         )
 
     def _acknowledge(self, intent: Intent, receipts: list[Receipt]) -> None:
@@ -210,17 +283,21 @@ class Judge:
 
     def _check_receipt(self, intent: Intent, receipt: Receipt) -> None:
         version = self.versions[intent.key][self._place.get((intent.key, receipt.seq), 0)]
-        if version != Version(receipt.value, receipt.seq):
+        if version[:2] != (receipt.value, receipt.seq):
+            self._accuse(f"{intent} came to {version}, and its receipt says {receipt}")
+        known = receipt.level is Level.DURABLE
+        if known and receipt.changed is ((intent.key, receipt.seq) in self._without_effect):
             self._accuse(f"{intent} came to {version}, and its receipt says {receipt}")
 
     def _take_back(self, intent: Intent, seq: int, own: Sequence[int]) -> None:
-        """Two deletes cannot be distinguished before their calls return: see whether another call
-        was thought to have done what ``intent`` did as ``seq``, and exchange them."""
+        """Two deletes cannot be distinguished before their calls return, nor what removes two
+        deadlines: see whether another call was thought to have done what ``intent`` did as
+        ``seq``, and exchange them."""
         for other in self._others(intent):
-            if seq in other.seqs and self._is_delete(intent.key, seq):
+            if seq in other.seqs and self._may_be_any(intent.key, seq):
                 other.seqs.remove(seq)
                 wrong = [each for each in intent.seqs if each not in own]
-                if wrong and self._is_delete(intent.key, wrong[0]):
+                if wrong and self._may_be_any(intent.key, wrong[0]):
                     intent.seqs.remove(wrong[0])
                     other.seqs.append(wrong[0])
                 intent.seqs.append(seq)
@@ -231,7 +308,7 @@ class Judge:
         for seq in list(intent.seqs):
             for other in self._others(intent):
                 free = len(other.seqs) < len(other.steps)
-                if free and (Op.DELETE, None) in other.steps and self._is_delete(intent.key, seq):
+                if free and self._may_have_done(other, seq):
                     other.seqs.append(seq)
                     intent.seqs.remove(seq)
                     break
@@ -243,7 +320,18 @@ class Judge:
             if other is not intent and other.fate in ("open", "unknown")
         ]
 
-    def _is_delete(self, key: bytes, seq: int) -> bool:
+    def _may_be_any(self, key: bytes, seq: int) -> bool:
+        """Whether what was done as ``seq`` does not say which call has done it."""
+        return (key, seq) in self._persists or self._left_absent(key, seq)
+
+    def _may_have_done(self, intent: Intent, seq: int) -> bool:
+        """Whether ``intent`` may have done what was done as ``seq``, for all that can be seen."""
+        if self._left_absent(intent.key, seq):
+            return any(step.op in (Op.DELETE, Op.EXPIRE) for step in intent.steps)
+        persisted = (intent.key, seq) in self._persists
+        return persisted and any(step.persists for step in intent.steps)
+
+    def _left_absent(self, key: bytes, seq: int) -> bool:
         return (key, seq) in self._place and (
             self.versions[key][self._place[key, seq]].value is None
         )
@@ -261,11 +349,12 @@ class Judge:
                 newest = self._newest[key]
                 self._accuse(f"{event} enters the log behind the write {newest} of its key")
             try:
-                value = applied(before, event).value
+                after = applied(before, event)
             except (NotACounter, CounterOverflow):
                 self._accuse(f"{event} was accepted, but {before.value!r} cannot take it")
                 return
-            self._add(key, Version(value, event.seq))
+            self._see_effect(key, event, before)
+            self._add(key, Version(after.value, event.seq, after.expires_at))
         while events:
             intent = self._claimant(key, events, late)
             if intent is None:
@@ -276,12 +365,13 @@ class Judge:
 
     def _claimant(self, key: bytes, events: list[WriteEvent], late: bool) -> Intent | None:
         """Return whose events ``events`` begin with: those of one call stand together."""
-        steps = [(event.op, event.arg) for event in events]
         fates = ("open", "unknown") if late else ("open",)
         fitting = [
             intent
             for intent in self._intents[key]
-            if intent.fate in fates and intent.steps == steps[: len(intent.steps)]
+            if intent.fate in fates
+            and len(intent.steps) <= len(events)
+            and all(map(Step.is_that_of, intent.steps, events))
         ]
         return max(self._free(fitting), key=lambda intent: len(intent.steps), default=None)
 
@@ -298,17 +388,22 @@ class Judge:
     def _written_through(self, key: bytes, row: Entry, now: Entry) -> None:
         self._new_seq(now.seq)
         alive = self._alive(key)
-        known = [event for event in alive if event.seq not in self._limbo]
-        bases = {fold(row, alive).value, fold(row, known).value}
+        # The engine finds what calls of unknown outcome left in the log in its order.
+        bases = {
+            fold(row, [it for it in alive if it.seq <= through or it.seq not in self._limbo])
+            for through in (0, *(event.seq for event in alive))
+        }
         fitting = [
             intent
             for intent in self._intents[key]
-            if intent.fate == "open" and any(intent.leads(base, now.value) for base in bases)
+            if intent.fate == "open" and any(intent.leads(base, now) for base in bases)
         ]
         free = self._free(fitting)
         if free:
             free[0].seqs.append(now.seq)
-            self._add(key, Version(now.value, now.seq))
+            if free[0].steps[-1].persists:
+                self._persists.add((key, now.seq))
+            self._add(key, Version(now.value, now.seq, now.expires_at))
             return
         self._accuse(
             f"{key!r} was {' or '.join(map(repr, bases))} and became {now}, which no call wants;"
@@ -320,17 +415,17 @@ class Judge:
         it takes place now. (Of a flush that shows late, nothing is to be seen.)"""
         row = self.disk.rows.get(key, ABSENT)
         if row.seq == 0 or row.seq in self._seqs:
-            if now.value != self.versions[key][-1].value:
+            if not self._is_still(now, self.versions[key][-1]):
                 self._accuse(f"{key!r} became {now} when the files were opened")
             return
         self._new_seq(row.seq)
-        bases = {version.value for version in self.versions[key]}
+        bases = {Entry(*version) for version in self.versions[key]}
         for intent in self._intents[key]:
             asked = intent.fate in ("open", "unknown") and not intent.seqs
-            if asked and any(intent.leads(base, row.value) for base in bases):
+            if asked and any(intent.leads(base, row) for base in bases):
                 intent.seqs.append(row.seq)
                 self._newest[key] = max(self._newest[key], now.seq)
-                self._add(key, Version(now.value, 0))
+                self._add(key, Version(now.value, 0, now.expires_at))
                 return
         self._accuse(f"{key!r} became {now} when the files were opened, and nobody asked for it")
 
@@ -342,11 +437,25 @@ class Judge:
 
     def _check_unchanged(self, key: bytes, why: str) -> None:
         now, last = self._truth(key), self.versions[key][-1]
-        if now.value != last.value:
+        if not self._is_still(now, last):
             self._accuse(
                 f"the truth of {key!r} went from {last} to {now}: an event {why} that is not in"
                 f" the row {self.disk.rows.get(key)}"
             )
+
+    def _is_still(self, entry: Entry, version: Version) -> bool:
+        """Whether ``entry`` is that ``version``, or both have expired."""
+        now = wall_seconds()
+        return entry.as_of(now)[::2] == Entry(*version).as_of(now)[::2]
+
+    def _see_effect(self, key: bytes, event: WriteEvent, before: Entry) -> None:
+        if event.op is not Op.EXPIRE:
+            return
+        value, _, expires_at = before.as_of(event.at)
+        if value is None or expires_at is None is event.expires_at:
+            self._without_effect.add((key, event.seq))
+        if event.expires_at is None:
+            self._persists.add((key, event.seq))
 
     def _alive(self, key: bytes) -> list[WriteEvent]:
         return [event for event in self._logged[key] if event.seq not in self.disk.dead]

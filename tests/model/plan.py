@@ -78,6 +78,9 @@ def _settings(draw: Random, calm: bool) -> Settings:
     return Settings(redis=redis, log=log, worker=worker, database=database)
 
 
+_ALIKE = ("delete", "expire", "persist")
+_LIVES = ((0.001, 0.01), (0.01, 0.2, 3.0), (0.002, 900.0))
+
 _FAULTS = tuple(
     str.split("""
     redis.kill redis.kill redis.hang redis.hang redis.old redis.old redis.evict redis.full
@@ -107,6 +110,7 @@ class _Calls:
         self._refused = refused
         self._number = 0
         self._keys = draw.sample(KEYS, draw.choice((1, 1, 2, 3)))
+        self._lives = draw.choice(_LIVES) if draw.random() < 0.4 else ()
 
     def call(self) -> Call:
         """Return the next call."""
@@ -130,13 +134,13 @@ class _Calls:
         return ("write_many", policy, self._change())
 
     def _changes(self, count: int) -> list[Call]:
-        """Return changes of one call. The last change of a key is never a delete: it could not
-        be distinguished from the delete of another call."""
+        """Return changes of one call. The last change of a key is never one that could not be
+        distinguished from that of another call."""
         changes: list[Call] = []
         last: set[object] = set()
         for _ in range(count):
             change = self._change()
-            while change[0] == "delete" and change[1] not in last:
+            while change[0] in _ALIKE and change[1] not in last:
                 change = self._change()
             last.add(change[1])
             changes.insert(0, change)
@@ -145,12 +149,24 @@ class _Calls:
     def _change(self) -> Call:
         draw = self._draw
         self._number += 1
+        if self._lives and draw.random() < 0.4:
+            return self._expiry(draw.random())
         kind = draw.random()
         if kind < 0.45:
             return ("incr", self._key(), draw.getrandbits(40) * 1000 + self._number)
         if kind < 0.85:
             return ("set", self._key(), self._value())
         return ("delete", self._key())
+
+    def _expiry(self, kind: float) -> Call:
+        if kind < 0.3:
+            return ("expire", self._key(), self._ttl())
+        if kind < 0.4:
+            return ("persist", self._key())
+        return ("set", self._key(), self._value(), self._ttl())
+
+    def _ttl(self) -> float:
+        return self._draw.choice(self._lives) + self._number * 1e-6
 
     def _value(self) -> bytes:
         draw = self._draw

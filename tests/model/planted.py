@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import Unavailable
-from cachedesk.engine import write_through
+from cachedesk.core.events import Entry
+from cachedesk.engine import local_engine, write_through
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
-from cachedesk.engine.leased_cache import LeasedCache
+from cachedesk.engine.leased_cache import Lease, LeasedCache
 from cachedesk.engine.local_flusher import LocalFlusher
+from cachedesk.engine.poison.decisions import LOCK_SECONDS
+from cachedesk.engine.purger import Purger
 from cachedesk.stack import durable_state
 from cachedesk.stores.queue_log.queue_log import QueueLog
 from cachedesk.stores.redis import trusted_server
@@ -25,6 +31,7 @@ from cachedesk.stores.redis.encoding import Commands
 from cachedesk.stores.redis.late_writes import LateWrites
 from cachedesk.stores.redis.namespace import Namespace
 from cachedesk.stores.redis.redis_cache import RedisCache
+from tests.model import primitives
 from tests.torture.planted import BY_NAME
 from tests.torture.planted import Plant as Planter
 
@@ -190,12 +197,64 @@ def freed_key_wakes_no_waiter(plant: Planter) -> None:
     plant.setattr(KeyLocks, "_wake", lambda self: None)
 
 
+def purge_takes_the_base_of_what_is_pending(plant: Planter) -> None:
+    """A row is purged though an increment that was accepted before its deadline builds on it."""
+    plant.setattr(Purger, "_is_pending", lambda self, key: False)
+
+
+def purged_as_listed(plant: Planter) -> None:
+    """A key is purged that was written since it was listed as expired."""
+
+    def bad(self, keys, now):
+        with self._database.transaction(primitives.Time.monotonic() + LOCK_SECONDS) as transaction:
+            rows = {key: Entry(None, row.seq) for key, row in transaction.rows(keys).items()}
+            return self._written(transaction, rows)
+
+    plant.setattr(Purger, "_make_tombstones", bad)
+
+
+def purge_forgets_the_seq(plant: Planter) -> None:
+    """An event that is delivered again after the purge is applied a second time."""
+    written = Purger._written
+
+    def bad(self, transaction, rows):
+        return written(self, transaction, dict.fromkeys(rows, Entry(None, 0)))
+
+    plant.setattr(Purger, "_written", bad)
+
+
+def flight_lands_after_the_deadline(plant: Planter) -> None:
+    """A reader takes what another one has found before the key expired."""
+    result = Lease.result
+
+    def bad(self):
+        read = result(self)
+        return self.read or read
+
+    plant.setattr(Lease, "result", bad)
+
+
+def expiry_decided_at_the_flush(plant: Planter) -> None:
+    """Whether an increment met an expired value is decided by the time at which it is folded."""
+
+    def bad(rows, events):
+        late = wall_seconds()
+        return coalesce(rows, [msgspec.structs.replace(event, at=late) for event in events])
+
+    coalesce = local_engine.coalesce
+    plant.setattr(local_engine, "coalesce", bad)
+
+
 _OF_THE_TORTURE = (
     "ack_before_commit",
     "applied_twice",
     "cache_forgotten_after_through",
+    "copy_without_a_deadline",
     "cursor_kept_after_crash",
+    "deadline_lost_in_a_flush",
+    "deadline_not_logged",
     "distrust_forgotten",
+    "expired_row_is_read",
     "flight_joined_late",
     "no_key_locks",
     "pending_not_absorbed",
@@ -212,6 +271,8 @@ BUGS: tuple[Callable[[Planter], None], ...] = (
     acknowledged_without_the_log,
     trusted_without_dropping,
     any_server_is_believed,
+    expiry_decided_at_the_flush,
+    flight_lands_after_the_deadline,
     freed_key_wakes_no_waiter,
     fill_outside_the_lock,
     heads_kept_after_uncertain,
@@ -220,6 +281,9 @@ BUGS: tuple[Callable[[Planter], None], ...] = (
     leftovers_of_all,
     one_generation_for_ever,
     published_before_pending,
+    purge_forgets_the_seq,
+    purge_takes_the_base_of_what_is_pending,
+    purged_as_listed,
     recovered_though_applied,
     server_taken_for_ours_alone,
     settled_before_commit,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -42,13 +42,42 @@ class Connection:
         self.cut = self.given_up = False
 
 
+class Keys(dict[bytes, bytes]):
+    """The keys of a server or of a snapshot. ``deadlines``: when some of them expire, in
+    milliseconds since 1970."""
+
+    def __init__(self, other: Mapping[bytes, bytes] | None = None) -> None:
+        super().__init__(other or {})
+        self.deadlines: dict[bytes, int] = dict(other.deadlines) if isinstance(other, Keys) else {}
+
+    def put(self, key: bytes, value: bytes, deadline_ms: int | None = None) -> None:
+        """Set a key; without a deadline it never expires."""
+        self[key] = value
+        self.deadlines.pop(key, None)
+        if deadline_ms is not None:
+            self.deadlines[key] = deadline_ms
+
+    def take(self, key: bytes) -> tuple[bytes, int | None]:
+        """Remove a key; return its value and its deadline."""
+        return self.pop(key), self.deadlines.pop(key, None)
+
+    def expire(self) -> None:
+        """Remove what has expired by the machine's clock. (A key is served until its last
+        millisecond is over.)"""
+        now = int(primitives.Time.time() * 1000)
+        for key in [key for key, at in self.deadlines.items() if at < now]:
+            self.take(key)
+
+
 class Process:
     """One life of a server."""
 
-    def __init__(self, server: Server, run_id: bytes, data: dict[bytes, bytes]) -> None:
+    def __init__(self, server: Server, run_id: bytes, data: Keys) -> None:
         self.server = server
         self.run_id = run_id
-        self.data = data | THEIRS
+        self.data = data
+        for key, value in THEIRS.items():
+            data.put(key, value)
         self.clients = 0
         self.connections: list[Connection] = []
         self.stopped = False
@@ -65,30 +94,35 @@ class Process:
 
     def carry_out(self, connection: Connection, command: Command) -> object:  # noqa: PLR0912
         """Do one command as Redis does and return its reply."""
+        self.data.expire()
         match [_as_bytes(word) for word in command]:
             case [b"GET", key]:
                 return self.data.get(key)
             case [b"MGET", *keys]:
                 return [self.data.get(key) for key in keys]
-            case [b"SET", key, value]:
+            case [b"SET", key, value, *expiry]:
                 if self.full:
                     return RedisReplyError("OOM command not allowed when used memory > 'maxmemory'")
-                self.data[key] = value
+                self.data.put(key, value, int(expiry[1]) if expiry else None)
                 return b"OK"
+            case [b"PEXPIREAT", key, deadline_ms]:
+                if key in self.data:
+                    self.data.deadlines[key] = int(deadline_ms)
+                return int(key in self.data)
             case [b"UNLINK" | b"DEL", *keys]:
-                return sum(self.data.pop(key, None) is not None for key in keys)
+                return len([self.data.take(key) for key in keys if key in self.data])
             case [b"FLUSHALL", *_]:
-                self.data.clear()
+                self.data = Keys()
                 return b"OK"
             case [b"SAVE" | b"BGSAVE"]:
-                self.server.snapshot = dict(self.data)
+                self.server.snapshot = Keys(self.data)
                 return b"OK"
             case [b"DBSIZE"]:
                 return len(self.data)
             case [b"RENAME", key, new]:
                 if key not in self.data:
                     return RedisReplyError("ERR no such key")
-                self.data[new] = self.data.pop(key)
+                self.data.put(new, *self.data.take(key))
                 return b"OK"
             case [b"SCAN", _, b"MATCH", pattern, *_]:
                 return [b"0", [key for key in sorted(self.data) if _matches(key, pattern)]]
@@ -123,7 +157,7 @@ class Server:
         self.sole_tenant = False
         self.process: Process | None = None
         # What a snapshot of it holds; it survives everything.
-        self.snapshot: dict[bytes, bytes] = {}
+        self.snapshot = Keys()
 
     def new_generation(self) -> bytes:
         """In the place of ``namespace.new_generation``."""
@@ -134,11 +168,11 @@ class Server:
         """Return one of ``keys``."""
         return keys[int(self._scheduler.random.random() * len(keys))]
 
-    def begin(self, data: dict[bytes, bytes] | None = None) -> None:
+    def begin(self, data: Keys | None = None) -> None:
         """Start a server, with ``data`` if it was given a snapshot."""
         self.end()
         self._lives += 1
-        self.process = Process(self, b"run-%d" % self._lives, dict(data or {}))
+        self.process = Process(self, b"run-%d" % self._lives, Keys(data))
 
     def end(self) -> None:
         """Kill it. Replies on their way may still be read, or may not."""
@@ -254,7 +288,7 @@ class ModelRedisServer:
         _server.end()
         self.socket_path = "redis.sock"
         self.warm = settings.restart == "warm"
-        self._old: dict[bytes, bytes] = {}
+        self._old = Keys()
 
     @property
     def alive(self) -> bool:
@@ -272,10 +306,10 @@ class ModelRedisServer:
             _server.begin(_server.snapshot if self.warm else None)
 
     def keep_as_old(self) -> None:
-        self._old = dict(_server.snapshot)
+        self._old = Keys(_server.snapshot)
 
     def forget_snapshot(self) -> None:
-        _server.snapshot = {}
+        _server.snapshot = Keys()
 
     def stop(self) -> None:
         _server.end()
@@ -289,7 +323,7 @@ class ModelRedisServer:
     def finish(self) -> None:
         primitives.turn("redis.finish")
         if self.warm and _server.process is not None and not _server.process.stopped:
-            _server.snapshot = dict(_server.process.data)
+            _server.snapshot = Keys(_server.process.data)
         _server.end()
 
     def close(self) -> None:

@@ -93,6 +93,11 @@ class Scheduler:
         """Make steps so short that no deadline passes while any actor can run."""
         self._tick_seconds = 1e-7
 
+    def skip(self, seconds: float) -> None:
+        """Let time pass, in which nobody runs."""
+        self.now += seconds
+        self._time_limit += seconds
+
     def spawn(self, name: str, call: Callable[[], Any]) -> Actor:
         """Add an actor that does ``call``; it begins when it is chosen."""
         actor = Actor(name, self._spawned)

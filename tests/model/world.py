@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError, Damaged, DataDirectoryError
 from cachedesk.core.events import WriteEvent
 from cachedesk.core.failpoints import Failpoints
@@ -26,6 +27,8 @@ _MOST_STEPS = 60_000
 _LONGEST_SECONDS = 300.0
 _HEALED_SECONDS = 30.0
 _DRAINED_SECONDS = 60.0
+_LONGER_THAN_ANY_TTL_SECONDS = 1_000.0
+_PURGED_SECONDS = 60.0
 _NOT_THE_ENGINE = ("main", "redis", "death", "chaos", "heal")
 
 
@@ -199,8 +202,26 @@ class World:
         there = {key: judge.truth(key) for key in judge.all_keys()}
         self._expect("all items", listed, {k: v for k, v in there.items() if v is not None})
         self._check_books(stack)
+        self._outlive_all(stack)
         self._write_again(stack)
         self._look_into_redis(stack, "at the end")
+
+    def _outlive_all(self, stack: Stack) -> None:
+        """What expires is absent then, and is purged soon."""
+        deadlines = [row.expires_at for row in self.disk.rows.values() if row.expires_at]
+        if not deadlines:
+            return
+        self.scheduler.skip(_LONGER_THAN_ANY_TTL_SECONDS)
+        for key in self.judge.all_keys():
+            read = self._calmly(lambda: stack.layer.get(key))  # noqa: B023 - called at once
+            self._expect(f"{key!r} after all deadlines", read, self.judge.truth(key))
+        self._look_into_redis(stack, "after all deadlines")
+        purged = lambda: not any(row.expires_at for row in self.disk.rows.values())  # noqa: E731
+        if not self.scheduler.wait("the purge", purged, _PURGED_SECONDS):
+            self.accuse(f"all has expired, and not all is purged: {self.disk.rows}")
+        for key in self.judge.all_keys():
+            read = self._calmly(lambda: stack.layer.get(key))  # noqa: B023 - called at once
+            self._expect(f"{key!r} after the purge", read, self.judge.truth(key))
 
     def _write_again(self, stack: Stack) -> None:
         """All paths serve again."""
@@ -226,7 +247,7 @@ class World:
 
     def _row(self, key: bytes) -> bytes | None:
         row = self.disk.rows.get(key)
-        return None if row is None else row.value
+        return None if row is None else row.as_of(wall_seconds()).value
 
     def _look_into_redis(self, stack: Stack, when: str) -> None:
         """What is in Redis now would be read, if it is the server that is trusted."""
@@ -235,6 +256,7 @@ class World:
             return
         self.scheduler.wait("late commands", lambda: not self.server.work(), 1.0)
         if cache.trusted and process is self.server.process:
+            process.data.expire()
             for name, value in process.data.items():
                 key = name.removeprefix(prefix := cache.stored_as(b""))
                 if name.startswith(prefix):
