@@ -11,7 +11,7 @@ import pytest
 from cachedesk.core import clock
 from cachedesk.stack.stack import Stack
 
-from .scenarios import BEHIND, PATIENT, THROUGH, copy_as_after_a_kill, running
+from .scenarios import BEHIND, PATIENT, THROUGH, copy_as_after_a_kill, held_at, running
 from .until import until
 
 HOUR = 3_600.0
@@ -98,6 +98,24 @@ def a_purge_leaves_what_is_pending_its_base(directory: Path) -> None:
             assert row.value is None
             assert stack._state.database.count()[0] == 0
             assert cache.incr("counter", policy=THROUGH) == 1
+
+
+def a_purge_waits_for_a_write_that_was_accepted_before(directory: Path) -> None:
+    """An increment was accepted before the deadline, and is appended to the log after it."""
+    with running(directory, PATIENT) as stack:
+        cache = stack.layer
+        cache.set("counter", 5, ttl=HOUR, policy=THROUGH)
+        accepted = held_at(
+            stack.failpoints, "log.append.before", cache.incr, "counter", policy=BEHIND
+        )
+        with accepted, later(2 * HOUR):
+            purge(stack)
+        until(lambda: stack.snapshot().books.pending)
+        with later(2 * HOUR):
+            cache.drain(60)
+            cache.evict("*")
+            assert cache.get("counter") is None
+            assert stack.snapshot().books.balanced
 
 
 def a_purged_row_holds_what_is_delivered_again(directory: Path) -> None:
