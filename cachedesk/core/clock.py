@@ -17,13 +17,16 @@ def wall_seconds() -> float:
     return _BEGAN + time.monotonic()
 
 
-def not_before(seconds: float) -> None:
-    """Raise ``wall_seconds`` to at least ``seconds``, the newest time found in the files.
+def not_before(seconds: float) -> float:
+    """Raise ``wall_seconds`` to at least ``seconds``, the newest time found in the files, and
+    return by how much it was raised.
 
     If the machine's clock was set back while no process ran, expired keys would otherwise be
     present again. This holds for the whole process."""
     global _BEGAN  # noqa: PLW0603 - there is one clock
-    _BEGAN = max(_BEGAN, seconds - time.monotonic())
+    raised = max(0.0, seconds - wall_seconds())
+    _BEGAN += raised
+    return raised
 
 
 def machine_seconds(at: float) -> float:

@@ -26,6 +26,7 @@ class EventCode(StrEnum):
     AUDIT_DIVERGED = "audit.diverged"
     AUDIT_MORE_DIVERGED = "audit.more_diverged"
     AUDIT_FAILED = "audit.failed"
+    CLOCK_BEHIND = "clock.behind"
     DATABASE_REFUSED = "database.refused"
     DATABASE_CANNOT_TRIM = "database.cannot_trim"
     DATABASE_CANNOT_PURGE = "database.cannot_purge"
@@ -96,6 +97,7 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.AUDIT_DIVERGED: EventSpec(_ERROR, ("key", "cached", "truth", "evicted")),
     EventCode.AUDIT_MORE_DIVERGED: EventSpec(_ERROR, ("count", "evicted")),
     EventCode.AUDIT_FAILED: EventSpec(_ERROR, ("error",)),
+    EventCode.CLOCK_BEHIND: EventSpec(_ERROR, ("seconds",)),
     EventCode.DATABASE_REFUSED: EventSpec(_ERROR, ("seq", "reason", "max_attempts")),
     EventCode.DATABASE_CANNOT_TRIM: EventSpec(_ERROR, ("error",)),
     EventCode.DATABASE_CANNOT_PURGE: EventSpec(_ERROR, ("error",)),

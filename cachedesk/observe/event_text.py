@@ -138,6 +138,10 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
     EventCode.AUDIT_DIVERGED: _audit_diverged,
     EventCode.AUDIT_MORE_DIVERGED: _audit_more_diverged,
     EventCode.AUDIT_FAILED: "the auditor failed: {error}",
+    EventCode.CLOCK_BEHIND: (
+        "the machine's clock is {seconds:,.0f} s behind the newest write in this directory; time"
+        " begins at that write, so that expired keys stay absent"
+    ),
     EventCode.DATABASE_REFUSED: (
         "the database refuses event {seq}: {reason}; the other keys go on, it is tried"
         " {max_attempts} times"

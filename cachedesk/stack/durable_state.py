@@ -55,7 +55,8 @@ class DurableState:
 
     ``recovered``: how many pending events were recovered. ``was_open``: whether the last process
     did not close the log. ``seqs``: the numbers of new writes. ``recovery_seconds``: how long the
-    opening took.
+    opening took. ``clock_behind_seconds``: how far the clock was behind the newest time in the
+    files; it begins there.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class DurableState:
         self._store_epoch(numbers["log_epoch"])
         records = self.log.recover(numbers["log_seq"])
         known = [events[-1].at for events, _ in records] + [numbers.get("clock_ms", 0) / 1000]
-        clock.not_before(max(known))
+        self.clock_behind_seconds = clock.not_before(max(known))
         undecided = self._undecided([event for events, _ in records for event in events])
         self._update_watermark(numbers["newest_seq"])
         self.backlog = Backlog(self.log, settings, self.database.count()[1])

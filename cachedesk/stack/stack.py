@@ -49,6 +49,7 @@ from cachedesk.stack.command_runner import CommandRunner
 from cachedesk.stack.durable_state import open_state
 from cachedesk.stack.housekeeping import FilesMonitor, Ticker
 
+_CLOCK_BEHIND_SECONDS = 60.0
 _MEND_SECONDS = 1.0
 
 
@@ -139,6 +140,8 @@ class Stack:
                 unclean=state.was_open,
                 seconds=state.recovery_seconds,
             )
+        if state.clock_behind_seconds > _CLOCK_BEHIND_SECONDS:
+            announce(EventCode.CLOCK_BEHIND, seconds=state.clock_behind_seconds)
         self._state = state
         on_disk = (state.log, state.database)
         self._files = [store.files for store in on_disk if isinstance(store, OnDisk)]

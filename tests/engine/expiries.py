@@ -127,7 +127,7 @@ def a_purged_row_holds_what_is_delivered_again(directory: Path) -> None:
         # Applied, and not acked: the commit of the ack is refused.
         stack.failpoints.arm("worker.ack.before", "raise(Unavailable)")
         stack.worker.controls.step()
-        until(lambda: database.read(b"counter").seq)
+        until(lambda: database.read(b"counter").seq and not stack.pending.count(b"counter"))
         with later(2 * HOUR):
             purge(stack)
             before = database.read(b"counter")

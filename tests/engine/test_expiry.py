@@ -343,6 +343,8 @@ def clock_set_back_between_two_opens(directory: Path) -> None:
                 stack.layer.evict("*")
                 assert stack.layer.get_many(["order:1", "session:1"]) == [None, None]
         with running(directory, PATIENT) as stack:
+            told = [it for it in stack.snapshot().events if it.code == "clock.behind"]
+            assert [it.text[:29] for it in told] == ["the machine's clock is 18,000"]
             assert stack.layer.get_many(["order:1", "session:1", "session:2"]) == [None, None, b"v"]
             stack.layer.set("order:2", "v", ttl=60)
             assert 0 < (stack.layer.ttl("order:2") or 0) <= 60
@@ -401,7 +403,7 @@ def clock_not_followed(patch: pytest.MonkeyPatch) -> None:
 
 
 def clock_not_remembered(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(clock, "not_before", lambda seconds: None)
+    patch.setattr(clock, "not_before", lambda seconds: 0.0)
 
 
 PLANTED: tuple[tuple[Plant, Callable[[Path], None]], ...] = (
