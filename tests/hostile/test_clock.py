@@ -152,9 +152,14 @@ def test_a_run_under_a_clock_that_steps_has_its_true_course(
 ) -> None:
     """Axes, marks and events are of one clock, whatever the wall clock does meanwhile."""
 
+    def past(session: Session, operations: int) -> bool:
+        # A busy machine sheds most of them.
+        tally = session.driver.tally()
+        return tally.done + tally.shed >= operations
+
     def stepping(session: Session) -> None:
         for number, jump in enumerate((-3_600.0, 86_400.0, TEN_YEARS), start=1):
-            until(lambda done=300 * number: session.driver.tally().done >= done)  # type: ignore[misc]
+            until(lambda operations=300 * number: past(session, operations))  # type: ignore[misc]
             set_clock(jump)
             if number == 1:
                 session.perform(Inject("redis.down"))
