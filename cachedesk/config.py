@@ -20,8 +20,8 @@ import msgspec
 
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.eviction_policies import no_such_policy
-from cachedesk.core.policy import PolicyTable, as_policy
-from cachedesk.core.settings import PolicyName, Settings
+from cachedesk.core.policy import Policy, PolicyTable, as_policy
+from cachedesk.core.settings import PolicySetting, Settings
 
 FILE_NAME = "cachedesk.toml"
 MAX_FILE_BYTES = 1024 * 1024
@@ -155,35 +155,42 @@ def _desk(table: object) -> DeskSettings:
 
 
 def with_policies(settings: Settings, overrides: Iterable[str]) -> Settings:
-    """Return ``settings`` with ``overrides``, each ``PATTERN=PATH``, before its own policies.
+    """Return ``settings`` with ``overrides``, each ``PATTERN=POLICY`` with a policy as for
+    ``as_policy``, before its own policies.
 
     Raises:
-        ConfigError: an override does not have that form, or names an unknown policy.
+        ConfigError: an override does not have that form, or its policy is invalid.
     """
-    first: dict[str, PolicyName] = {}
+    first: dict[str, PolicySetting] = {}
     for override in overrides:
-        pattern, equals, name = override.rpartition("=")
+        path, *fields = override.split(",")
+        pattern, equals, name = path.rpartition("=")
         if not equals:
             raise ConfigError(
                 f"write a policy as PATTERN=PATH, like 'views:*=write-behind', not {override!r}"
             )
-        first[pattern] = as_policy(name).value
-    kept = {pattern: name for pattern, name in settings.policies.items() if pattern not in first}
+        first[pattern] = _setting(as_policy(",".join((name, *fields))))
+    kept = {pattern: its for pattern, its in settings.policies.items() if pattern not in first}
     policies = first | kept
     PolicyTable(policies)
     return msgspec.structs.replace(settings, policies=policies)
 
 
-def as_policies(policies: object) -> dict[str, PolicyName]:
+def as_policies(policies: object) -> dict[str, PolicySetting]:
     """Return ``policies`` as the value of the setting ``policies``.
 
     Raises:
-        ConfigError: it is not a mapping of patterns to paths.
+        ConfigError: it is not a mapping of patterns to policies.
     """
     if not isinstance(policies, Mapping):
         raise ConfigError(f"policies: expected a mapping, not {type(policies).__name__}")
     PolicyTable(policies)
-    return {pattern: as_policy(name).value for pattern, name in policies.items()}
+    return {pattern: _setting(as_policy(policy)) for pattern, policy in policies.items()}
+
+
+def _setting(policy: Policy) -> PolicySetting:
+    """Return ``policy`` as short as a setting can be."""
+    return policy.path.value if policy == Policy(policy.path) else policy
 
 
 def checked(settings: object) -> Settings:
@@ -231,6 +238,8 @@ def _converted(tables: Mapping[str, object], *, strict: bool = True) -> Settings
         settings = msgspec.convert(tables, Settings, strict=strict)
     except msgspec.ValidationError as error:
         raise ConfigError(_explain(mistake(error), tables)) from error
+    except ConfigError as error:
+        raise ConfigError(_wrong_policy(tables.get("policies"))) from error
     _check_together(settings)
     return settings
 
@@ -277,12 +286,12 @@ def _check_together(settings: Settings) -> None:
 def _explain(found: Mistake, tables: Mapping[str, object]) -> str:
     """Return "field: what is wrong"."""
     text, place, unknown = found
+    if place.startswith("policies"):
+        return _wrong_policy(tables.get("policies"))
     if unknown is not None:
         return _unknown_field(place, unknown)
     if place.startswith("desk.keys["):
         return 'desk.keys: write a key as text, like kill-redis = "x"'
-    if place.startswith("policies"):
-        return _wrong_policy(tables.get("policies"))
     value: object = tables
     for part in place.split("."):
         value = value.get(part) if isinstance(value, dict) else None
@@ -318,12 +327,27 @@ def _unknown_field(place: str, name: str) -> str:
 def _wrong_policy(policies: object) -> str:
     if not isinstance(policies, dict):
         return f"policies: expected a table of patterns and paths, not {_one_line(repr(policies))}"
-    for pattern, name in policies.items():
+    for pattern, policy in policies.items():
         try:
-            as_policy(name)
+            if isinstance(policy, dict):
+                msgspec.convert(policy, Policy)
+            else:
+                as_policy(policy)
         except ConfigError as error:
             return f"policies.{pattern!r}: {error}"
+        except msgspec.ValidationError as error:
+            return f"policies.{pattern!r}: {_wrong_field(mistake(error), policy)}"
     return "policies: a path is 'write-through' or 'write-behind'"
+
+
+def _wrong_field(found: Mistake, policy: dict[str, object]) -> str:
+    if found.unknown is not None:
+        fields = ", ".join(Policy.__struct_fields__)
+        return f"{_one_line(found.unknown)}: there is no such field; there are {fields}"
+    if found.place == "path":
+        return f"unknown path {_one_line(repr(policy['path']))}"
+    what = found.what.partition(", got ")[0].replace("`", "")
+    return _one_line(f"{found.place}: {what}" if found.place else what)
 
 
 def _one_line(text: str) -> str:

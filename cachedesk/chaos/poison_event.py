@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import Op, WriteEvent
 from cachedesk.core.fault import Fault
-from cachedesk.core.policy import Policy
+from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Observer
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.leased_cache import LeasedCache
@@ -43,17 +43,17 @@ class LogPoison(Fault):
         self._layer = layer
 
     def inject(self, argument: str = "") -> str:
-        self._write(Op.SET, b"0", Policy.WRITE_THROUGH)
+        self._write(Op.SET, b"0", WritePath.THROUGH)
         # While the lock is held, the worker cannot apply the increment before the row is changed.
         with self._foreign_write() as write:
-            seq = self._write(Op.INCR, 1, Policy.WRITE_BEHIND)
+            seq = self._write(Op.INCR, 1, WritePath.BEHIND)
             write(POISON_KEY, _SPOILT)
         # The cached copy is outdated, as after any write of another program.
         self._cache.drop([POISON_KEY])
         return f"event {seq} is poison: its key {POISON_KEY.decode()} is no longer a counter"
 
-    def _write(self, op: Op, arg: bytes | int, policy: Policy) -> int:
-        receipt = self._layer.write((op.name.lower(), POISON_KEY, arg), policy=policy)
+    def _write(self, op: Op, arg: bytes | int, path: WritePath) -> int:
+        receipt = self._layer.write((op.name.lower(), POISON_KEY, arg), policy=path.value)
         event = WriteEvent(receipt.seq, op, POISON_KEY, arg, wall_seconds())
         self._observer.injected((event,))
         return receipt.seq

@@ -7,8 +7,9 @@ from the cache. Everything that computes the value of a key (the layer, the work
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -34,6 +35,17 @@ class Op(IntEnum):
     EXPIRE = 4
 
 
+class ExpireOnly(IntFlag):
+    """When an ``EXPIRE`` has an effect, as in Redis: if the key has no expiry (``NX``), if it has
+    one (``XX``), if the new one is later (``GT``) or earlier (``LT``); never is the latest. The
+    numbers are part of the log's format."""
+
+    NX = 1
+    XX = 2
+    GT = 4
+    LT = 8
+
+
 ABSOLUTE = (Op.SET, Op.DELETE)
 """The operations whose result does not depend on the value before."""
 
@@ -43,10 +55,11 @@ class WriteEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     an event is read from the log.
 
     ``seq`` orders all writes of a data directory; ``arg`` is the value of a ``SET`` (bytes), the
-    amount of an ``INCR`` (int), ``None`` for the others; ``at`` is when it was accepted, in
+    amount of an ``INCR`` (int), the condition of an ``EXPIRE`` (``ExpireOnly`` as an int, or
+    ``None``), ``None`` for a ``DELETE``; ``at`` is when it was accepted, in
     seconds since 1970: it shows ages, and decides whether the value before had expired, but never
     orders events. ``expires_at``: from a ``SET`` or an ``EXPIRE`` on, when the key expires;
-    ``None``: never.
+    ``None``: never. That of an ``INCR`` holds only if it begins the counter.
     """
 
     seq: Annotated[int, Meta(gt=0, le=COUNTER_MAX)]
@@ -211,10 +224,10 @@ def change(
 ) -> tuple[bytes | None, float | None]:
     """Return the value after one operation on ``entry``, and when it expires.
 
-    A set or an expire replaces the expiry with ``expires_at``; an increment keeps it. An ``entry``
-    that has expired at ``at``, when the operation was accepted, is absent: an increment counts
-    from 0, an expire changes nothing. (The time is part of the event: every replay has the same
-    result.)
+    A set or an expire replaces the expiry with ``expires_at``; an increment keeps it, unless it
+    begins the counter. An ``entry`` that has expired at ``at``, when the operation was accepted, is
+    absent: an increment begins at 0, an expire changes nothing. (The time is part of the event:
+    every replay has the same result.)
 
     Raises:
         NotACounter, CounterOverflow: as ``increment``.
@@ -225,17 +238,39 @@ def change(
         return None, None
     value, _, kept = entry.as_of(at)
     if op is Op.INCR:
-        return increment(value, arg), kept  # type: ignore[arg-type]
-    return value, None if value is None else expires_at
+        until = expires_at if value is None else kept
+        return increment(value, arg), until  # type: ignore[arg-type]
+    if value is None:
+        return None, None
+    return value, expires_at if _may_expire(arg, kept, expires_at) else kept
 
 
-def has_effect(entry: Entry, op: Op, at: float, expires_at: float | None) -> bool:
-    """Return whether an operation on ``entry`` has an effect: an expire of an absent key, and one
-    that removes the expiry of a key without one, has none."""
+def _may_expire(only: Argument, before: float | None, after: float | None) -> bool:
+    """Return whether an expire on the condition ``only`` may replace the expiry ``before``."""
+    if not isinstance(only, int):
+        return True
+    earlier, later = _or_never(before), _or_never(after)
+    return not (
+        (only & ExpireOnly.NX and before is not None)
+        or (only & ExpireOnly.XX and before is None)
+        or (only & ExpireOnly.GT and later <= earlier)
+        or (only & ExpireOnly.LT and later >= earlier)
+    )
+
+
+def _or_never(expires_at: float | None) -> float:
+    return math.inf if expires_at is None else expires_at
+
+
+def has_effect(entry: Entry, op: Op, arg: Argument, at: float, expires_at: float | None) -> bool:
+    """Return whether an operation on ``entry`` has an effect. An expire has none on an absent key,
+    against its condition, or if it removes the expiry of a key without one."""
     if op is not Op.EXPIRE:
         return True
     value, _, before = entry.as_of(at)
-    return value is not None and not (before is None and expires_at is None)
+    if value is None or (before is None and expires_at is None):
+        return False
+    return _may_expire(arg, before, expires_at)
 
 
 def applied(entry: Entry, event: WriteEvent) -> Entry:
@@ -296,12 +331,16 @@ def _folded(row: Entry, events: Sequence[WriteEvent], refused: list[Refusal]) ->
             if event.op is not Op.EXPIRE:
                 value, number = event.arg, None  # type: ignore[assignment]
                 expires_at = event.expires_at
-            elif value is not None or number is not None:
+            elif (value is not None or number is not None) and _may_expire(
+                event.arg, expires_at, event.expires_at
+            ):
                 expires_at = event.expires_at
             continue
         try:
-            if number is None:
-                number = 0 if value is None else as_number(value)
+            if number is None and value is None:
+                number, expires_at = 0, event.expires_at
+            elif number is None:
+                number = as_number(value)  # type: ignore[arg-type]
             number = added(number, event.arg)  # type: ignore[arg-type]
         except (NotACounter, CounterOverflow) as error:
             refused.append(Refusal(event, str(error)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cachedesk.core.events import Argument, Op
+from cachedesk.core.events import Argument, ExpireOnly, Op
 from cachedesk.core.printable import safe
 from cachedesk.core.wording import count_of, span
 
@@ -108,7 +108,8 @@ def _deadline(expires_at: float | None, now: float) -> str:
 
 
 def _step(step: Step, now: float) -> str:
-    what = f"seq {step.seq} {operation_name(step)}{_argument(step.arg)}"
+    argument = "" if step.op is Op.EXPIRE else _argument(step.arg)
+    what = f"seq {step.seq} {operation_name(step)}{argument}"
     what += _deadline(step.expires_at, now)
     if step.in_row:
         return f"{what}: in the row already"
@@ -120,9 +121,11 @@ def _step(step: Step, now: float) -> str:
 
 def operation_name(step: Step) -> str:
     """Return the name of the call that made ``step``: ``persist`` is an expire without a
-    deadline."""
+    deadline, and a condition is named (``expire gt``)."""
     if step.op is Op.EXPIRE and step.expires_at is None:
         return "persist"
+    if step.op is Op.EXPIRE and isinstance(step.arg, int):
+        return f"expire {(ExpireOnly(step.arg).name or '').lower()}"
     return step.op.name.lower()
 
 

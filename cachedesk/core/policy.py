@@ -1,47 +1,155 @@
-"""Policies: which path a write takes, by key pattern. The first match wins."""
+"""Policies: which path the writes of a key take and when its values expire, by key pattern. The
+first match wins."""
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
+import random
 import re
-import reprlib
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
-from cachedesk.core.errors import ConfigError, InvalidKey
+import msgspec
+
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.errors import ConfigError, InvalidKey, InvalidValue
+from cachedesk.core.expiry import as_ttl
+from cachedesk.core.write_path import WritePath, as_path
+
+RENEWED_AFTER = 0.1
+"""The part of a sliding time to live that passes before a read renews it: a read is then seldom a
+write as well."""
 
 
-class Policy(StrEnum):
-    """The path that a write takes.
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, omit_defaults=True):
+    """The path that writes take, and how long values live.
 
-    ``WRITE_THROUGH``: committed to the database before it is acknowledged. ``WRITE_BEHIND``:
-    durable in the log before it is acknowledged, and applied to the database later.
+    ``path``: ``"write-through"`` (committed to the database before it is acknowledged) or
+    ``"write-behind"`` (durable in the log before it is acknowledged, applied to the database
+    later). ``ttl``: the time to live of a value that is set, or of a counter that is begun,
+    without a ttl of its own: seconds or a text such as ``"30m"``; ``None``: it never expires.
+    ``sliding``: a read gives the value its full ttl again, once a tenth of it has passed.
+    ``jitter``: the part of the ttl, 0 to 1, that is shortened at random for each value, so that
+    values that were set together do not expire together.
+
+    A policy equals the name of its path, whatever its other fields are.
 
     >>> Policy("write-behind") == "write-behind"
     True
+    >>> Policy("write-behind", ttl="30m", sliding=True, jitter=0.1).ttl_seconds
+    1800.0
     """
 
-    WRITE_THROUGH = "write-through"
-    WRITE_BEHIND = "write-behind"
+    WRITE_THROUGH: ClassVar[Policy]
+    WRITE_BEHIND: ClassVar[Policy]
+
+    path: WritePath
+    ttl: float | str | None = None
+    sliding: bool = False
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the fields together.
+
+        Raises:
+            ConfigError: the path is unknown, the ttl or the jitter is out of range, or ``sliding``
+                or ``jitter`` is given without a ttl.
+        """
+        msgspec.structs.force_setattr(self, "path", as_path(self.path))
+        if not isinstance(self.sliding, bool):
+            raise ConfigError(f"sliding: expected true or false, not {self.sliding!r}")
+        if isinstance(self.jitter, bool) or not isinstance(self.jitter, (int, float)):
+            raise ConfigError(f"jitter: expected a number from 0 to 1, not {self.jitter!r}")
+        if not 0 <= self.jitter < 1:
+            raise ConfigError(f"jitter: expected at least 0 and below 1, not {self.jitter!r}")
+        if self.ttl is None:
+            if self.sliding or self.jitter:
+                raise ConfigError("sliding and jitter need a ttl")
+            return
+        try:
+            as_ttl(self.ttl)
+        except InvalidValue as error:
+            raise ConfigError(str(error)) from None
+
+    @property
+    def ttl_seconds(self) -> float | None:
+        """The time to live in seconds; ``None``: values never expire."""
+        return None if self.ttl is None else as_ttl(self.ttl)
+
+    def deadline(self, draw: Callable[[], float] = random.random) -> float | None:
+        """Return when a value that is written now expires, in seconds since 1970; ``None``: never.
+
+        Args:
+            draw: returns a random number from 0 to 1 for the jitter.
+        """
+        if self.ttl is None:
+            return None
+        return wall_seconds() + as_ttl(self.ttl) * (1 - self.jitter * draw())
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return self.path == other
+        if isinstance(other, Policy):
+            return msgspec.structs.astuple(self) == msgspec.structs.astuple(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __str__(self) -> str:
+        parts = [self.path.value]
+        if self.ttl is not None:
+            parts.append(f"ttl={self.ttl}")
+        if self.sliding:
+            parts.append("sliding")
+        if self.jitter:
+            parts.append(f"jitter={self.jitter:g}")
+        return ",".join(parts)
 
 
-def as_policy(name: str | Policy) -> Policy:
-    """Return the policy of this name.
+Policy.WRITE_THROUGH = Policy(WritePath.THROUGH)
+Policy.WRITE_BEHIND = Policy(WritePath.BEHIND)
+
+
+def as_policy(policy: object) -> Policy:
+    """Return ``policy`` if it is one, or the policy with this text: a path, then any of ``ttl=``,
+    ``sliding`` and ``jitter=``, with commas between.
 
     Raises:
-        ConfigError: there is no such policy; the message suggests the nearest.
+        ConfigError: the path is unknown, or a field is unknown or invalid.
+
+    >>> as_policy("write-behind,ttl=30m,jitter=0.1").jitter
+    0.1
     """
+    if isinstance(policy, Policy):
+        return policy
+    if not isinstance(policy, str) or "," not in policy:
+        return _PLAIN[as_path(policy)]
+    path, *fields = policy.split(",")
+    values: dict[str, object] = {}
+    for field in fields:
+        name, _, value = field.strip().partition("=")
+        if name == "ttl" and value:
+            values["ttl"] = value
+        elif field.strip() == "sliding":
+            values["sliding"] = True
+        elif name == "jitter" and (number := _as_number(value)) is not None:
+            values["jitter"] = number
+        else:
+            raise ConfigError(
+                f"cannot read {field.strip()!r} in a policy: write PATH,ttl=30m,sliding,jitter=0.1"
+            )
+    return Policy(as_path(path.strip()), **values)  # type: ignore[arg-type]
+
+
+def _as_number(text: str) -> float | None:
     try:
-        return Policy(name)
+        return float(text)
     except ValueError:
-        near = difflib.get_close_matches(
-            str(name)[:40].lower(), [str(policy) for policy in Policy], 1, 0.3
-        )
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(
-            f"unknown policy {reprlib.repr(name)}: use 'write-through' or 'write-behind'{hint}"
-        ) from None
+        return None
+
+
+_PLAIN = {path: Policy(path) for path in WritePath}
 
 
 def glob(pattern: str | bytes) -> re.Pattern[bytes]:
@@ -69,13 +177,15 @@ class PolicyTable:
         """Compile ``policies``, pattern to policy, in their order.
 
         Raises:
-            ConfigError: a policy has an unknown name, or a pattern is empty.
+            ConfigError: a policy is invalid, or a pattern is empty.
         """
         for pattern, name in policies.items():
             if not pattern:
                 raise ConfigError(f"an empty key pattern cannot be given the policy {name!r}")
         self._patterns = list(policies)
-        self._policies = [as_policy(name) for name in policies.values()]
+        self._policies = [as_policy(policy) for policy in policies.values()]
+        self.slides = any(policy.sliding for policy in self._policies)
+        """Whether any policy renews what is read."""
         try:
             patterns = [glob(pattern).pattern for pattern in policies]
         except InvalidKey as error:

@@ -12,13 +12,16 @@ import msgspec
 from msgspec import Meta
 
 from cachedesk.core.eviction_policies import EvictionPolicy
+from cachedesk.core.policy import Policy
 
 MEBIBYTE = 1024 * 1024
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 PolicyName = Literal["write-through", "write-behind"]
 
-DEFAULT_POLICIES: dict[str, PolicyName] = {
+PolicySetting = PolicyName | Policy
+
+DEFAULT_POLICIES: dict[str, PolicySetting] = {
     "payment:*": "write-through",
     "order:*": "write-through",
     "balance:*": "write-through",
@@ -88,14 +91,17 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings. ``policies`` maps key patterns to paths; the first match wins.
+    """All settings. ``policies`` maps key patterns to paths, or to a ``Policy`` with a path and an
+    expiry; the first match wins.
 
     >>> settings = Settings(log=LogSettings(limit_events=10_000, when_full="reject"))
     >>> settings.log.limit_events, settings.worker.batch_events, settings.policies["views:*"]
     (10000, 1000, 'write-behind')
     """
 
-    policies: dict[str, PolicyName] = msgspec.field(default_factory=lambda: dict(DEFAULT_POLICIES))
+    policies: dict[str, PolicySetting] = msgspec.field(
+        default_factory=lambda: dict(DEFAULT_POLICIES)
+    )
     redis: RedisSettings = RedisSettings()
     log: LogSettings = LogSettings()
     worker: WorkerSettings = WorkerSettings()

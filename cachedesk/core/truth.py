@@ -15,8 +15,8 @@ from typing import Protocol
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Entry, WriteEvent
-from cachedesk.core.policy import Policy
 from cachedesk.core.reads import Read
+from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Change, Receipt
 
 Item = tuple[bytes, bytes]
@@ -47,7 +47,7 @@ class Truth(Protocol):
     acknowledged write before the call returns.
     """
 
-    def write(self, changes: Sequence[Change], path: Policy, deadline: float) -> list[Receipt]:
+    def write(self, changes: Sequence[Change], path: WritePath, deadline: float) -> list[Receipt]:
         """Make ``changes`` durable by one path, in order.
 
         Args:

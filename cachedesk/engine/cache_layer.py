@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
+from msgspec import UNSET, UnsetType
+
 from cachedesk.core import forking
-from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys
 from cachedesk.core.key_report import KeyReport
@@ -20,8 +21,10 @@ from cachedesk.core.truth import Cache, Drain, Page, Pages, Truth
 from cachedesk.core.writes import Receipt
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
+from cachedesk.engine.dead_letter_calls import DeadLetterCalls
 from cachedesk.engine.expiry_calls import ExpiryCalls, Key, Ttl
 from cachedesk.engine.read_path import ReadPath
+from cachedesk.engine.sliding_expiry import SlidingExpiry
 from cachedesk.engine.writer import Writer, as_change
 
 _POLL_SECONDS = 0.05
@@ -32,7 +35,7 @@ Value = bytes | str | int
 T = TypeVar("T")
 
 
-class CacheLayer(ExpiryCalls):
+class CacheLayer(ExpiryCalls, DeadLetterCalls):
     """A running cache stack. Thread-safe. Created by ``cachedesk.open``; close it, or use ``with``.
 
     Keys are 1 to 1,024 bytes; a str is encoded as UTF-8. Values are bytes; a str is encoded as
@@ -54,6 +57,7 @@ class CacheLayer(ExpiryCalls):
         cache: Cache,
         drain: Drain,
         policies: PolicyTable,
+        sliding: SlidingExpiry | None,
         snapshot: Callable[[], Snapshot],
         explain: Callable[[bytes], KeyReport],
         close: Callable[[], None],
@@ -61,6 +65,7 @@ class CacheLayer(ExpiryCalls):
         name: str,
     ) -> None:
         self._policies = policies
+        self._sliding = sliding
         self._writer = writer
         self._reader = reader
         self._truth = truth
@@ -102,7 +107,14 @@ class CacheLayer(ExpiryCalls):
     def read(self, key: Key) -> Read:
         """Like ``get``, but also return where the value came from and how many events are pending;
         see ``Read``."""
-        key, reader = as_key(key), self._reader()
+        key = as_key(key)
+        found = self._read(key)
+        if self._sliding is not None and found.value is not None:
+            self._slide((key,), self._sliding)
+        return found
+
+    def _read(self, key: bytes) -> Read:
+        reader = self._reader()
         began = time.perf_counter()
         try:
             must_queue = self._gate.closed or self._calls.overtakes
@@ -118,7 +130,15 @@ class CacheLayer(ExpiryCalls):
         >>> cache.get_many(["a", "absent", "a"])
         [b'1', None, b'1']
         """
-        wanted, reader = as_keys(keys), self._reader()
+        wanted = as_keys(keys)
+        values = self._read_many(wanted)
+        if self._sliding is not None:
+            pairs = dict(zip(wanted, values, strict=True))
+            self._slide([key for key, value in pairs.items() if value is not None], self._sliding)
+        return values
+
+    def _read_many(self, wanted: list[bytes]) -> list[bytes | None]:
+        reader = self._reader()
         at_once = 0 < len(wanted) <= _KEYS_AT_ONCE
         if not at_once or self._gate.closed or self._calls.overtakes:
             return self._call(reader.read_many, wanted)
@@ -132,7 +152,12 @@ class CacheLayer(ExpiryCalls):
         return self._call(reader.repair_many, wanted, values, began)
 
     def set(
-        self, key: Key, value: Value, *, ttl: Ttl | None = None, policy: str | Policy | None = None
+        self,
+        key: Key,
+        value: Value,
+        *,
+        ttl: Ttl | UnsetType | None = UNSET,
+        policy: str | Policy | None = None,
     ) -> Receipt:
         """Set ``key`` to ``value``.
 
@@ -140,8 +165,8 @@ class CacheLayer(ExpiryCalls):
             key: 1 to 1,024 bytes.
             value: at most 64 MiB.
             ttl: seconds until it expires, or a text such as ``"30m"``; ``None``: it never expires,
-                whatever was set before.
-            policy: ``"write-through"`` or ``"write-behind"`` for this write only.
+                whatever was set before. By default the ttl of its policy.
+            policy: ``"write-through"``, ``"write-behind"`` or a ``Policy`` for this write only.
 
         Returns:
             A receipt: ``seq``, the number of the write in the order of all writes, and ``level``:
@@ -157,6 +182,8 @@ class CacheLayer(ExpiryCalls):
         >>> cache.set("order:17", "sent", policy="write-behind").level
         'durable'
         """
+        if isinstance(ttl, UnsetType):
+            return self.write(("set", key, value), policy=policy)
         return self.write(("set", key, value, ttl), policy=policy)
 
     def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
@@ -191,7 +218,7 @@ class CacheLayer(ExpiryCalls):
             operations: tuples ``("set", key, value)``, ``("set", key, value, ttl)``,
                 ``("incr", key, amount)``, ``("expire", key, ttl)``, ``("persist", key)`` and
                 ``("delete", key)``; the writes of a key keep their order.
-            policy: one path for all of them, instead of the path of each key.
+            policy: one policy for all of them, instead of that of each key.
 
         Returns:
             One receipt per operation, in order.
@@ -206,16 +233,24 @@ class CacheLayer(ExpiryCalls):
         >>> [(receipt.level, receipt.value) for receipt in receipts]
         [('applied', b'new'), ('durable', b'1')]
         """
-        changes = [as_change(operation) for operation in operations]
-        chosen = None if policy is None else as_policy(policy)
-        paths = [chosen or self._policies.of(change.key) for change in changes]
+        policy_of = self._policies.of
+        if policy is not None:
+            chosen = as_policy(policy)
+            policy_of = lambda key: chosen  # noqa: E731
+        planned = [as_change(operation, policy_of) for operation in operations]
+        changes, paths = [change for change, _ in planned], [path for _, path in planned]
         return self._call(self._writer.write, changes, paths)
+
+    def _slide(self, keys: Sequence[bytes], sliding: SlidingExpiry) -> None:
+        if due := sliding.due(keys):
+            self._call(sliding.renew, due)
 
     def _expires_at(self, key: bytes) -> float | None:
         return self._call(self._truth.read, (key,))[key].expires_at
 
     def policy(self, key: Key) -> Policy:
-        """Return the path that writes of ``key`` take by default; ``InvalidKey`` as for ``get``.
+        """Return the policy of ``key``: the path of its writes and the expiry of its values;
+        ``InvalidKey`` as for ``get``.
 
         >>> str(cache.policy("views:1")), str(cache.policy("anything else"))
         ('write-behind', 'write-through')
@@ -273,47 +308,6 @@ class CacheLayer(ExpiryCalls):
         while not self._call(self._drain_for, _SLICE_SECONDS):
             if time.monotonic() >= deadline and (left := self._drain.remainder(timeout)):
                 raise Unavailable(left)
-
-    def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
-        """Return the accepted writes that could not be applied, oldest first.
-
-        Args:
-            limit: the maximum number of letters.
-            after_seq: return only letters with a higher seq; for the next page, the seq of the last
-                letter.
-
-        Raises:
-            Unavailable: the database cannot be read.
-        """
-        return self._call(self._truth.dead_letters, limit, after_seq)
-
-    def replay_dead(self, seq: int) -> Receipt:
-        """Apply a dead letter as a new write with a new seq.
-
-        It is applied to the current value of the key. One transaction removes the letter and
-        applies the write: both or neither, even if the process dies.
-
-        Args:
-            seq: the seq of the letter.
-
-        Returns:
-            The receipt of the new write.
-
-        Raises:
-            NoDeadLetter: there is no letter ``seq``.
-            NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
-            Unavailable: it was not possible in time; nothing was changed.
-        """
-        return self._call(self._truth.replay, seq, self._writer.deadline())
-
-    def drop_dead(self, seq: int) -> None:
-        """Remove a dead letter permanently: its write is lost.
-
-        Raises:
-            NoDeadLetter: there is no letter ``seq``.
-            Unavailable: it was not possible in time; nothing was changed.
-        """
-        self._call(self._truth.drop, seq, self._writer.deadline())
 
     def snapshot(self) -> Snapshot:
         """Return the state of the whole stack as one frozen value."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.events import as_key
@@ -17,11 +18,25 @@ Ttl = float | str
 class ExpiryCalls(ABC):
     """The part of ``CacheLayer`` that reads and changes when a key expires."""
 
-    def expire(self, key: Key, ttl: Ttl, *, policy: str | Policy | None = None) -> bool:
+    def expire(
+        self,
+        key: Key,
+        ttl: Ttl,
+        *,
+        only: Literal["nx", "xx", "gt", "lt"] | None = None,
+        policy: str | Policy | None = None,
+    ) -> bool:
         """Replace the expiry of ``key``: it expires in ``ttl`` from now on.
 
+        Args:
+            key: an absent key stays absent.
+            ttl: seconds, or a text such as ``"30m"``.
+            only: a condition, as in Redis: only if the key has no expiry (``"nx"``), if it has one
+                (``"xx"``), if the new one is later (``"gt"``) or earlier (``"lt"``).
+            policy: as for ``set``.
+
         Returns:
-            Whether the key was present; an absent key stays absent.
+            Whether the key was present and the condition held.
 
         Raises:
             InvalidKey, InvalidValue, Unavailable, WriteRefused: as for ``set``.
@@ -30,7 +45,7 @@ class ExpiryCalls(ABC):
         >>> cache.expire("session:5", "30m"), cache.expire("session:0", 5)
         (True, False)
         """
-        return self.write(("expire", key, ttl), policy=policy).changed
+        return self.write(("expire", key, ttl, only), policy=policy).changed
 
     def persist(self, key: Key, *, policy: str | Policy | None = None) -> bool:
         """Remove the expiry of ``key``; return whether it had one. Errors as for ``set``.

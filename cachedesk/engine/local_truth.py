@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import LogFull, Unavailable
-from cachedesk.core.policy import Policy
 from cachedesk.core.ports import SystemOfRecord
 from cachedesk.core.reads import Read
 from cachedesk.core.truth import Pages
+from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Change, Receipt, Switched
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
@@ -64,9 +64,9 @@ class LocalTruth:
         """The composition in force."""
         return self._routes()
 
-    def write(self, changes: Sequence[Change], path: Policy, deadline: float) -> list[Receipt]:
+    def write(self, changes: Sequence[Change], path: WritePath, deadline: float) -> list[Receipt]:
         """See ``Truth.write``."""
-        if path is Policy.WRITE_BEHIND:
+        if path is WritePath.BEHIND:
             return self._write_behind(changes, deadline)
         return self.through.write(changes, deadline)
 

@@ -274,7 +274,7 @@ class WriteBehind:
             event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
             values[key] = Entry(value, event.seq, until)
             events.append(event)
-            changed = has_effect(old, op, at, expires_at)
+            changed = has_effect(old, op, arg, at, expires_at)
             receipts.append(Receipt(event.seq, Level.DURABLE, value, changed))
         heads.update(values)
         request.receipts = receipts

@@ -296,7 +296,7 @@ class WriteThrough:
             value, until = change(old, op, arg, at, expires_at)
             event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
             entries[key] = Entry(value, event.seq, until)
-            staged.append((event, entries[key], has_effect(old, op, at, expires_at)))
+            staged.append((event, entries[key], has_effect(old, op, arg, at, expires_at)))
         return staged
 
 

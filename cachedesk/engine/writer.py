@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cachedesk.core.errors import (
     CounterOverflow,
@@ -14,11 +14,12 @@ from cachedesk.core.errors import (
     Unavailable,
     WriteRefused,
 )
-from cachedesk.core.events import Op, as_amount, as_key, as_value
+from cachedesk.core.events import ExpireOnly, Op, as_amount, as_key, as_value
 from cachedesk.core.expiry import deadline_of
 from cachedesk.core.policy import Policy
 from cachedesk.core.recorder import CallPath, Recorder
 from cachedesk.core.truth import Truth
+from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Change, Receipt
 
 
@@ -41,7 +42,7 @@ class Writer:
         """Return the deadline of a write that begins now, in ``time.monotonic()`` seconds."""
         return time.monotonic() + self._write_seconds
 
-    def write(self, changes: list[Change], paths: list[Policy]) -> list[Receipt]:
+    def write(self, changes: list[Change], paths: Sequence[WritePath]) -> list[Receipt]:
         """Write ``changes``, first those that are written through.
 
         Args:
@@ -55,14 +56,14 @@ class Writer:
             See ``CacheLayer.write_many``.
         """
         receipts: dict[int, Receipt] = {}
-        for path in (Policy.WRITE_THROUGH, Policy.WRITE_BEHIND):
+        for path in WritePath:
             places = [place for place, its in enumerate(paths) if its is path]
             if places:
                 written = self._write([changes[place] for place in places], path)
                 receipts.update(zip(places, written, strict=True))
         return [receipts[place] for place in range(len(changes))]
 
-    def _write(self, changes: list[Change], path: Policy) -> list[Receipt]:
+    def _write(self, changes: list[Change], path: WritePath) -> list[Receipt]:
         began = time.perf_counter()
         deadline = self.deadline()
         try:
@@ -77,7 +78,7 @@ class Writer:
             self._recorder.count("refused", len(changes))
             raise
         self._recorder.call(
-            CallPath.WRITE_BEHIND if path is Policy.WRITE_BEHIND else CallPath.WRITE_THROUGH,
+            CallPath.WRITE_BEHIND if path is WritePath.BEHIND else CallPath.WRITE_THROUGH,
             time.perf_counter() - began,
             [change.key for change in changes],
             len(changes),
@@ -85,12 +86,42 @@ class Writer:
         return receipts
 
 
-def as_change(operation: Sequence[object]) -> Change:
-    """Return the change that an operation (see ``CacheLayer.write_many``) stands for.
+def as_change(
+    operation: Sequence[object], policy_of: Callable[[bytes], Policy]
+) -> tuple[Change, WritePath]:
+    """Return the change that an operation (see ``CacheLayer.write_many``) stands for, and its path.
+
+    Args:
+        operation: the tuple.
+        policy_of: returns the policy of a key: it gives a value that is set, or a counter that is
+            begun, its expiry, unless the operation has a ttl of its own.
 
     Raises:
         InvalidKey, InvalidValue: it is not a valid operation.
     """
+    change = _parsed(operation)
+    policy = policy_of(change.key)
+    if policy.ttl is not None and _takes_default(operation):
+        change = change._replace(expires_at=policy.deadline())
+    return change, policy.path
+
+
+def _takes_default(operation: Sequence[object]) -> bool:
+    return operation[0] == "incr" or (operation[0] == "set" and len(operation) == 3)
+
+
+def _condition(only: object) -> int | None:
+    if only is None:
+        return None
+    try:
+        return int(ExpireOnly[only.upper()])  # type: ignore[attr-defined]
+    except (KeyError, AttributeError):
+        raise InvalidValue(
+            f"an expire is only 'nx', 'xx', 'gt' or 'lt', not {reprlib.repr(only)}"
+        ) from None
+
+
+def _parsed(operation: Sequence[object]) -> Change:
     match operation:
         case ("set", key, value):
             return Change(Op.SET, as_key(key), as_value(value))  # type: ignore[arg-type]
@@ -103,12 +134,14 @@ def as_change(operation: Sequence[object]) -> Change:
             return Change(Op.INCR, as_key(key), 1)  # type: ignore[arg-type]
         case ("expire", key, ttl) if ttl is not None:
             return Change(Op.EXPIRE, as_key(key), None, deadline_of(ttl))  # type: ignore[arg-type]
+        case ("expire", key, ttl, only) if ttl is not None:
+            return Change(Op.EXPIRE, as_key(key), _condition(only), deadline_of(ttl))  # type: ignore[arg-type]
         case ("persist", key):
             return Change(Op.EXPIRE, as_key(key), None)  # type: ignore[arg-type]
         case ("delete", key) | ("delete", key, _):
             return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
     raise InvalidValue(
         f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
-        " ('set', key, value, ttl), ('incr', key, amount), ('expire', key, ttl), ('persist', key)"
-        " or ('delete', key)"
+        " ('set', key, value, ttl), ('incr', key, amount), ('expire', key, ttl),"
+        " ('expire', key, ttl, only), ('persist', key) or ('delete', key)"
     )

@@ -58,7 +58,7 @@ class HotView:
             hot.append(
                 HotKey(
                     key=key,
-                    policy=self._policies.of(key).value,
+                    policy=self._policies.of(key).path.value,
                     uses=uses,
                     cached=_cut((cached or {}).get(key)),
                     cached_known=cached is not None,

@@ -149,7 +149,7 @@ class KeyInspector:
         return KeyReport(
             key=key,
             at=wall_seconds(),
-            policy=self._policies.of(key).value,
+            policy=self._policies.of(key).path.value,
             pattern=self._policies.pattern_of(key),
             cached=_held(look.cached, look.cached_obstacle),
             ttl_seconds=ttl_seconds,

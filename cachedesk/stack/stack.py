@@ -35,6 +35,7 @@ from cachedesk.core.writes import NullObserver, Observer
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.local_engine import LocalEngine
+from cachedesk.engine.sliding_expiry import SlidingExpiry
 from cachedesk.observe.accounting import Accounting
 from cachedesk.observe.auditor import Auditor
 from cachedesk.observe.event_logging import EventLogger
@@ -164,6 +165,7 @@ class Stack:
         )
         self.backlog, self.worker = engine.backlog, engine.worker
         self._truth = engine.truth
+        sliding = SlidingExpiry(policies, engine.truth, engine.writer) if policies.slides else None
         self.layer = CacheLayer(
             writer=engine.writer,
             reader=lambda: engine.routes.reader,
@@ -171,6 +173,7 @@ class Stack:
             cache=engine.cache,
             drain=engine.drain,
             policies=policies,
+            sliding=sliding,
             snapshot=self._snapshot,
             explain=self._explain,
             close=self._close,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from cachedesk.config import load, parse, with_policies
+from cachedesk.config import checked, load, parse, with_policies
 from cachedesk.core.errors import ConfigError
+from cachedesk.core.policy import Policy
 from cachedesk.core.settings import DEFAULT_POLICIES, Settings
 
 BAD = {
@@ -86,3 +88,42 @@ def test_overriding_policies_come_first_and_keep_the_others() -> None:
     ]
     assert set(settings.policies) == {*DEFAULT_POLICIES, "views:1*"}
     assert with_policies(Settings(), ["a=b=write-behind"]).policies["a=b"] == "write-behind"
+
+
+def test_a_policy_in_a_file_can_give_an_expiry() -> None:
+    settings = parse(
+        '[policies]\n"session:*" = { path = "write-behind", ttl = "30m", sliding = true }\n'
+        '"cart:*" = { path = "write-through", ttl = 90, jitter = 0.2 }'
+    )
+    assert settings.policies == {
+        "session:*": Policy("write-behind", ttl="30m", sliding=True),
+        "cart:*": Policy("write-through", ttl=90, jitter=0.2),
+    }
+    assert checked(settings) == settings
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('{ ttl = "30m" }', "policies.'a': Object missing required field path"),
+        ('{ path = "behind" }', "policies.'a': unknown path 'behind'"),
+        ('{ path = "write-behind", ttl = "soon" }', "policies.'a': a ttl is seconds above 0"),
+        ('{ path = "write-behind", ttl = true }', "policies.'a': ttl: Expected"),
+        ('{ path = "write-behind", jitter = 1.5, ttl = 1 }', "policies.'a': jitter: expected"),
+        ('{ path = "write-behind", sliding = true }', "policies.'a': sliding and jitter need"),
+        ('{ path = "write-behind", tll = 1 }', "policies.'a': tll: there is no such field"),
+    ],
+)
+def test_an_invalid_policy_in_a_file_is_named_with_its_pattern(table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        parse(f'[policies]\n"ok:*" = "write-behind"\na = {table}')
+
+
+def test_a_policy_with_an_expiry_on_the_command_line() -> None:
+    settings = with_policies(
+        Settings(), ["session:*=write-behind,ttl=30m,sliding", "b=write-behind"]
+    )
+    assert settings.policies["session:*"] == Policy("write-behind", ttl="30m", sliding=True)
+    assert settings.policies["b"] == "write-behind"
+    with pytest.raises(ConfigError, match="cannot read 'slide'"):
+        with_policies(Settings(), ["session:*=write-behind,slide"])

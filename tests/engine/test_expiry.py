@@ -12,7 +12,7 @@ from cachedesk import testing
 from cachedesk.core import clock
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import InvalidValue, Unavailable
-from cachedesk.core.events import Entry, Op, WriteEvent, coalesce, fold
+from cachedesk.core.events import Entry, ExpireOnly, Op, WriteEvent, coalesce, fold
 from cachedesk.core.expiry import as_ttl
 from cachedesk.core.settings import RedisSettings, Settings
 from cachedesk.engine import purger as purger_module
@@ -184,6 +184,9 @@ def test_a_batch_and_one_by_one_agree_on_what_expires() -> None:
     key = b"k"
     steps: Sequence[tuple[Op, bytes | int | None, float | None]] = (
         (Op.INCR, 2, None),
+        (Op.INCR, 2, 13.5),
+        (Op.EXPIRE, int(ExpireOnly.GT), 14.5),
+        (Op.EXPIRE, int(ExpireOnly.NX), 16.0),
         (Op.EXPIRE, None, 15.0),
         (Op.INCR, 3, None),
         (Op.EXPIRE, None, None),
@@ -191,6 +194,8 @@ def test_a_batch_and_one_by_one_agree_on_what_expires() -> None:
         (Op.DELETE, None, None),
         (Op.INCR, 1, None),
         (Op.EXPIRE, None, 12.0),
+        (Op.EXPIRE, int(ExpireOnly.LT | ExpireOnly.XX), 11.5),
+        (Op.INCR, 1, 30.0),
     )
     rows = (Entry(None), Entry(b"5", 1), Entry(b"5", 1, 11.0), Entry(b"5", 1, 99.0))
     for row in rows:

@@ -48,7 +48,7 @@ def test_an_unmatched_key_is_written_through(patterns: dict[str, Policy]) -> Non
     ids=lambda it: it.decode() if isinstance(it, bytes) else None,
 )
 def test_the_defaults(key: bytes, policy: Policy) -> None:
-    assert PolicyTable(DEFAULT_POLICIES).of(key) is policy
+    assert PolicyTable(DEFAULT_POLICIES).of(key) == policy
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,11 @@ def test_a_glob_matches_whole_keys_bytewise(
         assert table.of(key) is THROUGH
 
 
-@given(st.dictionaries(st.text("ab*?[]!-:.()|", min_size=1, max_size=6), st.sampled_from(Policy)))
+@given(
+    st.dictionaries(
+        st.text("ab*?[]!-:.()|", min_size=1, max_size=6), st.sampled_from([THROUGH, BEHIND])
+    )
+)
 def test_one_match_is_the_same_as_one_pattern_after_the_other(
     policies: dict[str, Policy],
 ) -> None:
@@ -94,7 +98,7 @@ def test_one_match_is_the_same_as_one_pattern_after_the_other(
 
 
 def test_many_patterns() -> None:
-    table = PolicyTable({f"group{n}:*": Policy(list(Policy)[n % 2]) for n in range(300)})
+    table = PolicyTable({f"group{n}:*": (THROUGH, BEHIND)[n % 2] for n in range(300)})
     assert [table.of(b"group%d:x" % n) for n in (0, 1, 298, 299)] == [
         THROUGH,
         BEHIND,

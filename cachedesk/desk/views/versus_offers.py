@@ -43,12 +43,12 @@ class Offer:
     sentence: str
 
 
-def offers(now: Snapshot, policies: Mapping[str, str]) -> tuple[Offer, ...]:
+def offers(now: Snapshot, policies: Mapping[str, object]) -> tuple[Offer, ...]:
     """Return what two stacks may differ in, safeguards first.
 
     Args:
         now: the newest snapshot of the running stack.
-        policies: maps its key patterns to paths.
+        policies: maps its key patterns to policies.
     """
     every = (*_safeguards(now), _policy(policies), _memory(now), _eviction(now), _batch(now))
     return tuple(offer for offer in every if offer.values)
@@ -71,10 +71,11 @@ def _effect(name: str, *, on: bool) -> str:
     return f"Without it, {WITHOUT[name]}." if on else meaning(name, on=True)
 
 
-def _policy(policies: Mapping[str, str]) -> Offer:
+def _policy(policies: Mapping[str, object]) -> Offer:
     values = [Value(path, f"policy={path}") for path in _PATHS]
     for pattern, path in policies.items():
-        other = _PATHS[1 - _PATHS.index(path)] if path in _PATHS else ""
+        # A policy with an expiry would lose it: then more than the path would differ.
+        other = _PATHS[1 - _PATHS.index(path)] if isinstance(path, str) else ""
         if other and "," not in pattern:
             values.append(Value(f"{pattern} {other}", f"policy={pattern}={other}"))
     return Offer(

@@ -15,8 +15,8 @@ import msgspec
 
 from cachedesk.config import with_field, with_policies
 from cachedesk.core.errors import ConfigError
-from cachedesk.core.policy import as_policy
 from cachedesk.core.settings import Settings
+from cachedesk.core.write_path import as_path
 from cachedesk.lab.load.driver import Load
 
 MOST_RUNS = 256
@@ -149,7 +149,7 @@ def _with_policy(variant: Variant, text: str) -> tuple[Variant, None]:
     """Use one path for all keys, or for those that match the pattern in ``PATTERN=PATH``."""
     if "=" in text:
         return replace(variant, settings=with_policies(variant.settings, [text])), None
-    policies = {"*": as_policy(text).value}
+    policies = {"*": as_path(text).value}
     return replace(
         variant, settings=msgspec.structs.replace(variant.settings, policies=policies)
     ), None

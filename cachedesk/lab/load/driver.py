@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from queue import Queue
 
 from cachedesk.core.errors import Closed
-from cachedesk.core.policy import Policy
 from cachedesk.core.wakeup import Wakeup
+from cachedesk.core.write_path import WritePath
 from cachedesk.lab.load.client import Client, Target
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.load.pace import Pace
@@ -228,7 +228,7 @@ class Driver:
         number = zlib.crc32(key)
         if not apart:
             return number % clients
-        if self._target.layer.policy(key) is Policy.WRITE_THROUGH:
+        if self._target.layer.policy(key).path is WritePath.THROUGH:
             return number % apart
         return apart + number % (clients - apart)
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.failpoints import ComponentCrash
-from cachedesk.core.policy import Policy
+from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Level
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.load.operations import Operation
@@ -75,9 +75,9 @@ def warm_up(
 
 def _store(session: Judged, writes: list[Operation]) -> None:
     layer = session.stack.layer
-    for policy in Policy:
+    for path in WritePath:
         # Each path at a time: what an error of one leaves open is not in doubt on the other.
-        some = [write for write in writes if layer.policy(write.key) is policy]
+        some = [write for write in writes if layer.policy(write.key).path is path]
         try:
             receipts = layer.write_many(some)
         except (CachedeskError, ComponentCrash):

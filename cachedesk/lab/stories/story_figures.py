@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cachedesk.core.policy import Policy
 from cachedesk.core.snapshot import Health, Latencies, Percentiles, Snapshot
+from cachedesk.core.write_path import WritePath
 from cachedesk.lab.judge.verdict import Verdict
 from cachedesk.lab.load.tally import Tally
 
@@ -79,7 +80,7 @@ def live(observation: Observation) -> Figures:
 
 def judged(verdict: Verdict, policy: Callable[[bytes], Policy]) -> Figures:
     """Return the figures that are known after an act was judged."""
-    critical = sum(policy(key) is Policy.WRITE_THROUGH for key in verdict.lost_keys)
+    critical = sum(policy(key).path is WritePath.THROUGH for key in verdict.lost_keys)
     return {
         "lost": len(verdict.lost),
         "lost_critical": critical,

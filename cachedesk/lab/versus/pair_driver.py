@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cachedesk.core.policy import Policy, PolicyTable
+from cachedesk.core.policy import PolicyTable
+from cachedesk.core.write_path import WritePath
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.load.pace import Pace
@@ -109,7 +110,7 @@ class PairDriver:
         number, apart = zlib.crc32(key), self._clients // 4
         if not apart:
             return number % self._clients
-        if self._policies.of(key) is Policy.WRITE_THROUGH:
+        if self._policies.of(key).path is WritePath.THROUGH:
             return number % apart
         return apart + number % (self._clients - apart)
 

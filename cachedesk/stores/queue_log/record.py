@@ -22,8 +22,13 @@ VERSION = 2
 
 _READABLE = (1, VERSION)
 
-_ARGUMENTS = {Op.SET: bytes, Op.INCR: int, Op.DELETE: type(None), Op.EXPIRE: type(None)}
-_EXPIRING = (Op.SET, Op.EXPIRE)
+_ARGUMENTS: dict[Op, tuple[type, ...]] = {
+    Op.SET: (bytes,),
+    Op.INCR: (int,),
+    Op.DELETE: (type(None),),
+    Op.EXPIRE: (type(None), int),
+}
+_EXPIRING = (Op.SET, Op.INCR, Op.EXPIRE)
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -69,7 +74,7 @@ def decode(data: bytes) -> Record:
     for event in record.events:
         # The decoder checks types and bounds, but not which operation has which argument.
         if (
-            type(event.arg) is not _ARGUMENTS[event.op]
+            type(event.arg) not in _ARGUMENTS[event.op]
             or event.seq <= before
             or not isfinite(event.at)
             or not _is_deadline(event)

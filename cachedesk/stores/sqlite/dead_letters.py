@@ -97,8 +97,11 @@ def forget_attempts(connection: sqlite3.Connection, through_seq: int) -> None:
     connection.execute("DELETE FROM attempts WHERE seq <= ?", (through_seq,))
 
 
+_WITH_NUMBERS = (Op.INCR.name.lower(), Op.EXPIRE.name.lower())
+
+
 def _argument(op: str, arg: bytes | None) -> Argument:
-    if op == Op.INCR.name.lower() and arg is not None and arg.removeprefix(b"-").isdigit():
+    if op in _WITH_NUMBERS and arg is not None and arg.removeprefix(b"-").isdigit():
         return int(arg)
     return arg
 
