@@ -32,6 +32,7 @@ PLANTED = (
     "tests/engine/test_planted_bugs.py",
     "tests/engine/test_planted_dead_letters.py",
     "tests/engine/test_expiry.py",
+    "tests/engine/test_face.py",
 )
 each_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]

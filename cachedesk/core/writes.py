@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from cachedesk.core.conditions import Condition
 from cachedesk.core.events import Argument, Op, WriteEvent
 from cachedesk.core.request import Request
 
@@ -27,12 +28,14 @@ class Level(StrEnum):
 
 
 class Change(NamedTuple):
-    """One write that a caller requests. ``expires_at``: see ``WriteEvent``."""
+    """One write that a caller requests. ``expires_at``: see ``WriteEvent``. ``only_if``: it is
+    accepted only if this condition is met; ``None``: in any case."""
 
     op: Op
     key: bytes
     arg: Argument
     expires_at: float | None = None
+    only_if: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class Receipt:
 
     ``seq``: its number in the order of all writes of the data directory, and its id.
     ``level``: how safe it is. ``value``: the value of the key after it (``None``: absent).
-    ``changed``: ``False`` for an expire of an absent key, and for a persist of one that does not
-    expire.
+    ``changed``: ``False`` for an expire of an absent key, for a persist of one that does not
+    expire, and for a write whose condition was not met: then nothing was written, and ``seq`` is
+    that of the newest write of the key (0: none is known).
 
     >>> first, second = cache.write_many([("incr", "likes:1", 2), ("incr", "likes:1", 3)])
     >>> second.value, second.seq - first.seq

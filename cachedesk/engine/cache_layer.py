@@ -6,36 +6,42 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar, cast
-
-from msgspec import UNSET, UnsetType
+from typing import Any, TypeVar, cast, overload
 
 from cachedesk.core import forking
 from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys
 from cachedesk.core.key_report import KeyReport
-from cachedesk.core.policy import Policy, PolicyTable, as_policy
+from cachedesk.core.policy import Policy, PolicyTable
 from cachedesk.core.reads import Read
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.truth import Cache, Drain, Page, Pages, Truth
-from cachedesk.core.writes import Receipt
+from cachedesk.core.write_path import WritePath
+from cachedesk.core.writes import Change, Receipt
 from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead_letter_calls import DeadLetterCalls
-from cachedesk.engine.expiry_calls import ExpiryCalls, Key, Ttl
+from cachedesk.engine.expiry_calls import ExpiryCalls, Key
+from cachedesk.engine.face.conditional_calls import ConditionalCalls
+from cachedesk.engine.face.flights import Flights
+from cachedesk.engine.face.loading_calls import LoadingCalls
+from cachedesk.engine.face.mapping_calls import MappingCalls
+from cachedesk.engine.face.write_calls import WriteCalls
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.sliding_expiry import SlidingExpiry
-from cachedesk.engine.writer import Writer, as_change
+from cachedesk.engine.writer import Writer
 
 _POLL_SECONDS = 0.05
 _SLICE_SECONDS = 0.25
 _KEYS_AT_ONCE = 1_000
 
-Value = bytes | str | int
+D = TypeVar("D")
 T = TypeVar("T")
 
 
-class CacheLayer(ExpiryCalls, DeadLetterCalls):
+class CacheLayer(
+    WriteCalls, MappingCalls, ExpiryCalls, ConditionalCalls, LoadingCalls, DeadLetterCalls
+):
     """A running cache stack. Thread-safe. Created by ``cachedesk.open``; close it, or use ``with``.
 
     Keys are 1 to 1,024 bytes; a str is encoded as UTF-8. Values are bytes; a str is encoded as
@@ -77,6 +83,7 @@ class CacheLayer(ExpiryCalls, DeadLetterCalls):
         self._calls = calls
         self._name = name
         self._gate = CallGate()
+        self._flights = Flights()
         forking.refuses(self)
         self._closing = threading.Lock()
 
@@ -93,16 +100,26 @@ class CacheLayer(ExpiryCalls, DeadLetterCalls):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def get(self, key: Key) -> bytes | None:
-        """Return the value of ``key``, or ``None`` if it is absent.
+    @overload
+    def get(self, key: Key) -> bytes | None: ...
+
+    @overload
+    def get(self, key: Key, default: D) -> bytes | D: ...
+
+    def get(self, key: Key, default: object = None) -> object:
+        """Return the value of ``key``, or ``default`` if it is absent.
 
         The value is at least as new as the last write acknowledged before the call.
 
         Raises:
             InvalidKey: the key is not valid.
             Unavailable: Redis has no copy and the database cannot be read.
+
+        >>> cache.get("absent"), cache.get("absent", b"0")
+        (None, b'0')
         """
-        return self.read(key).value
+        value = self.read(key).value
+        return default if value is None else value
 
     def read(self, key: Key) -> Read:
         """Like ``get``, but also return where the value came from and how many events are pending;
@@ -151,95 +168,12 @@ class CacheLayer(ExpiryCalls, DeadLetterCalls):
             return values
         return self._call(reader.repair_many, wanted, values, began)
 
-    def set(
-        self,
-        key: Key,
-        value: Value,
-        *,
-        ttl: Ttl | UnsetType | None = UNSET,
-        policy: str | Policy | None = None,
-    ) -> Receipt:
-        """Set ``key`` to ``value``.
-
-        Args:
-            key: 1 to 1,024 bytes.
-            value: at most 64 MiB.
-            ttl: seconds until it expires, or a text such as ``"30m"``; ``None``: it never expires,
-                whatever was set before. By default the ttl of its policy.
-            policy: ``"write-through"``, ``"write-behind"`` or a ``Policy`` for this write only.
-
-        Returns:
-            A receipt: ``seq``, the number of the write in the order of all writes, and ``level``:
-            ``"applied"`` to its row (write-through) or ``"durable"`` in the log (write-behind).
-
-        Raises:
-            InvalidKey, InvalidValue: the key, the value or the ttl is not valid.
-            Unavailable: the write could not be made safe in time; nothing was changed.
-            WriteRefused: a constraint or trigger of the database refuses it; nothing was changed.
-
-        >>> cache.set("order:17", "paid").level
-        'applied'
-        >>> cache.set("order:17", "sent", policy="write-behind").level
-        'durable'
-        """
-        if isinstance(ttl, UnsetType):
-            return self.write(("set", key, value), policy=policy)
-        return self.write(("set", key, value, ttl), policy=policy)
-
-    def incr(self, key: Key, amount: int = 1, *, policy: str | Policy | None = None) -> int:
-        """Add ``amount`` to the counter ``key`` (an absent one counts as 0), which keeps its
-        expiry, and return the sum.
-
-        Raises:
-            NotACounter: the value is not a 64-bit integer; nothing was changed.
-            CounterOverflow: the sum is out of range; nothing was changed.
-            InvalidKey, Unavailable, WriteRefused: as for ``set``.
-
-        >>> cache.incr("views:1"), cache.incr("views:1", 41)
-        (1, 42)
-        """
-        return int(self.write(("incr", key, amount), policy=policy).value or 0)
-
-    def delete(self, key: Key, *, policy: str | Policy | None = None) -> Receipt:
-        """Delete ``key``; deleting an absent key is a write too. Arguments, result and errors as
-        for ``set``."""
-        return self.write(("delete", key), policy=policy)
-
-    def write(self, operation: Sequence[object], *, policy: str | Policy | None = None) -> Receipt:
-        """Carry out one operation, a tuple as for ``write_many``, and return its receipt."""
-        return self.write_many([operation], policy=policy)[0]
-
-    def write_many(
-        self, operations: Iterable[Sequence[object]], *, policy: str | Policy | None = None
-    ) -> list[Receipt]:
-        """Carry out many writes, which share commits and so cost less than single ones.
-
-        Args:
-            operations: tuples ``("set", key, value)``, ``("set", key, value, ttl)``,
-                ``("incr", key, amount)``, ``("expire", key, ttl)``, ``("persist", key)`` and
-                ``("delete", key)``; the writes of a key keep their order.
-            policy: one policy for all of them, instead of that of each key.
-
-        Returns:
-            One receipt per operation, in order.
-
-        Raises:
-            InvalidKey, InvalidValue: an operation is not valid; nothing was changed.
-            NotACounter, CounterOverflow, WriteRefused, Unavailable: the writes that take the same
-                path are made all or none (write-behind: per 1,000 writes); those that are written
-                through are made first.
-
-        >>> receipts = cache.write_many([("set", "order:4", "new"), ("incr", "views:4", 1)])
-        >>> [(receipt.level, receipt.value) for receipt in receipts]
-        [('applied', b'new'), ('durable', b'1')]
-        """
-        policy_of = self._policies.of
-        if policy is not None:
-            chosen = as_policy(policy)
-            policy_of = lambda key: chosen  # noqa: E731
-        planned = [as_change(operation, policy_of) for operation in operations]
-        changes, paths = [change for change, _ in planned], [path for _, path in planned]
+    def _make(self, changes: list[Change], paths: Sequence[WritePath]) -> list[Receipt]:
+        self._flights.outdate(change.key for change in changes)
         return self._call(self._writer.write, changes, paths)
+
+    def _make_loaded(self, change: Change, path: WritePath) -> Receipt:
+        return self._call(self._writer.write, [change], [path])[0]
 
     def _slide(self, keys: Sequence[bytes], sliding: SlidingExpiry) -> None:
         if due := sliding.due(keys):
@@ -268,22 +202,6 @@ class CacheLayer(ExpiryCalls, DeadLetterCalls):
             Unavailable: Redis does not answer (and is not used for reads either).
         """
         return self._call(self._cache.evict, pattern)
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every key with its true value, sorted by the keys' bytes.
-
-        They are read 2,000 keys at a time. Writes made meanwhile to later keys are included; a new
-        key is included if it is in the database by then.
-
-        Raises:
-            Unavailable: the database cannot be read.
-            Closed: the stack was closed meanwhile.
-
-        >>> _ = cache.write_many([("set", "zoo:2", "b"), ("set", "zoo:1", "a")])
-        >>> [item for item in cache.items() if item[0].startswith(b"zoo:")]
-        [(b'zoo:1', b'a'), (b'zoo:2', b'b')]
-        """
-        return self._pages(self._call(self._truth.pages))
 
     def drain(self, timeout: float | None = None) -> None:
         """Flush until nothing is pending, even if the worker was paused.
@@ -364,8 +282,10 @@ class CacheLayer(ExpiryCalls, DeadLetterCalls):
             # After an interrupted close, this closes the parts that are still open.
             self._close()
 
-    def _pages(self, listing: Pages) -> Iterator[tuple[bytes, bytes]]:
-        after: bytes | None = b""
+    def _items_after(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return self._pages(self._call(self._truth.pages), key)
+
+    def _pages(self, listing: Pages, after: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         while after is not None:
             page: Page = self._call(listing.page, after)
             for item in page.items:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.truth import Truth
 from cachedesk.core.writes import Receipt
+from cachedesk.engine.face.flights import Flights
 from cachedesk.engine.writer import Writer
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ class DeadLetterCalls(ABC):
 
     _truth: Truth
     _writer: Writer
+    _flights: Flights
 
     def dead_letters(self, limit: int = 1_000, after_seq: int = 0) -> list[DeadLetter]:
         """Return the accepted writes that could not be applied, oldest first.
@@ -50,6 +52,8 @@ class DeadLetterCalls(ABC):
             NotACounter, CounterOverflow, WriteRefused: it is refused again; the letter stays.
             Unavailable: it was not possible in time; nothing was changed.
         """
+        # Which key it writes is not known here.
+        self._flights.outdate_all()
         return self._call(self._truth.replay, seq, self._writer.deadline())
 
     def drop_dead(self, seq: int) -> None:

@@ -173,12 +173,13 @@ class WriteBehind:
                 return
 
     def _bases(self, changes: Sequence[Change]) -> dict[bytes, tuple[int, Entry]]:
-        """Return the base values of the increments and expires in ``changes`` that no pending
-        event determines, each with the version of its key. They are read here, on the caller's
-        thread, because all writers wait during a commit."""
+        """Return the base values of the ``changes`` that depend on one which no pending event
+        determines, each with the version of its key. They are read here, on the caller's thread,
+        because all writers wait during a commit."""
         bases: dict[bytes, tuple[int, Entry]] = {}
-        for op, key, *_ in changes:
-            if op not in ABSOLUTE and key not in bases and self._pending.head(key) is None:
+        for each in changes:
+            key = each.key
+            if _needs_base(each) and key not in bases and self._pending.head(key) is None:
                 bases[key] = (self._cache.version(key), self._base(key))
         return bases
 
@@ -186,7 +187,7 @@ class WriteBehind:
         try:
             return self._reader.base(key)
         except DatabaseError as error:
-            raise Unavailable(f"the counter cannot be loaded: {error}") from error
+            raise Unavailable(f"the value before the write cannot be read: {error}") from error
 
     def _commit(self, group: list[_BehindRequest], again: bool = False) -> None:
         heads: dict[bytes, Entry] = {}
@@ -265,10 +266,14 @@ class WriteBehind:
         events: list[WriteEvent] = []
         receipts: list[Receipt] = []
         at = wall_seconds()
-        for op, key, arg, expires_at in request.changes:
+        for each in request.changes:
+            op, key, arg, expires_at, only_if = each
             old = ABSENT
-            if op not in ABSOLUTE:
+            if _needs_base(each):
                 old = values[key] if key in values else self._head(key, heads, request)
+            if only_if is not None and not only_if(old.as_of(at)):
+                receipts.append(Receipt(old.seq, Level.DURABLE, old.as_of(at).value, changed=False))
+                continue
             # Before the seq is taken: a refused change must not use up a number.
             value, until = change(old, op, arg, at, expires_at)
             event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)
@@ -287,6 +292,11 @@ class WriteBehind:
             return head
         version, base = request.bases.get(key, (-1, ABSENT))
         return base if version == self._cache.version(key) else self._base(key)
+
+
+def _needs_base(change: Change) -> bool:
+    """Return whether what ``change`` comes to depends on the value before it."""
+    return change.op not in ABSOLUTE or change.only_if is not None
 
 
 def _size(change: Change) -> int:

@@ -233,11 +233,10 @@ class WriteThrough:
             # Not before the transaction: the worker might apply these events and then trim the
             # tombstone that shows that they are applied.
             pending = self._pending.events_of(keys)
-            rows = transaction.rows(keys)
             dead = _dead_among(pending, transaction)
+            rows = transaction.rows(keys)
             absorbed = coalesce(rows, (event for event in pending if event.seq not in dead))
-            rows |= absorbed.rows
-            changed = dict(absorbed.rows)
+            rows |= (changed := dict(absorbed.rows))
             for request in group:
                 try:
                     staged = self._stage(request, rows)
@@ -249,10 +248,11 @@ class WriteThrough:
                     refused.append((request, error))
                     continue
                 for event, entry, has_changed in staged:
-                    rows[event.key] = changed[event.key] = entry
-                    events.append(event)
-                    receipt = Receipt(event.seq, Level.APPLIED, entry.value, has_changed)
+                    receipt = Receipt(entry.seq, Level.APPLIED, entry.value, has_changed)
                     request.receipts.append(receipt)
+                    if event is not None:
+                        rows[event.key] = changed[event.key] = entry
+                        events.append(event)
             self._reach("through.apply.mid")
             transaction.write(changed)
             transaction.bury(absorbed.refused)
@@ -284,14 +284,17 @@ class WriteThrough:
 
     def _stage(
         self, request: WriteRequest, rows: Mapping[bytes, Entry]
-    ) -> list[tuple[WriteEvent, Entry, bool]]:
-        """Return the changes of ``request`` as events, each with the row after it and whether it
-        had an effect."""
+    ) -> list[tuple[WriteEvent | None, Entry, bool]]:
+        """Return the changes of ``request`` as events (``None``: its condition is not met), each
+        with the row after it and whether it had an effect."""
         entries: dict[bytes, Entry] = {}
-        staged: list[tuple[WriteEvent, Entry, bool]] = []
+        staged: list[tuple[WriteEvent | None, Entry, bool]] = []
         at = wall_seconds()
-        for op, key, arg, expires_at in request.changes:
+        for op, key, arg, expires_at, only_if in request.changes:
             old = entries[key] if key in entries else rows.get(key, ABSENT)
+            if only_if is not None and not only_if(old.as_of(at)):
+                staged.append((None, old.as_of(at), False))
+                continue
             # Before the seq is taken: a refused change must not use up a number.
             value, until = change(old, op, arg, at, expires_at)
             event = WriteEvent(next(self._seqs), op, key, arg, at, expires_at)

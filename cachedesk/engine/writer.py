@@ -6,6 +6,7 @@ import reprlib
 import time
 from collections.abc import Callable, Sequence
 
+from cachedesk.core.conditions import equals, is_absent
 from cachedesk.core.errors import (
     CounterOverflow,
     InvalidValue,
@@ -77,12 +78,18 @@ class Writer:
         except (NotACounter, CounterOverflow, WriteRefused):
             self._recorder.count("refused", len(changes))
             raise
-        self._recorder.call(
-            CallPath.WRITE_BEHIND if path is WritePath.BEHIND else CallPath.WRITE_THROUGH,
-            time.perf_counter() - began,
-            [change.key for change in changes],
-            len(changes),
-        )
+        made = [
+            change.key
+            for change, receipt in zip(changes, receipts, strict=True)
+            if receipt.changed or change.only_if is None
+        ]
+        if made:
+            self._recorder.call(
+                CallPath.WRITE_BEHIND if path is WritePath.BEHIND else CallPath.WRITE_THROUGH,
+                time.perf_counter() - began,
+                made,
+                len(made),
+            )
         return receipts
 
 
@@ -101,13 +108,16 @@ def as_change(
     """
     change = _parsed(operation)
     policy = policy_of(change.key)
-    if policy.ttl is not None and _takes_default(operation):
+    if policy.ttl is not None and change.op is not Op.DELETE and _takes_default(operation):
         change = change._replace(expires_at=policy.deadline())
     return change, policy.path
 
 
 def _takes_default(operation: Sequence[object]) -> bool:
-    return operation[0] == "incr" or (operation[0] == "set" and len(operation) == 3)
+    name, count = operation[0], len(operation)
+    return (
+        name == "incr" or (name in ("set", "add") and count == 3) or (name == "cas" and count == 4)
+    )
 
 
 def _condition(only: object) -> int | None:
@@ -128,6 +138,15 @@ def _parsed(operation: Sequence[object]) -> Change:
         case ("set", key, value, ttl):
             expires_at = deadline_of(ttl)  # type: ignore[arg-type]
             return Change(Op.SET, as_key(key), as_value(value), expires_at)  # type: ignore[arg-type]
+        case ("add", key, value, *rest) if len(rest) <= 1:
+            expires_at = deadline_of(*rest) if rest else None  # type: ignore[arg-type]
+            return Change(Op.SET, as_key(key), as_value(value), expires_at, is_absent)  # type: ignore[arg-type]
+        case ("cas", key, old, new, *rest) if len(rest) <= 1:
+            condition = equals(None if old is None else as_value(old))  # type: ignore[arg-type]
+            expires_at = deadline_of(*rest) if rest else None  # type: ignore[arg-type]
+            if new is None:
+                return Change(Op.DELETE, as_key(key), None, None, condition)  # type: ignore[arg-type]
+            return Change(Op.SET, as_key(key), as_value(new), expires_at, condition)  # type: ignore[arg-type]
         case ("incr", key, amount):
             return Change(Op.INCR, as_key(key), as_amount(amount))  # type: ignore[arg-type]
         case ("incr", key):
@@ -143,5 +162,6 @@ def _parsed(operation: Sequence[object]) -> Change:
     raise InvalidValue(
         f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
         " ('set', key, value, ttl), ('incr', key, amount), ('expire', key, ttl),"
-        " ('expire', key, ttl, only), ('persist', key) or ('delete', key)"
+        " ('expire', key, ttl, only), ('persist', key), ('delete', key), ('add', key, value, ttl)"
+        " or ('cas', key, old, new, ttl)"
     )

@@ -66,6 +66,7 @@ LEFT_OUT = frozenset(
         "chaos.safeguard_switches",
         "core.failpoints",
         "engine.call_thread",
+        "engine.face.flights",
         "engine.worker_controls",
         "observe.auditor",
         "observe.event_logging",

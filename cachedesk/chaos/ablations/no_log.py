@@ -134,7 +134,10 @@ class DirtyKeys:
             events: list[WriteEvent] = []
             receipts: list[Receipt] = []
             at = wall_seconds()
-            for op, key, arg, _ in changes:
+            for op, key, arg, _, only_if in changes:
+                if only_if is not None and not only_if(Entry(after[key])):
+                    receipts.append(Receipt(0, Level.CACHED, after[key], changed=False))
+                    continue
                 # A value copied from Redis later has no expiry: without the log it is lost too.
                 after[key] = value = change(Entry(after[key]), op, arg, at)[0]
                 if value is not None and len(value) > CACHEABLE_BYTES:

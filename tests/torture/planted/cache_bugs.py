@@ -140,7 +140,7 @@ def cache_before_log(plant: Plant) -> None:
     def early(self, group):
         heads = {}
         for request in group:
-            for op, key, arg, _ in request.changes:
+            for op, key, arg, *_ in request.changes:
                 try:
                     old = heads[key] if key in heads else self._base(key).value
                     heads[key] = change(Entry(old), op, arg, 0.0)[0]

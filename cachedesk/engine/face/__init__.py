@@ -1,0 +1,1 @@
+"""The calls of the cache layer, by topic: each file has those of one topic, as a base class."""
