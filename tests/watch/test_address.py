@@ -29,6 +29,21 @@ def test_a_url_is_shown_without_its_password(
     assert (found.shown, found.user, found.database) == (shown, user, database)
     assert found.arguments["socket_timeout"] == 2.0
     assert found.encrypted == url.startswith(("rediss", "valkeys"))
+    assert found.is_socket_file == url.startswith("unix")
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:p@h:s3cret/x@h", "redis://:12/x@h", "redis://:12?x@h", "unix://a:p/x@/s"]
+)
+def test_a_password_that_cuts_the_url_is_told_how_to_be_written(url: str) -> None:
+    with pytest.raises(ConfigError, match="write / as %2F"):
+        parsed(url)
+
+
+def test_a_password_may_have_any_character_as_an_escape() -> None:
+    found = parsed("redis://ann:p%40%2F%3F%23%3As@h:1/2")
+    assert found.arguments["password"] == "p@/?#:s"
+    assert found.shown == "redis://h:1/2"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +58,14 @@ def test_a_url_is_shown_without_its_password(
         "redis://:s3cret@h?db=zero",
         "redis://:s3cret@h?retries=5",
         "redis://:s3cret@[h",
+        "redis://ann:s3cret",
+        "redis://:p@h:s3cret/x@h",
+        "redis://:12/s3cret@h",
+        "redis://:12?s3cret@h",
+        "redis://:12#s3cret@h",
+        "unix://ann:p/s3cret@/run/redis.sock",
+        "redis://h?ssl_ca_certs=/x/ca.pem",
+        "rediss://h?ssl_cert_reqs=maybe",
     ],
 )
 def test_a_wrong_url_is_one_sentence_without_the_password(url: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from redis.connection import parse_url
 
@@ -29,6 +30,8 @@ _QUERY = frozenset(
     }
 )  # fmt: skip
 
+_CERTIFICATE_CHECKS = ("none", "optional", "required")
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -39,6 +42,7 @@ class Address:
         user: the ACL user, "default" if none is named.
         database: the number of the database.
         encrypted: TLS is used.
+        is_socket_file: it is a socket file, not a host.
         arguments: of redis-py's connection, its class among them.
     """
 
@@ -46,6 +50,7 @@ class Address:
     user: str
     database: int
     encrypted: bool
+    is_socket_file: bool
     arguments: dict[str, Any]
 
 
@@ -63,14 +68,19 @@ def parsed(url: str) -> Address:
     try:
         ours = f"{_SCHEMES[scheme]}://{rest}"
         parts = urlsplit(ours)
+    except ValueError as error:
+        raise _unreadable(_reason(error)) from None
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _check_user_information(parts, options)
+    try:
         port = parts.port
-        names = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
         arguments: dict[str, Any] = parse_url(ours)  # type: ignore[no-untyped-call]
     except ValueError as error:
-        # The message may quote the URL.
-        raise ConfigError(f"the URL of the server cannot be read: {_reason(error)}") from None
-    if unknown := sorted(names - _QUERY):
+        raise _unreadable(_reason(error)) from None
+    if unknown := sorted(options.keys() - _QUERY):
         raise ConfigError(f"the URL of the server has an unknown option {unknown[0]!r}")
+    encrypted = parts.scheme == "rediss"
+    _check_encryption(options, encrypted)
     arguments.setdefault("socket_timeout", TIMEOUT_SECONDS)
     arguments.setdefault("socket_connect_timeout", TIMEOUT_SECONDS)
     if parts.scheme == "unix":
@@ -86,9 +96,41 @@ def parsed(url: str) -> Address:
     database = int(arguments.get("db") or 0)
     shown = f"{scheme}://{place}" + (f"/{database}" if database else "")
     user = str(arguments.get("username") or "default")
-    return Address(shown, user, database, parts.scheme == "rediss", arguments)
+    return Address(shown, user, database, encrypted, parts.scheme == "unix", arguments)
+
+
+def _check_user_information(parts: SplitResult, options: Mapping[str, str]) -> None:
+    """Refuse a URL whose user or password is cut short by a character with a meaning of its own.
+
+    Else the rest of a password would be taken for a path or an option, and shown.
+    """
+    if parts.scheme == "unix":
+        cut = bool(parts.netloc) and not parts.netloc.endswith("@")
+    else:
+        cut = "@" in parts.path
+    if cut or "@" in parts.fragment or any("@" in name for name in options):
+        raise _unreadable(
+            "in a user name or password write / as %2F, ? as %3F, # as %23 and @ as %40"
+        )
+
+
+def _check_encryption(options: Mapping[str, str], encrypted: bool) -> None:
+    for name in options:
+        if name.startswith("ssl_") and not encrypted:
+            raise ConfigError(f"the option {name} in the URL needs rediss:// or valkeys://")
+    if options.get("ssl_cert_reqs", "none") not in _CERTIFICATE_CHECKS:
+        raise ConfigError(
+            f"the option ssl_cert_reqs in the URL is one of {', '.join(_CERTIFICATE_CHECKS)}"
+        )
+
+
+def _unreadable(reason: str) -> ConfigError:
+    return ConfigError(f"the URL of the server cannot be read: {reason}")
 
 
 def _reason(error: ValueError) -> str:
+    # The text may quote the URL; that of a wrong port, a part of a password.
     text = str(error)
-    return text if text.startswith(("Port ", "Invalid value for", "Invalid IPv6")) else "not a URL"
+    if text.startswith("Port "):
+        return "the port is not a number from 0 to 65535"
+    return text if text.startswith(("Invalid value for", "Invalid IPv6")) else "not a URL"
