@@ -151,10 +151,60 @@ def test_a_fault_that_strikes_again_keeps_its_number():
     over = window(60)
     marks = [Mark("redis.kill", NOW - ago, NOW - ago) for ago in (9, 8, 7, 6)]
     names = mark_names([*marks, Mark("database.lock", NOW - 99)], over)
-    assert [name.text for name in names.lines[0]] == ["① redis.kill", "② database.lock"]
+    assert [name.text for name in names.lines[0]] == ["① database.lock", "② redis.kill"]
     at = numbers_on_axis([*marks, Mark("database.lock", NOW - 99)], over, names.numbers)
-    assert at[0] == "②", "what began before the window is numbered where it is first seen"
-    assert sorted(at.values()) == ["①"] * 4 + ["②"]
+    assert at[0] == "①", "what began before the window is numbered where it is first seen"
+    assert sorted(at.values()) == ["①"] + ["②"] * 4
+
+
+def test_a_fault_that_is_not_named_is_counted():
+    faults = ("redis.kill", "redis.down", "worker.crash", "worker.pause")
+    marks = [Mark(name, NOW - 9 + at, NOW - 8.9 + at) for at, name in enumerate(faults)]
+    told = mark_names(marks, window(20), margin=6)
+    assert [name.text for name in told.lines[0]] == ["③ crash", "④ pause", "+2 earlier"]
+    locked = mark_names([Mark("database.lock", NOW - 12), *marks], window(19), margin=6)
+    assert [name.text for name in locked.lines[0]] == ["① lock", "⑤ pause", "+3 more"], (
+        "the active one is older than those that are left out"
+    )
+
+
+def test_faults_of_one_column_have_their_numbers_side_by_side():
+    over = window(20)
+    marks = [Mark(name, NOW - 5) for name in ("database.lock", "redis.down", "log.full")]
+    names = mark_names(marks, over, margin=6)
+    at = numbers_on_axis(marks, over, names.numbers)
+    assert at == {9: "①", 10: "②", 11: "③"}
+    newest = [replace(mark, start_at=NOW) for mark in marks]
+    at = numbers_on_axis(newest, over, mark_names(newest, over, margin=6).numbers)
+    assert at == {19: "①", 18: "②", 17: "③"}, "there is no column to the right"
+    hidden = numbers_on_axis(marks, over, names.numbers, taken=[9])
+    assert hidden == {10: "①", 11: "②", 12: "③"}, "the cursor stands there"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 11), st.floats(0, 40), st.booleans()), max_size=12),
+    st.integers(6, 60),
+    st.integers(1, 3),
+    st.none() | st.integers(0, 5),
+)
+def test_the_axis_and_the_legend_have_the_same_numbers(faults, width, rows, cursor):
+    over = window(width)
+    marks = [Mark(f"part.f{name}", NOW - ago, None if on else NOW) for name, ago, on in faults]
+    names = mark_names(marks, over, rows, margin=6)
+    if not names.numbers:
+        return
+    taken = [] if cursor is None else [cursor]
+    at = numbers_on_axis(marks, over, names.numbers, taken)
+    legend = [name.text.partition(" ") for name in chain.from_iterable(names.lines)]
+    listed = [number for number, _, _ in legend if not number.startswith("+")]
+    assert listed == sorted(listed)
+    if len(names.numbers) + len(taken) <= width:
+        assert set(at.values()) == set(listed)
+    assert cursor not in at
+    seen = {mark.name for mark in marks if over.column(mark.start_at) >= 0 or mark.end_at is None}
+    counted = sum(int(number) for number, _, _ in legend if number.startswith("+"))
+    assert len(listed) + counted <= len({mark.name for mark in marks})
+    assert len(listed) + counted >= len(seen)
 
 
 @given(
@@ -175,8 +225,9 @@ def test_names_never_overlap_nor_leave_the_line(faults, width, rows):
             assert name.column > end
             end = name.column + len(name.text)
             assert end <= width
-    named = {name.text.partition(" ")[2] or name.text for name in chain.from_iterable(found.lines)}
-    left_out = any(text.startswith("+") for text in named)
+    texts = [name.text for name in chain.from_iterable(found.lines)]
+    named = {text.partition(" ")[2] or text for text in texts}
+    left_out = any(text.startswith("+") for text in texts)
     if rows and width >= 16 and not left_out:
         seen = {mark.name for mark in marks if window(width).column(mark.start_at) >= 0}
         assert seen <= named

@@ -84,7 +84,7 @@ class ChartLines:
         """
         window = self.window
         most_names = Rows.most_names(self.height, framed=self.framed)
-        names = mark_names(self.view.marks, window, most_names)
+        names = mark_names(self.view.marks, window, most_names, GUTTER)
         notes = flowed(
             self.view.notes, self.width, Rows.most_notes(self.height, framed=self.framed)
         )
@@ -95,7 +95,9 @@ class ChartLines:
         lines += [[(left(joined(note, self.width), self.width), Part.NOTE)] for note in notes]
         lines += plot(columns, scale, rows.plot)
         lines.append(self._axis(window, columns, names))
-        lines += [_names(row) for row in names.lines]
+        # A legend takes the room under the scale as well.
+        margin = 0 if names.numbers else GUTTER
+        lines += [_names(row, margin) for row in names.lines]
         if rows.time:
             lines.append(self._time(window))
         return lines[: self.height]
@@ -120,14 +122,15 @@ class ChartLines:
         marks = self.view.marks
         cells = axis(marks, window)
         alive = axis([mark for mark in marks if mark.end_at is None], window)
-        numbers = numbers_on_axis(marks, window, names.numbers)
+        cursor = self.view.cursor(window)
+        hidden = () if cursor is None else (cursor,)
+        numbers = numbers_on_axis(marks, window, names.numbers, hidden)
         since = _before_the_history(columns, cells)
         line = [(right("0", GUTTER - 1) + "┼", Part.AXIS)]
-        cursor = self.view.cursor(window)
         for column, (cell, active) in enumerate(zip(cells, alive, strict=True)):
             if column == cursor:
                 line.append((CURSOR, Part.CURSOR))
-            elif cell is not AxisCell.QUIET:
+            elif cell is not AxisCell.QUIET or column in numbers:
                 part = Part.PAST_FAULT if active is AxisCell.QUIET else Part.FAULT
                 line.append((numbers.get(column, cell.value), part))
             elif columns.covered[column]:
@@ -196,8 +199,8 @@ def _before_the_history(columns: Columns, cells: Sequence[AxisCell]) -> str:
     return right(f"{columns.since} ", blank)
 
 
-def _names(row: Sequence[Name]) -> list[Piece]:
-    line = [(" " * GUTTER, Part.AXIS)]
+def _names(row: Sequence[Name], margin: int) -> list[Piece]:
+    line = [(" " * margin, Part.AXIS)]
     used = 0
     for name in row:
         part = Part.FAULT if name.active else Part.PAST_FAULT

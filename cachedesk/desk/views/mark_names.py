@@ -32,12 +32,20 @@ class MarkNames:
     numbers: dict[str, str] = field(default_factory=dict)
 
 
-def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> MarkNames:
+def mark_names(
+    marks: Sequence[Mark], window: Window, rows: int = 1, margin: int = 0
+) -> MarkNames:
     """Return the names of the faults in ``window``, in at most ``rows`` rows.
 
     A name stands under the start of its fault. If they do not all fit, every fault has a number on
-    the axis instead and the lines are a legend: in the order of the numbers if all fit, else
-    active faults first, then the newest.
+    the axis instead, and the lines are a legend in the order of the numbers. Without room for all,
+    active faults and then the newest are named, and the others counted.
+
+    Args:
+        marks: the faults.
+        window: the time axis.
+        rows: the maximum number of lines.
+        margin: how many cells to the left of the axis a legend may begin.
     """
     seen = [mark for mark in marks if _is_seen(mark, window)]
     if rows < 1 or not seen:
@@ -45,23 +53,45 @@ def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1) -> MarkName
     under = _under_starts(seen, window, rows)
     if under is not None:
         return MarkNames(under)
-    names = dict.fromkeys(mark.name for mark in marks)
+    names = dict.fromkeys(mark.name for mark in sorted(marks, key=lambda mark: mark.start_at))
     numbers = {name: NUMBERS[place % len(NUMBERS)] for place, name in enumerate(names)}
-    lines, named = _legend(seen, numbers, window.width, rows)
+    lines, named = _legend(seen, numbers, window.width + margin, rows)
     # Only numbers that the legend explains are put on the axis.
     return MarkNames(lines, {name: numbers[name] for name in named})
 
 
 def numbers_on_axis(
-    marks: Iterable[Mark], window: Window, numbers: dict[str, str]
+    marks: Iterable[Mark],
+    window: Window,
+    numbers: dict[str, str],
+    taken: Iterable[int] = (),
 ) -> dict[int, str]:
-    """Return a mapping of column to the number of the fault that starts there; of two faults, that
-    of the active or newer one."""
+    """Return a mapping of column to the number of the fault that starts there.
+
+    Every fault in ``numbers`` has its number on the axis at least once: of several that start in
+    one column, each but the first has the next column that is free. ``taken`` are columns in which
+    no number can be seen.
+    """
+    seen = [mark for mark in marks if mark.name in numbers and _is_seen(mark, window)]
+    seen.sort(key=lambda mark: mark.start_at)
+    wanted = {id(mark): max(0, window.column(mark.start_at)) for mark in seen}
+    hidden = set(taken)
     found: dict[int, str] = {}
-    for mark in sorted(marks, key=_importance):
-        if mark.name in numbers and _is_seen(mark, window):
-            found[max(0, window.column(mark.start_at))] = numbers[mark.name]
+    chosen = {mark.name: mark for mark in sorted(seen, key=_importance)}
+    for mark in (mark for mark in seen if chosen[mark.name] is mark):
+        column = _next_free(wanted[id(mark)], hidden.union(found), window.width)
+        if column is not None:
+            found[column] = numbers[mark.name]
+    for mark in seen:
+        if (column := wanted[id(mark)]) not in hidden:
+            found.setdefault(column, numbers[mark.name])
     return found
+
+
+def _next_free(wanted: int, taken: set[int], width: int) -> int | None:
+    """Return the first column from ``wanted`` to the right, or else to the left, that is free."""
+    columns = (*range(wanted, width), *range(wanted - 1, -1, -1))
+    return next((column for column in columns if column not in taken), None)
 
 
 def _importance(mark: Mark) -> tuple[bool, float]:
@@ -98,36 +128,45 @@ def _legend(
 ) -> tuple[tuple[tuple[Name, ...], ...], list[str]]:
     """Return the lines of the legend and the names of the faults in it."""
     newest_first = sorted(marks, key=_importance, reverse=True)
-    names = list(dict.fromkeys(mark.name for mark in newest_first))
+    by_importance = list(dict.fromkeys(mark.name for mark in newest_first))
+    ascending = sorted(by_importance, key=list(numbers).index)
     active = {mark.name for mark in marks if mark.end_at is None}
-    whole = {name: f"{numbers[name]} {name}" for name in names}
-    gap = _GAP
-    if rows == 1 and _length(whole.values(), gap) > width:
-        # The numbers distinguish names that become equal without their component.
-        whole = {name: f"{numbers[name]} {name.rpartition('.')[2]}" for name in names}
-        gap = _GAP if _length(whole.values(), _GAP) <= width else 1
-    if _length(whole.values(), gap) <= width:
-        names.sort(key=list(numbers).index)
+    whole = {name: f"{numbers[name]} {name}" for name in ascending}
+    # The numbers distinguish names that become equal without their component.
+    brief = {name: f"{numbers[name]} {name.rpartition('.')[2]}" for name in ascending}
+    for kept in range(len(ascending), 0, -1):
+        named = [name for name in ascending if name in by_importance[:kept]]
+        # With few cells, that something is left out is said by the count alone.
+        for rest in _rest(named, ascending)[: 2 if kept == 1 else 1]:
+            for texts, gap in ((whole, _GAP), (brief, _GAP), (brief, 1)):
+                entries = [(texts[name], name in active) for name in named]
+                lines = _lines([*entries, *((word, False) for word in rest)], gap, width, rows)
+                if lines is not None:
+                    return lines, named
+    return (), []
+
+
+def _rest(named: Sequence[str], ascending: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return what says how many faults the legend leaves out: in words, as a count, not at all."""
+    left_out = [name for name in ascending if name not in named]
+    if not left_out:
+        return ((),)
+    earlier = ascending.index(left_out[-1]) < ascending.index(named[0])
+    return (f"+{len(left_out)} {'earlier' if earlier else 'more'}",), (f"+{len(left_out)}",)
+
+
+def _lines(
+    entries: Iterable[tuple[str, bool]], gap: int, width: int, rows: int
+) -> tuple[tuple[Name, ...], ...] | None:
+    """Return the entries in lines from left to right; ``None`` if they do not fit."""
     lines: list[list[Name]] = [[]]
     column = 0
-    named = []
-    for place, name in enumerate(names):
-        text = whole[name]
-        more = len(names) - place
-        if column and column + cell_len(text) > width and len(lines) < rows:
+    for text, active in entries:
+        if column and column + cell_len(text) > width:
             lines.append([])
             column = 0
-        # Names that do not fit are counted, so the last line reserves room for the count.
-        kept_free = len(f"+{more}") + gap if len(lines) == rows and more > 1 else 0
-        if column + cell_len(text) + kept_free > width:
-            if column + len(f"+{more}") <= width:
-                lines[-1].append(Name(column, f"+{more}", active=False))
-            break
-        lines[-1].append(Name(column, text, name in active))
-        named.append(name)
+        if column + cell_len(text) > width or len(lines) > rows:
+            return None
+        lines[-1].append(Name(column, text, active))
         column += cell_len(text) + gap
-    return tuple(tuple(line) for line in lines if line), named
-
-
-def _length(texts: Iterable[str], gap: int) -> int:
-    return sum(cell_len(text) + gap for text in texts) - gap
+    return tuple(tuple(line) for line in lines if line)
