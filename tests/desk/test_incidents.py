@@ -9,9 +9,9 @@ import pytest
 from cachedesk.core.engine_event import EventCode as Code
 from cachedesk.core.snapshot import Event, EventKind, Mark
 from cachedesk.core.wording import TIMES
+from cachedesk.desk.panels.hit_rate import CHART as HIT_RATE
 from cachedesk.desk.views.afterglow import AFTERGLOW_SECONDS, afterglows
 from cachedesk.desk.views.components import redis_view, worker_view
-from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone, headline
 from cachedesk.desk.views.incident_words import details_of, kind_of, line_of
 from cachedesk.desk.views.incidents import incidents
@@ -108,7 +108,9 @@ def test_a_killed_redis_is_one_entry_from_the_cause_to_the_recovery(raced):
     assert line_of(one, WIDE) == (
         "Redis was killed → back after 240 ms: empty, 2,650 cached keys lost, no write"
     )
-    assert line_of(one, 70) == cut(line_of(one, WIDE), 70)
+    assert line_of(one, 70) == (
+        "Redis was killed → back after 240 ms: empty, 2,650 cached keys lost"
+    )
 
 
 def test_writes_that_are_in_no_log_are_said_where_redis_comes_back():
@@ -215,11 +217,39 @@ def test_every_event_is_in_exactly_one_place():
 def test_the_headline_and_the_box_still_show_a_kill_of_some_seconds_ago():
     snapshot = scene(killed(4), redis=replace(HEALTHY.redis, keys=318))
     said = headline(snapshot)
-    assert said.sentence == "Redis was killed 4 s ago: empty, 12 % refilled"
+    assert said.sentence == "Redis was killed 4 s ago: 96.9 % hits, 96.2 % before the fault"
+    assert said.fitted(45) == "Redis was killed: 96.9 % hits, 96.2 % before"
+    assert said.fitted(31) == "Redis was killed: 96.9 % hits"
+    assert said.fitted(12) == "96.9 % hits"
     assert said.tone is Tone.WARNING
     assert redis_view(snapshot).state == "up · killed 4 s ago"
     assert redis_view(snapshot).tone is Tone.WARNING
     assert worker_view(snapshot).tone is Tone.WELL
+
+
+def test_the_headline_has_the_hit_rate_of_the_chart_and_not_another_figure():
+    kill = killed(4)
+    snapshot = scene(kill, redis=replace(HEALTHY.redis, keys=2_650))
+    missed = tuple(
+        replace(tick, hits=700, misses=300) if NOW - tick.at < 3.5 else tick
+        for tick in snapshot.ticks
+    )
+    said = headline(replace(snapshot, ticks=missed)).sentence
+    assert said == "Redis was killed 4 s ago: 70.0 % hits, 96.2 % before the fault"
+    assert HIT_RATE.figure(replace(snapshot, ticks=missed)) == "70.0 %"
+    idle = replace(snapshot, ticks=tuple(replace(it, hits=0, misses=1) for it in missed))
+    assert headline(idle).sentence == "Redis was killed 4 s ago: it came back empty"
+
+
+def test_a_fault_that_came_while_redis_refilled_is_compared_with_the_time_before_both():
+    first, second = killed(12), killed(4)
+    snapshot = scene(first, second)
+    missed = tuple(
+        replace(tick, hits=500, misses=500) if NOW - tick.at < 12 else tick
+        for tick in snapshot.ticks
+    )
+    said = headline(replace(snapshot, ticks=missed)).sentence
+    assert said == "Redis was killed 4 s ago: 50.0 % hits, 95.4 % before the fault"
 
 
 def test_it_glows_for_ten_seconds_after_the_recovery():

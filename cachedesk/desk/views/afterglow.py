@@ -14,6 +14,7 @@ from cachedesk.desk.views.fault_words import LASTING, ONCE
 from cachedesk.desk.views.formats import span
 from cachedesk.desk.views.incident_words import found_number, keys_lost, lost_writes
 from cachedesk.desk.views.incidents import Incident, incidents
+from cachedesk.desk.views.refill import hit_rates
 
 AFTERGLOW_SECONDS = 10.0
 """How long a recovery stays visible."""
@@ -30,12 +31,14 @@ class Afterglow:
         state: what happened to it and when, such as ``killed 4 s ago``.
         sentence: the same with the subject and the result, for the headline.
         harmful: whether acknowledged writes were lost.
+        shorter: the sentence without the time, in fewer and fewer words.
     """
 
     part: str
     state: str
     sentence: str
     harmful: bool = False
+    shorter: tuple[str, ...] = ()
 
 
 def afterglows(snapshot: Snapshot) -> tuple[Afterglow, ...]:
@@ -74,42 +77,53 @@ def _afterglow(incident: Incident, snapshot: Snapshot) -> Afterglow | None:
     when = _ago(snapshot.at - incident.started_at)
     if incident.fault in LASTING:
         when = f"until {_ago(snapshot.at - (incident.healed_at or incident.ended_at))}"
-    result = _result(incident, snapshot)
+    results = _results(incident, snapshot)
     sentence = f"{subject} {verb} {when}"
     return Afterglow(
         incident.part,
         f"{verb.removeprefix('was ').removeprefix('held ')} {when}",
-        f"{sentence}: {result}" if result else sentence,
+        f"{sentence}: {', '.join(results)}" if results else sentence,
         harmful=lost_writes(incident) > 0,
+        shorter=_shorter(f"{subject} {verb}", sentence, results),
     )
+
+
+def _shorter(event: str, dated: str, results: list[str]) -> tuple[str, ...]:
+    """Return shorter sentences: the result matters more than the time."""
+    if not results:
+        return (event,)
+    brief = [text.replace("acknowledged ", "").removesuffix(" the fault") for text in results]
+    said = ", ".join(brief)
+    return f"{dated}: {said}", f"{event}: {said}", f"{event}: {brief[0]}", brief[0]
 
 
 def _ago(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s ago" if seconds < 100 else f"{span(seconds)} ago"
 
 
-def _result(incident: Incident, snapshot: Snapshot) -> str:
+def _results(incident: Incident, snapshot: Snapshot) -> list[str]:
     lost = lost_writes(incident)
     parts = [f"{count_of(lost, 'acknowledged write')} lost"] if lost else []
     match incident.part:
         case "redis":
-            parts += _refilled(incident, snapshot)
+            parts += _redis(incident, snapshot)
         case "worker":
             again = found_number(r"([\d,]+) events? delivered again", incident.events)
             parts += [] if again is None else [f"{count_of(again, 'event')} delivered again"]
         case _:
             parts += _unavailable(incident)
-    return ", ".join(parts)
+    return parts
 
 
-def _refilled(incident: Incident, snapshot: Snapshot) -> list[str]:
-    """Return how much of what Redis has lost is back."""
-    lost = keys_lost(incident)
+def _redis(incident: Incident, snapshot: Snapshot) -> list[str]:
+    """Return what the loss of keys does to the hit rate, the figure of the chart beside it."""
     emptied = any("empty" in event.text for event in incident.of(EventCode.REDIS_BACK))
-    words = ["empty"] if emptied else []
-    if not lost or not snapshot.redis.known:
-        return words or _unavailable(incident)
-    return [*words, f"{min(100, 100 * snapshot.redis.keys // lost)} % refilled"]
+    if not (emptied or keys_lost(incident)):
+        return _unavailable(incident)
+    rates = hit_rates(snapshot, incident)
+    if rates:
+        return rates.split(", ")
+    return ["it came back empty"] if emptied else []
 
 
 def _unavailable(incident: Incident) -> list[str]:

@@ -46,6 +46,15 @@ class Backlog:
         return f"draining: {waiting}, {behind}, about {about(self.left_seconds)} left"
 
     @property
+    def shorter(self) -> tuple[str, ...]:
+        """The same in fewer words."""
+        if self.left_seconds is None:
+            behind = f"database {about(self.behind_seconds)} behind"
+            return (f"the log fills: {count_of(self.events, 'event')}, {behind}",)
+        left = f"about {about(self.left_seconds)} left"
+        return (f"draining: {count_of(self.events, 'event')}, {left}",)
+
+    @property
     def word(self) -> str:
         """What the worker does, in a word and a figure."""
         return f"draining {compact(round(self.per_second))}/s"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from cachedesk.desk.views.charts import Notes
+from cachedesk.desk.views.formats import cut
 
 GUTTER = 6
 """The width of the printed scale at the left, in cells."""
@@ -47,6 +48,25 @@ class Rows:
     def most_names(height: int, *, framed: bool) -> int:
         """Return the maximum number of lines of names."""
         return max(0, 1 + (height - _other_rows(framed=framed) - 4) // 10)
+
+
+def title_parts(number: int, title: str, figure: str, width: int) -> tuple[str, str, str]:
+    """Return the number, the title and the figure of a chart, which together with a gap take at
+    most ``width`` cells.
+
+    Without room for all, the number is dropped first, then what stands after the dot of the title,
+    then its other words. The figure is the last to be truncated.
+    """
+    first, _, rest = title.partition(" · ")
+    # The figure is that of the first word; a shorter figure could be read as the other's.
+    own = figure.removeprefix(f"{first.lower()} ") if rest else figure
+    forms = [(title, figure), *([(first, own)] if rest else []), (first.partition(" ")[0], own)]
+    for shown, value in forms:
+        gap = 1 if value else 0
+        for named in (f"{number} ", ""):
+            if cell_len(named) + cell_len(shown) + gap + cell_len(value) <= width:
+                return named, shown, value
+    return "", "", cut(own, width)
 
 
 def flowed(notes: Notes, width: int, rows: int) -> Notes:

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from rich.cells import cell_len
 
-from cachedesk.desk.views.chart_layout import GUTTER, Rows, flowed, joined
+from cachedesk.desk.views.chart_layout import GUTTER, Rows, flowed, joined, title_parts
 from cachedesk.desk.views.chart_view import CURSOR, ChartView, Columns
-from cachedesk.desk.views.formats import cut, left, right
+from cachedesk.desk.views.formats import left, right
 from cachedesk.desk.views.history import AxisCell, Window, axis
 from cachedesk.desk.views.mark_names import MarkNames, Name, mark_names, numbers_on_axis
 from cachedesk.desk.views.scales import bar
@@ -103,19 +103,13 @@ class ChartLines:
         return lines[: self.height]
 
     def _title_row(self) -> list[Piece]:
-        figure, title = cut(self.view.figure, self.width - 1) + " ", self.title
-        first, _, rest = title.partition(" · ")
-        if rest and self.width - cell_len(figure) < len(title) + 1:
-            # The figure is that of the first word; a shorter figure could be read as the other's.
-            figure, title = figure.removeprefix(f"{first.lower()} "), first
-        room = self.width - cell_len(figure)
-        # Without room for the whole title the number is dropped first.
-        number = f"{self.number} " if room > len(title) + 2 else ""
-        title = left(title, room - len(number) - 1) + " "
+        room = self.width - 1
+        number, title, figure = title_parts(self.number, self.title, self.view.figure, room)
+        gap = " " * (room - cell_len(number) - cell_len(title) - cell_len(figure))
         return [
             (number, Part.NUMBER),
-            (left(title, room - len(number)), Part.TITLE),
-            (figure, Part.FIGURE),
+            (f"{title}{gap}", Part.TITLE),
+            (f"{figure} ", Part.FIGURE),
         ]
 
     def _axis(self, window: Window, columns: Columns, names: MarkNames) -> list[Piece]:

@@ -23,6 +23,7 @@ from cachedesk.desk.views.flow_model import Arrow, FlowModel
 from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.scales import gauge
+from cachedesk.desk.views.shortening import shortened
 
 LEAST_WIDTH, LEAST_HEIGHT = 76, 11
 MOST_WIDTH, MOST_HEIGHT = 168, 18
@@ -210,7 +211,9 @@ def _draw_component(grid: Grid, box: Box, part: ComponentView) -> None:
     glyph, tone = state_mark(part.health, part.word)
     frame, frame_style = _GLOWING if part.tone is not tone else _FRAMES[tone]
     _frame(grid, box, frame, frame_style)
-    state = cut(f"{glyph} {part.state}", box.width - len(part.name) - 8)
+    room = box.width - len(part.name) - 8
+    state = f"{glyph} {part.state}"
+    state = state if cell_len(state) <= room else cut(f"{glyph} {part.word}", room)
     grid.write(box.left + 2, box.top, f" {part.name}  ", "name")
     grid.write(
         box.left + 5 + len(part.name),
@@ -234,7 +237,7 @@ def _draw_component(grid: Grid, box: Box, part: ComponentView) -> None:
 def _content(part: ComponentView, width: int, rows: int) -> list[list[Run]]:
     """Return the content of a box: the leading figure, its gauge, then the facts in pairs."""
     if part.note and rows == 1:
-        return [[(cut(part.note, width), "blocked")]]
+        return [[(shortened(part.note, width), "blocked")]]
     lines: list[list[Run]] = []
     lines.append(_pair(part.lead, part.facts[0] if part.facts else None, width, leads=True))
     facts = part.facts[1:]
@@ -244,7 +247,7 @@ def _content(part: ComponentView, width: int, rows: int) -> list[list[Run]]:
     for at in range(0, len(facts), 2):
         lines.append(_pair(facts[at], facts[at + 1] if at + 1 < len(facts) else None, width))
     if part.note:
-        lines = [*lines[: rows - 1], [(cut(part.note, width), "blocked")]]
+        lines = [*lines[: rows - 1], [(shortened(part.note, width), "blocked")]]
     return lines[:rows]
 
 

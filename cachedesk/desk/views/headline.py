@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rich.cells import cell_len
+
 from cachedesk.core.safeguards import LABELS
 from cachedesk.core.snapshot import SLOW, Books, Health, Snapshot
 from cachedesk.core.wording import count_of
@@ -14,6 +16,7 @@ from cachedesk.desk.views.backlog import backlog, refusals, stale_reads
 from cachedesk.desk.views.exposure import exposure
 from cachedesk.desk.views.formats import about
 from cachedesk.desk.views.refill import refilling
+from cachedesk.desk.views.shortening import shortened
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
@@ -42,10 +45,19 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A sentence on the state of the stack, and how serious it is."""
+    """A sentence on the state of the stack, and how serious it is.
+
+    ``shorter``: the same in fewer words, the longest first.
+    """
 
     sentence: str
     tone: Tone
+    shorter: tuple[str, ...] = ()
+
+    def fitted(self, width: int) -> str:
+        """Return the sentence in at most ``width`` cells; its number is the last to go."""
+        forms = (self.sentence, *self.shorter)
+        return next((it for it in forms if cell_len(it) <= width), shortened(forms[-1], width))
 
 
 STARTING = Headline("starting Redis …", Tone.WARNING)
@@ -74,7 +86,9 @@ def _books(snapshot: Snapshot) -> Headline | None:
     if snapshot.books.balanced:
         return None
     first = f" (from #{snapshot.unaccounted[0]})" if snapshot.unaccounted else ""
-    return Headline(f"the books {verdict(snapshot.books)}{first}", Tone.BROKEN)
+    said = verdict(snapshot.books)
+    # The number of events is worth more than the name of what they are missing from.
+    return Headline(f"the books {said}{first}", Tone.BROKEN, (said, said.partition(": ")[2]))
 
 
 def is_starting(snapshot: Snapshot) -> bool:
@@ -120,7 +134,9 @@ def _safeguards(snapshot: Snapshot) -> Headline | None:
     if not off:
         return None
     if len(off) > 1:
-        return Headline(f"safeguards off: {', '.join(LABELS[name] for name in off)}", Tone.WARNING)
+        names = ", ".join(LABELS[name] for name in off)
+        text = f"safeguards off: {names}"
+        return Headline(text, Tone.WARNING, (names, f"{len(off)} safeguards off"))
     return Headline(f"{_WITHOUT[off[0]]}", Tone.WARNING)
 
 
@@ -141,12 +157,13 @@ def _database_degraded(snapshot: Snapshot) -> Headline | None:
         return Headline(f"database {word}: {through} {wait}, {behind}", Tone.WARNING)
     fail = "fail" if shop else "fails"
     text = f"database {word}: {through} {fail} ({refused:,} unavailable so far), {behind}"
-    return Headline(text, Tone.BROKEN)
+    brief = f"database {word}: {through} {fail} ({refused:,})"
+    return Headline(text, Tone.BROKEN, (brief, f"database {word}: {refused:,} unavailable"))
 
 
 def _backlog(snapshot: Snapshot) -> Headline | None:
     found = backlog(snapshot)
-    return Headline(found.sentence, Tone.WARNING) if found else None
+    return Headline(found.sentence, Tone.WARNING, found.shorter) if found else None
 
 
 def _stale(snapshot: Snapshot) -> Headline | None:
@@ -191,12 +208,12 @@ def _log_nearly_full(snapshot: Snapshot) -> Headline | None:
 
 def _just_lost(snapshot: Snapshot) -> Headline | None:
     glow = next((glow for glow in afterglows(snapshot) if glow.harmful), None)
-    return Headline(glow.sentence, Tone.BROKEN) if glow else None
+    return Headline(glow.sentence, Tone.BROKEN, glow.shorter) if glow else None
 
 
 def _afterglow(snapshot: Snapshot) -> Headline | None:
     glow = next(iter(afterglows(snapshot)), None)
-    return Headline(glow.sentence, Tone.WARNING) if glow else None
+    return Headline(glow.sentence, Tone.WARNING, glow.shorter) if glow else None
 
 
 def _degraded(snapshot: Snapshot) -> Headline | None:

@@ -16,8 +16,9 @@ from cachedesk.core.engine_event import EventCode
 from cachedesk.core.snapshot import Event, EventKind
 from cachedesk.core.wording import TIMES, count_of
 from cachedesk.desk.views.fault_words import LASTING
-from cachedesk.desk.views.formats import cut, span
+from cachedesk.desk.views.formats import span
 from cachedesk.desk.views.incidents import Incident
+from cachedesk.desk.views.shortening import shortened
 
 _ARROW = " → "
 
@@ -62,7 +63,7 @@ def line_of(incident: Incident, width: int) -> str:
     choices = [full, [full[0], *brief[1:]], brief]
     choices += [[brief[0], *brief[first:]] for first in range(2, len(brief))]
     lines = [_ARROW.join(choice) + tail for choice in choices]
-    return next((line for line in lines if cell_len(line) <= width), cut(lines[-1], width))
+    return next((line for line in lines if cell_len(line) <= width), shortened(lines[-1], width))
 
 
 def details_of(incident: Incident) -> tuple[Event, ...]:

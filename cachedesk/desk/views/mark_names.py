@@ -32,9 +32,7 @@ class MarkNames:
     numbers: dict[str, str] = field(default_factory=dict)
 
 
-def mark_names(
-    marks: Sequence[Mark], window: Window, rows: int = 1, margin: int = 0
-) -> MarkNames:
+def mark_names(marks: Sequence[Mark], window: Window, rows: int = 1, margin: int = 0) -> MarkNames:
     """Return the names of the faults in ``window``, in at most ``rows`` rows.
 
     A name stands under the start of its fault. If they do not all fit, every fault has a number on

@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from cachedesk.desk.contrast import faded, readable
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
+from cachedesk.desk.views.chart_layout import title_parts
 from cachedesk.desk.views.chart_lines import ChartLines, Part, Piece, Scale
 from cachedesk.desk.views.chart_view import ChartView, Columns
 from cachedesk.desk.views.charts import ChartSpec
@@ -25,6 +26,22 @@ from cachedesk.desk.views.scales import fitted
 CREST_CONTRAST = 6.0
 BAR_CONTRAST = 2.6
 """The contrast of the top of a bar, and of the rest of it, with the ground."""
+
+
+_CORNERS = 6
+"""The cells of the upper border that a title cannot have."""
+
+
+def framed_title(title: PanelTitle, figure: str, width: int) -> Content:
+    """Return the title of a frame and the figure, in at most ``width`` cells if there is a width
+    yet."""
+    figure_style = "bold $text-primary"
+    whole = title.framed(Content.styled(figure, figure_style))
+    if width <= 0 or whole.cell_length <= width:
+        return whole
+    number, text, shown = title_parts(title.number, title.text, figure, width)
+    gap = " " if text and shown else ""
+    return Content.assemble((number, "$foreground 75%"), (text, "bold"), gap, (shown, figure_style))
 
 
 class Chart(PanelWidget[ChartView]):
@@ -84,7 +101,14 @@ class Chart(PanelWidget[ChartView]):
 
     def watch_view(self, view: ChartView) -> None:
         """Put the title and the figure into the frame."""
-        title = self._title.framed(Content.styled(view.figure, "bold $text-primary"))
+        self._show_title()
+
+    def on_resize(self) -> None:
+        """Fit the title into the frame."""
+        self._show_title()
+
+    def _show_title(self) -> None:
+        title = framed_title(self._title, self.view.figure, self.outer_size.width - _CORNERS)
         if not title.is_same(self._framed_title):
             self._framed_title = title
             self.border_title = title

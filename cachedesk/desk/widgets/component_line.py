@@ -11,6 +11,7 @@ from cachedesk.desk.views.components import ComponentView, Fact, state_mark
 from cachedesk.desk.views.formats import cut, left
 from cachedesk.desk.views.headline import NEARLY_FULL, Tone
 from cachedesk.desk.views.scales import bar
+from cachedesk.desk.views.shortening import shortened
 
 _NAME_CELLS = 7
 _WORD_CELLS = 10
@@ -63,7 +64,7 @@ class ComponentLine(Widget):
             pieces.append((left(state, _WORD_CELLS + _LEAD_CELLS), _STYLES[tone]))
         room = width - 2 - _NAME_CELLS - _WORD_CELLS - _LEAD_CELLS
         if view.note:
-            pieces.append((" " + cut(view.note, room - 1), "$text-error"))
+            pieces.append((" " + shortened(view.note, room - 1), "$text-error"))
             return Content.assemble(*pieces)
         # The number of cells depends on the room alone, so that the four lines form a grid.
         count = min(_MOST_FACTS, max(1, room // _FACT_CELLS))

@@ -7,8 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from cachedesk.core.snapshot import Snapshot
-from cachedesk.desk.views.fault_lines import broken_now
-from cachedesk.desk.views.formats import cut
+from cachedesk.desk.views.fault_lines import broken_now, strip_line
 
 HEAL_HINT = "h heals all"
 
@@ -40,7 +39,6 @@ class FaultStrip(Widget):
         self.set_class(bool(broken), "-broken")
 
     def render(self) -> Content:
-        """Return the line, truncated to the width; only a desk that can heal says how."""
+        """Return the line, shortened to the width; only a desk that can heal says how."""
         can_heal = self.hint and self.app.check_action("heal", ())
-        hint = (self.hint,) if can_heal else ()
-        return Content(cut("   ".join((*self.broken, *hint)), self.size.width))
+        return Content(strip_line(self.broken, self.hint if can_heal else "", self.size.width))

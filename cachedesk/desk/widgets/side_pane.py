@@ -52,7 +52,7 @@ class SideLine(Widget):
             "  ",
             (title, "bold"),
             "  ",
-            (f"{glyph} {cut(state.sentence, room)}", style),
+            (f"{glyph} {state.fitted(room)}", style),
         )
 
 

@@ -9,7 +9,6 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from cachedesk.desk.views.formats import cut
 from cachedesk.desk.views.headline import STARTING, Headline, Tone
 
 NAME = "cachedesk"
@@ -53,12 +52,12 @@ class TopLine(Widget):
     view: reactive[TopView] = reactive(TopView())
 
     def render(self) -> Content:
-        """Return the line; on a narrow screen facts are dropped before the headline is cut."""
+        """Return the line; on a narrow screen facts are dropped before words of the headline."""
         width = self.size.width
         glyph, style = STYLES[self.view.headline.tone]
         badge = f" {self.view.badge} " if self.view.badge else ""
         room = width - len(NAME) - 5 - (cell_len(badge) + 2 if badge else 0)
-        sentence = cut(self.view.headline.sentence, room)
+        sentence = self.view.headline.fitted(room)
         shown = facts_that_fit(self.view.facts, room - cell_len(sentence))
         right = " · ".join(shown)
         gap = width - len(NAME) - 5 - cell_len(sentence) - cell_len(right)
