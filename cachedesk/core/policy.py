@@ -186,6 +186,8 @@ class PolicyTable:
         self._policies = [as_policy(policy) for policy in policies.values()]
         self.slides = any(policy.sliding for policy in self._policies)
         """Whether any policy renews what is read."""
+        self.expires = any(policy.ttl is not None for policy in self._policies)
+        """Whether any policy gives an expiry."""
         try:
             patterns = [glob(pattern).pattern for pattern in policies]
         except InvalidKey as error:

@@ -179,8 +179,9 @@ class CacheLayer(
         if due := sliding.due(keys):
             self._call(sliding.renew, due)
 
-    def _expires_at(self, key: bytes) -> float | None:
-        return self._call(self._truth.read, (key,))[key].expires_at
+    def _deadlines(self, keys: Sequence[bytes]) -> dict[bytes, float | None]:
+        found = self._call(self._truth.read, keys)
+        return {key: read.expires_at for key, read in found.items()}
 
     def policy(self, key: Key) -> Policy:
         """Return the policy of ``key``: the path of its writes and the expiry of its values;

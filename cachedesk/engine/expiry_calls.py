@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.events import as_key
+from cachedesk.core.events import as_keys
 from cachedesk.core.policy import Policy
 from cachedesk.core.writes import Receipt
 
@@ -64,15 +64,22 @@ class ExpiryCalls(ABC):
         >>> 3_000 < cache.ttl("session:7") <= 3_600
         True
         """
-        expires_at = self._expires_at(as_key(key))
-        if expires_at is None or (seconds := expires_at - wall_seconds()) <= 0:
-            return None
-        return seconds
+        return self.ttl_many([key])[0]
+
+    def ttl_many(self, keys: Iterable[Key]) -> list[float | None]:
+        """Return the ttl of each of ``keys``, in their order, as ``ttl`` does.
+
+        >>> cache.ttl_many(["absent", "never written"])
+        [None, None]
+        """
+        wanted = as_keys(keys)
+        found, now = self._deadlines(wanted), wall_seconds()
+        return [None if (at := found[key]) is None or at <= now else at - now for key in wanted]
 
     @abstractmethod
     def write(self, operation: Sequence[object], *, policy: str | Policy | None = None) -> Receipt:
         """See ``CacheLayer.write``."""
 
     @abstractmethod
-    def _expires_at(self, key: bytes) -> float | None:
-        """Return when ``key`` expires, in seconds since 1970; ``None``: never, or it is absent."""
+    def _deadlines(self, keys: Sequence[bytes]) -> dict[bytes, float | None]:
+        """Return when each key expires, in seconds since 1970; ``None``: never, or it is absent."""

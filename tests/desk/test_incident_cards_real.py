@@ -14,7 +14,8 @@ from cachedesk.desk.views.incident_card import IncidentCard
 from cachedesk.desk.views.incident_figures import IncidentFigures
 from cachedesk.lab.load.driver import Load
 from cachedesk.lab.load.traffic import WorkloadTraffic
-from cachedesk.lab.run.session import Session, judge
+from cachedesk.lab.run.judging import judge
+from cachedesk.lab.run.session import Session
 from cachedesk.recording.player import Player
 from cachedesk.recording.recording_file import RecordingFile
 from tests.engine.until import unhurried

@@ -71,7 +71,7 @@ def test_a_capture_that_ends_anywhere_lacks_its_last_line_only(
 def folded(operations: Iterable[Operation]) -> dict[bytes, bytes]:
     """Return what the operations come to; an increment of what is no counter is refused."""
     values: dict[bytes, bytes] = {}
-    for op, key, value in operations:
+    for op, key, value, _ in operations:
         if op is Verb.SET:
             assert isinstance(value, bytes)
             values[key] = value

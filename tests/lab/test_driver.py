@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -35,8 +35,9 @@ class FakeLayer:
         self._do(Operation(Verb.GET, key))
         return Read(None, ReadSource.DATABASE, 0, 0)
 
-    def write(self, operation: Operation) -> Receipt:
+    def write(self, call: tuple[Any, ...]) -> Receipt:
         """Take the write."""
+        operation = Operation(*call)
         self._do(operation)
         value = operation.value
         return Receipt(
@@ -76,9 +77,9 @@ def test_a_key_has_one_client_and_keeps_its_order() -> None:
     done: dict[int, list[Operation]] = {}
 
     class Noting(FakeLayer):
-        def write(self, operation: Operation) -> Receipt:
-            done.setdefault(threading.get_ident(), []).append(operation)
-            return super().write(operation)
+        def write(self, call: tuple[Any, ...]) -> Receipt:
+            done.setdefault(threading.get_ident(), []).append(Operation(*call))
+            return super().write(call)
 
     driver = _driver(Noting(), _sets(keys=50), Load(clients=4, ops=2000))
     driver.start()
@@ -271,9 +272,10 @@ def test_a_rate_may_be_lifted_and_set_and_each_key_keeps_its_order() -> None:
         def policy(self, key: bytes) -> Policy:
             return Policy.WRITE_THROUGH if int(key[4:]) % 3 else Policy.WRITE_BEHIND
 
-        def write(self, operation: Operation) -> Receipt:
+        def write(self, call: tuple[Any, ...]) -> Receipt:
+            operation = Operation(*call)
             done.setdefault(operation.key, []).append(int(operation.value or 0))
-            return super().write(operation)
+            return super().write(call)
 
     for first in (20_000.0, None):
         done.clear()

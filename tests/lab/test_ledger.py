@@ -17,11 +17,17 @@ from cachedesk.lab.load.operations import Operation, Verb
 OPS = {Verb.SET: Op.SET, Verb.INCR: Op.INCR, Verb.DELETE: Op.DELETE}
 FIRST = 70_000  # not the first page of ids
 
+NEVER = st.none()
+
 _writes = st.lists(
     st.one_of(
-        st.builds(Operation, st.just(Verb.SET), st.sampled_from([b"a", b"b"]), st.just(b"7")),
-        st.builds(Operation, st.just(Verb.INCR), st.sampled_from([b"a", b"c"]), st.integers(1, 9)),
-        st.builds(Operation, st.just(Verb.DELETE), st.sampled_from([b"a", b"b"])),
+        st.builds(
+            Operation, st.just(Verb.SET), st.sampled_from([b"a", b"b"]), st.just(b"7"), NEVER
+        ),
+        st.builds(
+            Operation, st.just(Verb.INCR), st.sampled_from([b"a", b"c"]), st.integers(1, 9), NEVER
+        ),
+        st.builds(Operation, st.just(Verb.DELETE), st.sampled_from([b"a", b"b"]), st.none(), NEVER),
     ),
     min_size=1,
     max_size=30,

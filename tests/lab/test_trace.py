@@ -49,7 +49,7 @@ def test_what_csv_holds_is_what_is_read(
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator=line_break, quoting=csv.QUOTE_ALL)
     writer.writerow(["op", "key", "value"])
-    for op, key, value in operations:
+    for op, key, value, _ in operations:
         writer.writerow([op, key.decode(), _as_text(value)])
     file.write_bytes(out.getvalue().encode("utf-8-sig" if bom else "utf-8"))
     assert list(read(file)) == operations
@@ -64,7 +64,7 @@ def test_what_json_lines_hold_is_what_is_read(
             [op, key.decode(), value.decode() if isinstance(value, bytes) else value],
             ensure_ascii=ascii_only,
         )
-        for op, key, value in operations
+        for op, key, value, _ in operations
     )
     file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
     assert list(read(file)) == operations
@@ -93,9 +93,9 @@ def test_a_checked_trace_knows_its_counts_and_can_be_read_twice(file: Path) -> N
 def test_json_keys_and_values_may_be_base64_as_dump_writes_them(file: Path) -> None:
     file.write_bytes(b'["set",{"base64":"/w=="},{"base64":"AP8="}]\n["set","k",7]\n["get","k"]\n')
     assert list(read(file)) == [
-        (Verb.SET, b"\xff", b"\0\xff"),
-        (Verb.SET, b"k", b"7"),
-        (Verb.GET, b"k", None),
+        Operation(Verb.SET, b"\xff", b"\0\xff"),
+        Operation(Verb.SET, b"k", b"7"),
+        Operation(Verb.GET, b"k"),
     ]
 
 

@@ -290,7 +290,7 @@ def test_a_capture_of_a_real_redis_ends_in_its_own_state(tmp_path: Path) -> None
     file = tmp_path / "capture"
     file.write_bytes(captured)
     values: dict[bytes, bytes] = {}
-    for op, key, value in read(file):
+    for op, key, value, _ in read(file):
         if op is Verb.SET:
             values[key] = value  # type: ignore[assignment]
         elif op is Verb.INCR:

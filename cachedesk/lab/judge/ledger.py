@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
-from cachedesk.core.events import WriteEvent
+from cachedesk.core.clock import wall_seconds
+from cachedesk.core.events import Op, WriteEvent
+from cachedesk.core.policy import PolicyTable
+from cachedesk.lab.judge.lifetime import Lifetime
 from cachedesk.lab.judge.recent_values import RecentValues
 from cachedesk.lab.judge.seq_flags import ACCEPTED, APPLIED, SeqFlags
 from cachedesk.lab.judge.verdict import Difference, StaleRead, Verdict
@@ -38,6 +41,8 @@ class Ledger:
         self._accepted = 0
         self._first: int | None = None
         self._expected: dict[bytes, bytes] = {}
+        self._lives: dict[bytes, Lifetime] = {}
+        self._policies: PolicyTable | None = None
         self._uncertain: set[bytes] = set()
         self._ever_uncertain: set[bytes] = set()
         self._injected_keys: set[bytes] = set()
@@ -48,17 +53,45 @@ class Ledger:
         self._unsafe: dict[bytes, int] = {}
         self._resting: Counter[int] = Counter()
 
-    def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take the contents of the data directory before the run as given."""
+    def begin(
+        self,
+        items: Iterable[tuple[bytes, bytes]],
+        policies: PolicyTable | None = None,
+        deadlines: Mapping[bytes, float] | None = None,
+    ) -> None:
+        """Take the contents of the data directory before the run as given.
+
+        Args:
+            items: every key with its value.
+            policies: those of the stack, which may give what is written an expiry.
+            deadlines: when keys of ``items`` expire, in seconds since 1970.
+        """
         self._expected = dict(items)
+        self._policies = policies if policies and policies.expires else None
+        self._lives = {key: Lifetime.of(at, at, 0.0, 0.0) for key, at in (deadlines or {}).items()}
 
     def accepted(
-        self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
+        self,
+        seq: int,
+        write: Operation,
+        value: bytes | None,
+        *,
+        safe: bool = True,
+        began: float | None = None,
     ) -> None:
-        """Note that ``write`` was acknowledged with the id ``seq`` and a receipt with ``value``;
-        ``safe``: whether it is on a disk."""
-        op, key, argument = write
-        old = self._expected.get(key)
+        """Note that ``write`` was acknowledged.
+
+        Args:
+            seq: its id.
+            write: the write.
+            value: the value in its receipt.
+            safe: whether it is on a disk.
+            began: when the call began, by ``wall_seconds``; ``None``: now.
+        """
+        op, key, argument, _ = write
+        ended = wall_seconds()
+        began = ended if began is None else began
+        old = self._before(write, value, began, ended)
         with self._lock:
             self._accept(seq, key)
             if not safe and seq in self._open:
@@ -73,16 +106,20 @@ class Ledger:
             self._complain(key, old, value)
             return
         self._put(key, expected)
+        if op is not Verb.INCR or old is None:
+            self._live(write, began, ended)
         self._recent.note(key, expected)
         if value != expected:
             self._complain(key, expected, value)
 
     def refused(self, write: Operation) -> None:
         """Note that ``write`` was refused because it cannot be applied to the key's value."""
-        op, key, argument = write
+        op, key, argument, _ = write
         if key in self._uncertain:
             return
         old = self._expected.get(key)
+        if (life := self._lives.get(key)) is not None and life.is_over(wall_seconds()):
+            old = None
         try:
             expected = _expect(old, op, argument)
         except ValueError:
@@ -96,8 +133,11 @@ class Ledger:
             self._ever_uncertain.add(key)
         self._put(key, None)
 
-    def read(self, key: bytes, value: bytes | None) -> bool:
-        """Note that the key's client read ``value``; return whether that was fresh."""
+    def read(self, key: bytes, value: bytes | None, began: float | None = None) -> bool:
+        """Note that the key's client read ``value``; return whether that was fresh. ``began``: when
+        the call began, by ``wall_seconds``; ``None``: now."""
+        if key in self._lives:
+            self._expire(key, value, began)
         expected = self._expected.get(key)
         if self._unsafe and value == expected and (seq := self._unsafe.get(key)) is not None:
             with self._lock:
@@ -116,6 +156,8 @@ class Ledger:
         with self._lock:
             for event in events:
                 seq = event.seq
+                if event.op is Op.EXPIRE and self._renews(event.key):
+                    continue
                 mark = self._marks.add(seq, APPLIED)
                 if mark & APPLIED:
                     self._duplicated.add(seq)
@@ -137,6 +179,9 @@ class Ledger:
 
     def expected(self, key: bytes) -> bytes | None:
         """Return the value of ``key`` by what was acknowledged; ``None``: it is absent."""
+        life = self._lives.get(key)
+        if life is not None and life.is_over(wall_seconds()):
+            return None
         return self._expected.get(key)
 
     @property
@@ -166,14 +211,16 @@ class Ledger:
         with self._lock:
             buried = {key for seq, key in self._open.items() if seq in dead}
             exempt = self._uncertain | self._injected_keys | buried
-            wrong = _differences(self._expected, items, exempt)
+            wrong = _differences(self._expected, items, exempt, self._lives)
             wrong_keys = {difference.key for difference in wrong}
 
             def is_in_row(seq: int, key: bytes) -> bool:
                 if row_seq is None or key in wrong_keys:
                     return False
                 newest = row_seq(key)
-                return newest >= seq or (newest == 0 and key not in self._expected)
+                life = self._lives.get(key)
+                over = life is not None and life.may_be_over(wall_seconds())
+                return newest >= seq or (newest == 0 and (over or key not in self._expected))
 
             dead_ids = [seq for seq in self._open if seq in dead]
             pending_ids = [seq for seq in self._open if seq in pending and seq not in dead]
@@ -212,15 +259,60 @@ class Ledger:
         else:
             self._open[seq] = key
 
+    def _renews(self, key: bytes) -> bool:
+        """Return whether reads renew ``key``: no client was told of such a write."""
+        return self._policies is not None and self._policies.of(key).sliding
+
     def _is_safe(self, seq: int, key: bytes) -> None:
         """Note that a write that was in no log is in its row now."""
         self._resting.pop(seq, None)
         if self._unsafe.get(key) == seq:
             del self._unsafe[key]
 
+    def _before(
+        self, write: Operation, value: bytes | None, began: float, ended: float
+    ) -> bytes | None:
+        """Return the value of the key before ``write``, whose receipt has ``value``; the receipt
+        decides where the value may have expired or not."""
+        op, key, argument, _ = write
+        old, life = self._expected.get(key), self._lives.get(key)
+        if life is None or not life.may_be_over(ended):
+            return old
+        if life.is_over(began) or (op is Verb.INCR and value == _expect(None, op, argument)):
+            return None
+        return old
+
+    def _live(self, write: Operation, began: float, ended: float) -> None:
+        """Note when the value that ``write`` has begun expires."""
+        self._lives.pop(write.key, None)
+        if write.op is Verb.DELETE:
+            return
+        shortest = longest = write.ttl if write.op is Verb.SET else None
+        if longest is None and self._policies is not None:
+            policy = self._policies.of(write.key)
+            longest = policy.ttl_seconds
+            shortest = None if longest is None else longest * (1 - policy.jitter)
+        if longest is not None and shortest is not None:
+            self._lives[write.key] = Lifetime.of(began, ended, shortest, longest)
+
+    def _expire(self, key: bytes, value: bytes | None, began: float | None) -> None:
+        """Note what a read of ``value`` says about the expiry of ``key``."""
+        ended, life = wall_seconds(), self._lives[key]
+        began = ended if began is None else began
+        if life.is_over(began) or (value is None and life.may_be_over(ended)):
+            # From now on it must stay absent.
+            self._put(key, None)
+            self._recent.note(key, None)
+        elif value is not None and self._policies is not None:
+            policy = self._policies.of(key)
+            if policy.sliding and policy.ttl_seconds is not None:
+                renewed = Lifetime.of(began, ended, 0.0, policy.ttl_seconds)
+                self._lives[key] = Lifetime(life.earliest, max(life.latest, renewed.latest))
+
     def _put(self, key: bytes, value: bytes | None) -> None:
         if value is None:
             self._expected.pop(key, None)
+            self._lives.pop(key, None)
         else:
             self._expected[key] = value
 
@@ -245,14 +337,26 @@ def _expect(value: bytes | None, op: Verb, argument: bytes | int | None) -> byte
 
 
 def _differences(
-    expected: dict[bytes, bytes], items: Iterable[tuple[bytes, bytes]], exempt: set[bytes]
+    expected: dict[bytes, bytes],
+    items: Iterable[tuple[bytes, bytes]],
+    exempt: set[bytes],
+    lives: Mapping[bytes, Lifetime],
 ) -> list[Difference]:
-    missing = {key: value for key, value in expected.items() if key not in exempt}
+    began = wall_seconds()
+    over = {key for key, life in lives.items() if life.is_over(began)}
+    missing = {
+        key: value for key, value in expected.items() if key not in exempt and key not in over
+    }
     differences = []
     for key, value in items:
         if key not in exempt:
             right = missing.pop(key, None)
             if right != value:
                 differences.append(Difference(key, right, value))
-    differences += (Difference(key, value, None) for key, value in missing.items())
+    ended = wall_seconds()
+    differences += (
+        Difference(key, value, None)
+        for key, value in missing.items()
+        if key not in lives or not lives[key].may_be_over(ended)
+    )
     return differences

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from cachedesk.core.events import WriteEvent
+from cachedesk.core.policy import PolicyTable
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.judge.verdict import Verdict, unjudged
 from cachedesk.lab.load.operations import Operation
@@ -18,11 +19,22 @@ class NullLedger(Ledger):
         super().__init__()
         self._numbers = itertools.count()
 
-    def begin(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+    def begin(
+        self,
+        items: Iterable[tuple[bytes, bytes]],
+        policies: PolicyTable | None = None,
+        deadlines: Mapping[bytes, float] | None = None,
+    ) -> None:
         """Do nothing."""
 
     def accepted(
-        self, seq: int, write: Operation, value: bytes | None, *, safe: bool = True
+        self,
+        seq: int,
+        write: Operation,
+        value: bytes | None,
+        *,
+        safe: bool = True,
+        began: float | None = None,
     ) -> None:
         """Count the write."""
         next(self._numbers)
@@ -33,7 +45,7 @@ class NullLedger(Ledger):
     def unknown(self, key: bytes) -> None:
         """Do nothing."""
 
-    def read(self, key: bytes, value: bytes | None) -> bool:
+    def read(self, key: bytes, value: bytes | None, began: float | None = None) -> bool:
         """Return that the read was fresh."""
         return True
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CounterOverflow, NotACounter, OutcomeUnknown, Unavailable
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.core.reads import ReadSource
@@ -76,8 +77,9 @@ class Client:
         if len(writes) == 1:
             self.do(writes[0])
             return
+        began = wall_seconds()
         try:
-            receipts = self._target.layer.write_many(writes)
+            receipts = self._target.layer.write_many([write.call for write in writes])
         except (Unavailable, ComponentCrash):
             for write in writes:
                 self._target.ledger.unknown(write.key)
@@ -85,12 +87,13 @@ class Client:
             return
         for write, receipt in zip(writes, receipts, strict=True):
             safe = receipt.level is not Level.CACHED
-            self._target.ledger.accepted(receipt.seq, write, receipt.value, safe=safe)
+            self._target.ledger.accepted(receipt.seq, write, receipt.value, safe=safe, began=began)
             self._count(write.op)
 
     def _read(self, key: bytes) -> None:
         tally = self.tally
         tally.gets += 1
+        began = wall_seconds()
         try:
             read = self._target.layer.read(key)
         except (Unavailable, ComponentCrash):
@@ -102,7 +105,7 @@ class Client:
             tally.overlay += 1
         else:
             tally.database += 1
-        if not self._target.ledger.read(key, read.value):
+        if not self._target.ledger.read(key, read.value, began):
             tally.stale += 1
             self._target.on_stale()
         if read.value is None and self._target.fill_bytes:
@@ -112,8 +115,9 @@ class Client:
         ledger, tally = self._target.ledger, self.tally
         began = time.monotonic()
         while True:
+            called = wall_seconds()
             try:
-                receipt = self._target.layer.write(write)
+                receipt = self._target.layer.write(write.call)
             except (NotACounter, CounterOverflow):
                 ledger.refused(write)
                 tally.skipped += 1
@@ -135,7 +139,7 @@ class Client:
                 raise
             else:
                 safe = receipt.level is not Level.CACHED
-                ledger.accepted(receipt.seq, write, receipt.value, safe=safe)
+                ledger.accepted(receipt.seq, write, receipt.value, safe=safe, began=called)
                 self._count(write.op)
                 return
 

@@ -16,8 +16,15 @@ class Verb(StrEnum):
 
 
 class Operation(NamedTuple):
-    """One operation. ``value``: bytes for a set, an int for an incr, else ``None``."""
+    """One operation. ``value``: bytes for a set, an int for an incr, else ``None``. ``ttl``: of a
+    set, in seconds; ``None``: that of the key's policy."""
 
     op: Verb
     key: bytes
     value: bytes | int | None = None
+    ttl: float | None = None
+
+    @property
+    def call(self) -> tuple[object, ...]:
+        """The write as ``CacheLayer.write`` takes it."""
+        return tuple(self[:3] if self.ttl is None else self)

@@ -1,10 +1,10 @@
 """Workloads: endless streams of operations, the same for the same seed.
 
 ``article`` is the traffic of a news site: mostly reads of hot articles' counters, also likes and
-views, sessions, and sometimes an order that is paid. Keys are drawn by Zipf's law (alpha 1, as
-found in Twitter's caches; Yang et al., OSDI 2020), from a bounded key space, so an endless run
-needs bounded memory. ``ycsb-a`` to ``ycsb-f``, ``twitter-22`` and ``twitter-52`` are published
-workloads.
+views, sessions that expire, and sometimes an order that is paid. Keys are drawn by Zipf's law
+(alpha 1, as found in Twitter's caches; Yang et al., OSDI 2020), from a bounded key space, so an
+endless run needs bounded memory. ``ycsb-a`` to ``ycsb-f``, ``twitter-22`` and ``twitter-52`` are
+published workloads.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ ARTICLES = 10_000
 USERS = 2_000
 ORDERS = 50_000
 _TOP_UP_CENTS = 50_000
+SESSION_SECONDS = 300.0
+"""How long a session of ``article`` lives. Shorter than usual, so that it is seen to expire."""
+_FIRST_SESSION_SECONDS = 30.0
 _VIEWS, _LIKES, _READING_SECONDS = 60_000, 4_000, 2_000_000
 """Those of the first article in ``article_contents``."""
 ALPHA = 1.0
@@ -64,7 +67,11 @@ def article_contents(articles: int) -> Iterator[Operation]:
         yield Operation(Verb.SET, b"likes:article:%d" % rank, b"%d" % (_LIKES // rank))
         yield Operation(Verb.SET, _measured(rank), b"%d" % (_READING_SECONDS // rank))
     for user in range(1, USERS + 1):
-        yield Operation(Verb.SET, _session_of(user), b"user:%d token:%016x" % (user, user))
+        # They began at different times, so they do not end together.
+        age = user * 2_654_435_761 % 2**32 / 2**32
+        left = _FIRST_SESSION_SECONDS + age * (SESSION_SECONDS - _FIRST_SESSION_SECONDS)
+        value = b"user:%d token:%016x" % (user, user)
+        yield Operation(Verb.SET, _session_of(user), value, left)
         yield Operation(Verb.SET, b"balance:user:%d" % user, b"%d" % _TOP_UP_CENTS)
 
 
@@ -146,7 +153,8 @@ class _Article:
     def _log_in(self) -> tuple[Operation, ...]:
         user = self._user()
         token = b"%016x" % self._rng.getrandbits(64)
-        return (Operation(Verb.SET, self._session(user), b"user:%d token:%s" % (user, token)),)
+        value = b"user:%d token:%s" % (user, token)
+        return (Operation(Verb.SET, self._session(user), value, SESSION_SECONDS),)
 
     def _log_out(self) -> tuple[Operation, ...]:
         return (Operation(Verb.DELETE, self._session(self._user())),)

@@ -10,7 +10,6 @@ recording, which the stack does not know.
 from __future__ import annotations
 
 import threading
-import time
 import traceback
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +18,6 @@ from types import TracebackType
 from typing import Protocol
 
 from cachedesk.admin.draining import drain
-from cachedesk.admin.inspection import opened
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.commands import Bookmark, Command, Heal, Inject, Record, SetRate
 from cachedesk.core.engine_event import EventCode, Plain
@@ -29,13 +27,13 @@ from cachedesk.core.key_report import KeyReport
 from cachedesk.core.safeguards import ALL_ON, Safeguards
 from cachedesk.core.settings import Settings
 from cachedesk.core.snapshot import Percentiles, Snapshot
-from cachedesk.engine.listing import truth
 from cachedesk.lab.judge.ledger import Ledger
-from cachedesk.lab.judge.verdict import Verdict, unjudged
+from cachedesk.lab.judge.verdict import unjudged
 from cachedesk.lab.load.client import GaveUp, Target
 from cachedesk.lab.load.driver import Driver, Load
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.run.bookmarks import Bookmarks
+from cachedesk.lab.run.judging import judge, take_as_given
 from cachedesk.lab.run.run_report import RunReport
 from cachedesk.lab.run.schedule import InjectedFault, PlannedFault, Schedule
 from cachedesk.lab.trace.reading import TraceCounts
@@ -47,9 +45,6 @@ from cachedesk.stack.stack import Stack
 PATIENCE_SECONDS = 30.0
 DRAIN_SECONDS = 60.0
 HIGHEST_RATE = 1_000_000.0
-
-_LOCK_SECONDS = 10.0
-_NEWEST_SEQ = 2**63 - 1
 
 
 class Traffic(Protocol):
@@ -140,7 +135,7 @@ class Session:
         armed = Failpoints(failpoints)
         self.stack = Stack(data, settings, self._ledger, safeguards, armed)
         try:
-            self._ledger.begin(self.stack.layer.items())
+            take_as_given(self._ledger, self.stack.layer, settings)
             self._schedule = Schedule(
                 faults, lambda name, seconds: self.stack.perform(Inject(name, seconds))
             )
@@ -385,16 +380,3 @@ def _defect(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"unexpected {type(error).__name__} in a client: {error}{where}"
-
-
-def judge(ledger: Ledger, data: Path) -> Verdict:
-    """Return the verdict of ``ledger`` on the closed data directory ``data``."""
-    with opened(data) as state:
-        with state.database.transaction(time.monotonic() + _LOCK_SECONDS) as transaction:
-            dead = transaction.dead_between(0, _NEWEST_SEQ)
-        return ledger.verdict(
-            pending={event.seq for key in state.pending.all().values() for event in key},
-            dead=dead,
-            items=truth(state.pending, state.database),
-            row_seq=lambda key: state.database.read(key).seq,
-        )

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError
 from cachedesk.core.failpoints import ComponentCrash
 from cachedesk.core.write_path import WritePath
@@ -78,12 +79,13 @@ def _store(session: Judged, writes: list[Operation]) -> None:
     for path in WritePath:
         # Each path at a time: what an error of one leaves open is not in doubt on the other.
         some = [write for write in writes if layer.policy(write.key).path is path]
+        began = wall_seconds()
         try:
-            receipts = layer.write_many(some)
+            receipts = layer.write_many([write.call for write in some])
         except (CachedeskError, ComponentCrash):
             for write in some:
                 session.ledger.unknown(write.key)
             raise
         for write, receipt in zip(some, receipts, strict=True):
             safe = receipt.level is not Level.CACHED
-            session.ledger.accepted(receipt.seq, write, receipt.value, safe=safe)
+            session.ledger.accepted(receipt.seq, write, receipt.value, safe=safe, began=began)

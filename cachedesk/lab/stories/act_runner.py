@@ -36,8 +36,8 @@ from cachedesk.lab.load.driver import Driver, Load
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.load.tally import Tally, total
 from cachedesk.lab.load.workload import workload
+from cachedesk.lab.run.judging import judge
 from cachedesk.lab.run.schedule import Schedule, planned
-from cachedesk.lab.run.session import judge
 from cachedesk.lab.run.timeline import Sampler, Timeline
 from cachedesk.lab.stories import expressions
 from cachedesk.lab.stories.key_ranges import named
@@ -72,6 +72,7 @@ class ActRunner:
         self._data = data
         self._settings = _patient(from_tables(act.settings))
         self._ledger = Ledger()
+        self._ledger.begin((), PolicyTable(self._settings.policies))
         self._tallies: list[Tally] = []
         self._noted: Figures = {}
         self._stopping = threading.Event()

@@ -22,10 +22,11 @@ from queue import SimpleQueue
 from cachedesk.admin.draining import drain
 from cachedesk.core.commands import Heal
 from cachedesk.core.errors import CachedeskError
+from cachedesk.core.policy import PolicyTable
 from cachedesk.lab.judge.ledger import Ledger
 from cachedesk.lab.judge.verdict import unjudged
 from cachedesk.lab.load.client import Target
-from cachedesk.lab.run.session import judge
+from cachedesk.lab.run.judging import judge
 from cachedesk.lab.run.warm_start import warm_up
 from cachedesk.lab.versus.fed_clients import FedClients
 from cachedesk.lab.versus.messages import (
@@ -75,6 +76,7 @@ class SideProcess:
         self._commands: SimpleQueue[Perform | None] = SimpleQueue()
         self._packer = Packer()
         self.ledger = Ledger()
+        self.ledger.begin((), PolicyTable(job.settings.policies))
         self.stack = Stack(self._data, job.settings, self.ledger, job.safeguards)
         self.stack.workload = job.workload
         stack = self.stack
