@@ -10,15 +10,21 @@ Heavy parts are loaded on first use, so that importing this costs next to nothin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from cachedesk.core.codecs import (
+        Codec as Codec,
+        JsonCodec as JsonCodec,
+        MsgpackCodec as MsgpackCodec,
+    )
     from cachedesk.core.dead_letter import DeadLetter as DeadLetter
     from cachedesk.core.errors import (
         CachedeskError as CachedeskError,
+        CodecError as CodecError,
         Closed as Closed,
         ConfigError as ConfigError,
         CounterOverflow as CounterOverflow,
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
         WriteRefused as WriteRefused,
     )
     from cachedesk.engine.cache_layer import CacheLayer as CacheLayer
+    from cachedesk.engine.face.coded_layer import CodedCacheLayer as CodedCacheLayer
     from cachedesk.core.key_report import KeyReport as KeyReport
     from cachedesk.core.policy import Policy as Policy
     from cachedesk.core.reads import Read as Read, ReadSource as ReadSource
@@ -55,10 +62,14 @@ if TYPE_CHECKING:
     )
     from cachedesk.core.writes import Level as Level, Receipt as Receipt
 
+    Codecs = Codec | str | Mapping[str, Codec | str | None]
+
 __version__ = "0.1.0"
 
 _HOMES = {
     "CacheLayer": "engine.cache_layer",
+    "CodedCacheLayer": "engine.face.coded_layer",
+    **dict.fromkeys(("Codec", "JsonCodec", "MsgpackCodec"), "core.codecs"),
     "DeadLetter": "core.dead_letter",
     "KeyReport": "core.key_report",
     "Policy": "core.policy",
@@ -73,6 +84,7 @@ _HOMES = {
         (
             "CachedeskError",
             "Closed",
+            "CodecError",
             "ConfigError",
             "CounterOverflow",
             "Damaged",
@@ -96,11 +108,34 @@ _HOMES = {
 __all__ = [*sorted(_HOMES)]
 
 
+@overload
 def open(
     path: str | PathLike[str],
     *,
     policies: Mapping[str, str] | None = None,
     settings: Settings | None = None,
+    codec: None = None,
+    observe: bool = False,
+) -> CacheLayer: ...
+
+
+@overload
+def open(
+    path: str | PathLike[str],
+    *,
+    policies: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+    codec: Codecs,
+    observe: bool = False,
+) -> CodedCacheLayer: ...
+
+
+def open(
+    path: str | PathLike[str],
+    *,
+    policies: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+    codec: Codecs | None = None,
     observe: bool = False,
 ) -> CacheLayer:
     """Open the cache stack of a data directory, recover what a crash left, and serve.
@@ -114,6 +149,9 @@ def open(
         settings: all other settings; sizes are in bytes, or text like ``"64mb"``. By default
             they are read from ``cachedesk.toml`` in the data directory, if that file exists;
             with ``settings`` it is not read.
+        codec: how values that are not bytes are stored: ``"json"``, ``"msgpack"``, a ``Codec``, or
+            a mapping of key patterns to these or ``None``. It replaces the codecs of the settings.
+            By default values are bytes.
         observe: count and time calls, for ``snapshot``, and keep when the newest writes were
             durable, cached and applied, for ``explain``. It adds about a tenth to the time of a
             cache hit. Without it a snapshot has ``observed=False``; the state of the parts and
@@ -139,13 +177,14 @@ def open(
 
     import msgspec
 
-    from cachedesk.config import as_policies, checked, load
+    from cachedesk.config import as_codecs, as_policies, checked, load
     from cachedesk.stack.stack import Stack
 
     settings = load(Path(path)) if settings is None else checked(settings)
     if policies is not None:
         settings = msgspec.structs.replace(settings, policies=as_policies(policies))
-    return Stack(path, settings, observe=observe).layer
+    codecs = settings.codecs if codec is None else as_codecs(codec)
+    return Stack(path, settings, observe=observe, codecs=codecs).layer
 
 
 def __dir__() -> list[str]:

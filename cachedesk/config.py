@@ -14,20 +14,21 @@ import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
+from cachedesk.core.codec_table import CodecTable
+from cachedesk.core.codecs import Codec
 from cachedesk.core.errors import ConfigError
 from cachedesk.core.eviction_policies import no_such_policy
 from cachedesk.core.policy import Policy, PolicyTable, as_policy
 from cachedesk.core.settings import PolicySetting, Settings
+from cachedesk.core.sizes import size_in_bytes
 
 FILE_NAME = "cachedesk.toml"
 MAX_FILE_BYTES = 1024 * 1024
 
-_UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
-_SIZE = re.compile(r"([0-9]{1,15})\s*(b|kb|mb|gb)", re.IGNORECASE)
 _MSGSPEC_TEXT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", re.DOTALL)
 _MSGSPEC_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 
@@ -193,6 +194,17 @@ def _setting(policy: Policy) -> PolicySetting:
     return policy.path.value if policy == Policy(policy.path) else policy
 
 
+def as_codecs(codec: object) -> dict[str, Codec | str | None]:
+    """Return the argument ``codec`` of ``cachedesk.open`` as codecs by key pattern.
+
+    Raises:
+        ConfigError: it is neither a codec nor a mapping of patterns to codecs.
+    """
+    codecs: dict[str, Any] = dict(codec) if isinstance(codec, Mapping) else {"*": codec}
+    CodecTable(codecs)
+    return codecs
+
+
 def checked(settings: object) -> Settings:
     """Return ``settings`` after the same checks as for a file; a size given as text becomes a
     number of bytes.
@@ -263,10 +275,10 @@ def as_size(place: str, value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    match = _SIZE.fullmatch(value.strip())
-    if match is None:
+    size = size_in_bytes(value)
+    if size is None:
         raise ConfigError(f'{place}: {value!r} is not a size; write it like "64mb" or 67108864')
-    return int(match[1]) * _UNITS[match[2].lower()]
+    return size
 
 
 def _check_together(settings: Settings) -> None:
@@ -275,6 +287,7 @@ def _check_together(settings: Settings) -> None:
             PolicyTable({pattern: name})
         except ConfigError as error:
             raise ConfigError(f"policies: {error}") from error
+    CodecTable(settings.codecs)
     worker = settings.worker
     if worker.retry_seconds > worker.retry_max_seconds:
         raise ConfigError(
@@ -286,6 +299,8 @@ def _check_together(settings: Settings) -> None:
 def _explain(found: Mistake, tables: Mapping[str, object]) -> str:
     """Return "field: what is wrong"."""
     text, place, unknown = found
+    if place.startswith("codecs"):
+        return 'codecs: expected a table of patterns and codecs, like "user:*" = "json"'
     if place.startswith("policies"):
         return _wrong_policy(tables.get("policies"))
     if unknown is not None:

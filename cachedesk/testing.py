@@ -35,19 +35,46 @@ Acknowledged writes survive the death of the process:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import overload
 
 import msgspec
 
-from cachedesk.config import as_policies, checked
+from cachedesk.config import as_codecs, as_policies, checked
+from cachedesk.core.codecs import Codec
 from cachedesk.core.settings import Settings
 from cachedesk.engine.cache_layer import CacheLayer
+from cachedesk.engine.face.coded_layer import CodedCacheLayer
 from cachedesk.stack.stack import Stack
 from cachedesk.stores.memory.cache import InMemoryCache
 from cachedesk.stores.memory.database import InMemoryDatabase
 from cachedesk.stores.memory.log import InMemoryLog
 from cachedesk.stores.memory.stores import InMemoryStores
 
+Codecs = Codec | str | Mapping[str, Codec | str | None]
+
 __all__ = ["InMemoryCache", "InMemoryDatabase", "InMemoryLog", "InMemoryStores"]
+
+
+@overload
+def open(
+    stores: InMemoryStores | None = None,
+    *,
+    policies: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+    codec: None = None,
+    observe: bool = False,
+) -> CacheLayer: ...
+
+
+@overload
+def open(
+    stores: InMemoryStores | None = None,
+    *,
+    policies: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+    codec: Codecs,
+    observe: bool = False,
+) -> CodedCacheLayer: ...
 
 
 def open(
@@ -55,6 +82,7 @@ def open(
     *,
     policies: Mapping[str, str] | None = None,
     settings: Settings | None = None,
+    codec: Codecs | None = None,
     observe: bool = False,
 ) -> CacheLayer:
     """Open a cache stack on stores in memory.
@@ -65,6 +93,7 @@ def open(
         policies: as for ``cachedesk.open``.
         settings: as for ``cachedesk.open``, but no file is read, and those of Redis have no
             effect.
+        codec: as for ``cachedesk.open``.
         observe: as for ``cachedesk.open``.
 
     Returns:
@@ -82,6 +111,7 @@ def open(
     settings = checked(Settings() if settings is None else settings)
     if policies is not None:
         settings = msgspec.structs.replace(settings, policies=as_policies(policies))
-    layer = Stack("memory", settings, stores=stores.stores, observe=observe).layer
+    codecs = settings.codecs if codec is None else as_codecs(codec)
+    layer = Stack("memory", settings, stores=stores.stores, observe=observe, codecs=codecs).layer
     stores.opened(layer.close)
     return layer

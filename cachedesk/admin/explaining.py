@@ -7,6 +7,7 @@ from pathlib import Path
 from cachedesk.admin.dead_letters import letter_as_json
 from cachedesk.admin.inspection import opened
 from cachedesk.console.output import json_text
+from cachedesk.core.codecs import readable
 from cachedesk.core.errors import CacheError
 from cachedesk.core.key_report import Held, KeyReport, Step
 from cachedesk.core.policy import PolicyTable
@@ -74,7 +75,7 @@ def _event(step: Step) -> dict[str, object]:
     return {
         "seq": step.seq,
         "op": step.op.name.lower(),
-        "arg": json_text(step.arg) if isinstance(step.arg, bytes) else step.arg,
+        "arg": json_text(readable(step.arg)) if isinstance(step.arg, bytes) else step.arg,
         "at": step.at,
         "expires_at": step.expires_at,
         "value_after": _value(step.after),
@@ -88,4 +89,4 @@ def _held(held: Held) -> dict[str, object]:
 
 
 def _value(held: Held) -> object:
-    return None if held.value is None else json_text(held.value)
+    return None if held.value is None else json_text(readable(held.value))

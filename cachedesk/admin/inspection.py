@@ -12,6 +12,7 @@ import msgspec
 from cachedesk.admin.draining import drain
 from cachedesk.console.output import json_text
 from cachedesk.console.signals import Signals
+from cachedesk.core.codecs import readable
 from cachedesk.core.failpoints import Failpoints
 from cachedesk.core.reads import Read
 from cachedesk.core.settings import Settings
@@ -66,20 +67,26 @@ def read_as_json(key: bytes, read: Read) -> dict[str, object]:
     """Return the JSON that ``get --json`` prints for ``key``."""
     return {
         "key": json_text(key),
-        "value": None if read.value is None else json_text(read.value),
+        "value": None if read.value is None else json_text(readable(read.value)),
         "source": str(read.source),
         "pending": read.pending,
         "seq": read.seq,
     }
 
 
-def dump_lines(data: Path) -> Iterator[bytes]:
-    """Yield the truth as JSON lines ``[key, value]``, many in a chunk; errors as ``opened``."""
+def dump_lines(data: Path, *, raw: bool = False) -> Iterator[bytes]:
+    """Yield the truth as JSON lines ``[key, value]``, many in a chunk; errors as ``opened``.
+
+    Args:
+        data: the data directory.
+        raw: yield values as they are stored, instead of in a readable form.
+    """
     encode = msgspec.json.Encoder().encode
     with opened(data) as state:
         lines = []
         for key, value in truth(state.pending, state.database):
-            lines.append(encode((json_text(key), json_text(value))))
+            shown = value if raw else readable(value)
+            lines.append(encode((json_text(key), json_text(shown))))
             if len(lines) == _LINES_PER_CHUNK:
                 yield b"\n".join((*lines, b""))
                 lines.clear()

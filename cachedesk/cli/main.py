@@ -166,6 +166,7 @@ def get(ctx: click.Context, key: str, as_json: bool, data: Path) -> None:
     Exit status: 1 if it is absent.
     """
     from cachedesk.admin.inspection import look_up, read_as_json
+    from cachedesk.core.codecs import readable
     from cachedesk.core.events import as_key
 
     raw = as_key(os.fsencode(key))
@@ -175,21 +176,23 @@ def get(ctx: click.Context, key: str, as_json: bool, data: Path) -> None:
     elif found.value is None:
         click.echo(f"cachedesk: there is no key {key!r} in {data}", err=True)
     else:
-        print_bytes(found.value + b"\n")
+        print_bytes(readable(found.value) + b"\n")
     ctx.exit(1 if found.value is None else 0)
 
 
 @cli.command()
+@click.option("--raw", is_flag=True, help="Values as they are stored.")
 @data_option
-def dump(data: Path) -> None:
+def dump(raw: bool, data: Path) -> None:
     """Print every key with its value, one JSON array [key, value] a line, sorted by key.
 
     Values are the truth: rows with their pending events folded in. Bytes that are not UTF-8 are
-    written as {"base64": "..."}.
+    written as {"base64": "..."}. Compressed values and MessagePack are written as text, unless
+    --raw is given.
     """
     from cachedesk.admin.inspection import dump_lines
 
-    for chunk in dump_lines(data):
+    for chunk in dump_lines(data, raw=raw):
         print_bytes(chunk)
 
 

@@ -63,6 +63,11 @@ class InvalidValue(CachedeskError, ValueError):
     """
 
 
+class CodecError(InvalidValue):
+    """A value cannot be encoded by the codec of its key, or was not written under it. The message
+    names the key and says what the value is."""
+
+
 class NotACounter(CachedeskError, ValueError):
     """The value to increment is not the decimal text of a signed 64-bit integer.
 

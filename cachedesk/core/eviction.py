@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from cachedesk.core.errors import ConfigError, InvalidKey
-from cachedesk.core.policy import glob
+from cachedesk.core.patterns import glob
 
 Choice = Callable[[Sequence[bytes]], Sequence[bytes]]
 """Takes some keys of the cache and returns those to evict."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cachedesk.core.codecs import readable
 from cachedesk.core.events import Argument, ExpireOnly, Op
 from cachedesk.core.printable import safe
 from cachedesk.core.wording import count_of, span
@@ -131,7 +132,7 @@ def operation_name(step: Step) -> str:
 
 def _argument(arg: Argument) -> str:
     if isinstance(arg, bytes):
-        return f" {safe(arg, _VALUE_LETTERS)}"
+        return f" {safe(readable(arg), _VALUE_LETTERS)}"
     return "" if arg is None else f" {arg:+d}"
 
 
@@ -145,7 +146,7 @@ def _held(held: Held, absent: str = "absent") -> str:
     if held.value is None:
         return absent
     more = f" ({held.size:,} bytes)" if held.size > _VALUE_LETTERS else ""
-    return f"{safe(held.value, _VALUE_LETTERS)}{more}"
+    return f"{safe(readable(held.value), _VALUE_LETTERS)}{more}"
 
 
 def _age(at: float, now: float) -> str:

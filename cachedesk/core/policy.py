@@ -3,17 +3,16 @@ first match wins."""
 
 from __future__ import annotations
 
-import fnmatch
 import random
-import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import msgspec
 
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.errors import ConfigError, InvalidKey, InvalidValue
+from cachedesk.core.errors import ConfigError, InvalidValue
 from cachedesk.core.expiry import as_ttl
+from cachedesk.core.patterns import first_match
 from cachedesk.core.write_path import WritePath, as_path
 
 RENEWED_AFTER = 0.1
@@ -152,19 +151,6 @@ def _as_number(text: str) -> float | None:
 _PLAIN = {path: Policy(path) for path in WritePath}
 
 
-def glob(pattern: str | bytes) -> re.Pattern[bytes]:
-    """Compile a shell-style pattern (``*``, ``?``, ``[abc]``) that matches whole keys, bytewise.
-
-    Raises:
-        InvalidKey: it is neither bytes nor a str that is valid Unicode.
-    """
-    try:
-        raw = pattern.encode() if isinstance(pattern, str) else bytes(memoryview(pattern))
-    except (UnicodeEncodeError, TypeError):
-        raise InvalidKey(f"a key pattern is bytes or valid Unicode, not {pattern!r}") from None
-    return re.compile(fnmatch.translate(raw.decode("latin-1")).encode("latin-1"))
-
-
 class PolicyTable:
     """Patterns in order, compiled into one alternation, so that a lookup is one match.
 
@@ -188,22 +174,14 @@ class PolicyTable:
         """Whether any policy renews what is read."""
         self.expires = any(policy.ttl is not None for policy in self._policies)
         """Whether any policy gives an expiry."""
-        try:
-            patterns = [glob(pattern).pattern for pattern in policies]
-        except InvalidKey as error:
-            raise ConfigError(str(error)) from None
-        self._match = re.compile(b"|".join(b"(%s)" % one for one in patterns) or b"(?!)").match
+        self._match = first_match(policies)
 
     def of(self, key: bytes) -> Policy:
         """Return the policy of ``key``: write-through if no pattern matches."""
-        match = self._match(key)
-        if match is None or match.lastindex is None:
-            return Policy.WRITE_THROUGH
-        return self._policies[match.lastindex - 1]
+        place = self._match(key)
+        return Policy.WRITE_THROUGH if place is None else self._policies[place]
 
     def pattern_of(self, key: bytes) -> str:
         """Return the first pattern that matches ``key``; empty if none does."""
-        match = self._match(key)
-        if match is None or match.lastindex is None:
-            return ""
-        return self._patterns[match.lastindex - 1]
+        place = self._match(key)
+        return "" if place is None else self._patterns[place]

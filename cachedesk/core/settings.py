@@ -92,7 +92,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. ``policies`` maps key patterns to paths, or to a ``Policy`` with a path and an
-    expiry; the first match wins.
+    expiry; the first match wins. ``codecs`` maps them
+    to ``"json"``, ``"msgpack"`` or ``"none"``, with ``",compress=4kb"`` if wanted.
 
     >>> settings = Settings(log=LogSettings(limit_events=10_000, when_full="reject"))
     >>> settings.log.limit_events, settings.worker.batch_events, settings.policies["views:*"]
@@ -106,3 +107,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log: LogSettings = LogSettings()
     worker: WorkerSettings = WorkerSettings()
     database: DatabaseSettings = DatabaseSettings()
+    codecs: dict[str, str] = {}

@@ -6,11 +6,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast, overload
 
 from cachedesk.core import forking
+from cachedesk.core.codec_table import CodecTable
 from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
-from cachedesk.core.events import as_key, as_keys
+from cachedesk.core.events import as_key, as_keys, as_value
 from cachedesk.core.key_report import KeyReport
 from cachedesk.core.policy import Policy, PolicyTable
 from cachedesk.core.reads import Read
@@ -26,6 +28,7 @@ from cachedesk.engine.face.conditional_calls import ConditionalCalls
 from cachedesk.engine.face.flights import Flights
 from cachedesk.engine.face.loading_calls import LoadingCalls
 from cachedesk.engine.face.mapping_calls import MappingCalls
+from cachedesk.engine.face.memoizing import MemoizingCalls
 from cachedesk.engine.face.write_calls import WriteCalls
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.sliding_expiry import SlidingExpiry
@@ -40,12 +43,19 @@ T = TypeVar("T")
 
 
 class CacheLayer(
-    WriteCalls, MappingCalls, ExpiryCalls, ConditionalCalls, LoadingCalls, DeadLetterCalls
+    WriteCalls,
+    MappingCalls,
+    ExpiryCalls,
+    ConditionalCalls,
+    LoadingCalls,
+    MemoizingCalls,
+    DeadLetterCalls,
 ):
     """A running cache stack. Thread-safe. Created by ``cachedesk.open``; close it, or use ``with``.
 
     Keys are 1 to 1,024 bytes; a str is encoded as UTF-8. Values are bytes; a str is encoded as
-    UTF-8, an int as its decimal text. Counters are signed 64-bit integers, as in Redis.
+    UTF-8, an int as its decimal text, and other objects by a codec, if the key has one. Counters
+    are signed 64-bit integers, as in Redis.
 
     An exception that a signal handler raises in the middle of a call (Ctrl-C, a time limit) ends
     the call at once; a write under way is then completed or refused, in the background, before the
@@ -69,7 +79,9 @@ class CacheLayer(
         close: Callable[[], None],
         calls: CallThread,
         name: str,
+        codecs: CodecTable | None = None,
     ) -> None:
+        self._codecs = codecs
         self._policies = policies
         self._sliding = sliding
         self._writer = writer
@@ -118,13 +130,26 @@ class CacheLayer(
         >>> cache.get("absent"), cache.get("absent", b"0")
         (None, b'0')
         """
-        value = self.read(key).value
-        return default if value is None else value
+        its = as_key(key)
+        value = self._fetch(its).value
+        return default if value is None else self._decode(its, value)
 
     def read(self, key: Key) -> Read:
         """Like ``get``, but also return where the value came from and how many events are pending;
         see ``Read``."""
         key = as_key(key)
+        found = self._fetch(key)
+        if self._codecs is None or found.value is None:
+            return found
+        return replace(found, value=self._decode(key, found.value))
+
+    def _encode(self, key: bytes, value: Any) -> bytes:
+        return as_value(value) if self._codecs is None else self._codecs.encode(key, value)
+
+    def _decode(self, key: bytes, data: bytes) -> Any:
+        return data if self._codecs is None else self._codecs.decode(key, data)
+
+    def _fetch(self, key: bytes) -> Read:
         found = self._read(key)
         if self._sliding is not None and found.value is not None:
             self._slide((key,), self._sliding)
@@ -152,7 +177,12 @@ class CacheLayer(
         if self._sliding is not None:
             pairs = dict(zip(wanted, values, strict=True))
             self._slide([key for key, value in pairs.items() if value is not None], self._sliding)
-        return values
+        if self._codecs is None:
+            return values
+        return [
+            None if value is None else self._decode(key, value)
+            for key, value in zip(wanted, values, strict=True)
+        ]
 
     def _read_many(self, wanted: list[bytes]) -> list[bytes | None]:
         reader = self._reader()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reprlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cachedesk.core.conditions import equals, is_absent
 from cachedesk.core.errors import (
@@ -93,8 +94,17 @@ class Writer:
         return receipts
 
 
+Encode = Callable[[bytes, Any], bytes]
+"""Returns a value of a key as it is stored; raises ``InvalidValue``."""
+
+
+def plain(key: bytes, value: Any) -> bytes:
+    """Return a value that is stored without a codec."""
+    return as_value(value)
+
+
 def as_change(
-    operation: Sequence[object], policy_of: Callable[[bytes], Policy]
+    operation: Sequence[object], policy_of: Callable[[bytes], Policy], encode: Encode = plain
 ) -> tuple[Change, WritePath]:
     """Return the change that an operation (see ``CacheLayer.write_many``) stands for, and its path.
 
@@ -102,11 +112,12 @@ def as_change(
         operation: the tuple.
         policy_of: returns the policy of a key: it gives a value that is set, or a counter that is
             begun, its expiry, unless the operation has a ttl of its own.
+        encode: encodes values.
 
     Raises:
         InvalidKey, InvalidValue: it is not a valid operation.
     """
-    change = _parsed(operation)
+    change = _parsed(operation, encode)
     policy = policy_of(change.key)
     if policy.ttl is not None and change.op is not Op.DELETE and _takes_default(operation):
         change = change._replace(expires_at=policy.deadline())
@@ -131,34 +142,34 @@ def _condition(only: object) -> int | None:
         ) from None
 
 
-def _parsed(operation: Sequence[object]) -> Change:
+def _parsed(operation: Sequence[Any], encode: Encode) -> Change:
     match operation:
         case ("set", key, value):
-            return Change(Op.SET, as_key(key), as_value(value))  # type: ignore[arg-type]
+            return Change(Op.SET, its := as_key(key), encode(its, value))
         case ("set", key, value, ttl):
-            expires_at = deadline_of(ttl)  # type: ignore[arg-type]
-            return Change(Op.SET, as_key(key), as_value(value), expires_at)  # type: ignore[arg-type]
+            return Change(Op.SET, its := as_key(key), encode(its, value), deadline_of(ttl))
         case ("add", key, value, *rest) if len(rest) <= 1:
-            expires_at = deadline_of(*rest) if rest else None  # type: ignore[arg-type]
-            return Change(Op.SET, as_key(key), as_value(value), expires_at, is_absent)  # type: ignore[arg-type]
+            until = deadline_of(*rest) if rest else None
+            return Change(Op.SET, its := as_key(key), encode(its, value), until, is_absent)
         case ("cas", key, old, new, *rest) if len(rest) <= 1:
-            condition = equals(None if old is None else as_value(old))  # type: ignore[arg-type]
-            expires_at = deadline_of(*rest) if rest else None  # type: ignore[arg-type]
+            its = as_key(key)
+            condition = equals(None if old is None else encode(its, old))
+            until = deadline_of(*rest) if rest else None
             if new is None:
-                return Change(Op.DELETE, as_key(key), None, None, condition)  # type: ignore[arg-type]
-            return Change(Op.SET, as_key(key), as_value(new), expires_at, condition)  # type: ignore[arg-type]
+                return Change(Op.DELETE, its, None, None, condition)
+            return Change(Op.SET, its, encode(its, new), until, condition)
         case ("incr", key, amount):
-            return Change(Op.INCR, as_key(key), as_amount(amount))  # type: ignore[arg-type]
+            return Change(Op.INCR, as_key(key), as_amount(amount))
         case ("incr", key):
-            return Change(Op.INCR, as_key(key), 1)  # type: ignore[arg-type]
+            return Change(Op.INCR, as_key(key), 1)
         case ("expire", key, ttl) if ttl is not None:
-            return Change(Op.EXPIRE, as_key(key), None, deadline_of(ttl))  # type: ignore[arg-type]
+            return Change(Op.EXPIRE, as_key(key), None, deadline_of(ttl))
         case ("expire", key, ttl, only) if ttl is not None:
-            return Change(Op.EXPIRE, as_key(key), _condition(only), deadline_of(ttl))  # type: ignore[arg-type]
+            return Change(Op.EXPIRE, as_key(key), _condition(only), deadline_of(ttl))
         case ("persist", key):
-            return Change(Op.EXPIRE, as_key(key), None)  # type: ignore[arg-type]
+            return Change(Op.EXPIRE, as_key(key), None)
         case ("delete", key) | ("delete", key, _):
-            return Change(Op.DELETE, as_key(key), None)  # type: ignore[arg-type]
+            return Change(Op.DELETE, as_key(key), None)
     raise InvalidValue(
         f"cannot read the operation {reprlib.repr(operation)}: write ('set', key, value),"
         " ('set', key, value, ttl), ('incr', key, amount), ('expire', key, ttl),"

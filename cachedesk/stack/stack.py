@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,8 @@ from cachedesk.chaos.process_kill import ProcessKill
 from cachedesk.chaos.safeguard_switches import SafeguardSwitches
 from cachedesk.chaos.worker_crash import WorkerCrash
 from cachedesk.core.capabilities import ForeignWritable, ManagedServer, OnDisk
+from cachedesk.core.codec_table import CodecTable
+from cachedesk.core.codecs import Codec
 from cachedesk.core.commands import Command
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import Closed
@@ -34,6 +36,7 @@ from cachedesk.core.stores import StoreContext, Stores
 from cachedesk.core.writes import NullObserver, Observer
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.call_thread import CallThread
+from cachedesk.engine.face.coded_layer import CodedCacheLayer
 from cachedesk.engine.local_engine import LocalEngine
 from cachedesk.engine.sliding_expiry import SlidingExpiry
 from cachedesk.observe.accounting import Accounting
@@ -67,6 +70,7 @@ class Stack:
         *,
         observe: bool = True,
         stores: Stores[Any] | None = None,
+        codecs: Mapping[str, Codec | str | None] | None = None,
     ) -> None:
         """Open the data directory at ``path``, recover, and start everything.
 
@@ -78,6 +82,7 @@ class Stack:
             failpoints: of this stack; points may be armed before it opens. By default none is.
             observe: count and time calls and keep the newest writes, for snapshots and reports.
             stores: the factories of the stores; by default the embedded ones.
+            codecs: of the values of ``layer``, by key pattern; by default they are bytes.
 
         Raises:
             DataDirectoryError: the directory cannot be used (``InUse``, ``Damaged`` …).
@@ -86,6 +91,7 @@ class Stack:
         self.failpoints = failpoints or Failpoints()
         self._reach = self.failpoints.reach
         self._closers: list[Callable[[], None]] = []
+        self._codecs = CodecTable(codecs) if codecs else None
         self._calls = CallThread()
         try:
             self._stores = stores or embedded_stores()
@@ -166,7 +172,7 @@ class Stack:
         self.backlog, self.worker = engine.backlog, engine.worker
         self._truth = engine.truth
         sliding = SlidingExpiry(policies, engine.truth, engine.writer) if policies.slides else None
-        self.layer = CacheLayer(
+        self.layer = (CodedCacheLayer if self._codecs else CacheLayer)(
             writer=engine.writer,
             reader=lambda: engine.routes.reader,
             truth=engine.truth,
@@ -179,6 +185,7 @@ class Stack:
             close=self._close,
             calls=self._calls,
             name=self.place.name,
+            codecs=self._codecs,
         )
         self._add_faults(engine, observer)
         self._add_observation(engine, recent, policies, settings)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachedesk.core.errors import ConfigError
-from cachedesk.core.policy import Policy, PolicyTable, as_policy, glob
+from cachedesk.core.patterns import glob
+from cachedesk.core.policy import Policy, PolicyTable, as_policy
 from cachedesk.core.settings import DEFAULT_POLICIES
 
 THROUGH, BEHIND = Policy.WRITE_THROUGH, Policy.WRITE_BEHIND

@@ -14,7 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from cachedesk.core.commands import Command, EvictAll, EvictKey, EvictMatching, EvictShare
-from cachedesk.core.policy import glob
+from cachedesk.core.patterns import glob
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.wording import count_of
 from cachedesk.desk.screens.modal import Modal

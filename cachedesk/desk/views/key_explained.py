@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cachedesk.core.codecs import readable
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Argument, Op
 from cachedesk.core.key_report import AnswerSource, Held, KeyReport, Step
@@ -162,7 +163,7 @@ def in_words(held: Held) -> str:
 def _plain(value: bytes, whole: int) -> str:
     if len(value) <= 20 and value.removeprefix(b"-").isdigit() and value == b"%d" % int(value):
         return number(int(value))
-    text = data_text(value[:CUT_VALUE_BYTES])
+    text = data_text(readable(value)[:CUT_VALUE_BYTES])
     if whole > CUT_VALUE_BYTES:
         return text + CUT_MARK
     # A value that looks like one of the signs used here is quoted.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from cachedesk.core.policy import glob
+from cachedesk.core.patterns import glob
 from cachedesk.core.snapshot import HotKey
 from cachedesk.desk.views.formats import data_text
 from cachedesk.desk.views.key_state import KeyState

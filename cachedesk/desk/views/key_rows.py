@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cachedesk.core.codecs import readable
 from cachedesk.core.snapshot import HotKey
 from cachedesk.desk.views.formats import ABSENT, UNKNOWN, compact, data_text
 from cachedesk.desk.views.key_listing import Order, filtered, matches, severity
@@ -144,4 +145,4 @@ def _row(hot: HotKey, before: HotKey | None) -> KeyRow:
 def _value(value: bytes | None, *, known: bool) -> str:
     if not known:
         return UNKNOWN
-    return ABSENT if value is None else data_text(value)
+    return ABSENT if value is None else data_text(readable(value))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any
 
 _RECHECK_SECONDS = 1.0
 
@@ -27,13 +26,13 @@ class Flight:
     def __init__(self) -> None:
         self.thread = threading.current_thread()
         self.outdated = self.landed = False
-        self.value: Any = None
+        self.value: bytes | None = None
         self.error: Exception | None = None
         # A plain lock: an Event is written in Python, and an interrupt can leave it inconsistent.
         self._ended = threading.Lock()
         self._ended.acquire()
 
-    def land(self, value: Any = None, error: Exception | None = None) -> None:
+    def land(self, value: bytes | None = None, error: Exception | None = None) -> None:
         """Note the result for those who wait."""
         self.value, self.error, self.landed = value, error, True
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from msgspec import UNSET, UnsetType
 
 from cachedesk.core.errors import InvalidValue, OutcomeUnknown, Unavailable
-from cachedesk.core.events import Entry, Op, as_key, as_value
+from cachedesk.core.events import Entry, Op, as_key
 from cachedesk.core.expiry import as_ttl, deadline_of
 from cachedesk.core.policy import Policy, as_policy
 from cachedesk.core.reads import Read
@@ -20,6 +20,7 @@ from cachedesk.engine.face.flights import Flight, Flights
 from cachedesk.engine.face.mapping_calls import Value
 
 Loader = Callable[[], Value | None]
+Load = Callable[[], bytes | None]
 
 
 class LoadingCalls(ABC):
@@ -66,14 +67,27 @@ class LoadingCalls(ABC):
         if not isinstance(ttl, UnsetType) and ttl is not None:
             as_ttl(ttl)
         chosen = self.policy(key) if policy is None else as_policy(policy)
-        while (found := self.read(key).value) is None:
+        if callable(value):
+            data = self._get_or_set(key, lambda: self._loaded(key, value()), ttl, chosen)
+        else:
+            data = self._encode(key, value)
+            data = self._get_or_set(key, lambda: data, ttl, chosen)
+        return None if data is None else cast("bytes", self._decode(key, data))
+
+    def _loaded(self, key: bytes, value: Value | None) -> bytes | None:
+        return None if value is None else self._encode(key, value)
+
+    def _get_or_set(
+        self, key: bytes, load: Load, ttl: Ttl | UnsetType | None, policy: Policy
+    ) -> bytes | None:
+        """Return the value of ``key`` as it is stored; if it is absent, store what ``load`` returns
+        and return that. ``load`` returns ``None`` if there is nothing to store."""
+        while (found := self._fetch(key).value) is None:
             own = Flight()
-            if not callable(value):
-                return self._store(key, as_value(value), own, ttl, chosen)
             try:
                 flight = self._flights.join(key, own)
                 if flight is own:
-                    return self._load(key, value, own, ttl, chosen)
+                    return self._load(key, load, own, ttl, policy)
             finally:
                 self._flights.end(key, own)
             if flight.thread is own.thread:
@@ -81,13 +95,13 @@ class LoadingCalls(ABC):
             if flight.wait():
                 if flight.error is not None:
                     raise flight.error
-                return cast("bytes | None", flight.value)
+                return flight.value
         return found
 
     def _load(
         self,
         key: bytes,
-        loader: Loader,
+        load: Load,
         flight: Flight,
         ttl: Ttl | UnsetType | None,
         policy: Policy,
@@ -95,9 +109,9 @@ class LoadingCalls(ABC):
         """Load the value on a flight of this caller, and store it."""
         try:
             # Again: an earlier flight may have ended since the caller found nothing.
-            result = self.read(key).value
-            if result is None and (loaded := loader()) is not None:
-                result = self._store(key, as_value(loaded), flight, ttl, policy)
+            result = self._fetch(key).value
+            if result is None and (result := load()) is not None:
+                result = self._store(key, result, flight, ttl, policy)
         except Exception as error:
             flight.land(error=error)
             raise
@@ -127,8 +141,16 @@ class LoadingCalls(ABC):
         return value if receipt.value is None else receipt.value
 
     @abstractmethod
-    def read(self, key: Key) -> Read:
-        """See ``CacheLayer.read``."""
+    def _fetch(self, key: bytes) -> Read:
+        """Read ``key``; its value is as it is stored."""
+
+    @abstractmethod
+    def _encode(self, key: bytes, value: Any) -> bytes:
+        """Return a value of ``key`` as it is stored."""
+
+    @abstractmethod
+    def _decode(self, key: bytes, data: bytes) -> Any:
+        """Return the value of ``key`` that is stored as ``data``."""
 
     @abstractmethod
     def policy(self, key: Key) -> Policy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 from cachedesk.core.conditions import is_present
 from cachedesk.core.errors import InvalidKey
@@ -31,10 +32,11 @@ class MappingCalls(ABC):
         Traceback (most recent call last):
         KeyError: 'order:20'
         """
-        value = self.read(key).value
+        its = as_key(key)
+        value = self._fetch(its).value
         if value is None:
             raise KeyError(key)
-        return value
+        return cast("bytes", self._decode(its, value))
 
     def __setitem__(self, key: Key, value: Value) -> None:
         """Set ``key`` to ``value``; it expires as its policy says; errors as for ``set``."""
@@ -49,7 +51,7 @@ class MappingCalls(ABC):
 
     def __contains__(self, key: Key) -> bool:
         """Return whether ``key`` has a value; it is read as by ``get``, with the same errors."""
-        return self.read(key).value is not None
+        return self._fetch(as_key(key)).value is not None
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over ``keys()``."""
@@ -97,11 +99,15 @@ class MappingCalls(ABC):
         >>> [item for item in cache.items() if item[0].startswith(b"zoo:")]
         [(b'zoo:1', b'a'), (b'zoo:2', b'b')]
         """
-        return self._items_after(b"")
+        return ((key, self._decode(key, value)) for key, value in self._items_after(b""))
 
     @abstractmethod
-    def read(self, key: Key) -> Read:
-        """See ``CacheLayer.read``."""
+    def _fetch(self, key: bytes) -> Read:
+        """Read ``key``; its value is as it is stored."""
+
+    @abstractmethod
+    def _decode(self, key: bytes, data: bytes) -> Any:
+        """Return the value of ``key`` that is stored as ``data``."""
 
     @abstractmethod
     def write(self, operation: Sequence[object], *, policy: str | Policy | None = None) -> Receipt:

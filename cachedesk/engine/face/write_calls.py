@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 
@@ -107,8 +108,12 @@ class WriteCalls(ABC):
         if policy is not None:
             chosen = as_policy(policy)
             policy_of = lambda key: chosen  # noqa: E731
-        planned = [as_change(operation, policy_of) for operation in operations]
+        planned = [as_change(operation, policy_of, self._encode) for operation in operations]
         return self._make([change for change, _ in planned], [path for _, path in planned])
+
+    @abstractmethod
+    def _encode(self, key: bytes, value: Any) -> bytes:
+        """Return a value of ``key`` as it is stored."""
 
     @abstractmethod
     def _make(self, changes: list[Change], paths: Sequence[WritePath]) -> list[Receipt]:
