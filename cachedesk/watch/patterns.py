@@ -33,6 +33,8 @@ _ID = re.compile(
     rb"|.*[^\x20-\x7e].*",
     re.DOTALL,
 )
+_HEX_ID = re.compile(rb"(?=[0-9]*[a-fA-F])[0-9a-fA-F]{6,}")
+_HEX_LETTERS = re.compile(rb"[a-fA-F]+")
 _ENDS_IN_NUMBER = re.compile(rb"([A-Za-z]{1,24})\d{3,}")
 _END = b"\0"
 _RUN = re.compile(rb"\*(?:[_\-]+\*)+")
@@ -48,6 +50,8 @@ class Patterns:
         # By place, which is the pattern up to there: the words that stood in it.
         self._words: dict[bytes, set[bytes]] = {}
         self._wide: set[bytes] = set()
+        # By place: how long the hexadecimal ids are that stood in it.
+        self._hex_lengths: dict[bytes, set[int]] = {}
 
     def of(self, key: bytes) -> bytes:
         """Return the pattern of ``key``, or the newest of a pattern."""
@@ -57,7 +61,7 @@ class Patterns:
         pieces = _SEPARATOR.split(_UUID_OR_DATE.sub(ANY, text))
         made = b""
         for index in range(0, len(pieces), 2):
-            word = self._settled(made, _shape(pieces[index]), ends=index + 1 == len(pieces))
+            word = self._settled(made, pieces[index], ends=index + 1 == len(pieces))
             if word is None:
                 return REST
             made += word
@@ -65,15 +69,18 @@ class Patterns:
                 made += pieces[index + 1]
         return _RUN.sub(ANY, made)
 
-    def _settled(self, place: bytes, word: bytes, *, ends: bool) -> bytes | None:
-        """Return what stands for ``word`` at ``place``, where it ``ends`` the name or does not;
+    def _settled(self, place: bytes, piece: bytes, *, ends: bool) -> bytes | None:
+        """Return what stands for ``piece`` at ``place``, where it ``ends`` the name or does not;
         ``None`` if there is no room for it."""
-        if word == ANY or not word:
-            return word
+        word, hex_length = _shape(piece)
         namespace = not place and not ends
         # The ends of names are a place of their own: "user:alice" beside "user:by-age:7".
         place = place + _END if ends else place
-        if place in self._wide:
+        if word == ANY or not word:
+            if hex_length:
+                self._note_hex_id(place, hex_length)
+            return word
+        if place in self._wide or self._is_hex_id(place, word):
             return ANY
         words = self._words.get(place)
         if words is None:
@@ -89,6 +96,20 @@ class Patterns:
             words.add(word)
         return word
 
+    def _note_hex_id(self, place: bytes, length: int) -> None:
+        lengths = self._hex_lengths.get(place)
+        if lengths is None:
+            if len(self._hex_lengths) >= MOST_PLACES:
+                return
+            lengths = self._hex_lengths[place] = set()
+        lengths.add(length)
+
+    def _is_hex_id(self, place: bytes, word: bytes) -> bool:
+        """Return whether ``word``, which has no digit, is an id all the same, because ids of hex
+        digits of its length stand in this place: one in 350 of six digits is letters only."""
+        lengths = self._hex_lengths.get(place, ())
+        return len(word) in lengths and _HEX_LETTERS.fullmatch(word) is not None
+
     def _widen(self, place: bytes) -> None:
         self._wide.add(place)
         # What was learned below its words is not needed any more.
@@ -98,8 +119,9 @@ class Patterns:
 
 
 @lru_cache(maxsize=4096)
-def _shape(word: bytes) -> bytes:
+def _shape(word: bytes) -> tuple[bytes, int]:
+    """Return what stands for ``word``, and how long it is if it is an id of hex digits, else 0."""
     if _ID.fullmatch(word):
-        return ANY
+        return ANY, len(word) if _HEX_ID.fullmatch(word) else 0
     ends = _ENDS_IN_NUMBER.fullmatch(word)
-    return ends[1] + ANY if ends else word
+    return ends[1] + ANY if ends else word, 0

@@ -6,6 +6,7 @@ user may read the file.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,10 +46,20 @@ class TraceFile:
         self._path = path
         self._lines = self._size = 0
         try:
-            number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise TraceFileError(f"cannot create {path}: {reason(error)}") from None
         self._file = os.fdopen(number, "ab")
+        try:
+            # Two watches that start to record at the same moment choose the same name.
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            check_trace_file(path)
+        except OSError:
+            self._file.close()
+            raise TraceFileError(f"another process is recording to {path}") from None
+        except TraceFileError:
+            self._file.close()
+            raise
 
     @property
     def state(self) -> RecordingState:

@@ -42,6 +42,19 @@ def test_a_place_with_many_words_holds_ids_too() -> None:
     assert names.of(b"user:aa:cart") == b"user:*:cart", "what was named before is of the same"
 
 
+def test_a_hexadecimal_id_without_a_digit_is_one_where_such_ids_stand() -> None:
+    names = Patterns()
+    early = names.of(b"session:cafbed")
+    assert early == b"session:cafbed", "it may be a word"
+    names.of(b"session:9f3aab")
+    assert names.of(early) == b"session:*", "what was named before is of the same"
+    assert names.of(b"session:fbeedb") == b"session:*"
+    assert names.of(b"session:cafe") == b"session:cafe", "the ids are longer"
+    assert names.of(b"session:fbeedb:cart") == b"session:fbeedb:cart", "another place"
+    names.of(b"user:123456")
+    assert names.of(b"user:decade") == b"user:decade", "a number is no hexadecimal id"
+
+
 def test_few_words_stay_apart() -> None:
     names = Patterns()
     assert len({names.of(b"%s:1" % word) for word in (b"likes", b"views", b"order")}) == 3

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cachedesk.core.watched_server import ServerUnreachable
+from cachedesk.core.watched_server import (
+    ChooseKeys,
+    MonitorWindow,
+    ServerUnreachable,
+    WindowPlan,
+)
 from cachedesk.lab.trace import check
-from cachedesk.stores.watched_redis.address import parsed
-from cachedesk.stores.watched_redis.redis_server import connect
+from cachedesk.stores.watched_redis.address import Address, parsed
+from cachedesk.stores.watched_redis.redis_server import RedisServer, connect
 from cachedesk.watch.sentences import lines
 from cachedesk.watch.snapshot import PatternRow, WatchSnapshot
 from cachedesk.watch.trace_file import TraceFileError
@@ -25,14 +31,14 @@ from .servers import Server
 
 class Application:
     """A client on a thread: cache-aside, sessions that are read and written back, flags that are
-    never filled; ``log`` has its hits and misses by prefix."""
+    never filled; ``log`` has each read: when, of which prefix, and whether it was a hit."""
 
     def __init__(self, server: Server) -> None:
         self._client = server.client()
         self._chance = random.Random(1)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        self.log: dict[str, Counter[bool]] = {}
+        self.log: list[tuple[float, str, bool]] = []
         with server.client() as client:
             client.mset({f"flag:{it}": "on" for it in range(30)})
 
@@ -62,8 +68,24 @@ class Application:
 
     def _get(self, pattern: str, key: str) -> bool:
         found = self._client.get(key) is not None
-        self.log.setdefault(pattern, Counter())[found] += 1
+        self.log.append((time.monotonic(), pattern, found))
         return found
+
+
+class Timed(RedisServer):
+    """A connection that notes when it looked: how busy the machine is changes how fast the
+    application is, and with it how many of its keys expire."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self.windows: list[tuple[float, float]] = []
+
+    def monitor(self, plan: WindowPlan, choose: ChooseKeys) -> MonitorWindow:
+        began = time.monotonic()
+        try:
+            return super().monitor(plan, choose)
+        finally:
+            self.windows.append((began, time.monotonic()))
 
 
 @pytest.fixture
@@ -91,22 +113,27 @@ def watcher(server: Server) -> Iterator[Watcher]:
 def test_the_hit_rate_by_prefix_is_that_of_the_applications_own_log(
     server: Server, application: Application
 ) -> None:
-    until(lambda: sum(it.total() for it in application.log.values()) > 500)
-    application.log.clear()
-    watcher = watching(server)
+    until(lambda: len(application.log) > 500)
+    timed = Timed(parsed(server.url))
+    watcher = Watcher(lambda: timed, 0.5)
     watcher.start()
     try:
         until(lambda: watcher.snapshot().reads_seen > 4_000)
         found = watcher.snapshot()
     finally:
         watcher.close()
-    for pattern, log in dict(application.log).items():
+    true: dict[str, Counter[bool]] = {}
+    for at, pattern, hit in tuple(application.log):
+        if any(began <= at <= ended for began, ended in timed.windows):
+            true.setdefault(pattern, Counter())[hit] += 1
+    assert len(true) == 3
+    for pattern, outcomes in true.items():
         told = row(found, pattern.encode())
         assert told is not None
         assert told.rate is not None
-        true = log[True] / log.total()
-        # The log is of all the time, and the windows of some of it.
-        assert told.rate.low - 0.06 <= true <= told.rate.high + 0.06, (pattern, true, told.rate)
+        rate = outcomes[True] / outcomes.total()
+        # Reads at the edges of a window are in one of the two only.
+        assert told.rate.low - 0.06 <= rate <= told.rate.high + 0.06, (pattern, rate, told.rate)
     text = "\n".join(lines(found))
     assert "page:*" in text
     assert "the server counted" in text
@@ -211,6 +238,20 @@ def test_a_file_that_is_there_is_not_written_to(watcher: Watcher, tmp_path: Path
     with pytest.raises(TraceFileError, match="already exists"):
         watcher.record(path)
     assert path.read_text() == "mine"
+
+
+def test_two_watches_do_not_record_to_one_file(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "one.txt"
+    first, second = watching(server), watching(server)
+    try:
+        first.record(path)
+        with pytest.raises(TraceFileError, match="another process is recording"):
+            second.record(path)
+        second.close()
+        assert path.exists(), "it is still the file of the first"
+    finally:
+        first.close()
+        second.close()
 
 
 def test_a_recording_of_nothing_leaves_no_file(server: Server, tmp_path: Path) -> None:
