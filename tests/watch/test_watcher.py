@@ -52,17 +52,21 @@ class Application:
         self._client.close()
 
     def _run(self) -> None:
-        chance = self._chance
+        # Nothing expires: how fast the application is must not change how much it finds.
+        chance, begun = self._chance, 0
         while not self._over.is_set():
             kind = chance.random()
             if kind < 0.6:
                 key = f"page:{int(chance.paretovariate(0.9)) % 5000}"
-                if not self._get("page:*", key):
-                    self._client.set(key, "x" * 100, px=300)
+                if chance.random() < 0.15:
+                    self._client.delete(key)
+                elif not self._get("page:*", key):
+                    self._client.set(key, "x" * 100)
             elif kind < 0.8:
-                key = f"session:{chance.randrange(60)}"
+                begun += 10 * (chance.random() < 0.3)
+                key = f"session:{max(0, begun - chance.randrange(60))}"
                 self._get("session:*", key)
-                self._client.set(key, "x" * 50, px=100)
+                self._client.set(key, "x" * 50)
             else:
                 self._get("flag:*", f"flag:{chance.randrange(100)}")
 
@@ -73,8 +77,7 @@ class Application:
 
 
 class Timed(RedisServer):
-    """A connection that notes when it looked: how busy the machine is changes how fast the
-    application is, and with it how many of its keys expire."""
+    """A connection that notes when it looked."""
 
     def __init__(self, address: Address) -> None:
         super().__init__(address)
