@@ -189,7 +189,8 @@ def _stack_rows(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
 
 
 def _kinds(tally: Tally) -> str:
-    return f"{tally.sets:,} set, {tally.incrs:,} incr, {tally.deletes:,} delete"
+    expiries = f", {tally.expiries:,} expire" if tally.expiries else ""
+    return f"{tally.sets:,} set, {tally.incrs:,} incr, {tally.deletes:,} delete{expiries}"
 
 
 def _faults(report: RunReport) -> Iterator[Block]:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from cachedesk.lab.load.operations import Operation
 from cachedesk.lab.trace import access_log, commands, monitor, twitter
 from cachedesk.lab.trace.monitor import Capture
-from cachedesk.lab.trace.record import UNUSABLE, Malformed, TraceRecord, add, delete, get, put
+from cachedesk.lab.trace.record import (
+    KEPT,
+    UNUSABLE,
+    Malformed,
+    TraceRecord,
+    add,
+    delete,
+    get,
+    persist,
+    put,
+)
 
 AT = 1_700_000_000.5
 
@@ -65,7 +75,7 @@ def test_what_redis_refused_when_it_ran_is_a_skip(words: tuple[str, ...]) -> Non
 DONE = [
     (("DECRBY", "c", "-5"), [add(b"c", 5)]),
     (("INCRBY", "c", "-9223372036854775808"), [add(b"c", -(2**63))]),
-    (("SET", "k", "v", "KEEPTTL"), [put(b"k", b"v")]),
+    (("SET", "k", "v", "KEEPTTL"), [put(b"k", b"v", KEPT)]),
     (("SET", "k", "v", "GET"), [get(b"k"), put(b"k", b"v")]),
     (("SET", "k", "v", "EXAT", "1"), [delete(b"k")]),
     (("EXPIREAT", "k", "1"), [delete(b"k")]),
@@ -74,7 +84,8 @@ DONE = [
     (("EXPIRE", "k", "-1"), [delete(b"k")]),
     (("EXPIRE", "k", "0"), [delete(b"k")]),
     (("GETEX", "k", "PXAT", "1"), [get(b"k"), delete(b"k")]),
-    (("GETEX", "k", "PERSIST"), [get(b"k")]),
+    (("GETEX", "k", "PERSIST"), [get(b"k"), persist(b"k")]),
+    (("PERSIST", "k"), [persist(b"k")]),
     (("GETDEL", "k"), [get(b"k"), delete(b"k")]),
 ]
 
@@ -95,15 +106,15 @@ EXPIRING = [
     ("EXPIRE", "k", "10"),
     ("PEXPIREAT", "k", "1700000000501"),
     ("GETEX", "k", "EX", "10"),
-    ("EXPIRE", "k", "10", "NX"),
 ]
 
 
 @pytest.mark.parametrize("words", EXPIRING, ids=" ".join)
-def test_a_dropped_expiry_is_counted(words: tuple[str, ...]) -> None:
+def test_an_expiry_is_counted(words: tuple[str, ...]) -> None:
     found = said(*words)
     assert found.expiry == words[0].upper()
     assert not found.differs
+    assert found.operations[-1].ttl is not None
     assert (b"v" in [operation.value for operation in found.operations]) == ("v" in words)
 
 
@@ -118,6 +129,7 @@ DIFFERENT = [
     ("SWAPDB", "0", "1"),
     ("REPLICAOF", "example.org", "6379"),
     ("EXPIRE", "k", "-1", "GT"),
+    ("EXPIRE", "k", "10", "NX"),
 ]
 
 
@@ -226,8 +238,9 @@ def test_a_request_is_a_view_of_a_path_or_a_skip(
 
 
 def test_a_ttl_of_twitter_is_counted() -> None:
-    assert twitter.parse(b"0,k,1,4,4,set,60\n").expiry == "set"
-    assert twitter.parse(b"0,k,1,4,4,incr,60\n").expiry == "incr"
+    stored = twitter.parse(b"0,k,1,4,4,set,60\n")
+    assert (stored.expiry, stored.operations[0].ttl) == ("set", 60.0)
+    assert twitter.parse(b"0,k,1,4,4,incr,60\n").expiry == ""
     assert twitter.parse(b"0,k,1,4,4,get,60\n").expiry == ""
     assert twitter.parse(b"0,k,1,4,4,set,0\n").expiry == ""
     assert twitter.parse(b"0,k,1,4,4,append,0\n").differs

@@ -26,6 +26,7 @@ from cachedesk.lab.load.operations import Operation, Verb
 
 _COUNTER_LIMIT = 2**63
 _MOST_EXAMPLES = 100
+_ABSOLUTE = (Verb.SET, Verb.DELETE)
 
 
 class Ledger:
@@ -97,7 +98,7 @@ class Ledger:
             if not safe and seq in self._open:
                 self._unsafe[key] = seq
         if key in self._uncertain:
-            if op is Verb.INCR:
+            if op not in _ABSOLUTE:
                 return
             self._uncertain.discard(key)
         try:
@@ -107,7 +108,7 @@ class Ledger:
             return
         self._put(key, expected)
         if op is not Verb.INCR or old is None:
-            self._live(write, began, ended)
+            self._live(write, expected, began, ended)
         self._recent.note(key, expected)
         if value != expected:
             self._complain(key, expected, value)
@@ -278,16 +279,16 @@ class Ledger:
         old, life = self._expected.get(key), self._lives.get(key)
         if life is None or not life.may_be_over(ended):
             return old
-        if life.is_over(began) or (op is Verb.INCR and value == _expect(None, op, argument)):
+        if life.is_over(began) or (op not in _ABSOLUTE and value == _expect(None, op, argument)):
             return None
         return old
 
-    def _live(self, write: Operation, began: float, ended: float) -> None:
-        """Note when the value that ``write`` has begun expires."""
+    def _live(self, write: Operation, value: bytes | None, began: float, ended: float) -> None:
+        """Note when the ``value`` that ``write`` has left expires."""
         self._lives.pop(write.key, None)
-        if write.op is Verb.DELETE:
+        if value is None or write.op is Verb.PERSIST:
             return
-        shortest = longest = write.ttl if write.op is Verb.SET else None
+        shortest = longest = None if write.op is Verb.INCR else write.ttl
         if longest is None and self._policies is not None:
             policy = self._policies.of(write.key)
             longest = policy.ttl_seconds
@@ -326,6 +327,8 @@ def _expect(value: bytes | None, op: Verb, argument: bytes | int | None) -> byte
     """Return ``value`` after the write; raise ValueError if the write cannot be applied."""
     if op is Verb.DELETE:
         return None
+    if op in (Verb.EXPIRE, Verb.PERSIST):
+        return value
     if not isinstance(argument, int):
         return argument
     number = 0 if value is None else int(value)

@@ -149,8 +149,10 @@ class Client:
             tally.incrs += 1
         elif op is Verb.SET:
             tally.sets += 1
-        else:
+        elif op is Verb.DELETE:
             tally.deletes += 1
+        else:
+            tally.expiries += 1
         tally.depth_max = max(tally.depth_max, self._target.depth())
 
     def _waits_to_retry(

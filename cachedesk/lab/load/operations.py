@@ -7,17 +7,19 @@ from typing import NamedTuple
 
 
 class Verb(StrEnum):
-    """The kinds of operation; the names are those of the trace format and of the library."""
+    """The kinds of operation; the names are those of the library."""
 
     GET = "get"
     SET = "set"
     INCR = "incr"
     DELETE = "delete"
+    EXPIRE = "expire"
+    PERSIST = "persist"
 
 
 class Operation(NamedTuple):
     """One operation. ``value``: bytes for a set, an int for an incr, else ``None``. ``ttl``: of a
-    set, in seconds; ``None``: that of the key's policy."""
+    set or an expire, in seconds; ``None``: that of the key's policy."""
 
     op: Verb
     key: bytes
@@ -27,4 +29,8 @@ class Operation(NamedTuple):
     @property
     def call(self) -> tuple[object, ...]:
         """The write as ``CacheLayer.write`` takes it."""
+        if self.op is Verb.EXPIRE:
+            return (self.op, self.key, self.ttl)
+        if self.op in (Verb.DELETE, Verb.PERSIST):
+            return (self.op, self.key)
         return tuple(self[:3] if self.ttl is None else self)

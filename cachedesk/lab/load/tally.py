@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 class Tally:
     """Counts of one client, which alone changes them; or the sum of several.
 
-    ``gets`` to ``deletes`` were served or acknowledged; unavailable reads count as gets too.
-    ``skipped`` writes were refused because they cannot be applied to the key's value; ``shed``
-    operations were dropped because their client was still waiting for the database.
+    ``gets`` to ``expiries`` (expires and persists) were served or acknowledged; unavailable reads
+    count as gets too. ``skipped`` writes were refused because they cannot be applied to the key's
+    value; ``shed`` operations were dropped because their client was still waiting for the database.
     ``unavailable_writes`` changed nothing; ``unknown_writes`` have an unknown outcome.
     """
 
@@ -20,6 +20,7 @@ class Tally:
     sets: int = 0
     incrs: int = 0
     deletes: int = 0
+    expiries: int = 0
     skipped: int = 0
     hits: int = 0
     overlay: int = 0
@@ -40,6 +41,7 @@ class Tally:
             + self.sets
             + self.incrs
             + self.deletes
+            + self.expiries
             + self.skipped
             + self.unavailable_writes
             + self.unknown_writes

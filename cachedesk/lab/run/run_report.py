@@ -92,6 +92,7 @@ class RunReport:
                 "set": tally.sets,
                 "incr": tally.incrs,
                 "delete": tally.deletes,
+                "expire": tally.expiries,
                 "skipped": tally.skipped,
             },
             "reads": {

@@ -279,7 +279,7 @@ def _operations(verb: Verb, keys: Keys) -> Iterator[Operation]:
 
 def _summary(tally: Tally) -> str:
     parts = []
-    if writes := tally.sets + tally.incrs + tally.deletes:
+    if writes := tally.sets + tally.incrs + tally.deletes + tally.expiries:
         parts.append(f"{count_of(writes, 'write')} acknowledged")
     if refused := tally.unavailable_writes + tally.unknown_writes + tally.skipped:
         parts.append(f"{count_of(refused, 'write')} refused")

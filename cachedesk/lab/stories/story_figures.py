@@ -37,7 +37,7 @@ LIVE: Mapping[str, tuple[str, Callable[[Observation], float]]] = {
     "unavailable_reads": ("reads that were refused", lambda it: it.tally.unavailable_reads),
     "writes": (
         "writes that were acknowledged",
-        lambda it: it.tally.sets + it.tally.incrs + it.tally.deletes,
+        lambda it: it.tally.sets + it.tally.incrs + it.tally.deletes + it.tally.expiries,
     ),
     "refused": (
         "writes that were refused, or of unknown outcome",

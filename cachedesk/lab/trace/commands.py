@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from cachedesk.core.events import COUNTER_MAX, COUNTER_MIN
 from cachedesk.lab.load.operations import Operation
-from cachedesk.lab.trace.record import add, delete, get, put
+from cachedesk.lab.trace.record import KEPT, add, delete, expire, get, persist, put
 
 
 class Translation(NamedTuple):
     """The operations of a command. ``differs``: the command is left out in whole or in part, and
-    the end state differs from the source's because of it. ``expires``: it has an expiry, which is
-    dropped. ``refused``: Redis refused it too."""
+    the end state differs from the source's because of it. ``expires``: it gives an expiry.
+    ``refused``: Redis refused it too."""
 
     operations: Sequence[Operation] = ()
     differs: bool = False
@@ -143,14 +143,18 @@ def _set(sent: Sent) -> Translation:
     if options.flags & _CONDITIONS:
         return DIFFERS
     before = [get(key)] if b"GET" in options.flags else []
-    return _until(sent, options.deadline_ms, before, [put(key, value)], [delete(key)])
+    ttl = KEPT if b"KEEPTTL" in options.flags else _ttl(sent, options.deadline_ms)
+    return _until(sent, options.deadline_ms, before, [put(key, value, ttl)], [delete(key)])
 
 
 def _getex(sent: Sent) -> Translation:
     if not sent.arguments or (options := _options(sent, sent.arguments[1:])) is None:
         return REFUSED
     key = sent.arguments[0]
-    return _until(sent, options.deadline_ms, [get(key)], [], [delete(key)])
+    then = [persist(key)] if b"PERSIST" in options.flags else []
+    if (ttl := _ttl(sent, options.deadline_ms)) is not None:
+        then = [expire(key, ttl)]
+    return _until(sent, options.deadline_ms, [get(key)], then, [delete(key)])
 
 
 def _setex(sent: Sent) -> Translation:
@@ -160,7 +164,12 @@ def _setex(sent: Sent) -> Translation:
     number = integer(period)
     if number is None or number <= 0:
         return REFUSED
-    return Translation([put(key, value)], expires=True)
+    ttl = float(number) if sent.name == "SETEX" else number / 1000
+    return Translation([put(key, value, ttl)], expires=True)
+
+
+def _ttl(sent: Sent, deadline_ms: float | None) -> float | None:
+    return None if deadline_ms is None else (deadline_ms - sent.at_ms) / 1000
 
 
 def _until(
@@ -188,10 +197,9 @@ def _expire(factor: int, *, absolute: bool) -> Callable[[Sent], Translation]:
         deadline = number * factor + (0 if absolute else sent.at_ms)
         if conditions:
             # Whether the condition (NX, XX, GT, LT) is met depends on the key's own deadline.
-            return (
-                Translation(differs=True) if deadline <= sent.at_ms else Translation(expires=True)
-            )
-        return _until(sent, deadline, [], [], [delete(key)])
+            return DIFFERS
+        then = [expire(key, (deadline - sent.at_ms) / 1000)]
+        return _until(sent, deadline, [], then, [delete(key)])
 
     return take
 
@@ -264,6 +272,7 @@ _COMMANDS: dict[str, Callable[[Sent], Translation]] = {
     "PEXPIRE": _expire(1, absolute=False),
     "EXPIREAT": _expire(1000, absolute=True),
     "PEXPIREAT": _expire(1, absolute=True),
+    "PERSIST": _exactly(1, lambda key: [persist(key)]),
     "FLUSHALL": _flush(all_databases=True),
     "FLUSHDB": _flush(all_databases=False),
     "RENAME": _rename,

@@ -4,8 +4,8 @@
 
 (https://redis.io/docs/latest/commands/monitor/.) Redis 2.4 wrote ``(db 0)`` or nothing for the
 client. Commands of a script are included, with ``lua`` as the client; the script itself is not.
-A prefix before the time (``ts``, ``docker logs``) is ignored. Nothing expires here: expiries are
-counted. Keys of a database other than 0 are prefixed with ``db1:`` and so on.
+A prefix before the time (``ts``, ``docker logs``) is ignored. Expiries are applied in the time of
+the capture. Keys of a database other than 0 are prefixed with ``db1:`` and so on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _HEAD = (
 LINE = re.compile(_HEAD)
 PREFIXED = re.compile(rb'(?:[^"\n]{0,300}?[^"\n\d.])??' + _HEAD)
 
+_KEEPS = (Verb.GET, Verb.EXPIRE, Verb.PERSIST)
 _OK = re.compile(rb"\+?OK")
 _OTHERS = re.compile(
     rb"Warning: |AUTH failed|-?\(error\) |Error: |Could not connect|Unrecognized option"
@@ -128,7 +129,7 @@ class Capture:
         return [_prefix(db) + key for db, keys in self._live.items() for key in keys]
 
     def _note(self, db: bytes, operation: Operation) -> None:
-        if self._live is None or operation.op is Verb.GET:
+        if self._live is None or operation.op in _KEEPS:
             return
         keys = self._live.setdefault(db, {})
         before = len(keys)

@@ -28,7 +28,7 @@ _SHAPE = msgspec.json.Decoder(
 )
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
-_VERBS = {str(verb): verb for verb in Verb}
+_VERBS = {str(verb): verb for verb in (Verb.GET, Verb.SET, Verb.INCR, Verb.DELETE)}
 _TAKES_VALUE = (Verb.SET, Verb.INCR)
 
 

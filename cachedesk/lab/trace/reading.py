@@ -15,6 +15,7 @@ from pathlib import Path
 from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import ycsb
 from cachedesk.lab.trace.detecting import detected, forced
+from cachedesk.lab.trace.expiring import Expiring
 from cachedesk.lab.trace.formats import CSV, FORMATS, KEYS, YCSB, Format
 from cachedesk.lab.trace.record import (
     NOTHING,
@@ -55,11 +56,11 @@ class TraceCounts:
     in ``examples`` with their numbers. ``before``: lines before the first one of the format.
     ``blank``: lines that are empty, or the reply to MONITOR. ``skipped``: how often each command
     was left out; ``differing``: those that make the end state differ from the source's;
-    ``expiries``: how often each command had an expiry, which was dropped. ``unfinished``: a
-    malformed last line without a line break, and the error. ``cut``: why the trace could not be
-    read to its end; empty if it was. ``changed``: what was changed, and for how many lines.
-    ``unended``: the number of a valid last line without a line break, which may be truncated; 0 if
-    there is none.
+    ``expiries``: how often each command gave an expiry; ``expired``: how many keys expired in the
+    time of the trace. ``unfinished``: a malformed last line without a line break, and the error.
+    ``cut``: why the trace could not be read to its end; empty if it was. ``changed``: what was
+    changed, and for how many lines. ``unended``: the number of a valid last line without a line
+    break, which may be truncated; 0 if there is none.
     """
 
     format: str = ""
@@ -72,6 +73,7 @@ class TraceCounts:
     skipped: Counter[str] = field(default_factory=Counter)
     differing: Counter[str] = field(default_factory=Counter)
     expiries: Counter[str] = field(default_factory=Counter)
+    expired: int = 0
     changed: Counter[str] = field(default_factory=Counter)
     unfinished: tuple[int, str] | None = None
     unended: int = 0
@@ -103,6 +105,7 @@ class TraceCounts:
             "skipped": dict(self.skipped.most_common()),
             "differing": dict(self.differing.most_common()),
             "expiries": dict(self.expiries.most_common()),
+            "expired": self.expired,
             "unfinished": None if self.unfinished is None else list(self.unfinished),
             "changed": dict(self.changed.most_common()),
             "unended": self.unended or None,
@@ -192,6 +195,7 @@ class Reading:
         units = form.units(self._lines)
         parse = form.parser(self._options.writes, self._options.seed)
         begun = good = False
+        expiring = Expiring()
         while True:
             try:
                 unit = next(units)
@@ -224,7 +228,8 @@ class Reading:
             count.note(record)
             if record.operations:
                 begun = True
-                yield record
+                yield expiring.applied(record)
+                count.expired = expiring.expired
 
     def _pass(self, form: Format) -> None:
         """Skip the lines before the first one of the format."""

@@ -27,8 +27,8 @@ class TraceRecord(NamedTuple):
 
     ``skipped``: the name of what was left out (usually a command), empty if nothing was; ``times``:
     how often. ``differs``: the end state differs from the source's because of it. ``expiry``: the
-    name of a command whose expiry was dropped, empty if it had none. ``changed``: what was changed,
-    in words.
+    name of a command that gave an expiry, empty if it gave none. ``changed``: what was changed,
+    in words. The ttl of an operation is in the time of the trace.
     """
 
     operations: tuple[Operation, ...] = ()
@@ -41,6 +41,9 @@ class TraceRecord(NamedTuple):
 
 
 NOTHING = TraceRecord()
+
+KEPT = -1.0
+"""The ttl of a set that keeps the expiry of its key."""
 
 UNUSABLE = "(a key that is empty or over 1,024 bytes)"
 TOO_LONG = "(a line that is too long)"
@@ -66,14 +69,25 @@ def get(key: bytes) -> Operation:
     return Operation(Verb.GET, key)
 
 
-def put(key: bytes, value: bytes) -> Operation:
-    """Return a write of a value."""
-    return Operation(Verb.SET, key, value)
+def put(key: bytes, value: bytes, ttl: float | None = None) -> Operation:
+    """Return a write of a value that expires after ``ttl`` seconds; ``None``: never; ``KEPT``: when
+    the value before would have."""
+    return Operation(Verb.SET, key, value, ttl)
 
 
 def add(key: bytes, amount: int) -> Operation:
     """Return an increment."""
     return Operation(Verb.INCR, key, amount)
+
+
+def expire(key: bytes, ttl: float) -> Operation:
+    """Return a change of the expiry to ``ttl`` seconds from then on."""
+    return Operation(Verb.EXPIRE, key, None, ttl)
+
+
+def persist(key: bytes) -> Operation:
+    """Return a removal of the expiry."""
+    return Operation(Verb.PERSIST, key)
 
 
 def delete(key: bytes) -> Operation:

@@ -57,8 +57,8 @@ def sentences(trace: TraceCounts, pauses: int = 0) -> Iterator[str]:
         yield f"left out, so the end state differs from the source's: {commands}"
     if trace.expiries:
         yield (
-            f"expiries that were dropped: {counted(trace.expiries, _MOST_SHOWN)}; hit rate and"
-            " memory are those of values that stay"
+            f"expiries: {counted(trace.expiries, _MOST_SHOWN)}; {number_of(trace.expired, 'key')}"
+            " expired in the time of the trace"
         )
     for what, lines in trace.changed.most_common():
         yield f"{what}: {number_of(lines, 'line')}"

@@ -2,8 +2,8 @@
 
 The keys are anonymized, and only the sizes of values are recorded: values are generated.
 (Yang, Yue and Rashmi, "A large scale analysis of hundreds of in-memory cache clusters at Twitter",
-OSDI 2020; https://github.com/twitter/cache-trace.) Nothing expires here: writes with a TTL are
-counted.
+OSDI 2020; https://github.com/twitter/cache-trace.) The TTL of a set is applied in the time of the
+trace; an increment keeps that of its key.
 """
 
 from __future__ import annotations
@@ -52,22 +52,22 @@ def parse(line: bytes) -> TraceRecord:
         )
     key = fields[1]
     try:
-        at, size = float(time), int(fields[-4])
+        at, size, ttl = float(time), int(fields[-4]), int(fields[-1].strip() or 0)
     except ValueError:
-        raise Malformed("the timestamp or the value size is not a number") from None
+        raise Malformed("the timestamp, the value size or the TTL is not a number") from None
     if not math.isfinite(at):
         raise Malformed("the timestamp is not a finite number")
     operation = fields[-2]
-    expiry = "" if fields[-1].strip() in (b"", b"0") else operation.decode(errors="replace")
     if operation in READS:
         return record(at, get(key))
     if operation in STORES:
-        made = record(at, put(key, made_up(key, max(0, size))), expiry=expiry)
+        stored = put(key, made_up(key, max(0, size)), float(ttl) if ttl > 0 else None)
+        made = record(at, stored, expiry=operation.decode() if ttl > 0 else "")
         return made._replace(changed=_CUT) if size > MAX_VALUE_BYTES else made
     if operation == b"delete":
         return record(at, delete(key))
     if operation in (b"incr", b"decr"):
-        return record(at, add(key, 1 if operation == b"incr" else -1), expiry=expiry)
+        return record(at, add(key, 1 if operation == b"incr" else -1))
     if operation in OPERATIONS:
         return TraceRecord((), at, operation.decode(), differs=True)
     raise Malformed(f"there is no operation {shown(operation)}")
