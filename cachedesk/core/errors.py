@@ -42,7 +42,8 @@ class Closed(CachedeskError):
 
 
 class Forked(Closed):
-    """The stack was opened in a parent process, and this process is a fork of it."""
+    """The stack was opened in a parent process, and this process is a fork of it. Nothing was
+    done."""
 
 
 class InvalidKey(CachedeskError, ValueError):

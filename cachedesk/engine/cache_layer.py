@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
-from cachedesk.core import forking
 from cachedesk.core.codec_table import CodecTable
 from cachedesk.core.errors import CacheError, Closed, InvalidValue, Unavailable
 from cachedesk.core.events import as_key, as_keys, as_value
@@ -20,7 +18,6 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.truth import Cache, Drain, Page, Pages, Truth
 from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Change, Receipt
-from cachedesk.engine.call_gate import CallGate
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead_letter_calls import DeadLetterCalls
 from cachedesk.engine.expiry_calls import ExpiryCalls, Key
@@ -30,6 +27,7 @@ from cachedesk.engine.face.loading_calls import LoadingCalls
 from cachedesk.engine.face.mapping_calls import MappingCalls
 from cachedesk.engine.face.memoizing import MemoizingCalls
 from cachedesk.engine.face.write_calls import WriteCalls
+from cachedesk.engine.lifecycle import Lifecycle
 from cachedesk.engine.read_path import ReadPath
 from cachedesk.engine.sliding_expiry import SlidingExpiry
 from cachedesk.engine.writer import Writer
@@ -43,6 +41,7 @@ T = TypeVar("T")
 
 
 class CacheLayer(
+    Lifecycle,
     WriteCalls,
     MappingCalls,
     ExpiryCalls,
@@ -61,7 +60,7 @@ class CacheLayer(
     the call at once; a write under way is then completed or refused, in the background, before the
     next call of the same thread begins. An exception that arrives as ``open`` returns can leave a
     stack open without a reference to it; it ends with the process. In a forked child process every
-    call except ``policy`` and ``close`` raises ``Forked``, and ``close`` does nothing.
+    call raises ``Forked``, ``close`` and ``with`` too, and nothing of the parent is touched.
     """
 
     def __init__(
@@ -81,6 +80,7 @@ class CacheLayer(
         name: str,
         codecs: CodecTable | None = None,
     ) -> None:
+        super().__init__(calls=calls, close=close, name=name)
         self._codecs = codecs
         self._policies = policies
         self._sliding = sliding
@@ -91,26 +91,7 @@ class CacheLayer(
         self._drain = drain
         self._snapshot = snapshot
         self._explain = explain
-        self._close = close
-        self._calls = calls
-        self._name = name
-        self._gate = CallGate()
         self._flights = Flights()
-        forking.refuses(self)
-        self._closing = threading.Lock()
-
-    def __repr__(self) -> str:
-        state = "closed" if self._gate.closed else "open"
-        return f"<CacheLayer {self._name!r}, {state}>"
-
-    def __enter__(self) -> CacheLayer:
-        """Return this layer; the end of the block closes it. Raises ``Closed`` if it is closed."""
-        if not self._calls.refusing:  # a forked child may enter the block; its calls raise Forked
-            self._must_be_open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @overload
     def get(self, key: Key) -> bytes | None: ...
@@ -220,6 +201,7 @@ class CacheLayer(
         >>> str(cache.policy("views:1")), str(cache.policy("anything else"))
         ('write-behind', 'write-through')
         """
+        self._calls.check_process()
         return self._policies.of(as_key(key))
 
     def evict(self, pattern: Key) -> int:
@@ -277,42 +259,6 @@ class CacheLayer(
         """
         return self._call(self._explain, as_key(key))
 
-    def close(self) -> None:
-        """Close the stack once the calls under way have ended. Pending events stay in the log and
-        are flushed after the next open. A second call does nothing."""
-        if self._calls.refusing:
-            return
-        # At once, so that calls that wait for a drain or for room in the log give up.
-        self._gate.close_without_waiting()
-        try:
-            self._calls.run(self._close_all)
-        except BaseException:
-            # An exception of a signal handler may have come before the call was submitted.
-            self._calls.end_with(self._close_all)
-            raise
-
-    @property
-    def closing(self) -> bool:
-        """Whether the stack is closing or closed."""
-        return self._gate.closed
-
-    def refuse(self, parent: int) -> None:
-        """Refuse every call, in a forked child of the process ``parent``; see ``forking``."""
-        self._gate.close_without_waiting()
-
-    def _call(self, function: Callable[..., T], *arguments: Any) -> T:
-        return cast("T", self._calls.run(self._enter, function, *arguments))
-
-    def _enter(self, function: Callable[..., T], *arguments: Any) -> T:
-        with self._gate:
-            return function(*arguments)
-
-    def _close_all(self) -> None:
-        with self._closing:
-            self._gate.close()
-            # After an interrupted close, this closes the parts that are still open.
-            self._close()
-
     def _items_after(self, key: bytes) -> Iterator[tuple[bytes, bytes]]:
         return self._pages(self._call(self._truth.pages), key)
 
@@ -324,11 +270,6 @@ class CacheLayer(
                 self._must_be_open()
                 yield item
             after = page.last
-
-    def _must_be_open(self) -> None:
-        if self._gate.closed:
-            # The call is refused; it raises the right error, ``Closed`` or ``Forked``.
-            self._call(lambda: None)
 
     def _drain_for(self, seconds: float) -> bool:
         """Flush for at most ``seconds``; return whether the log is empty: no event is pending, and

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from cachedesk.core import forking
 from cachedesk.core.errors import Closed, Unavailable
 
 _POLL_SECONDS = 0.002
@@ -47,7 +48,8 @@ class CallGate:
 
     @property
     def closed(self) -> bool:
-        """Whether no further call is admitted."""
+        """Whether no further call is admitted; none is in a forked child."""
+        forking.notice()
         return self._closed
 
     def close_without_waiting(self) -> None:

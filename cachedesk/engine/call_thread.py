@@ -111,7 +111,7 @@ class CallThread:
         Raises:
             Forked: this is a forked child process.
         """
-        self._check_process()
+        self.check_process()
         if not _in_interruptible_thread() or not self._is_serving():
             return function(*arguments)
         call = _Call(function, arguments)
@@ -122,7 +122,7 @@ class CallThread:
             while not call.done.acquire(timeout=_POLL_SECONDS):
                 call.polled_at = time.monotonic()
                 # A signal handler may have forked during the wait.
-                self._check_process()
+                self.check_process()
                 if not self._is_serving() and call.done.locked():
                     # The call thread ended before it reached this call.
                     return function(*arguments)
@@ -171,9 +171,12 @@ class CallThread:
     @property
     def refusing(self) -> bool:
         """Whether all calls are refused, in a forked child."""
+        forking.notice()
         return self._parent is not None
 
-    def _check_process(self) -> None:
+    def check_process(self) -> None:
+        """Raise ``Forked`` if this is a forked child process."""
+        forking.notice()
         if self._parent is not None:
             raise forking.refusal(self._parent)
 

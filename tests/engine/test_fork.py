@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,91 +14,19 @@ import pytest
 
 import cachedesk
 
+from .fork_scripts import (
+    EVERY_CALL,
+    EVERY_LOCK_IS_HELD,
+    EXITS,
+    FORKED_BY_MULTIPROCESSING,
+    IN_A_HANDLER_DURING_A_READ,
+    PRELUDE,
+    TORTURE,
+    WITHOUT_HOOKS,
+    orphan_exits,
+    run,
+)
 from .until import until
-
-PRELUDE = """
-import json, multiprocessing, os, signal, sys, threading, time
-import cachedesk
-
-data = sys.argv[1]
-cache = cachedesk.open(data)
-cache.set("order:1", "paid")
-cache.incr("views:1")
-for _ in range(3):
-    cache.get("order:1")
-
-def wait_for(child):
-    _, status = os.waitpid(child, 0)
-    assert status == 0, status
-
-def files():
-    "What this process has open of the data directory, and sockets."
-    names = []
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            names.append(os.readlink(f"/proc/self/fd/{number}"))
-        except OSError:
-            pass
-    return names
-
-def check_parent():
-    "The parent goes on as if there had been no child."
-    with open(f"{data}/redis.state") as file:
-        folder = json.load(file)["folder"]
-    assert os.path.exists(f"{folder}/redis.sock")
-    assert cache.get("order:1") == b"paid"
-    cache.set("order:2", "new")
-    assert cache.incr("views:1") == 2
-    cache.drain(60)
-    assert not cache.snapshot().redis.restarts
-    assert dict(cache.items()) == {b"order:1": b"paid", b"order:2": b"new", b"views:1": b"2"}
-    assert cache.snapshot().books.balanced
-    cache.close()
-    with cachedesk.open(data) as again:
-        assert again.get("views:1") == b"2"
-"""
-
-EVERY_CALL = """
-child = os.fork()
-if child == 0:
-    calls = {
-        "get": lambda: cache.get("order:1"),
-        "read": lambda: cache.read("order:1"),
-        "get_many": lambda: cache.get_many(["order:1", "views:1"]),
-        "set": lambda: cache.set("order:1", "lost"),
-        "set behind": lambda: cache.set("session:1", "lost"),
-        "incr": lambda: cache.incr("views:1"),
-        "delete": lambda: cache.delete("order:1"),
-        "write": lambda: cache.write(("incr", "views:1", 5)),
-        "write_many": lambda: cache.write_many([("incr", "views:1", 1), ("set", "order:1", "x")]),
-        "evict": lambda: cache.evict("*"),
-        "items": lambda: list(cache.items()),
-        "drain": lambda: cache.drain(1),
-        "dead_letters": cache.dead_letters,
-        "replay_dead": lambda: cache.replay_dead(1),
-        "drop_dead": lambda: cache.drop_dead(1),
-        "snapshot": cache.snapshot,
-    }
-    def all_of_them():
-        for name, call in calls.items():
-            try:
-                call()
-            except cachedesk.Forked as error:
-                assert str(os.getppid()) in str(error) and str(os.getpid()) in str(error)
-            else:
-                os._exit(1)
-    all_of_them()
-    thread = threading.Thread(target=all_of_them)
-    thread.start()
-    thread.join()
-    with cache:
-        pass
-    cache.close()
-    # An ordinary exit: everything that the child has is finalized.
-    sys.exit(0)
-wait_for(child)
-check_parent()
-"""
 
 IN_A_THREAD = """
 def fork():
@@ -221,7 +151,7 @@ for point in ("boot.lock.after", "boot.log.after", "close.worker.before", "close
                 stack.layer.incr("views:1")
                 os._exit(1)
             except cachedesk.Forked:
-                stack.close()
+                pass
         os.read(ready, 1)
         os._exit(0)
     failpoints.disarm()
@@ -280,6 +210,11 @@ check_parent()
 
 SCRIPTS = {
     "every call": EVERY_CALL,
+    "every lock is held": EVERY_LOCK_IS_HELD,
+    "every way to end": EXITS,
+    "a fork without the hooks of Python": WITHOUT_HOOKS,
+    "multiprocessing": FORKED_BY_MULTIPROCESSING,
+    "in a signal handler during a read": IN_A_HANDLER_DURING_A_READ,
     "from a thread, while others read": IN_A_THREAD,
     "a pool": POOL,
     "a stack of the child's own": OWN_STACK,
@@ -293,15 +228,7 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_forked_child_gets_an_error_and_the_parent_goes_on(tmp_path: Path, name: str) -> None:
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-W", "error::ResourceWarning"),
-            *("-c", PRELUDE + SCRIPTS[name], str(tmp_path / "data")),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    ended = run(SCRIPTS[name], tmp_path / "data")
     assert ended.returncode == 0, ended.stderr[-4000:]
     assert not ended.stderr, ended.stderr[-4000:]
 
@@ -326,6 +253,32 @@ time.sleep(300)
             until(lambda: _opens(data))
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_what_the_parent_acknowledged_is_there_once_whatever_its_children_do(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    seed = random.randrange(1_000_000)
+    ended = run(TORTURE, data, str(seed), "30")
+    assert ended.returncode == -signal.SIGKILL, (seed, ended.stderr[-4000:])
+    acknowledged = json.loads(ended.stdout)
+    assert len(acknowledged) == 6, acknowledged
+    assert all(acknowledged.values()), acknowledged
+    with cachedesk.open(data) as cache:
+        assert {key: int(cache.get(key) or 0) for key in acknowledged} == acknowledged, seed
+        cache.drain(120)
+        books = cache.snapshot().books
+        assert (books.pending, books.balanced) == (0, True), seed
+        found = {key.decode(): int(value) for key, value in cache.items() if b":of:" in key}
+        assert found == acknowledged, seed
+    with cachedesk.open(data) as cache:
+        assert cache.snapshot().books.pending == 0, seed
+
+
+def test_a_child_changes_nothing_at_its_exit_when_the_parent_is_dead(tmp_path: Path) -> None:
+    ended = orphan_exits(tmp_path / "data")
+    assert ended == [], ended
 
 
 def _opens(data: Path) -> bool:

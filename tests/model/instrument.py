@@ -41,6 +41,7 @@ MODULES = frozenset(
         "engine.poison.decisions",
         "engine.poison.isolation",
         "engine.leased_cache",
+        "engine.lifecycle",
         "engine.overlay",
         "engine.purger",
         "engine.read_path",

@@ -371,6 +371,9 @@ class DirectCalls:
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
+    def check_process(self) -> None:
+        pass
+
     def end_with(self, function: Callable[[], object]) -> None:
         function()
 

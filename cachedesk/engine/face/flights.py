@@ -11,6 +11,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
+from cachedesk.core import forking
+
 _RECHECK_SECONDS = 1.0
 
 
@@ -57,6 +59,12 @@ class Flights:
     def __init__(self) -> None:
         self._flights: dict[bytes, Flight] = {}
         self._lock = threading.Lock()
+        forking.owns(self)
+
+    def forked(self) -> None:
+        """Forget the flights in a forked child: their threads are in the parent, and one of them
+        may hold the lock for ever here."""
+        self._flights, self._lock = {}, threading.Lock()
 
     def join(self, key: bytes, own: Flight) -> Flight:
         """Return the flight of ``key`` to wait for, or ``own``, which now is the flight of the key;

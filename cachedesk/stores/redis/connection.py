@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import hiredis
 
+from cachedesk.core import forking
 from cachedesk.core.errors import CacheError
 from cachedesk.core.wording import span
 from cachedesk.stores.redis.encoding import Commands
@@ -44,7 +45,15 @@ class RedisConnection:
     """A connected unix socket. Not thread-safe; after an exception other than
     ``RedisReplyError`` the outcome of what was sent is unknown, and it must be closed."""
 
-    __slots__ = ("_reader", "_socket", "_timeout_seconds", "commands", "trust_number", "writer")
+    __slots__ = (
+        "__weakref__",
+        "_reader",
+        "_socket",
+        "_timeout_seconds",
+        "commands",
+        "trust_number",
+        "writer",
+    )
 
     commands: Commands
     """The commands on the keys that may be read and written over it; set by its owner."""
@@ -77,6 +86,7 @@ class RedisConnection:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
             raise CacheError(f"cannot connect to Redis: {error}") from error
+        forking.owns(self)
         try:
             self._socket.settimeout(timeout_seconds)
             self._socket.connect(path)
@@ -126,9 +136,12 @@ class RedisConnection:
         """Close the socket."""
         self._socket.close()
 
-    def close_descriptor(self) -> None:
-        """Close the descriptor only: the connection belongs to another process."""
-        os.close(self._socket.detach())
+    def forked(self) -> None:
+        """Close the descriptor only, in a forked child: the connection belongs to the parent, and
+        a call that a signal handler interrupted with a fork must not read a reply from it."""
+        descriptor = self._socket.detach()
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _send(self, data: bytes) -> None:
         try:

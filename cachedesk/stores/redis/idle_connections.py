@@ -35,8 +35,3 @@ class IdleConnections:
         with suppress(IndexError):
             while True:
                 self._connections.pop().close()
-
-    def forked(self) -> None:
-        """Close the descriptors, in a child of the process that opened the connections."""
-        while self._connections:
-            self._connections.pop().close_descriptor()

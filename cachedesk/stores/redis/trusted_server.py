@@ -216,9 +216,8 @@ class TrustedServer:
         self.distrust((), "closed")
 
     def forked(self) -> None:
-        """Close the descriptors of the connections, which belong to the parent process."""
+        """Distrust the server, which belongs to the parent process, without any lock."""
         self._trust = None
-        self._idle.forked()
 
     def checkout(self) -> RedisConnection:
         """Return a connection, for one call at a time.
