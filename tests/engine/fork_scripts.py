@@ -59,8 +59,9 @@ def every_call(cache):
             continue
         if name == "refuse":  # the hook of the fork itself
             continue
+        parameters = list(inspect.signature(function).parameters.values())[1:]
         needed = [
-            {"ttl": 30}.get(each.name, "order:1") for each in list(inspect.signature(function).parameters.values())[1:]
+            {"ttl": 30}.get(each.name, "order:1") for each in parameters
             if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
         ]
         try:

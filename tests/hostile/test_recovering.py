@@ -13,7 +13,7 @@ from engine.scenarios import PATIENT, running
 from cachedesk.admin.inspection import recover_directory
 from cachedesk.core.errors import Damaged, DataDirectoryError
 
-from .cases import digest, truth
+from .cases import digest, sql, truth
 from .conftest import Good
 
 LOSE: dict[str, Callable[[Path], object]] = {
@@ -81,6 +81,28 @@ def test_what_was_only_in_the_log_is_given_up_only_if_that_is_said(
     with running(now, PATIENT) as stack:
         assert stack.layer.incr("views:1") == 1
         assert next(stack.pending.all().values().__iter__())[0].seq > 391
+
+
+def test_a_log_of_two_processes_is_given_up_only_if_that_is_said(now: Path, good: Good) -> None:
+    """As after a fork that both processes wrote to: two events have one number, so the log never
+    drained, and nothing said why."""
+    sql(
+        now / "log" / "log.db",
+        "INSERT INTO queue_events (data, timestamp)"
+        " SELECT data, timestamp FROM queue_events ORDER BY _id LIMIT 3",
+    )
+    before = digest(now)
+    with pytest.raises(Damaged, match="two processes wrote it at the same time"):
+        truth(now)
+    with pytest.raises(DataDirectoryError, match=UNKNOWN):
+        recover_directory(now, accept_loss=False)
+    assert digest(now) == before
+    assert UNKNOWN in recover_directory(now, accept_loss=True)
+    assert (now / "log.lost-1").is_dir()
+    with running(now) as stack:
+        stack.layer.incr("views:1")
+        stack.layer.drain(60)
+        assert stack.snapshot().books.pending == 0
 
 
 def test_a_witness_that_was_lost_beside_pending_events_costs_nothing(now: Path, good: Good) -> None:

@@ -37,6 +37,12 @@ _SQL_TYPES = {bytes: "BLOB", int: "INTEGER", str: "TEXT", float: "REAL"}
 Columns = dict[str, tuple[str, int]]
 
 
+class Disordered(Damaged):
+    """Events of the log are out of order, as if two processes had written it at the same time. Its
+    numbers then say nothing: an event with the number of another one is taken as applied, or never
+    is, so the log would not drain."""
+
+
 class LogFacts(NamedTuple):
     """The seq of the newest event in the log, and the seq up to which the log was acked."""
 
@@ -104,13 +110,26 @@ def log_facts(log: Path, epoch: int) -> LogFacts:
     except OtherVersion:
         raise
     except Damaged as error:
-        raise Damaged(f"{error}{OR_RECOVER}") from None
+        raise type(error)(f"{error}{OR_RECOVER}") from None
 
 
 def _log_facts(log: Path, epoch: int) -> LogFacts:
     check_continuity(log, _LOG_STEPS)
     with looking_at(log) as connection:
         return LogFacts(_newest_event(connection, log, epoch), _acked_seq(connection))
+
+
+def check_order(first_seq: int, before: int) -> None:
+    """Check that the first event of a record has a higher seq than the last one before it.
+
+    Raises:
+        Disordered: it has not.
+    """
+    if first_seq <= before:
+        raise Disordered(
+            f"event {first_seq} comes after event {before}: two processes wrote it at the same"
+            " time, and it would never drain"
+        )
 
 
 def check_acked(facts: LogFacts, numbers: dict[str, int], directory: DirectoryLayout) -> None:
@@ -236,13 +255,14 @@ def _newest_event(connection: sqlite3.Connection, path: Path, epoch: int) -> int
     for number, data in connection.execute(f"SELECT _id, data FROM {_LOG_TABLE} ORDER BY _id"):
         try:
             record = decode(data)
+            check_order(record.events[0].seq, newest)
         except OtherVersion as error:
             raise OtherVersion(
                 f"the write-behind log {path} has a record of another version ({error}); upgrade"
                 " cachedesk"
             ) from None
         except Damaged as error:
-            raise Damaged(
+            raise type(error)(
                 f"the write-behind log {path} is damaged at record {number} ({error}); nothing was"
                 f" changed: {ADVICE}"
             ) from None

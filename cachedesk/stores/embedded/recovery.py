@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cachedesk.core.errors import Damaged, DataDirectoryError, OtherVersion
 from cachedesk.stores.embedded.preflight import (
+    Disordered,
     LogFacts,
     check_acked,
     check_directory,
@@ -44,12 +45,13 @@ def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
         DataDirectoryError: events would be lost and ``accept_loss`` is not set; nothing was
             changed.
     """
+    disordered = False
     try:
         check_directory(directory)
     except OtherVersion:
         raise
-    except Damaged:
-        pass
+    except Damaged as error:
+        disordered = isinstance(error, Disordered)
     else:
         return "nothing is wrong with the data directory; nothing was changed"
     numbers = database_numbers(directory)
@@ -79,7 +81,8 @@ def recover(directory: DataDirectory, *, accept_loss: bool = False) -> str:
         )
         check_directory(directory)
         return "the watermarks file of the log was recreated; nothing is known to be lost"
-    lost = _lost(numbers, marks if marks is not None and known in (0, marks.epoch) else None)
+    believed = marks is not None and known in (0, marks.epoch) and not disordered
+    lost = _lost(numbers, marks if believed else None)
     if lost and not accept_loss:
         raise DataDirectoryError(
             f"{lost}; restore a backup, or give them up: cachedesk recover --accept-loss"

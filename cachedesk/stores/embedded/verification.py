@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from cachedesk.core.errors import Damaged, DataDirectoryError, InUse, OtherVersion
 from cachedesk.core.events import MAX_KEY_BYTES
-from cachedesk.stores.embedded.preflight import check_directory
+from cachedesk.stores.embedded.preflight import check_directory, check_order
 from cachedesk.stores.files.read_lock import DirectoryFiles, find_directory, locked_for_reading
 from cachedesk.stores.files.read_only import ADVICE, OR_RECOVER, has_wal, looking_at, wal_of
 from cachedesk.stores.files.watermarks import read_watermarks
@@ -239,8 +239,7 @@ def _newest_of(data: bytes, before: int) -> int:
         Damaged: the record is damaged, or out of order.
     """
     events = decode(data).events
-    if events[0].seq <= before:
-        raise Damaged(f"event {events[0].seq} comes after event {before}")
+    check_order(events[0].seq, before)
     return events[-1].seq
 
 
