@@ -71,15 +71,18 @@ RedisConnection.forked = lambda self: None
 CONNECTIONS_ARE_CLOSED = """
 from cachedesk.stores.sqlite.sqlite_database import SqliteDatabase
 from cachedesk.stores.queue_log.queue import DurableQueue
-SqliteDatabase.forked = lambda self: self._writer.close() or [r.close() for r in self._readers]
-DurableQueue.forked = lambda self: self._getter.close() or self._putter.close()
+def close_at_exit(*connections):
+    for connection in connections:
+        atexit.register(connection.close)
+SqliteDatabase.forked = lambda self: close_at_exit(self._writer, *self._readers)
+DurableQueue.forked = lambda self: close_at_exit(self._getter, self._putter)
 """
 
 PLANTED = {
     "a call without the guard": (A_CALL_WITHOUT_THE_GUARD, EVERY_CALL, "['explain']"),
     "close does nothing": (CLOSE_DOES_NOTHING, EVERY_CALL, "'close'"),
     "calls are not refused": (CALLS_ARE_NOT_REFUSED, EVERY_LOCK_IS_HELD, "AssertionError"),
-    "the server is stopped at exit": (THE_SERVER_IS_STOPPED_AT_EXIT, EXITS, "AssertionError"),
+    "the server is stopped at exit": (THE_SERVER_IS_STOPPED_AT_EXIT, EXITS, "touched"),
     "the lock is released": (THE_LOCK_IS_RELEASED, EXITS, "the lock is gone"),
     "the socket is removed": (THE_SOCKET_IS_REMOVED, EXITS, "AssertionError"),
     "the directory is opened again": (
