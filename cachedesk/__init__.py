@@ -112,7 +112,7 @@ __all__ = [*sorted(_HOMES)]
 def open(
     path: str | PathLike[str],
     *,
-    policies: Mapping[str, str] | None = None,
+    policies: Mapping[str, str | Policy] | None = None,
     settings: Settings | None = None,
     codec: None = None,
     observe: bool = False,
@@ -123,7 +123,7 @@ def open(
 def open(
     path: str | PathLike[str],
     *,
-    policies: Mapping[str, str] | None = None,
+    policies: Mapping[str, str | Policy] | None = None,
     settings: Settings | None = None,
     codec: Codecs,
     observe: bool = False,
@@ -133,7 +133,7 @@ def open(
 def open(
     path: str | PathLike[str],
     *,
-    policies: Mapping[str, str] | None = None,
+    policies: Mapping[str, str | Policy] | None = None,
     settings: Settings | None = None,
     codec: Codecs | None = None,
     observe: bool = False,

@@ -41,6 +41,7 @@ import msgspec
 
 from cachedesk.config import as_codecs, as_policies, checked
 from cachedesk.core.codecs import Codec
+from cachedesk.core.policy import Policy
 from cachedesk.core.settings import Settings
 from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.engine.face.coded_layer import CodedCacheLayer
@@ -59,7 +60,7 @@ __all__ = ["InMemoryCache", "InMemoryDatabase", "InMemoryLog", "InMemoryStores"]
 def open(
     stores: InMemoryStores | None = None,
     *,
-    policies: Mapping[str, str] | None = None,
+    policies: Mapping[str, str | Policy] | None = None,
     settings: Settings | None = None,
     codec: None = None,
     observe: bool = False,
@@ -70,7 +71,7 @@ def open(
 def open(
     stores: InMemoryStores | None = None,
     *,
-    policies: Mapping[str, str] | None = None,
+    policies: Mapping[str, str | Policy] | None = None,
     settings: Settings | None = None,
     codec: Codecs,
     observe: bool = False,
@@ -80,7 +81,7 @@ def open(
 def open(
     stores: InMemoryStores | None = None,
     *,
-    policies: Mapping[str, str] | None = None,
+    policies: Mapping[str, str | Policy] | None = None,
     settings: Settings | None = None,
     codec: Codecs | None = None,
     observe: bool = False,

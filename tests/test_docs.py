@@ -33,6 +33,8 @@ PLANTED = (
     "tests/engine/test_planted_dead_letters.py",
     "tests/engine/test_expiry.py",
     "tests/engine/test_face.py",
+    "tests/engine/test_negative.py",
+    "tests/engine/test_stale_on_error.py",
 )
 each_document = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]

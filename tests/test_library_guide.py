@@ -16,7 +16,7 @@ def test_every_example_of_the_guide_gives_what_it_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("data", "shop"):
+    for name in ("data", "lookups", "shop"):
         Path(name).mkdir()
         Path(name, "cachedesk.toml").write_text(PATIENT)
     text = GUIDE.read_text("utf-8").replace("```", "")
@@ -25,6 +25,7 @@ def test_every_example_of_the_guide_gives_what_it_shows(
     try:
         runner.run(test, clear_globs=False)
     finally:
-        test.globs["cache"].close()  # type: ignore[attr-defined]
+        for name in {"cache", "lookups", "pages"} & test.globs.keys():
+            test.globs[name].close()  # type: ignore[attr-defined]
     assert runner.tries > 30
     assert runner.failures == 0

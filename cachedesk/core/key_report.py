@@ -95,7 +95,8 @@ class KeyReport:
     during the inspection. ``letters``: its newest dead letters. ``writes``: its newest writes by
     seq, complete from ``writes_since`` on. ``unlogged``: the number of its writes that are in
     Redis and in no log. ``observed``: whether the stack records its newest writes; if not,
-    ``writes`` has only those that are pending or dead letters.
+    ``writes`` has only those that are pending or dead letters. ``negative``: Redis records that
+    the key is absent.
     """
 
     key: bytes
@@ -123,6 +124,7 @@ class KeyReport:
     writes_since: float = 0.0
     unlogged: int = 0
     observed: bool = True
+    negative: bool = False
 
     @property
     def reason(self) -> str:

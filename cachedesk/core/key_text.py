@@ -44,6 +44,8 @@ def _copy(report: KeyReport) -> str:
     if report.unlogged:
         writes = count_of(report.unlogged, "write")
         return f"it has a copy; {writes} in it are in no log, and lost if Redis is"
+    if report.negative and report.agrees:
+        return "it records that the key is absent, which is the truth"
     if report.agrees:
         return "it has a copy, which is what the database and the log come to"
     if report.agrees is None:
@@ -56,7 +58,8 @@ def _copy(report: KeyReport) -> str:
 def _lines(report: KeyReport) -> Iterator[str]:
     yield f"key       {safe(report.key, _VALUE_LETTERS)}"
     yield f"policy    {report.policy} ({safe(report.pattern) or 'no pattern matches'})"
-    yield f"Redis     {_held(report.cached, 'no copy')}{_expiry(report)}"
+    without = "recorded as absent" if report.negative else "no copy"
+    yield f"Redis     {_held(report.cached, without)}{_expiry(report)}"
     yield f"log       {_pending(report)}"
     yield f"database  {_row(report)}"
     yield f"truth     {_held(report.truth)}{_deadline(report.expires_at, report.at)}"

@@ -20,6 +20,10 @@ RENEWED_AFTER = 0.1
 write as well."""
 
 
+def _seconds(time: float | str | None) -> float | None:
+    return None if time is None else as_ttl(time)
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, omit_defaults=True):
     """The path that writes take, and how long values live.
 
@@ -29,7 +33,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, 
     without a ttl of its own: seconds or a text such as ``"30m"``; ``None``: it never expires.
     ``sliding``: a read gives the value its full ttl again, once a tenth of it has passed.
     ``jitter``: the part of the ttl, 0 to 1, that is shortened at random for each value, so that
-    values that were set together do not expire together.
+    values that were set together do not expire together. ``negative_ttl``: for how long Redis
+    records that a key is absent, so that reads of it do not go to the database; a write ends that
+    at once. ``None``: not at all. ``stale_on_error``: a read that would raise ``Unavailable``
+    returns the last known value instead, if that was true at most so long ago; ``None``: never.
 
     A policy equals the name of its path, whatever its other fields are.
 
@@ -46,12 +53,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, 
     ttl: float | str | None = None
     sliding: bool = False
     jitter: float = 0.0
+    negative_ttl: float | str | None = None
+    stale_on_error: float | str | None = None
 
     def __post_init__(self) -> None:
         """Check the fields together.
 
         Raises:
-            ConfigError: the path is unknown, the ttl or the jitter is out of range, or ``sliding``
+            ConfigError: the path is unknown, a time or the jitter is out of range, or ``sliding``
                 or ``jitter`` is given without a ttl.
         """
         msgspec.structs.force_setattr(self, "path", as_path(self.path))
@@ -61,19 +70,28 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, 
             raise ConfigError(f"jitter: expected a number from 0 to 1, not {self.jitter!r}")
         if not 0 <= self.jitter < 1:
             raise ConfigError(f"jitter: expected at least 0 and below 1, not {self.jitter!r}")
-        if self.ttl is None:
-            if self.sliding or self.jitter:
-                raise ConfigError("sliding and jitter need a ttl")
-            return
-        try:
-            as_ttl(self.ttl)
-        except InvalidValue as error:
-            raise ConfigError(str(error)) from None
+        if self.ttl is None and (self.sliding or self.jitter):
+            raise ConfigError("sliding and jitter need a ttl")
+        for time in (self.ttl, self.negative_ttl, self.stale_on_error):
+            try:
+                _seconds(time)
+            except InvalidValue as error:
+                raise ConfigError(str(error)) from None
 
     @property
     def ttl_seconds(self) -> float | None:
         """The time to live in seconds; ``None``: values never expire."""
-        return None if self.ttl is None else as_ttl(self.ttl)
+        return _seconds(self.ttl)
+
+    @property
+    def negative_seconds(self) -> float | None:
+        """For how long an absent key is cached; ``None``: it is not."""
+        return _seconds(self.negative_ttl)
+
+    @property
+    def stale_seconds(self) -> float | None:
+        """How old a value may be that is served on an error; ``None``: none is."""
+        return _seconds(self.stale_on_error)
 
     def deadline(self, draw: Callable[[], float] = random.random) -> float | None:
         """Return when a value that is written now expires, in seconds since 1970; ``None``: never.
@@ -103,6 +121,10 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, 
             parts.append("sliding")
         if self.jitter:
             parts.append(f"jitter={self.jitter:g}")
+        if self.negative_ttl is not None:
+            parts.append(f"negative_ttl={self.negative_ttl}")
+        if self.stale_on_error is not None:
+            parts.append(f"stale_on_error={self.stale_on_error}")
         return ",".join(parts)
 
 
@@ -112,7 +134,7 @@ Policy.WRITE_BEHIND = Policy(WritePath.BEHIND)
 
 def as_policy(policy: object) -> Policy:
     """Return ``policy`` if it is one, or the policy with this text: a path, then any of ``ttl=``,
-    ``sliding`` and ``jitter=``, with commas between.
+    ``sliding``, ``jitter=``, ``negative_ttl=`` and ``stale_on_error=``, with commas between.
 
     Raises:
         ConfigError: the path is unknown, or a field is unknown or invalid.
@@ -128,15 +150,16 @@ def as_policy(policy: object) -> Policy:
     values: dict[str, object] = {}
     for field in fields:
         name, _, value = field.strip().partition("=")
-        if name == "ttl" and value:
-            values["ttl"] = value
+        if name in ("ttl", "negative_ttl", "stale_on_error") and value:
+            values[name] = value
         elif field.strip() == "sliding":
             values["sliding"] = True
         elif name == "jitter" and (number := _as_number(value)) is not None:
             values["jitter"] = number
         else:
             raise ConfigError(
-                f"cannot read {field.strip()!r} in a policy: write PATH,ttl=30m,sliding,jitter=0.1"
+                f"cannot read {field.strip()!r} in a policy: write PATH,ttl=30m,sliding,jitter=0.1,"
+                "negative_ttl=5s,stale_on_error=30s"
             )
     return Policy(as_path(path.strip()), **values)  # type: ignore[arg-type]
 
@@ -174,6 +197,10 @@ class PolicyTable:
         """Whether any policy renews what is read."""
         self.expires = any(policy.ttl is not None for policy in self._policies)
         """Whether any policy gives an expiry."""
+        self.negative = any(policy.negative_ttl is not None for policy in self._policies)
+        """Whether any policy caches that a key is absent."""
+        self.serves_stale = any(policy.stale_on_error is not None for policy in self._policies)
+        """Whether any policy serves the last known value on an error."""
         self._match = first_match(policies)
 
     def of(self, key: bytes) -> Policy:

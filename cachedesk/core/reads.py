@@ -8,11 +8,14 @@ from enum import StrEnum
 
 class ReadSource(StrEnum):
     """Where a value came from: Redis, the database with pending events folded in, or the database
-    alone."""
+    alone. By the policy of the key also: Redis, which records that it is absent (``negative``), or
+    the last known value, because the truth cannot be read (``stale``)."""
 
     REDIS = "redis"
     OVERLAY = "overlay"
     DATABASE = "database"
+    NEGATIVE = "negative"
+    STALE = "stale"
 
     __repr__ = str.__repr__
 

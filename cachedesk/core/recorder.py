@@ -34,9 +34,10 @@ class Recorder(Protocol):
     ``_at`` are wall-clock seconds since 1970.
     """
 
-    def hit(self, seconds: float, keys: Collection[bytes]) -> None:
-        """Record that ``keys`` were read from the cache, in ``seconds`` together. Takes no lock: a
-        signal handler may make another call in the middle of this one."""
+    def hit(self, seconds: float, keys: Collection[bytes], absent: int = 0) -> None:
+        """Record that ``keys`` were read from the cache, in ``seconds`` together; ``absent`` of
+        them are cached as absent. Takes no lock: a signal handler may make another call in the
+        middle of this one."""
         ...
 
     def call(self, path: CallPath, seconds: float, keys: Collection[bytes], count: int = 1) -> None:
@@ -79,7 +80,7 @@ class Recorder(Protocol):
 class NullRecorder:
     """Records nothing."""
 
-    def hit(self, seconds: float, keys: Collection[bytes]) -> None:
+    def hit(self, seconds: float, keys: Collection[bytes], absent: int = 0) -> None:
         """Do nothing."""
 
     def call(self, path: CallPath, seconds: float, keys: Collection[bytes], count: int = 1) -> None:

@@ -120,8 +120,10 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Reads since the stack was opened. ``misses`` = ``overlay`` + ``database`` + unavailable.
-    ``loads``: how often the database was read; of readers that miss a key together, one reads."""
+    """Reads since the stack was opened. ``misses`` = ``overlay`` + ``database`` + ``unavailable`` +
+    ``stale_on_error`` (the last known value was returned, as a policy allows). ``loads``: how often
+    the database was read; of readers that miss a key together, one reads. ``negative``: the hits
+    that found a key cached as absent."""
 
     hits: int = 0
     misses: int = 0
@@ -130,6 +132,8 @@ class Reads:
     stale: int = 0
     unavailable: int = 0
     loads: int = 0
+    negative: int = 0
+    stale_on_error: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,10 +172,10 @@ class CacheLayer(
             return self._call(reader.read_many, wanted)
         began = time.perf_counter()
         try:
-            values = reader.hits(wanted, began)
+            values, complete = reader.hits(wanted, began)
         except CacheError:
             return self._call(reader.read_many, wanted)
-        if None not in values:
+        if complete:
             return values
         return self._call(reader.repair_many, wanted, values, began)
 

@@ -12,9 +12,10 @@ replaces the token, and a lock replaces polling.)
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import Unavailable
 from cachedesk.core.events import ABSENT, Entry
@@ -22,6 +23,7 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import CacheStore
 from cachedesk.core.reads import Read
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.last_known import LastKnown
 
 _LONGEST_WAIT_SECONDS = 1.0
 
@@ -70,7 +72,13 @@ class LeasedCache:
     """A cache store and the leases of its readers. Thread-safe."""
 
     def __init__(
-        self, store: CacheStore, versions: KeyVersions, reach: Reach = lambda point: None
+        self,
+        store: CacheStore,
+        versions: KeyVersions,
+        reach: Reach = lambda point: None,
+        *,
+        negative_seconds: Callable[[bytes], float | None] | None = None,
+        last_known: LastKnown | None = None,
     ) -> None:
         """Prepare.
 
@@ -78,8 +86,14 @@ class LeasedCache:
             store: the cache store.
             versions: the versions of the keys; each write raises the version of its key.
             reach: reports that a failpoint is reached; by default there are none.
+            negative_seconds: returns for how long an absent key is cached; ``None``: it is not.
+                By default none is.
+            last_known: keeps values for reads that fail; by default none are kept.
         """
         self._store = store
+        self._negative_seconds = negative_seconds
+        self.caches_absence = negative_seconds is not None
+        self.last_known = last_known
         self._versions = versions
         self._reach = reach
         self._leases: dict[bytes, Lease] = {}
@@ -125,13 +139,20 @@ class LeasedCache:
 
         Args:
             leases: the leases of the caller.
-            entries: the entry of each leased key; absent ones are not put.
+            entries: the entry of each leased key. An absent one is put as a mark, if its policy
+                caches absence, and else not.
         """
-        found = {it.key: it.version for it in leases if entries[it.key].value is not None}
-        if found and self._store.trusted:
+        versions = {lease.key: lease.version for lease in leases}
+        if (last_known := self.last_known) is not None:
+            self._versions.fill(
+                versions, lambda fresh: last_known.note({key: entries[key] for key in fresh})
+            )
+        marked = {key: its for key in versions if (its := self._marked(key, entries[key]))}
+        if marked and self._store.trusted:
             self._reach("repair.fill.before")
             self._versions.fill(
-                found, lambda fresh: self._store.put({key: entries[key] for key in fresh})
+                {key: versions[key] for key in marked},
+                lambda fresh: self._store.put({key: marked[key] for key in fresh}),
             )
             self._reach("repair.fill.after")
 
@@ -145,15 +166,34 @@ class LeasedCache:
             The keys that the cache did not store; they are read from the truth.
         """
         self._versions.bump(entries)
+        if self.last_known is not None:
+            self.last_known.note(entries)
+        if any(entry.value == ABSENT_MARK for entry in entries.values()):
+            # It would be read as absent.
+            entries = {
+                key: ABSENT if entry.value == ABSENT_MARK else entry
+                for key, entry in entries.items()
+            }
         return self._store.put(entries)
 
     def drop(self, keys: Collection[bytes]) -> None:
         """Drop ``keys``, whose values are out of date."""
         self._versions.bump(keys)
+        if self.last_known is not None:
+            self.last_known.forget(keys)
         self._store.put(dict.fromkeys(keys, ABSENT))
 
     def distrust(self, keys: Collection[bytes], reason: str) -> None:
         """Read ``keys`` from the truth until they were dropped, because their cached values may be
         old."""
         self._versions.bump(keys)
+        if self.last_known is not None:
+            self.last_known.forget(keys)
         self._store.distrust(keys, reason)
+
+    def _marked(self, key: bytes, entry: Entry) -> Entry | None:
+        """Return the entry to put for ``key``; ``None``: nothing is put."""
+        if entry.value is not None:
+            return None if entry.value == ABSENT_MARK else entry
+        seconds = None if self._negative_seconds is None else self._negative_seconds(key)
+        return None if seconds is None else Entry(ABSENT_MARK, 0, wall_seconds() + seconds)

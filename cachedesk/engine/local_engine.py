@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from cachedesk.core.events import coalesce
 from cachedesk.core.failpoints import Reach
+from cachedesk.core.policy import PolicyTable
 from cachedesk.core.ports import CacheStore, EventLog, SystemOfRecord
 from cachedesk.core.recorder import Announce, Recorder
 from cachedesk.core.safeguards import ALL_ON
@@ -21,6 +22,7 @@ from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.flush_worker import FlushWorker
 from cachedesk.engine.key_locks import KeyLocks
 from cachedesk.engine.key_versions import KeyVersions
+from cachedesk.engine.last_known import LastKnown
 from cachedesk.engine.leased_cache import LeasedCache
 from cachedesk.engine.local_drain import LocalDrain
 from cachedesk.engine.local_flusher import LocalFlusher
@@ -50,6 +52,7 @@ class LocalEngine:
         backlog: Backlog,
         seqs: Iterator[int],
         settings: Settings,
+        policies: PolicyTable,
         observer: Observer,
         recorder: Recorder,
         announce: Announce,
@@ -66,6 +69,7 @@ class LocalEngine:
             backlog: the recovered index of the events in the log.
             seqs: the numbers of the writes.
             settings: of the whole stack.
+            policies: which absent keys are cached, and which stale values may be served.
             observer: called with the events that became part of their rows.
             recorder: records calls, writes and flushes.
             announce: called when a rare event happens.
@@ -77,7 +81,19 @@ class LocalEngine:
         self.backlog, pending = backlog, backlog.pending
         self.locks = KeyLocks()
         self.versions = KeyVersions()
-        self.cache = LeasedCache(cache, self.versions, reach)
+        self.cache = LeasedCache(
+            cache,
+            self.versions,
+            reach,
+            negative_seconds=(
+                (lambda key: policies.of(key).negative_seconds) if policies.negative else None
+            ),
+            last_known=(
+                LastKnown(lambda key: policies.of(key).stale_seconds)
+                if policies.serves_stale
+                else None
+            ),
+        )
         self.reader = self.read_path(pending)
         behind = WriteBehind(
             reader=self.reader,

@@ -7,8 +7,9 @@ the reader to put it into Redis (see ``leased_cache``).
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.errors import CacheError, DatabaseError, Unavailable
 from cachedesk.core.events import ABSENT, Entry
 from cachedesk.core.failpoints import Reach
@@ -32,6 +33,8 @@ class ReadPath:
         reach: Reach,
     ) -> None:
         self._cache = cache
+        # Whether a policy asks for more than the value of a hit.
+        self._looks = cache.caches_absence or cache.last_known is not None
         self._pending = pending
         self._overlay = OverlayReader(pending, rows_of(database), reach)
         self._recorder = recorder
@@ -51,13 +54,16 @@ class ReadPath:
         (value,) = self._cache.get_at_once(key)
         return None if value is None else self._hit(key, value, began)
 
-    def hits(self, keys: Sequence[bytes], began: float) -> list[bytes | None]:
-        """Return the values of ``keys`` from Redis, ``None`` for each miss; arguments and errors as
-        for ``hit``. If there is a miss, the caller passes the result to ``repair_many``."""
+    def hits(self, keys: Sequence[bytes], began: float) -> tuple[list[bytes | None], bool]:
+        """Return the values of ``keys`` from Redis, and whether it has all; arguments and errors as
+        for ``hit``. If it has not, the caller passes the values, ``None`` for each miss, to
+        ``repair_many``."""
         values = self._cache.get_at_once(*keys)
-        if None not in values:
-            self._recorder.hit(time.perf_counter() - began, keys)
-        return values
+        if None in values:
+            return values, False
+        absent = self._looks and self._looked_at(keys, values)
+        self._recorder.hit(time.perf_counter() - began, keys, absent)
+        return _without_marks(values) if absent else values, True
 
     def read(self, key: bytes) -> Read:
         """Return the value of ``key``, at least as new as the last acknowledged write.
@@ -78,6 +84,8 @@ class ReadPath:
         try:
             found = self._repair(key)
         except Unavailable:
+            if (stale := self._stale(key)) is not None:
+                return stale
             self._recorder.unreadable((key,))
             raise
         self._recorder.call(CallPath(found.source.value), time.perf_counter() - began, (key,))
@@ -90,9 +98,6 @@ class ReadPath:
             values = self._cache.get_many(keys)
         except CacheError:
             values = [None] * len(keys)
-        if None not in values:
-            self._recorder.call(CallPath.HIT, time.perf_counter() - began, keys, len(keys))
-            return values
         return self.repair_many(keys, values, began)
 
     def repair_many(
@@ -102,25 +107,54 @@ class ReadPath:
         Redis; ``began`` and errors as for ``repair``."""
         hit = [key for key, value in zip(keys, values, strict=True) if value is not None]
         missed = [key for key, value in zip(keys, values, strict=True) if value is None]
-        missing = list(set(missed))
         if hit:
-            self._recorder.call(CallPath.HIT, time.perf_counter() - began, hit, len(hit))
+            absent = self._looked_at(keys, values)
+            self._recorder.hit(time.perf_counter() - began, hit, absent)
+        found = self._repair_all(missed, began) if missed else {}
+        cached = _without_marks(values) if self._looks else values
+        return [
+            found[key] if value is None else copy
+            for key, value, copy in zip(keys, values, cached, strict=True)
+        ]
+
+    def _repair_all(self, missed: Sequence[bytes], began: float) -> dict[bytes, bytes | None]:
+        missing = list(set(missed))
         try:
             found = self._load(self._cache.unshared_leases(missing))
         except Unavailable:
+            known = self._cache.last_known
+            if known is not None and known.may_serve(missing):
+                # One by one, because some may be known and some not.
+                return {key: self.repair(key, began).value for key in missing}
             self._recorder.unreadable(missed)
             raise
         for source in {found[key].source for key in missing}:
             its = [key for key in missed if found[key].source is source]
             self._recorder.call(CallPath(source.value), time.perf_counter() - began, its, len(its))
-        return [
-            found[key].value if value is None else value
-            for key, value in zip(keys, values, strict=True)
-        ]
+        return {key: read.value for key, read in found.items()}
+
+    def _looked_at(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> int:
+        """Confirm the values that Redis has; return how many of them are marks of absence."""
+        if self._cache.last_known is not None:
+            self._cache.last_known.confirm(keys, values)
+        return values.count(ABSENT_MARK) if self._cache.caches_absence else 0
+
+    def _stale(self, key: bytes) -> Read | None:
+        """Return the last known value, if the policy of ``key`` allows that."""
+        known = self._cache.last_known
+        entry = None if known is None else known.get(key)
+        if entry is None:
+            return None
+        self._recorder.count("stale_on_error")
+        pending = self._pending.count(key)
+        return Read(entry.value, ReadSource.STALE, pending, entry.seq, entry.expires_at)
 
     def _hit(self, key: bytes, value: bytes, began: float) -> Read:
         found = Read(value, ReadSource.REDIS, self._pending.count(key), None)
-        self._recorder.hit(time.perf_counter() - began, (key,))
+        absent = self._looks and self._looked_at((key,), (value,))
+        if absent:
+            found = Read(None, ReadSource.NEGATIVE, found.pending, None)
+        self._recorder.hit(time.perf_counter() - began, (key,), absent)
         return found
 
     def base(self, key: bytes) -> Entry:
@@ -168,6 +202,10 @@ class ReadPath:
             reads[key] = as_read(overlaid)
         self._cache.fill(leases, {key: overlaid.entry for key, overlaid in truths.items()})
         return reads
+
+
+def _without_marks(values: Iterable[bytes | None]) -> list[bytes | None]:
+    return [None if value == ABSENT_MARK else value for value in values]
 
 
 def _checked(overlaid: Overlaid) -> Overlaid:

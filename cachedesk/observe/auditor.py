@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, LogFull
 from cachedesk.core.events import ABSENT, Entry
@@ -58,7 +59,7 @@ class _Comparison(NamedTuple):
     @property
     def differs(self) -> bool:
         """Whether the copy is wrong. (A missing copy is never wrong.)"""
-        return self.cached != self.truth.value
+        return (None if self.cached == ABSENT_MARK else self.cached) != self.truth.value
 
 
 class Auditor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.errors import CacheError, DatabaseError
 from cachedesk.core.events import ABSENT
 from cachedesk.core.policy import PolicyTable
@@ -87,4 +88,4 @@ class HotView:
 
 
 def _cut(value: bytes | None) -> bytes | None:
-    return value[:_VALUE_BYTES] if value is not None else None
+    return None if value is None or value == ABSENT_MARK else value[:_VALUE_BYTES]

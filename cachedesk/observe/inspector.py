@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.errors import CacheError, CounterOverflow, DatabaseError, NotACounter
@@ -59,6 +60,7 @@ class _Look:
     cached_obstacle: str
     folded: tuple[_Folded, ...]
     row_expires_at: float | None
+    negative: bool
 
     @property
     def ahead(self) -> tuple[WriteEvent, ...]:
@@ -80,11 +82,13 @@ class _Look:
     @property
     def agrees(self) -> bool | None:
         known, value = self.truth
-        return None if self.cached is None or not known else self.cached == value
+        if not known or (self.cached is None and not self.negative):
+            return None
+        return self.cached == value
 
     @property
     def source(self) -> AnswerSource:
-        if self.cached is not None:
+        if self.cached is not None or self.negative:
             return AnswerSource.REDIS
         if self.row is not None:
             return AnswerSource.OVERLAY if self.ahead else AnswerSource.DATABASE
@@ -143,7 +147,7 @@ class KeyInspector:
         shown = look.folded[-_MOST_STEPS:]
         skipped = len(look.events) - len(shown)
         ahead = look.ahead
-        ttl_known, ttl_seconds = self._ttl(key) if look.cached is not None else (True, None)
+        ttl_known, ttl_seconds = self._ttl(key) if look.source == "redis" else (True, None)
         known, truth = look.truth
         obstacle = look.row_obstacle
         return KeyReport(
@@ -152,6 +156,7 @@ class KeyInspector:
             policy=self._policies.of(key).path.value,
             pattern=self._policies.pattern_of(key),
             cached=_held(look.cached, look.cached_obstacle),
+            negative=look.negative,
             ttl_seconds=ttl_seconds,
             ttl_known=ttl_known,
             row=look.base,
@@ -199,7 +204,11 @@ class KeyInspector:
         folded = tuple(deque(_fold(row, events, now, decided=decided), maxlen=_MOST_STEPS + 1))
         deadline = None if row is None else row.expires_at
         row = None if row is None else row.as_of(now)
-        return _Look(events, row, row_obstacle, decided, cached, cached_obstacle, folded, deadline)
+        negative = cached == ABSENT_MARK
+        cached = None if negative else cached
+        return _Look(
+            events, row, row_obstacle, decided, cached, cached_obstacle, folded, deadline, negative
+        )
 
     def _step(self, folded: _Folded, look: _Look) -> Step:
         event = folded.event

@@ -103,7 +103,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._new_hits: deque[tuple[float, Collection[bytes]]] = deque()
+        self._new_hits: deque[tuple[float, Collection[bytes], int]] = deque()
         self._clear()
 
     def begin_again(self) -> None:
@@ -135,11 +135,11 @@ class Metrics:
             elif path in _MISSES:
                 self._prefixes.miss(keys)
 
-    def hit(self, seconds: float, keys: Collection[bytes]) -> None:
-        """Count hits of ``keys`` that took ``seconds`` together. Takes no lock, because a signal
-        handler may count in the middle of this; the next reader adds them up, at the latest at the
-        next tick."""
-        self._new_hits.append((seconds, keys))
+    def hit(self, seconds: float, keys: Collection[bytes], absent: int = 0) -> None:
+        """Count hits of ``keys`` that took ``seconds`` together, ``absent`` of them negative. Takes
+        no lock, because a signal handler may count in the middle of this; the next reader adds them
+        up, at the latest at the next tick."""
+        self._new_hits.append((seconds, keys, absent))
 
     def could_not_read(self, keys: Collection[bytes]) -> None:
         """Count reads of ``keys`` that failed with ``Unavailable``."""
@@ -184,7 +184,8 @@ class Metrics:
                     hits=passed[CallPath.HIT],
                     misses=passed[CallPath.OVERLAY]
                     + passed[CallPath.DATABASE]
-                    + passed["unavailable"],
+                    + passed["unavailable"]
+                    + passed["stale_on_error"],
                     writes=passed[CallPath.WRITE_THROUGH] + passed[CallPath.WRITE_BEHIND],
                     applied=passed["applied"] + passed[CallPath.WRITE_THROUGH],
                     depth=depth,
@@ -212,12 +213,17 @@ class Metrics:
             counts = self._counts
             return Reads(
                 hits=counts[CallPath.HIT],
-                misses=counts[CallPath.OVERLAY] + counts[CallPath.DATABASE] + counts["unavailable"],
+                misses=counts[CallPath.OVERLAY]
+                + counts[CallPath.DATABASE]
+                + counts["unavailable"]
+                + counts["stale_on_error"],
                 overlay=counts[CallPath.OVERLAY],
                 database=counts[CallPath.DATABASE],
                 stale=counts["stale"],
                 unavailable=counts["unavailable"],
                 loads=counts["loads"],
+                negative=counts["negative"],
+                stale_on_error=counts["stale_on_error"],
             )
 
     def writes(self) -> Writes:
@@ -269,8 +275,9 @@ class Metrics:
 
     def _add_hits(self) -> None:
         while self._new_hits:
-            seconds, keys = self._new_hits.popleft()
+            seconds, keys, absent = self._new_hits.popleft()
             self._counts[_HIT] += len(keys)
+            self._counts["negative"] += absent
             self._times[_HIT].record(seconds)
             self._hot.use(keys)
             self._prefixes.hit(keys)

@@ -43,7 +43,12 @@ def _from_2_to_3(record: Record, whole: bool) -> None:
 
 
 def _from_3_to_4(record: Record, whole: bool) -> None:
-    """Format 4 added how many expired rows were purged."""
+    """Format 4 added how many expired rows were purged, negative hits, and stale values that were
+    returned on an error."""
+    for reads in _parts(record, "reads"):
+        # No policy could allow either.
+        reads.setdefault("negative", 0)
+        reads.setdefault("stale_on_error", 0)
     for worker in _parts(record, "worker"):
         # No key expired then.
         worker.setdefault("purged", 0)

@@ -150,8 +150,7 @@ class Stack:
         if state.clock_behind_seconds > _CLOCK_BEHIND_SECONDS:
             announce(EventCode.CLOCK_BEHIND, seconds=state.clock_behind_seconds)
         self._state = state
-        on_disk = (state.log, state.database)
-        self._files = [store.files for store in on_disk if isinstance(store, OnDisk)]
+        self._files = [it.files for it in (state.log, state.database) if isinstance(it, OnDisk)]
         self.metrics, self.pending, self.log = Metrics(), state.backlog.pending, state.log
         recent = RecentWrites() if observe else None
         recorder = NullRecorder() if recent is None else StackRecorder(self.metrics, recent)
@@ -163,6 +162,7 @@ class Stack:
             backlog=state.backlog,
             seqs=state.seqs,
             settings=settings,
+            policies=policies,
             observer=observer,
             recorder=recorder,
             announce=announce,

@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.errors import CachedeskError, CacheError, DatabaseError, Unavailable
@@ -236,7 +237,7 @@ class DirtyKeys:
         """Return the values of ``keys`` in Redis, or their true values if Redis has no copy."""
         try:
             values = dict(zip(keys, self._cache.get_many(keys), strict=True))
-            missing = [key for key, value in values.items() if value is None]
+            missing = [key for key, value in values.items() if value in (None, ABSENT_MARK)]
             truths = self._reader.truths(missing) if missing else {}
             return values | {key: truth.value for key, truth in truths.items()}
         except CacheError as error:

@@ -241,6 +241,8 @@ def _size_fact(held: Held) -> tuple[str, ...]:
 
 def _redis_answers(report: KeyReport) -> Verdict:
     holds = f"it holds {value_text(report.cached, VALUE_CELLS)}"
+    if report.negative:
+        holds = "it records that the key is absent"
     if report.unlogged:
         unlogged = f"{count_of(report.unlogged, 'write')} not in the log"
         why = f"{holds}; {unlogged}, lost if Redis loses the key"

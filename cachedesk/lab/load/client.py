@@ -99,7 +99,7 @@ class Client:
         except (Unavailable, ComponentCrash):
             tally.unavailable_reads += 1
             return
-        if read.source is ReadSource.REDIS:
+        if read.source in (ReadSource.REDIS, ReadSource.NEGATIVE):
             tally.hits += 1
         elif read.source is ReadSource.OVERLAY:
             tally.overlay += 1
