@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cachedesk.lab.stories.library import NAMES
+
 from .conftest import Command
 
 pytestmark = pytest.mark.slow
@@ -41,9 +43,9 @@ def test_a_flipped_safeguard_breaks_it(cachedesk: Command) -> None:
 def test_all_are_listed(cachedesk: Command) -> None:
     listed = cachedesk("story", "--list")
     assert listed.returncode == 0
-    assert len(listed.stdout.splitlines()) == 14
+    assert len(listed.stdout.splitlines()) == len(NAMES)
     assert cachedesk("story").stdout == listed.stdout
-    assert len(json.loads(cachedesk("story", "--list", "--json").stdout)["stories"]) == 14
+    assert len(json.loads(cachedesk("story", "--list", "--json").stdout)["stories"]) == len(NAMES)
 
 
 def test_a_story_of_ones_own(cachedesk: Command, tmp_path: Path) -> None:

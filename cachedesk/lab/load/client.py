@@ -105,6 +105,8 @@ class Client:
             tally.overlay += 1
         else:
             tally.database += 1
+        if read.value is None:
+            tally.absent += 1
         if not self._target.ledger.read(key, read.value, began):
             tally.stale += 1
             self._target.on_stale()

@@ -11,8 +11,9 @@ class Tally:
     """Counts of one client, which alone changes them; or the sum of several.
 
     ``gets`` to ``expiries`` (expires and persists) were served or acknowledged; unavailable reads
-    count as gets too. ``skipped`` writes were refused because they cannot be applied to the key's
-    value; ``shed`` operations were dropped because their client was still waiting for the database.
+    count as gets too. ``absent`` reads found no value. ``skipped`` writes were refused because they
+    cannot be applied to the key's value; ``shed`` operations were dropped because their client was
+    still waiting for the database.
     ``unavailable_writes`` changed nothing; ``unknown_writes`` have an unknown outcome.
     """
 
@@ -25,6 +26,7 @@ class Tally:
     hits: int = 0
     overlay: int = 0
     database: int = 0
+    absent: int = 0
     stale: int = 0
     unavailable_reads: int = 0
     unavailable_writes: int = 0

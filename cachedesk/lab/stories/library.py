@@ -24,6 +24,7 @@ NAMES = (
     "database-goes-away",
     "poison",
     "stampede",
+    "avalanche",
     "disk-full",
 )
 

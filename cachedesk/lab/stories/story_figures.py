@@ -33,6 +33,7 @@ LIVE: Mapping[str, tuple[str, Callable[[Observation], float]]] = {
     "database": ("misses answered by the row alone", lambda it: it.tally.database),
     "loads": ("how often the database was asked", lambda it: it.snapshot.reads.loads),
     "hit_percent": ("hits of all reads", lambda it: _percent(it.tally)),
+    "absent": ("reads that found no value", lambda it: it.tally.absent),
     "stale": ("reads older than an acknowledged write", lambda it: it.tally.stale),
     "unavailable_reads": ("reads that were refused", lambda it: it.tally.unavailable_reads),
     "writes": (
