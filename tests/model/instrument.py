@@ -68,6 +68,7 @@ LEFT_OUT = frozenset(
         "core.failpoints",
         "engine.call_thread",
         "engine.face.flights",
+        "engine.last_known",
         "engine.worker_controls",
         "observe.auditor",
         "observe.event_logging",
