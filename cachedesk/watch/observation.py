@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Sequence
 
@@ -55,6 +56,7 @@ class Observation:
         self._earlier: dict[str, float] = {}
         self._total = WindowTally(0.0, {}, 0, 0, {}, {})
         self._rates: dict[bytes, PatternRate] = {}
+        self._hottest: tuple[HotKey, ...] = ()
         self._restart: RestartCost | None = None
 
     @property
@@ -90,6 +92,7 @@ class Observation:
         self._total = self._windows.total(self._patterns.of)
         found = hit_rates(self._total.patterns, self._total.hits, self._total.misses)
         self._rates = {rate.pattern: rate for rate in found}
+        self._hottest = self._hot()
         self._restart = self._restart_cost()
 
     def take_calls(self, calls: Sequence[OwnCalls]) -> None:
@@ -126,7 +129,7 @@ class Observation:
             monitored_seconds=total.seconds,
             server_hit_rate=total.hits / counted if counted else None,
             memory=memory,
-            hot=self._hot(),
+            hot=self._hottest,
             restart=self._restart,
             load=self._load(now),
             monitor=self._monitor,
@@ -136,7 +139,8 @@ class Observation:
         seconds = self._total.seconds
         if not seconds:
             return ()
-        most = sorted(self._total.used.items(), key=lambda item: (-item[1], item[0]))[:_HOTTEST]
+        used = self._total.used.items()
+        most = heapq.nsmallest(_HOTTEST, used, key=lambda item: (-item[1], item[0]))
         return tuple(HotKey(key, uses / seconds) for key, uses in most)
 
     def _restart_cost(self) -> RestartCost | None:
