@@ -18,12 +18,13 @@ constants.TEXTUAL_ANIMATIONS = "none"  # type: ignore[misc]
 import pytest  # noqa: E402
 from textual.widgets import Input  # noqa: E402
 
-from . import parsing, settling  # noqa: E402
+from . import matching, parsing, settling  # noqa: E402
 
 # A picture must not depend on the moment at which it is taken.
 Input.cursor_blink._default = False  # type: ignore[attr-defined]
 settling.install()
 parsing.install()
+matching.install()
 
 
 @pytest.fixture(autouse=True)

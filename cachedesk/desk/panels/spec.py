@@ -99,7 +99,8 @@ class PanelSpec(Generic[Share]):
 
     def widget(self) -> PanelWidget[Share]:
         """Return a new widget with the CSS class of its area."""
-        return self.create(self.title).add_class(self.area)
+        # It is styled when it is mounted.
+        return self.create(self.title).add_class(self.area, update=False)
 
     def update(self, widget: PanelWidget[Share], snapshot: Snapshot, timespan: Timespan) -> None:
         """Give ``widget`` its share of ``snapshot``."""

@@ -40,9 +40,9 @@ class ActionButton(Widget):
     words: reactive[str] = reactive("", layout=True)
 
     def __init__(self, action: Action) -> None:
-        super().__init__(id=f"action-{action.name}")
+        classes = "-commands" if action.commands else None
+        super().__init__(id=f"action-{action.name}", classes=classes)
         self.action = action
-        self.set_class(action.commands, "-commands")
         self.tooltip = action.meaning
         self.set_reactive(ActionButton.words, action.label)
 

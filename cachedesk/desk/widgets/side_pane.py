@@ -93,7 +93,9 @@ class SidePane(Vertical):
         super().__init__(id=f"side-{name}", classes="side")
         self._side_name = name
         self.charts: tuple[Chart, ...] = tuple(
-            Chart(panel.title, chart=chart, meaning=panel.meaning).add_class("side-chart")
+            Chart(panel.title, chart=chart, meaning=panel.meaning).add_class(
+                "side-chart", update=False
+            )
             for panel, chart in _CHARTS
         )
         for chart in self.charts:
