@@ -62,10 +62,16 @@ def held_at(
     """Run ``call`` on a thread; the block begins once it pauses at ``point`` of ``failpoints``, and
     at its end it goes on."""
     before = failpoints.hits().get(point, 0)
+
+    def reached() -> bool:
+        return failpoints.hits().get(point, 0) > before
+
     failpoints.arm(point, "1*pause")
     try:
         task = Task(call, *arguments, **named)
-        until(lambda: failpoints.hits().get(point, 0) > before)
+        until(lambda: reached() or task.failed)
+        if not reached():
+            task.result()
         yield task
     finally:
         failpoints.disarm(point)

@@ -210,8 +210,8 @@ def letter_taken_outside_the_transaction(patch: pytest.MonkeyPatch) -> None:
 
     def remove_now(self: Transaction, seq: int) -> bool:
         found = remove(self, seq)
-        self._connection.execute("COMMIT")
-        self._connection.execute("BEGIN IMMEDIATE")
+        self.connection.execute("COMMIT")
+        self.connection.execute("BEGIN IMMEDIATE")
         return found
 
     patch.setattr(Transaction, "remove_letter", remove_now)

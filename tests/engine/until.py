@@ -80,6 +80,11 @@ class Task(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - it is raised again in ``result``
             self._error = error
 
+    @property
+    def failed(self) -> bool:
+        """Whether the call has raised an exception."""
+        return self._error is not None
+
     def result(self) -> Any:
         """Wait for the call's end and return or raise what it returned or raised."""
         self.join(PATIENCE_SECONDS)
