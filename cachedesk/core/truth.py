@@ -17,7 +17,7 @@ from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Entry, WriteEvent
 from cachedesk.core.reads import Read
 from cachedesk.core.write_path import WritePath
-from cachedesk.core.writes import Change, Receipt
+from cachedesk.core.writes import Change, Outcome, Receipt
 
 Item = tuple[bytes, bytes]
 
@@ -62,6 +62,13 @@ class Truth(Protocol):
             NotACounter, CounterOverflow, WriteRefused: the write is never possible; nothing was
                 changed.
         """
+        ...
+
+    def write_each(
+        self, requests: Sequence[Sequence[Change]], path: WritePath, deadline: float
+    ) -> list[Outcome]:
+        """Make independent requests durable by one path, in order, in as few commits as possible.
+        Each is made or fails as in a ``write`` of its own; the others do not depend on it."""
         ...
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, Read]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from cachedesk.core.conditions import Condition
+from cachedesk.core.errors import CachedeskError
 from cachedesk.core.events import Argument, Op, WriteEvent
 from cachedesk.core.request import Request
 
@@ -59,6 +60,10 @@ class Receipt:
     changed: bool = True
 
 
+Outcome = list[Receipt] | CachedeskError
+"""What one of several independent writes came to: a receipt per change, or why it failed."""
+
+
 class Switched(Exception):
     """The path was replaced while a call waited for it; use its replacement."""
 
@@ -93,6 +98,22 @@ class WriteRequest(Request):
         self.letter_seq = letter_seq
         self.letter_taken = False
         self.receipts: list[Receipt] = []
+
+    def outcome(self) -> Outcome:
+        """Return what a decided request came to; call it once.
+
+        Raises:
+            BaseException: it failed with an error that is not one of cachedesk's.
+        """
+        error, self.error = self.error, None
+        if error is None:
+            return self.receipts
+        if isinstance(error, CachedeskError):
+            return error
+        try:
+            raise error
+        finally:
+            del error
 
 
 class Observer(Protocol):

@@ -18,9 +18,10 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.truth import Cache, Drain, Page, Pages, Truth
 from cachedesk.core.write_path import WritePath
 from cachedesk.core.writes import Change, Receipt
+from cachedesk.engine.batch_calls import BatchCalls
 from cachedesk.engine.call_thread import CallThread
 from cachedesk.engine.dead_letter_calls import DeadLetterCalls
-from cachedesk.engine.expiry_calls import ExpiryCalls, Key
+from cachedesk.engine.expiry_calls import Key
 from cachedesk.engine.face.conditional_calls import ConditionalCalls
 from cachedesk.engine.face.flights import Flights
 from cachedesk.engine.face.loading_calls import LoadingCalls
@@ -44,7 +45,7 @@ class CacheLayer(
     Lifecycle,
     WriteCalls,
     MappingCalls,
-    ExpiryCalls,
+    BatchCalls,
     ConditionalCalls,
     LoadingCalls,
     MemoizingCalls,
@@ -154,16 +155,22 @@ class CacheLayer(
         [b'1', None, b'1']
         """
         wanted = as_keys(keys)
-        values = self._read_many(wanted)
-        if self._sliding is not None:
-            pairs = dict(zip(wanted, values, strict=True))
-            self._slide([key for key, value in pairs.items() if value is not None], self._sliding)
+        values = self.get_stored(wanted)
         if self._codecs is None:
             return values
         return [
             None if value is None else self._decode(key, value)
             for key, value in zip(wanted, values, strict=True)
         ]
+
+    def get_stored(self, keys: Iterable[Key]) -> list[bytes | None]:
+        """Like ``get_many``, but return the values as they are stored, without their codecs."""
+        wanted = as_keys(keys)
+        values = self._read_many(wanted)
+        if self._sliding is not None:
+            pairs = dict(zip(wanted, values, strict=True))
+            self._slide([key for key, value in pairs.items() if value is not None], self._sliding)
+        return values
 
     def _read_many(self, wanted: list[bytes]) -> list[bytes | None]:
         reader = self._reader()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -46,11 +46,7 @@ class GroupCommit(Generic[R]):
         """Return when ``request`` has been committed; raise the error it failed with."""
         self._queue.append(request)
         try:
-            while not request.decided:
-                if self._leading.locked():
-                    self._follow(request)
-                else:
-                    self._lead(request)
+            self._decide(request)
         except BaseException:
             self._withdraw(request)
             raise
@@ -63,6 +59,26 @@ class GroupCommit(Generic[R]):
                 # that its frames hold must not wait for the garbage collector (a cursor keeps the
                 # file of a closed connection open).
                 del error
+
+    def submit_all(self, requests: Sequence[R]) -> None:
+        """Return when each of ``requests`` has been decided, in their order; raise none of their
+        errors. They share commits with each other and with the requests of other callers."""
+        self._queue.extend(requests)
+        try:
+            for request in requests:
+                self._decide(request)
+        except BaseException:
+            for request in requests:
+                if not request.decided:
+                    self._withdraw(request)
+            raise
+
+    def _decide(self, request: R) -> None:
+        while not request.decided:
+            if self._leading.locked():
+                self._follow(request)
+            else:
+                self._lead(request)
 
     def _follow(self, request: R) -> None:
         request.prepare_to_wait()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import islice, takewhile
 
 from cachedesk.core.dead_letter import DeadLetter
-from cachedesk.core.errors import LogFull, Unavailable
+from cachedesk.core.errors import CachedeskError, LogFull, Unavailable
 from cachedesk.core.ports import SystemOfRecord
 from cachedesk.core.reads import Read
 from cachedesk.core.truth import Pages
 from cachedesk.core.write_path import WritePath
-from cachedesk.core.writes import Change, Receipt, Switched
+from cachedesk.core.writes import Change, FastPath, Outcome, Receipt, Switched
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.dead_letter_admin import DeadLetterAdmin
 from cachedesk.engine.listing import Listing
@@ -70,6 +72,31 @@ class LocalTruth:
             return self._write_behind(changes, deadline)
         return self.through.write(changes, deadline)
 
+    def write_each(
+        self, requests: Sequence[Sequence[Change]], path: WritePath, deadline: float
+    ) -> list[Outcome]:
+        """See ``Truth.write_each``."""
+        if path is WritePath.THROUGH:
+            return _or_all_fail(self.through.write_each, requests, deadline)
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(requests):
+            fast = self.routes.fast
+            left = requests[len(outcomes) :]
+            small = list(takewhile(partial(_is_one_part, fast), left))
+            if not isinstance(fast, WriteBehind) or not small:
+                # One by one: too large for one record, or the log is off.
+                outcomes += _or_all_fail(self._write_one, left[:1], deadline)
+                continue
+            some = _or_all_fail(fast.write_each, small, deadline)
+            full = next((at for at, it in enumerate(some) if isinstance(it, LogFull)), len(some))
+            if self._overflows and full < len(some):
+                some[full:] = _or_all_fail(self.through.write_each, small[full:], deadline)
+            outcomes += some
+        return outcomes
+
+    def _write_one(self, requests: Sequence[Sequence[Change]], deadline: float) -> list[Outcome]:
+        return [self._write_behind(changes, deadline) for changes in requests]
+
     def read(self, keys: Sequence[bytes]) -> dict[bytes, Read]:
         """See ``Truth.read``."""
         reads: dict[bytes, Read] = {}
@@ -114,3 +141,19 @@ class LocalTruth:
                     raise
                 receipts += self.through.write(part, deadline)
         return receipts
+
+
+def _is_one_part(fast: FastPath, changes: Sequence[Change]) -> bool:
+    return len(list(islice(fast.parts(changes), 2))) == 1
+
+
+def _or_all_fail(
+    write: Callable[[Sequence[Sequence[Change]], float], list[Outcome]],
+    requests: Sequence[Sequence[Change]],
+    deadline: float,
+) -> list[Outcome]:
+    """Return the outcomes of ``write``; its error is the outcome of all ``requests``."""
+    try:
+        return write(requests, deadline)
+    except CachedeskError as error:
+        return [error] * len(requests)

@@ -24,7 +24,7 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import EventLog
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.settings import LogSettings
-from cachedesk.core.writes import Change, Level, Receipt, WriteRequest
+from cachedesk.core.writes import Change, Level, Outcome, Receipt, WriteRequest
 from cachedesk.engine.backlog.backlog import Backlog
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
@@ -46,18 +46,21 @@ class _BehindRequest(WriteRequest):
     """A request with the base values of its increments.
 
     ``bases``: the value of each key that the caller has read, with the version of the key before
-    the read. ``size``: the bytes of all keys and values.
+    the read. ``size``: the bytes of all keys and values. ``after``: a request of the same caller:
+    if there was no room for it, there is none for this one, which would overtake it.
     """
 
-    __slots__ = ("bases", "size")
+    __slots__ = ("after", "bases", "size")
 
     def __init__(
         self,
         changes: Sequence[Change],
         deadline: float,
         bases: dict[bytes, tuple[int, Entry]],
+        after: _BehindRequest | None = None,
     ) -> None:
         super().__init__(changes, deadline)
+        self.after = after
         self.bases = bases
         self.size = sum(_size(change) for change in changes)
 
@@ -157,6 +160,50 @@ class WriteBehind:
             else:
                 return request.receipts
 
+    def write_each(self, requests: Sequence[Sequence[Change]], deadline: float) -> list[Outcome]:
+        """Make independent ``requests`` durable in order, each all or none; they share commits.
+
+        Args:
+            requests: each is one of the ``parts``.
+            deadline: as for ``write``.
+
+        Returns:
+            What each came to, in order; an error is one that ``write`` raises. A request without
+            room is not overtaken by a later one: from it on, there was no room for any.
+
+        Raises:
+            Unavailable: a key was held by another write until the deadline; nothing was changed.
+        """
+        settings = self._settings
+        give_up = time.monotonic()
+        if settings.when_full == "block":
+            give_up += settings.block_seconds
+        outcomes: list[Outcome] = []
+        while True:
+            left = requests[len(outcomes) :]
+            with self._locks.shared({it.key for each in left for it in each}, deadline):
+                outcomes += self._submit_each(left, deadline)
+            places = (at for at, it in enumerate(outcomes) if isinstance(it, LogFull))
+            first = next(places, len(outcomes))
+            if first == len(outcomes) or time.monotonic() >= give_up or self._is_abandoned():
+                return outcomes
+            del outcomes[first:]
+            self._wait_for_room(len(requests[first]), give_up)
+            deadline = max(deadline, time.monotonic() + _AFTER_WAIT_SECONDS)
+
+    def _submit_each(self, requests: Sequence[Sequence[Change]], deadline: float) -> list[Outcome]:
+        waiting: list[_BehindRequest] = []
+        for changes in requests:
+            after = waiting[-1] if waiting else None
+            try:
+                request = _BehindRequest(changes, deadline, self._bases(changes), after)
+            except Unavailable as error:
+                request = _BehindRequest(changes, deadline, {}, after)
+                request.fail(error)
+            waiting.append(request)
+        self._group.submit_all([request for request in waiting if not request.decided])
+        return [request.outcome() for request in waiting]
+
     def mend(self, deadline: float) -> None:
         """Recover the log after a failed commit (of an append or an ack) without waiting for the
         next write. On return, every append that was under way has ended.
@@ -201,7 +248,9 @@ class WriteBehind:
             if request.deadline <= now:
                 request.fail(Unavailable("timed out waiting to append to the write-behind log"))
                 continue
-            if not self._backlog.has_room(len(events) + len(request.changes)):
+            before = request.after
+            overtakes = before is not None and isinstance(before.error, LogFull)
+            if overtakes or not self._backlog.has_room(len(events) + len(request.changes)):
                 request.fail(self._backlog.refusal())
                 continue
             room -= request.size

@@ -43,7 +43,7 @@ from cachedesk.core.failpoints import Reach
 from cachedesk.core.ports import RecordTransaction, SystemOfRecord
 from cachedesk.core.recorder import Recorder
 from cachedesk.core.watermarks import Watermarks
-from cachedesk.core.writes import Change, Level, Observer, Receipt, WriteRequest
+from cachedesk.core.writes import Change, Level, Observer, Outcome, Receipt, WriteRequest
 from cachedesk.engine.backlog.pending_events import PendingEvents
 from cachedesk.engine.group_commit import GroupCommit
 from cachedesk.engine.key_locks import KeyLocks
@@ -114,6 +114,22 @@ class WriteThrough:
             WriteRefused: the database refuses the write, and would again; nothing was changed.
         """
         return self._submit(WriteRequest(changes, deadline))
+
+    def write_each(self, requests: Sequence[Sequence[Change]], deadline: float) -> list[Outcome]:
+        """Apply independent ``requests`` in order, each all or none; they share commits.
+
+        Returns:
+            What each came to, in order; an error is one that ``write`` raises.
+
+        Raises:
+            Unavailable: a key was held by another write until the deadline; nothing was changed.
+        """
+        waiting = [WriteRequest(changes, deadline) for changes in requests]
+        keys = {change.key for changes in requests for change in changes}
+        self._reach("through.fence.before")
+        with self._locks.exclusive(keys, deadline):
+            self._group.submit_all(waiting)
+        return [request.outcome() for request in waiting]
 
     def replay(self, letter_seq: int, change: Change, deadline: float) -> Receipt:
         """Apply a dead letter as a new write and remove the letter, both or neither.

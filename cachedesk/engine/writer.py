@@ -9,10 +9,12 @@ from typing import Any
 
 from cachedesk.core.conditions import equals, is_absent
 from cachedesk.core.errors import (
+    CachedeskError,
     CounterOverflow,
     InvalidValue,
     LogFull,
     NotACounter,
+    OutcomeUnknown,
     Unavailable,
     WriteRefused,
 )
@@ -22,7 +24,12 @@ from cachedesk.core.policy import Policy
 from cachedesk.core.recorder import CallPath, Recorder
 from cachedesk.core.truth import Truth
 from cachedesk.core.write_path import WritePath
-from cachedesk.core.writes import Change, Receipt
+from cachedesk.core.writes import Change, Outcome, Receipt
+
+_CALLS = {
+    WritePath.BEHIND: CallPath.WRITE_BEHIND,
+    WritePath.THROUGH: CallPath.WRITE_THROUGH,
+}
 
 
 class Writer:
@@ -65,6 +72,55 @@ class Writer:
                 receipts.update(zip(places, written, strict=True))
         return [receipts[place] for place in range(len(changes))]
 
+    def write_each(
+        self, requests: Sequence[Sequence[Change]], paths: Sequence[Sequence[WritePath]]
+    ) -> list[Outcome]:
+        """Write independent ``requests``, each as ``write`` would; they share commits.
+
+        Args:
+            requests: each is the changes of one request, in order.
+            paths: the path of each change of each request.
+
+        Returns:
+            What each request came to, in order: a receipt per change, or its error. The receipts
+            of a request whose write-behind part failed are lost; its write-through part is made.
+        """
+        failed: dict[int, CachedeskError] = {}
+        receipts: list[dict[int, Receipt]] = [{} for _ in requests]
+        for path in (WritePath.THROUGH, WritePath.BEHIND):
+            places = {
+                number: [place for place, it in enumerate(its) if it is path]
+                for number, its in enumerate(paths)
+                if number not in failed and path in its
+            }
+            if places:
+                parts = [[requests[number][at] for at in its] for number, its in places.items()]
+                outcomes = self._write_parts(parts, path)
+                for (number, its), outcome in zip(places.items(), outcomes, strict=True):
+                    if isinstance(outcome, CachedeskError):
+                        failed[number] = outcome
+                    else:
+                        receipts[number].update(zip(its, outcome, strict=True))
+        return [
+            failed.get(number) or [its[place] for place in range(len(its))]
+            for number, its in enumerate(receipts)
+        ]
+
+    def _write_parts(self, parts: Sequence[Sequence[Change]], path: WritePath) -> list[Outcome]:
+        began = time.perf_counter()
+        outcomes = self._truth.write_each(parts, path, self.deadline())
+        made: list[bytes] = []
+        for part, outcome in zip(parts, outcomes, strict=True):
+            if not isinstance(outcome, CachedeskError):
+                made += _made(part, outcome)
+            elif isinstance(outcome, Unavailable) and not isinstance(outcome, LogFull):
+                self._recorder.count("writes_unavailable", len(part))
+            elif not isinstance(outcome, OutcomeUnknown):
+                self._recorder.count("refused", len(part))
+        if made:
+            self._recorder.call(_CALLS[path], time.perf_counter() - began, made, len(made))
+        return outcomes
+
     def _write(self, changes: list[Change], path: WritePath) -> list[Receipt]:
         began = time.perf_counter()
         deadline = self.deadline()
@@ -79,19 +135,24 @@ class Writer:
         except (NotACounter, CounterOverflow, WriteRefused):
             self._recorder.count("refused", len(changes))
             raise
-        made = [
-            change.key
-            for change, receipt in zip(changes, receipts, strict=True)
-            if receipt.changed or change.only_if is None
-        ]
+        made = _made(changes, receipts)
         if made:
             self._recorder.call(
-                CallPath.WRITE_BEHIND if path is WritePath.BEHIND else CallPath.WRITE_THROUGH,
+                _CALLS[path],
                 time.perf_counter() - began,
                 made,
                 len(made),
             )
         return receipts
+
+
+def _made(changes: Sequence[Change], receipts: Sequence[Receipt]) -> list[bytes]:
+    """Return the keys of those changes whose condition was met."""
+    return [
+        change.key
+        for change, receipt in zip(changes, receipts, strict=True)
+        if receipt.changed or change.only_if is None
+    ]
 
 
 Encode = Callable[[bytes, Any], bytes]
