@@ -40,6 +40,7 @@ from cachedesk.cli.serve import serve
 from cachedesk.cli.story import story
 from cachedesk.cli.torture import torture
 from cachedesk.cli.tour import tour
+from cachedesk.cli.up import up
 from cachedesk.cli.watch import watch
 from cachedesk.console.output import (
     forget_output,
@@ -241,6 +242,7 @@ cli.add_command(serve)
 cli.add_command(story)
 cli.add_command(torture)
 cli.add_command(tour)
+cli.add_command(up)
 cli.add_command(verify)
 cli.add_command(watch)
 cli.add_command(bench)

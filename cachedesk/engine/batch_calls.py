@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from cachedesk.core.events import as_keys
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.reads import Read
-from cachedesk.core.truth import Truth
+from cachedesk.core.truth import Page, Truth
 from cachedesk.core.writes import Change, Outcome
 from cachedesk.engine.expiry_calls import ExpiryCalls, Key
 from cachedesk.engine.face.flights import Flights
@@ -59,6 +59,22 @@ class BatchCalls(ExpiryCalls):
         wanted = as_keys(keys)
         found = self._call(self._truth.read, list(dict.fromkeys(wanted)))
         return [found[key] for key in wanted]
+
+    def key_pages(self) -> Iterator[list[bytes]]:
+        """Yield all keys, up to 2,000 at a time, in the order of their bytes; see ``items``. No
+        value is kept between two pages.
+
+        Raises:
+            Unavailable: the database cannot be read.
+            Closed: the stack was closed meanwhile.
+        """
+        listing = self._call(self._truth.pages)
+        after: bytes | None = b""
+        while after is not None:
+            page: Page = self._call(listing.page, after)
+            after, keys = page.last, [key for key, _ in page.items]
+            del page
+            yield keys
 
     @abstractmethod
     def _call(self, function: Callable[..., T], *arguments: object) -> T:
