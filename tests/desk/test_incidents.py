@@ -293,6 +293,23 @@ def test_what_is_wrong_now_comes_before_what_was():
     assert not afterglows(scene(killed(4, back=None)))
 
 
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ((Code.REDIS_DIED, Code.REDIS_BACK), "Redis died"),
+        ((Code.REDIS_HUNG, Code.REDIS_BACK), "Redis hung"),
+        ((Code.WORKER_CRASHED, Code.WORKER_FLUSHES_AGAIN), "the worker crashed"),
+        ((Code.WORKER_CANNOT_FLUSH, Code.WORKER_FLUSHES_AGAIN), "the worker could not flush"),
+    ],
+)
+def test_what_happened_without_a_fault_is_told_by_its_event(codes, said):
+    began, ended = (replace(told(0, Code.WORKER_FLUSHES_AGAIN), code=code.value) for code in codes)
+    events = (replace(began, at=NOW - 4), replace(ended, at=NOW - 3))
+    (glow,) = afterglows(replace(HEALTHY, events=events, marks=()))
+    assert glow.sentence.startswith(f"{said} 4 s ago")
+    assert glow.shorter[-1] == said
+
+
 def test_lost_writes_are_the_news_of_a_kill_without_the_log():
     events, mark = killed(4)
     events.append(told(3, Code.UNLOGGED_WRITES_LOST, count=2, seqs=(7, 9)))

@@ -195,6 +195,24 @@ def test_what_the_tour_speaks_of_has_room_at_each_size() -> None:
     drive(app, script)
 
 
+def test_a_class_sees_the_question_and_the_whole_flow() -> None:
+    app = _standing(large=True)
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: app.guide is not None, "the tour begins")
+        for size in ((80, 24), (120, 40), (160, 50)):
+            await pilot.resize_terminal(*size)
+
+            def is_whole() -> bool:
+                shown = screen_text(app)
+                return all(word in shown for word in ("Redis  ", "SQLite ", "Log  ", "Worker "))
+
+            await until(pilot, is_whole, f"all of the flow is there at {size}")
+            assert "when the class has answered" in screen_text(app)
+
+    drive(app, script)
+
+
 SIZES = ((60, 20), (80, 24), (120, 40), (160, 50))
 PICTURES = [
     pytest.param(large, keys, size, id=f"{name}-{size[0]}x{size[1]}")

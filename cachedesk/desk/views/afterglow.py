@@ -19,7 +19,13 @@ from cachedesk.desk.views.refill import hit_rates
 AFTERGLOW_SECONDS = 10.0
 """How long a recovery stays visible."""
 
-_BY_THEMSELVES = {"redis": ("Redis", "died"), "worker": ("the worker", "crashed")}
+_BY_THEMSELVES = {
+    EventCode.REDIS_HUNG: ("Redis", "hung"),
+    EventCode.REDIS_DIED: ("Redis", "died"),
+    EventCode.WORKER_CRASHED: ("the worker", "crashed"),
+    EventCode.WORKER_CANNOT_FLUSH: ("the worker", "could not flush"),
+}
+"""What a component did without a fault, by the event; the earlier in this order explains more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,9 @@ def state_of(snapshot: Snapshot, part: str) -> str:
 def what_happened(incident: Incident) -> tuple[str, str] | None:
     """Return what a fault did as subject and verb, such as ``Redis`` and ``was killed``; ``None``
     for an incident that is not known."""
-    known = LASTING.get(incident.fault) or ONCE.get(incident.fault)
-    return known or _BY_THEMSELVES.get(incident.part)
+    if (known := LASTING.get(incident.fault) or ONCE.get(incident.fault)) is not None:
+        return known
+    return next((words for code, words in _BY_THEMSELVES.items() if incident.of(code)), None)
 
 
 def _afterglow(incident: Incident, snapshot: Snapshot) -> Afterglow | None:

@@ -47,6 +47,14 @@ _WHAT = {
 }
 """What a fault did and for how long."""
 
+_BY_ITSELF = {
+    EventCode.REDIS_HUNG: "hung by itself, down for {}",
+    EventCode.REDIS_DIED: "died by itself, down for {}",
+    EventCode.WORKER_CRASHED: _WHAT["worker.crash"],
+    EventCode.WORKER_CANNOT_FLUSH: "could not flush for {}",
+}
+"""The same without a fault, by the event; the earlier in this order explains more."""
+
 _UNFINISHED = " so far"
 
 
@@ -150,9 +158,9 @@ def _lasted(incident: Incident, now: float) -> str:
 def _fault(figures: IncidentFigures) -> Fact:
     incident = figures.incident
     lasted = _lasted(incident, figures.latest.at)
-    known = _WHAT.get(incident.fault or f"{incident.part}.crash")
-    if known is None:
-        known = "died by itself, down for {}" if incident.part == "redis" else "for {}"
+    known = _WHAT.get(incident.fault) or next(
+        (text for code, text in _BY_ITSELF.items() if incident.of(code)), "for {}"
+    )
     if known.count("{}") == 2:
         point = re.search(r"crashed at worker\.(\S+)", " ".join(it.text for it in incident.events))
         text = known.format(f" at {point[1]}" if point else "", lasted)

@@ -34,10 +34,9 @@ class TourStrip(Widget):
         background: $accent 20%;
         color: $foreground;
         &.-large {
-            height: auto;
-            min-height: 70%;
+            min-height: 45%;
             max-height: 90%;
-            padding: 1 6;
+            padding: 0 6;
             text-style: bold;
         }
     }
@@ -57,11 +56,8 @@ class TourStrip(Widget):
         """Return the lines."""
         if self.view is None:
             return Content()
-        gap = [Content()] if self.has_class("-large") else []
-        lines = [_first_line(self.view.scene), *gap]
-        for part in _parts(self.view):
-            lines += [part, *gap]
-        return Content("\n").join(lines)
+        lines = [_first_line(self.view.scene), *_parts(self.view)]
+        return Content("\n\n" if self.has_class("-large") else "\n").join(lines)
 
 
 def _first_line(scene: TourScene) -> Content:
@@ -94,10 +90,9 @@ def _parts(view: TourView) -> list[Content]:
 
 
 def _choice(scene: TourScene, number: int) -> Content:
-    style = "bold $text-accent" if scene.chosen == number else ""
+    style, mark = ("bold $text-accent", "▸") if scene.chosen == number else ("", " ")
     if scene.phase is Phase.TOLD and scene.right == number:
-        style = "bold $text-success"
-    mark = "▸" if scene.chosen == number else " "
+        style, mark = "bold $text-success", "✓"
     return Content.assemble((f"{mark}{number} {scene.choices[number - 1]}", style))
 
 
