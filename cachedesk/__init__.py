@@ -161,7 +161,8 @@ def open(
         A thread-safe ``CacheLayer``. Close it, or use it in a ``with`` statement.
 
     Raises:
-        InUse: another process has the directory open; the message names the process.
+        InUse: another process, or this one, has the directory open; the message names it.
+        Forked: the directory was open in the parent process when this one was forked from it.
         DataDirectoryError: the directory cannot be used, or a file in it is damaged.
         ConfigError: a policy or a setting is invalid; the message names the file, if it came
             from one.
@@ -178,13 +179,15 @@ def open(
     import msgspec
 
     from cachedesk.config import as_codecs, as_policies, checked, load
+    from cachedesk.stack.dropped import closing_when_dropped
     from cachedesk.stack.stack import Stack
 
     settings = load(Path(path)) if settings is None else checked(settings)
     if policies is not None:
         settings = msgspec.structs.replace(settings, policies=as_policies(policies))
     codecs = settings.codecs if codec is None else as_codecs(codec)
-    return Stack(path, settings, observe=observe, codecs=codecs).layer
+    stack = Stack(path, settings, observe=observe, codecs=codecs)
+    return closing_when_dropped(stack.layer, stack.calls)
 
 
 def __dir__() -> list[str]:

@@ -98,7 +98,7 @@ class DataDirectoryError(CachedeskError):
 
 
 class InUse(DataDirectoryError):
-    """Another process uses the data directory."""
+    """Another process uses the data directory, or another cache of this process."""
 
 
 class Damaged(DataDirectoryError):

@@ -60,8 +60,9 @@ class CacheLayer(
     An exception that a signal handler raises in the middle of a call (Ctrl-C, a time limit) ends
     the call at once; a write under way is then completed or refused, in the background, before the
     next call of the same thread begins. An exception that arrives as ``open`` returns can leave a
-    stack open without a reference to it; it ends with the process. In a forked child process every
-    call raises ``Forked``, ``close`` and ``with`` too, and nothing of the parent is touched.
+    stack open without a reference to it. A stack whose layer is garbage is closed in the
+    background, with a ``ResourceWarning``. In a forked child process every call raises ``Forked``,
+    ``close`` and ``with`` too, and nothing of the parent is touched.
     """
 
     def __init__(

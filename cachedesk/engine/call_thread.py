@@ -160,6 +160,15 @@ class CallThread:
             self._calls.put(_Call(function, ()))
         self.end()
 
+    def queue_last(self, function: Callable[[], object]) -> bool:
+        """Queue ``function`` for the call thread, which ends after it; return whether that thread
+        still runs. For a finalizer, which may run in the middle of anything: it takes no lock."""
+        if not self._is_serving() or self.refusing:
+            return False
+        self._calls.put(_Call(function, ()))
+        self.end()
+        return True
+
     def end(self) -> None:
         """End after the calls in the queue; later calls run on the thread of their caller."""
         self._calls.put(None)

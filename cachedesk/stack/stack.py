@@ -50,6 +50,7 @@ from cachedesk.observe.recent_writes import RecentWrites
 from cachedesk.observe.snapshotter import Snapshotter
 from cachedesk.observe.stack_recorder import StackRecorder
 from cachedesk.stack.command_runner import CommandRunner
+from cachedesk.stack.dropped import lock_after_dropped
 from cachedesk.stack.durable_state import open_state
 from cachedesk.stack.housekeeping import FilesMonitor, Ticker
 
@@ -92,13 +93,13 @@ class Stack:
         self._reach = self.failpoints.reach
         self._closers: list[Callable[[], None]] = []
         self._codecs = CodecTable(codecs) if codecs else None
-        self._calls = CallThread()
+        self.calls = CallThread()
         try:
             self._stores = stores or embedded_stores()
-            self._calls.run(self._open, path, settings or Settings(), observer, safeguards, observe)
+            self.calls.run(self._open, path, settings or Settings(), observer, safeguards, observe)
         except BaseException:
             # An interrupted opening continues in the background; then all that it opened is closed.
-            self._calls.end_with(self._close)
+            self.calls.end_with(self._close)
             raise
 
     def _open(
@@ -112,7 +113,7 @@ class Stack:
         policies = PolicyTable(settings.policies)
         # Before anything is created on the disk.
         self._stores.require()
-        self.place = self._stores.lock(path)
+        self.place = lock_after_dropped(self._stores, path)
         self._closers.append(self.place.close)
         self._reach("boot.lock.after")
         self.workload = ""
@@ -133,7 +134,7 @@ class Stack:
         if armed := self.failpoints.armed():
             announce(EventCode.FAILPOINTS_ARMED, points=tuple(armed))
         context = StoreContext(
-            settings, self.failpoints, announce, lambda: self.pending.kept, self._calls.run
+            settings, self.failpoints, announce, lambda: self.pending.kept, self.calls.run
         )
         cache = self.cache = self._stores.cache(self.place, context)
         self._closers.append(cache.close)
@@ -167,7 +168,7 @@ class Stack:
             recorder=recorder,
             announce=announce,
             reach=self._reach,
-            is_abandoned=lambda: self._calls.abandoned or self.layer.closing,
+            is_abandoned=lambda: self.calls.abandoned or self.layer.closing,
         )
         self.backlog, self.worker = engine.backlog, engine.worker
         self._truth = engine.truth
@@ -183,7 +184,7 @@ class Stack:
             snapshot=self._snapshot,
             explain=self._explain,
             close=self._close,
-            calls=self._calls,
+            calls=self.calls,
             name=self.place.name,
             codecs=self._codecs,
         )
@@ -202,9 +203,7 @@ class Stack:
         cache.start(engine.reader.truths)
         self._reach("boot.serve.before")
         self.worker.start()
-        self._closers.append(self._close_worker)
-        self._closers.append(self._switches.close)
-        self._closers.append(self._heal_quietly)
+        self._closers += (self._close_worker, self._switches.close, self._heal_quietly)
         ticker = Ticker(
             log=self.log,
             backlog=self.backlog,
@@ -324,7 +323,7 @@ class Stack:
             hot_values: whether to read the values of the hot keys from the cache, which counts
                 that as a use of them; else they are unknown.
         """
-        return self._calls.run(partial(self._snapshot, hot_values=hot_values))
+        return self.calls.run(partial(self._snapshot, hot_values=hot_values))
 
     def _snapshot(self, *, hot_values: bool = True) -> Snapshot:
         snapshot = self._snapshotter.snapshot(self.workload, hot_values=hot_values)
@@ -340,7 +339,7 @@ class Stack:
     def inspect(self, key: bytes) -> KeyReport:
         """Return what each store holds of one key now; a store that does not answer is reported as
         such."""
-        return self._calls.run(self._explain, key)
+        return self.calls.run(self._explain, key)
 
     def perform(self, command: Command) -> str:
         """Carry out a command and return a sentence that describes the result.
@@ -349,7 +348,7 @@ class Stack:
             Closed: the stack was closed.
             CachedeskError: it cannot be carried out now.
         """
-        return self._calls.run(self._perform, command)
+        return self.calls.run(self._perform, command)
 
     def _perform(self, command: Command) -> str:
         if self.layer.closing:
@@ -382,7 +381,7 @@ class Stack:
                 first = first or error
             # Only now: after an interrupt, the next call closes this part again.
             self._closers.pop()
-        self._calls.end()
+        self.calls.end()
         if first is not None:
             raise first
 

@@ -75,6 +75,7 @@ LEFT_OUT = frozenset(
         "observe.event_ring",
         "observe.metrics",
         "observe.recent_writes",
+        "stack.dropped",
         "stack.housekeeping",
         "stack.stack",
         "stores.memory.cache",

@@ -29,6 +29,8 @@ _FILES = (
 # SQLite limits a path to 512 bytes, and appends the names of its own files.
 _MOST_PATH_BYTES = 512 - len("/cachedesk.db") - len("-journal")
 _EFFECTIVE = os.access in os.supports_effective_ids
+# Device and inode of each directory that this process has open.
+_open_here: set[tuple[int, int]] = set()
 _DYING_OWNER_SECONDS = 1.0
 _POLL_SECONDS = 0.005
 
@@ -66,6 +68,7 @@ class DataDirectory(DirectoryLayout):
         # Before the locks are taken: a child forked in between would keep them.
         forking.owns(self)
         self._locks = self._take_locks()
+        _open_here.add(_identity(os.fstat(self._locks[1])))
 
     def _prepare(self, create: bool) -> None:
         if len(os.fsencode(os.path.realpath(self.path))) > _MOST_PATH_BYTES:
@@ -116,12 +119,13 @@ class DataDirectory(DirectoryLayout):
     def forked(self) -> None:
         """Close the locks, which belong to the parent and would outlive it here."""
         if self._locks:
-            status = os.fstat(self._locks[1])
-            forking.inherit((status.st_dev, status.st_ino))
+            forking.inherit(_identity(os.fstat(self._locks[1])))
         self._close_locks()
 
     def _close_locks(self) -> None:
         locks, self._locks = self._locks, ()
+        if locks:
+            _open_here.discard(_identity(os.fstat(locks[1])))
         for lock in locks:
             os.close(lock)
 
@@ -172,10 +176,21 @@ def check_kinds(path: Path) -> None:
 
 def in_use(path: Path) -> InUse:
     """Return the error that names the process that uses the directory ``path``."""
+    with suppress(OSError):
+        # Not by the pid in the lock file: in a container every program may be process 1.
+        if _identity(os.stat(path)) in _open_here:
+            return InUse(
+                f"the data directory {path} is open already in this process, process"
+                f" {os.getpid()}; use that cache, or call its close() first"
+            )
     return InUse(
         f"the data directory {path} is in use by process {_owner(path) or 'unknown'};"
         " stop it, or choose another directory"
     )
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _owner(path: Path) -> str:
