@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -55,6 +55,18 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False, 
     jitter: float = 0.0
     negative_ttl: float | str | None = None
     stale_on_error: float | str | None = None
+
+    if TYPE_CHECKING:
+        # The path may be given as its name.
+        def __init__(  # noqa: PLR0917
+            self,
+            path: WritePath | str,
+            ttl: float | str | None = None,
+            sliding: bool = False,
+            jitter: float = 0.0,
+            negative_ttl: float | str | None = None,
+            stale_on_error: float | str | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         """Check the fields together.

@@ -229,6 +229,19 @@ def test_the_codec_of_the_cache_holds_unless_another_is_given() -> None:
             cache.get("packed:other:1")
 
 
+def test_a_type_may_be_defined_below(cache: CacheLayer) -> None:
+    @cache.memoize(key="later")
+    def number() -> Later:
+        return Later(5)
+
+    assert number() == number() == Later(5)
+
+
+@dataclass
+class Later:
+    number: int
+
+
 def test_a_policy_gives_the_path_and_the_expiry(cache: CacheLayer) -> None:
     @cache.memoize(key="n:{n}", policy=Policy("write-behind", ttl=HOUR))
     def number(n: int) -> int:
@@ -246,8 +259,11 @@ def test_what_cannot_be_memoized_is_refused(cache: CacheLayer) -> None:
     def number(n: int) -> int:
         return n
 
-    def odd(n: int) -> object():  # type: ignore[valid-type]
+    def odd(n: int) -> 5:  # type: ignore[valid-type]
         return n
+
+    def unknown() -> Nowhere:  # type: ignore[name-defined]  # noqa: F821
+        return 1
 
     for wrong, said in (
         (lambda: cache.memoize(number), "positional|parentheses"),  # type: ignore[call-arg,misc]
@@ -262,7 +278,8 @@ def test_what_cannot_be_memoized_is_refused(cache: CacheLayer) -> None:
         (lambda: cache.memoize(key="")(number), "must not be empty"),
         (lambda: cache.memoize(codec="pickle"), "unknown codec"),
         (lambda: cache.memoize(policy="behind"), "unknown policy"),
-        (lambda: cache.memoize(key="odd")(odd)(1), "return type of .*odd cannot be decoded"),
+        (lambda: cache.memoize(key="odd")(odd), "return type of .*odd cannot be decoded"),
+        (cache.memoize(key="u")(unknown), "return type of .*unknown cannot be decoded"),
     ):
         with pytest.raises((ConfigError, TypeError), match=said):
             wrong()

@@ -58,13 +58,14 @@ class Flights:
 
     def __init__(self) -> None:
         self._flights: dict[bytes, Flight] = {}
-        self._lock = threading.Lock()
+        # Reentrant, because a signal handler may make a call in the middle of another.
+        self._lock = threading.RLock()
         forking.owns(self)
 
     def forked(self) -> None:
         """Forget the flights in a forked child: their threads are in the parent, and one of them
         may hold the lock for ever here."""
-        self._flights, self._lock = {}, threading.Lock()
+        self._flights, self._lock = {}, threading.RLock()
 
     def join(self, key: bytes, own: Flight) -> Flight:
         """Return the flight of ``key`` to wait for, or ``own``, which now is the flight of the key;
@@ -83,12 +84,12 @@ class Flights:
         own.end()
 
     def outdate(self, keys: Iterable[bytes]) -> None:
-        """Outdate the flights of ``keys``, which are about to be written."""
+        """Outdate the flights of ``keys``, which are about to be written. Takes no lock: a flight
+        that begins meanwhile begins after that."""
         if self._flights:
-            with self._lock:
-                for key in keys:
-                    if (flight := self._flights.get(key)) is not None:
-                        flight.outdated = True
+            for key in keys:
+                if (flight := self._flights.get(key)) is not None:
+                    flight.outdated = True
 
     def outdate_all(self) -> None:
         """Outdate all flights: a key that is not known is about to be written."""

@@ -216,8 +216,12 @@ class Memoized(Generic[P, R]):
         self._template = KeyTemplate(function, key)
         self._ttl = ttl
         self._codec = codec
-        self._default: Codec | None = None
         self._policy = policy
+        self._default: Codec | None = None
+        if codec is None:
+            # An annotation may name a class that is only defined below the function.
+            with suppress(NameError):
+                self._default = _codec_for(function)
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
         """Return the stored result, or that of the function."""
@@ -255,18 +259,31 @@ class Memoized(Generic[P, R]):
         if table is not None and (codec := table.of(key)) is not None:
             return codec
         if self._default is None:
-            self._default = _codec_for(self._function)
+            try:
+                self._default = _codec_for(self._function)
+            except NameError as error:
+                raise _undecodable(self._function, error) from None
         return self._default
 
 
 def _codec_for(function: Callable[..., Any]) -> Codec:
-    """Return JSON, decoded as the return type that ``function`` declares."""
-    name = getattr(function, "__qualname__", repr(function))
+    """Return JSON, decoded as the return type that ``function`` declares.
+
+    Raises:
+        NameError: the declared type is not defined, or not yet.
+        ConfigError: it cannot be decoded.
+    """
     try:
-        of = typing.get_type_hints(function).get("return", Any)
-        return JsonCodec(of)
+        return JsonCodec(typing.get_type_hints(function).get("return", Any))
+    except NameError:
+        raise
     except Exception as error:
-        raise ConfigError(
-            f"the return type of {name} cannot be decoded ({error}): give memoize a codec, such as"
-            " codec='json'"
-        ) from error
+        raise _undecodable(function, error) from error
+
+
+def _undecodable(function: Callable[..., Any], error: Exception) -> ConfigError:
+    name = getattr(function, "__qualname__", repr(function))
+    return ConfigError(
+        f"the return type of {name} cannot be decoded ({error}): give memoize a codec, such as"
+        " codec='json'"
+    )
