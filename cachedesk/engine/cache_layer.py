@@ -115,7 +115,9 @@ class CacheLayer(
         """
         its = as_key(key)
         value = self._fetch(its).value
-        return default if value is None else self._decode(its, value)
+        if value is None:
+            return default
+        return value if self._codecs is None else self._codecs.decode(its, value)
 
     def read(self, key: Key) -> Read:
         """Like ``get``, but also return where the value came from and how many events are pending;
