@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from textual.widgets import Input, OptionList
 
 from cachedesk.core.commands import (
     EvictKey,
@@ -18,6 +19,7 @@ from cachedesk.core.commands import (
 )
 from cachedesk.core.errors import CachedeskError
 from cachedesk.desk.actions import ACTIONS
+from cachedesk.desk.screens.modal import Palette
 from cachedesk.desk.widgets.action_bar import ActionButton
 
 from .piloting import ChangingSource, RecordingControl, desk, drive, screen_text, until
@@ -258,3 +260,22 @@ def test_the_command_palette_offers_every_action():
         assert len(titles) == len(set(titles))
 
     drive(app, script)
+
+
+def test_the_palette_runs_a_command_once_however_often_enter_is_pressed():
+    async def script(pilot):
+        app = pilot.app
+        app.action_command_palette()
+        await until(pilot, lambda: isinstance(app.screen, Palette), "it is open")
+        palette = app.screen
+        palette.query_one(Input).value = "theme"
+        await until(pilot, lambda: palette.query_one(OptionList).option_count > 0, "it is found")
+        field = palette.query_one(Input)
+        # As many as may wait on a slow machine while the palette goes away.
+        for _ in range(12):
+            field.post_message(Input.Submitted(field, field.value))
+        await until(pilot, lambda: app.screen is not palette, "the themes are offered")
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+
+    drive(desk(RecordingControl()), script)

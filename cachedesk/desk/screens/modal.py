@@ -13,6 +13,7 @@ from textual.css.query import NoMatches
 from textual.events import DescendantFocus, Mount
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, OptionList
 from textual.worker import Worker
 
 from cachedesk.desk.screens.sized import SizedScreen
@@ -71,6 +72,15 @@ class Palette(CommandPalette, FinishOnce[None]):
         """Yield what Textual's palette has, with a list of our own."""
         for widget in super().compose():
             yield PaletteList() if isinstance(widget, CommandList) else widget
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def _run_once(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
+        # Textual would run the command for each Enter that comes before the palette is gone, and
+        # so open a screen for each.
+        if self._finished:
+            event.stop()
+            event.prevent_default()
 
     def _gather_commands(self, search_value: str) -> Worker[None]:
         # The search may still look for the list when the palette is gone; that is no reason to end
