@@ -119,7 +119,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool], what: str) ->
         ended = time.monotonic()
         assert ended < deadline, f"waited in vain until {what}"
         # To ask may cost as much as to draw the screen: most of the time is for what is awaited.
-        await asyncio.sleep(max(0.01, 3 * (ended - began)))
+        await asyncio.sleep(max(0.02, 6 * (ended - began)))
     await pilot.pause()
 
 

@@ -81,7 +81,7 @@ HIDE = {
 def test_a_hidden_panel_leaves_no_trace_in_the_figures_of_redis(session, how):
     hide, back = HIDE[how]
     source = Counting(session)
-    app = DeskApp(source, session, refresh_hz=20)
+    app = DeskApp(source, session, refresh_hz=4)
 
     async def script(pilot):
         await until(pilot, lambda: known(app), "the values are read")
@@ -99,7 +99,7 @@ def test_a_hidden_panel_leaves_no_trace_in_the_figures_of_redis(session, how):
 
 
 def test_a_window_without_room_for_the_keys_reads_none(session):
-    app = DeskApp(Counting(session), session, refresh_hz=20)
+    app = DeskApp(Counting(session), session, refresh_hz=4)
 
     async def script(pilot):
         await until(pilot, lambda: known(app), "the values are read")

@@ -39,11 +39,16 @@ def unhurried(settings: Settings | None = None) -> Settings:
 def until(condition: Callable[[], object]) -> None:
     """Return as soon as ``condition`` holds; fail when it never does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() >= deadline:
+    while True:
+        began = time.monotonic()
+        if condition():
+            return
+        ended = time.monotonic()
+        if ended >= deadline:
             waited = f"did not come true within {PATIENCE_SECONDS} s"
             raise AssertionError("\n".join((waited, *diagnosis())))
-        time.sleep(0.002)
+        # To ask may cost much, as a snapshot does: most of the time is for what is awaited.
+        time.sleep(min(0.1, max(0.002, 4 * (ended - began))))
 
 
 def diagnosis() -> Iterator[str]:
