@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         JsonCodec as JsonCodec,
         MsgpackCodec as MsgpackCodec,
     )
+    from cachedesk.client.client import Client as Client
     from cachedesk.core.dead_letter import DeadLetter as DeadLetter
     from cachedesk.core.errors import (
         CachedeskError as CachedeskError,
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CacheLayer": "engine.cache_layer",
+    "Client": "client.client",
     "CodedCacheLayer": "engine.face.coded_layer",
     **dict.fromkeys(("Codec", "JsonCodec", "MsgpackCodec"), "core.codecs"),
     "DeadLetter": "core.dead_letter",
@@ -188,6 +190,35 @@ def open(
     codecs = settings.codecs if codec is None else as_codecs(codec)
     stack = Stack(path, settings, observe=observe, codecs=codecs)
     return closing_when_dropped(stack.layer, stack.calls)
+
+
+def connect(
+    where: str | PathLike[str],
+    *,
+    password: str | None = None,
+    timeout_seconds: float = 30.0,
+    connections: int = 64,
+) -> Client:
+    """Return a client of a server that ``cachedesk up`` has started.
+
+    Args:
+        where: the data directory of the server, ``unix:PATH``, ``tcp:HOST:PORT``, or a URL such as
+            ``redis://:PASSWORD@HOST:PORT``.
+        password: of the server, if it has one.
+        timeout_seconds: how long a call may take.
+        connections: the most at a time; a call beyond that waits for one.
+
+    Returns:
+        A thread-safe ``Client``. The first call connects.
+
+    Raises:
+        ConfigError: ``where`` cannot be read.
+    """
+    from cachedesk.client.client import Client
+
+    return Client(
+        where, password=password, timeout_seconds=timeout_seconds, connections=connections
+    )
 
 
 def __dir__() -> list[str]:

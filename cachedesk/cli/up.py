@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +15,8 @@ from cachedesk.cli.resolve import environment_failpoints
 from cachedesk.core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from cachedesk.client.address import Address
     from cachedesk.console.signals import Signals
-    from cachedesk.server.address import Address
     from cachedesk.stack.stack import Stack
 
 PASSWORD_VARIABLE = "CACHEDESK_PASSWORD"
@@ -38,6 +39,11 @@ PASSWORD_VARIABLE = "CACHEDESK_PASSWORD"
     f" {PASSWORD_VARIABLE}]",
 )
 @click.option(
+    "--allow-flush",
+    is_flag=True,
+    help="Carry out FLUSHDB, which deletes every key from the database too.",
+)
+@click.option(
     "--drain-seconds",
     type=PositiveFloat(),
     default=10.0,
@@ -52,6 +58,7 @@ def up(
     *,
     listens: tuple[str, ...],
     password_file: Path | None,
+    allow_flush: bool,
     drain_seconds: float,
     stack: StackOptions,
 ) -> None:
@@ -62,9 +69,9 @@ def up(
 
     Exit status: 2 bad usage or bad files; 130 after Ctrl-C, 143 after SIGTERM.
     """
+    from cachedesk.client.address import TcpAddress, default_address, parse_address
     from cachedesk.console.signals import Signals
     from cachedesk.core.failpoints import Failpoints
-    from cachedesk.server.address import TcpAddress, default_address, parse_address
     from cachedesk.stack.stack import Stack
 
     addresses: list[Address] = [parse_address(each) for each in listens]
@@ -80,7 +87,8 @@ def up(
     with Signals() as signals:
         running = Stack(data, settings, failpoints=Failpoints(environment_failpoints()))
         try:
-            left = _serve(running, addresses, password, drain_seconds, signals)
+            options = {"password": password, "allows_flush": allow_flush}
+            left = _serve(running, addresses, drain_seconds, signals, options)
         finally:
             running.close()
     for line in (signals.word, *left):
@@ -91,15 +99,15 @@ def up(
 def _serve(
     stack: Stack,
     addresses: list[Address],
-    password: bytes | None,
     drain_seconds: float,
     signals: Signals,
+    options: Mapping[str, Any],
 ) -> list[str]:
     """Serve until a signal comes, then flush; return what is left, a sentence each."""
     from cachedesk.server.server import Server
 
     async def run() -> str:
-        server = Server(stack.layer, stack.snapshot, addresses, password=password, report=_say)
+        server = Server(stack.layer, stack.snapshot, addresses, report=_say, **options)
         signals.on_signal = server.stop
         if signals.received.is_set():
             server.stop()

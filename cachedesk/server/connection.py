@@ -11,7 +11,7 @@ from cachedesk.core.write_path import WritePath
 from cachedesk.server.arguments import key_of
 from cachedesk.server.commands.table import Command, find
 from cachedesk.server.dispatcher import ALL_BUT_SURVEYS, LANE_OF, Job, Lane
-from cachedesk.server.plan import CommandError, Effect, Plan, Survey, Transaction, View
+from cachedesk.server.plan import CommandError, Effect, Plan, Survey, Sweep, Transaction, View
 from cachedesk.server.replies import OK, ErrorReply, Reply, Status, encode
 from cachedesk.server.resp import CommandParser, ProtocolError
 from cachedesk.server.session import Host, Session
@@ -238,16 +238,18 @@ class Connection(asyncio.Protocol):
         except CommandError:
             return False
 
-    def _lanes(self, prepared: Plan | Survey | Transaction | Reply) -> frozenset[Lane] | None:
+    def _lanes(
+        self, prepared: Plan | Survey | Sweep | Transaction | Reply
+    ) -> frozenset[Lane] | None:
         if isinstance(prepared, Plan):
             if not prepared.writes:
                 return _READ
             return frozenset(LANE_OF[self._server.path_of(key)] for key in prepared.writes)
         if isinstance(prepared, Survey):
             return _SURVEY
-        return ALL_BUT_SURVEYS if isinstance(prepared, Transaction) else None
+        return ALL_BUT_SURVEYS if isinstance(prepared, (Sweep, Transaction)) else None
 
-    def _prepared(self, words: Sequence[bytes]) -> Plan | Survey | Transaction | Reply:
+    def _prepared(self, words: Sequence[bytes]) -> Plan | Survey | Sweep | Transaction | Reply:
         """Return what a command asks for, or its reply."""
         session = self.session
         try:
@@ -268,7 +270,7 @@ class Connection(asyncio.Protocol):
 
     def _carried_out(
         self, command: Command, arguments: Sequence[bytes]
-    ) -> Plan | Survey | Transaction | Reply:
+    ) -> Plan | Survey | Sweep | Transaction | Reply:
         session = self.session
         if command.name == "EXEC":
             return self._exec()
@@ -295,7 +297,7 @@ class Connection(asyncio.Protocol):
         parts: list[Plan | Reply] = []
         for words in queued:
             part = self._prepared(words)
-            if isinstance(part, (Survey, Transaction)):
+            if isinstance(part, (Survey, Sweep, Transaction)):
                 name = words[0].decode(errors="replace").upper()
                 part = ErrorReply(f"ERR unsupported by cachedesk: {name} inside MULTI")
             parts.append(part)

@@ -18,7 +18,7 @@ from enum import Enum
 
 from cachedesk.core.write_path import WritePath
 from cachedesk.server.executor import Done, Executor
-from cachedesk.server.plan import Keyspace, Plan, Survey, Transaction
+from cachedesk.server.plan import Keyspace, Plan, Survey, Sweep, Transaction
 from cachedesk.server.replies import Reply
 from cachedesk.server.surveys import survey
 
@@ -42,18 +42,18 @@ ALL_BUT_SURVEYS = frozenset({Lane.READ, Lane.BEHIND, Lane.THROUGH})
 class Job:
     """Consecutive commands of one client, which take the same lanes.
 
-    ``parts``: plans, and replies that stand for themselves; or one survey or transaction.
+    ``parts``: plans, and replies that stand for themselves; or one survey, sweep or transaction.
     ``deliver``: called with replies, in order, once or more often, until each part has its own.
     """
 
     lanes: frozenset[Lane]
-    parts: Sequence[Plan | Reply | Survey | Transaction]
+    parts: Sequence[Plan | Reply | Survey | Sweep | Transaction]
     deliver: Callable[[Sequence[Reply]], None]
 
     @property
     def alone(self) -> bool:
         """Whether it cannot share a group."""
-        return isinstance(self.parts[0], (Survey, Transaction))
+        return isinstance(self.parts[0], (Survey, Sweep, Transaction))
 
 
 def choose(waiting: Sequence[Job], busy: Collection[Lane]) -> list[list[Job]]:
@@ -145,10 +145,12 @@ class Dispatcher:
             under_way = self._loop.run_in_executor(self._threads[lane], self._carry_out, parts)
             under_way.add_done_callback(lambda done, its=group: self._end(its, done.result()))  # type: ignore[misc]
 
-    def _carry_out(self, parts: Sequence[Plan | Reply | Survey | Transaction]) -> Done:
+    def _carry_out(self, parts: Sequence[Plan | Reply | Survey | Sweep | Transaction]) -> Done:
         first = parts[0]
         if isinstance(first, Survey):
             return Done([survey(first, self._keyspace)])
+        if isinstance(first, Sweep):
+            return self._executor.sweep()
         if isinstance(first, Transaction):
             return self._executor.transact(first)
         return self._executor.run(parts)  # type: ignore[arg-type]

@@ -14,13 +14,13 @@ from typing import Protocol
 
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError, CounterOverflow, NotACounter
-from cachedesk.core.events import Entry, change
+from cachedesk.core.events import Entry, Op, change
 from cachedesk.core.policy import Policy
 from cachedesk.core.reads import Read
 from cachedesk.core.writes import Change, Outcome
 from cachedesk.server.failures import told
 from cachedesk.server.plan import CommandError, Effect, Plan, Transaction, View
-from cachedesk.server.replies import NULL_ARRAY, ErrorReply, Reply, size_of
+from cachedesk.server.replies import NULL_ARRAY, OK, ErrorReply, Reply, size_of
 
 _KEYS_AT_ONCE = 256
 _log = logging.getLogger("cachedesk.server")
@@ -39,6 +39,10 @@ class Layer(Protocol):
 
     def read_truth(self, keys: Iterable[bytes]) -> list[Read]:
         """Return values and expiries."""
+        ...
+
+    def key_pages(self) -> Iterable[list[bytes]]:
+        """List the keys."""
         ...
 
     def write_each(self, requests: Iterable[Sequence[Change]]) -> list[Outcome]:
@@ -98,6 +102,23 @@ class Executor:
         except Exception:  # noqa: BLE001 - the server goes on; it is logged
             _log.exception("a transaction failed in an unexpected way")
             done.replies.append(ErrorReply("ERR internal error; see the log of the server"))
+        return done
+
+    def sweep(self) -> Done:
+        """Delete every key; the reply is ``OK``, or the first error, after which it ends. Never
+        raises."""
+        done = Done()
+        try:
+            for keys in self._layer.key_pages():
+                done.written.update(keys)
+                outcomes = self._write([(Change(Op.DELETE, key, None),) for key in keys])
+                failed = (it for it in outcomes if isinstance(it, CachedeskError))
+                if (error := next(failed, None)) is not None:
+                    done.replies.append(told(error))
+                    return done
+            done.replies.append(OK)
+        except CachedeskError as error:
+            done.replies.append(told(error))
         return done
 
     def _round(self, parts: Sequence[Plan | Reply], start: int) -> Sequence[Plan | Reply]:
@@ -250,6 +271,8 @@ def _after(
     after: dict[bytes, Entry] = {}
     for its in changes:
         old = after.get(its.key) or entries[its.key]
+        if its.only_if is not None and not its.only_if(old):
+            continue
         value, until = change(old, its.op, its.arg, now, its.expires_at)
         after[its.key] = Entry(value, old.seq, until)
     return after

@@ -9,8 +9,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from cachedesk.client.address import Address, TcpAddress, UnixAddress
 from cachedesk.core.errors import ConfigError
-from cachedesk.server.address import Address, TcpAddress, UnixAddress
 
 _BACKLOG = 512
 _OWNER_ONLY = 0o177

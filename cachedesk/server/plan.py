@@ -101,5 +101,10 @@ class Transaction:
     touched: Callable[[], bool] = lambda: False
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Delete every key, each as a write of its own."""
+
+
 class CommandError(Exception):
     """A command is refused. The message is the reply, with its code."""

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count
 
+from cachedesk.client.address import Address, TcpAddress
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.write_path import WritePath
 from cachedesk.engine.cache_layer import CacheLayer
-from cachedesk.server.address import Address, TcpAddress
 from cachedesk.server.connection import Connection
 from cachedesk.server.dispatcher import Dispatcher, Job
 from cachedesk.server.executor import Executor
@@ -34,6 +34,7 @@ class Server:
         *,
         password: bytes | None = None,
         limits: Limits | None = None,
+        allows_flush: bool = False,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Listen.
@@ -44,6 +45,7 @@ class Server:
             addresses: where to listen, at least one.
             password: what clients must give; ``None``: nothing.
             limits: of clients and of what they send.
+            allows_flush: whether ``FLUSHDB`` is carried out.
             report: called with a sentence about a client that was cut off.
 
         Raises:
@@ -51,6 +53,7 @@ class Server:
         """
         self.limits = limits or Limits()
         self.password = password
+        self.allows_flush = allows_flush
         self._layer = layer
         self._snapshot = snapshot
         self._report = report

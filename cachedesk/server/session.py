@@ -73,6 +73,11 @@ class Host(Protocol):
         """What clients must give; ``None``: nothing."""
         ...
 
+    @property
+    def allows_flush(self) -> bool:
+        """Whether ``FLUSHDB`` is carried out."""
+        ...
+
     def sessions(self) -> Iterable[Session]:
         """Return all sessions."""
         ...

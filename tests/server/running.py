@@ -17,8 +17,8 @@ from typing import Any
 import hiredis
 import redis
 
+from cachedesk.client.address import Address, UnixAddress
 from cachedesk.core.settings import Settings
-from cachedesk.server.address import Address, UnixAddress
 from cachedesk.server.limits import Limits
 from cachedesk.server.server import Server
 from cachedesk.stack.stack import Stack
@@ -36,6 +36,7 @@ class Running:
         *,
         password: bytes | None = None,
         limits: Limits | None = None,
+        allows_flush: bool = False,
     ) -> None:
         self.path = folder / "s"
         self.reported: list[str] = []
@@ -48,6 +49,7 @@ class Running:
             [UnixAddress(self.path)] if addresses is None else addresses,
             password=password,
             limits=limits,
+            allows_flush=allows_flush,
             report=self.reported.append,
         )
         self._thread = threading.Thread(target=self._serve)

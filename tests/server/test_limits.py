@@ -182,3 +182,19 @@ def test_tcp_asks_for_the_password(up: Callable[..., Up]) -> None:
     until(lambda: answers("secret") == "True")
     assert answers(None) == "AuthenticationError"
     assert answers("wrong") == "AuthenticationError"
+
+
+def test_a_flush_needs_permission() -> None:
+    with running() as server, server.client() as client:
+        client.mset({f"views:{number}": number for number in range(30)})
+        with pytest.raises(redis.ResponseError, match="--allow-flush"):
+            client.flushdb()
+        assert client.dbsize() == 30
+    with running(allows_flush=True) as server, server.client() as client:
+        client.mset({f"{'views' if it % 2 else 'order'}:{it}": it for it in range(5_000)})
+        wire = server.wire()
+        wire.call("WATCH", "views:1")
+        assert client.flushall() is True
+        assert (client.dbsize(), client.get("views:1")) == (0, None)
+        wire.call("MULTI")
+        assert wire.call("EXEC") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,7 @@ def _sections(
             "cachedesk_version": __version__,
             "redis_mode": "standalone",
             "os": os.uname().sysname,
+            "arch_bits": 64 if sys.maxsize > 2**32 else 32,
             "process_id": os.getpid(),
             "uptime_in_seconds": int(snapshot.uptime_seconds),
             **own.get("Server", {}),
@@ -106,6 +108,7 @@ def _sections(
             "evicted_keys": redis.evicted,
         },
         "Replication": {"role": "master", "connected_slaves": 0},
+        "Cluster": {"cluster_enabled": 0},
         "Cachedesk": {
             "redis": f"{redis.health} ({redis.word})",
             "log": f"{snapshot.log.health} ({snapshot.log.word})",

@@ -8,8 +8,9 @@ from functools import partial
 from cachedesk.core.clock import machine_seconds
 from cachedesk.server.arguments import NOT_AN_INTEGER, SYNTAX, deadline_from, key_of, number_of
 from cachedesk.server.commands.strings import expire, gone
-from cachedesk.server.plan import CommandError, Effect, Keyspace, Plan, Survey, View
+from cachedesk.server.plan import CommandError, Effect, Keyspace, Plan, Survey, Sweep, View
 from cachedesk.server.replies import Reply, Status
+from cachedesk.server.session import Host, Session
 
 Arguments = Sequence[bytes]
 _CONDITIONS = (b"NX", b"XX", b"GT", b"LT")
@@ -125,6 +126,18 @@ def keys(arguments: Arguments) -> Survey:
     """``KEYS pattern``"""
     pattern = arguments[0]
     return Survey(lambda keyspace: keyspace.keys(pattern))
+
+
+def flush(host: Host, session: Session, arguments: Arguments) -> Sweep:
+    """``FLUSHDB``, ``FLUSHALL``: delete every key, from the database too."""
+    if not host.allows_flush:
+        raise CommandError(
+            "ERR unsupported by cachedesk: FLUSHDB deletes every key from the database; start the"
+            " server with --allow-flush to permit that"
+        )
+    if [each.upper() for each in arguments] not in ([], [b"SYNC"], [b"ASYNC"]):
+        raise CommandError(SYNTAX)
+    return Sweep()
 
 
 def dbsize(arguments: Arguments) -> Survey:

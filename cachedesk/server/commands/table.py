@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cachedesk.server.commands import connection, introspection, keys, strings
+from cachedesk.server.commands import connection, introspection, keys, private, strings
 from cachedesk.server.commands.unsupported import UNSUPPORTED
-from cachedesk.server.plan import CommandError, Plan, Survey
+from cachedesk.server.plan import CommandError, Plan, Survey, Sweep
 from cachedesk.server.replies import Reply
 from cachedesk.server.session import Host, Session
 
 Arguments = Sequence[bytes]
-Local = Callable[[Host, Session, Arguments], "Reply | Survey"]
+Local = Callable[[Host, Session, Arguments], "Reply | Survey | Sweep"]
 Remote = Callable[[Arguments], Plan | Survey]
 
 _MOST_SHOWN = 128
@@ -77,6 +77,8 @@ _ALL = (
     _local("CONFIG", -2, connection.config),
     _local("COMMAND", -1, introspection.command),
     _local("INFO", -1, introspection.info),
+    _local("FLUSHDB", -1, keys.flush),
+    _local("FLUSHALL", -1, keys.flush),
     _local("TIME", 1, lambda host, session, arguments: strings.time_now(arguments)),
     _local("MULTI", 1, connection.multi, control=True),
     _local("DISCARD", 1, connection.discard, control=True),
@@ -114,6 +116,7 @@ _ALL = (
     _read("PTTL", 2, keys.pttl, ONE, "generic"),
     _read("EXPIRETIME", 2, keys.expiretime, ONE, "generic"),
     _read("PEXPIRETIME", 2, keys.pexpiretime, ONE, "generic"),
+    _write(private.WRITE, 2, private.write, NONE, "generic"),
     _read("KEYS", 2, keys.keys, NONE, "generic"),
     _read("SCAN", -2, keys.scan, NONE, "generic"),
     _read("DBSIZE", 1, keys.dbsize, NONE, "server"),

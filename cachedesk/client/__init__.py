@@ -1,0 +1,1 @@
+"""The client of a server: the calls of the library, over its socket."""
