@@ -202,7 +202,9 @@ def test_the_strip_has_the_faults_and_takes_the_mouse():
         await pilot.click("#past", offset=(first, 0))
         await shows(pilot, app, 0)
         await pilot.click("#past", offset=(10, 0))
-        assert app.time_machine.where().playing
+        # On a very slow machine it may have played to its end by now.
+        where = app.time_machine.where()
+        assert where.playing or where.seconds > 0
 
     drive(app, script, (120, 40))
 
