@@ -344,6 +344,7 @@ def test_the_page_has_a_title_and_asks_nobody_else(serve: Start, tmp_path: Path)
         assert f"<title>cachedesk · {tmp_path / 'data'}</title>" in text
         found = re.findall(r"(?:https?|wss?):(//[^/\"']*/?)", text.replace("www.w3.org", ""))
         assert set(found) - {"///"} == {own}
+        assert ".xterm-viewport {\n        overflow: hidden;" in text, "no bar beside the desk"
         policy = page.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'self'")
         for path in re.findall(rf"http:{own}(static/[^\"]+)", text):
