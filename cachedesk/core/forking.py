@@ -69,7 +69,8 @@ def refusal(parent: int) -> Forked:
     """Return the error that a call in a child of ``parent`` raises."""
     return Forked(
         f"this cache was opened by process {parent} and cannot be used in process {os.getpid()},"
-        " a fork of it; open a cache in the process that uses it, after the fork"
+        " a fork of it; open it after the fork, in the process that uses it, or serve it to several"
+        ' processes with "cachedesk up"'
     )
 
 

@@ -185,7 +185,7 @@ def in_use(path: Path) -> InUse:
             )
     return InUse(
         f"the data directory {path} is in use by process {_owner(path) or 'unknown'};"
-        " stop it, or choose another directory"
+        ' stop it, choose another directory, or serve one to several processes with "cachedesk up"'
     )
 
 
