@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cachedesk.console.signals import Signals
     from cachedesk.stack.stack import Stack
 
+_SWITCH_SECONDS = 0.0005
 PASSWORD_VARIABLE = "CACHEDESK_PASSWORD"
 
 
@@ -84,6 +86,9 @@ def up(
     settings = stack.settings()
     data = stack.directory
     addresses = addresses or [default_address(data)]
+    # The thread of the clients is often busy, and one that has waited for the disk would wait for
+    # it once more, 5 ms each time.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with Signals() as signals:
         running = Stack(data, settings, failpoints=Failpoints(environment_failpoints()))
         try:

@@ -166,6 +166,10 @@ class ReadPath:
         """
         return _checked(self._overlay.read((key,))[key]).stored
 
+    def bases(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
+        """Like ``base``, for many keys."""
+        return {key: _checked(it).stored for key, it in self._overlay.read(keys).items()}
+
     def truths(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
         """Return the true entry of each of ``keys``, without the cache; errors as for ``base``."""
         return {key: _checked(it).entry for key, it in self._overlay.read(keys).items()}

@@ -193,10 +193,15 @@ class WriteBehind:
 
     def _submit_each(self, requests: Sequence[Sequence[Change]], deadline: float) -> list[Outcome]:
         waiting: list[_BehindRequest] = []
+        bases: dict[bytes, tuple[int, Entry]] | None = None
+        # One by one if they cannot be read together, so that only those fail that need them.
+        with suppress(Unavailable):
+            bases = self._bases([change for changes in requests for change in changes])
         for changes in requests:
             after = waiting[-1] if waiting else None
             try:
-                request = _BehindRequest(changes, deadline, self._bases(changes), after)
+                its = self._bases(changes) if bases is None else bases
+                request = _BehindRequest(changes, deadline, its, after)
             except Unavailable as error:
                 request = _BehindRequest(changes, deadline, {}, after)
                 request.fail(error)
@@ -223,12 +228,17 @@ class WriteBehind:
         """Return the base values of the ``changes`` that depend on one which no pending event
         determines, each with the version of its key. They are read here, on the caller's thread,
         because all writers wait during a commit."""
-        bases: dict[bytes, tuple[int, Entry]] = {}
-        for each in changes:
-            key = each.key
-            if _needs_base(each) and key not in bases and self._pending.head(key) is None:
-                bases[key] = (self._cache.version(key), self._base(key))
-        return bases
+        needed = {each.key for each in changes if _needs_base(each)}
+        versions = {
+            key: self._cache.version(key) for key in needed if self._pending.head(key) is None
+        }
+        if len(versions) <= 1:
+            return {key: (version, self._base(key)) for key, version in versions.items()}
+        try:
+            entries = self._reader.bases(list(versions))
+        except DatabaseError as error:
+            raise Unavailable(f"the values before the writes cannot be read: {error}") from error
+        return {key: (version, entries[key]) for key, version in versions.items()}
 
     def _base(self, key: bytes) -> Entry:
         try:
