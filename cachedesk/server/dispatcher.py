@@ -10,6 +10,7 @@ then writes a key is atomic. A transaction has all lanes to itself.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +20,11 @@ from enum import Enum
 from cachedesk.core.write_path import WritePath
 from cachedesk.server.executor import Done, Executor
 from cachedesk.server.plan import Keyspace, Plan, Survey, Sweep, Transaction
-from cachedesk.server.replies import Reply
+from cachedesk.server.replies import ErrorReply, Reply
 from cachedesk.server.surveys import survey
 
 _PARTS_AT_ONCE = 1_000
+_log = logging.getLogger("cachedesk.server")
 
 
 class Lane(Enum):
@@ -146,6 +148,14 @@ class Dispatcher:
             under_way.add_done_callback(lambda done, its=group: self._end(its, done.result()))  # type: ignore[misc]
 
     def _carry_out(self, parts: Sequence[Plan | Reply | Survey | Sweep | Transaction]) -> Done:
+        try:
+            return self._carried_out(parts)
+        except BaseException:  # noqa: BLE001 - a lane that never ends would hold up every client
+            _log.exception("a group of commands died")
+            error = ErrorReply("ERR outcome unknown: the commands died; see the log of the server")
+            return Done([error] * len(parts))
+
+    def _carried_out(self, parts: Sequence[Plan | Reply | Survey | Sweep | Transaction]) -> Done:
         first = parts[0]
         if isinstance(first, Survey):
             return Done([survey(first, self._keyspace)])

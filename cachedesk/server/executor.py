@@ -146,7 +146,8 @@ class Executor:
         if writing:
             requests = [effects[place].changes for place in writing]
             outcomes = dict(zip(writing, self._write(requests), strict=True))
-            written.update(it.key for changes in requests for it in changes)
+            for place, outcome in outcomes.items():
+                written.update(_written(effects[place].changes, outcome))
         replies: list[Reply] = []
         for place, part in enumerate(parts):
             if not isinstance(part, Plan):
@@ -236,7 +237,7 @@ class Executor:
         outcome: Outcome = []
         if changes:
             (outcome,) = self._write([changes])
-            written.update(it.key for it in changes)
+            written.update(_written(changes, outcome))
         if isinstance(outcome, CachedeskError):
             return told(outcome)
         replies: list[Reply] = []
@@ -247,6 +248,14 @@ class Executor:
             effect, first = step
             replies.append(_reply(effect, outcome[first : first + len(effect.changes)]))
         return replies
+
+
+def _written(changes: Sequence[Change], outcome: Outcome) -> Iterable[bytes]:
+    """Return the keys that were written, or may have been."""
+    if isinstance(outcome, CachedeskError):
+        return [it.key for it in changes]
+    pairs = zip(changes, outcome, strict=True)
+    return [it.key for it, receipt in pairs if receipt.changed or it.only_if is None]
 
 
 def _decided(plan: Plan, view: View) -> Effect:

@@ -212,7 +212,10 @@ def test_one_pipeline_sees_its_own_writes(shared: Running) -> None:
             pipeline.get(key)
             pipeline.getdel(key)
             pipeline.exists(key)
-        assert pipeline.execute()[1:7] == [True, None, 2, b"2", b"2", 0]
+            pipeline.set(key, "3")
+            pipeline.getdel(key)
+        expected = [True, None, 2, b"2", b"2", 0, True, b"3"]
+        assert pipeline.execute() == [0, *expected] * 2
 
 
 def test_an_expired_watched_key_aborts(wire: Wire) -> None:
@@ -247,3 +250,12 @@ jobs = [
 def test_no_job_is_overtaken_in_a_lane_of_its_own(busy: set[Lane], chosen: list[list[int]]) -> None:
     groups = choose(jobs, busy)
     assert sorted([jobs.index(job) for job in group] for group in groups) == chosen
+
+
+def test_a_command_that_dies_holds_up_no_other() -> None:
+    with running() as server, server.client() as client:
+        server.stack.failpoints.arm("behind.receipt.before", "1*crash")
+        with pytest.raises(redis.ResponseError, match=r"^outcome unknown"):
+            client.incr("views:1")
+        assert client.incr("views:2") == 1
+        assert client.get("views:1") == b"1"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from cachedesk.core.clock import machine_seconds
+from cachedesk.core.conditions import is_present
 from cachedesk.server.arguments import NOT_AN_INTEGER, SYNTAX, deadline_from, key_of, number_of
 from cachedesk.server.commands.strings import expire, gone
 from cachedesk.server.plan import CommandError, Effect, Keyspace, Plan, Survey, Sweep, View
@@ -22,11 +23,12 @@ def delete(arguments: Arguments) -> Plan:
     """``DEL key [key ...]``, ``UNLINK key [key ...]``"""
     keys = list(dict.fromkeys(key_of(each) for each in arguments))
 
-    def decide(view: View) -> Effect:
-        changes = [gone(key) for key in keys if view.value(key) is not None]
-        return Effect(len(changes), changes)
-
-    return Plan(decide, writes=keys, reads=keys)
+    effect = Effect(
+        None,
+        [gone(key)._replace(only_if=is_present) for key in keys],
+        lambda receipts: sum(receipt.changed for receipt in receipts),
+    )
+    return Plan(lambda view: effect, writes=keys)
 
 
 def exists(arguments: Arguments) -> Plan:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cachedesk.core.clock import wall_seconds
+from cachedesk.core.conditions import Condition, is_absent, is_present
 from cachedesk.core.events import COUNTER_MIN, Op
 from cachedesk.core.writes import Change, Receipt
 from cachedesk.server.arguments import (
@@ -60,6 +61,10 @@ def set_(arguments: Arguments) -> Plan:
     if not flags and not expiry.instead:
         return Plan(lambda view: Effect(OK, fresh(view, key, value, at)), writes=(key,))
 
+    if not expiry.instead and b"GET" not in flags:
+        condition = is_absent if b"NX" in flags else is_present
+        return _set_if(key, value, at, condition, lambda made: OK if made else None)
+
     def decide(view: View) -> Effect:
         old = view.value(key)
         refused = old is not None if b"NX" in flags else b"XX" in flags and old is None
@@ -98,13 +103,23 @@ def _set_for(arguments: Arguments, unit: bytes, name: str) -> Plan:
 def setnx(arguments: Arguments) -> Plan:
     """``SETNX key value``"""
     key, value = key_of(arguments[0]), value_of(arguments[1])
+    return _set_if(key, value, None, is_absent, int)
+
+
+def _set_if(
+    key: bytes,
+    value: bytes,
+    at: float | None,
+    condition: Condition,
+    reply_to: Callable[[bool], Reply],
+) -> Plan:
+    """Return the plan of a set under a condition, which is evaluated in the commit itself."""
 
     def decide(view: View) -> Effect:
-        if view.value(key) is not None:
-            return Effect(0)
-        return Effect(1, fresh(view, key, value))
+        changes = [it._replace(only_if=condition) for it in fresh(view, key, value, at)]
+        return Effect(None, changes, lambda receipts: reply_to(receipts[0].changed))
 
-    return Plan(decide, writes=(key,), reads=(key,))
+    return Plan(decide, writes=(key,))
 
 
 def getset(arguments: Arguments) -> Plan:
