@@ -7,6 +7,7 @@ from dataclasses import replace
 from cachedesk.core.dead_letter import DeadLetter
 from cachedesk.core.events import Op
 from cachedesk.core.key_report import AnswerSource, Held, KeyReport, RecentWrite, Step
+from cachedesk.core.snapshot import HotKey
 
 from .scenes import NOW
 
@@ -137,21 +138,50 @@ MANY = replace(
     writes_since=NOW - 30.0,
 )
 
+_ODD_ROW = "\u05d0\u05d1\u05d2 \u202e[/]".encode()
 ODD = replace(
     PENDING,
     key=b"[red]k[/]" + "\u202eключ記事\u05d0\u05d1".encode() + b"\xff" * 1000,
+    policy="write-through",
+    pattern="",
     cached=held(b"[b]bold[/b]\x1b[31m" + "値".encode() * 3000),
     agrees=False,
     moving=True,
-    row=held("\u05d0\u05d1\u05d2 \u202e[/]".encode()),
-    base=held(b"x"),
+    row=held(_ODD_ROW),
+    base=held(_ODD_ROW),
+    pending=4,
+    oldest_at=NOW - 9e6,
     steps=(
-        Step(918, Op.SET, "記事閲覧数".encode() * 200, NOW - 1, held("記事閲覧数".encode() * 200)),
-        Step(2**60, Op.INCR, -(2**63), NOW - 9e6, held(b"-9223372036854775808")),
-        Step(2**60 + 1, Op.SET, b"10,483", NOW + 5, held(b"10,483"), in_flight=True),
+        Step(918, Op.SET, "記事閲覧数".encode() * 200, NOW - 9e6, held("記事閲覧数".encode() * 200),
+             in_flight=True),
+        Step(921, Op.DELETE, None, NOW - 41, held(None), in_flight=True),
+        Step(2**60, Op.INCR, -(2**63), NOW - 9, held(b"-9223372036854775808")),
+        # By a clock that was set back since.
+        Step(2**60 + 1, Op.SET, b"10,483", NOW + 5, held(b"10,483")),
     ),
     truth=held(b"10,483"),
-)
+    writes=(
+        past(912, 50.0, 0.3),
+        waiting(921, 41.0, Op.DELETE),
+        waiting(2**60, 9.0),
+        waiting(2**60 + 1, -5.0, Op.SET),
+    ),
+    writes_since=NOW - 60.0,
+)  # fmt: skip
+
+
+def hot_key(report):
+    """Return the row of the key table that agrees with this report."""
+    parts = {"cached": report.cached, "row": report.row, "truth": report.truth}
+    return HotKey(
+        report.key,
+        report.policy,
+        9120,
+        pending=report.pending,
+        **{name: None if held.value is None else held.value[:256] for name, held in parts.items()},
+        **{f"{name}_known": held.known for name, held in parts.items()},
+    )
+
 
 REPORTS = {
     "pending": PENDING, "fresh": FRESH, "evicted": EVICTED, "redis-away": REDIS_AWAY,

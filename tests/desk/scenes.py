@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cachedesk.core.engine_event import SPECS, EventCode, Plain
 from cachedesk.core.safeguards import Safeguards
@@ -20,15 +22,15 @@ from cachedesk.core.snapshot import (
     LogState,
     Mark,
     Percentiles,
-    PrefixRate,
     Reads,
     RedisState,
     Snapshot,
     Tick,
     WorkerState,
-    Writes,
 )
 from cachedesk.observe.event_text import text_of
+
+from .made_history import NOW, TICK, Half, after, as_of, played, with_history
 
 ADMITTED = {
     "emptied": True, "dropped": 0, "verified": None, "trusted": False, "lost_is_estimate": False,
@@ -36,8 +38,6 @@ ADMITTED = {
 }  # fmt: skip
 """The fields of a Redis that came back empty."""
 
-NOW = 1_754_049_600.0 + 3.5 * 3600  # 2025-08-01 15:30:00 UTC
-TICK = 0.5
 MIB = 1024 * 1024
 
 
@@ -51,29 +51,35 @@ class FixedSource:
         return self.value
 
 
-def tick(age: float, **changes: float) -> Tick:
-    """Return an ordinary tick ``age`` seconds before now, a little unlike its neighbours."""
+SECONDS = 90.0
+"""How long the history of a scene is."""
+UPTIME = 754.0
+USUAL_DEPTH = 96
+BEGUN = after(UPTIME - SECONDS, USUAL_DEPTH)
+"""The totals before the history of a scene."""
+
+
+def calm(age: float, depth: int) -> Half:
+    """Return an ordinary half second, a little unlike its neighbours."""
     beat = math.sin(age / 3.1) + 0.6 * math.sin(age / 1.3)
-    plain = Tick(
-        at=NOW - age,
-        hits=940 + int(25 * beat),
-        misses=38 - int(12 * beat),
-        writes=300,
-        applied=298,
-        depth=340 + int(130 * beat),
-        lag_seconds=0.32 + 0.12 * beat,
-        overlay=8,
-        database=30 - int(12 * beat),
-        through=60,
-        behind=240,
-        rows=84,
+    flushed = depth + 160 - USUAL_DEPTH - int(38 * beat)
+    return Half(
+        hits=774 + int(20 * beat),
+        database=30 - int(8 * beat),
+        flushed=flushed,
+        rows=flushed * 84 // 160,
     )
-    return replace(plain, **changes)
 
 
-def ticks(seconds: float = 90.0) -> list[Tick]:
+def tick(age: float, **changes: float) -> Tick:
+    """Return an ordinary tick ``age`` seconds before now, with these changes."""
+    (usual,) = played(TICK, lambda _, depth: calm(age, depth), depth=USUAL_DEPTH)
+    return replace(usual, at=NOW - age, **changes)
+
+
+def ticks(seconds: float = SECONDS) -> list[Tick]:
     """Return a calm history of this length."""
-    return [tick(TICK * index) for index in reversed(range(int(seconds / TICK)))]
+    return list(played(seconds, calm, depth=USUAL_DEPTH))
 
 
 def told(age: float, code: EventCode, **fields: Plain) -> Event:
@@ -111,6 +117,8 @@ CATALOGUE = (
     FaultState("database.lock", "lock the database (a second writer holds it)", lasting=True),
     FaultState("database.slow", "slow the database down by 200 ms an answer, or as you say",
                lasting=True, argument="a time, like 50ms or 2s"),
+    FaultState("database.gone", "take the database away: it can be neither read nor written",
+               lasting=True),
     FaultState("log.full", "fill the disk under the log: write-behind is refused", lasting=True),
     FaultState("process.kill", "kill this whole process (SIGKILL); open it again to recover"),
 )  # fmt: skip
@@ -122,39 +130,32 @@ def active(**ages: float) -> tuple[FaultState, ...]:
     return tuple(replace(fault, since_at=since.get(fault.name)) for fault in CATALOGUE)
 
 
-HEALTHY = Snapshot(
+_IDLE = Snapshot(
     at=NOW,
-    uptime_seconds=754.0,
-    redis=RedisState(Health.UP, "up", int(12.3 * MIB), 64 * MIB, "allkeys-lru", 1_204, 0, 0, 4711),
-    log=LogState(Health.UP, "up", 344, 100_000, 120, 0.3, int(1.2 * MIB)),
-    worker=WorkerState(Health.UP, "idle", 500, 0.2, 241, 12_001, 3_120),
-    database=DatabaseState(Health.UP, "up", 1_310, int(3.4 * MIB), int(0.6 * MIB)),
-    reads=Reads(hits=188_204, misses=7_310, overlay=1_204, database=6_106),
-    writes=Writes(through=2_210, behind=10_135),
-    books=Books(12_345, 12_001, 344, 0),
+    uptime_seconds=UPTIME,
+    redis=RedisState(Health.UP, "up", int(12.3 * MIB), 64 * MIB, "allkeys-lru", 2_650, 0, 0, 4711),
+    log=LogState(Health.UP, "up", limit_events=100_000, in_flight=64, bytes=int(1.2 * MIB)),
+    worker=WorkerState(Health.UP, "idle", 500, 0.2),
+    database=DatabaseState(Health.UP, "up", 2_904, int(12.4 * MIB), int(0.6 * MIB)),
     latencies=Latencies(
-        hit=Percentiles(188_204, 130e-6, 420e-6, 2e-3),
-        overlay=Percentiles(1_204, 210e-6, 640e-6, 3e-3),
-        database=Percentiles(6_106, 24e-6, 160e-6, 1e-3),
-        write_through=Percentiles(2_210, 520e-6, 1.9e-3, 6e-3),
-        write_behind=Percentiles(10_135, 410e-6, 1.2e-3, 5e-3),
-        flush=Percentiles(241, 2.1e-3, 8.8e-3, 12e-3),
+        hit=Percentiles(1, 130e-6, 420e-6, 2e-3),
+        overlay=Percentiles(1, 210e-6, 640e-6, 3e-3),
+        database=Percentiles(1, 240e-6, 1.6e-3, 4e-3),
+        write_through=Percentiles(1, 520e-6, 1.9e-3, 6e-3),
+        write_behind=Percentiles(1, 410e-6, 1.2e-3, 5e-3),
+        flush=Percentiles(1, 2.1e-3, 8.8e-3, 12e-3),
     ),
-    lag=Percentiles(12_001, 0.18, 0.41, 0.6),
+    lag=Percentiles(1, 0.18, 0.41, 0.6),
     tick_seconds=TICK,
-    ticks=tuple(ticks()),
     catalogue=CATALOGUE,
     hot=HOT,
     events=(
-        Event(NOW - 754, EventKind.INFO, "The stack is up; 0 events were pending."),
-        Event(NOW - 752, EventKind.INFO, "Workload article started at 2,000 operations a second."),
-    ),
-    prefixes=(
-        PrefixRate(b"views:", 11_020, 210),
-        PrefixRate(b"article:", 6_240, 310),
-        PrefixRate(b"session:", 1_180, 96),
-        PrefixRate(b"likes:", 610, 44),
-        PrefixRate(b"order:", 240, 61),
+        Event(NOW - UPTIME, EventKind.INFO, "The stack is up; 0 events were pending."),
+        Event(
+            NOW - UPTIME + 2,
+            EventKind.INFO,
+            "Workload article started at 2,000 operations a second.",
+        ),
     ),
     audit=Audit(3_020, 0),
     workload="article",
@@ -162,18 +163,55 @@ HEALTHY = Snapshot(
 )
 
 
-def _redis_went_down() -> tuple[Tick, ...]:
-    return tuple(replace(one, hits=0, misses=960) if NOW - one.at < 18 else one for one in ticks())
+def scene(
+    half: Callable[[float, int], Half], *, seconds: float = SECONDS, depth: int = USUAL_DEPTH,
+    begun: Snapshot = BEGUN, **changes: Any,
+) -> Snapshot:  # fmt: skip
+    """Return a stack of which this is the history, with these changes."""
+    logged = changes.get("safeguards", Safeguards()).log
+    history = played(seconds, half, depth=depth, logged=logged)
+    return with_history(replace(_IDLE, **changes), history, begun=begun, logged=logged)
 
 
-REDIS_DOWN = replace(
-    HEALTHY,
-    redis=replace(HEALTHY.redis, health=Health.DOWN, word="held down", keys=0, restarts=1),
-    ticks=_redis_went_down(),
+HEALTHY = scene(calm)
+
+
+def refill(since: float) -> int:
+    """Return how many reads of a half second miss when Redis was empty so long ago."""
+    return 36 + int(560 * math.exp(-since / 2.2))
+
+
+def refilled(seconds: float) -> int:
+    """Return how many keys Redis has so long after it was empty: some misses are of no key."""
+    missed = sum(refill(TICK * it) for it in range(int(seconds / TICK) + 1))
+    return min(2_650, int(0.42 * missed))
+
+
+def after_a_kill(age: float, depth: int, killed: float, back: float) -> Half:
+    """Return a half second of a stack whose Redis was killed and is back since these ages."""
+    usual = calm(age, depth)
+    if age >= killed:
+        return usual
+    if age > back:
+        return replace(usual, hits=0, overlay=40, database=770)
+    missed = refill(back - age)
+    return replace(usual, hits=810 - missed, overlay=missed // 20, database=missed - missed // 20)
+
+
+def _went_down(age: float, depth: int) -> Half:
+    if age < 18:
+        return replace(calm(age, depth), hits=0, overlay=40, database=770)
+    return after_a_kill(age, depth, 47, 44.1)
+
+
+REDIS_DOWN = scene(
+    _went_down,
+    redis=replace(
+        HEALTHY.redis, health=Health.DOWN, word="held down", memory_bytes=0, keys=0, restarts=1
+    ),
     marks=(Mark("redis.kill", NOW - 47, NOW - 47), Mark("redis.down", NOW - 18)),
     faults=("redis.down",),
     catalogue=active(redis_down=18),
-    reads=Reads(hits=188_204, misses=40_310, overlay=9_204, database=31_106),
     hot=tuple(replace(hot, cached=None, cached_known=False) for hot in HOT),
     events=(
         *HEALTHY.events,
@@ -199,14 +237,10 @@ REDIS_DOWN = replace(
 )
 
 
-JUST_KILLED = replace(
-    HEALTHY,
-    redis=replace(HEALTHY.redis, memory_bytes=int(1.9 * MIB), keys=318, restarts=1),
-    ticks=tuple(
-        replace(one, hits=240 + int(90 * (4 - (NOW - one.at))), misses=720) if NOW - one.at < 4
-        else one
-        for one in ticks()
-    ),
+JUST_KILLED = scene(
+    lambda age, depth: after_a_kill(age, depth, 4, 3.76),
+    redis=replace(HEALTHY.redis, memory_bytes=int(4.6 * MIB), keys=refilled(3.76), restarts=1),
+    worker=replace(HEALTHY.worker, restarts=1),
     marks=(Mark("redis.kill", NOW - 4, NOW - 4), Mark("worker.crash", NOW - 31, NOW - 31)),
     events=(
         *HEALTHY.events,
@@ -224,46 +258,37 @@ JUST_KILLED = replace(
 )  # fmt: skip
 
 
-def _everything_went_down() -> tuple[Tick, ...]:
-    history = []
-    for one in ticks():
-        age = NOW - one.at
-        if age < 30:
-            grown = int((30 - age) * 90)
-            one = replace(  # noqa: PLW2901
-                one, hits=0, misses=210, applied=0, depth=340 + grown, lag_seconds=30.2 - age
-            )
-        if age < 12:
-            one = replace(one, misses=0, writes=0, unavailable=200)  # noqa: PLW2901
-        history.append(one)
-    return tuple(history)
+def _everything_went_down(age: float, depth: int) -> Half:
+    if age >= 30:
+        return calm(age, depth)
+    if age >= 29:
+        return replace(calm(age, depth), hits=0, overlay=40, database=770)
+    # The callers wait for the refusals, so there are fewer calls.
+    half = Half(hits=0, overlay=10, database=0, unread=400, through=0, behind=24, unwritten=50,
+                flushed=0)  # fmt: skip
+    return half if age >= 12 else replace(half, behind=0, unwritten=74)
 
 
-ALL_DOWN = replace(
-    HEALTHY,
-    redis=replace(HEALTHY.redis, health=Health.DOWN, word="down", memory_bytes=0, keys=0),
-    log=replace(
-        HEALTHY.log, health=Health.DOWN, word="disk full", depth=3_040, oldest_seconds=30.2
+ALL_DOWN = scene(
+    _everything_went_down,
+    redis=replace(
+        HEALTHY.redis, health=Health.DOWN, word="held down", memory_bytes=0, keys=0, restarts=1
     ),
+    log=replace(HEALTHY.log, health=Health.DOWN, word="disk full", in_flight=500),
     worker=replace(
         HEALTHY.worker,
-        health=Health.DOWN,
-        word="crashed",
-        restarts=3,
-        last_error="database is locked (5 attempts), the batch of 500 events goes back to the log",
+        health=Health.DEGRADED,
+        word="retrying",
+        last_error="the database does not answer: unable to open database file",
     ),
-    database=replace(HEALTHY.database, health=Health.DOWN, word="locked"),
-    books=Books(15_041, 12_001, 3_038, 2),
-    reads=replace(HEALTHY.reads, stale=4, unavailable=4_812),
-    lag=Percentiles(12_001, 0.22, 28.1, 30.2),
-    ticks=_everything_went_down(),
+    database=DatabaseState(Health.DOWN, "not readable"),
     marks=(
-        Mark("database.lock", NOW - 30),
         Mark("redis.down", NOW - 30),
+        Mark("database.gone", NOW - 29),
         Mark("log.full", NOW - 12),
     ),
-    faults=("database.lock", "redis.down", "log.full"),
-    catalogue=active(database_lock=30, redis_down=29, log_full=12),
+    faults=("redis.down", "database.gone", "log.full"),
+    catalogue=active(redis_down=30, database_gone=29, log_full=12),
     hot=tuple(
         replace(hot, cached=None, cached_known=False, row=None, row_known=False,
                 truth=None, truth_known=False)
@@ -271,93 +296,151 @@ ALL_DOWN = replace(
     ),
     events=(
         *HEALTHY.events,
-        told(30, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
-             result="the database is locked by a second connection"),
         told(30, EventCode.FAULT_INJECTED, fault="redis.down", argument="", seconds=None,
              result="Redis was killed and is held down"),
-        told(21, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
-        told(14, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked"),
+        told(29, EventCode.FAULT_INJECTED, fault="database.gone", argument="", seconds=None,
+             result="the database is gone; SQLite cannot open it"),
+        told(28.9, EventCode.WORKER_CANNOT_FLUSH,
+             error="the database does not answer: unable to open database file"),
         told(12, EventCode.FAULT_INJECTED, fault="log.full", argument="", seconds=None,
              result="SQLite refuses appends to the log: the disk is full"),
     ),
 )  # fmt: skip
 
 
-def _locked_then_drained() -> tuple[Tick, ...]:
-    history = []
-    for one in ticks():
-        age = NOW - one.at
-        if age < 4:
-            depth, lag_seconds = 32_894 + int(5_520 * age), 874.0 + 30 * age
-            one = replace(  # noqa: PLW2901
-                one, applied=3_060, rows=410, depth=depth, lag_seconds=lag_seconds
-            )
-        else:
-            depth = 54_974 - int(480 * (age - 4))
-            one = replace(  # noqa: PLW2901
-                one,
-                applied=0,
-                through=0,
-                rows=0,
-                writes=240,
-                depth=depth,
-                unavailable=2,
-                lag_seconds=994.0 - (age - 4),
-            )
-        history.append(one)
-    return tuple(history)
+def locked(age: float) -> Half:
+    """Return a half second of a locked database: hits and misses are served."""
+    return Half(through=0, flushed=0, unwritten=1 if age % 1.5 == 0 else 0)
 
 
-DRAINING = replace(
-    HEALTHY,
-    log=replace(HEALTHY.log, depth=32_894, in_flight=1_000, oldest_seconds=874.0,
-                bytes=int(9.1 * MIB)),
-    books=Books(45_905, 13_011, 32_894, 0),
-    writes=Writes(through=2_210, behind=43_695, unavailable=671),
-    ticks=_locked_then_drained(),
-    marks=(Mark("database.lock", NOW - 1_004, NOW - 4),),
-    uptime_seconds=1_854.0,
+_LOCKED_AT, _UNLOCKED_AT = 240.0, 4.0
+
+
+def _locked_then_drained(age: float, depth: int) -> Half:
+    if age >= _LOCKED_AT:
+        return calm(age, depth)
+    return locked(age) if age >= _UNLOCKED_AT else Half(flushed=3_000, rows=410)
+
+
+_DRAINED = played(270.0, _locked_then_drained, depth=USUAL_DEPTH)
+_REFUSED = sum(tick.unavailable for tick in _DRAINED)
+_DEEPEST = max(tick.depth for tick in _DRAINED)
+DRAINING = scene(
+    _locked_then_drained,
+    seconds=270.0,
+    begun=after(UPTIME - 270, USUAL_DEPTH),
+    log=replace(HEALTHY.log, in_flight=500, bytes=int(9.1 * MIB)),
+    lag=Percentiles(1, 180.0, 234.0, 236.0),
+    marks=(Mark("database.lock", NOW - _LOCKED_AT, NOW - _UNLOCKED_AT),),
     events=(
-        *(replace(event, at=event.at - 1_100) for event in HEALTHY.events),
-        told(1_004, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
+        *HEALTHY.events,
+        told(_LOCKED_AT, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
              result="the database is locked by a second connection"),
-        *(told(1_003 - 7 * index, EventCode.WORKER_CANNOT_FLUSH, error="the database is locked")
-          for index in range(140)),
+        *(told(_LOCKED_AT - 1 - 7 * index, EventCode.WORKER_CANNOT_FLUSH,
+               error="the database is locked by another connection")
+          for index in range(33)),
         told(4, EventCode.FAULT_HEALED, faults=("database.lock",)),
         told(4, EventCode.WORKER_FLUSHES_AGAIN),
-        told(4, EventCode.FAULT_IMPACT, fault="database.lock", seconds=1_000.0, unavailable=671,
-             refused=0, evicted=0, depth_before=31, depth_after=54_974),
+        told(4, EventCode.FAULT_IMPACT, fault="database.lock", seconds=_LOCKED_AT - _UNLOCKED_AT,
+             unavailable=_REFUSED, refused=0, evicted=0, depth_before=USUAL_DEPTH,
+             depth_after=_DEEPEST),
     ),
 )  # fmt: skip
 
-LOST_SEQS = (12_298, 12_300, 12_301, 12_304, 12_307, 12_311, 12_312, 12_315)
-LOST = replace(
-    JUST_KILLED,
+
+def unlogged(hot: HotKey) -> HotKey:
+    """Return the same key without a log: what is pending there is in Redis only here."""
+    if not hot.pending:
+        return hot
+    return replace(hot, unlogged=hot.pending, pending=0, truth=hot.row, cached=hot.truth)
+
+
+_COPIED_EVERY, _COPIED_AT = 2.0, 0.3
+_STALE = (2, 2, 2, 2, 2, 3, 3, 3)
+
+
+def without_the_log(age: float, depth: int, copied_at: float = _COPIED_AT) -> Half:
+    """Return a half second in which the dirty keys are copied from Redis each other second."""
+    usual = calm(age, depth)
+    since = (age + TICK - copied_at) % _COPIED_EVERY
+    flushed = depth + round(320 * since) if since < TICK else 0
+    return replace(
+        usual, overlay=0, database=usual.database + usual.overlay, flushed=flushed,
+        rows=flushed * 6 // 10,
+    )  # fmt: skip
+
+
+def _lost(age: float, depth: int) -> Half:
+    """Return a half second of a stack without the log, whose Redis died just after a copy."""
+    if age >= 40:
+        return calm(age, depth)
+    half = without_the_log(age, depth)
+    if age > 4:
+        return half
+    missed = refill(4 - age)
+    half = replace(half, hits=810 - missed, database=missed, stale=_STALE[min(7, int(2 * age))])
+    # A fast write is refused while Redis is away.
+    return replace(half, lost=8, behind=148, unwritten=12) if age == 4 else half
+
+
+_KILLED_AT = 4.275
+_ALIVE = scene(
+    _lost,
     safeguards=Safeguards(log=False),
-    log=replace(HEALTHY.log, health=Health.DEGRADED, word="off", depth=96, in_flight=0,
-                oldest_seconds=0.9, bytes=32_920),
-    books=Books(12_345, 12_241, 96, 0),
+    worker=as_of(HEALTHY, 40).worker,
+    lag=Percentiles(1, 1.02, 1.98, 2.01),
+)
+_FIRST_LOST = as_of(_ALIVE, 4).books.accepted - 104
+LOST_SEQS = tuple(_FIRST_LOST + it for it in (0, 1, 2, 4, 5, 6, 7, 9))
+LOST = replace(
+    _ALIVE,
+    redis=JUST_KILLED.redis,
+    log=replace(_ALIVE.log, health=Health.DEGRADED, word="off", in_flight=0, bytes=32_920),
     unaccounted=LOST_SEQS,
-    reads=replace(JUST_KILLED.reads, stale=19),
-    marks=(Mark("redis.kill", NOW - 4, NOW - 4),),
-    hot=tuple(
-        replace(key, cached=key.row, unlogged=0, pending=0, truth=key.row) if key.pending else key
-        for key in HOT
-    ),
+    marks=(Mark("redis.kill", NOW - _KILLED_AT, NOW - _KILLED_AT),),
+    hot=tuple(map(unlogged, HOT)),
     events=(
         *HEALTHY.events,
         told(40, EventCode.SAFEGUARD_SWITCHED, name="log", on=False),
-        told(4, EventCode.FAULT_INJECTED, fault="redis.kill", argument="", seconds=None,
+        told(_KILLED_AT, EventCode.FAULT_INJECTED, fault="redis.kill", argument="", seconds=None,
              result="Redis was killed (SIGKILL to pid 4711)"),
-        told(4, EventCode.REDIS_DIED, successor="empty"),
-        told(3.9, EventCode.UNLOGGED_WRITES_LOST, count=len(LOST_SEQS), seqs=LOST_SEQS),
-        told(3.76, EventCode.REDIS_BACK, seconds=0.24, lost=2_650,
-             **ADMITTED | {"kept_by": "104 acknowledged writes are in no log"}),
+        told(_KILLED_AT, EventCode.REDIS_DIED, successor="empty"),
+        told(4.1, EventCode.UNLOGGED_WRITES_LOST, count=len(LOST_SEQS), seqs=LOST_SEQS),
+        told(4.035, EventCode.REDIS_BACK, seconds=0.24, lost=2_650,
+             **ADMITTED | {"kept_by": f"{len(LOST_SEQS)} acknowledged writes are in no log"}),
     ),
 )  # fmt: skip
 """Redis died while the log was off: writes that were in Redis only are gone."""
 
-UNBALANCED = replace(HEALTHY, books=Books(12_345, 12_001, 341, 0))
+UNBALANCED = replace(
+    HEALTHY,
+    books=replace(HEALTHY.books, pending=HEALTHY.books.pending - 3),
+    log=replace(HEALTHY.log, depth=HEALTHY.log.depth - 3),
+    ticks=(*HEALTHY.ticks[:-1], replace(HEALTHY.ticks[-1], depth=HEALTHY.log.depth - 3)),
+)
+
+LOCKED = scene(
+    lambda age, depth: locked(age) if age < 12 else calm(age, depth),
+    log=replace(HEALTHY.log, in_flight=500),
+    worker=replace(
+        HEALTHY.worker,
+        health=Health.DEGRADED,
+        word="retrying",
+        last_error="the database is locked by another connection",
+    ),
+    database=replace(HEALTHY.database, health=Health.DEGRADED, word="locked"),
+    faults=("database.lock",),
+    marks=(Mark("database.lock", NOW - 12),),
+    catalogue=active(database_lock=12),
+    events=(
+        *HEALTHY.events,
+        told(12, EventCode.FAULT_INJECTED, fault="database.lock", argument="", seconds=None,
+             result="the database is locked by a second connection"),
+        told(11, EventCode.WORKER_CANNOT_FLUSH,
+             error="the database is locked by another connection"),
+    ),
+)  # fmt: skip
+"""The database has been locked for twelve seconds."""
 
 EMPTY = Snapshot(at=NOW)
 
@@ -374,8 +457,11 @@ HUGE = replace(
                    events=10**15, rows=10**14, restarts=10**6),
     database=replace(HEALTHY.database, rows=10**13, bytes=10**16, wal_bytes=10**12),
     books=Books(10**15, 10**15 - 10**9 - 10**6, 10**9, 10**6),
-    ticks=tuple(replace(one, depth=one.depth * 2_000_000, lag_seconds=one.lag_seconds * 1e6,
-                        hits=10**9, misses=1) for one in ticks()),
+    reads=Reads(hits=10**15, misses=10**6, database=10**6),
+    ticks=tuple(replace(one, depth=one.depth * 10**9 // USUAL_DEPTH, lag_seconds=one.depth * 9e6
+                        / USUAL_DEPTH, hits=10**9, misses=1, overlay=0, database=1)
+                for one in ticks()),
+    prefixes=(),
     lag=Percentiles(10**15, 86_400.0, 9e6, 9e6),
 )  # fmt: skip
 
@@ -389,7 +475,7 @@ ODD_KEYS = replace(
         HotKey(b"\x00\xff\x13nul\x00", "write-through", 7, b"\x00" * 256, True, 0, b"\x00" * 256,
                True, b"\x00" * 256),
         HotKey(b"k" * 1024, "write-behind", 6, b"v" * 256, True, 2, None, True, b"v" * 256),
-        HotKey(b"[red]x[/]", "write-behind", 5, b"[b]bold[/b]", True, 0, b"[@click=app.quit]q[/]",
+        HotKey(b"[red]x[/]", "write-behind", 5, b"[b]bold[/b]", True, 1, b"[@click=app.quit]q[/]",
                True, b"[b]bold[/b]"),
         HotKey(b"line\nbreak\ttab\x1b[31m", "write-through", 4, None, True, 0, b"[/]", True,
                b"[/]"),
@@ -405,16 +491,3 @@ ODD_KEYS = replace(
 def paused(snapshot: Snapshot) -> Snapshot:
     """Return the same scene with the worker paused."""
     return replace(snapshot, worker=replace(snapshot.worker, word="paused", paused=True))
-
-
-def as_of(snapshot: Snapshot, age: float) -> Snapshot:
-    """Return what was known of ``snapshot`` ``age`` seconds before it."""
-    at = snapshot.at - age
-    return replace(
-        snapshot,
-        at=at,
-        uptime_seconds=snapshot.uptime_seconds - age,
-        ticks=tuple(one for one in snapshot.ticks if one.at <= at),
-        events=tuple(event for event in snapshot.events if event.at <= at),
-        marks=tuple(mark for mark in snapshot.marks if mark.start_at <= at),
-    )

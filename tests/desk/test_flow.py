@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -36,13 +37,13 @@ def text(scene, width=118, height=11):
 
 def test_all_is_well_and_every_way_says_how_much():
     model = flow_model(scenes.HEALTHY)
-    assert (model.reads, model.writes) == ("2,000/s", "600/s")
+    assert (model.reads, model.writes) == ("1,600/s", "380/s")
     assert {getattr(model, way).state for way in ARROWS} == {ArrowState.WELL}
     drawn = text(scenes.HEALTHY)
-    for word in ("hit 1,900/s", "miss 61/s", "¹through 120/s", "¹behind 480/s", "³170 rows/s"):
+    for word in ("hit 1,600/s", "miss 62/s", "¹through 60/s", "¹behind 320/s", "³180 rows/s"):
         assert word in drawn
-    assert "²set 600/s" in drawn, "both ways of writing put the value into Redis"
-    assert "fill 61/s" in drawn, "what a miss found is put into Redis"
+    assert "²set 380/s" in drawn, "both ways of writing put the value into Redis"
+    assert "fill 62/s" in drawn, "what a miss found is put into Redis"
 
 
 def test_only_misses_that_were_answered_fill_redis():
@@ -76,8 +77,10 @@ def test_without_redis_the_way_to_the_database_lights_up():
 
 def test_when_everything_is_down_nothing_gets_through():
     model = flow_model(scenes.ALL_DOWN)
-    ways = [way for way in ARROWS if way != "calls"]
+    ways = [way for way in ARROWS if way not in ("calls", "take")]
     assert {getattr(model, way).state for way in ways} == {ArrowState.BLOCKED}
+    assert model.take.state is ArrowState.IDLE
+    assert {int(re.search(r"\d+", getattr(model, way).label)[0]) for way in ways} == {0}
 
 
 def test_a_locked_database_can_still_be_read():

@@ -53,8 +53,8 @@ def down(part: str, word: str = "down", scene=HEALTHY, health=Health.DOWN):
         ),
         (ALL_DOWN, "everything is down: calls are refused", Tone.BROKEN),
         (down("log", "disk full"), "log disk full: write-behind is refused", Tone.BROKEN),
-        (down("worker", "crashed"), "worker crashed: 344 events in the log", Tone.BROKEN),
-        (paused(HEALTHY), "worker paused: 344 events in the log", Tone.WARNING),
+        (down("worker", "crashed"), "worker crashed: 96 events in the log", Tone.BROKEN),
+        (paused(HEALTHY), "worker paused: 96 events in the log", Tone.WARNING),
         (
             down("database", "locked", health=Health.DEGRADED),
             "database locked: payments wait, views go on",
@@ -111,12 +111,12 @@ def test_headline(scene, sentence, tone):
 
 def test_a_backlog_is_never_all_well():
     assert headline(DRAINING).sentence == (
-        "draining: 32,894 events, database 14 m behind, about 6 s left"
+        "draining: 52,945 events, database 2 m behind, about 9 s left"
     )
-    slow = tuple(replace(tick, applied=280) for tick in HEALTHY.ticks)
+    slow = tuple(replace(tick, applied=150) for tick in HEALTHY.ticks)
     filling = replace(HEALTHY, ticks=slow, log=replace(HEALTHY.log, oldest_seconds=40.0))
     assert headline(filling).sentence == (
-        "the log fills faster than it drains: 344 events, database 40 s behind"
+        "the log fills faster than it drains: 96 events, database 40 s behind"
     )
     old = replace(HEALTHY.log, oldest_seconds=40.0)
     patient = replace(HEALTHY.worker, batch_age_seconds=60.0)
@@ -126,8 +126,13 @@ def test_a_backlog_is_never_all_well():
 def test_a_long_pause_says_how_far_the_database_is_behind():
     waiting = replace(paused(HEALTHY), log=replace(HEALTHY.log, oldest_seconds=125.0))
     assert headline(waiting).sentence == (
-        "worker paused: 344 events in the log, database 2 m behind"
+        "worker paused: 96 events in the log, database 2 m behind"
     )
+
+
+def test_what_waits_without_the_log_is_in_redis_only():
+    off = replace(paused(HEALTHY), safeguards=Safeguards(log=False))
+    assert headline(off).sentence == "worker paused: 96 events in Redis only"
 
 
 def test_stale_reads_are_news_for_a_minute():

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.core.snapshot import Health
-
 from . import reports, scenes
 from .piloting import ChangingSource, FixedInspector, RecordingControl, desk
 from .scenes import FixedSource
@@ -23,11 +21,6 @@ AT_EVERY_SIZE = {
     *("help", "faults", "steering", "stories", "evict", "PENDING"),
 }
 """What is drawn at every size; the rest adds nothing there that these do not show."""
-LOCKED = replace(
-    scenes.HEALTHY,
-    database=replace(scenes.HEALTHY.database, health=Health.DEGRADED, word="locked"),
-    faults=("database.lock",),
-)
 BROKEN = replace(scenes.REDIS_DOWN, armed=("worker.apply.mid_batch",))
 
 DESKS = {
@@ -40,10 +33,10 @@ DESKS = {
     "huge": (scenes.HUGE, []),
     "odd-keys": (scenes.ODD_KEYS, []),
     "lost": (scenes.LOST, []),
-    "database-locked": (LOCKED, []),
+    "database-locked": (scenes.LOCKED, []),
     "projector": (scenes.HEALTHY, ["Z"]),
     "projector-redis-down": (BROKEN, ["Z"]),
-    "projector-locked": (LOCKED, ["Z"]),
+    "projector-locked": (scenes.LOCKED, ["Z"]),
     "unbalanced": (replace(scenes.UNBALANCED, unaccounted=(912, 913, 914)), []),
 }
 PANELS = {
@@ -133,8 +126,11 @@ def test_modal(snap_compare, name, size):
 
 @pytest.mark.parametrize(("report", "size"), pictures(REPORTS))
 def test_inspector(snap_compare, report, size):
-    inspector = FixedInspector(getattr(reports, report))
-    app = desk(RecordingControl(), FixedSource(scenes.HEALTHY), inspector=inspector)
+    explained = getattr(reports, report)
+    inspector = FixedInspector(explained)
+    hot = (reports.hot_key(explained), *scenes.HOT[1:])
+    source = FixedSource(replace(scenes.HEALTHY, hot=hot))
+    app = desk(RecordingControl(), source, inspector=inspector)
     assert snap_compare(app, terminal_size=size, press=["enter"])
 
 

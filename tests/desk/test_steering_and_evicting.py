@@ -240,7 +240,7 @@ def test_every_choice_evicts():
             control.commands = []
             await pilot.press("E")
             await until(pilot, lambda: isinstance(app.screen, EvictScreen), "it is open")
-            assert "1,204 keys" in screen_text(app)
+            assert "2,650 keys" in screen_text(app)
             await pilot.press(*keys, "enter")
             await until(pilot, lambda: len(control.commands) == 1, f"sent: {command}")
             assert app.screen is app.desk

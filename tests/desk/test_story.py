@@ -16,12 +16,12 @@ from cachedesk.lab.stories.reading import parse
 from cachedesk.lab.stories.story_runner import StoryRunner
 
 from .piloting import drive, screen_text, until
-from .stories import END, FAILED, FLIPPED, LOST, STEP, Fixed
+from .stories import END, FAILED, FLIPPED, STACKS, STEP, Fixed
 
 SIZES = ((60, 20), (80, 24), (120, 40), (160, 50))
 SCENES = {"step": STEP, "end": END, "failed": FAILED, "flipped": FLIPPED}
 PICTURES = [
-    pytest.param(SCENES[name], size, id=f"{name}-{size[0]}x{size[1]}")
+    pytest.param(name, size, id=f"{name}-{size[0]}x{size[1]}")
     for name in SCENES
     for size in SIZES
     if name == "step" or size == (80, 24)
@@ -29,11 +29,11 @@ PICTURES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("scene", "size"), PICTURES)
-def test_story(snap_compare, scene, size):
-    choice = StoryChoice("the-gap", "log" if scene is FLIPPED else "")
+@pytest.mark.parametrize(("name", "size"), PICTURES)
+def test_story(snap_compare, name, size):
+    choice = StoryChoice("the-gap", "log" if name == "flipped" else "")
     offers = offers_after(choice, choice.story())
-    app = StoryApp(Fixed(scene, LOST), refresh_hz=None, follows=False, offers=offers)
+    app = StoryApp(Fixed(SCENES[name], STACKS[name]), refresh_hz=None, follows=False, offers=offers)
     assert snap_compare(app, terminal_size=size)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cachedesk.core.snapshot import Tick
+from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.modes.touring import TOUR, LiveApp, TourPlan
 from cachedesk.desk.onboarding import passed
 from cachedesk.desk.panels.hit_rate import HIT_RATE
@@ -22,6 +22,7 @@ from tests.engine.until import unhurried
 
 from . import scenes
 from .fitting import misfits
+from .made_history import Half, after
 from .piloting import ChangingSource, RecordingControl, drive, screen_text, until
 
 _TRAFFIC = WorkloadTraffic("article", 1, 50)
@@ -161,10 +162,16 @@ def test_a_read_only_desk_has_no_tour() -> None:
     drive(app, script)
 
 
+def standing() -> Snapshot:
+    """Return the desk that the tour begins on in pictures."""
+    # Half of the reads are hits.
+    usual = Half(hits=202, overlay=3, database=199, through=15, behind=81, flushed=81, rows=50)
+    begun = after(scenes.UPTIME - scenes.SECONDS, 60, usual)
+    return scenes.scene(lambda *_: usual, depth=60, begun=begun, rate=1_000.0, events=())
+
+
 def _standing(*, large: bool = False) -> LiveApp:
-    # Half of the reads are hits, by the last ticks.
-    ticks = tuple(Tick(scenes.HEALTHY.at - n / 2, hits=50, misses=50) for n in range(8, 0, -1))
-    source = ChangingSource(scenes.replace(scenes.HEALTHY, ticks=ticks, rate=1_000.0))
+    source = ChangingSource(standing())
     plan = TourPlan(at_once=True, large=large)
     return LiveApp(source, RecordingControl(), refresh_hz=None, plan=plan)
 

@@ -8,35 +8,35 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.core.snapshot import Books, Mark
 from cachedesk.desk.modes.versus_replay import VersusReplayApp
 from cachedesk.lab.versus.pair_player import PairPlayer
 from cachedesk.recording.recording_file import RecordingFile
 from tests.lab.recorded import BEGAN_AT, record
 
 from . import pairs
+from .made_history import NOW, as_of, moved
 from .piloting import drive, screen_text, until
 
 RECORDS = 41
-KILLED = (Mark("redis.kill", BEGAN_AT + 10, BEGAN_AT + 11),)
+KILLED = 10.0
+"""Redis dies after ten of twenty seconds."""
+LEFT_LOST, RIGHT_KILLED = pairs.after_a_kill(KILLED)
+LOST = LEFT_LOST.books.accepted - LEFT_LOST.books.applied - LEFT_LOST.books.pending
 
 
 def scenes(before, after, count=RECORDS):
-    """Yield a snapshot each half second; Redis dies after ten seconds."""
+    """Yield a snapshot each half second."""
     for number in range(count):
-        at = BEGAN_AT + number / 2
-        scene, marks = (after, KILLED) if number >= 20 else (before, ())
-        accepted = 90_000 + number
-        missing = scene.books.accepted - scene.books.applied - scene.books.pending
-        books = Books(accepted, accepted - 5 - missing, 5)
-        yield replace(scene, at=at, books=books, marks=marks, recording="x.rec")
+        age = (RECORDS - 1 - number) / 2
+        scene = as_of(after if age < KILLED else before, age)
+        yield replace(moved(scene, BEGAN_AT + 20 - NOW), recording="x.rec")
 
 
 @pytest.fixture(scope="module")
 def tapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RecordingFile, ...]]:
     folder = tmp_path_factory.mktemp("pair")
-    left = list(scenes(pairs.LEFT, pairs.LEFT_LOST))
-    right = list(scenes(pairs.RIGHT, pairs.RIGHT_KILLED))
+    left = list(scenes(pairs.LEFT, LEFT_LOST))
+    right = list(scenes(pairs.RIGHT, RIGHT_KILLED))
     with (
         RecordingFile(record(folder / "x.left.rec", left)) as one,
         RecordingFile(record(folder / "x.right.rec", right)) as other,
@@ -58,7 +58,7 @@ def test_both_sides_are_at_the_same_moment(tapes):
 
 def test_snapshots_of_one_look_are_matched_by_their_own_time(tapes, tmp_path: Path):
     # The right recorder has written each time just before the next look.
-    late = list(scenes(pairs.RIGHT, pairs.RIGHT_KILLED))
+    late = list(scenes(pairs.RIGHT, RIGHT_KILLED))
     shifted = [late[0], *late[:-1]]
     with RecordingFile(record(tmp_path / "late.rec", shifted)) as right:
         player = PairPlayer(tapes[0], right, playing=False)
@@ -88,7 +88,7 @@ def test_the_longer_recording_leads(tapes, swap):
 def test_sides_that_did_not_do_the_same_are_not_called_aligned(tapes, tmp_path: Path):
     more = [
         replace(one, reads=replace(one.reads, hits=one.reads.hits + 1))
-        for one in scenes(pairs.RIGHT, pairs.RIGHT_KILLED)
+        for one in scenes(pairs.RIGHT, RIGHT_KILLED)
     ]
     with RecordingFile(record(tmp_path / "more.rec", more)) as right:
         assert not PairPlayer(tapes[0], right, playing=False).snapshot().aligned
@@ -109,7 +109,7 @@ def test_the_keys_of_a_replay_move_both(tapes):
         assert "REPLAY" in screen_text(app)
         assert "lost if Redis died now" in screen_text(app)
         await pilot.press("right", "right", "right")
-        await until(pilot, lambda: "left lost 171 writes" in screen_text(app), "15 s are shown")
+        await until(pilot, lambda: f"left lost {LOST} writes" in screen_text(app), "15 s are shown")
         text = screen_text(app)
         assert "left 12 less" in text
         assert "read only" in text

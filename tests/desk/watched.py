@@ -13,58 +13,73 @@ from cachedesk.watch.recent import Rates
 from cachedesk.watch.restart_cost import RestartCost
 from cachedesk.watch.snapshot import HotKey, PatternRow, RecordingState, WatchSnapshot
 
-FIGURES = ServerFigures(
-    at=100.0, version="7.2.4", uptime_seconds=93_784, memory_bytes=5_200_000,
-    maxmemory_bytes=6_291_456, eviction_policy="allkeys-lru", clients=14, keys=41_250,
-)  # fmt: skip
-
-
 Pair = tuple[float, float]
+MONITORED_SECONDS = 9.3
+"""How long the windows of MONITOR were in all."""
+KEYS = 41_250
 
 
-def _row(name: str, reads: float, rate: Pair, kept: Pair) -> PatternRow:
+def _row(name: bytes, reads: float, rate: Pair, keys: int, size: float) -> PatternRow:
     share, half = rate
-    keys, size = kept
     found = PatternRate(
-        name.encode(), round(reads * 8), share, max(0, share - half), min(1, share + half), 0.7, 40
-    )
-    memory = PatternMemory(name.encode(), keys, keys * 0.04, size, size * 0.05)
-    return PatternRow(name.encode(), found, reads, memory)
+        name, round(reads * MONITORED_SECONDS), share, max(0, share - half), min(1, share + half),
+        0.7, 40,
+    )  # fmt: skip
+    memory = PatternMemory(name, keys, keys * 0.04, size, size * 0.05)
+    return PatternRow(name, found, reads, memory)
 
 
-BIG = tuple(BigKey(b"queue:mail:%d" % it, 90_000 - 7_000 * it) for it in range(9))
-ROWS = (
-    _row("article:*", 774, (0.988, 0.009), (8_900, 3_100_000)),
-    _row("user:*:profile", 383, (0.743, 0.031), (28_000, 1_420_000)),
-    _row("session:*", 224, (0.995, 0.011), (4_000, 116_000)),
-    _row("flag:*", 209, (0.214, 0.044), (30, 1_900)),
-    PatternRow(b"views:article:*", None, 0.0, PatternMemory(b"views:article:*", 500, 0, 35_200, 0)),
-    PatternRow(b"\xffodd\x1b:*", None, 0.0, PatternMemory(b"\xffodd\x1b:*", 12, 3, 900, 100)),
+def _silent_row(name: bytes, keys: int, size: float) -> PatternRow:
+    """Return the row of a pattern without reads."""
+    return PatternRow(name, memory=PatternMemory(name, keys, keys * 0.25, size, size * 0.1))
+
+
+_ROWS = (
+    _row(b"article:*", 774, (0.988, 0.009), 8_900, 3_100_000),
+    _row(b"session:*", 224, (0.995, 0.011), 4_000, 116_000),
+    _row(b"flag:*", 209, (0.214, 0.044), 30, 1_900),
+    _silent_row(b"views:article:*", 500, 35_200),
+    _silent_row(b"\xffodd\x1b:*", 12, 900),
 )
+ROWS = (
+    # All other keys.
+    _row(b"user:*:profile", 383, (0.743, 0.031),
+         KEYS - sum(int(row.memory.keys) for row in _ROWS if row.memory), 1_420_000),
+    *_ROWS,
+)  # fmt: skip
+BIG = tuple(BigKey(b"article:%d" % (7_130 + it), 90_000 - 7_000 * it) for it in range(9))
+READS = sum(row.reads_per_second for row in ROWS)
+HITS = sum(row.reads_per_second * row.rate.hit_rate for row in ROWS if row.rate)
+FIGURES = ServerFigures(
+    at=100.0, version="7.2.4", uptime_seconds=93_784, memory_bytes=5_242_000,
+    maxmemory_bytes=5_242_880, eviction_policy="allkeys-lru", clients=14, keys=KEYS,
+)  # fmt: skip
+HISTORY = tuple(
+    Rates(
+        at=float(it), seconds=1.0, hits=HITS + 30 * (it % 7 - 3),
+        misses=READS - HITS + 10 * (it % 5 - 2), commands=3_300 + 20 * (it % 9),
+        evicted=float(it % 4), expired=20.0 + it % 13, cpu_share=0.06,
+    )
+    for it in range(75)
+)  # fmt: skip
 HEALTHY = WatchSnapshot(
     "redis://cache.example:6379",
     at=1_764_000_000.0,
     seconds=75.0,
     figures=FIGURES,
-    history=tuple(
-        Rates(
-            float(it), 1.0, 1400 + 90 * (it % 7), 200 + 40 * (it % 5), 3300 + 20 * (it % 9),
-            float(it % 4), 20.0 + it % 13, 0.06,
-        )
-        for it in range(75)
-    ),
-    hit_rate=0.861,
+    history=HISTORY,
+    hit_rate=sum(one.hits for one in HISTORY) / sum(one.hits + one.misses for one in HISTORY),
     patterns=ROWS,
-    reads_seen=12_720,
-    monitored_seconds=7.4,
-    server_hit_rate=0.859,
-    memory=MemoryByPattern(6_200, 41_250, False, (), BIG),
-    hot=tuple(HotKey(b"article:%d" % it, 300.0 / (it + 1)) for it in range(9)),
-    restart=RestartCost(1_450.0, 3_234.0, 4_463.0, 6.85, 2_276.0, 3_004.0, 41_250),
+    reads_seen=sum(row.rate.reads for row in ROWS if row.rate),
+    monitored_seconds=MONITORED_SECONDS,
+    server_hit_rate=HITS / READS,
+    memory=MemoryByPattern(6_200, KEYS, False, (), BIG),
+    hot=tuple(HotKey(b"article:%d" % it, 200.0 / (it + 1)) for it in range(9)),
+    restart=RestartCost(HITS, 3_234.0, 4_463.0, 6.85, 2_276.0, 3_004.0, KEYS),
     load=OwnLoad(
         75.0,
         (("INFO", 0.027), ("MEMORY USAGE", 0.31), ("SCAN", 0.12), ("MONITOR", 0.24)),
-        0.01, 37, 9.3, 0.026,
+        0.01, 37, MONITORED_SECONDS, 0.026,
     ),
 )  # fmt: skip
 SCENES = {
@@ -75,9 +90,12 @@ SCENES = {
         HEALTHY,
         monitor=False,
         patterns=tuple(PatternRow(it.pattern, memory=it.memory) for it in ROWS),
+        reads_seen=0,
+        monitored_seconds=0.0,
+        server_hit_rate=None,
         hot=(),
         restart=None,
-        load=OwnLoad(75.0, (("INFO", 0.027), ("MEMORY USAGE", 0.31), ("SCAN", 0.52)), 0.01),
+        load=OwnLoad(75.0, (("INFO", 0.027), ("MEMORY USAGE", 0.31), ("SCAN", 0.41)), 0.01),
     ),
     "recording": replace(
         HEALTHY, recording=RecordingState("/data/recordings/watch-001.txt", 1229, 88_000)

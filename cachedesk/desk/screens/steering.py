@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 from cachedesk.core.commands import Command, PauseWorker, ResumeWorker, StepWorker
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.screens.modal import Modal
+from cachedesk.desk.views.components import worker_view
 from cachedesk.desk.views.controls import (
     CONTROLS,
     REFRESH_HERTZ,
@@ -241,7 +242,7 @@ class SteeringScreen(Modal[None]):
         paused = now.worker.paused
         buttons = (Act.PAUSE, "p resume" if paused else "p pause"), (Act.STEP, "n step")
         return (
-            ControlLine(_WORKER, "worker", now.worker.word, buttons=buttons),
+            ControlLine(_WORKER, "worker", worker_view(now).word, buttons=buttons),
             *(
                 ControlLine(
                     control.name,

@@ -208,7 +208,7 @@ def _arrow_states(snapshot: Snapshot, rates: _Rates) -> dict[str, tuple[str, Arr
             _arrow_state(rates.repaired, blocked=redis_down),
         ),
         "miss": (
-            f"miss {_rate(rates.misses)}",
+            f"miss {_rate(0 if no_rows else rates.misses)}",
             _arrow_state(rates.misses, blocked=no_rows, lit=redis_down or slow),
         ),
         "through": (

@@ -184,7 +184,8 @@ def _stale(snapshot: Snapshot) -> Headline | None:
 
 def _worker(snapshot: Snapshot) -> Headline | None:
     worker = snapshot.worker
-    waiting = f"{count_of(snapshot.log.depth, 'event')} in the log"
+    place = "the log" if snapshot.safeguards.log else "Redis only"
+    waiting = f"{count_of(snapshot.log.depth, 'event')} in {place}"
     if snapshot.log.oldest_seconds >= _LONG_SECONDS:
         waiting += f", database {about(snapshot.log.oldest_seconds)} behind"
     if worker.paused:
