@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,10 +13,11 @@ from cachedesk.server.arguments import key_of
 from cachedesk.server.commands.table import Command, find
 from cachedesk.server.dispatcher import ALL_BUT_SURVEYS, LANE_OF, Job, Lane
 from cachedesk.server.plan import CommandError, Effect, Plan, Survey, Sweep, Transaction, View
-from cachedesk.server.replies import OK, ErrorReply, Reply, Status, encode
+from cachedesk.server.replies import INTERNAL, OK, ErrorReply, Reply, Status, encode
 from cachedesk.server.resp import CommandParser, ProtocolError
 from cachedesk.server.session import Host, Session
 
+_log = logging.getLogger("cachedesk.server")
 _QUEUED = Status("QUEUED")
 _NO_AUTH = ErrorReply("NOAUTH Authentication required.")
 _NO_EXEC = ErrorReply("EXECABORT Transaction discarded because of previous errors.")
@@ -66,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._ended: ProtocolError | None = None
         self._draining = False
         self._stalled: asyncio.TimerHandle | None = None
+        self._stranger: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
         self.session: Session
 
@@ -78,14 +81,24 @@ class Connection(asyncio.Protocol):
         if session is None:
             transport.write(encode(ErrorReply("ERR max number of clients reached"), 2))
             transport.close()
-        else:
-            self.session = session
+            return
+        self.session = session
+        if not session.authenticated:
+            loop = asyncio.get_running_loop()
+            self._stranger = loop.call_later(self._limits.strange_seconds, self._send_away)
+
+    def _send_away(self) -> None:
+        """Close the connection if its client has not authenticated, so that strangers do not take
+        the places of clients."""
+        if not self.session.authenticated:
+            self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """End; see ``asyncio.Protocol``. What is under way is still carried out."""
         self._commands.clear()
-        if self._stalled is not None:
-            self._stalled.cancel()
+        for timer in (self._stalled, self._stranger):
+            if timer is not None:
+                timer.cancel()
         self._server.leave(self)
 
     def data_received(self, data: bytes) -> None:
@@ -267,6 +280,9 @@ class Connection(asyncio.Protocol):
             return self._carried_out(command, words[1:])
         except CommandError as error:
             return ErrorReply(str(error))
+        except Exception:  # noqa: BLE001 - the connection goes on; it is logged
+            _log.exception("%s failed in an unexpected way", command.name)
+            return INTERNAL
 
     def _carried_out(
         self, command: Command, arguments: Sequence[bytes]

@@ -20,7 +20,7 @@ from cachedesk.core.reads import Read
 from cachedesk.core.writes import Change, Outcome
 from cachedesk.server.failures import told
 from cachedesk.server.plan import CommandError, Effect, Plan, Transaction, View
-from cachedesk.server.replies import NULL_ARRAY, OK, ErrorReply, Reply, size_of
+from cachedesk.server.replies import INTERNAL, NULL_ARRAY, OK, ErrorReply, Reply, size_of
 
 _KEYS_AT_ONCE = 256
 _log = logging.getLogger("cachedesk.server")
@@ -86,7 +86,7 @@ class Executor:
                 replies = self._together(batch, done.written)
             except Exception:  # noqa: BLE001 - the server goes on; it is logged
                 _log.exception("a command failed in an unexpected way")
-                replies = [ErrorReply("ERR internal error; see the log of the server")] * len(batch)
+                replies = [INTERNAL] * len(batch)
             size += sum(map(size_of, replies))
             done.replies += replies
         return done
@@ -101,7 +101,7 @@ class Executor:
             done.replies.append(told(error))
         except Exception:  # noqa: BLE001 - the server goes on; it is logged
             _log.exception("a transaction failed in an unexpected way")
-            done.replies.append(ErrorReply("ERR internal error; see the log of the server"))
+            done.replies.append(INTERNAL)
         return done
 
     def sweep(self) -> Done:
@@ -263,6 +263,9 @@ def _decided(plan: Plan, view: View) -> Effect:
         return plan.decide(view)
     except CommandError as error:
         return Effect(told(error))
+    except Exception:  # noqa: BLE001 - the other commands of the round do not fail with it
+        _log.exception("a command failed in an unexpected way")
+        return Effect(INTERNAL)
 
 
 def _reply(effect: Effect, outcome: Outcome | None) -> Reply:

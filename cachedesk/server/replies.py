@@ -46,6 +46,7 @@ Reply = Union[  # noqa: UP007 - it refers to itself
 
 OK = Status("OK")
 NULL_ARRAY = Nothing.ARRAY
+INTERNAL = ErrorReply("ERR internal error; see the log of the server")
 _NULL = {2: b"$-1\r\n", 3: b"_\r\n"}
 _NULL_ARRAY = {2: b"*-1\r\n", 3: b"_\r\n"}
 _OK = b"+OK\r\n"

@@ -13,7 +13,7 @@ from cachedesk.engine.cache_layer import CacheLayer
 from cachedesk.server.failures import told
 from cachedesk.server.glob import matcher
 from cachedesk.server.plan import CommandError, Keyspace, Survey
-from cachedesk.server.replies import ErrorReply, Reply
+from cachedesk.server.replies import INTERNAL, Reply
 
 _MOST_CURSORS = 256
 _log = logging.getLogger("cachedesk.server")
@@ -27,7 +27,7 @@ def survey(command: Survey, keyspace: Keyspace) -> Reply:
         return told(error)
     except Exception:  # noqa: BLE001 - the server goes on; it is logged
         _log.exception("a survey failed in an unexpected way")
-        return ErrorReply("ERR internal error; see the log of the server")
+        return INTERNAL
 
 
 class LayerKeyspace:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import cachedesk
 from cachedesk.client.client import Client
@@ -15,7 +18,7 @@ from cachedesk.core import errors
 from cachedesk.core.commands import Heal, Inject
 from cachedesk.core.settings import DatabaseSettings, Settings
 from tests.engine.until import together
-from tests.server.running import Running, Up, running
+from tests.server.running import Running, Up, Wire, running
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,25 @@ def test_bad_arguments(
     with pytest.raises(error):
         client.write(operation)
     assert client.get("k") is None
+
+
+things = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
+    | st.binary() | st.sampled_from(["set", "incr", "cas", "add", "expire", "delete", "persist"]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=12,
+)  # fmt: skip
+operations = st.lists(
+    st.tuples(st.sampled_from(["set", "incr", "cas", "add", "expire", "delete"]), things, things)
+)
+
+
+@given(payload=st.binary() | st.one_of(things, operations).map(msgspec.msgpack.encode))
+def test_whatever_is_sent_is_an_answer_or_a_clear_error(server: Running, payload: bytes) -> None:
+    wire = Wire(server.path)
+    reply = wire.call("CACHEDESK.WRITE", payload)
+    wire.close()
+    assert isinstance(reply, list) or (reply.startswith("ERR ") and "internal" not in reply)
 
 
 def test_an_overflow(client: Client) -> None:

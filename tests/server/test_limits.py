@@ -47,6 +47,15 @@ def test_a_stranger_cannot_make_the_server_keep_much() -> None:
             wire.close()
 
 
+def test_a_stranger_is_sent_away_after_a_while() -> None:
+    with running(password=b"secret", limits=Limits(strange_seconds=0.3)) as server:
+        friend, stranger = server.wire(), server.wire()
+        assert friend.call("AUTH", "secret") == b"OK"
+        with pytest.raises((EOFError, OSError)):
+            stranger.reply()
+        assert friend.call("PING") == b"PONG"
+
+
 @pytest.mark.parametrize(
     ("sent", "says"),
     [

@@ -39,7 +39,7 @@ def _operations(payload: bytes) -> list[list[object]]:
     refusal = CommandError("ERR invalid value: the operations cannot be read")
     try:
         found = msgspec.msgpack.decode(payload)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise refusal from None
     if not isinstance(found, list):
         raise refusal
