@@ -22,6 +22,7 @@ from cachedesk.cli.looking import explain, verify
 from cachedesk.cli.options import (
     WORKLOAD_CLIENTS,
     DeskOptions,
+    NonEmptyPath,
     PositiveFloat,
     StackOptions,
     clients_option,
@@ -101,6 +102,13 @@ class _Group(click.Group):
     " safeguard (log=off), policy=PATTERN=PATH, or a setting that compare can vary"
     " (maxmemory=8mb); NAME=LEFT,RIGHT sets both; repeatable.",
 )
+@click.option(
+    "--trace",
+    type=NonEmptyPath(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="With --versus: recorded traffic instead of the workload, from its end again from its"
+    ' start, in a format that "cachedesk run --trace" detects.',
+)
 @desk_options
 @click.version_option(__version__, prog_name="cachedesk", message="%(prog)s %(version)s")
 @click.pass_context
@@ -114,6 +122,7 @@ def cli(
     clients: int | None,
     without: tuple[str, ...],
     versus: tuple[str, ...],
+    trace: Path | None,
     desk: DeskOptions,
 ) -> None:
     """A real cache stack on your desk: Redis for speed, a write-behind log for safety, SQLite
@@ -126,11 +135,16 @@ def cli(
         return
     if not (is_terminal() or is_served()):
         raise click.UsageError('The desk needs a terminal; without one, use "cachedesk run".')
+    if trace and not versus:
+        raise click.UsageError('--trace needs --versus, or "cachedesk run --trace".')
+    if trace and ctx.get_parameter_source("workload") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--trace excludes --workload.")
     if versus:
         from cachedesk.cli.versus import run_versus
 
         clients = clients or WORKLOAD_CLIENTS
-        ctx.exit(run_versus(versus, stack, desk, without, (workload, seed, clients, rate)))
+        workload_and_pace = (workload, seed, clients, rate)
+        ctx.exit(run_versus(versus, stack, desk, without, workload_and_pace, trace=trace))
     data = stack.directory
 
     def show(notice: str) -> int:
@@ -284,7 +298,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 _DESK_OPTIONS = (
-    "policies", "workload", "rate", "seed", "clients", "without", "versus", "read_only", "refresh"
+    "policies", "workload", "rate", "seed", "clients", "without", "versus", "trace", "read_only",
+    "refresh",
 )  # fmt: skip
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cachedesk.cli.options import DeskOptions, StackOptions, user_folder
 from cachedesk.cli.resolve import safeguards_without
 from cachedesk.console.output import is_served
+
+if TYPE_CHECKING:
+    from cachedesk.lab.versus.repeated_trace import RepeatedTrace
 
 
 def run_versus(
@@ -17,6 +21,8 @@ def run_versus(
     desk: DeskOptions,
     without: tuple[str, ...],
     traffic: tuple[str, int, int, float],
+    *,
+    trace: Path | None,
 ) -> int:
     """Open two stacks side by side, and return the exit status.
 
@@ -26,9 +32,10 @@ def run_versus(
         desk: how the desk looks.
         without: the safeguards that are off on both sides.
         traffic: the workload, its seed, the clients of each side, and the rate.
+        trace: recorded traffic instead of the workload.
 
     Raises:
-        click.UsageError: a data directory is named.
+        click.UsageError: a data directory is named, or the trace is a pipe.
         CachedeskError: a difference is invalid, or a side cannot be opened.
     """
     if stack.data is not None:
@@ -47,10 +54,20 @@ def run_versus(
     settings = load(Path(), stack.config) if stack.config else Settings()
     setups = sides(texts, with_policies(settings, stack.policies), safeguards_without(without))
     workload, seed, clients, rate = traffic
-    source = WorkloadTraffic(workload, seed)
+    source = WorkloadTraffic(workload, seed) if trace is None else _repeated(trace)
     appearance = desk.appearance(stack)
 
     def show(notice: str) -> int:
         return open_versus(Pair(setups, source, Load(clients, rate)), appearance, user_folder())
 
     return show("") if is_served() else run_under_parent(show, again=False)
+
+
+def _repeated(path: Path) -> RepeatedTrace:
+    from cachedesk.lab.trace import ReadOptions, check
+    from cachedesk.lab.trace.stream import STDIN
+    from cachedesk.lab.versus.repeated_trace import RepeatedTrace
+
+    if path == STDIN:
+        raise click.UsageError("--versus reads a trace again and again, so it must be a file.")
+    return RepeatedTrace(check(path, ReadOptions()))

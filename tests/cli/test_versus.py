@@ -31,6 +31,13 @@ def refusal(*line: str, tmp_path: Path) -> str:
         (("--versus", "maxmemory=1kb"), "maxmemory_bytes"),
         (("--versus", "log=off", "--data", "x"), "--versus excludes --data"),
         (("--versus", "log=off", "--workload", "artcle"), "did you mean 'article'?"),
+        (("--trace", "ops.csv"), '--trace needs --versus, or "cachedesk run --trace"'),
+        (("--versus", "log=off", "--trace", "-"), "so it must be a file"),
+        (("--versus", "log=off", "--trace", "no.csv"), "no.csv"),
+        (
+            ("--versus", "log=off", "--trace", "x", "--workload", "article"),
+            "--trace excludes --workload",
+        ),
         (("--versus", "log=off", "get", "key"), '--versus is not an option of "cachedesk get"'),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -74,6 +81,21 @@ def test_it_breaks_both_records_both_and_plays_both(tmp_path: Path):
     again.wait_for(b"right lost none")
     again.type(b"q")
     assert again.end() == 0
+
+
+@pytest.mark.slow
+def test_both_sides_get_a_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "sampled.txt"
+    trace.write_text(
+        "op,key,value\n" + "".join(f"set,traced:{it % 7},value {it}\n" for it in range(100))
+    )
+    line = ("--versus", "maxmemory=8mb", "--trace", str(trace), "--rate", "200")
+    desk = Terminal(*line, environment={"HOME": str(tmp_path)}, size=(160, 40))
+    desk.wait_for(b"traced:")
+    desk.type(b"q")
+    assert desk.end() == 0
+    text = desk.shown[desk.shown.rindex(b"\x1b[?1049l") :].decode()
+    assert text.count("none lost") == 2
 
 
 def test_a_pair_is_for_a_screen(tmp_path: Path):

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 from cachedesk.core.policy import PolicyTable
 from cachedesk.core.write_path import WritePath
@@ -33,7 +34,7 @@ class PairDriver:
 
     Args:
         sides: the sides; one that has ended is left out.
-        operations: the operations; without end.
+        operations: the operations; after their end nothing is sent.
         load: the clients of each side, and the rate.
         policies: tell which keys are written through; a quarter of the clients has those, so that
             the others continue while these wait for the database.
@@ -150,8 +151,7 @@ class PairDriver:
         """Send the next ``due`` operations; called with the lock."""
         live = self._live()
         burst = []
-        for _ in range(due):
-            operation = next(self._operations)
+        for operation in islice(self._operations, due):
             client = self.client_of(operation.key)
             if any(side.waiting[client] >= MOST_WAITING for side in live):
                 self.dropped += 1
