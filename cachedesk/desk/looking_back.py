@@ -200,9 +200,10 @@ class LookingBack(StackApp[Snapshot]):
     def _follow_past(self) -> None:
         """Show the position of the time machine, and pull the moment if its record has changed."""
         where = self.time_machine.where()
+        # The screen is styled anew, once for both, when ``frozen`` changes.
+        self.desk.set_class(where is not None, "-with-past", update=False)
         self.desk.frozen = where is not None
         self._past_strip.display = where is not None
-        self.desk.set_class(where is not None, "-with-past")
         self._poll(often=where is not None and where.playing)
         if where is None:
             self._past_shown = None

@@ -296,8 +296,9 @@ class DeskScreen(Stage):
         return (self.panels[panel.number] for panel in PANELS if panel.area is area)
 
     def _take_height(self) -> None:
-        self.set_class(self.app.size.height < _ROOMY_ROWS, "-tight")
-        self.set_class(self.app.size.height == _SHORT_ROWS, "-short")
+        height = self.app.size.height
+        classes = {"-tight": height < _ROOMY_ROWS, "-short": height == _SHORT_ROWS}
+        self.update_classes(classes, animate=False)
 
     def _arrange(self) -> None:
         shown = self._arranged
