@@ -29,6 +29,7 @@ FOUND: dict[str, tuple[int, ...]] = {
     "interrupted_call_stays_queued": (61_107, 60_168),
     "late_writes_let_be": (60_590, 61_484),
     "leftovers_of_all": (60_003,),
+    "mark_left_by_a_write": (60_260, 60_256),
     "no_key_locks": (60_001,),
     "one_generation_for_ever": (60_029, 60_005),
     "pending_not_absorbed": (60_013, 60_002),

@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.clock import wall_seconds
-from cachedesk.core.errors import Unavailable
+from cachedesk.core.errors import CacheError, Unavailable
 from cachedesk.core.events import Entry
 from cachedesk.engine import local_engine, write_through
 from cachedesk.engine.backlog.backlog import Backlog
@@ -245,6 +246,21 @@ def expiry_decided_at_the_flush(plant: Planter) -> None:
     plant.setattr(local_engine, "coalesce", bad)
 
 
+def mark_left_by_a_write(plant: Planter) -> None:
+    """A write of a key that is cached as absent leaves the mark."""
+
+    def bad(self, entries):
+        self._versions.bump(entries)
+        try:
+            held = self._store.get_many(list(entries))
+        except CacheError:
+            held = [None] * len(entries)
+        marked = {key for key, value in zip(entries, held, strict=True) if value == ABSENT_MARK}
+        return self._store.put({key: it for key, it in entries.items() if key not in marked})
+
+    plant.setattr(LeasedCache, "update", bad)
+
+
 _OF_THE_TORTURE = (
     "ack_before_commit",
     "applied_twice",
@@ -278,6 +294,7 @@ BUGS: tuple[Callable[[Planter], None], ...] = (
     heads_kept_after_uncertain,
     interrupted_call_stays_queued,
     late_writes_let_be,
+    mark_left_by_a_write,
     leftovers_of_all,
     one_generation_for_ever,
     published_before_pending,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cachedesk.core.absent_mark import ABSENT_MARK
 from cachedesk.core.clock import wall_seconds
 from cachedesk.core.errors import CachedeskError, Damaged, DataDirectoryError
 from cachedesk.core.events import WriteEvent
@@ -260,7 +261,8 @@ class World:
             for name, value in process.data.items():
                 key = name.removeprefix(prefix := cache.stored_as(b""))
                 if name.startswith(prefix):
-                    self._expect(f"{key!r} in Redis {when}", value, self.judge.truth(key))
+                    held = None if value == ABSENT_MARK else value
+                    self._expect(f"{key!r} in Redis {when}", held, self.judge.truth(key))
             if not self.server.sole_tenant:
                 theirs = {key: process.data.get(key) for key in redis.THEIRS}
                 self._expect("what another keeps in Redis", theirs, redis.THEIRS)
