@@ -12,7 +12,7 @@ from .piloting import RecordingControl, desk, drive, screen_text, until
 
 def test_a_desk_that_cannot_be_opened_says_why_and_takes_no_command() -> None:
     control = RecordingControl()
-    app = desk(control, hz=50)
+    app = desk(control, hz=4)
 
     async def script(pilot: Pilot[None]) -> None:
         app.refusal = "the data directory is in use by [bold]process 7"
