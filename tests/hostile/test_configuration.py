@@ -77,7 +77,8 @@ FILES = [
     refused("a name with a line break", toml('"a\\nb" = 1'), ConfigError, "a b: there is no such"),
     refused("a name of a page", toml(f'"{"x" * 9999}" = 1'), ConfigError, "there is no such"),
     refused("a path of a page", toml(f'[policies]\na="{"x" * 9999}"'), ConfigError, "unknown"),
-    refused("a path that is a table", toml("[policies.a]\nb=1"), ConfigError, "unknown policy"),
+    refused("a policy of another shape", toml("[policies.a]\nb=1"), ConfigError, "no such field"),
+    refused("a path that is a list", toml("[policies]\na=[1]"), ConfigError, "unknown policy"),
     refused("a path in capitals", toml("[policies]\na='WRITE-BEHIND'"), ConfigError, "did you"),
 ]
 
