@@ -12,6 +12,7 @@ from enum import Enum
 from textual.binding import Binding
 from textual.keys import format_key
 
+from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.panels.registry import PANELS
 
 
@@ -279,6 +280,14 @@ ACTIONS: tuple[Action, ...] = (
 
 PAST_ACTIONS = frozenset(action.name for action in ACTIONS if action.name.startswith("look-"))
 """The names of the actions that move a live desk through its past."""
+
+
+def labels(snapshot: Snapshot) -> dict[str, str]:
+    """Return what the buttons say whose keys end what they have begun."""
+    return {
+        "pause-worker": "resume" if snapshot.worker.paused else "pause",
+        "record": "stop recording" if snapshot.recording else "record",
+    }
 
 
 def actions_for(actions: tuple[Action, ...] = ACTIONS, *, read_only: bool) -> tuple[Action, ...]:

@@ -125,7 +125,7 @@ class DeskApp(CardApp, ClipApp):
     def more_commands(self) -> Iterable[SystemCommand]:
         """Yield a switch for each safeguard, and a way to each bookmark and clip."""
         yield from super().more_commands()
-        if self._control is not None and self.desk.latest is not None and not self.looks_back:
+        if self.takes_commands and self.desk.latest is not None and not self.looks_back:
             for name in NAMES:
                 on = not is_on(self.desk.latest, name)
                 title = f"Steer: safeguard {LABELS[name]} {'on' if on else 'off'}"

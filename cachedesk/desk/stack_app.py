@@ -124,10 +124,15 @@ class StackApp(ActionApp, Generic[T]):
         if self._control is not None:
             self._perform(self._control, command)
 
+    @property
+    def takes_commands(self) -> bool:
+        """Whether there is a stack to command."""
+        return self._control is not None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return False, which disables an action, for commands on a read-only desk."""
+        """Return False, which disables an action, for commands if there is nothing to command."""
         commands = {action.app_action.partition("(")[0] for action in ACTIONS if action.commands}
-        return not (self._control is None and action in commands)
+        return self.takes_commands or action not in commands
 
     def action_inject(self, fault: str) -> None:
         """Inject the fault of this name."""

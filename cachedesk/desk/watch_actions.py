@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cachedesk.desk.actions import Action, Group
+from cachedesk.watch.snapshot import WatchSnapshot
 
 
 def _action(name: str, key: str, app_action: str, label: str, meaning: str) -> Action:
@@ -33,3 +34,11 @@ WATCH_ACTIONS = (
     _action("help", "question_mark", "help", "help", "Explain every figure and every key."),
     _action("quit", "q", "quit", "quit", "Leave."),
 )
+
+
+def labels(snapshot: WatchSnapshot) -> dict[str, str]:
+    """Return what the buttons say whose keys end what they have begun."""
+    return {
+        "pause": "resume" if snapshot.paused else "pause",
+        "record": "record" if snapshot.recording is None else "stop",
+    }

@@ -51,10 +51,15 @@ def load_sentence(snapshot: WatchSnapshot) -> str:
     parts = [
         f"{name} {100 * spent / load.seconds:.2f}" for name, spent in load.spent if load.seconds > 0
     ]
-    text = (
-        f"watching takes {share(load.share)} of the server's time (budget {100 * load.budget:g} %)"
-    )
+    text = load_in_short(snapshot)
     return f"{text}: {', '.join(parts)}" if parts else text
+
+
+def load_in_short(snapshot: WatchSnapshot) -> str:
+    """Return what watching costs the server, without what each command takes of it."""
+    load = snapshot.load
+    budget = f"budget {100 * load.budget:g} %"
+    return f"watching takes {share(load.share)} of the server's time ({budget})"
 
 
 def monitor_sentence(snapshot: WatchSnapshot) -> str:

@@ -15,6 +15,7 @@ from cachedesk.desk.views.exposure import (
     at_stake,
     at_stake_briefly,
     at_stake_in_short,
+    at_the_end,
     bar_text,
     cells_of,
     exposure,
@@ -31,6 +32,12 @@ LOGGED = Snapshot(
     at=NOW, ticks=TICKS, books=Books(600, 589, 11, 0), redis=RedisState(health=Health.UP)
 )
 UNLOGGED = replace(LOGGED, safeguards=Safeguards(log=False))
+
+
+def test_a_stack_that_has_ended_has_nothing_at_stake() -> None:
+    assert at_the_end(exposure(LOGGED)) == "ended with 11 writes in the log"
+    assert at_the_end(exposure(UNLOGGED)) == "ended with 11 fast writes in Redis only"
+    assert at_the_end(Exposure(database=9)) == "ended with every write in the database"
 
 
 def test_pending_writes_are_in_the_log_or_without_it_in_redis_only() -> None:

@@ -80,7 +80,7 @@ def test_the_card_of_a_kill_says_what_broke_what_it_cost_and_what_held():
         "Callers": "0 of 1,402 calls unavailable · 0 stale reads",
         "p99": "as before: hit 420 µs, overlay 640 µs, database 1.6 ms, write-through 1.9 ms,"
         " write-behind 1.2 ms",
-        "Redis": "lost 2,650 keys; 12 % as many after 1.8 s",
+        "Redis": "lost 2,650 keys; has 12 % as many after 1.8 s",
         "Database": "lost no acknowledged write",
         "Held by": "the log: 11 fast writes were in it and not yet in the database",
     }
@@ -131,10 +131,10 @@ def test_the_refill_is_timed_while_the_card_stands():
     kill = killed(30)
     kept = [at(30.2, kill)]
     for age, keys, says in (
-        (29, 100, "3 % as many after 760 ms"),
-        (20, 1_500, "56 % as many after 9.8 s"),
-        (15, 2_200, "80 % as many after 14.8 s"),
-        (5, 2_650, "80 % as many after 14.8 s"),
+        (29, 100, "has 3 % as many after 760 ms"),
+        (20, 1_500, "has 56 % as many after 9.8 s"),
+        (15, 2_200, "has 80 % as many after 14.8 s"),
+        (5, 2_650, "has 80 % as many after 14.8 s"),
     ):
         kept.append(at(age, kill, redis=replace(HEALTHY.redis, keys=keys)))
         assert lines(card_of(*kept))["Redis"] == f"lost 2,650 keys; {says}"

@@ -32,7 +32,7 @@ from cachedesk.recording.recording_file import RecordingFile
 from tests.engine.until import unhurried
 from tests.engine.until import until as settled
 
-from .piloting import drive, until
+from .piloting import drive, screen_text, until
 
 pytestmark = pytest.mark.slow
 
@@ -181,6 +181,7 @@ async def pause(live: Live, action: Action) -> None:
     await live.do(action)
     await live.until(lambda: live.now.worker.paused, "it is paused")
     await live.until(lambda: live.app.desk.latest.worker.paused, "the desk knows")
+    await live.until(lambda: "p resume" in screen_text(live.app), "the key says what it does")
     await live.do(action)
     await live.until(lambda: not live.now.worker.paused, "it goes on")
 

@@ -52,6 +52,7 @@ async def _asked(app: PairOpener, pilot: Pilot[None]) -> VersusChoiceScreen:
     await until(pilot, lambda: isinstance(app.screen, VersusChoiceScreen), "it asks")
     screen = app.screen
     assert isinstance(screen, VersusChoiceScreen)
+    assert "by key pattern  → " in screen_text(app)
     await until(pilot, lambda: screen.settled, "it takes keys")
     return screen
 

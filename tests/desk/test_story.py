@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from cachedesk.desk.modes.live_story import StoryApp
 from cachedesk.desk.story_choice import StoryChoice, offers_after
 from cachedesk.desk.views.formats import ABSENT
+from cachedesk.desk.widgets.action_bar import ActionButton
 from cachedesk.lab.stories.library import story
 from cachedesk.lab.stories.reading import parse
 from cachedesk.lab.stories.story_runner import StoryRunner
@@ -44,6 +45,11 @@ def performance(tmp_path: Path):
     performance.close()
 
 
+def buttons(app):
+    """Return the words of the buttons that are shown."""
+    return {it.words.partition(" ")[0] for it in app.desk.query(ActionButton) if it.display}
+
+
 def test_a_story_is_told_by_its_keys(performance):
     app = StoryApp(performance)
 
@@ -68,6 +74,18 @@ def test_a_story_is_told_by_its_keys(performance):
         app.simulate_key("right")
         await until(pilot, lambda: performance.ended, "the claims are decided")
         await until(pilot, lambda: "every claim holds" in screen_text(app), "it is said")
+        await until(pilot, lambda: "kill" not in buttons(app), "no fault is offered")
+        assert {"next", "back", "menu", "quit"} <= buttons(app)
+        app.simulate_key("k")
+        await pilot.pause()
+        assert "Not done" not in screen_text(app), "the key does nothing"
+        offered = [command.title for command in app.get_system_commands(app.screen)]
+        assert not [title for title in offered if title.startswith(("Break", "Steer: safeguard"))]
+        app.simulate_key("left")
+        await until(pilot, lambda: not performance.ended and not app._in_step, "one step back")
+        await until(pilot, lambda: "kill" in buttons(app), "the stack runs again")
+        app.simulate_key("right")
+        await until(pilot, lambda: performance.ended, "the end again")
         app.simulate_key("q")
         await until(pilot, lambda: app.return_code is not None, "it leaves")
 

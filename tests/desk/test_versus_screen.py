@@ -279,6 +279,20 @@ def test_the_keys_of_a_side_that_has_ended_stay_as_they_were():
         await pilot.pause()
         assert app.versus.table.found == before
         assert "a side has ended" in screen_text(app)
+        assert "ended with 516 fast writes in Redis only" in screen_text(app)
+        assert "if Redis died now: 0 lost (344 in the log)" in screen_text(app), "the other side"
+
+    drive(app, script, (120, 40))
+
+
+def test_a_side_that_ended_at_once_is_not_waited_for():
+    app = VersusApp(FixedPair(pairs.ENDED), None, refresh_hz=None)
+
+    async def script(pilot):
+        await shown(app, pilot)
+        text = screen_text(app)
+        assert "a side has ended before a key was compared" in text
+        assert "yet" not in text
 
     drive(app, script, (120, 40))
 

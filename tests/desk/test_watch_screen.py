@@ -74,6 +74,7 @@ def test_it_says_what_matters_at_each_size(size: tuple[int, int]) -> None:
         assert "\x1b" not in text
         assert "stays" not in text, "the banner is for a server that does not answer"
         assert "1,317 hits/s become misses" in text
+        assert "…" not in text, "no sentence is cut"
 
     drive(app, script, size)
 
@@ -91,7 +92,12 @@ def test_keys_sort_filter_pause_and_explain() -> None:
         await pilot.press("escape", "p")
         await until(pilot, lambda: watcher.shown.paused, "it is paused")
         assert app.watched.table.listed[0] == len(ROWS)
-        assert "paused" in await shown(app, pilot)
+        text = await shown(app, pilot)
+        assert "paused" in text
+        assert "p resume" in text
+        await pilot.press("p")
+        await until(pilot, lambda: not watcher.shown.paused, "it goes on")
+        assert "p pause" in await shown(app, pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, WatchHelpScreen), "help is there")
         await pilot.press("escape", "q")
@@ -108,9 +114,12 @@ def test_r_records_to_a_new_file_in_the_data_folder_and_ends_it(tmp_path: Path) 
         await shown(app, pilot)
         await pilot.press("R")
         await until(pilot, lambda: watcher.recorded != [], "it records")
-        assert "recording" in await shown(app, pilot)
+        text = await shown(app, pilot)
+        assert "recording" in text
+        assert "R stop" in text
         await pilot.press("R")
         await until(pilot, lambda: watcher.shown.recording is None, "it does not record")
+        assert "R record" in await shown(app, pilot)
 
     drive(app, script)
     assert watcher.recorded == [tmp_path / "recordings" / "watch-001.txt"]

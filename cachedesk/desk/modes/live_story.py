@@ -23,6 +23,7 @@ from cachedesk.desk.panels.spec import Area
 from cachedesk.desk.screens.desk import DeskScreen
 from cachedesk.desk.side_by_side import SideBySide
 from cachedesk.desk.story_choice import FLIP_KEY, NEXT_KEY, Offer, StoryChoice
+from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.story_keys import StoryKeys
 from cachedesk.desk.widgets.story_strip import StoryStrip, StoryView
 from cachedesk.desk.widgets.top_line import TopLine
@@ -162,6 +163,15 @@ class StoryApp(DeskApp):
             return free and (action != "story_offer" or self._player.scene().ended)
         return super().check_action(action, parameters)
 
+    @property
+    def takes_commands(self) -> bool:
+        """Whether the story has not ended; its stack is closed then."""
+        return super().takes_commands and not self._player.scene().ended
+
+    def offers(self, action: Action) -> bool:
+        """Return whether the menu offers ``action`` at this moment."""
+        return super().offers(action) and (self.takes_commands or not action.commands)
+
     def action_story_next(self) -> None:
         """Play the next step."""
         self._move(self._player.advance)
@@ -203,6 +213,7 @@ class StoryApp(DeskApp):
         self.strip.view = StoryView(scene, self._goes_on, (*offers, _LIST) if offers else ())
         self.key_lines.lines = scene.keys
         self.key_lines.set_class(not scene.keys, "-empty")
+        self.desk.query_one(ActionBar).commands = not scene.ended
         if scene.ended:
             self._goes_on = False
         # A sentence that stands over several steps is read once.

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from cachedesk.core.snapshot import Mark, Snapshot
-from cachedesk.desk.actions import ACTIONS, Action
+from cachedesk.desk.actions import ACTIONS, Action, labels
 from cachedesk.desk.panels.arrangement import arranged
 from cachedesk.desk.panels.flow import FLOW
 from cachedesk.desk.panels.hot_keys import HOT_KEYS
@@ -333,6 +333,7 @@ class DeskScreen(Stage):
             self._show_panels(snapshot, PANELS)
             self.fault_strip.hint = "" if self.frozen else HEAL_HINT
             self.fault_strip.show(snapshot)
+            self.action_bar.relabel(labels(snapshot))
             self._show_top_line()
 
     def _show_panels(self, snapshot: Snapshot, panels: Iterable[AnyPanel]) -> None:

@@ -10,14 +10,14 @@ from textual.widgets import Static
 
 from cachedesk.core.printable import printable
 from cachedesk.core.wording import count_of
-from cachedesk.desk.actions import Action
+from cachedesk.desk.actions import Action, labels
 from cachedesk.desk.screens.stage import Stage
 from cachedesk.desk.views.differences import Differences, Kind, differences, listed
 from cachedesk.desk.views.formats import clock, compact, uptime
 from cachedesk.desk.views.headline import Headline, Tone
 from cachedesk.desk.views.pair_headline import STARTING, is_known, newest, pair_headline
 from cachedesk.desk.widgets.action_bar import ActionBar
-from cachedesk.desk.widgets.difference_table import DifferenceTable
+from cachedesk.desk.widgets.difference_table import NOT_YET, DifferenceTable
 from cachedesk.desk.widgets.fault_strip import FaultStrip
 from cachedesk.desk.widgets.key_filter import KeyFilter
 from cachedesk.desk.widgets.side_pane import SidePane
@@ -27,6 +27,9 @@ from cachedesk.lab.versus.side import SideView
 
 SIDE_BY_SIDE = 120
 """The width from which the sides stand side by side, in cells."""
+
+
+ENDED_BEFORE = "a side has ended before a key was compared"
 
 
 class VersusScreen(Stage):
@@ -115,10 +118,13 @@ class VersusScreen(Stage):
             self.left.show(pair.left, self.timespan)
             self.right.show(pair.right, self.timespan)
             self.table.titles = pair.left.title, pair.right.title
+            over = pair.left.ended or pair.right.ended
+            self.table.empty = ENDED_BEFORE if over else NOT_YET
             self._list_keys()
             self.summary.update(self._summary(pair), layout=False)
             if (snapshot := newest(pair)) is not None:
                 self.fault_strip.show(snapshot)
+                self.query_one(ActionBar).relabel(labels(snapshot))
             self._show_top_line()
 
     def start_filter(self) -> None:
@@ -169,6 +175,9 @@ class VersusScreen(Stage):
         else:
             words = "one side may have done more operations"
             parts.append(Content.styled(words, "$text-warning"))
+        room = self.summary.size.width
+        while len(parts) > 2 and sum(part.cell_length + 3 for part in parts) - 3 > room > 0:
+            parts.pop()
         return Content(" · ").join(parts)
 
     def _show_top_line(self) -> None:

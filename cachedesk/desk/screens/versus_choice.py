@@ -17,7 +17,7 @@ from cachedesk.core.printable import printable
 from cachedesk.desk.screens.modal import Modal
 from cachedesk.desk.views.versus_offers import Offer
 
-_LABEL, _NOW = 18, 14
+_LABEL, _NOW = 18, 16
 _ABOUT = "Left: set up as this stack is now. Right: the same with one difference."
 
 

@@ -12,14 +12,20 @@ from cachedesk.core.printable import printable
 from cachedesk.desk.screens.sized import SizedScreen
 from cachedesk.desk.views.watch_figures import figure_lines, watch_facts, watch_headline
 from cachedesk.desk.views.watch_rows import per_second, size_figure
-from cachedesk.desk.watch_actions import WATCH_ACTIONS
+from cachedesk.desk.watch_actions import WATCH_ACTIONS, labels
 from cachedesk.desk.widgets.action_bar import ActionBar
 from cachedesk.desk.widgets.key_filter import KeyFilter
+from cachedesk.desk.widgets.sentence import Sentence
 from cachedesk.desk.widgets.top_line import TopLine, TopView
 from cachedesk.desk.widgets.watch_figures import WatchFigures
 from cachedesk.desk.widgets.watch_keys import WatchKeys
 from cachedesk.desk.widgets.watch_table import WatchTable
-from cachedesk.watch.sentences import load_sentence, monitor_sentence, restart_sentence
+from cachedesk.watch.sentences import (
+    load_in_short,
+    load_sentence,
+    monitor_sentence,
+    restart_sentence,
+)
 from cachedesk.watch.snapshot import WatchSnapshot
 
 
@@ -37,14 +43,15 @@ class WatchScreen(SizedScreen[None]):
     figures = getters.query_one(WatchFigures)
     table = getters.query_one(WatchTable)
     key_filter = getters.query_one(KeyFilter)
+    action_bar = getters.query_one(ActionBar)
 
     def compose(self) -> ComposeResult:
         """Yield the lines at the top, the table, the lists, and the action bar."""
         yield TopLine()
         yield Static(id="watch-lost", markup=False)
         yield WatchFigures()
-        yield Static(id="watch-load", classes="note", markup=False)
-        yield Static(id="watch-sample", classes="note", markup=False)
+        yield Sentence("watch-load", "note")
+        yield Sentence("watch-sample", "note")
         yield KeyFilter()
         yield WatchTable()
         with Container(id="watch-lists"):
@@ -66,10 +73,11 @@ class WatchScreen(SizedScreen[None]):
             self.query_one("#watch-lost", Static).update(f"✗ {self.lost}; what was seen last stays")
             self.top_line.view = TopView(watch_headline(snapshot), watch_facts(snapshot))
             self.figures.lines = figure_lines(snapshot)
-            load = self.query_one("#watch-load", Static)
-            load.update(load_sentence(snapshot))
+            self.action_bar.relabel(labels(snapshot))
+            load = self.query_one("#watch-load", Sentence)
+            load.say(load_sentence(snapshot), load_in_short(snapshot))
             load.set_class(snapshot.load.share > snapshot.load.budget, "-over")
-            self.query_one("#watch-sample", Static).update(monitor_sentence(snapshot))
+            self.query_one("#watch-sample", Sentence).say(monitor_sentence(snapshot))
             self.table.show(snapshot.patterns)
             self.key_filter.found = self.table.listed
             hot = self.query_one("#watch-hot", WatchKeys)

@@ -113,6 +113,15 @@ def at_stake_briefly(seen: Exposure) -> str:
     return f"if {what} died now: {number(lost)} lost{kept}"
 
 
+def at_the_end(seen: Exposure) -> str:
+    """Return a sentence that says where the writes of a stack were that has ended."""
+    if seen.redis:
+        return f"ended with {count_of(seen.redis, 'fast write')} in Redis only"
+    if seen.log:
+        return f"ended with {count_of(seen.log, 'write')} in the log"
+    return "ended with every write in the database"
+
+
 def gone_words(seen: Exposure) -> str:
     """Return how many acknowledged writes are gone; empty if none is."""
     if not seen.gone:

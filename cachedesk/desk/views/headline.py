@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rich.cells import cell_len
-
 from cachedesk.core.safeguards import LABELS
 from cachedesk.core.snapshot import SLOW, Books, Health, Snapshot
 from cachedesk.core.wording import count_of
@@ -16,7 +14,7 @@ from cachedesk.desk.views.backlog import backlog, refusals, stale_reads
 from cachedesk.desk.views.exposure import exposure
 from cachedesk.desk.views.formats import about
 from cachedesk.desk.views.refill import refilling
-from cachedesk.desk.views.shortening import shortened
+from cachedesk.desk.views.shortening import fitted
 
 _WITHOUT = {
     "log": "log off: fast writes are in Redis only",
@@ -56,8 +54,7 @@ class Headline:
 
     def fitted(self, width: int) -> str:
         """Return the sentence in at most ``width`` cells; its number is the last to go."""
-        forms = (self.sentence, *self.shorter)
-        return next((it for it in forms if cell_len(it) <= width), shortened(forms[-1], width))
+        return fitted((self.sentence, *self.shorter), width)
 
 
 STARTING = Headline("starting Redis …", Tone.WARNING)

@@ -242,12 +242,12 @@ def _redis(figures: IncidentFigures) -> Fact:
     about = "about " if any(f"about {lost:,} key" in event.text for event in back) else ""
     keys = f"lost {about}{count_of(lost, 'key')}"
     if figures.refilled_seconds is not None:
-        again = f"80 % as many after {span(figures.refilled_seconds)}"
+        again = f"has 80 % as many after {span(figures.refilled_seconds)}"
     elif incident.ended_at is None or latest.keys is None:
         return Fact("Redis", keys, keys, 3)
     else:
         share = min(100, 100 * latest.keys // max(1, figures.refill_target))
-        again = f"{share} % as many after {span(max(0.0, latest.at - incident.ended_at))}"
+        again = f"has {share} % as many after {span(max(0.0, latest.at - incident.ended_at))}"
     return Fact("Redis", f"{keys}; {again}", f"{keys}; {again}", 3)
 
 

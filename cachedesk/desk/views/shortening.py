@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
@@ -26,6 +27,12 @@ def shortened(text: str, width: int) -> str:
     while len(clauses) > 1 and sum(map(cell_len, clauses)) > width:
         _drop(clauses)
     return cut("".join(clauses), width)
+
+
+def fitted(forms: Sequence[str], width: int) -> str:
+    """Return the first of ``forms``, the longest first, that fits into ``width`` cells, or else
+    the last one, shortened."""
+    return next((it for it in forms if cell_len(it) <= width), shortened(forms[-1], width))
 
 
 def _drop(clauses: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -70,9 +71,13 @@ class ActionBar(Widget):
     }
     """
 
+    commands: reactive[bool] = reactive(True, init=False)
+    """Whether there is a stack to command: else the buttons for commands are left out."""
+
     def __init__(self, actions: Iterable[Action]) -> None:
         super().__init__(id="actions")
         self._offered = tuple(actions)
+        self._labels: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """Yield a button for every action."""
@@ -86,14 +91,27 @@ class ActionBar(Widget):
         """Place the buttons for the new width."""
         self.place_buttons()
 
+    def watch_commands(self) -> None:
+        """Place the buttons that are left, or all of them."""
+        self.place_buttons()
+
+    def relabel(self, labels: dict[str, str]) -> None:
+        """Give the actions of these names other labels, such as "resume" while it is paused."""
+        if labels != self._labels:
+            self._labels = labels
+            self.place_buttons()
+
     def place_buttons(self) -> None:
         """Place, label or hide each button for the width of the screen."""
-        arranged = {
-            place.action.name: place for place in places(self._offered, self.app.size.width - 2)
-        }
+        offered = [self._labelled(it) for it in self._offered if self.commands or not it.commands]
+        arranged = {place.action.name: place for place in places(offered, self.app.size.width - 2)}
         for button in self.query(ActionButton):
             place = arranged.get(button.action.name)
             button.display = place is not None
             if place is not None:
                 button.words = place.words
                 button.styles.offset = (place.column, 0)
+
+    def _labelled(self, action: Action) -> Action:
+        label = self._labels.get(action.name, action.label)
+        return action if label == action.label else replace(action, label=label, short=label)

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from cachedesk.desk.views.differences import Differences, KeyPair, Kind
 from cachedesk.desk.views.formats import ABSENT, data_text, left, right
 
+NOT_YET = "no key can be compared yet"
 _POINTER, _GAP = 2, 2
 _LEAST_VALUE, _MOST_VALUE = 8, 28
 _NOTE = 26
@@ -69,6 +70,8 @@ class DifferenceTable(ScrollView, can_focus=True):
     selected: reactive[bytes | None] = reactive(None)
     filter_text: var[str] = var("")
     """What ``found`` is filtered by, for the words of an empty list."""
+    empty: reactive[str] = reactive(NOT_YET)
+    """The words of a list that is empty without a filter."""
 
     def watch_found(self, found: Differences) -> None:
         """List the keys; a selected key that is listed no longer is not selected any more."""
@@ -107,7 +110,7 @@ class DifferenceTable(ScrollView, can_focus=True):
             return self._header(width)
         index = self.scroll_offset.y + y - 1
         if index == 0 and not rows:
-            words = "no key matches" if self.filter_text else "no key can be compared yet"
+            words = "no key matches" if self.filter_text else self.empty
             text = left(f"  {words}", width)
             return Strip([Segment(text, self._part("quiet"))])
         if index >= len(rows):

@@ -15,6 +15,7 @@ from cachedesk.desk.views.exposure import (
     at_stake,
     at_stake_briefly,
     at_stake_in_short,
+    at_the_end,
     bar_text,
     exposure,
     gone_words,
@@ -47,9 +48,12 @@ class ExposureBar(Widget):
 
     seen: reactive[Exposure | None] = reactive(None)
     """The exposure; ``None`` while the stack is starting."""
+    ended: reactive[bool] = reactive(False)
+    """Whether the stack has ended, so that nothing of it can die any more."""
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Show the exposure of this snapshot."""
+    def show(self, snapshot: Snapshot, *, ended: bool = False) -> None:
+        """Show the exposure of this snapshot, the last one if the stack has ended."""
+        self.ended = ended
         self.seen = None if is_starting(snapshot) else exposure(snapshot)
 
     def watch_seen(self, seen: Exposure | None) -> None:
@@ -65,27 +69,27 @@ class ExposureBar(Widget):
         if self.size.height > 1:
             window = Content.styled(_WINDOW, "$foreground 75%")
             bar = Content("").join([window, _bar(seen, width - len(_WINDOW))])
-            return Content("\n").join([bar, _sentences(seen, width)])
-        sentence = next(
-            (text for text in _forms(seen) if len(text) + _LEAST_BAR < width), _forms(seen)[-1]
-        )
+            return Content("\n").join([bar, _sentences(seen, width, self._forms(seen))])
+        forms = self._forms(seen)
+        sentence = next((text for text in forms if len(text) + _LEAST_BAR < width), forms[-1])
         room = width - len(sentence) - 2
         if room < _LEAST_BAR:
             return _sentence(sentence, seen)
         return Content("  ").join([_bar(seen, room), _sentence(sentence, seen)])
 
+    def _forms(self, seen: Exposure) -> tuple[str, ...]:
+        forms: tuple[str, ...] = at_stake(seen), at_stake_in_short(seen), at_stake_briefly(seen)
+        if self.ended:
+            forms = (at_the_end(seen),)
+        gone = gone_words(seen)
+        if gone:
+            return (*(f"✗ {gone} · {form}" for form in forms), f"✗ {gone}")
+        return forms
 
-def _forms(seen: Exposure) -> tuple[str, ...]:
-    forms = at_stake(seen), at_stake_in_short(seen), at_stake_briefly(seen)
-    gone = gone_words(seen)
-    if gone:
-        return (*(f"✗ {gone} · {form}" for form in forms), f"✗ {gone}")
-    return forms
 
-
-def _sentences(seen: Exposure, width: int) -> Content:
+def _sentences(seen: Exposure, width: int, forms: tuple[str, ...]) -> Content:
     """Return the sentence and, if it fits, what each glyph stands for."""
-    sentence = next((text for text in _forms(seen) if len(text) <= width), _forms(seen)[-1])
+    sentence = next((text for text in forms if len(text) <= width), forms[-1])
     # Without counts, which the bar has: it must not come and go as the numbers grow.
     legend = [
         (f"{GLYPHS[place]} {place}", _STYLES[place] if count else "$foreground 75%")

@@ -118,7 +118,7 @@ class SidePane(Vertical):
         snapshot = view.snapshot
         if snapshot is None:
             return
-        self.exposure.show(snapshot)
+        self.exposure.show(snapshot, ended=bool(view.ended))
         self.books.show(snapshot)
         self.figures.figures = figures_of(snapshot)
         for widget, (_, chart) in zip(self.charts, _CHARTS, strict=True):
