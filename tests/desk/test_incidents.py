@@ -13,7 +13,7 @@ from cachedesk.desk.panels.hit_rate import CHART as HIT_RATE
 from cachedesk.desk.views.afterglow import AFTERGLOW_SECONDS, afterglows
 from cachedesk.desk.views.components import redis_view, worker_view
 from cachedesk.desk.views.headline import Tone, headline
-from cachedesk.desk.views.incident_words import details_of, kind_of, line_of
+from cachedesk.desk.views.incident_words import details_of, kind_of, line_of, when_of
 from cachedesk.desk.views.incidents import incidents
 
 from .piloting import RecordingControl, desk, drive, screen_text
@@ -212,6 +212,14 @@ def test_every_event_is_in_exactly_one_place():
     events = sorted((event for part in parts for event in part[0]), key=lambda event: event.at)
     folded = incidents(tuple(events), tuple(part[1] for part in parts))
     assert sorted(e.at for one in folded for e in one.events) == [event.at for event in events]
+
+
+def test_an_entry_that_is_over_says_from_when_to_when():
+    (lock,) = found(locked(40, healed=12))
+    assert when_of(lock, briefly=False) == "15:29:20–15:29:48"  # noqa: RUF001
+    assert when_of(lock, briefly=True) == "15:29:20"
+    (going_on,) = found(killed(10, back=None))
+    assert when_of(going_on, briefly=False) == "15:29:50"
 
 
 def test_the_headline_and_the_box_still_show_a_kill_of_some_seconds_ago():

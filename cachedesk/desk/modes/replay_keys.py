@@ -87,14 +87,14 @@ OWN_ACTIONS: tuple[Action, ...] = (
         "start",
         "home",
         "replay_start",
-        "start",
+        "first moment",
         "Go to the start of the recording.",
     ),
     _replay_action(
         "end",
         "end",
         "replay_end",
-        "end",
+        "last moment",
         "Go to the end of the recording.",
     ),
 )

@@ -16,7 +16,7 @@ from cachedesk.core.engine_event import EventCode
 from cachedesk.core.snapshot import Event, EventKind
 from cachedesk.core.wording import TIMES, count_of
 from cachedesk.desk.views.fault_words import LASTING
-from cachedesk.desk.views.formats import span
+from cachedesk.desk.views.formats import clock, span
 from cachedesk.desk.views.incidents import Incident
 from cachedesk.desk.views.shortening import shortened
 
@@ -64,6 +64,16 @@ def line_of(incident: Incident, width: int) -> str:
     choices += [[brief[0], *brief[first:]] for first in range(2, len(brief))]
     lines = [_ARROW.join(choice) + tail for choice in choices]
     return next((line for line in lines if cell_len(line) <= width), shortened(lines[-1], width))
+
+
+def when_of(incident: Incident, *, briefly: bool) -> str:
+    """Return when it began and, unless ``briefly``, when everything worked again: a word such as
+    "healed" beside the start alone could be read as the time of the end."""
+    began = clock(incident.shown_at)
+    if briefly or not incident.part or incident.ended_at is None:
+        return began
+    ended = clock(incident.ended_at)
+    return began if ended == began else f"{began}–{ended}"  # noqa: RUF001 - a range
 
 
 def details_of(incident: Incident) -> tuple[Event, ...]:

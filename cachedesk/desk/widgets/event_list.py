@@ -15,8 +15,8 @@ from textual.strip import Strip
 
 from cachedesk.core.snapshot import Event, EventKind
 from cachedesk.desk.panels.spec import PanelTitle, PanelWidget
-from cachedesk.desk.views.formats import clock, cut
-from cachedesk.desk.views.incident_words import details_of, kind_of, line_of
+from cachedesk.desk.views.formats import clock, cut, left
+from cachedesk.desk.views.incident_words import details_of, kind_of, line_of, when_of
 from cachedesk.desk.views.incidents import Incident
 
 _DETAILED_ROWS = 13
@@ -24,6 +24,12 @@ _DETAILED_ROWS = 13
 
 _TEXT_COLUMN = 21
 """The width of the time and the kind, in cells."""
+
+_RANGE_FROM = 100
+"""The width of the list, in cells, from which the end of an incident stands beside its start."""
+
+_RANGE = 9
+"""How many cells that takes."""
 
 GLYPHS = {
     EventKind.INFO: "·",
@@ -192,11 +198,14 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
             return Strip.blank(width, self.rich_style)
         shown = self._rows[row]
         if isinstance(shown, Event):
-            return self._line(shown.at, shown.kind, one_line(shown.full_text), width, indent=2)
+            when = clock(shown.at)
+            return self._line(when, shown.kind, one_line(shown.full_text), width, indent=2)
         # Stages are left out for a shorter line, but only the text itself is ever cut.
-        text = one_line(line_of(shown, width - _TEXT_COLUMN))
+        briefly = width < _RANGE_FROM
+        text = one_line(line_of(shown, width - _TEXT_COLUMN - (0 if briefly else _RANGE)))
         cursor = self.has_focus and shown is self.selection
-        return self._line(shown.shown_at, kind_of(shown), text, width, cursor=cursor)
+        when = when_of(shown, briefly=briefly)
+        return self._line(when, kind_of(shown), text, width, cursor=cursor)
 
     def _scroll_to_selection(self) -> None:
         if (selection := self.selection) is None:
@@ -209,7 +218,7 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
 
     def _line(
         self,
-        at: float,
+        when: str,
         kind: EventKind,
         text: str,
         width: int,
@@ -219,15 +228,17 @@ class EventList(ScrollView, PanelWidget[tuple[Incident, ...]], can_focus=True):
     ) -> Strip:
         dim = self.get_component_rich_style("event-list--clock")
         at_cursor = self.get_component_rich_style("event-list--cursor") if cursor else dim
+        # The events of an incident are indented, and have no range.
+        room = 8 + (_RANGE if width >= _RANGE_FROM else 0)
         segments = [
-            Segment(f"{' ' * indent}{clock(at)}", at_cursor),
+            Segment(f"{' ' * indent}{left(when, room)}", at_cursor),
             Segment("  ", dim),
             Segment(
                 f"{GLYPHS[kind]} {kind.value:<9}",
                 self.get_component_rich_style(f"event-list--{kind.value}"),
             ),
             Segment(
-                cut(text, width - _TEXT_COLUMN - indent),
+                cut(text, width - _TEXT_COLUMN + 8 - room - indent),
                 dim if indent else self.get_component_rich_style("event-list--text"),
             ),
         ]
