@@ -121,8 +121,10 @@ class FaultInjector:
         with self._acting:
             self._record_ended()
             healed: list[str] = []
+            disarmed: list[str] = []
             failed: list[str] = []
             for fault in self._faults.values() if only is None else (self._faults[only],):
+                points = fault.armed()  # of several, each is an incident of its own
                 try:
                     fault.heal()
                 except CachedeskError as error:
@@ -130,14 +132,20 @@ class FaultInjector:
                     continue
                 if self._forget(fault.name):
                     healed.append(fault.name)
+                if points:
+                    disarmed.append(fault.name)
+                for point in points:
+                    self._ring.add(EventCode.FAULT_DISARMED, fault=fault.name, point=point)
             if healed:
                 self._ring.add(EventCode.FAULT_HEALED, faults=tuple(healed))
                 self._report_impact(healed)
         if only is not None:
             if failed:
                 raise Unavailable(failed[0])
-            return f"healed: {only}" if healed else f"{only} is not active"
+            done = "healed" if healed else "disarmed" if disarmed else ""
+            return f"{done}: {only}" if done else f"{only} is not active"
         results = [f"healed: {', '.join(healed)}"] if healed else []
+        results += [f"disarmed: {', '.join(disarmed)}"] if disarmed else []
         return "; ".join(results + failed) or "nothing is broken"
 
     def missed(self, text: str) -> str:

@@ -62,6 +62,10 @@ class WorkerCrash(Fault):
             # Terms that another caller has armed at this point since then stay armed.
             self._failpoints.disarm(point, terms)
 
+    def armed(self) -> tuple[str, ...]:
+        waiting = self._failpoints.waiting()
+        return tuple(point for point in self._armed if point in waiting)
+
     def missed(self, argument: str = "") -> str:
         point = argument or self.usual
         waits = point in self._armed and point in self._failpoints.waiting()

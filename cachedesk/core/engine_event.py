@@ -40,6 +40,7 @@ class EventCode(StrEnum):
     FAULT_HEALED = "fault.healed"
     FAULT_EXPIRED = "fault.expired"
     FAULT_ENDED = "fault.ended"
+    FAULT_DISARMED = "fault.disarmed"
     FAULT_IMPACT = "fault.impact"
     FILES_CHANGED = "files.changed"
     FILES_BACK = "files.back"
@@ -111,6 +112,7 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.FAULT_HEALED: EventSpec(_HEALED, ("faults",)),
     EventCode.FAULT_EXPIRED: EventSpec(_HEALED, ("fault",)),
     EventCode.FAULT_ENDED: EventSpec(_INFO, ("fault", "reason")),
+    EventCode.FAULT_DISARMED: EventSpec(_HEALED, ("fault", "point")),
     EventCode.FAULT_IMPACT: EventSpec(
         _INFO,
         ("fault", "seconds", "unavailable", "refused", "evicted", "depth_before", "depth_after"),

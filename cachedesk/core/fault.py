@@ -64,6 +64,11 @@ class Fault(ABC):
         empty once it has. Most take effect at once."""
         return ""
 
+    def armed(self) -> tuple[str, ...]:
+        """Return the failpoints at which it was injected and has had no effect yet; ``heal``
+        disarms them. Must be fast."""
+        return ()
+
     def over(self) -> str:
         """Return in a few words what has ended it meanwhile; empty while it is active. Must be
         fast."""

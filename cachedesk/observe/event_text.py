@@ -158,6 +158,7 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
     EventCode.FAULT_HEALED: _fault_healed,
     EventCode.FAULT_EXPIRED: "{fault}, its time was up",
     EventCode.FAULT_ENDED: "{fault} is over: {reason}",
+    EventCode.FAULT_DISARMED: "{fault} was disarmed: {point} was not reached",
     EventCode.FAULT_IMPACT: _fault_impact,
     EventCode.FILES_CHANGED: (
         "{trouble}; writes that need it are refused: put it back, or close and restore a backup"

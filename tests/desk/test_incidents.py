@@ -214,6 +214,32 @@ def test_every_event_is_in_exactly_one_place():
     assert sorted(e.at for one in folded for e in one.events) == [event.at for event in events]
 
 
+def armed(age, **end):
+    """Return the first event of ``crashed``, and what ended it after a second."""
+    events, mark = crashed(age)
+    point = "worker.apply.mid_batch"
+    over = told(age - 1, Code.FAULT_DISARMED, fault="worker.crash", point=point)
+    return [events[0], *([over] if end.get("disarmed") else [])], mark
+
+
+def test_an_armed_crash_is_over_when_it_is_disarmed():
+    (waits,) = found(armed(30))
+    assert (kind_of(waits), waits.ended_at) == (EventKind.FAULT, None)
+    (one,) = found(armed(30, disarmed=True))
+    assert (kind_of(one), one.ended_at) == (EventKind.HEALED, NOW - 29)
+    assert line_of(one, WIDE) == (
+        "the worker will crash in the middle of its next batch → disarmed before it did, 1.0 s"
+    )
+    assert headline(scene(armed(4, disarmed=True))).sentence == "all well", "nothing crashed"
+
+
+def test_each_of_two_armed_crashes_is_disarmed():
+    first, second = armed(30), armed(20)
+    ends = armed(10, disarmed=True)[0][1:] * 2
+    both = found((first[0], first[1]), (second[0] + ends, second[1]))
+    assert [kind_of(one) for one in both] == [EventKind.HEALED, EventKind.HEALED]
+
+
 def test_an_entry_that_is_over_says_from_when_to_when():
     (lock,) = found(locked(40, healed=12))
     assert when_of(lock, briefly=False) == "15:29:20–15:29:48"  # noqa: RUF001

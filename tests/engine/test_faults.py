@@ -138,7 +138,8 @@ def test_everything_at_once_heals_at_once(stack: Stack) -> None:
     for name in (*LASTING[2:], "redis.hang", "worker.crash"):
         stack.perform(Inject(name))
     assert set(stack.snapshot().faults) == set(LASTING[1:])
-    assert stack.perform(Heal()) == f"healed: {', '.join(LASTING[1:])}"
+    healed = f"healed: {', '.join(LASTING[1:])}; disarmed: worker.crash"
+    assert stack.perform(Heal()) == healed
     wait_until_trusted(stack)
     assert stack.snapshot().faults == ()
     assert stack.snapshot().redis.maxmemory_bytes == usual
@@ -209,9 +210,14 @@ def test_healing_disarms_only_what_the_fault_armed(stack: Stack) -> None:
     stack.perform(Inject("worker.crash"))
     stack.perform(Inject("worker.crash:worker.ack.before"))
     stack.failpoints.arm("worker.ack.before", "off")
-    stack.perform(Heal("worker.crash"))
+    assert stack.perform(Heal("worker.crash")) == "disarmed: worker.crash"
     assert set(stack.failpoints.armed()) == {"worker.ack.after", "worker.ack.before"}
-    stack.perform(Heal())
+    said = [event.text for event in stack.snapshot().events if event.code == "fault.disarmed"]
+    assert sorted(said) == [
+        "worker.crash was disarmed: worker.ack.before was not reached",
+        "worker.crash was disarmed: worker.apply.mid_batch was not reached",
+    ]
+    assert stack.perform(Heal()) == "nothing is broken"
     assert set(stack.failpoints.armed()) == {"worker.ack.after", "worker.ack.before"}
 
 

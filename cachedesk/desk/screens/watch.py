@@ -75,9 +75,9 @@ class WatchScreen(SizedScreen[None]):
             self.figures.lines = figure_lines(snapshot)
             self.action_bar.relabel(labels(snapshot))
             load = self.query_one("#watch-load", Sentence)
-            load.say(load_sentence(snapshot), load_in_short(snapshot))
+            load.set_forms(load_sentence(snapshot), load_in_short(snapshot))
             load.set_class(snapshot.load.share > snapshot.load.budget, "-over")
-            self.query_one("#watch-sample", Sentence).say(monitor_sentence(snapshot))
+            self.query_one("#watch-sample", Sentence).set_forms(monitor_sentence(snapshot))
             self.table.show(snapshot.patterns)
             self.key_filter.found = self.table.listed
             hot = self.query_one("#watch-hot", WatchKeys)

@@ -70,7 +70,10 @@ def state_of(snapshot: Snapshot, part: str) -> str:
 
 def what_happened(incident: Incident) -> tuple[str, str] | None:
     """Return what a fault did as subject and verb, such as ``Redis`` and ``was killed``; ``None``
-    for an incident that is not known."""
+    for an incident that is not known, or a crash that has not happened."""
+    if incident.of(EventCode.FAULT_INJECTED) and incident.fault == "worker.crash":
+        # It is armed, and may be disarmed again.
+        return ONCE[incident.fault] if incident.of(EventCode.WORKER_CRASHED) else None
     if (known := LASTING.get(incident.fault) or ONCE.get(incident.fault)) is not None:
         return known
     return next((words for code, words in _BY_THEMSELVES.items() if incident.of(code)), None)

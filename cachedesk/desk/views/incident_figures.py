@@ -226,6 +226,7 @@ class IncidentHistory:
             it
             for it in self.found
             if it.incident.ended_at is not None
+            and not it.incident.disarmed
             and now - it.incident.ended_at < AFTERGLOW_SECONDS
             and not before._has_ended(it.incident, since)
         ]

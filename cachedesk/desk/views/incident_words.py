@@ -247,6 +247,10 @@ def _healed(events: list[Event]) -> _Stage:
     return _Stage("healed")
 
 
+def _disarmed(events: list[Event]) -> _Stage:
+    return _Stage("disarmed before it did", "disarmed")
+
+
 def _ended(events: list[Event]) -> _Stage:
     return _Stage(events[-1].text.partition(" is over: ")[2] or events[-1].text)
 
@@ -265,6 +269,7 @@ _WORDS: dict[EventCode | None, Callable[[list[Event]], _Stage]] = {
     EventCode.FAULT_HEALED: _healed,
     EventCode.FAULT_EXPIRED: _expired,
     EventCode.FAULT_ENDED: _ended,
+    EventCode.FAULT_DISARMED: _disarmed,
     EventCode.FAULT_IMPACT: _impact,
     EventCode.DEAD_LETTER_ADDED: _dead_letter,
     EventCode.REDIS_DIED: _redis_died,

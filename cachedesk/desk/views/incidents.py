@@ -37,6 +37,7 @@ _ENDS: Mapping[EventCode | None, str] = {
     EventCode.FAULT_HEALED: _HEAL,
     EventCode.FAULT_EXPIRED: _HEAL,
     EventCode.FAULT_ENDED: _HEAL,
+    EventCode.FAULT_DISARMED: _FLUSH,
     EventCode.REDIS_BACK: _BACK,
     EventCode.REDIS_STARTED: _BACK,
     EventCode.WORKER_REDELIVERED: _FLUSH,
@@ -101,6 +102,11 @@ class Incident:
         """When the fault ended, which may be before everything worked again; ``None``: not yet."""
         healed = [event.at for event in self.events if _ENDS.get(_code(event)) == _HEAL]
         return healed[-1] if healed else self.ended_at
+
+    @property
+    def disarmed(self) -> bool:
+        """Whether its fault was healed before it had an effect."""
+        return bool(self.of(EventCode.FAULT_DISARMED)) and not self.of(EventCode.WORKER_CRASHED)
 
     def continues(self, other: Incident) -> bool:
         """Return whether both are the same incident at different times: it gets more events, its
@@ -221,6 +227,8 @@ class _Folding:
 
     def _of_faults(self, names: Iterable[str]) -> list[_Open]:
         newest = {incident.fault: incident for incident in self.found if incident.fault}
+        # Of two crashes that are armed, the one that is disarmed is still waited for.
+        newest |= {it.fault: it for it in self.found if it.fault and it.ended_at is None}
         return [newest[name] for name in names if name in newest]
 
     def _home(self, event: Event) -> _Open | None:
@@ -262,6 +270,8 @@ def _named(event: Event) -> Iterator[str]:
             yield from text.split(", ")
         case EventCode.FAULT_EXPIRED:
             yield text.partition(",")[0]
+        case EventCode.FAULT_DISARMED:
+            yield text.partition(" was disarmed")[0]
         case EventCode.FAULT_ENDED:
             yield text.partition(" is over")[0]
         case EventCode.FAULT_IMPACT:

@@ -15,7 +15,7 @@ class Sentence(Static):
         super().__init__(id=id, classes=classes, markup=False)
         self._forms: tuple[str, ...] = ()
 
-    def say(self, *forms: str) -> None:
+    def set_forms(self, *forms: str) -> None:
         """Show a sentence, given in forms of which the first is the longest."""
         if forms != self._forms:
             self._forms = forms
