@@ -65,6 +65,7 @@ class EventCode(StrEnum):
     REDIS_SHARE_EVICTED = "redis.share_evicted"
     SAFEGUARD_SWITCHED = "safeguard.switched"
     UNLOGGED_WRITES_LOST = "unlogged_writes.lost"
+    UNLOGGED_WRITES_TIMED_OUT = "unlogged_writes.timed_out"
     UNLOGGED_WRITES_CANNOT_COPY = "unlogged_writes.cannot_copy"
     WORKER_CRASHED = "worker.crashed"
     WORKER_RESTARTED = "worker.restarted"
@@ -140,6 +141,9 @@ SPECS: Mapping[EventCode, EventSpec] = {
     EventCode.REDIS_SHARE_EVICTED: EventSpec(_INFO, ("evicted", "keys", "kept_by")),
     EventCode.SAFEGUARD_SWITCHED: EventSpec(_INFO, ("name", "on")),
     EventCode.UNLOGGED_WRITES_LOST: EventSpec(_ERROR, ("count", "seqs")),
+    EventCode.UNLOGGED_WRITES_TIMED_OUT: EventSpec(
+        _ERROR, ("count", "recent", "seqs"), topic="timeout"
+    ),
     EventCode.UNLOGGED_WRITES_CANNOT_COPY: EventSpec(_ERROR, ("error",)),
     EventCode.WORKER_CRASHED: EventSpec(_ERROR, ("point", "in_flight")),
     EventCode.WORKER_RESTARTED: EventSpec(_RECOVERY),

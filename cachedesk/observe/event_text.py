@@ -99,13 +99,26 @@ def _safeguard_switched(fields: Fields) -> str:
 
 
 def _unlogged_writes_lost(fields: Fields) -> str:
-    count, seqs = _count(fields["count"]), fields["seqs"]
+    count = _count(fields["count"])
+    them = "it" if count == 1 else "them"
+    return f"{_lost(count)}, Redis did not keep {them}: {_ids(fields, count)}"
+
+
+def _unlogged_writes_timed_out(fields: Fields) -> str:
+    count = _count(fields["recent"])
+    why = "Redis did not answer in time and the log is off"
+    return f"{_lost(count)}, {why}: {_ids(fields, count)}"
+
+
+def _lost(count: int) -> str:
+    return f"{count:,} acknowledged {'write is' if count == 1 else 'writes are'} lost"
+
+
+def _ids(fields: Fields, count: int) -> str:
+    seqs = fields["seqs"]
     assert isinstance(seqs, tuple)
     more = f" and {count - len(seqs):,} more" if count > len(seqs) else ""
-    lost = "write is" if count == 1 else "writes are"
-    them = "it" if count == 1 else "them"
-    ids = " ".join(f"#{seq}" for seq in seqs)
-    return f"{count:,} acknowledged {lost} lost, Redis did not keep {them}: {ids}{more}"
+    return " ".join(f"#{seq}" for seq in seqs) + more
 
 
 def _worker_redelivered(fields: Fields) -> str:
@@ -192,6 +205,7 @@ _TEXTS: Mapping[EventCode, str | Callable[[Fields], str]] = {
     ),
     EventCode.SAFEGUARD_SWITCHED: _safeguard_switched,
     EventCode.UNLOGGED_WRITES_LOST: _unlogged_writes_lost,
+    EventCode.UNLOGGED_WRITES_TIMED_OUT: _unlogged_writes_timed_out,
     EventCode.UNLOGGED_WRITES_CANNOT_COPY: "dirty keys cannot be copied: {error}",
     EventCode.WORKER_CRASHED: (
         "the worker crashed at {point} with {in_flight:,} events in flight; they are still in the"

@@ -95,6 +95,35 @@ def test_without_the_log_what_redis_loses_is_lost_by_id(stack: Stack, judge: Jud
     assert stack.snapshot().unaccounted == lost
 
 
+def test_what_a_late_answer_loses_without_the_log_has_its_cause_and_a_count(stack: Stack) -> None:
+    stack.perform(SetSafeguard("log", False))
+    stack.perform(PauseWorker())  # it copies too
+    seqs: list[int] = []
+    for n in range(3):
+        seqs.append(stack.layer.write(("incr", "views:1", 5)).seq)
+        stack.failpoints.arm("redis.reply.lost", "1*raise(CacheError)")
+        with pytest.raises(Unavailable):
+            stack.layer.incr("views:1")
+        until(lambda n=n: lost_events(stack, "timed_out") == [n + 1])
+    (event,) = [it for it in stack.snapshot().events if "timed_out" in it.code]
+    ids = " ".join(f"#{seq}" for seq in seqs)
+    assert event.text == (
+        "3 acknowledged writes are lost, Redis did not answer in time and the log is off: " + ids
+    )
+    books = stack.snapshot().books
+    assert books.accepted - books.applied - books.pending == 3
+    stack.layer.write(("incr", "views:1", 5))
+    kill_redis(stack)
+    until(lambda: lost_events(stack, "lost") == [1])
+    assert lost_events(stack, "timed_out") == [3], "a death is another cause"
+
+
+def lost_events(stack: Stack, what: str) -> list[int]:
+    """Return how often each event of this code happened."""
+    events = stack.snapshot().events
+    return [event.times for event in events if event.code == f"unlogged_writes.{what}"]
+
+
 def test_without_the_log_nothing_is_lost_while_redis_lives(stack: Stack, judge: Judge) -> None:
     stack.layer.incr("views:1", 40)
     stack.perform(SetSafeguard("log", False))

@@ -38,6 +38,7 @@ _IDLE_SECONDS = 60.0
 _LEAST_SECONDS = 2.0
 _LOCK_SECONDS = 1.0
 _MOST_ANNOUNCED = 5
+_RECENT_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -101,6 +102,8 @@ class DirtyKeys:
         self._since = 0.0
         self._lock = threading.Lock()
         self._checked_trust = cache.trust_number
+        self._restarts = 0
+        self._timed_out: list[tuple[float, int]] = []
         self._ended = False
         self._closing = False
         self._grown = Wakeup()
@@ -156,6 +159,10 @@ class DirtyKeys:
     def start(self) -> None:
         """Accept writes, and copy from time to time until ``close``."""
         self._ended = False
+        self._checked_trust, self._restarts = (
+            self._cache.trust_number,
+            self._cache.state().restarts,
+        )
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="copier", daemon=True)
             self._thread.start()
@@ -227,8 +234,8 @@ class DirtyKeys:
                     events = [event for key in lost for event in self._dirty.pop(key).events]
         except (CacheError, Unavailable):
             return
-        self._checked_trust = trust_number
         self._lose(events)
+        self._checked_trust, self._restarts = trust_number, self._cache.state().restarts
 
     def _differs(self, key: bytes, value: bytes | None) -> bool:
         return key in self._dirty and self._dirty[key].value != value
@@ -297,11 +304,27 @@ class DirtyKeys:
         if not events:
             return
         self._pending.lose_unlogged(events)
-        self._announce(
-            EventCode.UNLOGGED_WRITES_LOST,
-            count=len(events),
-            seqs=tuple(event.seq for event in events[:_MOST_ANNOUNCED]),
-        )
+        seqs = tuple(event.seq for event in events)
+        if self._was_late():
+            now = time.monotonic()
+            recent = [it for it in self._timed_out if now - it[0] < _RECENT_SECONDS]
+            self._timed_out = recent + [(now, seq) for seq in seqs]
+            self._announce(
+                EventCode.UNLOGGED_WRITES_TIMED_OUT,
+                count=len(seqs),
+                recent=len(self._timed_out),
+                seqs=tuple(seq for _, seq in self._timed_out[:_MOST_ANNOUNCED]),
+            )
+        else:
+            count = len(seqs)
+            self._announce(EventCode.UNLOGGED_WRITES_LOST, count=count, seqs=seqs[:_MOST_ANNOUNCED])
+
+    def _was_late(self) -> bool:
+        """Return whether the server has run all the time, and only an answer was late: then keys
+        of uncertain outcome were dropped from it."""
+        if self._cache.trust_number == self._checked_trust:
+            return False
+        return self._cache.state().restarts == self._restarts
 
     def _run(self) -> None:
         while not self._closing:

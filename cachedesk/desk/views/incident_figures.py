@@ -34,6 +34,7 @@ BEFORE_SECONDS = 10.0
 REFILLED = 0.8
 """The share of the lost keys from which Redis counts as refilled."""
 
+_LOSSES = (EventCode.UNLOGGED_WRITES_LOST, EventCode.UNLOGGED_WRITES_TIMED_OUT)
 _AFTER_SECONDS = 30.0
 _REFILL_SECONDS = 600.0
 _MOST_READINGS = 40
@@ -181,7 +182,7 @@ class IncidentFigures:
         elsewhere = sum(
             leading_number(event.text) or 0
             for event in snapshot.events
-            if event.code == EventCode.UNLOGGED_WRITES_LOST.value
+            if event.code in _LOSSES
             and event.at > self.before.at
             and event not in self.incident.events
         )
