@@ -15,9 +15,11 @@ from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Health
 from cachedesk.desk.views.flow_layout import LEAST_HEIGHT, LEAST_WIDTH, diagram_fits, flow_lines
 from cachedesk.desk.views.flow_model import ARROWS, STEPS, ArrowState, arrow_of, flow_model
+from cachedesk.desk.views.flow_sketch import sketch_lines
 
 from . import scenes
 
+NOTHING_LEFT = replace(scenes.REDIS_DOWN, safeguards=Safeguards(log=False))
 ALL_ARMED = replace(scenes.HEALTHY, armed=tuple(POINTS))
 SCENES = (
     scenes.HEALTHY,
@@ -159,3 +161,29 @@ def test_reads_are_what_the_arrows_carry_when_redis_has_just_gone():
     straddling = scenes.tick(0, hits=50, misses=100)
     model = flow_model(replace(scenes.REDIS_DOWN, ticks=(straddling,)))
     assert (model.hit.label, model.miss.label, model.reads) == ("hit 0/s", "miss 200/s", "200/s")
+
+
+@pytest.mark.parametrize(
+    ("scene", "long", "short"),
+    [
+        (scenes.HEALTHY, "write ¹→²→ok, ³ later", "¹→²→ok→³"),
+        (scenes.REDIS_DOWN, "write ¹→ok, ³ later", "¹→ok→³"),
+        (scenes.LOST, "fast write: set→ok", "fast: set→ok"),
+        (NOTHING_LEFT, "fast write: refused", "fast: refused"),
+    ],
+)
+def test_where_the_caller_is_answered_is_in_the_legend(scene, long, short):
+    model = flow_model(scene)
+    assert model.legend(80) == long
+    assert model.legend(len(short)) == short
+    assert model.legend(len(short) - 1) == ""
+
+
+@pytest.mark.parametrize(("width", "height"), [(56, 4), (80, 4), (88, 5), (90, 12), (120, 12)])
+def test_every_drawing_has_the_answer(width, height):
+    fits = diagram_fits(width, height)
+    draw = flow_lines if fits else sketch_lines
+    lines = draw(flow_model(scenes.HEALTHY), width, height)
+    drawn = ["".join(text for text, _ in line) for line in lines]
+    assert any("¹→²→ok" in line for line in drawn), drawn
+    assert all(cell_len(line) == width for line in drawn)

@@ -39,7 +39,7 @@ def test_every_path_has_its_rate(size):
         assert label in drawn
     assert "¹behind 320/s" in drawn
     assert re.search("─ 340/s ─*▶", drawn), "from the log to the worker"
-    assert "write ¹→²→³" in drawn
+    assert "¹→²→ok" in drawn
     if size[0] > 58:
         assert "³180 rows/s" in drawn
 

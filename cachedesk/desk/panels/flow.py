@@ -9,9 +9,10 @@ FLOW = PanelSpec(
     title=PanelTitle(1, "Flow"),
     meaning=(
         "The calls between the components per second, and the state of each. A write goes to the "
-        "database (through) or the log (behind) first ¹, then to Redis (set) ²; the worker flushes "
-        "the log ³. A repaired miss fills Redis. A bold arrow carries traffic that another cannot, "
-        "✗ means that nothing gets through, ◇ is an armed failpoint."
+        "database (through) or the log (behind) first ¹, then to Redis (set) ², and its caller is "
+        "answered (ok); the worker flushes the log ³. A repaired miss fills Redis. A bold arrow "
+        "carries traffic that another cannot, ✗ means that nothing gets through, ◇ is an armed "
+        "failpoint."
     ),
     area=Area.TOP,
     create=FlowPanel,

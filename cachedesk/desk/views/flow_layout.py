@@ -128,7 +128,7 @@ def _draw_layer(grid: Grid, box: Box, model: FlowModel) -> None:
         gap = " " * max(1, inner - len(label) - cell_len(figure))
         grid.write(box.left + 2, box.top + middle - 1 + row, label, "label")
         grid.write(box.left + 2 + len(label), box.top + middle - 1 + row, gap + figure, "figure")
-    grid.write(box.left + 2, box.bottom - 2, model.legend, "label")
+    grid.write(box.left + 2, box.bottom - 2, model.legend(inner), "label")
 
 
 def _draw_calls(grid: Grid, box: Box, arrow: Arrow) -> None:

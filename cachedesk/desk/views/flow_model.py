@@ -3,7 +3,8 @@
 The paths are user → app → cache layer → Redis; a miss and a write-through continue to SQLite; a
 write-behind goes to the log, from which the worker applies it to SQLite. What a miss found there is
 filled into Redis, and a write is set in Redis once it is durable. The small figures of the labels
-are the steps of a write: ¹ the durable place, ² Redis, ³ the flush of what is only in the log.
+are the steps of a write: ¹ the durable place, ² Redis, ³ the flush of what is only in the log. The
+caller has its answer, ``ok``, after ², or after ¹ while Redis is down.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+
+from rich.cells import cell_len
 
 from cachedesk.core.snapshot import (
     SLOW,
@@ -73,10 +76,25 @@ class FlowModel:
     take: Arrow
     flush: Arrow
 
-    @property
-    def legend(self) -> str:
-        """What explains the marks of the steps; empty without the log, where there are none."""
-        return LEGEND if self.through.label.startswith(STEPS) else ""
+    def legend(self, width: int) -> str:
+        """Return the steps of a write, and where among them the caller is answered, in at most
+        ``width`` cells; empty if that is too little.
+
+        Without the log a fast write has no durable step: it is answered once it is in Redis.
+        """
+        redis_down = self.set.state is ArrowState.BLOCKED
+        if self.through.label.startswith(STEPS):
+            steps = "→".join(STEPS[:1] if redis_down else STEPS[:2])
+            after = STEPS[2]
+            forms: tuple[str, ...] = (
+                f"write {steps}→ok, {after} later",
+                f"write {steps}→ok→{after}",
+                f"{steps}→ok→{after}",
+            )
+        else:
+            end = "refused" if redis_down else "set→ok"
+            forms = (f"fast write: {end}", f"fast: {end}")
+        return next((form for form in forms if cell_len(form) <= width), "")
 
 
 def flow_model(snapshot: Snapshot) -> FlowModel:
@@ -100,9 +118,6 @@ def flow_model(snapshot: Snapshot) -> FlowModel:
 
 STEPS = ("¹", "²", "³")
 """The marks of the steps of a write, in their order."""
-
-LEGEND = f"write {'→'.join(STEPS)}"
-"""What explains these marks in a picture."""
 
 ARROWS = ("calls", "hit", "set", "fill", "miss", "through", "behind", "take", "flush")
 

@@ -30,6 +30,8 @@ _FRAMES = {
 }
 _DIGIT_ROWS = 3
 _LARGE_LETTERS = "0123456789,"
+_WRITE = "write "
+"""The line above the legend says it."""
 _ROOMY_HEIGHT = 12
 """The height of the app's box from which its lines are apart."""
 
@@ -89,7 +91,8 @@ def _draw_app(grid: Grid, box: Box, model: FlowModel) -> None:
             lines.append((f"{word} {figure}", "on-idle"))
         else:
             lines += [(word, "on-idle"), (figure, "on-idle")]
-    lines.append((model.legend.removeprefix("write "), "on-idle"))
+    legend = model.legend(inner + len(_WRITE)).removeprefix(_WRITE)
+    lines.append((legend if cell_len(legend) <= inner else model.legend(inner), "on-idle"))
     _write_centred(grid, box, lines)
 
 
