@@ -33,7 +33,7 @@ def at(age, *parts, **changes):
     history = changes.pop("ticks", HEALTHY.ticks)
     return replace(
         HEALTHY,
-        **{"books": BOOKS, **changes},
+        **{"books": BOOKS, "rate": None, **changes},
         at=NOW - age,
         events=tuple(event for event in events if event.at <= NOW - age),
         marks=tuple(
@@ -420,3 +420,21 @@ def test_a_low_card_keeps_the_most_important_lines():
     assert [line.label for line in card.lines(6)] == [it for it in labels if it != "Fault"]
     assert [line.label for line in card.lines(1)] == ["Database"]
     assert card.lines(0) == card.lines(-3) == ()
+
+
+def test_calls_that_the_workload_could_not_make_are_counted_apart():
+    lock = locked(20, healed=8)
+    writes = Writes(through=900, behind=8_000)
+    before = at(20.1, lock, writes=writes, rate=100.0)
+    failed = replace(writes, through=1_300, behind=8_296, unavailable=4)
+    card = card_of(before, at(8, lock, writes=failed, rate=100.0))
+    assert lines(card)["Callers"] == (
+        "4 of 700 calls unavailable: 4 payments · about 510 not sent · 0 stale reads"
+    )
+    brief = next(fact.brief for fact in card.facts if fact.label == "Callers")
+    assert brief == "4 payments unavailable · about 510 not sent"
+    nearly = replace(failed, behind=8_750)
+    card = card_of(before, at(8, lock, writes=nearly, rate=100.0))
+    assert "not sent" not in lines(card)["Callers"], "a rate is not exact"
+    card = card_of(before, at(8, lock, writes=failed, rate=50.0))
+    assert "not sent" not in lines(card)["Callers"], "the rate was changed meanwhile"

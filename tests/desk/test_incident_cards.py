@@ -264,9 +264,9 @@ def test_a_frozen_display_shows_no_card():
 
 
 def test_a_tour_explains_its_faults_itself():
-    app = LiveApp(
-        ChangingSource(BEFORE), RecordingControl(), refresh_hz=None, plan=TourPlan(at_once=True)
-    )
+    driven = ChangingSource(replace(BEFORE, rate=scenes.HEALTHY.rate))
+    plan = TourPlan(at_once=True)
+    app = LiveApp(driven, RecordingControl(), refresh_hz=None, plan=plan)
 
     async def script(pilot):
         await until(pilot, lambda: app.guide is not None, "the tour has begun")

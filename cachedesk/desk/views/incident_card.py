@@ -15,7 +15,7 @@ from cachedesk.desk.views.afterglow import what_happened
 from cachedesk.desk.views.formats import clock, span
 from cachedesk.desk.views.headline import Tone
 from cachedesk.desk.views.incident_curve import Curve, curve_of
-from cachedesk.desk.views.incident_figures import LOSS_SECONDS, IncidentFigures
+from cachedesk.desk.views.incident_figures import LOSS_SECONDS, IncidentFigures, Reading
 from cachedesk.desk.views.incident_words import found_number, keys_lost, lost_ids
 from cachedesk.desk.views.incidents import Incident
 from cachedesk.desk.views.safeguard_verdict import (
@@ -28,6 +28,8 @@ from cachedesk.desk.views.safeguard_verdict import (
 _MOST_IDS = 8
 _SLOWER = 2.0
 _LEAST_SECONDS = 0.001
+_NOTABLE_SHARE, _LEAST_CALLS = 0.1, 20
+"""What part of the calls, and how many at least, must be missing to be said."""
 
 _WHAT = {
     "redis.kill": "killed with SIGKILL, down for {}",
@@ -191,12 +193,24 @@ def _callers(figures: IncidentFigures, workload: str) -> Fact:
     said = f"{reads + writes:,} of {count_of(calls, 'call')} unavailable"
     said += f": {', '.join(kinds)}" if kinds else ""
     rest = [count_of(stale, "stale read")]
+    if unsent := _not_sent(before, felt):
+        rest.insert(0, f"about {unsent:,} not sent")
     rest += [f"{refused:,} refused"] if refused else []
     shown = [f"{', '.join(kinds)} unavailable"] if kinds else []
-    shown += rest[0 if stale else 1 :]
+    shown += [text for text in rest if stale or "stale" not in text]
     brief = " · ".join(shown or ["0 unavailable", *rest])
     tone = Tone.BROKEN if stale else Tone.WARNING if reads + writes + refused else Tone.IDLE
     return Fact("Callers", " · ".join([said, *rest]), brief, 2, tone)
+
+
+def _not_sent(before: Reading, felt: Reading) -> int:
+    """Return about how many calls the workload did not make although its rate asks for them: its
+    clients wait for an answer before the next call. 0 if there are too few to tell."""
+    if before.rate is None or felt.rate != before.rate:
+        return 0
+    due = before.rate * max(0.0, felt.at - before.at)
+    missing = due - max(0, felt.calls - before.calls)
+    return round(missing) if missing >= _NOTABLE_SHARE * due and missing >= _LEAST_CALLS else 0
 
 
 _PAYMENTS = ("database.lock", "database.full", "database.readonly")

@@ -47,7 +47,8 @@ class Reading:
     """The counters of one snapshot, all of them since the stack was opened.
 
     ``calls``: reads and writes of all kinds and results. ``keys``: those in Redis; ``None``: it
-    could not be asked.
+    could not be asked. ``rate``: how many calls a second the workload is to make; ``None``: there
+    is no such rate.
     """
 
     at: float
@@ -61,6 +62,7 @@ class Reading:
     books: Books
     latencies: Latencies
     safeguards: Safeguards = ALL_ON
+    rate: float | None = None
 
     @property
     def gone(self) -> int:
@@ -85,6 +87,7 @@ def reading(snapshot: Snapshot) -> Reading:
         snapshot.books,
         snapshot.latencies,
         snapshot.safeguards,
+        snapshot.rate,
     )
 
 
