@@ -9,7 +9,9 @@ import pytest
 from cachedesk.core.engine_event import EventCode
 from cachedesk.core.safeguards import Safeguards
 from cachedesk.core.snapshot import Books, Health, Mark
+from cachedesk.desk.views.backlog import oldest_age
 from cachedesk.desk.views.components import worker_view
+from cachedesk.desk.views.formats import ABSENT
 from cachedesk.desk.views.headline import Tone, headline, verdict
 
 from .scenes import (
@@ -18,6 +20,7 @@ from .scenes import (
     DRAINING,
     EMPTY,
     HEALTHY,
+    LOST,
     NOW,
     REDIS_DOWN,
     UNBALANCED,
@@ -201,3 +204,12 @@ def test_redis_refills_until_the_hit_rate_is_back():
     assert scene(30, hits=25) == "Redis refills: 20.0 % hits, 48.7 % before the fault"
     assert scene(30, hits=90) == "all well"
     assert scene(61, hits=25) == "all well", "by then it is the new normal"
+
+
+def test_the_age_of_writes_that_are_in_no_log_is_not_known():
+    assert not LOST.safeguards.log
+    assert LOST.log.depth
+    assert oldest_age(LOST) == ABSENT
+    assert oldest_age(HEALTHY) == "300 ms"
+    nothing_waits = replace(LOST.log, depth=0, oldest_seconds=0.0)
+    assert oldest_age(replace(LOST, log=nothing_waits)) == "0 s"

@@ -279,8 +279,8 @@ def test_the_keys_of_a_side_that_has_ended_stay_as_they_were():
         await pilot.pause()
         assert app.versus.table.found == before
         assert "a side has ended" in screen_text(app)
-        assert "ended with 516 fast writes in Redis only" in screen_text(app)
-        assert "if Redis died now: 0 lost (344 in the log)" in screen_text(app), "the other side"
+        assert "ended with 512 fast writes in Redis only" in screen_text(app)
+        assert "if Redis died now: 0 lost (96 in the log)" in screen_text(app), "the other side"
 
     drive(app, script, (120, 40))
 

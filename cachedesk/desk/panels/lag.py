@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cachedesk.core.snapshot import Percentiles, Snapshot, Tick
 from cachedesk.desk.panels.chart_panel import chart_panel
 from cachedesk.desk.panels.spec import PanelTitle
+from cachedesk.desk.views.backlog import oldest_age
 from cachedesk.desk.views.charts import ChartSpec, Notes, scale_seconds
 from cachedesk.desk.views.formats import ABSENT, compact, data_text, span
 from cachedesk.desk.views.scales import step_up_seconds
@@ -23,7 +24,7 @@ def harmed(ticks: Sequence[Tick]) -> bool:
 
 
 def _lag_now(snapshot: Snapshot) -> str:
-    return f"lag {span(snapshot.log.oldest_seconds)}"
+    return f"lag {oldest_age(snapshot)}"
 
 
 def _lag_percentiles(lag: Percentiles) -> tuple[str, ...]:

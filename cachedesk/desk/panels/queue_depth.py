@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from cachedesk.core.snapshot import Snapshot, Tick
 from cachedesk.desk.panels.chart_panel import chart_panel
 from cachedesk.desk.panels.spec import PanelTitle
+from cachedesk.desk.views.backlog import oldest_age
 from cachedesk.desk.views.charts import ChartSpec, Notes, no_alert, recent_ticks, scale_count
-from cachedesk.desk.views.formats import compact, number, span
+from cachedesk.desk.views.formats import compact, number
 
 
 def queue_depth(ticks: Sequence[Tick], seconds: float) -> float | None:
@@ -29,7 +30,7 @@ def _depth_notes(snapshot: Snapshot) -> Notes:
     rows = sum(tick.rows for tick in ticks) / seconds
     log = snapshot.log
     return (
-        (f"oldest {span(log.oldest_seconds)}", f"{compact(log.in_flight)} in flight"),
+        (f"oldest {oldest_age(snapshot)}", f"{compact(log.in_flight)} in flight"),
         (f"{compact(round(written))} in/s", f"{compact(round(applied))} out/s"),
         (f"flushed as {compact(round(rows))} rows/s",),
         (f"limit {compact(log.limit_events)} events",),

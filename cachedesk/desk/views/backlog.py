@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cachedesk.core.snapshot import Health, Snapshot
 from cachedesk.core.wording import count_of
-from cachedesk.desk.views.formats import about, compact
+from cachedesk.desk.views.formats import ABSENT, about, compact, span
 from cachedesk.desk.views.history import recent
 
 BEHIND_SECONDS = 5.0
@@ -18,6 +18,14 @@ BEHIND_SECONDS = 5.0
 
 STALE_SECONDS = 60.0
 """How long a stale read stays news."""
+
+
+def oldest_age(snapshot: Snapshot) -> str:
+    """Return the age of the oldest write that is not in the database yet. It is not known of writes
+    that are in no log."""
+    if not snapshot.safeguards.log and snapshot.log.depth:
+        return ABSENT
+    return span(snapshot.log.oldest_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from cachedesk.core.snapshot import Snapshot
 from cachedesk.desk.panels import hit_rate, queue_depth
 from cachedesk.desk.panels.hit_rate import HIT_RATE
 from cachedesk.desk.panels.queue_depth import QUEUE_DEPTH
+from cachedesk.desk.views.backlog import oldest_age
 from cachedesk.desk.views.chart_view import ChartView
 from cachedesk.desk.views.charts import hit_share, recent_ticks
-from cachedesk.desk.views.formats import ABSENT, compact, cut, span
+from cachedesk.desk.views.formats import ABSENT, compact, cut
 from cachedesk.desk.views.headline import Headline, Tone
 from cachedesk.desk.views.pair_headline import side_headline
 from cachedesk.desk.views.timespan import NOW, Timespan
@@ -133,7 +134,7 @@ def figures_of(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     refused = snapshot.writes.unavailable + snapshot.reads.unavailable
     return (
         ("hit rate", hit_share(ticks)),
-        ("lag", span(snapshot.log.oldest_seconds)),
+        ("lag", oldest_age(snapshot)),
         ("queue", compact(snapshot.log.depth)),
         ("reads", f"{compact(round(reads))}/s" if ticks else ABSENT),
         ("writes", f"{compact(round(writes))}/s" if ticks else ABSENT),
