@@ -6,7 +6,6 @@ import traceback
 from collections import deque
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from rich.console import RenderableType
 from textual import on
@@ -16,10 +15,12 @@ from textual.errors import NoWidget
 from textual.events import Event, Key, MouseDown
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.notifications import Notify, SeverityLevel
 from textual.theme import ThemeProvider
 
 from cachedesk.core.printable import printable
 from cachedesk.desk.screens.modal import FinishOnce, Palette
+from cachedesk.desk.terminal.lasting_toast import LastingToast
 
 _PATIENCE_SECONDS = 5.0
 """How long to wait for a key to be handled, in seconds; its widget may have been removed."""
@@ -141,9 +142,19 @@ class TerminalApp(App[None]):
         """Let the user choose a theme."""
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
-    def notify(self, message: str, **how: Any) -> None:
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
         """Show a toast without control characters: an error may quote an untrusted file."""
-        super().notify("\n".join(map(printable, message.split("\n"))), **how)
+        text = "\n".join(map(printable, message.split("\n")))
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(LastingToast(text, title, severity, seconds, markup=markup)))
 
     def panic(self, *renderables: RenderableType) -> None:
         """Exit at once and keep the text that Textual would have printed."""
