@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-from cachedesk.core.clock import wall_seconds
+from cachedesk.core.clock import machine_seconds, wall_seconds
 from cachedesk.core.errors import InvalidKey, InvalidValue
 from cachedesk.core.events import MAX_VALUE_BYTES, as_key
 from cachedesk.core.expiry import MOST_SECONDS
@@ -54,7 +53,7 @@ def deadline_from(number: int, unit: bytes, command: str) -> float:
         CommandError: it is out of the range of Redis, or over 100 years ahead.
     """
     absolute = unit.endswith(b"AT")
-    machine = time.time()
+    machine = machine_seconds(wall_seconds())
     milliseconds = number * (1 if unit.startswith(b"PX") else 1000)
     if not absolute:
         milliseconds += int(machine * 1000)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count
 
 from cachedesk.client.address import Address, TcpAddress
+from cachedesk.core.errors import InvalidKey
 from cachedesk.core.snapshot import Snapshot
 from cachedesk.core.write_path import WritePath
 from cachedesk.engine.cache_layer import CacheLayer
@@ -155,7 +156,11 @@ class Server:
 
     def path_of(self, key: bytes) -> WritePath:
         """See ``Serving.path_of``."""
-        return self._layer.policy(key).path
+        try:
+            return self._layer.policy(key).path
+        except InvalidKey:
+            # Any path will do: the command is answered with the error when it is carried out.
+            return WritePath.THROUGH
 
     def submit(self, job: Job) -> None:
         """See ``Serving.submit``."""

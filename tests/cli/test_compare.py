@@ -27,7 +27,14 @@ def test_a_trace_is_compared_under_two_settings(cachedesk: Command, tmp_path: Pa
         {"policy": "write-behind"},
     ]
     for run in found["runs"]:
-        assert run["ops"] == {"get": 40, "set": 40, "incr": 40, "delete": 0, "skipped": 0}
+        assert run["ops"] == {
+            "get": 40,
+            "set": 40,
+            "incr": 40,
+            "delete": 0,
+            "expire": 0,
+            "skipped": 0,
+        }
         assert run["ledger"]["accepted"] == run["ledger"]["applied"] == 80
     assert found["runs"][0]["latency_seconds"]["write_behind"]["count"] == 0
     assert found["runs"][1]["latency_seconds"]["write_behind"]["count"] == 80

@@ -81,7 +81,7 @@ def test_what_was_left_out_is_said_in_the_verdict(cachedesk: Command, tmp_path: 
     assert done.returncode == 0, text
     assert text.splitlines()[0] == "capture is read as redis-monitor"
     assert "Left out, so the end state differs from the source's: APPEND 1, RENAME 1." in text
-    assert "expiries that were dropped: SET 1; hit rate and memory are those of values" in text
+    assert "expiries: SET 1; 0 keys expired in the time of the trace" in text
     assert "line 49, the last, is unfinished and was left out" in text
     assert "left out before the first line of the format: 2 lines\n" in text
     assert text.splitlines()[-1].startswith("Sound, for what was replayed: every one of the ")

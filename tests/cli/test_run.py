@@ -82,7 +82,7 @@ def test_refused_writes_are_skipped_and_break_no_promise(
     done = cachedesk("run", "--trace", trace, "--json", "--data", tmp_path / "d")
     assert done.returncode == 0
     assert json.loads(done.stdout)["ops"] == {
-        "get": 0, "set": 2, "incr": 1, "delete": 0, "skipped": 2,
+        "get": 0, "set": 2, "incr": 1, "delete": 0, "expire": 0, "skipped": 2,
     }  # fmt: skip
     dumped = cachedesk("dump", "--data", tmp_path / "d").stdout
     assert dumped == b'["k","word"]\n["n","9223372036854775806"]\n'

@@ -108,8 +108,11 @@ judge = r'''
 import hashlib, json, os, signal, sys, time
 
 def state(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0]
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "gone"
 
 def touched():
     "What a child could change: the bytes of all files, the server, the folder of its socket."
@@ -118,8 +121,8 @@ def touched():
         for name in names:
             with open(os.path.join(path, name), "rb") as file:
                 found[os.path.join(path, name)] = hashlib.sha256(file.read()).hexdigest()
-    found["server"] = state(server["pid"]) != "Z"
-    found["folder"] = sorted(os.listdir(server["folder"]))
+    found["server"] = state(server["pid"]) not in ("Z", "gone")
+    found["folder"] = os.path.isdir(server["folder"]) and sorted(os.listdir(server["folder"]))
     return found
 
 data, parent, child, go = sys.argv[1], *map(int, sys.argv[2:])
@@ -129,12 +132,14 @@ with open(f"{data}/redis.state") as file:
 os.kill(parent, signal.SIGSTOP)
 while {state(f"{parent}/task/{task}") for task in os.listdir(f"/proc/{parent}/task")} != {"T"}:
     time.sleep(0.001)
-before = touched()
-os.write(go, b"x")
-while state(child) != "Z":
-    time.sleep(0.001)
-after = touched()
-os.kill(parent, signal.SIGCONT)
+try:
+    before = touched()
+    os.write(go, b"x")
+    while state(child) != "Z":
+        time.sleep(0.001)
+    after = touched()
+finally:
+    os.kill(parent, signal.SIGCONT)
 changed = [name for name in before | after if before.get(name) != after.get(name)]
 if changed:
     raise SystemExit(f"the child touched {changed}")
@@ -336,6 +341,8 @@ def quietly(way):
     os.dup2(null, 2)  # the traceback of an unhandled exception
     import resource
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A shell starts a command in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         way()
     except KeyboardInterrupt:

@@ -211,5 +211,5 @@ def test_whatever_the_lock_file_says_whoever_has_it_is_respected(
         (tmp_path / "data" / "lock").write_bytes(owner)
         with pytest.raises(cachedesk.InUse) as caught:
             cachedesk.open(tmp_path / "data").close()
-        check_message(str(caught.value), ("is in use by process",))
+        check_message(str(caught.value), ("is open already in this process",))
         assert stack.layer.incr("views:1") == 1

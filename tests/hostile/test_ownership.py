@@ -27,7 +27,7 @@ def test_a_directory_whose_lock_was_deleted_still_has_one_owner(tmp_path: Path) 
     with running(data) as stack:
         (data / "lock").unlink()
         for _ in range(2):
-            with pytest.raises(cachedesk.InUse, match="is in use by process"):
+            with pytest.raises(cachedesk.InUse, match="is open already in this process"):
                 cachedesk.open(data).close()
         assert stack.layer.incr("views:1") == 1
         assert stack.snapshot().redis.word == "up"

@@ -202,7 +202,7 @@ def test_a_directory_in_use_is_refused_and_is_not_disturbed(
     open_stack: OpenStack, tmp_path: Path
 ) -> None:
     stack = open_stack(path=tmp_path / "data")
-    with pytest.raises(InUse, match=f"in use by process {os.getpid()}"):
+    with pytest.raises(InUse, match=f"open already in this process, process {os.getpid()}"):
         verify(tmp_path / "data")
     stack.layer.set("order:1", "x")
 

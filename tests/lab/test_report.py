@@ -31,7 +31,7 @@ REPORT = RunReport(
 
 def test_the_json_object_has_the_fields_that_stay() -> None:
     found = msgspec.json.decode(msgspec.json.encode(REPORT.as_json()))
-    assert found["ops"] == {"get": 10, "set": 1, "incr": 4, "delete": 1, "skipped": 2}
+    assert found["ops"] == {"get": 10, "set": 1, "incr": 4, "delete": 1, "expire": 0, "skipped": 2}
     assert found["reads"] == {
         "hits": 7, "misses": 3, "overlay": 1, "stale": 0, "unavailable": 1, "dirty": 0,
     }  # fmt: skip

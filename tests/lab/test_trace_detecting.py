@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cachedesk.lab.load.operations import Verb
+from cachedesk.lab.load.operations import Operation, Verb
 from cachedesk.lab.trace import ReadOptions, TraceError, check
 from cachedesk.lab.trace.reading import Reading
 from cachedesk.lab.trace.stream import LINE_BYTES
@@ -233,8 +233,8 @@ def test_operations_may_be_objects_and_a_dump_is_read_by_its_name(file: Path) ->
     dump = b'["order:17","paid"]\n["x",{"base64":"/w=="}]\n'
     assert "use --format dump" in refused(file, dump)
     assert list(check(file, ReadOptions(format="dump"))) == [
-        (Verb.SET, b"order:17", b"paid"),
-        (Verb.SET, b"x", b"\xff"),
+        Operation(Verb.SET, b"order:17", b"paid"),
+        Operation(Verb.SET, b"x", b"\xff"),
     ]
 
 

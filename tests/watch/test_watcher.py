@@ -63,7 +63,10 @@ class Application:
                 elif not self._get("page:*", key):
                     self._client.set(key, "x" * 100)
             elif kind < 0.8:
-                begun += 10 * (chance.random() < 0.3)
+                if chance.random() < 0.3:
+                    begun += 10
+                    # Old sessions end, so that the server holds about as many keys all the time.
+                    self._client.delete(*(f"session:{begun - 60 - it}" for it in range(10)))
                 key = f"session:{max(0, begun - chance.randrange(60))}"
                 self._get("session:*", key)
                 self._client.set(key, "x" * 50)
