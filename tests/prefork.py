@@ -28,9 +28,12 @@ def main(module: str, workers: int, *, preload: bool) -> None:
         importlib.import_module(module)
     serving: set[int] = set()
     ends = False
+    parent = os.getpid()
 
     def end(*_: object) -> None:
         nonlocal ends
+        if os.getpid() != parent:
+            os._exit(0)  # a worker that has no handler of its own yet
         ends = True
         for worker in serving:
             os.kill(worker, signal.SIGTERM)
@@ -43,7 +46,10 @@ def main(module: str, workers: int, *, preload: bool) -> None:
         worker, _ = os.wait()
         serving.discard(worker)
         if not ends:
-            serving.add(started(module, listening))
+            again = started(module, listening)
+            serving.add(again)
+            if ends:  # asked to end while it was started
+                os.kill(again, signal.SIGTERM)
 
 
 def started(module: str, listening: socket.socket) -> int:
@@ -51,7 +57,14 @@ def started(module: str, listening: socket.socket) -> int:
     worker = os.fork()
     if worker:
         return worker
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    over = False
+
+    def end(*_: object) -> None:
+        # Not by an exception: wsgiref catches every one that comes during a request.
+        nonlocal over
+        over = True
+
+    signal.signal(signal.SIGTERM, end)
     application: Callable[..., object] = importlib.import_module(module).application
     server = WSGIServer(listening.getsockname(), Silent, bind_and_activate=False)
     server.socket.close()
@@ -59,10 +72,12 @@ def started(module: str, listening: socket.socket) -> int:
     server.server_name, server.server_port = "127.0.0.1", listening.getsockname()[1]
     server.setup_environ()
     server.set_app(application)
-    try:
-        server.serve_forever()
-    finally:
-        sys.exit(0)
+    server.timeout = 0.1
+    # Another worker may take the connection first.
+    listening.setblocking(False)
+    while not over:
+        server.handle_request()
+    sys.exit(0)
 
 
 if __name__ == "__main__":
